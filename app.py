@@ -1,0 +1,10 @@
+"""`python app.py` serves the page: the same as `damgui app`."""
+
+from __future__ import annotations
+
+import sys
+
+from core.cli import main
+
+if __name__ == "__main__":
+    raise SystemExit(main(["app", *sys.argv[1:]]))

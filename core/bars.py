@@ -1,0 +1,96 @@
+"""A run's events as progress bars on a terminal: what the command line shows while it works."""
+
+from __future__ import annotations
+
+import math
+import sys
+from dataclasses import dataclass, field
+from typing import Any, TextIO
+
+from core.runs.events import Event
+
+
+@dataclass
+class Bars:
+    """A listener for a run's events. Draws on `out` (stderr): stdout belongs to results.
+
+    Without a terminal (a log file, a test) bars are left out and only the sentences are written.
+    """
+
+    out: TextIO = field(default_factory=lambda: sys.stderr)
+    bar: Any = None
+    title: str = ""
+    epochs: float = 0.0
+    told_tenths: int = 0
+
+    def __call__(self, event: Event) -> None:
+        show = getattr(self, f"on_{event['kind']}", None)
+        if show is not None:
+            show(event)
+
+    def say(self, text: str) -> None:
+        if self.bar is not None and not self.bar.disable:
+            self.bar.write(text, file=self.out)
+        else:
+            print(text, file=self.out, flush=True)
+
+    def on_stage(self, event: Event) -> None:
+        self.say(f"{event['text']} …")
+
+    def on_warning(self, event: Event) -> None:
+        self.say(f"Note: {event['text']}")
+
+    def on_progress(self, event: Event) -> None:
+        unit = event.get("unit", "photos")
+        self._show(f"Testing on {event['total']} {'images' if unit == 'photos' else unit}", event["total"], unit)
+        right = f"{event['correct'] / event['judged']:.1%} right" if event.get("judged") else ""
+        self._move(event["done"], event["total"], right)
+
+    def on_plan(self, event: Event) -> None:
+        self.epochs = float(event.get("epochs") or 0)
+        self.say(f"Training on {event['photos']} photos with {event['objects']} objects: {event['total_steps']} steps")
+
+    def on_step(self, event: Event) -> None:
+        loss = event.get("loss")
+        epoch = max(1, math.ceil(event.get("epoch") or 0))
+        self._show(f"Epoch {epoch}/{math.ceil(self.epochs) or '?'}", event["total_steps"], "steps")
+        self._move(event["step"], event["total_steps"], "" if loss is None else f"loss {loss:.3g}")
+
+    def on_evaluation(self, event: Event) -> None:
+        parts = [f"{event['accuracy']:.1%} right"] if event.get("accuracy") is not None else []
+        parts += [f"{name} {event[key]:.3f}" for name, key in (("macro-F1", "macro_f1"), ("loss", "loss"))
+                  if event.get(key) is not None]  # fmt: skip
+        self.say(f"Validation at step {event['step']}: {', '.join(parts)}")
+
+    def on_ended(self, event: Event) -> None:
+        if self.bar is not None:
+            self.bar.close()
+            self.bar = None
+
+    def _show(self, title: str, total: int, unit: str) -> None:
+        if self.bar is None:
+            from tqdm import tqdm
+
+            self.bar = tqdm(total=total, unit=f" {unit}", file=self.out, disable=not self.out.isatty())
+        if title != self.title:
+            self.title = title
+            self.bar.set_description_str(title, refresh=False)
+
+    def _move(self, done: int, total: int, text: str) -> None:
+        self.bar.set_postfix_str(text, refresh=False)
+        self.bar.update(done - self.bar.n)
+        tenths = 10 * done // max(total, 1)
+        if self.bar.disable and (tenths > self.told_tenths or done == 1):
+            self.told_tenths = tenths
+            self.say(f"{self.title}  {done}/{total}" + (f" … {text}" if text else ""))
+
+
+def accuracy_line(results: dict[str, Any]) -> str:
+    """`Overall accuracy  71.2 % (148/208), 95 % interval 64.9 to 77.0 %, macro-F1 0.612`."""
+    line = f"Overall accuracy  {results['overall_accuracy']:.1%} ({results['correct']}/{results['total']})"
+    line = line.replace("%", " %")
+    if interval := results.get("accuracy_interval"):
+        line += f", 95 % interval {100 * interval[0]:.1f} to {100 * interval[1]:.1f} %"
+    if results.get("macro_f1") is not None:
+        line += f", macro-F1 {results['macro_f1']:.3f}"
+    return line

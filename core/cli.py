@@ -1,0 +1,271 @@
+"""The command line: `damgui app | check | baseline | train | evaluate | predict | runs`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, NoReturn
+
+from core import settings as knobs
+from core.errors import UserError
+
+# Imported where they are needed: `damgui --help` answers before a second library is looked for.
+Args = argparse.Namespace
+OBJECT_HELP = 'the object\'s type, such as "slope drain"; left out: not sure'
+
+
+class Parser(argparse.ArgumentParser):
+    """An argparse parser whose complaints are UserErrors, so that --json holds for them too."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UserError(message, self.prog, f"See {self.prog} --help.", "command")
+
+
+class HelpSettings(argparse.Action):
+    """--help-settings: every knob, then the end."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
+        print(describe_settings())
+        parser.exit()
+
+
+def describe_settings() -> str:
+    """Every setting with default, range and help, three lines at most each."""
+    lines = []
+    for one in knobs.KNOBS.values():
+        span = " | ".join(one.choices) if one.choices else "true | false" if one.type is bool else ""
+        if one.low is not None and one.high is not None:
+            span = f"{one.low:g} to {one.high:g}"
+        default = json.dumps(one.default)
+        lines.append(f"{one.path} = {default}" + (f"   ({span}{' ' + one.unit if one.unit else ''})" if span else ""))
+        lines.append(f"    {one.help}")
+    return "\n".join(lines)
+
+
+def _parser() -> Parser:
+    parser = Parser(prog="damgui", description="Teach a vision-language model to judge dam inspection photos.")
+    common = Parser(add_help=False)
+    common.add_argument("--workspace", default=".", metavar="FOLDER", help="where results and models are kept (here)")
+    common.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else")
+    tuned = Parser(add_help=False)
+    tuned.add_argument("--config", metavar="C", help=f"a YAML file, or one of: {', '.join(knobs.presets())}")
+    tuned.add_argument("--set", action="append", default=[], metavar="lora.rank=8", help="change one setting")
+    tuned.add_argument("--help-settings", action=HelpSettings, nargs=0, help="list every setting and exit")
+    model = Parser(add_help=False)
+    model.add_argument("--model", metavar="M", help="demo, a hub id, a model folder or an adapter folder")
+    data = Parser(add_help=False)
+    data.add_argument("--data", metavar="D", help="demo, or a folder in YOLO, COCO, VOC or table format")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="COMMAND")
+
+    def verb(name: str, do: Callable[[Args], int], help: str, *parents: Parser) -> argparse.ArgumentParser:
+        added = verbs.add_parser(name, help=help, description=help, parents=[*parents, common])
+        added.set_defaults(do=do)
+        return added
+
+    app = verb("app", _app, "Open the page in the browser.")
+    app.add_argument("--host", default="127.0.0.1")
+    app.add_argument("--port", type=int, default=7860)
+    app.add_argument("--no-browser", action="store_true", help="serve the page without opening it")
+    verb("check", _check, "Tell what is in the data and what is wrong with it.", data, tuned)
+    baseline = verb("baseline", _heavy, "Test a model as it is.", model, data, tuned)
+    baseline.add_argument("--split", choices=("train", "valid", "test"))
+    baseline.add_argument("--limit", type=int, metavar="N", help="at most this many photos")
+    train = verb("train", _heavy, "Fine-tune a model.", model, data, tuned)
+    train.add_argument("--name", metavar="N", help="name of the new model")
+    train.add_argument("--resume", action="store_true", help="go on from the last checkpoint of --name (or the latest)")
+    evaluate = verb("evaluate", _heavy, "Test a tuned model.", model, data, tuned)
+    evaluate.add_argument("--split", choices=("train", "valid", "test"))
+    evaluate.add_argument("--limit", type=int, metavar="N", help="at most this many photos")
+    predict = verb("predict", _predict, "Judge one object in a photo.", model, tuned)
+    predict.add_argument("--image", required=True, metavar="F")
+    predict.add_argument("--object", metavar="TYPE", help=OBJECT_HELP)
+    predict.add_argument("--box", metavar="x1,y1,x2,y2", help="the object's box in pixels; left out: the whole photo")
+    runs = verb("runs", _runs, "List runs, show one, stop one or resume one.")
+    runs.add_argument("action", nargs="?", choices=("show", "stop", "resume"))
+    runs.add_argument("id", nargs="?", help="a run's id, or a part of it")
+    return parser
+
+
+def settings_of(args: Args) -> knobs.Settings:
+    """The settings a command asks for: the model's preset, then --config, then the named options, then --set.
+
+    Raises UserError with all that is wrong.
+    """
+    from core.runs.store import settings_for_model
+
+    model = getattr(args, "model", None)
+    config = knobs.read_yaml(knobs.config_path(args.config)) if args.config else {}
+    if model is None:
+        model = knobs.merge(knobs.Settings(), config, args.config or "").model.path
+    base = knobs.merge(settings_for_model(model), config, args.config or "")
+    named = {"model.path": model, "data.path": getattr(args, "data", None), "data.split": getattr(args, "split", None),
+             "data.limit": getattr(args, "limit", None)}  # fmt: skip
+    changes = {key: value for key, value in named.items() if value is not None}
+    for text in args.set:
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise UserError(f"{text!r} sets nothing", "--set", "Write for example --set lora.rank=8", "setting")
+        changes[key.strip()] = value.strip()
+    return knobs.merge(base, changes, "command line")
+
+
+def _print_json(document: Any) -> None:
+    from core.runs.files import plain
+
+    print(json.dumps(plain(document), indent=1, ensure_ascii=False, allow_nan=False))
+
+
+def _app(args: Args) -> int:
+    from core.runs.store import open_workspace
+
+    workspace = open_workspace(args.workspace)
+    from damgui import page
+
+    page.serve(workspace.root, args.host, args.port, not args.no_browser)
+    return 0
+
+
+def _check(args: Args) -> int:
+    from core.data.reading import read_dataset
+    from core.data.statistics import class_counts
+    from core.runs.store import open_workspace
+
+    workspace = open_workspace(args.workspace)
+    settings = settings_of(args)
+    with redirect_stdout(sys.stderr):
+        dataset = read_dataset(settings.data, workspace.sample_data, settings.training.seed)
+    counts = class_counts(dataset)
+    report = {
+        "data": str(dataset.root), "format": dataset.format, "fingerprint": dataset.fingerprint,
+        "photos": {split: len(dataset.split(split)) for split in counts},
+        "objects": {split: sum(of_class.values()) for split, of_class in counts.items()},
+        "counts": counts, "problems": [asdict(problem) for problem in dataset.problems],
+    }  # fmt: skip
+    if args.json:
+        _print_json(report)
+    else:
+        _print_counts(report)
+        for problem in dataset.problems:
+            print(problem, file=sys.stderr)
+        count = len(dataset.problems)
+        print(f"{count} problem{'' if count == 1 else 's'} found." if count else "Nothing is wrong with it.")
+    return 2 if dataset.problems else 0
+
+
+def _print_counts(report: dict[str, Any]) -> None:
+    splits = list(report["counts"])
+    names = list(dict.fromkeys(name for of_class in report["counts"].values() for name in of_class))
+    rows = [["", *splits]]
+    rows += [[name, *(str(report["counts"][split].get(name, 0)) for split in splits)] for name in names]
+    rows += [[what, *(str(report[what][split]) for split in splits)] for what in ("objects", "photos")]
+    print(f"{report['data']} ({report['format']})")
+    for row in rows:
+        print(f"{row[0]:<24}" + "".join(f"{cell:>8}" for cell in row[1:]))
+
+
+def _heavy(args: Args) -> int:
+    """baseline, train and evaluate: a run of the same kind as the page's, in this process."""
+    from core.runs import console
+
+    with redirect_stdout(sys.stderr):
+        run, code = console.do(args, settings_of)
+    if run is None:
+        return code
+    document = console.outcome(run)
+    if args.json:
+        _print_json(document)
+    elif document["status"] == "finished":
+        print("\n".join(console.closing_lines(run, document)))
+    return code
+
+
+def _box(text: str | None) -> list[float] | None:
+    if text is None:
+        return None
+    parts = text.replace(" ", "").split(",")
+    try:
+        box = [float(part) for part in parts]
+    except ValueError:
+        box = []
+    if len(box) != 4 or not (box[0] < box[2] and box[1] < box[3]):
+        raise UserError(f"{text!r} is not a box", "--box", "Write x1,y1,x2,y2 in pixels, such as 10,20,200,180", "box")
+    return box
+
+
+def _predict(args: Args) -> int:
+    from core.runs.store import anchored, open_workspace
+    from core.runs.worker import predict_once
+
+    workspace = open_workspace(args.workspace)
+    image, box = Path(args.image).expanduser(), _box(args.box)
+    if not image.is_file():
+        raise UserError("there is no such photo", str(image), "Give a photo's path.", "photo")
+    settings = anchored(settings_of(args), Path.cwd(), workspace.root)
+    request = {"image": str(image.resolve()), "box_xyxy_px": box, "object_type": args.object,
+               "models": [settings.model.path]}  # fmt: skip
+    with redirect_stdout(sys.stderr):
+        found = predict_once(settings, request)
+    if args.json:
+        _print_json(found)
+        return 0
+    for answer in found["answers"]:
+        sure = f"{answer['probability']:.1%}".replace("%", " %")
+        print(f"{answer.get('predicted_type') or args.object or ''} {answer['predicted']}  {sure}".strip())
+        for name, share in (answer.get("class_probabilities") or answer["probabilities"]).items():
+            print(f"  {name:<24}{100 * share:6.1f} %")
+    return 0
+
+
+def _runs(args: Args) -> int:
+    from core.runs import console
+    from core.runs.store import open_workspace
+
+    workspace = open_workspace(args.workspace)
+    if args.action and not args.id:
+        raise UserError(f"{args.action} what?", "damgui runs", "Give a run's id; damgui runs lists them.", "command")
+    document, text = console.runs(workspace, args.action, args.id)
+    if args.json:
+        _print_json(document)
+    else:
+        print(text)
+    return 0
+
+
+def _work(words: Sequence[str]) -> int:
+    """What the launcher starts: `work RUN_FOLDER`. Not a command for people, so `--help` does not list it."""
+    parser = Parser(prog="damgui work")
+    parser.add_argument("folder", type=Path)
+    from core.runs import worker
+
+    return worker.work(parser.parse_args(words).folder)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command. Returns 0, 1 (failed), 2 (something the user can cure) or 130 (Ctrl-C)."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        if words[:1] == ["work"]:
+            return _work(words[1:])
+        args = _parser().parse_args(words)
+        return int(args.do(args))
+    except UserError as error:
+        for problem in error.problems:
+            print(f"damgui: {problem}", file=sys.stderr)
+        if "--json" in words:
+            _print_json({"errors": [asdict(problem) for problem in error.problems]})
+        return 2
+    except KeyboardInterrupt:
+        print("damgui: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # `damgui runs | head`: whoever read has enough
+        sys.stderr.close()
+        return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,104 @@
+"""From labels as written to objects that can be trusted: what is good, and one Problem for each thing that is not."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from core.data.photos import PhotoFacts
+from core.data.raw import PIXELS, RawObject, RawPhoto
+from core.data.sample import SPLITS, BoxedObject, Dataset, Photo
+from core.errors import Problem, UserError
+from core.settings import Data
+from core.taxonomy import Taxonomy
+
+ROUNDING = 0.01 + 1e-9  # a box may reach this share of the photo beyond its edge and is then cut there
+# Worth a sentence, but nothing that is used is wrong.
+HINTS = frozenset({"photo-without-label", "one-flight", "link-folder"})
+
+
+def require_clean(dataset: Dataset, data: Data) -> None:
+    """Raises UserError listing every fault, unless the settings say to go on with what is good (`use_good`)."""
+    faults = faults_of(dataset.problems)
+    if faults and not data.use_good:
+        raise UserError.of(faults)
+
+
+def faults_of(problems: Sequence[Problem]) -> tuple[Problem, ...]:
+    """The problems that mean bad input, hints left out."""
+    return tuple(problem for problem in problems if problem.kind not in HINTS)
+
+
+def check_photos(
+    root: Path, raw: Sequence[RawPhoto], facts: Mapping[str, PhotoFacts | Problem], taxonomy: Taxonomy
+) -> tuple[list[Photo], list[Problem]]:
+    """Sound photos with sound objects (group not yet set), ordered by split and name, and everything wrong."""
+    problems: list[Problem] = []
+    photos: list[Photo] = []
+    unknown: dict[str, list[str]] = {}
+    first: dict[str, str] = {}
+    order = {name: place for place, name in enumerate(("", *SPLITS))}
+    for one in sorted(raw, key=lambda one: (order[one.split], one.name)):
+        fact = facts[one.name]
+        if isinstance(fact, Problem):
+            problems.append(fact)
+            continue
+        if twin := first.get(fact.digest):
+            fix = "Remove one of the two; the first is used."
+            problems.append(Problem(f"this is the same file as {twin}", one.name, fix, "duplicate-photo"))
+            continue
+        first[fact.digest] = one.name
+        if wrong := _other_size(one, fact.size_wh):
+            problems.append(wrong)
+            continue
+        objects = []
+        for labelled in one.objects:
+            placed = place_box(labelled, fact.size_wh)
+            found = taxonomy.read_class(labelled.class_name)
+            if found is None:
+                unknown.setdefault(labelled.class_name, []).append(labelled.source)
+            if isinstance(placed, Problem):
+                problems.append(placed)
+            elif found:
+                objects.append(BoxedObject(placed, *found, source=labelled.source))
+        photos.append(
+            Photo(root / one.name, one.name, fact.size_wh, one.split, "", tuple(objects), fact.digest)
+        )  # fmt: skip
+    problems.extend(_unknown_class(name, places, taxonomy) for name, places in unknown.items())
+    return photos, problems
+
+
+def place_box(one: RawObject, size_wh: tuple[int, int]) -> tuple[float, float, float, float] | Problem:
+    """The box as fractions of the photo, rounding beyond its edge cut off, or what is wrong with it."""
+    width, height = size_wh if one.unit == PIXELS else (1, 1)
+    if not all(map(math.isfinite, one.box_xyxy)):
+        return Problem("a number of the box is not finite", one.source, "Draw the box again.", "bad-number")
+    x0, y0, x1, y1 = (end / side for end, side in zip(one.box_xyxy, (width, height) * 2, strict=True))
+    if x1 <= x0 or y1 <= y0:
+        side = "width" if x1 <= x0 else "height"
+        return Problem(f"the box has no {side}", one.source, "Draw it again or remove it.", "zero-size")
+    beyond = {"left": -x0, "upper": -y0, "right": x1 - 1, "lower": y1 - 1}
+    edge = max(beyond, key=lambda name: beyond[name])
+    cut = (max(0.0, x0), max(0.0, y0), min(1.0, x1), min(1.0, y1))
+    if beyond[edge] > ROUNDING or cut[2] <= cut[0] or cut[3] <= cut[1]:
+        fix = "Draw it again inside the photo."
+        if one.unit != PIXELS and max(x1, y1) > 2:
+            fix = "Write fractions of the photo, 0 to 1, not pixels."
+        said = f"{100 * beyond[edge]:.0f} %" if beyond[edge] < 10 else "far"
+        return Problem(f"the box reaches {said} beyond the photo's {edge} edge", one.source, fix, "box-outside")
+    return cut
+
+
+def _other_size(one: RawPhoto, size_wh: tuple[int, int]) -> Problem | None:
+    if one.declared_wh is None or one.declared_wh == size_wh:
+        return None
+    said = f"labelled as {one.declared_wh[0]} x {one.declared_wh[1]} pixels, but {size_wh[0]} x {size_wh[1]} as viewed"
+    return Problem(said, one.source or one.name, "Label this photo as it is now, turned upright.", "size-mismatch")
+
+
+def _unknown_class(name: str, places: Sequence[str], taxonomy: Taxonomy) -> Problem:
+    known = ", ".join(taxonomy.class_names)
+    many = f" ({len(places)} objects; this is the first)" if len(places) > 1 else ""
+    fix = f"Rename it to one of: {known}; or add the spelling to the taxonomy."
+    return Problem(f"{name!r} is no class of {taxonomy.name}{many}", places[0], fix, "unknown-class")

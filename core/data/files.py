@@ -1,0 +1,158 @@
+"""What lies in a data folder: its files, with links out of it refused, and the text in them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+
+from core.errors import Problem, UserError
+
+PHOTO_ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+SPLIT_WORDS = {"train": "train", "training": "train", "val": "valid", "valid": "valid", "validation": "valid",
+               "test": "test", "testing": "test"}  # fmt: skip
+MOST_FILES = 2_000_000  # more is somebody's whole disk, not a data set
+MOST_TEXT_BYTES = 1 << 29  # a label file above half a gigabyte is none
+
+
+@dataclass(frozen=True)
+class Folder:
+    """The files of a data set by their names inside it (`train/images/a.jpg`), sorted; nothing else is ever opened.
+
+    `refused` holds the names of links that lead out of the folder, each with a Problem in `problems`.
+    """
+
+    root: Path
+    names: tuple[str, ...]
+    problems: tuple[Problem, ...] = ()
+    refused: tuple[str, ...] = ()
+
+    @cached_property
+    def known(self) -> frozenset[str]:
+        return frozenset(self.names)
+
+    @cached_property
+    def photos(self) -> tuple[str, ...]:
+        return tuple(name for name in self.names if is_photo(name))
+
+    @cached_property
+    def _by_base(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for name in self.photos:
+            found.setdefault(PurePosixPath(name).name, []).append(name)
+        return found
+
+    @cached_property
+    def by_stem(self) -> dict[str, list[str]]:
+        """Photo names by their base name without ending."""
+        found: dict[str, list[str]] = {}
+        for name in self.photos:
+            found.setdefault(PurePosixPath(name).stem, []).append(name)
+        return found
+
+    def under(self, prefix: str) -> tuple[str, ...]:
+        """The photos below a folder's name; "" is the whole data set."""
+        return self.photos if not prefix else tuple(name for name in self.photos if name.startswith(prefix + "/"))
+
+    def find_photo(self, written: str, near: Iterable[str] = ()) -> str | None:
+        """The photo that a label file means: below one of the folders `near`, else by a base name that is unique.
+
+        Label files often carry paths of the machine they were written on, so only the listing is ever searched.
+        """
+        plain = written.replace("\\", "/")
+        places = list(dict.fromkeys((*near, "")))
+        for place in places:
+            name = tidy(f"{place}/{plain}" if place else plain)
+            if name in self.known and is_photo(name):
+                return name
+        same = self._by_base.get(PurePosixPath(plain).name, [])
+        for place in places:
+            below = [name for name in same if not place or name.startswith(place + "/")]
+            if len(below) == 1:
+                return below[0]
+        return None
+
+
+def list_files(root: Path) -> Folder:
+    """Everything below `root`, hidden files left out. Raises UserError when it is no folder or absurdly large."""
+    if not root.is_dir():
+        raise UserError("no such folder", str(root), "Give the folder of photos and labels.", "no-data")
+    base = root.resolve()
+    names: list[str] = []
+    refused: list[str] = []
+    problems: list[Problem] = []
+
+    def cannot(error: OSError) -> None:
+        name = Path(str(error.filename)).relative_to(base).as_posix()
+        problems.append(Problem("this folder cannot be read", name, "Check its permissions.", "unreadable-folder"))
+
+    for here, folders, files in os.walk(base, onerror=cannot):
+        inside = Path(here).relative_to(base)
+        folders[:] = sorted(one for one in folders if not one.startswith((".", "__MACOSX")))
+        for one in sorted((*folders, *files)):
+            if one.startswith("."):
+                continue
+            name, path = (inside / one).as_posix(), Path(here, one)
+            if path.is_symlink() and (bad := _bad_link(base, path, name)):
+                problems.append(bad)
+                refused.append(name)
+            elif not path.is_dir():
+                names.append(name)
+        if len(names) > MOST_FILES:
+            raise UserError(f"more than {MOST_FILES:,} files", str(root), "Give the folder of one data set.", "no-data")
+    return Folder(base, tuple(sorted(names)), tuple(problems), tuple(refused))
+
+
+def _bad_link(base: Path, path: Path, name: str) -> Problem | None:
+    fix = "Copy what it points to into the data folder."
+    try:
+        target = path.resolve(strict=True)
+    except (OSError, RuntimeError):
+        return Problem("this symbolic link leads nowhere", name, "Remove it, or put the file there.", "link-outside")
+    if not target.is_relative_to(base):
+        return Problem("this symbolic link leads out of the data folder and is not followed", name, fix, "link-outside")
+    if target.is_dir():
+        return Problem("linked folders are not followed", name, fix, "link-folder")
+    return None
+
+
+def is_photo(name: str) -> bool:
+    return name.lower().endswith(PHOTO_ENDINGS)
+
+
+def tidy(name: str) -> str:
+    """A path inside the data set without `.` and `..`; what leads out keeps its `..` and so matches no file."""
+    return os.path.normpath(name).replace("\\", "/")
+
+
+def split_in(name: str) -> str:
+    """The split that a path's folders name (`valid/images/a.jpg`, `images/val/a.jpg`), or ""."""
+    for part in PurePosixPath(name).parts[:-1]:
+        if found := SPLIT_WORDS.get(part.lower()):
+            return found
+    return ""
+
+
+def read_text(folder: Folder, name: str) -> str | Problem:
+    """The text of a label file: UTF-8, with or without a byte order mark; anything else is a Problem."""
+    path = folder.root / name
+    try:
+        if path.stat().st_size > MOST_TEXT_BYTES:
+            return Problem("this file is too large for a label file", name, "Remove it or split it.", "bad-label")
+        raw = path.read_bytes()
+    except OSError as error:
+        return Problem(f"this file cannot be read ({error.strerror})", name, "Check its permissions.", "bad-label")
+    fix = "Save it as UTF-8."
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return Problem("this text is UTF-16, not UTF-8", name, fix, "wrong-encoding")
+    if (zero := raw.find(0)) >= 0:
+        where = f"{name} line {raw.count(10, 0, zero) + 1}"
+        return Problem("this is not UTF-8 text (it holds zero bytes)", where, fix, "wrong-encoding")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        byte = raw[error.start]
+        where = f"{name} line {raw.count(10, 0, error.start) + 1}"
+        return Problem(f"this is not UTF-8 text (byte 0x{byte:02X})", where, fix, "wrong-encoding")

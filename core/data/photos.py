@@ -1,0 +1,111 @@
+"""Photos as viewed, and whether their files are sound.
+
+Every box of a data set refers to the photo as viewed: turned as its EXIF orientation says.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import warnings
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+# Pillow loads these two on first use, and not safely when several threads use it first at the same moment.
+from PIL import (
+    Image,
+    ImageOps,
+    TiffImagePlugin,  # noqa: F401
+    UnidentifiedImageError,
+    WebPImagePlugin,  # noqa: F401
+)
+
+from core.errors import Problem
+
+FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF")  # no format that starts other programs
+MOST_PIXELS = 178_000_000  # just under PIL's own refusal; the largest survey cameras have 150 million
+MOST_BYTES = 1 << 30
+ORIENTATION, QUARTER_TURNS = 0x0112, (5, 6, 7, 8)
+
+
+@dataclass(frozen=True)
+class PhotoFacts:
+    """`size_wh` of the photo as viewed, in pixels; `digest` is the SHA-256 (hex) of the file."""
+
+    size_wh: tuple[int, int]
+    digest: str
+
+
+def open_photo(path: Path) -> Image.Image:
+    """The photo as viewed, RGB. Raises OSError (PIL's UnidentifiedImageError included) where it cannot be read."""
+    with Image.open(path, formats=FORMATS) as image:
+        turned = ImageOps.exif_transpose(image)
+        return turned.convert("RGB")
+
+
+def examine(root: Path, names: Iterable[str]) -> dict[str, PhotoFacts | Problem]:
+    """Size and digest of each photo, or what is wrong with its file; every photo is decoded, in parallel."""
+    listed = list(names)
+    with warnings.catch_warnings():
+        # PIL warns from half of what we allow, and of odd EXIF data; what matters is reported as a Problem.
+        warnings.simplefilter("ignore")
+        with ThreadPoolExecutor(max_workers=min(8, (os.cpu_count() or 1) + 1)) as pool:
+            return dict(zip(listed, pool.map(lambda name: examine_photo(root / name, name), listed), strict=True))
+
+
+def examine_photo(path: Path, name: str) -> PhotoFacts | Problem:
+    """Checks the header's size before decoding, so that a decompression bomb is never unpacked."""
+    broken = "Export this photo again, or remove it."
+    try:
+        bytes_ = path.stat().st_size
+        if bytes_ == 0:
+            return Problem("this photo file is empty", name, broken, "unreadable-photo")
+        if bytes_ > MOST_BYTES:
+            return Problem(f"this photo file has {bytes_ / 1e9:.1f} GB", name, "Make it smaller.", "huge-photo")
+        raw = path.read_bytes()
+    except OSError as error:
+        return Problem(f"this photo cannot be read ({error.strerror})", name, "Check its permissions.",
+                       "unreadable-photo")  # fmt: skip
+    try:
+        image = Image.open(io.BytesIO(raw), formats=FORMATS)
+    except Image.DecompressionBombError:
+        return _huge(name, "more than 178 million pixels")
+    except UnidentifiedImageError:
+        return Problem("this is not a photo we can read", name, "Save it as JPEG or PNG.", "unreadable-photo")
+    except (OSError, ValueError, SyntaxError, EOFError) as error:
+        return Problem(f"this photo cannot be read ({_short(error)})", name, broken, "unreadable-photo")
+    width, height = image.size
+    if width * height > MOST_PIXELS:
+        return _huge(name, f"{width} x {height} pixels")
+    return _decode(image, raw, name)
+
+
+def _decode(image: Image.Image, raw: bytes, name: str) -> PhotoFacts | Problem:
+    width, height = image.size
+    if min(width, height) < 2:
+        return Problem(f"this photo has only {width} x {height} pixels", name, "Remove it.", "unreadable-photo")
+    try:
+        # A JPEG unpacks to an eighth of its size: every byte is still read, so that a missing end shows.
+        image.draft("RGB", (max(1, width // 8), max(1, height // 8)))
+        image.load()
+        turn = image.getexif().get(ORIENTATION)
+    except (OSError, ValueError, SyntaxError, EOFError, MemoryError) as error:
+        cut = "truncated" in str(error).lower() or "unexpected end" in str(error).lower() or isinstance(error, EOFError)
+        if cut:
+            return Problem("this photo is truncated: the end of the file is missing", name,
+                           "Copy it again from the camera, or remove it.", "truncated-photo")  # fmt: skip
+        fix = "Export this photo again, or remove it."
+        return Problem(f"this photo cannot be decoded ({_short(error)})", name, fix, "unreadable-photo")
+    size = (height, width) if turn in QUARTER_TURNS else (width, height)
+    return PhotoFacts(size, hashlib.sha256(raw).hexdigest())
+
+
+def _huge(name: str, said: str) -> Problem:
+    return Problem(f"this photo is absurdly large ({said})", name, "Make it smaller.", "huge-photo")
+
+
+def _short(error: BaseException) -> str:
+    return str(error).split("\n")[0][:80] or type(error).__name__

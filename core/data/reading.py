@@ -1,0 +1,152 @@
+"""`read_dataset`: whatever format the photos come in, the same checked Dataset comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from core import taxonomy as taxonomies
+from core.data.checks import check_photos
+from core.data.coco import finds_coco, read_coco
+from core.data.files import Folder, list_files, read_text
+from core.data.photos import examine
+from core.data.raw import RawSet
+from core.data.sample import SPLITS, Dataset, Photo
+from core.data.splits import apply_split, compile_rule, group_of, make_split
+from core.data.table import finds_table, read_table
+from core.data.voc import finds_voc, read_voc
+from core.data.yolo import find_config, finds_yolo, read_yolo
+from core.errors import Problem, UserError
+from core.settings import Data
+
+DEMO = "demo"
+READERS: Mapping[str, Callable[[Folder], RawSet]] = {
+    "yolo": read_yolo, "coco": read_coco, "voc": read_voc, "table": read_table,
+}  # fmt: skip
+# In this order: a YOLO folder may carry tables or JSON beside its labels, a VOC folder never carries data.yaml.
+FINDERS: Mapping[str, Callable[[Folder], bool]] = {
+    "yolo": finds_yolo, "coco": finds_coco, "voc": finds_voc, "table": finds_table,
+}  # fmt: skip
+LABEL_ENDINGS = (".yaml", ".yml", ".json", ".xml", ".csv", ".tsv", ".jsonl", ".ndjson", ".txt")
+FORMATS_SAID = "YOLO (data.yaml), COCO (JSON), Pascal VOC (XML) or a table (CSV, JSON lines)"
+
+
+def read_dataset(data: Data, sample_folder: Path, seed: int = 0) -> Dataset:
+    """The photos of `data.path` with checked objects, split, grouped by flight and fingerprinted.
+
+    "demo" is the sample set, drawn into `sample_folder` on first use. What is wrong with photos and labels is listed in
+    `problems`, and `photos` holds what is good. A validation split that is not there is made (`data.valid_share`,
+    `seed`). Raises UserError, all problems in it, only when there is nothing to go on with: no such folder, a format
+    that is not recognised, no object, or nothing in the split asked for (`data.split`).
+    """
+    rule = compile_rule(data.group_rule)
+    taxonomy = taxonomies.load(data.taxonomy)
+    root = _root(data, sample_folder)
+    folder = list_files(root)
+    format_ = recognise(folder) if data.format == "auto" else _named(folder, data.format)
+    raw = READERS[format_](folder)
+    facts = examine(folder.root, {photo.name for photo in raw.photos})
+    photos, wrong = check_photos(folder.root, raw.photos, facts, taxonomy)
+    grouped = tuple(replace(photo, group=group_of(photo.name, rule)) for photo in photos)
+    problems = (*folder.problems, *raw.problems, *wrong)
+    if not any(photo.objects for photo in grouped):
+        what = "no photo with a usable object"
+        fix = "Cure the problems above." if problems else f"Give a folder in {FORMATS_SAID}."
+        raise UserError.of((*problems, Problem(what, str(root), fix, "no-data")))
+    dataset = _divided(Dataset(folder.root, format_, grouped, problems), data.valid_share, seed)
+    _require_split(dataset, data.split)
+    return dataset
+
+
+def recognise(folder: Folder) -> str:
+    """The format of a folder's labels. Raises UserError when it is none that we know."""
+    for name, finds in FINDERS.items():
+        if finds(folder):
+            return name
+    if find_config(folder):
+        return "yolo"
+    seen = f"{len(folder.photos)} photos but no labels" if folder.photos else "no photos and no labels"
+    fix = f"Give a folder in {FORMATS_SAID}."
+    texts = [read_text(folder, name) for name in folder.names if name.lower().endswith(LABEL_ENDINGS)]
+    unread = [text for text in texts if isinstance(text, Problem)]
+    last = Problem(f"{seen} that we recognise", str(folder.root), fix, "no-data")
+    raise UserError.of((*folder.problems, *unread, last))
+
+
+def _named(folder: Folder, format_: str) -> str:
+    """The format asked for. Raises UserError where the folder has no labels of it."""
+    if FINDERS[format_](folder) or (format_ == "yolo" and find_config(folder)):
+        return format_
+    found = recognise(folder)
+    raise UserError(f"no labels in {format_} format", str(folder.root),
+                    f"Set data.format to auto or {found}: that is what lies here.", "no-data")  # fmt: skip
+
+
+def _root(data: Data, sample_folder: Path) -> Path:
+    if data.path == DEMO:
+        return draw_sample(sample_folder)
+    if not data.path.strip():
+        raise UserError("no data folder given", "data.path", "Give a folder, or demo for the sample set.", "no-data")
+    path = Path(data.path).expanduser()
+    # People hand over data.yaml itself as often as its folder.
+    return path.parent if path.is_file() else path
+
+
+def draw_sample(folder: Path, progress: Callable[[int, int], None] | None = None) -> Path:
+    """The folder of the sample set; drawn on first use, by one process while others wait for it.
+
+    `progress` hears (photos done, photos in all). Raises UserError when it cannot be written.
+    """
+    if (folder / "data.yaml").is_file():
+        return folder
+    from filelock import FileLock
+
+    from core.demo.sample_set import write_sample_set
+
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder.with_name(folder.name + ".lock")):
+            if not (folder / "data.yaml").is_file():
+                write_sample_set(folder, progress=progress)
+    except FileExistsError as error:
+        raise UserError("this folder holds something else than the sample set", str(folder),
+                        "Remove it; it is drawn again.", "no-data") from error  # fmt: skip
+    except OSError as error:
+        fix = "Choose a workspace where you may write and that has 100 MB left."
+        said = f"the sample set cannot be written ({error.strerror or error})"
+        raise UserError(said, str(folder), fix, "no-data") from error
+    return folder
+
+
+def _divided(dataset: Dataset, valid_share: float, seed: int) -> Dataset:
+    """Every photo in a split: those without one go to train, and train gives to valid what that lacks."""
+    split = {name: [photo.name for photo in dataset.split(name)] for name in SPLITS}
+    split["train"] += [photo.name for photo in dataset.split("")]
+    problems = list(dataset.problems)
+    for name in ("valid", "test", "train"):
+        photos = _photos(dataset, set(split[name]))
+        if photos and not any(photo.objects for photo in photos):
+            what = f"the split {name} has {len(photos)} photos but no usable object"
+            problems.append(Problem(what, str(dataset.root), "Label its photos.", "empty-split"))
+            split["train"] += split[name] if name == "valid" else []
+            split[name] = split[name] if name != "valid" else []
+    if split["train"] and not split["valid"]:
+        mine = set(split["train"])
+        made, hints = make_split(_photos(dataset, mine), valid_share, seed)
+        split |= {name: list(names) for name, names in made.items()}
+        problems.extend(hints)
+    return apply_split(replace(dataset, problems=tuple(problems)), split)
+
+
+def _photos(dataset: Dataset, names: set[str]) -> Sequence[Photo]:
+    return [photo for photo in dataset.photos if photo.name in names]
+
+
+def _require_split(dataset: Dataset, asked: str) -> None:
+    if any(photo.objects for photo in dataset.split(asked)):
+        return
+    there = [name for name in SPLITS if any(photo.objects for photo in dataset.split(name))]
+    said = f"the split {asked} has no object" if dataset.split(asked) else f"there is no split {asked}"
+    fix = f"Choose {' or '.join(there)}."
+    raise UserError.of((*dataset.problems, Problem(said, str(dataset.root), fix, "empty-split")))

@@ -1,0 +1,162 @@
+"""Training and validation photos: classes in like shares, a flight never on both sides, repeatable by its seed."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from core.data.sample import SPLITS, Dataset, Photo
+from core.errors import Problem, UserError
+
+MISSING = 10.0  # cost of a class that is absent from one side: more than any unevenness of shares
+STARTS = 24  # random beginnings; the best end is taken
+MOST_CELLS = 4_000_000  # starts x groups x classes beyond which fewer beginnings are tried
+
+
+def group_of(name: str, rule: re.Pattern[str] | None) -> str:
+    """The flight or site that a photo's name tells; without a match (or with an empty one) the photo's own name."""
+    found = rule.match(PurePosixPath(name).stem) if rule else None
+    return (found.group(1) if found else "") or name
+
+
+def compile_rule(rule: str) -> re.Pattern[str] | None:
+    """The flight rule, or None for "". Raises UserError when it is no regular expression with a group."""
+    if not rule:
+        return None
+    fix = r"Write one with a group around the flight, such as ^(.*?)_\d+$, or leave it empty."
+    try:
+        compiled = re.compile(rule)
+    except re.error as error:
+        said = f"{rule!r} is no regular expression ({error})"
+        raise UserError(said, "data.group_rule", fix, "setting") from error
+    if not compiled.groups:
+        raise UserError(f"{rule!r} has no group", "data.group_rule", fix, "setting")
+    return compiled
+
+
+def make_split(
+    photos: Sequence[Photo], valid_share: float, seed: int = 0
+) -> tuple[dict[str, tuple[str, ...]], tuple[Problem, ...]]:
+    """{"train": names, "valid": names}, whole groups (`Photo.group`) on one side, and hints about it.
+
+    Every class of which at least two groups have objects is on both sides where that is possible. When all photos are
+    of one group, photos are split singly and a hint of kind `one-flight` says so. With fewer than two photos all go to
+    train.
+    """
+    if len(photos) < 2:
+        return {"train": tuple(photo.name for photo in photos), "valid": ()}, ()
+    groups: dict[str, list[Photo]] = {}
+    for photo in sorted(photos, key=lambda photo: photo.name):
+        groups.setdefault(photo.group, []).append(photo)
+    hints: tuple[Problem, ...] = ()
+    if len(groups) == 1:
+        said = f"all {len(photos)} photos are of one flight ({next(iter(groups))}), so they are split one by one"
+        fix = "Set data.group_rule so that it tells flights apart: neighbouring photos look alike."
+        hints = (Problem(said, "data.group_rule", fix, "one-flight"),)
+        groups = {photo.name: [photo] for members in groups.values() for photo in members}
+    chosen = _choose(_counts(list(groups.values())), valid_share, seed)
+    sides = {name: bool(side) for name, side in zip(groups, chosen, strict=True)}
+    split = {
+        side: tuple(sorted(photo.name for name, members in groups.items() if sides[name] == held for photo in members))
+        for side, held in (("train", False), ("valid", True))
+    }
+    return split, hints
+
+
+def _counts(groups: Sequence[Sequence[Photo]]) -> np.ndarray:
+    """(groups, 1 + classes): photos, then objects of each class."""
+    classes = sorted({(one.object_type, one.condition) for group in groups for photo in group for one in photo.objects})
+    column = {pair: index + 1 for index, pair in enumerate(classes)}
+    counts = np.zeros((len(groups), 1 + len(classes)))
+    for row, group in enumerate(groups):
+        counts[row, 0] = len(group)
+        for photo in group:
+            for one in photo.objects:
+                counts[row, column[one.object_type, one.condition]] += 1
+    return counts
+
+
+def _choose(counts: np.ndarray, share: float, seed: int) -> np.ndarray:
+    """Which groups (bool, one each) go to validation: from random starts, the best single change until none helps."""
+    rng = np.random.default_rng([seed, 0x5B117])
+    shared = (counts > 0).sum(axis=0) >= 2
+    starts = int(np.clip(MOST_CELLS // counts.size, 2, STARTS))
+    best, best_cost = np.zeros(len(counts), dtype=bool), np.inf
+    for _ in range(starts):
+        order = rng.permutation(len(counts))
+        held = np.zeros(len(counts), dtype=bool)
+        held[order[np.cumsum(counts[order, 0]) <= share * counts[:, 0].sum()]] = True
+        cost = _improve(counts, held, share, shared)
+        if cost < best_cost - 1e-12:
+            best, best_cost = held, cost
+    return best
+
+
+def _improve(counts: np.ndarray, held: np.ndarray, share: float, shared: np.ndarray) -> float:
+    """Move single groups in place while the cost falls; returns the cost."""
+    totals = counts.sum(axis=0)
+    valid = counts[held].sum(axis=0)
+    cost = float(_cost(valid[None], totals, share, shared)[0])
+    for _ in range(4 * len(counts)):
+        after = valid + np.where(held, -1.0, 1.0)[:, None] * counts
+        costs = _cost(after, totals, share, shared)
+        move = int(np.argmin(costs))
+        if costs[move] >= cost - 1e-12:
+            break
+        held[move] = not held[move]
+        valid, cost = after[move], float(costs[move])
+    return cost
+
+
+def _cost(valid: np.ndarray, totals: np.ndarray, share: float, shared: np.ndarray) -> np.ndarray:
+    """(candidates,) unevenness of validation counts (candidates, columns); an empty side is a missing first column."""
+    uneven = ((valid / np.maximum(totals, 1) - share) ** 2).sum(axis=1)
+    absent = (((valid <= 0) | (valid >= totals)) & shared).sum(axis=1)
+    return uneven + MISSING * absent
+
+
+def write_split(dataset: Dataset, path: Path) -> None:
+    """The split as JSON, {"train": [names], "valid": [names], …}, so that a run can be repeated."""
+    split = {name: [photo.name for photo in dataset.split(name)] for name in SPLITS if dataset.split(name)}
+    path.write_text(json.dumps(split, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def read_split(path: Path) -> dict[str, tuple[str, ...]]:
+    """What `write_split` wrote. Raises UserError when the file is not that."""
+    fix = "Make it again by starting a new run."
+    try:
+        tree: Any = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError("this split file cannot be read", str(path), fix, "split") from error
+    if not isinstance(tree, dict) or not set(tree) <= set(SPLITS):
+        raise UserError(f"a split file has the parts {', '.join(SPLITS)}", str(path), fix, "split")
+    for names in tree.values():
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise UserError("a split file lists photo names", str(path), fix, "split")
+    return {name: tuple(names) for name, names in tree.items()}
+
+
+def apply_split(dataset: Dataset, split: Mapping[str, Sequence[str]]) -> Dataset:
+    """The data set with its photos divided as `split` says; photos it does not name are left out.
+
+    The fingerprint is computed anew. Raises UserError when a named photo is not there.
+    """
+    side = {name: part for part, names in split.items() for name in names}
+    missing = sorted(set(side) - {photo.name for photo in dataset.photos})
+    if missing:
+        what = f"{len(missing)} photos of the split are not in the data, the first is {missing[0]}"
+        raise UserError(what, str(dataset.root), "Use the data the split was made for.", "split")
+    photos = tuple(replace(photo, split=side[photo.name]) for photo in dataset.photos if photo.name in side)
+    return with_fingerprint(replace(dataset, photos=photos))
+
+
+def with_fingerprint(dataset: Dataset) -> Dataset:
+    from core.data.statistics import fingerprint
+
+    return replace(dataset, fingerprint=fingerprint(dataset.photos))

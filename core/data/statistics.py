@@ -1,0 +1,78 @@
+"""Counts of a data set, and the fingerprint by which the same task is known again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from core.data.sample import SPLITS, Dataset, Photo
+
+
+def class_counts(dataset: Dataset) -> dict[str, dict[str, int]]:
+    """{split: {"toe drain blocked": n}} for the splits that have photos."""
+    return _count(dataset, lambda one: f"{one.object_type} {one.condition}")
+
+
+def type_counts(dataset: Dataset) -> dict[str, dict[str, int]]:
+    """{split: {object type: n}}."""
+    return _count(dataset, lambda one: one.object_type)
+
+
+def condition_counts(dataset: Dataset) -> dict[str, dict[str, int]]:
+    """{split: {condition: n}}."""
+    return _count(dataset, lambda one: one.condition)
+
+
+def _count(dataset: Dataset, name_of: Any) -> dict[str, dict[str, int]]:
+    counts = {}
+    for split in SPLITS:
+        if photos := dataset.split(split):
+            counts[split] = dict(sorted(Counter(name_of(one) for photo in photos for one in photo.objects).items()))
+    return counts
+
+
+def imbalance(counts: Mapping[str, int]) -> float:
+    """How many times the most frequent class outnumbers the rarest that occurs; 1.0 for none or one."""
+    present = [count for count in counts.values() if count > 0]
+    return max(present) / min(present) if present else 1.0
+
+
+def summary(dataset: Dataset) -> dict[str, Any]:
+    """All of it as plain values for JSON: per split photos, objects, flights and counts; problems by kind."""
+    classes, types, conditions = class_counts(dataset), type_counts(dataset), condition_counts(dataset)
+    splits = {}
+    for split in classes:
+        photos = dataset.split(split)
+        splits[split] = {
+            "photos": len(photos),
+            "objects": sum(len(photo.objects) for photo in photos),
+            "background_photos": sum(not photo.objects for photo in photos),
+            "flights": len({photo.group for photo in photos}),
+            "classes": classes[split],
+            "object_types": types[split],
+            "conditions": conditions[split],
+            "imbalance": imbalance(classes[split]),
+        }
+    return {
+        "root": str(dataset.root),
+        "format": dataset.format,
+        "fingerprint": dataset.fingerprint,
+        "photos": len(dataset.photos),
+        "objects": sum(len(photo.objects) for photo in dataset.photos),
+        "splits": splits,
+        "problems": dict(sorted(Counter(problem.kind for problem in dataset.problems).items())),
+    }
+
+
+def fingerprint(photos: Iterable[Photo]) -> str:
+    """SHA-256 (hex) over names, photo bytes, splits, boxes (to a millionth of the photo) and classes, in any order."""
+    total = hashlib.sha256()
+    for photo in sorted(photos, key=lambda photo: photo.name):
+        objects = sorted(
+            [one.object_type, one.condition, *(round(end, 6) for end in one.box_xyxy)] for one in photo.objects
+        )
+        total.update(json.dumps([photo.name, photo.digest, photo.split, objects]).encode())
+    return total.hexdigest()

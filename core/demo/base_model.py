@@ -1,0 +1,259 @@
+"""The shipped demo model: a real Qwen2-VL of a few million parameters, pretrained on drawn scenes of another style.
+
+`python -m core.demo.base_model` makes models/demo again; models/README.md holds the recipe's time and scores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import random
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, normalizers, pre_tokenizers
+from tokenizers.models import BPE
+from tokenizers.trainers import BpeTrainer
+from transformers import Qwen2Tokenizer, Qwen2VLConfig, Qwen2VLForConditionalGeneration, Qwen2VLImageProcessorPil
+
+from core.data.sample import BoxedObject, Photo
+from core.demo.scenes import PRETRAINING, draw_scene, random_wanted
+from core.engine.models import DEMO_MODEL, Loaded, fingerprint
+from core.engine.questions import Asked, Asker, truth_of
+from core.engine.scoring import judge_photos
+from core.engine.sequences import Tree, leaf_log_probs
+from core.prompts import Look, answers, question_text
+from core.settings import Enhance, Settings, load
+from core.taxonomy import Taxonomy
+from core.taxonomy import load as load_taxonomy
+
+# Qwen2-VL's special tokens, in its order; the chat template below is its documented format for pictures and text.
+SPECIAL = (
+    "<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|object_ref_start|>", "<|object_ref_end|>", "<|box_start|>",
+    "<|box_end|>", "<|quad_start|>", "<|quad_end|>", "<|vision_start|>", "<|vision_end|>", "<|vision_pad|>",
+    "<|image_pad|>", "<|video_pad|>",
+)  # fmt: skip
+TEMPLATE = (
+    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n"
+    "{% if message['content'] is string %}{{ message['content'] }}{% else %}"
+    "{% for part in message['content'] %}"
+    "{% if part['type'] == 'image' %}<|vision_start|><|image_pad|><|vision_end|>"
+    "{% elif part['type'] == 'text' %}{{ part['text'] }}{% endif %}{% endfor %}{% endif %}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+# GPT-2-like splitting as Qwen2 does it: words with their space, single digits, punctuation, white space.
+SPLIT = r"[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+VOCABULARY = 640
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How the demo model is pretrained. Sizes in pixels; `photos` scenes are drawn once and seen `epochs` times."""
+
+    photos: int = 2000
+    epochs: int = 6
+    size_px: int = 256
+    batch: int = 8
+    learning_rate: float = 1.5e-3
+    class_share: float = 0.3
+    seed: int = 7
+
+
+def corpus(taxonomy: Taxonomy, count: int = 400) -> Iterator[str]:
+    """Questions and answers as the model will meet them, with every digit and both enhancements."""
+    dice = random.Random(0)
+    types = [None, *taxonomy.object_types]
+    for _ in range(count):
+        x1, y1 = dice.random() * 0.8, dice.random() * 0.8
+        boxes = [(dice.random(), dice.random(), 1.0, 1.0) for _ in range(dice.randrange(6))]
+        view = dice.choice(["full", "full+crop", "crop"])
+        enhance = Enhance(spatial_reasoning=dice.random() < 0.5, position_encoding=dice.random() < 0.5)
+        kind = dice.choice(types)
+        box = (x1, y1, x1 + 0.2 * dice.random(), y1 + 0.2 * dice.random())
+        yield question_text(kind, box, boxes, Look(view, (112, 112)), enhance, taxonomy)
+        yield from answers(kind, taxonomy)
+    yield "user\nassistant\nsystem\nYou are a helpful assistant."
+
+
+def build_tokenizer(taxonomy: Taxonomy) -> Qwen2Tokenizer:
+    """A byte-level BPE over our questions, with Qwen2-VL's special tokens and chat template."""
+    raw = Tokenizer(BPE())
+    raw.normalizer = normalizers.NFC()
+    raw.pre_tokenizer = pre_tokenizers.Sequence([
+        pre_tokenizers.Split(Regex(SPLIT), behavior="isolated"), pre_tokenizers.ByteLevel(False, use_regex=False),
+    ])  # fmt: skip
+    raw.decoder = decoders.ByteLevel()
+    room = VOCABULARY - len(SPECIAL)
+    trainer = BpeTrainer(vocab_size=room, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False)
+    raw.train_from_iterator(corpus(taxonomy), trainer)
+    raw.add_special_tokens([AddedToken(token, normalized=False, special=True) for token in SPECIAL])
+    tokenizer = Qwen2Tokenizer(
+        tokenizer_object=raw, eos_token="<|im_end|>", pad_token="<|endoftext|>", unk_token=None, bos_token=None
+    )
+    tokenizer.chat_template = TEMPLATE
+    return tokenizer
+
+
+def demo_config(tokenizer: Qwen2Tokenizer) -> Qwen2VLConfig:
+    """Qwen2-VL's own architecture, about a thousandth of its size."""
+    ids = {token: tokenizer.convert_tokens_to_ids(token) for token in SPECIAL}
+    return Qwen2VLConfig(
+        text_config={
+            "vocab_size": VOCABULARY, "hidden_size": 192, "intermediate_size": 512, "num_hidden_layers": 4,
+            "num_attention_heads": 6, "num_key_value_heads": 2, "max_position_embeddings": 4096,
+            "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [4, 6, 6]},
+            "bos_token_id": ids["<|endoftext|>"], "eos_token_id": ids["<|im_end|>"],
+            "pad_token_id": ids["<|endoftext|>"],
+        },
+        vision_config={
+            "depth": 4, "embed_dim": 192, "hidden_size": 192, "num_heads": 6, "mlp_ratio": 2,
+            "patch_size": 14, "spatial_merge_size": 2, "temporal_patch_size": 2,
+        },
+        image_token_id=ids["<|image_pad|>"], video_token_id=ids["<|video_pad|>"],
+        vision_start_token_id=ids["<|vision_start|>"], vision_end_token_id=ids["<|vision_end|>"],
+        tie_word_embeddings=True,
+    )  # fmt: skip
+
+
+def new_model(seed: int, taxonomy: Taxonomy) -> Loaded:
+    """The demo architecture with random weights, ready to be asked."""
+    tokenizer = build_tokenizer(taxonomy)
+    torch.manual_seed(seed)
+    model = Qwen2VLForConditionalGeneration(demo_config(tokenizer))
+    model.config.use_cache = False
+    processor = Qwen2VLImageProcessorPil()
+    return Loaded(model, tokenizer, processor, "demo", "qwen2_vl", "", torch.device("cpu"))
+
+
+def draw_photo(folder: Path, index: int, seed: int, size_px: int) -> Photo:
+    """One pretraining scene on disk."""
+    scene = draw_scene(seed * 1_000_003 + index, random_wanted(seed * 1_000_003 + index), PRETRAINING, size_px)
+    path = folder / f"{index:05d}.jpg"
+    scene.image.save(path, quality=90)
+    wide, high = scene.image.size
+    objects = tuple(
+        BoxedObject(
+            (one.box_xyxy_px[0] / wide, one.box_xyxy_px[1] / high, one.box_xyxy_px[2] / wide, one.box_xyxy_px[3] / high),
+            one.object_type, one.condition,
+        )
+        for one in scene.objects
+    )  # fmt: skip
+    return Photo(path, path.name, (wide, high), "train", path.stem, objects)
+
+
+def draw_photos(folder: Path, count: int, seed: int, size_px: int) -> list[Photo]:
+    with ProcessPoolExecutor(2) as pool:
+        places = range(count)
+        return list(
+            pool.map(draw_photo, [folder] * count, places, [seed] * count, [size_px] * count, chunksize=32)
+        )
+
+
+def askers(loaded: Loaded, settings: Settings, taxonomy: Taxonomy) -> list[Asker]:
+    """One for each combination of the two enhancements that change the question, and one that shows the crop alone:
+    the model must know them all. The last one is the plain default."""
+    found = [Asker(loaded, replace(settings, view=replace(settings.view, mode="crop")), taxonomy)]
+    for spatial, position in ((False, False), (False, True), (True, False), (True, True)):
+        enhance = replace(settings.enhance, spatial_reasoning=spatial, position_encoding=position)
+        found.append(Asker(loaded, replace(settings, enhance=enhance), taxonomy))
+    for other in found[1:]:
+        other.eyes = found[0].eyes
+    return found
+
+
+def lesson(photo: Photo, asker: Asker, dice: random.Random, class_share: float) -> Tree:
+    """All objects of a photo as questions with their answers, the photo mirrored half of the time."""
+    asked = []
+    for one in photo.objects:
+        kind = "class" if dice.random() < class_share else "condition"
+        truth = truth_of(one.object_type, one.condition, kind, asker.taxonomy)
+        asked.append(Asked(one.box_xyxy, one.object_type if kind == "condition" else None, truth))
+    return asker.tree(photo.path, asker.boxes(photo), asked, dice.random() < 0.5)
+
+
+def learn(loaded: Loaded, photos: Sequence[Photo], asking: Sequence[Asker], recipe: Recipe) -> None:
+    """Pretrain all weights: AdamW, a linear warm-up over 5 % of the steps, then a cosine to zero."""
+    steps = recipe.epochs * len(photos) // recipe.batch
+    optimizer = torch.optim.AdamW(loaded.model.parameters(), recipe.learning_rate, (0.9, 0.98), weight_decay=0.05)
+    warm = max(steps // 20, 1)
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: min((step + 1) / warm, 0.5 + 0.5 * math.cos(math.pi * step / steps))
+    )
+    dice = random.Random(recipe.seed)
+    loaded.model.train()
+    began, step, running = time.monotonic(), 0, 0.0
+    for _ in range(recipe.epochs):
+        order = list(photos)
+        dice.shuffle(order)
+        for start in range(0, len(order) - recipe.batch + 1, recipe.batch):
+            part = order[start : start + recipe.batch]
+            trees = [lesson(photo, dice.choice(asking), dice, recipe.class_share) for photo in part]
+            batch = asking[0].batch(trees)
+            loss = -leaf_log_probs(loaded.model, batch).mean()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(loaded.model.parameters(), 1.0)
+            optimizer.step()
+            schedule.step()
+            optimizer.zero_grad()
+            running = 0.98 * running + 0.02 * loss.item() if step else loss.item()
+            step += 1
+            if step % 50 == 0:
+                print(f"step {step}/{steps} loss {running:.3f} {time.monotonic() - began:.0f} s", flush=True)
+    loaded.model.eval()
+
+
+def save(loaded: Loaded, folder: Path) -> None:
+    """The model as a folder like any Qwen2-VL's; weights in bfloat16, half the size at no measured loss."""
+    beside = folder.with_name(folder.name + ".part")
+    shutil.rmtree(beside, ignore_errors=True)
+    loaded.model.to(torch.bfloat16).save_pretrained(beside)
+    loaded.tokenizer.save_pretrained(beside)
+    loaded.processor.save_pretrained(beside)
+    shutil.rmtree(folder, ignore_errors=True)
+    beside.replace(folder)
+    loaded.model.to(torch.float32)
+
+
+def accuracy(loaded: Loaded, asker: Asker, photos: Sequence[Photo]) -> float:
+    """Share of the conditions that the model gets right, the types being known."""
+    rows = [row for _photo, found, _loss in judge_photos(loaded.model, asker, photos, "condition") for row in found]
+    return sum(row["predicted"] == row["truth"] for row in rows) / len(rows)
+
+
+def make(folder: Path, recipe: Recipe) -> dict[str, object]:
+    """Draw, pretrain, save; returns what was measured."""
+    began = time.monotonic()
+    taxonomy = load_taxonomy()
+    settings = load("demo")
+    with tempfile.TemporaryDirectory() as scratch:
+        drawn = draw_photos(Path(scratch), recipe.photos + 60, recipe.seed, recipe.size_px)
+        print(f"drew {len(drawn)} scenes in {time.monotonic() - began:.0f} s", flush=True)
+        loaded = new_model(recipe.seed, taxonomy)
+        asking = askers(loaded, settings, taxonomy)
+        learn(loaded, drawn[60:], asking, recipe)
+        own = accuracy(loaded, asking[-1], drawn[:60])
+    save(loaded, folder)
+    return {
+        "recipe": recipe.__dict__, "parameters": loaded.parameters, "seconds": round(time.monotonic() - began),
+        "unseen_scenes_of_its_own_style": own, "fingerprint": fingerprint(folder),
+    }  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Make the demo model again.")
+    parser.add_argument("--out", type=Path, default=DEMO_MODEL)
+    parser.add_argument("--photos", type=int, default=Recipe.photos)
+    parser.add_argument("--epochs", type=int, default=Recipe.epochs)
+    given = parser.parse_args()
+    print(json.dumps(make(given.out, replace(Recipe(), photos=given.photos, epochs=given.epochs)), indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,158 @@
+"""Judging a whole split, and the numbers that come of it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from core import settings as knobs
+from core.data import checks, reading, splits
+from core.data.sample import Dataset, Photo
+from core.engine import models
+from core.engine.questions import Asker
+from core.engine.scoring import judge_photos
+from core.errors import UserError
+from core.metrics import score
+from core.runs.files import write_json
+from core.runs.store import Workspace
+from core.settings import Settings
+from core.taxonomy import Taxonomy
+from core.taxonomy import load as load_taxonomy
+
+
+class Reporter(Protocol):
+    """Where the engine tells what it does; a run's event log in the app."""
+
+    def emit(self, kind: str, **fields: Any) -> None: ...
+
+    def stop_requested(self) -> bool: ...
+
+
+@dataclass
+class Opened:
+    """A model as asked for: the base, the adapter on it (or None), and the taxonomy its questions use."""
+
+    loaded: models.Loaded
+    model: Any
+    taxonomy: Taxonomy
+    adapter: str | None
+
+
+def open_model(settings: Settings) -> Opened:
+    """The model at `settings.model.path`, which may be an adapter folder (then its base is loaded below it)."""
+    path = settings.model.path
+    taxonomy = load_taxonomy(settings.data.taxonomy)
+    if not models.is_adapter(path):
+        loaded = models.load(settings.model)
+        return Opened(loaded, loaded.model, taxonomy, None)
+    base = str(models.adapter_about(Path(path)).get("base_model", "demo"))
+    loaded = models.load(knobs.merge(settings, {"model.path": base}).model)
+    model = models.load_adapter(loaded, Path(path)).eval()
+    return Opened(loaded, model, taxonomy, path)
+
+
+def read_data(settings: Settings, workspace: Workspace, run_folder: Path, reporter: Reporter) -> Dataset:
+    """The run's data set, its problems told; the split that was made is kept in the run folder and used again."""
+    reporter.emit("stage", text="Reading the photos")
+    dataset = reading.read_dataset(settings.data, workspace.sample_data, settings.training.seed)
+    checks.require_clean(dataset, settings.data)
+    for problem in dataset.problems:
+        reporter.emit("warning", text=str(problem))
+    kept = run_folder / "split.json"
+    if kept.is_file():
+        return splits.apply_split(dataset, splits.read_split(kept))
+    splits.write_split(dataset, kept)
+    return dataset
+
+
+def limited(photos: Sequence[Photo], limit: int) -> list[Photo]:
+    """At most `limit` photos (0: all), spread evenly so that no flight fills the sample."""
+    if not limit or limit >= len(photos):
+        return list(photos)
+    return [photos[int(index * len(photos) / limit)] for index in range(limit)]
+
+
+def photos_of(dataset: Dataset, settings: Settings) -> list[Photo]:
+    """The photos to judge: those of the chosen split that hold objects. Raises UserError when there are none."""
+    found = [photo for photo in dataset.split(settings.data.split) if photo.objects]
+    if not found:
+        raise UserError(
+            f"the split {settings.data.split} holds no boxed objects", settings.data.path,
+            "Choose another split.", "empty-split",
+        )  # fmt: skip
+    return limited(found, settings.data.limit)
+
+
+def prior_scores(train: Sequence[Photo], judged: Sequence[Photo], taxonomy: Taxonomy) -> dict[str, float] | None:
+    """What answering each type's most frequent training condition scores: the least a model must beat."""
+    counts: dict[str, Counter[str]] = {}
+    for photo in train:
+        for one in photo.objects:
+            counts.setdefault(one.object_type, Counter())[one.condition] += 1
+    if not counts:
+        return None
+    rows = []
+    for photo in judged:
+        for index, one in enumerate(photo.objects):
+            seen = counts.get(one.object_type)
+            guess = seen.most_common(1)[0][0] if seen else taxonomy.allowed[one.object_type][0]
+            rows.append({
+                "image": photo.name, "object": index, "object_type": one.object_type, "truth": one.condition,
+                "predicted": guess, "truth_class": taxonomy.class_name(one.object_type, one.condition),
+                "predicted_class": taxonomy.class_name(one.object_type, guess), "question": "condition",
+                "choices": len(taxonomy.allowed[one.object_type]), "probabilities": {},
+            })  # fmt: skip
+    scores = score(rows)
+    return {"accuracy": scores["overall_accuracy"], "macro_f1": scores["macro_f1"]}
+
+
+def run(settings: Settings, run_folder: Path, workspace: Workspace, reporter: Reporter) -> dict[str, Any]:
+    """Judge a split; writes predictions.jsonl and results.json into the run folder and returns the results.
+
+    A requested stop ends it after the photo at hand with what was judged so far, marked `"complete": false`.
+    """
+    dataset = read_data(settings, workspace, run_folder, reporter)
+    photos = photos_of(dataset, settings)
+    reporter.emit("stage", text="Loading the model")
+    opened = open_model(settings)
+    asker = Asker(opened.loaded, settings, opened.taxonomy)
+    reporter.emit("stage", text=f"Testing on {len(photos)} images")
+    began = time.monotonic()
+    rows: list[dict[str, Any]] = []
+    done = correct = 0
+    with (run_folder / "predictions.jsonl").open("w", encoding="utf-8") as stream:
+        for _photo, found, _loss in judge_photos(opened.model, asker, photos, settings.question.kind):
+            for row in found:
+                stream.write(json.dumps(row, ensure_ascii=False) + "\n")
+            rows += found
+            done += 1
+            correct += sum(row["truth_class"] == row["predicted_class"] for row in found)
+            reporter.emit(
+                "progress", done=done, total=len(photos), unit="photos", correct=correct, judged=len(rows),
+                elapsed_s=round(time.monotonic() - began, 3),
+            )  # fmt: skip
+            if reporter.stop_requested():
+                break
+    results = {
+        **score(rows),
+        "complete": done == len(photos),
+        "seconds": round(time.monotonic() - began, 3),
+        "model": {
+            "path": opened.loaded.path, "adapter": opened.adapter, "fingerprint": opened.loaded.fingerprint,
+            "parameters": opened.loaded.parameters,
+        },
+        "data": {
+            "path": settings.data.path, "split": settings.data.split, "photos": done, "objects": len(rows),
+            "fingerprint": dataset.fingerprint,
+        },
+        "prior": prior_scores(dataset.split("train"), photos[:done], opened.taxonomy),
+        "settings": knobs.to_dict(settings),
+    }  # fmt: skip
+    write_json(run_folder / "results.json", results)
+    return results
+

@@ -1,0 +1,231 @@
+"""Models and adapters: where they are, loading them, and refusing those that would give wrong numbers."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict
+from safetensors import safe_open
+from safetensors.torch import load_file
+from transformers import AutoConfig, AutoModelForImageTextToText, AutoTokenizer, Qwen2VLImageProcessorPil
+from transformers.utils import logging
+
+from core import settings as knobs
+from core.errors import UserError
+from core.prompts import BOX_UNITS
+
+DEMO_MODEL = Path(__file__).resolve().parents[2] / "models" / "demo"
+
+_LAYERS = r"language_model\.layers\.\d+\."
+_ATTENTION = _LAYERS + r"self_attn\.[qkvo]_proj"
+_LANGUAGE = _LAYERS + r"(?:self_attn\.[qkvo]_proj|mlp\.(?:gate|up|down)_proj)"
+_MERGER = r"visual\.merger\.(?:mlp\.[02]|linear_fc[12])"
+_TOWER = r"visual\.blocks\.\d+\.(?:attn\.(?:qkv|proj)|mlp\.(?:fc1|fc2|linear_fc1|linear_fc2|gate_proj|up_proj|down_proj))"
+# Anchored on the layers' own place: a bare suffix list such as q_proj would reach into the vision tower unasked.
+TARGETS = {
+    "attention": rf".*\.{_ATTENTION}",
+    "language": rf".*\.{_LANGUAGE}",
+    "language+merger": rf".*\.(?:{_LANGUAGE}|{_MERGER})",
+    "everything": rf".*\.(?:{_LANGUAGE}|{_MERGER}|{_TOWER})",
+}
+
+
+@dataclass
+class Loaded:
+    """A model ready to be asked. `family` is transformers' model type; `fingerprint` names its weights."""
+
+    model: Any
+    tokenizer: Any
+    processor: Qwen2VLImageProcessorPil
+    path: str
+    family: str
+    fingerprint: str
+    device: torch.device
+
+    @property
+    def parameters(self) -> int:
+        return sum(one.numel() for one in self.model.parameters())
+
+
+def choose_device(wanted: str) -> torch.device:
+    """The device to compute on. Raises UserError when the wanted one is not there."""
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if wanted == "auto":
+        wanted = next((name for name in ("cuda", "mps") if there[name]), "cpu")
+    if not there.get(wanted):
+        found = ", ".join(name for name, present in there.items() if present)
+        raise UserError(
+            f"the device {wanted} is not there (found: {found})", "model.device", "Choose auto or cpu.", "device"
+        )
+    if wanted == "cuda":
+        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
+    return torch.device(wanted)
+
+
+def choose_dtype(wanted: str, device: torch.device) -> torch.dtype:
+    """bfloat16 where a GPU has it, float32 elsewhere; never float16, in which 7B models overflow."""
+    if wanted == "auto":
+        return torch.bfloat16 if device.type == "cuda" and torch.cuda.is_bf16_supported() else torch.float32
+    return {"float32": torch.float32, "bfloat16": torch.bfloat16}[wanted]
+
+
+def is_adapter(path: str | Path) -> bool:
+    return (Path(path) / "adapter_config.json").is_file()
+
+
+def resolve(path: str) -> str:
+    """`demo` as the shipped folder, a local folder as it is, anything else as a hub id."""
+    if path == "demo":
+        return str(DEMO_MODEL)
+    if Path(path).exists() or path.startswith((".", "/", "~")) or re.match(r"^[A-Za-z]:\\", path):
+        folder = Path(path).expanduser()
+        if not (folder / "config.json").is_file():
+            what = "no such folder" if not folder.exists() else "this is not a model folder: it has no config.json"
+            raise UserError(what, path, "Give demo, a hub id such as Qwen/Qwen2-VL-2B-Instruct, or a model folder.", "model")
+        return str(folder)
+    return path
+
+
+def fingerprint(folder: Path) -> str:
+    """SHA-256 (16 hex digits) over config and weights: name, size, first and last MiB of every weight file."""
+    digest = hashlib.sha256((folder / "config.json").read_bytes())
+    for file in sorted(folder.glob("*.safetensors")):
+        digest.update(f"{file.name} {file.stat().st_size}".encode())
+        with file.open("rb") as stream:
+            digest.update(stream.read(1 << 20))
+            stream.seek(max(0, file.stat().st_size - (1 << 20)))
+            digest.update(stream.read(1 << 20))
+    return digest.hexdigest()[:16]
+
+
+def load(wanted: knobs.Model) -> Loaded:
+    """The base model of `wanted.path`, in evaluation mode. Raises UserError for anything that is not a usable one."""
+    logging.disable_progress_bar()
+    device = choose_device(wanted.device)
+    place = resolve(wanted.path)
+    if is_adapter(place):
+        raise UserError("this folder holds an adapter, not a whole model", wanted.path, "Give the base model.", "model")
+    local = wanted.offline or place == str(DEMO_MODEL)
+    try:
+        config = AutoConfig.from_pretrained(place, local_files_only=local)
+        if config.model_type not in BOX_UNITS:
+            raise UserError(
+                f"a {config.model_type} model cannot be used here", wanted.path,
+                f"Choose a model of one of the families {', '.join(BOX_UNITS)}.", "model",
+            )  # fmt: skip
+        tokenizer = AutoTokenizer.from_pretrained(place, local_files_only=local)
+        processor = Qwen2VLImageProcessorPil.from_pretrained(place, local_files_only=local)
+        model, info = AutoModelForImageTextToText.from_pretrained(
+            place, dtype=choose_dtype(wanted.dtype, device), attn_implementation="sdpa", local_files_only=local,
+            output_loading_info=True,
+        )  # fmt: skip
+    except UserError:
+        raise
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise _not_loadable(wanted, place, error) from error
+    lacking = sorted(info["missing_keys"])
+    if lacking:
+        raise UserError(
+            f"{len(lacking)} weights are missing, among them {lacking[0]}", wanted.path,
+            "Copy the whole model folder again.", "model",
+        )  # fmt: skip
+    if tokenizer.chat_template is None:
+        raise UserError("the tokenizer has no chat template", wanted.path, "Use an instruction-tuned model.", "model")
+    # On H100 and H200 cuDNN's attention gives NaN gradients with a mask (torch 2.11 to 2.13).
+    torch.backends.cuda.enable_cudnn_sdp(False)
+    model.to(device).eval()
+    model.config.use_cache = False
+    folder = Path(getattr(config, "_name_or_path", place))
+    mark = fingerprint(folder) if folder.is_dir() else str(getattr(config, "_commit_hash", place))
+    return Loaded(model, tokenizer, processor, wanted.path, config.model_type, mark, device)
+
+
+def _not_loadable(wanted: knobs.Model, place: str, error: Exception) -> UserError:
+    if Path(place).is_dir():
+        cause = str(error).splitlines()[0][:160]
+        return UserError(f"this model cannot be loaded ({cause})", wanted.path, "Copy the whole folder again.", "model")
+    cure = (
+        "Set model.offline=false to download it, or give the folder it lies in"
+        if wanted.offline
+        else "Check the name and the connection, or give the folder it lies in"
+    )
+    return UserError("this model is not on this machine and was not found", wanted.path, f"{cure}.", "model")
+
+
+def attach_lora(model: Any, lora: knobs.Lora) -> PeftModel:
+    """`model` with fresh LoRA matrices (Hu et al. 2021, arXiv:2106.09685) on the chosen layers; all else frozen."""
+    config = LoraConfig(
+        r=lora.rank, lora_alpha=lora.alpha, lora_dropout=lora.dropout, target_modules=TARGETS[lora.targets], bias="none"
+    )
+    return get_peft_model(model, config)
+
+
+def adapter_about(folder: Path) -> dict[str, Any]:
+    """What damgui wrote beside an adapter: settings, taxonomy, base model. Raises UserError when it is not there."""
+    try:
+        about = json.loads((folder / "damgui.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(
+            "this adapter has no readable damgui.json, so its questions are unknown", str(folder),
+            "Use an adapter that damgui trained.", "adapter",
+        ) from error  # fmt: skip
+    return dict(about)
+
+
+def load_adapter(loaded: Loaded, folder: Path, name: str = "default", trainable: bool = False) -> PeftModel:
+    """The model with the adapter of `folder`, checked: every tensor arrived, nothing is left over, it is not empty.
+
+    Raises UserError where peft would only warn and go on with an adapter that does nothing.
+    """
+    weights = folder / "adapter_model.safetensors"
+    if not is_adapter(folder) or not weights.is_file():
+        raise UserError(
+            "this is not an adapter folder", str(folder),
+            "Give a folder with adapter_config.json and adapter_model.safetensors.", "adapter",
+        )  # fmt: skip
+    if (folder / "damgui.json").is_file():
+        trained_on = adapter_about(folder).get("base_fingerprint")
+        if trained_on and trained_on != loaded.fingerprint:
+            raise UserError(
+                f"this adapter was trained on another base model ({adapter_about(folder).get('base_model')})",
+                str(folder), "Load it with the model it was trained on.", "adapter",
+            )  # fmt: skip
+    try:
+        if isinstance(loaded.model, PeftModel):
+            loaded.model.load_adapter(str(folder), adapter_name=name, is_trainable=trainable)
+            model = loaded.model
+        else:
+            model = PeftModel.from_pretrained(loaded.model, str(folder), adapter_name=name, is_trainable=trainable)
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        cause = str(error).splitlines()[0][:160]
+        raise UserError(
+            f"this adapter does not fit the model ({cause})", str(folder), "Load it with the model it was trained on.",
+            "adapter",
+        ) from error  # fmt: skip
+    check_adapter(model, weights, name)
+    return model
+
+
+def check_adapter(model: PeftModel, weights: Path, name: str) -> None:
+    """Raises UserError unless the file's tensors and the model's are the same set and some lora_B is not zero."""
+    have = get_peft_model_state_dict(model, adapter_name=name)
+    with safe_open(weights, "pt") as file:
+        stored = set(file.keys())
+    if stored != set(have):
+        missing, left = len(set(have) - stored), len(stored - set(have))
+        raise UserError(
+            f"the adapter does not fit: {missing} of its layers are missing and {left} have no place in the model",
+            str(weights), "Load it with the model and the library versions it was trained with.", "adapter",
+        )  # fmt: skip
+    tensors = load_file(weights)
+    if not any("lora_B" in key and bool(value.any()) for key, value in tensors.items()):
+        raise UserError("the adapter is empty: all its matrices are zero", str(weights), "Train it again.", "adapter")
+    if not all(torch.equal(have[key].cpu().to(value.dtype), value) for key, value in tensors.items()):
+        raise UserError("the adapter's weights did not arrive in the model", str(weights), "Train it again.", "adapter")

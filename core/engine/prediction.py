@@ -1,0 +1,144 @@
+"""One photo, one box, one verdict: by the base model, a tuned one, or both side by side."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from core import settings as knobs
+from core.engine import models
+from core.engine.questions import Asked, Asker
+from core.engine.scoring import Verdict, judge, read_answer
+from core.engine.vision import open_photo
+from core.errors import UserError
+from core.prompts import BoxXyxy
+from core.settings import Settings
+from core.taxonomy import Taxonomy, restore
+from core.taxonomy import load as load_taxonomy
+
+WHOLE_PHOTO: BoxXyxy = (0.0, 0.0, 1.0, 1.0)
+
+
+def box_fractions(box_xyxy_px: Any, size_wh: tuple[int, int]) -> BoxXyxy:
+    """A box in pixels as fractions of the photo; None is the whole photo. Raises UserError for an impossible box."""
+    if box_xyxy_px is None:
+        return WHOLE_PHOTO
+    try:
+        x1, y1, x2, y2 = (float(value) for value in box_xyxy_px)
+    except (TypeError, ValueError) as error:
+        raise UserError("a box has four numbers", str(box_xyxy_px), "Write x1,y1,x2,y2 in pixels.", "box") from error
+    wide, high = size_wh
+    left, right = max(0.0, min(x1, x2)), min(float(wide), max(x1, x2))
+    upper, lower = max(0.0, min(y1, y2)), min(float(high), max(y1, y2))
+    if right - left < 1 or lower - upper < 1:
+        raise UserError(
+            f"the box holds nothing of the photo, which is {wide} x {high} pixels", str(list(box_xyxy_px)),
+            "Draw it inside the photo.", "box-outside",
+        )  # fmt: skip
+    return left / wide, upper / high, right / wide, lower / high
+
+
+class Predictor:
+    """Answers requests, with base models and adapters loaded once and kept.
+
+    `settings` say how the base model is asked; an adapter is asked as it was trained.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._bases: dict[str, models.Loaded] = {}
+        self._askers: dict[str, tuple[models.Loaded, str | None, Asker]] = {}
+
+    def predict(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Answer `{"image", "box_xyxy_px", "object_type", "models"}`; see the keys of the returned mapping.
+
+        `box_xyxy_px` None judges the whole photo, `object_type` None asks for the class. Raises UserError for a photo,
+        box, type or model that cannot be used.
+        """
+        began = time.monotonic()
+        path = Path(request["image"])
+        size_wh = open_photo(path).size
+        box = box_fractions(request.get("box_xyxy_px"), size_wh)
+        others = [box_fractions(other, size_wh) for other in request.get("other_boxes_xyxy_px") or []]
+        wanted = request.get("models") or [self.settings.model.path]
+        answers = [self._answer(model, path, [box, *others], request.get("object_type") or None) for model in wanted]
+        wide, high = size_wh
+        return {
+            "image": str(path),
+            "size_wh": list(size_wh),
+            "box_xyxy_px": [round(v * s, 1) for v, s in zip(box, (wide, high, wide, high), strict=True)],
+            "object_type": request.get("object_type") or None,
+            "question": "condition" if request.get("object_type") else "class",
+            "answers": answers,
+            "seconds": round(time.monotonic() - began, 3),
+        }
+
+    def _answer(self, model: str, path: Path, boxes: list[BoxXyxy], object_type: str | None) -> dict[str, Any]:
+        loaded, adapter, asker = self._asker(model)
+        taxonomy = asker.taxonomy
+        if object_type is not None and object_type not in taxonomy.allowed:
+            raise UserError(
+                f"{object_type!r} is no known object type", "object",
+                f"Choose one of: {', '.join(taxonomy.object_types)}.", "object-type",
+            )  # fmt: skip
+        asked = [Asked(boxes[0], object_type)]
+        if adapter is not None:
+            loaded.model.set_adapter(adapter)
+            verdict = judge(loaded.model, asker, path, boxes, asked)[0]
+        elif hasattr(loaded.model, "disable_adapter"):
+            with loaded.model.disable_adapter():
+                verdict = judge(loaded.model, asker, path, boxes, asked)[0]
+        else:
+            verdict = judge(loaded.model, asker, path, boxes, asked)[0]
+        return {"model": model, "label": label(model), **described(verdict, object_type, taxonomy)}
+
+    def _asker(self, model: str) -> tuple[models.Loaded, str | None, Asker]:
+        if model in self._askers:
+            return self._askers[model]
+        if not models.is_adapter(model):
+            settings = knobs.merge(self.settings, {"model.path": model})
+            loaded = self._base(settings.model)
+            made = (loaded, None, Asker(loaded, settings, load_taxonomy(settings.data.taxonomy)))
+        else:
+            about = models.adapter_about(Path(model))
+            settings = knobs.from_dict(about["settings"], str(Path(model) / "damgui.json"))
+            wanted = replace(self.settings.model, path=str(about["base_model"]))
+            loaded = self._base(wanted)
+            name = f"adapter{len(self._askers)}"
+            loaded.model = models.load_adapter(loaded, Path(model), name)
+            loaded.model.eval()
+            made = (loaded, name, Asker(loaded, settings, restore(about["taxonomy"])))
+        self._askers[model] = made
+        return made
+
+    def _base(self, wanted: knobs.Model) -> models.Loaded:
+        if wanted.path not in self._bases:
+            self._bases[wanted.path] = models.load(wanted)
+        return self._bases[wanted.path]
+
+
+def label(model: str) -> str:
+    """A model's name as people say it."""
+    if models.is_adapter(model):
+        return f"Tuned: {Path(model).name.removesuffix('_final')}"
+    return "Base model"
+
+
+def described(verdict: Verdict, object_type: str | None, taxonomy: Taxonomy) -> dict[str, Any]:
+    """A verdict as a mapping; a class question is summed up over types and over conditions too."""
+    kind = "condition" if object_type else "class"
+    predicted_type, predicted = read_answer(verdict.best, object_type, kind, taxonomy)
+    found: dict[str, Any] = {"predicted_type": predicted_type, "predicted": predicted}
+    if object_type:
+        found["probabilities"] = verdict.probabilities
+    else:
+        by_condition: dict[str, float] = defaultdict(float)
+        for answer, share in verdict.probabilities.items():
+            by_condition[read_answer(answer, None, "class", taxonomy)[1]] += share
+        found["probabilities"] = dict(by_condition)
+        found["class_probabilities"] = verdict.probabilities
+    found["probability"] = verdict.probabilities[verdict.best]
+    return found

@@ -1,0 +1,124 @@
+"""From a photo and its boxes to the tree of questions a model is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from core.data.sample import Photo
+from core.engine.models import Loaded
+from core.engine.sequences import IMAGE_PAD, Branch, Layout, Leaf, Tree
+from core.engine.vision import Eyes
+from core.errors import UserError
+from core.prompts import BOX_UNITS, BoxXyxy, Look, answers, question_text
+from core.settings import Settings
+from core.taxonomy import Taxonomy
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One question about a box: with its type the condition is asked, without it (None) the class.
+
+    In training only the leaf of `truth` is laid out, with `weight`; without a truth every allowed answer is.
+    """
+
+    box_xyxy: BoxXyxy
+    object_type: str | None
+    truth: str | None = None
+    weight: float = 1.0
+
+
+def truth_of(object_type: str, condition: str, kind: str, taxonomy: Taxonomy) -> str:
+    """The right answer to a question of `kind`."""
+    return condition if kind == "condition" else taxonomy.class_name(object_type, condition)
+
+
+def mirrored_box(box_xyxy: BoxXyxy) -> BoxXyxy:
+    x1, y1, x2, y2 = box_xyxy
+    return 1 - x2, y1, 1 - x1, y2
+
+
+class Asker:
+    """Writes questions for one model under one set of settings."""
+
+    def __init__(self, loaded: Loaded, settings: Settings, taxonomy: Taxonomy) -> None:
+        self.tokenizer, self.settings, self.taxonomy = loaded.tokenizer, settings, taxonomy
+        self.device = loaded.device
+        self.box_unit = BOX_UNITS[loaded.family]
+        self.eyes = Eyes(loaded.processor, settings.view)
+        self.end = self._token("<|im_end|>")
+        pad = loaded.tokenizer.pad_token_id
+        self.layout = Layout(self._token(IMAGE_PAD), self.end if pad is None else pad, self.eyes.merge)
+        self._texts: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {}
+        self._answers: dict[str, tuple[int, ...]] = {}
+
+    def _token(self, text: str) -> int:
+        found = self.tokenizer.convert_tokens_to_ids(text)
+        if not isinstance(found, int) or found == self.tokenizer.unk_token_id:
+            raise UserError(f"the tokenizer lacks {text}", "model.path", "Use a Qwen-VL model.", "model")
+        return found
+
+    def tree(self, path: Path, boxes: Sequence[BoxXyxy], asked: Sequence[Asked], mirrored: bool = False) -> Tree:
+        """All `asked` about the photo at `path`; `boxes` are all its boxes, those asked about among them."""
+        view = self.settings.view.mode
+        photo = None if view == "crop" else self.eyes.photo(path, mirrored)
+        look = Look(view, self.eyes.resized_wh(photo) if photo else (0, 0), self.box_unit)
+        head: tuple[int, ...] = ()
+        branches = []
+        for one in asked:
+            others = _without(boxes, one.box_xyxy)
+            box = one.box_xyxy
+            if mirrored:
+                box, others = mirrored_box(box), [mirrored_box(other) for other in others]
+            text = question_text(one.object_type, box, others, look, self.settings.enhance, self.taxonomy)
+            head, ids = self._tokens(text)
+            crop = None if view == "full" else self.eyes.crop(path, box, mirrored)
+            branches.append(Branch(ids, self._leaves(one), crop))
+        return Tree(head, tuple(branches), photo)
+
+    def _leaves(self, one: Asked) -> tuple[Leaf, ...]:
+        if one.truth is not None:
+            return (Leaf(self.answer_ids(one.truth), one.weight),)
+        return tuple(Leaf(self.answer_ids(answer)) for answer in answers(one.object_type, self.taxonomy))
+
+    def answer_ids(self, answer: str) -> tuple[int, ...]:
+        """An answer's tokens with the end token."""
+        if answer not in self._answers:
+            ids = self.tokenizer(answer, add_special_tokens=False)["input_ids"]
+            self._answers[answer] = (*ids, self.end)
+        return self._answers[answer]
+
+    def _tokens(self, text: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """A question in the model's own chat template, cut in two: what all questions share, and its own part."""
+        if text not in self._texts:
+            pictures = 2 if self.settings.view.mode == "full+crop" else 1
+            content = [{"type": "image"}] * pictures + [{"type": "text", "text": text}]
+            chat = [{"role": "user", "content": content}]
+            written = self.tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
+            # Cutting at a special token is exact: the tokenizer never merges across one.
+            mark = "<|vision_start|>" if self.settings.view.mode == "crop" else "<|vision_end|>"
+            cut = written.index(mark) + (0 if self.settings.view.mode == "crop" else len(mark))
+            head, own = (
+                tuple(self.tokenizer(part, add_special_tokens=False)["input_ids"])
+                for part in (written[:cut], written[cut:])
+            )
+            self._texts[text] = (head, own)
+        return self._texts[text]
+
+    def batch(self, trees: Sequence[Tree]) -> dict[str, torch.Tensor]:
+        """Tensors on the CPU, padded where the device wants it: cuDNN's and SDPA's fast paths like multiples of 128."""
+        return self.layout.batch(trees, multiple=128 if self.device.type == "cuda" else 1)
+
+    def boxes(self, photo: Photo) -> list[BoxXyxy]:
+        return [one.box_xyxy for one in photo.objects]
+
+
+def _without(boxes: Sequence[BoxXyxy], mine: BoxXyxy) -> list[BoxXyxy]:
+    """The other boxes: one copy of `mine` left out."""
+    others = list(boxes)
+    if mine in others:
+        others.remove(mine)
+    return others

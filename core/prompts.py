@@ -1,0 +1,96 @@
+"""What is asked of the model, made from geometry alone.
+
+Nothing here ever sees a condition: the functions take boxes and an object type, so the same object with another true
+condition asks the same question, byte for byte, and the other objects of a photo add nothing but their boxes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from core.settings import Enhance
+from core.taxonomy import Taxonomy
+
+BoxXyxy = tuple[float, float, float, float]
+
+# Qwen2-VL and Qwen3-VL write boxes as thousandths of the photo, Qwen2.5-VL as pixels of the resized photo
+# (their technical reports). The wrong convention is a silent loss, so the family decides, not a setting.
+THOUSANDTHS, RESIZED_PIXELS = "thousandths", "resized pixels"
+BOX_UNITS = {"qwen2_vl": THOUSANDTHS, "qwen2_5_vl": RESIZED_PIXELS, "qwen3_vl": THOUSANDTHS}
+
+
+@dataclass(frozen=True)
+class Look:
+    """How the object is shown: `view` as in settings, `resized_wh` the photo's size in pixels as the model sees it."""
+
+    view: str
+    resized_wh: tuple[int, int]
+    box_unit: str = THOUSANDTHS
+
+
+def box_words(box_xyxy: BoxXyxy, look: Look) -> str:
+    """The box as the model family writes it. `box_xyxy` in fractions of the photo."""
+    wide, high = (1000, 1000) if look.box_unit == THOUSANDTHS else look.resized_wh
+    x1, y1, x2, y2 = (
+        round(min(max(value, 0.0), 1.0) * scale) for value, scale in zip(box_xyxy, (wide, high, wide, high), strict=True)
+    )
+    if look.box_unit == RESIZED_PIXELS:
+        return f"[{x1}, {y1}, {x2}, {y2}]"
+    return f"<|box_start|>({x1},{y1}),({x2},{y2})<|box_end|>"
+
+
+def height_words(box_xyxy: BoxXyxy) -> str:
+    """The position encoding: how high in the photo the centre lies, as a word and in per cent from the top."""
+    centre = min(max((box_xyxy[1] + box_xyxy[3]) / 2, 0.0), 1.0)
+    word = "high" if centre < 1 / 3 else "at mid-height" if centre < 2 / 3 else "low"
+    return f"It lies {word}, {round(centre * 100)} % from the top."
+
+
+def _overlap(one: BoxXyxy, other: BoxXyxy) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+
+
+def neighbour_words(box_xyxy: BoxXyxy, others: Sequence[BoxXyxy]) -> str:
+    """The spatial reasoning: where the box stands among the photo's other boxes, whatever they hold."""
+    if not others:
+        return "No other boxes."
+    centre = box_xyxy[1] + box_xyxy[3]
+    above = sum(other[1] + other[3] < centre for other in others)
+    touching = sum(_overlap(box_xyxy, other) for other in others)
+    return f"Of {len(others)} other boxes {above} lie above it, {touching} overlap it."
+
+
+def question_text(
+    object_type: str | None,
+    box_xyxy: BoxXyxy,
+    others: Sequence[BoxXyxy],
+    look: Look,
+    enhance: Enhance,
+    taxonomy: Taxonomy,
+) -> str:
+    """The question about one object. `object_type` None asks for the class instead of the condition."""
+    name = object_type or "object"
+    scene = taxonomy.question_scene
+    if look.view == "crop":
+        parts = [f"A boxed {name} on a {scene}."]
+    elif look.box_unit == THOUSANDTHS:
+        parts = [f"A {scene} with the <|object_ref_start|>{name}<|object_ref_end|>{box_words(box_xyxy, look)}."]
+    else:
+        parts = [f"A {scene} with the {name} in the box {box_words(box_xyxy, look)}."]
+    if look.view == "full+crop":
+        parts.append("The second picture shows it close up.")
+    if enhance.position_encoding:
+        parts.append(height_words(box_xyxy))
+    if enhance.spatial_reasoning:
+        parts.append(neighbour_words(box_xyxy, others))
+    asked = "What is its condition?" if object_type else "What is it, and what is its condition?"
+    parts.append(f"{asked} Answer with one of: {', '.join(answers(object_type, taxonomy))}.")
+    return " ".join(parts)
+
+
+def answers(object_type: str | None, taxonomy: Taxonomy) -> tuple[str, ...]:
+    """The closed list of allowed answers: conditions of a known type, or every class."""
+    if object_type is None:
+        return tuple(taxonomy.class_name(*one) for one in taxonomy.classes)
+    return tuple(taxonomy.allowed[object_type])

@@ -1,0 +1,117 @@
+"""What a run says while it works: one JSON object a line, appended and flushed, never changed."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from core.runs.files import plain, writing
+
+Event = dict[str, Any]
+Listener = Callable[[Event], None]
+
+# Every kind of event with the fields that readers rely on; `t` (unix seconds) and `kind` are in all of them.
+KINDS: dict[str, tuple[str, ...]] = {
+    "started": ("run", "pid", "job", "parent"),
+    "stage": ("text",),
+    "progress": ("done", "total", "unit", "correct", "judged", "elapsed_s"),
+    "plan": ("total_steps", "epochs", "photos", "objects", "trainable_parameters", "all_parameters"),
+    "step": ("step", "total_steps", "epoch", "loss", "learning_rate", "grad_norm", "photos_per_s", "questions_per_s",
+             "memory_mb", "elapsed_s"),
+    "evaluation": ("step", "loss", "accuracy", "macro_f1", "total", "elapsed_s"),
+    "checkpoint": ("step", "path", "best"),
+    "warning": ("text",),
+    "result": ("path", "summary"),
+    "ended": ("how", "error", "problems", "seconds"),
+}  # fmt: skip
+
+# The last line of a log is looked for in this many bytes; the longest event (a result's summary) is far shorter.
+TAIL_BYTES = 65_536
+
+
+class Reporter(Protocol):
+    """What the engine may say and ask. It is all that the engine knows of runs."""
+
+    def emit(self, kind: str, **fields: Any) -> None: ...
+
+    def stop_requested(self) -> bool: ...
+
+
+def append(path: Path, event: Event) -> None:
+    """Append one event as one line. Raises UserError when the disk does not take it.
+
+    A half-written line, left by a process that was killed, is closed first: it must not swallow this one.
+    """
+    line = json.dumps(plain(event), ensure_ascii=False, allow_nan=False).encode() + b"\n"
+    with writing(path), path.open("a+b") as file:
+        size = file.seek(0, 2)
+        if size:
+            file.seek(size - 1)
+            line = line if file.read(1) == b"\n" else b"\n" + line
+        file.write(line)
+
+
+def event(kind: str, **fields: Any) -> Event:
+    """An event of now. Raises ValueError for a kind that readers do not know."""
+    if kind not in KINDS:
+        raise ValueError(f"{kind!r} is no kind of event; known: {', '.join(KINDS)}")
+    return {"t": round(time.time(), 3), "kind": kind, **fields}
+
+
+def _parse(line: bytes) -> Event | None:
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return None  # the half line of a killed process
+    return found if isinstance(found, dict) and "kind" in found else None
+
+
+@dataclass
+class EventReader:
+    """Reads what was appended since the last look: by byte offset, whole lines only.
+
+    A file that is missing or unchanged costs one `stat`. A file that became shorter is read from its beginning.
+    """
+
+    path: Path
+    offset: int = field(default=0)
+
+    def new(self) -> list[Event]:
+        try:
+            size = self.path.stat().st_size
+        except FileNotFoundError:
+            return []
+        if size == self.offset:
+            return []
+        if size < self.offset:
+            self.offset = 0
+        with self.path.open("rb") as file:
+            file.seek(self.offset)
+            block = file.read(size - self.offset)
+        whole = block[: block.rfind(b"\n") + 1]
+        self.offset += len(whole)
+        return [found for line in whole.splitlines() if (found := _parse(line)) is not None]
+
+
+def read_events(path: Path) -> list[Event]:
+    """All events of a log; [] when there is none."""
+    return EventReader(path).new()
+
+
+def last_event(path: Path) -> Event | None:
+    """The last whole event, read from the end of the log: the price does not grow with the run."""
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, 2)
+            file.seek(max(0, size - TAIL_BYTES))
+            block = file.read()
+    except FileNotFoundError:
+        return None
+    for line in reversed(block[: block.rfind(b"\n") + 1].splitlines()):
+        if (found := _parse(line)) is not None:
+            return found
+    return None

@@ -1,0 +1,143 @@
+"""Start, stop and resume runs as processes of their own: the page's side of a run. No torch here."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from datetime import datetime
+from typing import Any
+
+from core.errors import Problem, UserError
+from core.runs import locks, store
+from core.runs.events import EventReader, last_event
+from core.runs.files import writing
+from core.runs.store import HEAVY, PROJECT, Run, Workspace
+from core.settings import Settings
+
+# The worker says `started` before it imports torch: within a second, or several on a machine that is busy.
+START_WAIT_S = 15.0
+LOOK_EVERY_S = 0.03
+
+# How a worker is called; tests put another engine behind it.
+ENTRY = [sys.executable, "-m", "core.cli"]
+# Children that may still live: somebody must ask for their exit status, or they stay as zombies until we end.
+_children: list[subprocess.Popen[bytes]] = []
+
+
+def busy(workspace: Workspace) -> UserError | None:
+    """Why no heavy run can start now: who holds the engine, since when, and how to stop it. None when it is free."""
+    note = locks.holder(workspace.engine_lock)
+    return None if note is None else held_by(note)
+
+
+def held_by(note: dict[str, Any]) -> UserError:
+    """The refusal that names a lock's holder."""
+    run, kind = note.get("run", ""), note.get("kind", "another run")
+    since = datetime.fromtimestamp(note["since"]).strftime("%H:%M:%S on %Y-%m-%d") if "since" in note else ""
+    what = f"the engine is busy with {kind} {run}".rstrip() + (f" since {since}" if since else "")
+    fix = f"Wait for it, or stop it: damgui runs stop {run}" if run else "Wait for it, or stop it: damgui runs"
+    return UserError(what, str(note.get("workspace", "")), fix, "busy")
+
+
+def require_free(workspace: Workspace) -> None:
+    """Raises UserError (kind `busy`) when a heavy run is at work in this workspace."""
+    refused = busy(workspace)
+    if refused is not None:
+        raise refused
+
+
+def begin(workspace: Workspace, settings: Settings, kind: str, name: str = "") -> Run:
+    """Make a run and start it. Raises UserError when it is refused; then nothing is left behind."""
+    if kind in HEAVY:
+        require_free(workspace)
+    run = store.create(workspace, settings, kind, name)
+    try:
+        return start(run)
+    except UserError:
+        store.discard(run)
+        raise
+
+
+def start(run: Run) -> Run:
+    """Start a run's process and wait until it has said that it began.
+
+    Raises UserError when another heavy run holds the engine, or when the process ends before it begins.
+    """
+    if run.kind in HEAVY:
+        require_free(run.workspace)
+    reader = EventReader(run.events)
+    reader.new()
+    child = _spawn(run)
+    # A virtual environment's python.exe on Windows is a door to another process: pids tell nothing there.
+    pids_tell = os.name != "nt"
+    deadline = time.monotonic() + START_WAIT_S
+    while time.monotonic() < deadline:
+        over = child.poll() is not None
+        for event in reader.new():
+            if event["kind"] == "started" and (not pids_tell or event.get("pid") == child.pid):
+                return run
+            if event["kind"] == "ended":
+                raise refusal(event)
+        if over:
+            if locks.is_held(run.lock):
+                raise UserError("this run is already at work", run.id, f"Stop it: damgui runs stop {run.id}", "busy")
+            raise UserError("the run's process ended before it began", str(run.process_log), "Read that file.", "start")
+        time.sleep(LOOK_EVERY_S)
+    return run  # slow, but alive: the page goes on watching
+
+
+def refusal(ended: dict[str, Any]) -> UserError:
+    """The error that an `ended` event carries."""
+    problems = [Problem(**problem) for problem in ended.get("problems") or []]
+    return UserError.of(problems) if problems else UserError(ended.get("error") or "the run failed", kind="failed")
+
+
+def _spawn(run: Run) -> subprocess.Popen[bytes]:
+    """The worker, detached: output to a file, no input, a session of its own: it outlives whoever started it."""
+    _children[:] = [child for child in _children if child.poll() is None]
+    paths = [str(PROJECT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"}
+    detached: dict[str, Any] = {"start_new_session": True}
+    if sys.platform == "win32":
+        detached = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.DETACHED_PROCESS}
+    command = [*ENTRY, "work", str(run.folder)]
+    with writing(run.process_log), run.process_log.open("ab") as log:
+        child = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, cwd=PROJECT, **detached
+        )
+    _children.append(child)
+    return child
+
+
+def stop(run: Run) -> None:
+    """Ask a run to save and end; it does so after its current step. Raises UserError when it is not at work."""
+    store.request_stop(run)
+
+
+def resume(run: Run) -> Run:
+    """Go on with a training run from its last checkpoint. Raises UserError when it cannot."""
+    prepare_resume(run)
+    return start(run)
+
+
+def prepare_resume(run: Run) -> None:
+    """Check that a run can go on, and take back an earlier request to stop. Raises UserError when it cannot."""
+    store.resumable(run)
+    with writing(run.stop_file):
+        run.stop_file.unlink(missing_ok=True)
+
+
+def wait(run: Run, timeout_s: float) -> str:
+    """Wait until a run is over and return its status; the present one when the time is up."""
+    deadline = time.monotonic() + timeout_s
+    while (now := store.status(run)) in ("starting", "running") and time.monotonic() < deadline:
+        time.sleep(LOOK_EVERY_S)
+    return now
+
+
+def error_of(run: Run) -> str:
+    """The sentence with which a run failed; "" when it did not."""
+    last = last_event(run.events)
+    return str(last.get("error") or "") if last is not None and last["kind"] == "ended" else ""

@@ -1,0 +1,72 @@
+"""A warm model that answers questions about photos: requests and answers are files in the run's folder."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from core.errors import UserError
+from core.runs.events import Reporter
+from core.runs.files import read_json, write_json, writing
+from core.runs.store import Run
+from core.settings import Settings
+
+# A model in memory costs gigabytes: it goes when nobody has asked for this long.
+IDLE_S = 600.0
+LOOK_EVERY_S = 0.05
+
+Predict = Callable[[dict[str, Any]], Mapping[str, Any]]
+
+
+def requests_folder(run: Run) -> Path:
+    return run.folder / "requests"
+
+
+def answers_folder(run: Run) -> Path:
+    return run.folder / "answers"
+
+
+def load_predictor(settings: Settings) -> Predict:
+    """The engine's predictor. Raises UserError when the model cannot be loaded."""
+    from core.engine.prediction import Predictor
+
+    return Predictor(settings).predict
+
+
+def serve(
+    run: Run,
+    settings: Settings,
+    reporter: Reporter,
+    load: Callable[[Settings], Predict] = load_predictor,
+    idle_s: float = IDLE_S,
+) -> dict[str, Any]:
+    """Answer requests, oldest first, until told to stop or nobody has asked for `idle_s` seconds.
+
+    The model is loaded at the first request. Returns {"answered": n, "stopped": whether it was told to}. What the user
+    can cure becomes an answer; any other exception ends the service, and the desk tells whoever waits.
+    """
+    for folder in (requests_folder(run), answers_folder(run)):
+        with writing(folder):
+            folder.mkdir(exist_ok=True)
+    predict: Predict | None = None
+    answered, last = 0, time.monotonic()
+    while True:
+        waiting = sorted(requests_folder(run).glob("*.json"), key=lambda path: (path.stat().st_mtime_ns, path.name))
+        if reporter.stop_requested() or (not waiting and time.monotonic() - last > idle_s):
+            return {"answered": answered, "stopped": reporter.stop_requested()}
+        for path in waiting:
+            if predict is None:
+                reporter.emit("stage", text="Loading the model")
+            try:
+                predict = predict or load(settings)
+                answer = dict(predict(read_json(path)))
+            except UserError as error:
+                answer = {"error": str(error), "problems": [asdict(problem) for problem in error.problems]}
+            write_json(answers_folder(run) / path.name, answer)
+            path.unlink()
+            answered, last = answered + 1, time.monotonic()
+        if not waiting:
+            time.sleep(LOOK_EVERY_S)

@@ -1,0 +1,300 @@
+"""What a run is: a folder whose status is derived from a lock and a log."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from core.errors import UserError
+from core.runs.events import last_event
+from core.runs.files import read_json, write_json, writing
+from core.runs.locks import is_held
+from core.runs.workspace import Workspace, check_name, model_label
+from core.runs.workspace import open_workspace as open_workspace  # callers need one module for runs
+from core.settings import Settings, load, merge, preset_for, save
+
+PROJECT = Path(__file__).resolve().parent.parent.parent
+HEAVY = ("baseline", "train", "evaluate")
+RUN_KINDS = (*HEAVY, "predict")
+# A process needs a moment to take its lock; a folder younger than this without one is starting, not crashed.
+STARTING_S = 20.0
+LIBRARIES = ("torch", "transformers", "peft", "accelerate", "numpy", "pillow", "gradio")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run's folder and what it was made for. `created` is unix seconds; `name` is empty unless it trains."""
+
+    folder: Path
+    kind: str
+    name: str
+    created: float
+    workspace: Workspace
+
+    @property
+    def id(self) -> str:
+        return self.folder.name
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "config.yaml"
+
+    @property
+    def events(self) -> Path:
+        return self.folder / "events.jsonl"
+
+    @property
+    def process_log(self) -> Path:
+        return self.folder / "process.log"
+
+    @property
+    def lock(self) -> Path:
+        return self.folder / "run.lock"
+
+    @property
+    def stop_file(self) -> Path:
+        return self.folder / "stop"
+
+    @property
+    def results(self) -> Path:
+        return self.folder / "results.json"
+
+    @property
+    def predictions(self) -> Path:
+        return self.folder / "predictions.jsonl"
+
+    def settings(self) -> Settings:
+        """The complete settings the run was made with. Raises UserError when its config is gone or damaged."""
+        return load(self.config)
+
+
+def is_adapter(model: str) -> bool:
+    return (Path(model) / "adapter_config.json").is_file()
+
+
+def _stored_settings(model: str) -> dict[str, Any]:
+    about = Path(model) / "damgui.json"
+    stored = (read_json(about) or {}).get("settings")
+    if not isinstance(stored, dict):
+        fix = "Give an adapter folder that damgui made, such as models/<name>_final."
+        raise UserError("this adapter does not say how it was trained", str(about), fix, "model")
+    return stored
+
+
+def base_model(model: str) -> str:
+    """The model below an adapter; the model itself when it is none."""
+    if not is_adapter(model):
+        return model
+    return str(_stored_settings(model).get("model", {}).get("path", "demo"))
+
+
+def settings_for_model(model: str) -> Settings:
+    """Where settings for `model` begin: its preset, and for an adapter what it was asked in training.
+
+    `model.path` is `model` itself, also for an adapter (`base_model` tells what is below it). Raises UserError for an
+    adapter folder that does not hold its settings.
+    """
+    base = base_model(model)
+    preset = preset_for(base)
+    settings = load(preset) if preset else Settings()
+    if is_adapter(model):
+        stored = merge(Settings(), _stored_settings(model), str(Path(model) / "damgui.json"))
+        settings = replace(
+            settings, view=stored.view, question=stored.question, enhance=stored.enhance, lora=stored.lora,
+            data=replace(settings.data, taxonomy=stored.data.taxonomy),
+        )  # fmt: skip
+    return merge(settings, {"model.path": model})
+
+
+def anchored(settings: Settings, *roots: Path) -> Settings:
+    """`settings` with whole paths: the process that works may have another current folder.
+
+    A relative path is looked for in `roots`; one that is found nowhere stays as it is (a hub id, or a mistake to be
+    reported in the user's own words).
+    """
+    changes = {}
+    given = {
+        "data.path": settings.data.path, "model.path": settings.model.path, "data.taxonomy": settings.data.taxonomy,
+    }  # fmt: skip
+    for key, text in given.items():
+        if text in ("", "demo"):
+            continue
+        path = Path(text).expanduser()
+        found = next((root / path for root in roots if (root / path).exists()), None)
+        if found is not None:
+            changes[key] = str(found.resolve())
+    return merge(settings, changes)
+
+
+def _commit() -> str:
+    if not (PROJECT / ".git").exists():
+        return ""
+    command = ["git", "-C", str(PROJECT), "rev-parse", "HEAD"]
+    try:
+        said = subprocess.run(command, capture_output=True, text=True, timeout=5, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return said.stdout.strip() if said.returncode == 0 else ""
+
+
+def version_of(library: str) -> str:
+    """A library's version without importing it; "" when it is not installed."""
+    try:
+        return metadata.version(library)
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+def _new_folder(workspace: Workspace, kind: str, name: str, created: float) -> Path:
+    stem = time.strftime("%Y%m%d-%H%M%S", time.localtime(created)) + f"-{kind}" + (f"-{name}" if name else "")
+    number = 1
+    while True:
+        folder = workspace.runs / (stem if number == 1 else f"{stem}-{number}")
+        with writing(folder):
+            try:
+                folder.mkdir(parents=True)
+                return folder
+            except FileExistsError:
+                number += 1
+
+
+def create(workspace: Workspace, settings: Settings, kind: str, name: str = "") -> Run:
+    """A new run's folder with its complete config. Nothing starts yet.
+
+    Raises UserError when a training run would write over a model that is there, for a bad name, or when the disk does
+    not take it.
+    """
+    if kind not in RUN_KINDS:
+        raise ValueError(f"{kind!r} is no kind of run")
+    if kind == "train":
+        require_free_name(workspace, check_name(name))
+    settings = anchored(settings, Path.cwd(), workspace.root)
+    created = time.time()
+    folder = _new_folder(workspace, kind, name, created)
+    run = Run(folder, kind, name, created, workspace)
+    about = {
+        "kind": kind, "name": name, "created": created, "workspace": str(workspace.root),
+        "damgui": version_of("damgui"), "git_commit": _commit(),
+        "libraries": {library: version_of(library) for library in LIBRARIES},
+        "python": sys.version.split()[0], "platform": platform.platform(),
+    }  # fmt: skip
+    try:
+        with writing(run.config):
+            save(settings, run.config)
+        write_json(folder / "run.json", about)
+    except UserError:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return run
+
+
+def discard(run: Run) -> None:
+    """Remove the folder of a run that never began. A run that has said anything is kept."""
+    if last_event(run.events) is None and not is_held(run.lock):
+        shutil.rmtree(run.folder, ignore_errors=True)
+
+
+def open_run(folder: Path) -> Run:
+    """The run in a folder. Raises UserError when it holds none."""
+    about = read_json(folder / "run.json")
+    if not isinstance(about, dict) or about.get("kind") not in RUN_KINDS:
+        raise UserError("there is no run in this folder", str(folder), "List the runs with: damgui runs", "run")
+    folder = folder.resolve()
+    # The folder's place decides, not what it said when it was made: a workspace may be moved.
+    return Run(folder, about["kind"], about.get("name", ""), float(about["created"]), Workspace(folder.parents[2]))
+
+
+def list_runs(workspace: Workspace, *kinds: str) -> list[Run]:
+    """The runs of a workspace, newest first; only of some kinds when they are given. Damaged folders are left out."""
+    found = []
+    for about in workspace.runs.glob("*/run.json"):
+        try:
+            run = open_run(about.parent)
+        except UserError:
+            continue
+        if not kinds or run.kind in kinds:
+            found.append(run)
+    return sorted(found, key=lambda run: (run.created, run.id), reverse=True)
+
+
+def find_run(workspace: Workspace, wanted: str) -> Run:
+    """The run whose id is `wanted`, or the only one whose id contains it. Raises UserError otherwise."""
+    runs = list_runs(workspace)
+    hits = [run for run in runs if run.id == wanted] or [run for run in runs if wanted in run.id]
+    if len(hits) == 1:
+        return hits[0]
+    what = "several runs match this" if hits else "there is no such run"
+    fix = "Write more of one: " + ", ".join(run.id for run in hits[:5]) if hits else "List the runs with: damgui runs"
+    raise UserError(what, wanted, fix, "run")
+
+
+def latest(workspace: Workspace, kind: str, name: str = "") -> Run | None:
+    return next((run for run in list_runs(workspace, kind) if not name or run.name == name), None)
+
+
+def status(run: Run) -> str:
+    """starting, running, finished, stopped, failed or crashed: read from lock and log, stored nowhere."""
+    if is_held(run.lock):
+        return "running"
+    last = last_event(run.events)
+    if last is not None and last["kind"] == "ended":
+        return str(last.get("how", "failed"))
+    if is_held(run.lock):  # it took the lock and spoke between our two looks
+        return "running"
+    return "starting" if last is None and time.time() - run.created < STARTING_S else "crashed"
+
+
+def require_free_name(workspace: Workspace, name: str) -> None:
+    """Raises UserError when training under `name` would write over a model or over checkpoints."""
+    run = latest(workspace, "train", name)
+    unfinished = run is not None and status(run) != "finished"
+    taken = [path for path in (workspace.final(name), workspace.checkpoints(name)) if path.exists()]
+    if taken:
+        fix = "Give another name." if not unfinished else "Give another name, or go on with it by --resume."
+        raise UserError(f"a model named {name} is already there", str(taken[0]), fix, "name-taken")
+
+
+def free_name(workspace: Workspace, model: str) -> str:
+    """A name for a training run of `model` that nothing and nobody has: demo-tuned, demo-tuned-2, …"""
+    stem = f"{model_label(base_model(model))}-tuned"[:56]
+    used = {run.name for run in list_runs(workspace, "train")}
+    number = 1
+    while True:
+        name = stem if number == 1 else f"{stem}-{number}"
+        if name not in used and not workspace.final(name).exists() and not workspace.checkpoints(name).exists():
+            return name
+        number += 1
+
+
+def request_stop(run: Run) -> None:
+    """Ask a run to save and end. Raises UserError when it is not at work."""
+    now = status(run)
+    if now not in ("running", "starting"):
+        raise UserError(f"this run is not at work, it is {now}", run.id, "List the runs with: damgui runs", "run")
+    with writing(run.stop_file):
+        run.stop_file.touch()
+
+
+def resumable(run: Run) -> None:
+    """Raises UserError when a run cannot go on."""
+    now = status(run)
+    if run.kind != "train":
+        raise UserError(f"a {run.kind} run cannot go on", run.id, "Start it again; only training resumes.", "run")
+    if now in ("running", "starting"):
+        raise UserError(f"this run is {now}", run.id, f"Stop it first: damgui runs stop {run.id}", "busy")
+    if now == "finished":
+        raise UserError("this run is finished", run.id, "Train under another name to train more.", "run")
+
+
+def summary(run: Run) -> Mapping[str, Any]:
+    """What a list of runs shows of one."""
+    return {"id": run.id, "kind": run.kind, "name": run.name, "created": run.created, "status": status(run),
+            "folder": str(run.folder)}  # fmt: skip

@@ -1,0 +1,278 @@
+"""The process of a run: takes the locks, calls the engine, and has the last word whatever happens."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from core.errors import Problem, UserError
+from core.runs import files, launcher, locks, store
+from core.runs.events import Listener, Reporter, append, event, read_events
+from core.runs.store import HEAVY, Run
+from core.settings import Settings
+
+# A signal that stops: 128 + SIGINT, as shells expect of a program that was interrupted.
+INTERRUPTED = 130
+# These kinds of events are copied to the training log that outlives the run's folder.
+LOGGED = ("plan", "step", "evaluation", "checkpoint")
+
+
+@dataclass
+class RunReporter:
+    """Writes events, tells the listener, and knows whether the run shall stop (a file, or a signal)."""
+
+    run: Run
+    listener: Listener | None = None
+    training_log: Path | None = None
+    interrupted: bool = False
+    obeyed: bool = False
+    said: set[str] = field(default_factory=set)
+
+    def emit(self, kind: str, **fields: Any) -> None:
+        new = event(kind, **fields)
+        append(self.run.events, new)
+        if self.training_log is not None and kind in LOGGED:
+            append(self.training_log, new)
+        self.said.add(kind)
+        if self.listener is not None:
+            self.listener(new)
+
+    def stop_requested(self) -> bool:
+        # The engine asks this after every step, and acts on the first yes.
+        self.obeyed = self.obeyed or self.interrupted or self.run.stop_file.exists()
+        return self.obeyed
+
+
+@dataclass
+class SilentReporter:
+    """For the other processes of one training on several GPUs: only the first one speaks."""
+
+    run: Run
+
+    def emit(self, kind: str, **fields: Any) -> None:
+        event(kind, **fields)
+
+    def stop_requested(self) -> bool:
+        return self.run.stop_file.exists()
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a job needs: the run, its settings, whom to tell, and whether it goes on with earlier work."""
+
+    run: Run
+    settings: Settings
+    reporter: Reporter
+    resume: bool = False
+
+
+Job = Callable[[Work], dict[str, Any]]
+
+
+def _evaluate(work: Work) -> dict[str, Any]:
+    from core.engine import evaluation
+
+    return evaluation.run(work.settings, work.run.folder, work.run.workspace, work.reporter)
+
+
+def _train(work: Work) -> dict[str, Any]:
+    from core.engine import training
+
+    run = work.run
+    return training.run(work.settings, run.name, run.folder, run.workspace, work.reporter, work.resume)
+
+
+def _serve(work: Work) -> dict[str, Any]:
+    from core.runs import service
+
+    return service.serve(work.run, work.settings, work.reporter)
+
+
+JOBS: dict[str, Job] = {"baseline": _evaluate, "evaluate": _evaluate, "train": _train, "predict": _serve}
+
+
+def rank() -> int:
+    """This process's place among those of one training (set by accelerate and torchrun); 0 when it is alone."""
+    return int(os.environ.get("RANK") or os.environ.get("LOCAL_RANK") or 0)
+
+
+def prepare_environment(settings: Settings) -> None:
+    """What libraries read while they are imported: nobody asks the network unless the user allowed it."""
+    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    for switch in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
+        if settings.model.offline:
+            os.environ[switch] = "1"
+        else:
+            os.environ.pop(switch, None)
+
+
+def work(folder: Path, listener: Listener | None = None, jobs: Mapping[str, Job] = JOBS) -> int:
+    """Do the run in `folder` to its end; a training run that began before goes on.
+
+    Returns 0 (finished, or stopped as asked), 1 (failed), 2 (something the user can cure) or 130 (stopped by Ctrl-C).
+    Events go to the run's log and to `listener`. Raises UserError only when there is no run in `folder`, or when
+    another process is at work on it: its log must not be written to then.
+    """
+    run = store.open_run(folder)
+    if rank() > 0:
+        return _work_silently(run, jobs)
+    reporter = RunReporter(run, listener)
+    began = time.monotonic()
+    with contextlib.ExitStack() as held, _signals_stop(reporter):
+        try:
+            held.enter_context(locks.hold(run.lock))
+        except locks.Held as error:
+            fix = f"Stop it: damgui runs stop {run.id}"
+            raise UserError("this run is already at work", run.id, fix, "busy") from error
+        how, problems, code = _attempt(run, reporter, jobs, held)
+        error_text = "\n".join(map(str, problems))
+        seconds = round(time.monotonic() - began, 3)
+        try:
+            reporter.emit("ended", how=how, error=error_text, problems=[asdict(p) for p in problems], seconds=seconds)
+        except UserError as error:  # a full disk takes no last word either; process.log may get it
+            print(error, file=sys.stderr)
+            code = code or 2
+    return code
+
+
+Outcome = tuple[str, tuple[Problem, ...], int]
+
+
+def _attempt(run: Run, reporter: RunReporter, jobs: Mapping[str, Job], held: contextlib.ExitStack) -> Outcome:
+    """(how it ended, problems, exit code). The one place where every exception is caught: the run's last word."""
+    try:
+        if run.kind in HEAVY:
+            _take_engine(run, held)
+        return _do(run, reporter, jobs)
+    except UserError as error:
+        return "failed", error.problems, 2
+    except KeyboardInterrupt:
+        fix = "Go on from the last checkpoint by --resume."
+        told = Problem("quit before this step was saved", run.id, fix, "interrupted")
+        return "stopped", (told,), INTERRUPTED
+    except Exception as error:
+        _keep_traceback(run)
+        what = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"
+        return "failed", (Problem(f"this failed unexpectedly ({what})", str(run.process_log), "Read that file's end.",
+                                  "failed"),), 1  # fmt: skip
+
+
+def _take_engine(run: Run, held: contextlib.ExitStack) -> None:
+    lock = run.workspace.engine_lock
+    note = {"run": run.id, "kind": run.kind, "pid": os.getpid(), "workspace": str(run.workspace.root)}
+    try:
+        held.enter_context(locks.hold(lock, note))
+    except locks.Held as error:
+        raise launcher.held_by(locks.holder(lock) or {}) from error
+
+
+def _do(run: Run, reporter: RunReporter, jobs: Mapping[str, Job]) -> Outcome:
+    resume = any(past["kind"] == "started" for past in read_events(run.events))
+    reporter.emit("started", run=run.id, pid=os.getpid(), job=run.kind, parent=os.getppid())
+    settings = run.settings()
+    prepare_environment(settings)
+    if run.kind == "train":
+        reporter.training_log = _training_log(run, resume)
+    found = jobs[run.kind](Work(run, settings, reporter, resume))
+    stopped = _was_stopped(found, reporter)
+    path = _publish(run, settings, found, stopped)
+    if path is not None and "result" not in reporter.said:
+        numbers = ("overall_accuracy", "macro_f1", "correct", "total", "seconds", "final", "best")
+        reporter.emit("result", path=path, summary={key: found[key] for key in numbers if key in found})
+    if not stopped:
+        return "finished", (), 0
+    return "stopped", (), INTERRUPTED if reporter.interrupted else 0
+
+
+def _was_stopped(found: Mapping[str, Any], reporter: RunReporter) -> bool:
+    """Whether the engine left work undone; a request that came after the last photo or step changed nothing."""
+    if "stopped" in found:
+        return bool(found["stopped"])
+    return not found["complete"] if "complete" in found else reporter.obeyed
+
+
+def _training_log(run: Run, resume: bool) -> Path:
+    path = run.workspace.training_log(run.name)
+    with files.writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not resume:
+            path.write_bytes(b"")
+    return path
+
+
+def _publish(run: Run, settings: Settings, found: dict[str, Any], stopped: bool) -> Path | None:
+    """Copy a run's results to the places the workspace promises; what was stopped half-way is no result."""
+    if run.kind == "train":
+        path = run.workspace.training_info(run.name)
+        files.write_json(path, found)
+        return path
+    if run.kind not in ("baseline", "evaluate") or stopped:
+        return None
+    if run.kind == "baseline":
+        path, rows = run.workspace.zeroshot_results, run.workspace.zeroshot_predictions
+    else:
+        model, split = settings.model.path, settings.data.split
+        path, rows = run.workspace.evaluation(model, split), run.workspace.evaluation_predictions(model, split)
+    for source, target in ((run.predictions, rows), (run.results, path)):
+        if source.is_file():
+            files.copy(source, target)
+    return path
+
+
+def _keep_traceback(run: Run) -> None:
+    """The traceback goes to process.log, whoever runs this: the user reads one sentence that names the file."""
+    with contextlib.suppress(OSError), run.process_log.open("a", encoding="utf-8") as log:
+        traceback.print_exc(file=log)
+
+
+def _work_silently(run: Run, jobs: Mapping[str, Job]) -> int:
+    settings = run.settings()
+    prepare_environment(settings)
+    # The first process, a child of the same launcher, may or may not have said `started` by now.
+    begun = (past for past in read_events(run.events) if past["kind"] == "started")
+    resume = any(past.get("parent") != os.getppid() for past in begun)
+    if run.kind == "train":
+        jobs["train"](Work(run, settings, SilentReporter(run), resume))
+    return 0
+
+
+@contextlib.contextmanager
+def _signals_stop(reporter: RunReporter) -> Iterator[None]:
+    """Ctrl-C and SIGTERM ask to stop; a second Ctrl-C quits at once."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        if reporter.interrupted and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        reporter.interrupted = True
+        if number == signal.SIGINT:
+            # os.write: a handler may interrupt a print, and printing into that raises.
+            os.write(2, b"\nStopping: this step is finished and saved first. Ctrl-C again quits at once.\n")
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def predict_once(settings: Settings, request: Mapping[str, Any]) -> dict[str, Any]:
+    """One prediction in this process, without a run. Raises UserError for what the user can cure."""
+    prepare_environment(settings)
+    from core.engine.prediction import Predictor
+
+    return Predictor(settings).predict(dict(request))

@@ -1,0 +1,367 @@
+"""Every knob once: type, default, range and one sentence of help. Command line, form and docs derive from here."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import yaml
+
+from core.errors import Problem, UserError
+
+CONFIGS = Path(__file__).resolve().parent.parent / "configs"
+
+
+def knob(
+    default: Any,
+    help: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    choices: Sequence[str] = (),
+    unit: str = "",
+    label: str = "",
+) -> Any:
+    """A dataclass field that carries all that a form, a command line and a manual need to know of a setting."""
+    about = {"help": help, "low": low, "high": high, "choices": tuple(choices), "unit": unit, "label": label}
+    return field(default=default, metadata=about)
+
+
+@dataclass(frozen=True)
+class Model:
+    path: str = knob(
+        "demo", "The model that judges: demo, a hub id such as Qwen/Qwen2-VL-2B-Instruct, or a local folder.",
+        label="Model",
+    )  # fmt: skip
+    device: str = knob(
+        "auto", "Where to compute: auto takes a GPU when there is one.", choices=("auto", "cpu", "cuda", "mps")
+    )
+    dtype: str = knob(
+        "auto", "Number format: auto takes bfloat16 where the device has it, else float32.",
+        choices=("auto", "float32", "bfloat16"), label="Number format",
+    )  # fmt: skip
+    offline: bool = knob(
+        True, "Never ask the network: a hub id must already be on this machine. Switch off to let it be downloaded."
+    )
+
+
+@dataclass(frozen=True)
+class Data:
+    path: str = knob("demo", "The photos: demo for the sample set, or a folder in YOLO, COCO, VOC or table format.")
+    format: str = knob(
+        "auto", "How labels are written: auto recognises it.", choices=("auto", "yolo", "coco", "voc", "table")
+    )
+    taxonomy: str = knob(
+        "", "A YAML file with object types, conditions and spellings; empty means the dam taxonomy that comes along."
+    )
+    split: str = knob("valid", "The photos that are judged.", choices=("train", "valid", "test"))
+    valid_share: float = knob(
+        0.2, "Share of the photos put aside for validation when the data has no validation split.", low=0.05, high=0.5,
+        label="Validation share",
+    )  # fmt: skip
+    group_rule: str = knob(
+        r"(?i)^(.*?)[ _-]*\d+(?:_V)?(?:[._]jpe?g|[._]png)?(?:\.rf\.[0-9a-f]+)?$",
+        "A regular expression on the file name without its ending: its first group names the flight or site that "
+        "must stay on one side of a split. No match: every photo is its own group.",
+        label="Flight rule",
+    )
+    use_good: bool = knob(False, "Go on with the good photos and objects when some are bad.", label="Skip bad data")
+    limit: int = knob(0, "At most this many photos; 0 means all.", low=0, high=10_000_000, unit="photos")
+
+
+@dataclass(frozen=True)
+class View:
+    mode: str = knob(
+        "full+crop", "What the model sees of an object: the whole photo, the whole photo and the object's crop, or the "
+        "crop alone.", choices=("full", "full+crop", "crop"),
+    )  # fmt: skip
+    photo_px: int = knob(
+        640, "The photo is shown with at most this many pixels squared: more shows more and costs more.",
+        low=56, high=4096, unit="px", label="Photo resolution",
+    )  # fmt: skip
+    crop_px: int = knob(
+        224, "The object's crop is resized to about this many pixels squared.", low=56, high=2048, unit="px",
+        label="Crop resolution",
+    )  # fmt: skip
+    crop_margin: float = knob(
+        0.15, "Surroundings shown around the box in the crop, as a share of its size.", low=0.0, high=2.0
+    )
+
+
+@dataclass(frozen=True)
+class Question:
+    kind: str = knob(
+        "condition", "What evaluation asks: the condition of a known object type, or the class of an unknown one.",
+        choices=("condition", "class"),
+    )  # fmt: skip
+    class_share: float = knob(
+        0.25, "Share of the training questions that hide the object type and ask for the class, so that prediction "
+        "works when the type is not known.", low=0.0, high=1.0, label="Share of class questions",
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Lora:
+    rank: int = knob(
+        16, "Size of the small matrices that learn while the model stays frozen: more can learn more and overfit more.",
+        low=1, high=256,
+    )  # fmt: skip
+    alpha: float = knob(32.0, "How strongly the small matrices act; twice the rank is common.", low=0.1, high=1024)
+    dropout: float = knob(0.0, "Share of the signal dropped at random while learning.", low=0.0, high=0.9)
+    targets: str = knob(
+        "attention", "Which layers learn: attention (q, k, v, o), language (attention and MLP), language+merger, or "
+        "everything (the vision tower too).",
+        choices=("attention", "language", "language+merger", "everything"), label="Layers that learn",
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Enhance:
+    class_weighting: bool = knob(
+        True, "Rare classes count more in the loss. Costs nothing in time; too much makes rare answers too frequent."
+    )
+    spatial_reasoning: bool = knob(
+        True, "The question says how the box lies among the other boxes. Costs about 20 more tokens a question."
+    )
+    oversampling: bool = knob(
+        False, "Photos with rare classes are seen more often in an epoch. An epoch takes longer in proportion."
+    )
+    position_encoding: bool = knob(
+        True, "The question says how high in the photo the object lies. Costs about 10 more tokens a question."
+    )
+    condition_weighting: bool = knob(
+        False, "Blocked and damaged objects count more in the loss. Costs nothing in time; can raise false alarms."
+    )
+    class_weight_power: float = knob(
+        0.5, "How strongly rarity counts: weight is (largest count / count) to this power; 1 is full inverse frequency.",
+        low=0.0, high=1.0,
+    )  # fmt: skip
+    blocked_weight: float = knob(2.0, "Weight of blocked objects with condition weighting.", low=0.1, high=100)
+    damaged_weight: float = knob(1.5, "Weight of damaged objects with condition weighting.", low=0.1, high=100)
+    weight_cap: float = knob(
+        10.0, "No object weighs more than this many times the lightest; weights are then scaled to a mean of 1.",
+        low=1.0, high=1000,
+    )  # fmt: skip
+    oversampling_cap: int = knob(3, "A photo is seen at most this many times in an epoch.", low=1, high=100)
+
+
+@dataclass(frozen=True)
+class Training:
+    epochs: float = knob(3.0, "How often every training photo is seen.", low=0.01, high=1000)
+    max_steps: int = knob(0, "Stop after this many steps whatever the epochs say; 0 means no limit.", low=0, high=10**9)
+    learning_rate: float = knob(2e-4, "How big each step of learning is.", low=1e-8, high=1.0)
+    batch_size: int = knob(2, "Photos looked at together.", low=1, high=1024, unit="photos")
+    accumulation: int = knob(
+        2, "Batches added up before each step of learning: saves memory, costs time.", low=1, high=4096, unit="batches"
+    )
+    questions_per_sequence: int = knob(
+        0, "Questions about one photo asked in one go; 0 means all of them, 1 asks one at a time as most scripts do "
+        "(slower, the same loss).", low=0, high=1000,
+    )  # fmt: skip
+    warmup_share: float = knob(0.05, "Share of the steps in which the learning rate rises.", low=0.0, high=1.0)
+    schedule: str = knob(
+        "cosine", "How the learning rate falls after that.", choices=("cosine", "linear", "constant_with_warmup")
+    )
+    weight_decay: float = knob(0.0, "Pull of the learned matrices towards zero.", low=0.0, high=1.0)
+    max_grad_norm: float = knob(1.0, "Longer gradients are cut to this length.", low=0.0, high=1000)
+    save_steps: int = knob(
+        100, "Steps between checkpoints (saved states to go on from).", low=1, high=10**9, unit="steps"
+    )
+    eval_steps: int = knob(100, "Steps between tests on validation photos.", low=1, high=10**9, unit="steps")
+    keep_checkpoints: int = knob(3, "Checkpoints kept; the best one is kept apart.", low=1, high=1000)
+    early_stopping: int = knob(
+        0, "Stop after this many tests without a better macro-F1; 0 means never.", low=0, high=1000, unit="tests"
+    )
+    gradient_checkpointing: bool = knob(False, "Save memory by computing some things twice: about a third slower.")
+    flip: bool = knob(
+        False, "Every other time a photo is seen it is mirrored left to right, boxes and all. Costs nothing."
+    )
+    seed: int = knob(0, "Start of the random numbers: the same seed gives the same run.", low=0, high=2**31 - 1)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings of a run. Build one with `default`, `load`, `merge` or `from_dict`; it is never changed."""
+
+    model: Model = field(default_factory=Model)
+    data: Data = field(default_factory=Data)
+    view: View = field(default_factory=View)
+    question: Question = field(default_factory=Question)
+    lora: Lora = field(default_factory=Lora)
+    enhance: Enhance = field(default_factory=Enhance)
+    training: Training = field(default_factory=Training)
+
+
+@dataclass(frozen=True)
+class Knob:
+    """One setting as a form or a manual wants it: `path` is `lora.rank`, `type` one of bool, int, float, str."""
+
+    path: str
+    type: type
+    default: Any
+    help: str
+    low: float | None
+    high: float | None
+    choices: tuple[str, ...]
+    unit: str
+    label: str
+
+
+def knobs() -> Iterator[Knob]:
+    """Every setting, in the order of declaration."""
+    for group in dataclasses.fields(Settings):
+        section = get_type_hints(Settings)[group.name]
+        hints = get_type_hints(section)
+        for entry in dataclasses.fields(section):
+            about = dict(entry.metadata)
+            about["label"] = about["label"] or entry.name.replace("_", " ").capitalize()
+            yield Knob(path=f"{group.name}.{entry.name}", type=hints[entry.name], default=entry.default, **about)
+
+
+KNOBS: Mapping[str, Knob] = {one.path: one for one in knobs()}
+
+
+def _convert(one: Knob, value: Any) -> tuple[Any, str]:
+    """(value of the declared type, "") or (None, what is wrong with it)."""
+    if one.type is bool:
+        words = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+        if isinstance(value, bool):
+            return value, ""
+        found = words.get(str(value).strip().lower())
+        return (found, "") if found is not None else (None, f"{value!r} is neither true nor false")
+    if one.type in (int, float):
+        try:
+            # PyYAML reads 1e-4 as a string, and a form hands whole numbers over as floats.
+            number = float(value) if not isinstance(value, bool) else math.nan
+        except (TypeError, ValueError, OverflowError):
+            return None, f"{value!r} is not a number"
+        if not math.isfinite(number):
+            return None, f"{value!r} is not a finite number"
+        if one.type is int and number != int(number):
+            return None, f"{value!r} is not a whole number"
+        if one.low is not None and number < one.low or one.high is not None and number > one.high:
+            return None, f"{value} is outside {one.low:g} to {one.high:g}"
+        return one.type(number), ""
+    text = "" if value is None else str(value)
+    if one.choices and text not in one.choices:
+        return None, f"{text!r} is not one of {', '.join(one.choices)}"
+    return text, ""
+
+
+def flatten(tree: Mapping[str, Any], where: str = "") -> tuple[dict[str, Any], list[Problem]]:
+    """A nested or dotted mapping as {"lora.rank": 8, …}, with a problem for every group that is not a mapping."""
+    flat: dict[str, Any] = {}
+    problems: list[Problem] = []
+    groups = {entry.name for entry in dataclasses.fields(Settings)}
+    for key, value in tree.items():
+        name = str(key)
+        if name in groups and isinstance(value, Mapping):
+            flat.update({f"{name}.{inner}": deep for inner, deep in value.items()})
+        elif name in groups:
+            problems.append(
+                Problem(f"{name} holds {value!r}, not a group of settings", where, f"Write {name}: and its settings "
+                        "indented below it.", "setting")
+            )  # fmt: skip
+        else:
+            flat[name] = value
+    return flat, problems
+
+
+def _unknown(path: str, where: str) -> Problem:
+    near = difflib.get_close_matches(path, KNOBS, n=1) or [
+        one for one in KNOBS if difflib.get_close_matches(path.split(".")[-1], [one.split(".")[-1]], cutoff=0.75)
+    ]
+    fix = f"Did you mean {near[0]}?" if near else "List all settings with: damgui train --help-settings"
+    return Problem(f"{path}: no such setting", where, fix, "setting")
+
+
+def merge(base: Settings, changes: Mapping[str, Any], where: str = "") -> Settings:
+    """`base` with `changes` (nested or dotted). Raises UserError naming every problem at once."""
+    flat, problems = flatten(changes, where)
+    good: dict[str, Any] = {}
+    for path, value in flat.items():
+        one = KNOBS.get(path)
+        if one is None:
+            problems.append(_unknown(path, where))
+            continue
+        converted, wrong = _convert(one, value)
+        if wrong:
+            span = f" between {one.low:g} and {one.high:g}" if one.low is not None and one.high is not None else ""
+            cure = f"one of {', '.join(one.choices)}" if one.choices else f"a {one.type.__name__}{span}"
+            problems.append(Problem(f"{path}: {wrong}", where, f"Give {cure}.", "setting"))
+        else:
+            good[path] = converted
+    if problems:
+        raise UserError.of(problems)
+    sections = {}
+    for entry in dataclasses.fields(Settings):
+        mine = {path.split(".", 1)[1]: value for path, value in good.items() if path.startswith(entry.name + ".")}
+        sections[entry.name] = dataclasses.replace(getattr(base, entry.name), **mine)
+    return Settings(**sections)
+
+
+def from_dict(tree: Mapping[str, Any], where: str = "") -> Settings:
+    return merge(Settings(), tree, where)
+
+
+def to_dict(settings: Settings) -> dict[str, dict[str, Any]]:
+    return dataclasses.asdict(settings)
+
+
+def to_flat(settings: Settings) -> dict[str, Any]:
+    """{"lora.rank": 16, …} for every setting."""
+    return flatten(to_dict(settings))[0]
+
+
+def config_path(name: str | Path) -> Path:
+    """A file as given, or one of the shipped configs by its name. Raises UserError when there is neither."""
+    given = Path(name)
+    for candidate in (given, CONFIGS / given, CONFIGS / f"{name}.yaml"):
+        if candidate.is_file():
+            return candidate
+    shipped = ", ".join(presets())
+    raise UserError("no such config file", str(name), f"Give a YAML file, or one of: {shipped}.", "setting")
+
+
+def presets() -> tuple[str, ...]:
+    """Names of the configs that come along, the demo's first."""
+    names = sorted(path.stem for path in CONFIGS.glob("*.yaml") if path.stem != "taxonomy")
+    return tuple(sorted(names, key=lambda name: (name != "demo", name)))
+
+
+def preset_for(model: str) -> str:
+    """The shipped config that suits a model (`demo`, a hub id or a folder); "" when it does not come along."""
+    size = "7b" if "7b" in model.lower() else "2b"
+    name = "demo" if model == "demo" else f"qwen2vl-{size}-lora"
+    return name if name in presets() else ""
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """A YAML file that holds a mapping. Raises UserError with the line when it cannot be read."""
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{path} line {mark.line + 1}" if mark else str(path)
+        raise UserError("this is not valid YAML", where, "Check the indentation and the quotes.", "setting") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError("this file cannot be read", str(path), "Save it as UTF-8 text.", "setting") from error
+    if tree is not None and not isinstance(tree, dict):
+        raise UserError("settings expected, something else found", str(path), "Write lines like lora: {rank: 8}.")
+    return tree or {}
+
+
+def load(name: str | Path, base: Settings | None = None) -> Settings:
+    """Settings from a YAML file or a preset's name, over `base` (default: the defaults)."""
+    path = config_path(name)
+    return merge(base or Settings(), read_yaml(path), str(path))
+
+
+def save(settings: Settings, path: Path) -> None:
+    """The complete settings as YAML."""
+    path.write_text(yaml.safe_dump(to_dict(settings), sort_keys=False, allow_unicode=True), encoding="utf-8")

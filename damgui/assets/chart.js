@@ -1,0 +1,44 @@
+// One live plotly chart. The figure arrives as JSON in props.value; Plotly.react keeps zoom while uirevision is the same.
+const plot = element.querySelector('.dg-plot');
+const empty = element.querySelector('.dg-plot-empty');
+
+const themed = (layout) => {
+  const css = getComputedStyle(element);
+  const ink = css.getPropertyValue('--dg-ink').trim();
+  const muted = css.getPropertyValue('--dg-muted').trim();
+  const line = css.getPropertyValue('--dg-grid').trim();
+  const card = css.getPropertyValue('--dg-card').trim();
+  layout.font = Object.assign({}, layout.font, { color: muted, family: css.fontFamily });
+  layout.hoverlabel = { bgcolor: card, bordercolor: line, font: { color: ink, family: css.fontFamily } };
+  for (const key of Object.keys(layout)) {
+    if (!/^[xy]axis\d*$/.test(key)) continue;
+    Object.assign(layout[key], { gridcolor: line, linecolor: line, zerolinecolor: line });
+    layout[key].tickfont = Object.assign({}, layout[key].tickfont, { color: muted });
+  }
+  for (const note of layout.annotations || []) {
+    note.font = Object.assign({}, note.font);
+    if (!note.font.color) note.font.color = ink;
+  }
+  return layout;
+};
+
+const draw = () => {
+  const figure = props.value ? JSON.parse(props.value) : null;
+  plot.hidden = !figure;
+  if (empty) empty.hidden = !!figure;
+  if (!figure) return;
+  plot.style.height = figure.layout.height + 'px';
+  const config = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ['select2d', 'lasso2d'] };
+  window.Plotly.react(plot, figure.data, themed(figure.layout), Object.assign(config, figure.config));
+};
+
+watch('value', draw);
+draw();
+new MutationObserver(draw).observe(document.body, { attributes: true, attributeFilter: ['class'] });
+// A chart drawn in a hidden tab has no width: draw it again once it gets one.
+let width = 0;
+new ResizeObserver(() => {
+  const now = element.clientWidth;
+  if (now && now !== width && !plot.hidden && plot.data) window.Plotly.Plots.resize(plot);
+  width = now;
+}).observe(element);

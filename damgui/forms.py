@@ -1,0 +1,102 @@
+"""Settings <-> widgets, the only converter. Label, help, range and choices come from core.settings.KNOBS."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import gradio as gr
+from gradio.components import Component
+
+from core import settings as core_settings
+from core.settings import KNOBS, Knob, Settings
+
+# The six settings in view; everything else is folded.
+SIMPLE = ("model.path", "training.epochs", "training.learning_rate", "lora.rank", "training.batch_size",
+          "training.save_steps")  # fmt: skip
+SWITCHES = ("enhance.class_weighting", "enhance.spatial_reasoning", "enhance.oversampling",
+            "enhance.position_encoding", "enhance.condition_weighting")  # fmt: skip
+# Where the data lies is the user's choice, not a preset's.
+NOT_IN_PRESETS = ("data.path", "data.format", "data.use_good", "data.split", "data.limit")
+
+
+@dataclass
+class Form:
+    """The widgets of the settings that are on the page, by path (`lora.rank`). Tabs add theirs; one form for all."""
+
+    widgets: dict[str, Component] = field(default_factory=dict)
+
+    def add(self, path: str, **overrides: Any) -> Component:
+        """Draw one setting here. `overrides` go to the widget, such as `choices` or `info`."""
+        self.widgets[path] = widget(KNOBS[path], **overrides)
+        return self.widgets[path]
+
+    @property
+    def inputs(self) -> set[Component]:
+        return set(self.widgets.values())
+
+    def read(self, values: Mapping[Component, Any]) -> Settings:
+        """The settings a handler was given. Raises UserError naming every problem at once."""
+        changes = {path: values[one] for path, one in self.widgets.items() if one in values}
+        return core_settings.merge(Settings(), {path: _given(path, value) for path, value in changes.items()})
+
+    def fill(self, settings: Settings, skip: Iterable[str] = ()) -> dict[Component, Any]:
+        """What a handler returns to show these settings."""
+        flat, left_out = core_settings.to_flat(settings), set(skip)
+        return {one: flat[path] for path, one in self.widgets.items() if path not in left_out}
+
+
+def _given(path: str, value: Any) -> Any:
+    """An emptied number field asks for the default, not for nothing."""
+    return KNOBS[path].default if value is None else value
+
+
+def elem_id(path: str) -> str:
+    return "set-" + path.replace(".", "-").replace("_", "-")
+
+
+def label(one: Knob) -> str:
+    return f"{one.label} ({one.unit})" if one.unit else one.label
+
+
+def info(one: Knob) -> str:
+    """The help sentence, with the range where it tells something."""
+    if one.type in (int, float) and one.low is not None and one.high is not None and one.high < 10_000:
+        return f"{one.help} ({one.low:g} to {one.high:g})"
+    return one.help
+
+
+def widget(one: Knob, **overrides: Any) -> Component:
+    """The widget for one setting: a box to tick, a list to choose from, a number or a line of text."""
+    about: dict[str, Any] = {"label": label(one), "info": info(one), "value": one.default, "elem_id": elem_id(one.path)}
+    about |= overrides
+    if one.type is bool:
+        return gr.Checkbox(**about)
+    if one.choices or "choices" in about:
+        about.setdefault("choices", list(one.choices))
+        return gr.Dropdown(**about)
+    if one.type in (int, float):
+        # No minimum or maximum here: core.settings says what is wrong in one sentence for page and command line.
+        return gr.Number(**about, precision=0 if one.type is int else None)
+    return gr.Textbox(**about, max_lines=1)
+
+
+def models() -> list[str]:
+    """Models that a shipped preset is made for; any other can be typed."""
+    return list(dict.fromkeys(core_settings.load(name).model.path for name in core_settings.presets())) or ["demo"]
+
+
+def model_widget(path: str = "model.path", **overrides: Any) -> Component:
+    """The model: chosen from those with a preset, or typed (a hub id, a folder)."""
+    return widget(KNOBS[path], **{"choices": models(), "allow_custom_value": True, **overrides})
+
+
+def folded(paths_in_view: Iterable[str]) -> dict[str, list[str]]:
+    """The settings that are not in view, by group, in the order of declaration."""
+    shown = set(paths_in_view)
+    groups: dict[str, list[str]] = {}
+    for path in KNOBS:
+        if path not in shown:
+            groups.setdefault(path.split(".")[0], []).append(path)
+    return groups

@@ -1,0 +1,91 @@
+"""What all tabs are handed: the workspace, the one form, and how a tab watches files and jumps to another tab."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import wraps
+from typing import Any
+
+import gradio as gr
+from gradio.components import Component
+
+from core.errors import UserError
+from core.runs.store import Workspace
+from damgui import forms, parts
+from damgui.forms import Form
+from damgui.live import Stamp
+
+Updates = dict[Any, Any]
+Refresh = Callable[[Stamp | None], tuple[Stamp, Updates] | None]
+# Handlers answer at once; there is nothing to queue, and no spinner over what stays on the page.
+QUIET: dict[str, Any] = {"show_progress": "hidden", "queue": False, "api_visibility": "private"}
+LONG: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None}
+
+
+@dataclass(frozen=True)
+class Watcher:
+    """Part of the page that follows files. `refresh` gets the stamp shown last and returns None while it still holds."""
+
+    seen: gr.State
+    outputs: tuple[Component, ...]
+    refresh: Refresh
+
+
+@dataclass
+class Frame:
+    workspace: Workspace
+    form: Form
+    tabs: gr.Tabs
+    watchers: list[Watcher] = field(default_factory=list)
+    mirrors: list[tuple[str, Component]] = field(default_factory=list)
+    openers: list[tuple[str, Callable[..., Any], list[Component]]] = field(default_factory=list)
+    deferred: list[Callable[[], Any]] = field(default_factory=list)
+
+    def later(self, wire: Callable[[], Any]) -> None:
+        """Wire handlers that read the form once every tab has put its widgets into it."""
+        self.deferred.append(wire)
+
+    def on_open(self, tab: str, handler: Callable[..., Any], outputs: list[Component]) -> None:
+        """What a tab shows freshly each time it is opened; the handler gets the form's values."""
+        self.openers.append((tab, handler, outputs))
+
+    def watch(self, refresh: Refresh, *outputs: Component) -> None:
+        self.watchers.append(Watcher(gr.State(None), outputs, refresh))
+
+    def mirror(self, path: str, **overrides: Any) -> Component:
+        """A second widget for a setting that another tab holds; what is typed in one shows in the other."""
+        one = forms.model_widget(path, **overrides)
+        self.mirrors.append((path, one))
+        return one
+
+    def jump(self, button: gr.Button, tab: str) -> None:
+        """A click on the button opens the tab with this id."""
+        button.click(lambda: gr.Tabs(selected=tab), outputs=self.tabs, **QUIET)
+
+    def tick(self, values: Mapping[Component, Any]) -> Any:
+        """New content for everything whose files changed; nothing at all when none did."""
+        updates: Updates = {}
+        for watcher in self.watchers:
+            found = watcher.refresh(values[watcher.seen])
+            if found is not None:
+                updates[watcher.seen], fresh = found
+                updates |= fresh
+        return updates or gr.skip()
+
+
+def guarded(message: Component) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """What the user can cure is shown in the tab's message panel instead of an error window."""
+
+    def around(handler: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(handler)
+        def call(*given: Any) -> Any:
+            try:
+                found = handler(*given)
+            except UserError as error:
+                return {message: parts.problem(error)}
+            return {message: "", **found}
+
+        return call
+
+    return around

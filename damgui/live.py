@@ -1,0 +1,169 @@
+"""What a run is doing, read from its files: the one place where pages look at event logs.
+
+Logs are read once for all open pages, by byte offset; a page remembers a `Stamp` and redraws when it differs.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from core.runs import store
+from core.runs.events import Event, EventReader
+from core.runs.files import read_json
+from core.runs.store import Run, Workspace
+
+ACTIVE = ("starting", "running")
+RECENT_STEPS = 20  # speed and time left come from this many last steps
+LOG_TAIL_BYTES = 6_000
+LOG_TAIL_LINES = 40
+Stamp = tuple[Any, ...]
+
+_LOCK = threading.Lock()
+_LOGS: dict[Path, tuple[EventReader, list[Event]]] = {}
+MAX_LOGS = 16  # logs kept in memory; the one read longest ago goes first
+
+
+@dataclass(frozen=True)
+class Look:
+    """One look at a run. `events` are all of them so far; compare `stamp` to know whether anything changed."""
+
+    run: Run
+    status: str
+    events: tuple[Event, ...]
+
+    @property
+    def active(self) -> bool:
+        return self.status in ACTIVE
+
+    @property
+    def stamp(self) -> Stamp:
+        return (self.run.id, self.status, len(self.events), self.run.stop_file.exists() if self.active else False)
+
+    def of(self, kind: str) -> list[Event]:
+        return [event for event in self.events if event["kind"] == kind]
+
+    def last(self, kind: str) -> Event | None:
+        return next((event for event in reversed(self.events) if event["kind"] == kind), None)
+
+    @property
+    def stopping(self) -> bool:
+        return self.active and self.run.stop_file.exists()
+
+
+def events_of(path: Path) -> tuple[Event, ...]:
+    """All events of a log; only what is new is read."""
+    with _LOCK:
+        reader, events = _LOGS.pop(path, None) or (EventReader(path), [])
+        before = reader.offset
+        fresh = reader.new()
+        if reader.offset < before:  # the log was replaced by a shorter one
+            events = []
+        _LOGS[path] = (reader, events)
+        events.extend(fresh)
+        while len(_LOGS) > MAX_LOGS:
+            _LOGS.pop(next(iter(_LOGS)))
+        return tuple(events)
+
+
+def look(run: Run) -> Look:
+    """Status first, then the events: a run never looks ended with its last events missing."""
+    status = store.status(run)
+    return Look(run, status, events_of(run.events))
+
+
+def latest(workspace: Workspace, kind: str) -> Look | None:
+    run = store.latest(workspace, kind)
+    return look(run) if run else None
+
+
+def at_work(workspace: Workspace) -> Look | None:
+    """The heavy run that is starting or running, whatever its kind."""
+    runs = [run for run in store.list_runs(workspace, *store.HEAVY) if store.status(run) in ACTIVE]
+    return look(runs[0]) if runs else None
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How far and how fast. `share` is 0 to 1; `left_s` is None while it cannot be told."""
+
+    done: int
+    total: int
+    share: float
+    per_s: float
+    left_s: float | None
+    elapsed_s: float
+
+
+def baseline_pace(found: Look) -> Pace | None:
+    """Photos judged so far; None before the first."""
+    event = found.last("progress")
+    if event is None:
+        return None
+    done, total, elapsed = int(event["done"]), int(event["total"]), float(event["elapsed_s"])
+    rate = done / elapsed if elapsed > 0 else 0.0
+    return Pace(done, total, done / total if total else 0.0, rate, (total - done) / rate if rate else None, elapsed)
+
+
+def training_pace(found: Look) -> Pace | None:
+    """Steps taken so far, with the speed of the last ones since the run last started; None before the first."""
+    steps = _since_start(found.events, "step")
+    if not steps:
+        return None
+    newest, recent = steps[-1], steps[-RECENT_STEPS:]
+    done, total = int(newest["step"]), int(newest["total_steps"])
+    span = float(newest["t"]) - float(recent[0]["t"])
+    rate = (len(recent) - 1) / span if span > 0 else 0.0
+    left = (total - done) / rate if rate else None
+    return Pace(done, total, done / total if total else 0.0, rate, left, float(newest.get("elapsed_s") or 0.0))
+
+
+def _since_start(events: Sequence[Event], kind: str) -> list[Event]:
+    begun = max((i for i, event in enumerate(events) if event["kind"] == "started"), default=0)
+    return [event for event in events[begun:] if event["kind"] == kind]
+
+
+def stage(found: Look) -> str:
+    """What the run says it is doing now."""
+    said = _since_start(found.events, "stage")
+    return str(said[-1]["text"]) if said else ""
+
+
+def log_tail(run: Run) -> str:
+    """The last lines of the process's own output, without the bars' carriage returns."""
+    try:
+        with run.process_log.open("rb") as file:
+            size = file.seek(0, 2)
+            file.seek(max(0, size - LOG_TAIL_BYTES))
+            block = file.read().decode("utf-8", errors="replace")
+    except FileNotFoundError:
+        return ""
+    lines = [line.rsplit("\r", 1)[-1].rstrip() for line in block.replace("\r\n", "\n").split("\n")]
+    return "\n".join([line for line in lines if line][-LOG_TAIL_LINES:])
+
+
+def since(run: Run) -> float:
+    return max(0.0, time.time() - run.created)
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """A model that was taught here: its name, its folder, and what its training said at the end."""
+
+    name: str
+    path: Path
+    info: dict[str, Any]
+
+
+def tuned_models(workspace: Workspace) -> list[Tuned]:
+    """Models with a finished adapter, newest first."""
+    found = []
+    for path in workspace.experiments.glob("training_info_*.json"):
+        name = path.stem.removeprefix("training_info_")
+        if workspace.final(name).is_dir():
+            found.append((path.stat().st_mtime, Tuned(name, workspace.final(name), read_json(path) or {})))
+    return [tuned for _, tuned in sorted(found, key=lambda pair: pair[0], reverse=True)]

@@ -1,0 +1,143 @@
+"""The page: the only place where tabs meet. torch is never imported here; work happens in processes of its own."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import webbrowser
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+# Requests to ourselves must not go through a proxy.
+os.environ["NO_PROXY"] = ",".join(filter(None, [os.environ.get("NO_PROXY"), "127.0.0.1", "localhost"]))
+
+import gradio as gr
+from gradio.components import Component
+
+from core.errors import UserError
+from core.runs import store
+from core.runs.store import Workspace
+from core.settings import Settings, load, presets
+from damgui import charts, live, parts, text, theme
+from damgui.forms import Form
+from damgui.frame import QUIET, Frame, Updates
+from damgui.live import Look, Stamp
+from damgui.tabs import baseline, data, predict, results, training, welcome
+from damgui.text import escape
+
+TICK_S = 1.0
+TABS = (
+    (text.TAB_START, "start", welcome.build), (text.TAB_DATA, "data", data.build),
+    (text.TAB_BASELINE, "baseline", baseline.build), (text.TAB_TRAINING, "training", training.build),
+    (text.TAB_COMPARE, "compare", results.build), (text.TAB_PREDICT, "predict", predict.build),
+)  # fmt: skip
+
+
+def build(workspace: Workspace) -> gr.Blocks:
+    """All tabs on one page, with one timer that looks whether any file grew."""
+    with gr.Blocks(title=text.TITLE, analytics_enabled=False, fill_width=True) as page:
+        header = gr.HTML(_header(None), elem_id="dg-header")
+        with gr.Tabs(elem_id="dg-tabs") as tabs:
+            frame = Frame(workspace, Form(), tabs)
+            opened = {}
+            for name, identity, fill in TABS:
+                with gr.Tab(name, id=identity, elem_id=f"tab-{identity}") as opened[identity]:
+                    fill(frame)
+        for wire in frame.deferred:
+            wire()
+        for identity, handler, outputs in frame.openers:
+            opened[identity].select(handler, frame.form.inputs, outputs, **QUIET)
+        frame.watch(lambda seen: _follow(workspace, header, seen), header)
+        _start(page, frame)
+    return page
+
+
+def _start(page: gr.Blocks, frame: Frame) -> None:
+    """What a freshly opened page shows, and the timer that keeps it true."""
+    seen = {watcher.seen for watcher in frame.watchers}
+    outputs = {*seen, *(one for watcher in frame.watchers for one in watcher.outputs)}
+
+    def restore() -> Updates:
+        settings = last_settings(frame.workspace)
+        twins = {one: settings.model.path for path, one in frame.mirrors if path == "model.path"}
+        return {**frame.form.fill(settings), **twins}
+
+    def tick(values: Mapping[Component, Any]) -> Any:
+        return frame.tick(values)
+
+    page.load(restore, outputs=[*frame.form.inputs, *(one for _, one in frame.mirrors)], **QUIET)
+    page.load(tick, seen, outputs, **QUIET)
+    gr.Timer(TICK_S).tick(tick, seen, outputs, **QUIET)
+
+
+def last_settings(workspace: Workspace) -> Settings:
+    """The settings of the newest baseline or training, else the first preset: a reload forgets nothing that ran."""
+    for run in store.list_runs(workspace, "baseline", "train"):
+        try:
+            return run.settings()
+        except UserError:
+            continue
+    return load(presets()[0]) if presets() else Settings()
+
+
+def _follow(workspace: Workspace, header: Component, seen: Stamp | None) -> tuple[Stamp, Updates] | None:
+    busy = live.at_work(workspace)
+    stamp: Stamp = busy.stamp if busy else ("idle",)
+    return None if stamp == seen else (stamp, {header: _header(busy)})
+
+
+def _header(busy: Look | None) -> str:
+    return (
+        f'<header class="dg-top"><div class="dg-brand"><span class="dg-logo" aria-hidden="true">{theme.LOGO}</span>'
+        f"<strong>{escape(text.TITLE)}</strong><span>{escape(text.TAGLINE)}</span></div>"
+        f'<div id="dg-busy" role="status">{_busy(busy)}</div></header>'
+    )
+
+
+def _busy(busy: Look | None) -> str:
+    """One line, on every tab: what is at work, how far, how long still."""
+    if busy is None:
+        return f'<span class="dg-idle">{escape(text.NOTHING_RUNS)}</span>'
+    pace = live.training_pace(busy) if busy.run.kind == "train" else live.baseline_pace(busy)
+    name = f"{text.KIND_WORDS[busy.run.kind]} {busy.run.name}".strip()
+    far = f"{100 * pace.share:.0f} % · {text.duration(pace.left_s)} left" if pace else live.stage(busy)
+    return f"{parts.status_badge(busy.status)}<span><b>{escape(name)}</b> {escape(far)}</span>"
+
+
+def require_port(host: str, port: int) -> None:
+    """Raises UserError when something else listens there, or when the address is not ours."""
+    fix = "Stop the other program, or choose another port with --port."
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        # As servers do: a port whose last connections are still fading is free.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1) if os.name != "nt" else None
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise UserError("this address cannot be used, another program has it", f"{host}:{port}", fix) from error
+
+
+def serve(workspace: Path, host: str = "127.0.0.1", port: int = 7860, open_browser: bool = True) -> None:
+    """Serve the page until interrupted. Raises UserError when the workspace or the port cannot be used."""
+    opened = store.open_workspace(workspace)
+    require_port(host, port)
+    gr.set_static_paths([charts.PLOTLY_JS])
+    page = build(opened)
+    page.launch(
+        server_name=host, server_port=port, share=False, quiet=True, inbrowser=False, show_error=False, ssr_mode=False,
+        theme=theme.theme(), css=theme.css(), footer_links=[], prevent_thread_lock=True, pwa=False, mcp_server=False,
+        run_history=False, favicon_path=theme.ASSETS / "favicon.svg",
+    )  # fmt: skip
+    shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host
+    url = f"http://{shown}:{port}"
+    print(f"damgui is at {url}  (Ctrl+C ends it; runs go on)", flush=True)
+    if open_browser:
+        webbrowser.open(url)
+    try:
+        threading.Event().wait()
+    except KeyboardInterrupt:
+        page.close(verbose=False)

@@ -1,0 +1,82 @@
+"""Zero-shot baseline: one button, live progress, then honest numbers and the mistakes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import gradio as gr
+from gradio.components import Component
+
+from core.runs import launcher
+from damgui import charts, forms, live, parts, results, text
+from damgui.frame import LONG, QUIET, Frame, Updates, guarded
+from damgui.live import Look, Stamp
+
+
+def build(frame: Frame) -> None:
+    gr.HTML(parts.heading(text.TAB_BASELINE, text.BASELINE_LEAD))
+    with gr.Row():
+        with gr.Column(scale=3, min_width=300, elem_classes="dg-panel"):
+            frame.mirror("model.path", elem_id="baseline-model", info=text.MODEL_HINT)
+            start = gr.Button(text.BASELINE_START, variant="primary", elem_id="baseline-start")
+            stop = gr.Button(text.BASELINE_STOP, variant="stop", elem_id="baseline-stop", visible=False)
+            with gr.Accordion("Options", open=False, elem_id="baseline-options"):
+                for one in ("data.split", "data.limit", "question.kind"):
+                    frame.form.add(one)
+        with gr.Column(scale=9, min_width=520):
+            message = gr.HTML("", elem_id="baseline-message")
+            progress = gr.HTML("", elem_id="baseline-progress")
+            score = gr.HTML(parts.empty(text.BASELINE_EMPTY), elem_id="baseline-score")
+            panels = results.panels("baseline")
+
+    @guarded(message)
+    def begin(values: Mapping[Component, Any]) -> Updates:
+        launcher.begin(frame.workspace, frame.form.read(values), "baseline")
+        return {}
+
+    @guarded(message)
+    def end() -> Updates:
+        found = live.latest(frame.workspace, "baseline")
+        if found is not None:
+            launcher.stop(found.run)
+        return {}
+
+    def refresh(seen: Stamp | None) -> tuple[Stamp, Updates] | None:
+        found, busy = live.latest(frame.workspace, "baseline"), live.at_work(frame.workspace)
+        stamp = (found and found.stamp, busy and busy.run.id, results.changed(frame.workspace.zeroshot_results))
+        if stamp == seen:
+            return None
+        updates: Updates = {
+            progress: _progress(found, busy),
+            start: gr.Button(interactive=busy is None),
+            stop: gr.Button(visible=bool(found and found.active), interactive=not (found and found.stopping)),
+        }
+        if seen is None or seen[2] != stamp[2]:
+            shown = results.load(frame.workspace, frame.workspace.zeroshot_results)
+            updates |= {score: _score(shown), **panels.fill(shown)}
+        return stamp, updates
+
+    frame.watch(refresh, progress, start, stop, score, *panels.outputs)
+    panels.wire(lambda: results.load(frame.workspace, frame.workspace.zeroshot_results))
+    stop.click(end, outputs=message, **QUIET)
+    frame.later(
+        lambda: start.click(lambda: (gr.Button(interactive=False), parts.waiting(text.STARTING)),
+                            outputs=[start, progress], **QUIET)
+        .then(begin, frame.form.inputs, message, **LONG)
+        .then(lambda: refresh(None)[1], outputs=[progress, start, stop, score, *panels.outputs], **QUIET)
+    )  # fmt: skip
+
+
+def _progress(found: Look | None, busy: Look | None) -> str:
+    """The run's state; "" when its results speak for themselves."""
+    if found is None or found.status == "finished":
+        elsewhere = busy is not None and busy.run.kind != "baseline"
+        return parts.note(text.busy_elsewhere(busy.run.kind)) if busy and elsewhere else ""
+    return parts.judging(found)
+
+
+def _score(shown: results.Shown | None) -> str:
+    if shown is None:
+        return parts.empty(text.BASELINE_EMPTY)
+    return results.headline(shown)

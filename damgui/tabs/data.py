@@ -1,0 +1,133 @@
+"""Data: choose the photos, see what is in them and what is wrong with them."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import gradio as gr
+from gradio.components import Component
+
+from core.data.sample import Dataset
+from core.data.statistics import class_counts
+from damgui import charts, datasets, parts, pictures, text
+from damgui.frame import LONG, QUIET, Frame, Updates, guarded
+from damgui.text import escape
+
+THUMBS = 12
+PROBLEMS_SHOWN = 60
+SAMPLE, FOLDER = "sample", "folder"
+
+
+def build(frame: Frame) -> None:
+    gr.HTML(parts.heading(text.TAB_DATA, text.DATA_LEAD))
+    with gr.Row():
+        with gr.Column(scale=3, min_width=300, elem_classes="dg-panel"):
+            choices = [(text.DATA_SAMPLE, SAMPLE), (text.DATA_FOLDER, FOLDER)]
+            source = gr.Radio(choices, value=SAMPLE, label=text.DATA_SOURCE, elem_id="data-source")
+            path = frame.form.add("data.path", label=text.DATA_PATH, info=text.DATA_PATH_HINT, visible=False)
+            use_good = frame.form.add("data.use_good")
+            read = gr.Button(text.DATA_READ, variant="primary", elem_id="data-read")
+            with gr.Accordion("How the data is read", open=False, elem_id="data-more"):
+                for one in ("data.format", "data.taxonomy", "data.valid_share", "data.group_rule"):
+                    frame.form.add(one)
+        with gr.Column(scale=9, min_width=520):
+            message = gr.HTML("", elem_id="data-message")
+            summary = gr.HTML(parts.empty(text.DATA_EMPTY), elem_id="data-summary")
+            with gr.Column(visible=False, elem_classes="dg-panel", elem_id="data-found") as found:
+                gr.HTML(parts.section(text.DATA_CHART))
+                chart = charts.component("data-chart", text.DATA_CHART)
+                with gr.Row(elem_classes="dg-sectionrow"):
+                    gr.HTML(parts.section(text.DATA_THUMBS))
+                    split = gr.Dropdown(
+                        [], label="Split", show_label=False, container=False, scale=0, min_width=150,
+                        elem_id="data-split", interactive=True,
+                    )  # fmt: skip
+                    more = gr.Button(text.DATA_MORE, size="sm", scale=0, min_width=150, elem_id="data-more-photos")
+                thumbs = gr.HTML("", elem_id="data-thumbs")
+            with gr.Column(visible=False, elem_classes="dg-panel") as wrong:
+                problems = gr.HTML("", elem_id="data-problems")
+                rest = gr.Button(text.DATA_USE_GOOD, elem_id="data-use-good", visible=False)
+
+    # The form is not complete while tabs are being built: ask for it when a handler runs.
+    @guarded(message)
+    def show(values: Mapping[Component, Any]) -> Updates:
+        settings = frame.form.read(values)
+        data = datasets.read(frame.workspace, settings)
+        splits = [name for name in ("train", "valid", "test") if data.split(name)]
+        first = "valid" if "valid" in splits else splits[0]
+        counts, order = class_counts(data), datasets.taxonomy(settings.data.taxonomy).class_names
+        kept = settings.data.use_good
+        return {
+            summary: _summary(data), found: gr.Column(visible=True), thumbs: _thumbs(data, first, 0),
+            chart: charts.to_json(charts.class_counts(counts, order)),
+            split: gr.Dropdown([(text.SPLIT_WORDS[name], name) for name in splits], value=first),
+            wrong: gr.Column(visible=bool(data.problems)), problems: _problems(data, kept),
+            rest: gr.Button(visible=bool(data.problems) and not kept),
+        }  # fmt: skip
+
+    def other(values: Mapping[Component, Any]) -> Any:
+        data = datasets.already_read(frame.workspace, frame.form.read(values))
+        return gr.skip() if data is None else _thumbs(data, values[split], random.randrange(1, 1_000_000))
+
+    def choose(chosen: str) -> Updates:
+        return {path: gr.Textbox(value="demo" if chosen == SAMPLE else "", visible=chosen == FOLDER)}
+
+    def follow(now: str) -> Updates:
+        """The form was filled from elsewhere (a run's settings): the radio shows what the path says."""
+        return {source: SAMPLE if now == "demo" else FOLDER, path: gr.Textbox(visible=now != "demo")}
+
+    outputs = [message, summary, found, thumbs, chart, split, wrong, problems, rest]
+    busy = parts.waiting(text.DATA_READING) + f'<p class="dg-small">{escape(text.DATA_READING)}</p>'
+    source.input(choose, source, path, **QUIET)
+    path.change(follow, path, [source, path], **QUIET)
+    frame.later(lambda: _wire(frame, (read, rest, path), use_good, busy, show, message, outputs))
+    frame.later(lambda: gr.on([split.input, more.click], other, frame.form.inputs | {split}, thumbs, **QUIET))
+
+
+def _wire(frame: Frame, starts: tuple[Any, Any, Any], use_good: Component, busy: str, show: Any, message: Component,
+          outputs: list[Any]) -> None:  # fmt: skip
+    read, rest, path = starts
+    rest.click(lambda: (True, busy), outputs=[use_good, message], **QUIET).then(
+        show, frame.form.inputs, outputs, **LONG
+    )
+    gr.on([read.click, path.submit], lambda: busy, outputs=message, **QUIET).then(
+        show, frame.form.inputs, outputs, **LONG
+    )
+
+
+def _summary(data: Dataset) -> str:
+    objects = [one for photo in data.photos for one in photo.objects]
+    conditions = Counter(one.condition for one in objects)
+    wrong = len(data.problems)
+    shares = ", ".join(f"{n:,} {name}" for name, n in conditions.most_common())
+    return parts.figures(
+        [
+            parts.figure(f"{len(data.photos):,}", "Photos", f"{data.format} format"),
+            parts.figure(f"{len(objects):,}", "Boxed objects", shares),
+            parts.figure(f"{len({(one.object_type, one.condition) for one in objects})}", "Classes", "that occur"),
+            parts.figure(f"{wrong:,}", "Problems", "listed below" if wrong else "✓ none found", "dg-warned" if wrong else ""),
+        ]
+    )
+
+
+def _thumbs(data: Dataset, split: str, seed: int) -> str:
+    """A dozen photos of a split; those with the most different conditions first, others by chance."""
+    photos = [photo for photo in data.split(split) if photo.objects]
+    if seed:
+        photos = random.Random(seed).sample(photos, min(THUMBS, len(photos)))
+    else:
+        photos = sorted(photos, key=lambda photo: -len({one.condition for one in photo.objects}))[:THUMBS]
+    return pictures.gallery([pictures.boxed(photo.path, datasets.marks(photo), photo.path.name) for photo in photos])
+
+
+def _problems(data: Dataset, kept: bool) -> str:
+    if not data.problems:
+        return ""
+    lines = "".join(f"<li>{escape(str(one))}</li>" for one in data.problems[:PROBLEMS_SHOWN])
+    more = len(data.problems) - PROBLEMS_SHOWN
+    tail = f"<p class='dg-small'>… and {more:,} more. All of them: damgui check</p>" if more > 0 else ""
+    title = parts.note(text.problems_title(len(data.problems), kept), "warn")
+    return f'{title}<ol class="dg-problems">{lines}</ol>{tail}'

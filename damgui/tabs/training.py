@@ -1,0 +1,221 @@
+"""Fine-tuning: six settings and five switches in view, one start button, and the run as it learns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import gradio as gr
+from gradio.components import Component
+
+from core.runs import launcher, store
+from core.settings import load, preset_for, presets
+from damgui import charts, forms, live, parts, text
+from damgui.forms import NOT_IN_PRESETS, SIMPLE, SWITCHES, Form
+from damgui.frame import LONG, QUIET, Frame, Updates, guarded
+from damgui.live import Look, Stamp
+from damgui.text import escape
+
+# Settings that other tabs hold; everything that is in no tab's view is folded away here.
+ELSEWHERE = ("data.path", "data.use_good", "data.format", "data.taxonomy", "data.valid_share", "data.group_rule",
+             "data.split", "data.limit", "question.kind")  # fmt: skip
+
+
+def build(frame: Frame) -> None:
+    gr.HTML(parts.heading(text.TAB_TRAINING, text.TRAINING_LEAD))
+    with gr.Row():
+        with gr.Column(scale=5, min_width=400):
+            preset, name, start = _form(frame.form)
+        with gr.Column(scale=8, min_width=520):
+            message = gr.HTML("", elem_id="training-message")
+            state = gr.HTML("", elem_id="training-state")
+            with gr.Row(elem_classes="dg-actions"):
+                stop = gr.Button(text.TRAINING_STOP, variant="stop", visible=False, elem_id="training-stop")
+                resume = gr.Button(text.TRAINING_RESUME, visible=False, elem_id="training-resume")
+                judge = gr.Button(text.COMPARE_JUDGE, visible=False, elem_id="training-judge")
+                ask = gr.Button("Ask it about a photo", visible=False, elem_id="training-ask")
+            with gr.Column(elem_classes="dg-panel"):
+                gr.HTML(parts.section(text.CHART_TITLE))
+                chart = charts.component("training-chart", text.CHART_TITLE, text.TRAINING_EMPTY)
+            with gr.Accordion(text.LOG_TITLE, open=False, elem_id="training-output"):
+                log = gr.HTML(_log(""), elem_id="training-log")
+
+    @guarded(message)
+    def begin(values: Mapping[Component, Any]) -> Updates:
+        settings = frame.form.read(values)
+        launcher.begin(frame.workspace, settings, "train", (values[name] or "").strip())
+        return {}
+
+    @guarded(message)
+    def end() -> Updates:
+        found = live.latest(frame.workspace, "train")
+        if found is not None:
+            launcher.stop(found.run)
+        return {}
+
+    @guarded(message)
+    def go_on() -> Updates:
+        found = live.latest(frame.workspace, "train")
+        if found is not None:
+            launcher.resume(found.run)
+        return {}
+
+    def refresh(seen: Stamp | None) -> tuple[Stamp, Updates] | None:
+        found, busy = live.latest(frame.workspace, "train"), live.at_work(frame.workspace)
+        written = found.run.process_log.stat().st_size if found and found.run.process_log.exists() else 0
+        stamp = (found and found.stamp, busy and busy.run.id, written)
+        if stamp == seen:
+            return None
+        updates: Updates = {start: gr.Button(interactive=busy is None)}
+        if seen is None or seen[:2] != stamp[:2]:
+            updates |= {
+                state: _state(found, busy), stop: _stop_button(found), chart: _chart(found),
+                resume: gr.Button(visible=_can_resume(found), interactive=busy is None),
+                judge: gr.Button(visible=bool(found and found.status == "finished")),
+                ask: gr.Button(visible=bool(found and found.status == "finished")),
+            }  # fmt: skip
+            if seen is None or not (found and found.active):
+                updates[name] = _free_name(frame, found)
+        return stamp, {**updates, log: _log(live.log_tail(found.run) if found else "")}
+
+    outputs = [start, state, stop, chart, resume, judge, ask, name, log]
+    frame.watch(refresh, *outputs)
+    stop.click(end, outputs=message, **QUIET)
+    resume.click(go_on, outputs=message, **LONG).then(lambda: refresh(None)[1], outputs=outputs, **QUIET)
+    frame.jump(judge, "compare")
+    frame.jump(ask, "predict")
+    frame.later(lambda: _wire_form(frame, preset))
+    frame.later(
+        lambda: start.click(lambda: (gr.Button(interactive=False), parts.waiting(text.STARTING)),
+                            outputs=[start, state], **QUIET)
+        .then(begin, frame.form.inputs | {name}, message, **LONG)
+        .then(lambda: refresh(None)[1], outputs=outputs, **QUIET)
+    )  # fmt: skip
+
+
+def _form(form: Form) -> tuple[gr.Dropdown, gr.Textbox, gr.Button]:
+    """The settings. Returns the widgets that are no settings: preset, name and the start button."""
+    with gr.Column(elem_classes="dg-panel"):
+        with gr.Row(equal_height=True):
+            preset = gr.Dropdown(
+                list(presets()), value=(presets() or ("",))[0], label=text.PRESET, info=text.PRESET_HINT,
+                elem_id="training-preset", min_width=160,
+            )  # fmt: skip
+            name = gr.Textbox("", label=text.RUN_NAME, info=text.RUN_NAME_HINT, max_lines=1, min_width=160,
+                              elem_id="training-name")  # fmt: skip
+        form.widgets["model.path"] = forms.model_widget(elem_id=forms.elem_id("model.path"), info=text.MODEL_HINT)
+        with gr.Row(elem_classes="dg-grid2"):
+            for path in SIMPLE[1:3]:
+                form.add(path, min_width=160)
+        with gr.Row(elem_classes="dg-grid3"):
+            for path in SIMPLE[3:]:
+                form.add(path, min_width=120)
+        start = gr.Button(text.TRAINING_START, variant="primary", elem_id="training-start")
+    with gr.Column(elem_classes="dg-panel dg-switches"):
+        gr.HTML(parts.section(text.ENHANCEMENTS) + f'<p class="dg-small">{escape(text.ENHANCEMENTS_HINT)}</p>')
+        for path in SWITCHES:
+            form.add(path)
+    with gr.Column(elem_classes="dg-panel"), gr.Accordion(text.MORE_SETTINGS, open=False, elem_id="training-more"):
+        for group, paths in forms.folded({*SIMPLE, *SWITCHES, *ELSEWHERE}).items():
+            gr.HTML(f'<h4 class="dg-group">{escape(text.GROUP_WORDS[group])}</h4>')
+            with gr.Row(elem_classes="dg-grid2"):
+                for path in paths:
+                    form.add(path, min_width=200)
+    return preset, name, start
+
+
+def _wire_form(frame: Frame, preset: gr.Dropdown) -> None:
+    """Preset, model here and model on the baseline tab agree; a preset fills the form."""
+    form = frame.form
+    twins = [one for path, one in frame.mirrors if path == "model.path"]
+    widgets = [*form.inputs, preset, *twins]
+
+    def fill(chosen: str) -> Updates:
+        settings = load(chosen)
+        return {**form.fill(settings, NOT_IN_PRESETS), **{one: settings.model.path for one in twins}}
+
+    def suit(model: str) -> Updates:
+        """The preset that suits a model, with this model in it."""
+        chosen = preset_for(model or "demo")
+        updates = {**fill(chosen), preset: chosen} if chosen else {}
+        return {**updates, form.widgets["model.path"]: model, **{one: model for one in twins}}
+
+    preset.input(fill, preset, widgets, **QUIET)
+    for one in (form.widgets["model.path"], *twins):
+        one.input(suit, one, widgets, **QUIET)  # type: ignore[attr-defined]
+
+
+def _free_name(frame: Frame, found: Look | None) -> Any:
+    """A name nobody has, unless a run is at work: then its own name stays in view."""
+    if found and found.active:
+        return found.run.name
+    model = found.run.settings().model.path if found else "demo"
+    return store.free_name(frame.workspace, model)
+
+
+def _stop_button(found: Look | None) -> gr.Button:
+    return gr.Button(visible=bool(found and found.active), interactive=not (found and found.stopping))
+
+
+def _can_resume(found: Look | None) -> bool:
+    return found is not None and found.status in ("stopped", "failed", "crashed") and bool(found.last("checkpoint"))
+
+
+def _chart(found: Look | None) -> str | None:
+    if found is None or not (found.last("step") or found.last("evaluation")):
+        return None
+    return charts.to_json(charts.training(found.events, found.run.id))
+
+
+def _state(found: Look | None, busy: Look | None) -> str:
+    other = parts.note(text.busy_elsewhere(busy.run.kind)) if busy and busy.run.kind != "train" else ""
+    if found is None:
+        return other
+    head = parts.run_head(found)
+    if not found.active:
+        return f'{other}<div class="dg-live">{head}{_outcome(found)}{parts.ended(found)}</div>'
+    pace = live.training_pace(found)
+    if pace is None:
+        said = live.stage(found) or text.STARTING
+        body = parts.waiting(said) + f'<p class="dg-stage">{escape(said)}</p>'
+    else:
+        said = text.STOPPING if found.stopping else live.stage(found)
+        body = parts.bar(pace.share, "Progress") + parts.facts(_facts(found, pace))
+        body += f'<p class="dg-stage">{escape(said)}</p>'
+    return f'{other}<div class="dg-live">{head}{body}{parts.warnings(found)}</div>'
+
+
+def _facts(found: Look, pace: live.Pace) -> list[tuple[str, str]]:
+    step, plan = found.last("step") or {}, found.last("plan") or {}
+    epochs = float(plan.get("epochs") or found.run.settings().training.epochs)
+    return [
+        ("Step", f"{pace.done} of {pace.total}"),
+        ("Epoch", f"{float(step.get('epoch') or 0):.2f} of {epochs:g}"),
+        ("Loss", f"{float(step['loss']):.3f}"),
+        ("Speed", text.rate(float(step.get("photos_per_s") or 0.0), "photo")),
+        ("Time left", text.duration(pace.left_s)),
+        ("Memory", text.megabytes(step.get("memory_mb"))),
+    ]
+
+
+def _outcome(found: Look) -> str:
+    """What came out: the last and the best score on validation photos."""
+    tests = charts.by_step(found.of("evaluation"))
+    over = found.last("ended") or {}
+    steps = charts.by_step(found.of("step"))
+    if not tests:
+        return ""
+    best, last = max(tests, key=lambda test: test["macro_f1"]), tests[-1]
+    took = text.duration(over.get("seconds"))
+    items = [
+        parts.figure(text.percent(last["accuracy"]), "Accuracy at the end", "validation photos"),
+        parts.figure(f"{last['macro_f1']:.2f}", "Macro-F1 at the end", "every class counts the same"),
+        parts.figure(f"{best['macro_f1']:.2f}", "Best macro-F1", f"at step {best['step']}, kept apart"),
+        parts.figure(f"{len(steps)}", "Steps", f"took {took}"),
+    ]
+    ready = parts.note(text.TUNED_READY, "good") if found.status == "finished" else ""
+    return parts.figures(items) + ready
+
+
+def _log(tail: str) -> str:
+    return f'<pre class="dg-log" tabindex="0" aria-label="{escape(text.LOG_TITLE)}">{escape(tail or text.LOG_EMPTY)}</pre>'

@@ -1,0 +1,83 @@
+"""Start here: the way in three steps, what good looks like, where files are, and what the words mean."""
+
+from __future__ import annotations
+
+import gradio as gr
+
+from core.errors import UserError
+from core.runs.files import read_json
+from damgui import live, parts, text
+from damgui.frame import Frame, Updates
+from damgui.live import Stamp
+from damgui.text import escape
+
+
+def build(frame: Frame) -> None:
+    gr.HTML(_hero(), elem_id="start-hero")
+    with gr.Row(elem_classes="dg-steps", equal_height=True):
+        for number, (verb, name, what, cost, go, tab) in enumerate(text.STEPS, start=1):
+            with gr.Column(elem_classes="dg-step", min_width=240):
+                gr.HTML(_step(number, verb, name, what, cost))
+                button = gr.Button(go, variant="primary" if number == 1 else "secondary", elem_id=f"go-{tab}")
+                frame.jump(button, tab)
+    with gr.Row(elem_classes="dg-dataline", equal_height=True):
+        gr.HTML(f'<p class="dg-lead-small">{escape(text.DATA_STEP)}</p>')
+        frame.jump(gr.Button(text.GO_DATA, size="sm", scale=0, min_width=160, elem_id="go-data"), "data")
+    with gr.Row():
+        with gr.Column(scale=5, min_width=420):
+            gr.HTML(parts.section(text.GOOD_TITLE))
+            good = gr.HTML(_good("", ""), elem_id="start-good")
+            gr.HTML(parts.note(text.DEMO_HONEST))
+        with gr.Column(scale=4, min_width=380):
+            gr.HTML(parts.section(text.FILES_TITLE) + _files(str(frame.workspace.root)), elem_id="start-files")
+    gr.HTML(parts.section(text.GLOSSARY_TITLE) + _glossary(), elem_id="start-glossary")
+
+    def refresh(seen: Stamp | None) -> tuple[Stamp, Updates] | None:
+        stamp = _scores(frame)
+        return None if stamp == seen else (stamp, {good: _good(*stamp)})
+
+    frame.watch(refresh, good)
+
+
+def _scores(frame: Frame) -> tuple[str, str]:
+    """The workspace's own baseline and tuned accuracy on validation photos, as text; "" where there is none."""
+    try:
+        found = read_json(frame.workspace.zeroshot_results) or {}
+        tuned = live.tuned_models(frame.workspace)[:1]
+    except UserError:  # a file that is being replaced by hand; the tabs themselves say so
+        return "", ""
+    base = text.percent(found["overall_accuracy"]) if "overall_accuracy" in found else ""
+    final = (tuned[0].info.get("final") or {}).get("accuracy") if tuned else None
+    return base, text.percent(final) if final is not None else ""
+
+
+def _hero() -> str:
+    return f'<div class="dg-hero"><h1>{escape(text.WELCOME_TITLE)}</h1><p>{escape(text.WELCOME_LEAD)}</p></div>'
+
+
+def _step(number: int, verb: str, name: str, what: str, cost: str) -> str:
+    return (
+        f'<div class="dg-stepbody"><span class="dg-number">{number}</span><h3>{escape(verb)}<small>{escape(name)}'
+        f"</small></h3><p>{escape(what)}</p><p class='dg-cost'>{escape(cost)}</p></div>"
+    )
+
+
+def _good(baseline: str, tuned: str) -> str:
+    rows = []
+    for (name, target, note), yours in zip(text.GOOD, (baseline, "", tuned), strict=True):
+        here = f'<span class="dg-yours">yours: {escape(yours)}</span>' if yours else ""
+        rows.append(
+            f"<li><span class='dg-target'>{escape(target)}</span><span><strong>{escape(name)}</strong> {here}<br>"
+            f"<small>{escape(note)}</small></span></li>"
+        )
+    return f'<ul class="dg-good-list">{"".join(rows)}</ul>'
+
+
+def _files(root: str) -> str:
+    rows = "".join(f"<div><dt><code>{escape(path)}</code></dt><dd>{escape(what)}</dd></div>" for path, what in text.FILES)
+    return f'<p class="dg-small">In <code>{escape(root)}</code></p><dl class="dg-files">{rows}</dl>'
+
+
+def _glossary() -> str:
+    words = "".join(f"<div><dt>{escape(word)}</dt><dd>{escape(says)}</dd></div>" for word, says in text.GLOSSARY.items())
+    return f'<dl class="dg-glossary">{words}</dl>'

@@ -1,0 +1,201 @@
+"""Every sentence the page says, the glossary, and how numbers and times are written."""
+
+from __future__ import annotations
+
+from html import escape as escape
+
+TITLE = "damgui"
+TAGLINE = "Teach a vision-language model to judge the condition of dam structures"
+
+SPLIT_WORDS = {"train": "Training", "valid": "Validation", "test": "Test"}
+KIND_WORDS = {"baseline": "Zero-shot baseline", "train": "Fine-tuning", "evaluate": "Judging the tuned model",
+              "predict": "Prediction service"}  # fmt: skip
+STATUS_WORDS = {"starting": "Starting", "running": "Running", "finished": "Finished", "stopped": "Stopped",
+                "failed": "Failed", "crashed": "Broke off"}  # fmt: skip
+STATUS_MARKS = {"starting": "◌", "running": "●", "finished": "✓", "stopped": "■", "failed": "✕", "crashed": "✕"}
+
+TAB_START, TAB_DATA, TAB_BASELINE = "Start here", "Data", "Zero-shot baseline"
+TAB_TRAINING, TAB_COMPARE, TAB_PREDICT = "Fine-tuning", "Compare", "Predict"
+
+LOSS_RAW, LOSS_SMOOTH, LOSS_VALID = "Training loss, each step", "Training loss, smoothed", "Validation loss"
+MACRO_F1, ACCURACY = "Macro-F1", "Accuracy"
+CHECKPOINT, BEST = "Checkpoint", "Best so far"
+BEFORE, AFTER = "Before teaching", "After teaching"
+
+# -- Start here ------------------------------------------------------------------------------------------------------
+WELCOME_TITLE = "Is this drain normal, blocked or damaged?"
+WELCOME_LEAD = (
+    "You have drone photos of a dam, with boxes around toe drains, slope drains, rock toes and vegetation. damgui asks "
+    "a vision-language model about every box, teaches it with your photos, and shows with honest numbers what the "
+    "teaching changed. All of it happens on this computer."
+)
+STEPS = (
+    ("Measure", "Zero-shot baseline", "The model judges photos it has never seen, untaught. This number is what "
+     "teaching has to beat.", "Demo: about half a minute", "Go to the baseline", "baseline"),
+    ("Teach", "Fine-tuning", "Small matrices beside the model learn from your training photos. Watch the loss fall, "
+     "live.", "Demo: about three minutes", "Go to fine-tuning", "training"),
+    ("Ask", "Predict", "Drop a photo, box an object, and see what the untaught and the taught model say, side by "
+     "side.", "A few seconds a question", "Go to predict", "predict"),
+)  # fmt: skip
+DATA_STEP = "The sample set is ready to use. Your own photos go in on the Data tab."
+GO_DATA = "Choose photos"
+GOOD_TITLE = "What good looks like"
+GOOD = (
+    ("Zero-shot baseline", "above 75 %", "of the validation objects right before any teaching, with a full-size model"),
+    ("Training loss", "falling steadily", "fast at first, then slower; validation loss falls with it"),
+    ("After teaching", "above 90 %", "of the validation objects right, and no condition left behind (macro-F1)"),
+)
+DEMO_HONEST = (
+    "The demo model is a small teaching model, made to show the whole way in minutes without a graphics card. It knows "
+    "drawn scenes only. Real photos want Qwen2-VL: choose it as the model, on a computer with a GPU."
+)
+FILES_TITLE = "Where the files are"
+FILES = (
+    ("experiments/zeroshot_results.json", "the baseline's numbers; every single answer lies beside it"),
+    ("experiments/training_info_<name>.json", "what a training run was told and what came out"),
+    ("experiments/training_logs/", "loss and scores, step by step"),
+    ("experiments/runs/", "one folder for every run: settings, events, output"),
+    ("models/<name>_final/", "the taught adapter, ready for use"),
+    ("models/<name>_checkpoints/", "saved states to go on from"),
+)
+GLOSSARY_TITLE = "Words"
+GLOSSARY = {
+    "Zero-shot": "Judging without having been taught on your photos.",
+    "Fine-tuning": "Teaching a ready-made model with your own examples.",
+    "LoRA": "Teaching by small added matrices, while the big model stays as it is. The result is a small file.",
+    "Adapter": "The file with those small matrices. It works together with the model it was taught on.",
+    "Rank": "The size of the LoRA matrices: more can learn more, and can memorise more.",
+    "Epoch": "One pass through all training photos.",
+    "Step": "One update of the model, after a few photos.",
+    "Batch size": "How many photos are looked at together.",
+    "Learning rate": "How big each step of learning is. Too big and the loss jumps; too small and nothing happens.",
+    "Loss": "How wrong the model was, weighted by how sure it was. Lower is better.",
+    "Checkpoint": "A saved state of the training. A stopped run goes on from its last one.",
+    "Training photos": "The photos the model learns from.",
+    "Validation photos": "Photos kept aside. The model never learns from them, so they give an honest number.",
+    "Accuracy": "Right answers out of all answers.",
+    "Macro-F1": "A score that counts every class the same, however rare. It drops when rare conditions are missed.",
+    "95 % interval": "With other photos of the same kind the number would most likely lie in here. Few photos, wide "
+    "interval.",
+    "Confusion matrix": "What was true (rows) against what the model said (columns). The diagonal is right.",
+    "Preset": "A set of settings that suits a model.",
+}
+
+# -- Data ------------------------------------------------------------------------------------------------------------
+DATA_LEAD = "Choose the photos to work with, and see what is in them before anything is computed."
+DATA_SOURCE, DATA_SAMPLE, DATA_FOLDER = "Photos", "Sample set (drawn dam slopes)", "My own folder"
+DATA_PATH = "Folder"
+DATA_PATH_HINT = "The whole path of a folder in YOLO, COCO, Pascal VOC or table format."
+DATA_READ, DATA_READING = "Read the photos", "Reading the photos… the sample set is drawn on first use, about 30 s."
+DATA_EMPTY = "No photos read yet. Choose a source on the left, then read the photos."
+DATA_CHART = "Objects of every class in each split"
+DATA_THUMBS = "A look at the photos"
+DATA_MORE = "Show other photos"
+DATA_USE_GOOD = "Use the good rest"
+DATA_NO_PROBLEMS = "✓ No problems found."
+DATA_SPLIT_MADE = "The data has no validation photos of its own: damgui puts some aside, whole flights at a time."
+
+
+def problems_title(count: int, kept: bool) -> str:
+    cure = "They are left out; the good rest is used." if kept else "Cure them, or use the good rest."
+    return f"{count:,} problem{'s' if count != 1 else ''} in the data. {cure}"
+
+
+# -- Baseline --------------------------------------------------------------------------------------------------------
+BASELINE_LEAD = "How good is the model before any teaching? It judges every boxed object of the validation photos once."
+BASELINE_START, BASELINE_STOP = "Start baseline", "Stop"
+BASELINE_EMPTY = "No baseline yet. Press Start baseline: with the demo it takes about half a minute."
+MODEL_HINT = "demo, a hub id such as Qwen/Qwen2-VL-2B-Instruct, or a local folder."
+PER_CLASS = "Right answers by class"
+CONFUSION = "What was true, what the model said"
+MISTAKES = "Mistakes"
+NO_MISTAKES = "No mistakes: every object was judged right."
+MORE_MISTAKES = "Show more mistakes"
+STOPPING = "Stopping: the work in hand is finished and saved first."
+STARTING = "Starting: a process is made and the model is loaded."
+
+# -- Training --------------------------------------------------------------------------------------------------------
+TRAINING_LEAD = "Teach the model with the training photos. The validation photos stay aside and give the honest score."
+TRAINING_START, TRAINING_STOP, TRAINING_RESUME = "Start fine-tuning", "Stop and save", "Resume"
+TRAINING_EMPTY = "The loss appears here, step by step, once fine-tuning runs."
+PRESET, PRESET_HINT = "Preset", "Settings that suit a model. Choosing one fills the form."
+RUN_NAME, RUN_NAME_HINT = "Name", "Names the files: models/<name>_final. Letters, digits, - _ ."
+ENHANCEMENTS = "Enhancements"
+ENHANCEMENTS_HINT = "Five ways to help with rare classes and with position. One at a time shows what each brings."
+MORE_SETTINGS = "All other settings"
+CHART_TITLE = "Learning, step by step"
+LOG_TITLE = "Output of the process"
+LOG_EMPTY = "Nothing printed yet."
+TUNED_READY = "The tuned model is ready. Judge it on the same validation photos, or ask it about a photo."
+GROUP_WORDS = {"model": "Model", "data": "Data", "view": "What the model sees", "question": "Questions",
+               "lora": "LoRA", "enhance": "Strength of the enhancements", "training": "Training"}  # fmt: skip
+
+# -- Compare ---------------------------------------------------------------------------------------------------------
+COMPARE_LEAD = "What did the teaching change? Both models judge the same validation photos."
+COMPARE_NO_BASELINE = "No baseline yet. It is the number the tuned model has to beat."
+COMPARE_NO_TUNED = "No tuned model yet. Teach one first."
+COMPARE_NOT_JUDGED = "has not judged the validation photos yet. Judge it to see both numbers side by side."
+COMPARE_OTHER_DATA = "These two were measured on different photos, so their difference says little. Run both again."
+COMPARE_JUDGE, COMPARE_STOP = "Judge the tuned model", "Stop"
+TUNED_MODEL = "Tuned model"
+DIFFERENCE_CHART = "Right answers by class, before and after"
+FIXED, BROKEN = "Mistakes that teaching fixed", "Right answers that teaching broke"
+NONE_FIXED, NONE_BROKEN = "None fixed.", "None broken."
+
+# -- Predict ---------------------------------------------------------------------------------------------------------
+PREDICT_LEAD = "Ask about one object in one photo. The untaught and the taught model answer side by side."
+PREDICT_DROP = "Drop a photo here, or click to choose one"
+PREDICT_EXAMPLES = "Or take a validation photo"
+PREDICT_NO_EXAMPLES = "Example photos appear here once the photos were read on the Data tab."
+PREDICT_OTHER = "Choose another photo"
+PREDICT_PICK = "Drag a box around the object, or click one of the boxes. No box: the whole photo is judged."
+PREDICT_TYPE, NOT_SURE = "What is it?", "Not sure"
+PREDICT_TYPE_HINT = "Not sure: the model names the type as well."
+PREDICT_ASK = "Judge this object"
+PREDICT_ASKING = "Asking… the model is loaded first when it is not in memory yet."
+PREDICT_EMPTY = "The answer appears here: choose a photo, mark the object, then press Judge this object."
+PREDICT_NO_PHOTO = "Choose a photo first: drop one, or take an example."
+BASE_ONLY = "No tuned model yet, so only the untaught one answers. Fine-tuning adds the second answer."
+BASE_MODEL = "Untaught"
+
+NOTHING_RUNS = "Nothing is running"
+
+
+def percent(share: float, digits: int = 1) -> str:
+    return f"{100 * share:.{digits}f} %"
+
+
+def points(difference: float) -> str:
+    """A difference of shares in percentage points, its sign always written."""
+    rounded = round(100 * difference, 1)
+    sign = "+" if rounded > 0 else "−" if rounded < 0 else "±"
+    return f"{sign}{abs(rounded):.1f}"
+
+
+def duration(seconds: float | None) -> str:
+    """12 s, 3 min 20 s, 2 h 5 min; a dash when it is not known."""
+    if seconds is None:
+        return "–"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def rate(per_s: float, unit: str) -> str:
+    """4.2 photos/s, or the time one takes when it is slow."""
+    if per_s <= 0:
+        return "–"
+    return f"{per_s:.1f} {unit}s/s" if per_s >= 0.95 else f"{1 / per_s:.1f} s/{unit}"
+
+
+def megabytes(size: float | None) -> str:
+    if not size:
+        return "–"
+    return f"{size / 1024:.1f} GB" if size >= 1024 else f"{size:.0f} MB"
+
+
+def busy_elsewhere(kind: str) -> str:
+    return f"{KIND_WORDS.get(kind, kind)} is running; one at a time. Wait for it, or stop it on its tab."

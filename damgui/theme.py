@@ -1,0 +1,115 @@
+"""How the page looks: one palette for light and dark, system fonts, nothing from the network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import gradio as gr
+
+ASSETS = Path(__file__).resolve().parent / "assets"
+
+# Fill colours of the conditions: told apart by colour-blind eyes through lightness, readable on light and dark alike.
+CONDITION_FILL = {"normal": "#14918a", "blocked": "#e0a11b", "damaged": "#c9374a"}
+CONDITION_MARK = {"normal": "●", "blocked": "▲", "damaged": "✕"}
+OTHER_FILL = "#7b8794"  # a condition of another inspection domain
+OTHER_MARK = "◆"
+# Lines and bars that are no condition: 3:1 or better against both backgrounds.
+WATER = "#2f8fc9"
+CLAY = "#b8682f"
+SLATE = "#7b8794"
+PLUM = "#9a63b8"
+
+_SANS = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "Arial", "sans-serif"]
+_MONO = ["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "DejaVu Sans Mono", "monospace"]
+
+
+LOGO = (ASSETS / "favicon.svg").read_text(encoding="utf-8").strip()
+
+
+def condition_fill(condition: str) -> str:
+    return CONDITION_FILL.get(condition, OTHER_FILL)
+
+
+def condition_mark(condition: str) -> str:
+    return CONDITION_MARK.get(condition, OTHER_MARK)
+
+
+def css() -> str:
+    return (ASSETS / "page.css").read_text(encoding="utf-8")
+
+
+def script(name: str) -> str:
+    """JavaScript of one of the page's own components (assets/<name>.js)."""
+    return (ASSETS / f"{name}.js").read_text(encoding="utf-8")
+
+
+def theme() -> gr.themes.Base:
+    """Gradio's plain theme in damgui's colours; every value has its dark twin."""
+    return gr.themes.Base(
+        primary_hue=gr.themes.colors.sky,
+        neutral_hue=gr.themes.colors.slate,
+        radius_size=gr.themes.sizes.radius_md,
+        spacing_size=gr.themes.sizes.spacing_md,
+        text_size=gr.themes.sizes.text_md,
+        font=_SANS,
+        font_mono=_MONO,
+    ).set(
+        body_background_fill="#f3f5f7",
+        body_background_fill_dark="#0f161d",
+        body_text_color="#16222e",
+        body_text_color_dark="#e6edf3",
+        body_text_color_subdued="#4d5b69",
+        body_text_color_subdued_dark="#a3b3c2",
+        background_fill_primary="#ffffff",
+        background_fill_primary_dark="#17212b",
+        background_fill_secondary="#f3f5f7",
+        background_fill_secondary_dark="#121b24",
+        block_background_fill="#ffffff",
+        block_background_fill_dark="#17212b",
+        block_border_width="0px",
+        block_shadow="none",
+        block_label_background_fill="transparent",
+        block_label_background_fill_dark="transparent",
+        block_label_text_color="#33424f",
+        block_label_text_color_dark="#c3d0dc",
+        block_title_text_color="#24323f",
+        block_title_text_color_dark="#d3dee8",
+        block_title_text_weight="600",
+        block_info_text_color="#4d5b69",
+        block_info_text_color_dark="#a3b3c2",
+        border_color_primary="#d8dfe6",
+        border_color_primary_dark="#2b3946",
+        input_background_fill="#ffffff",
+        input_background_fill_dark="#101921",
+        input_border_color="#a9b6c2",
+        input_border_color_dark="#415466",
+        input_border_color_focus="#0b5c8a",
+        input_border_color_focus_dark="#5bb3e6",
+        input_placeholder_color="#66737f",
+        input_placeholder_color_dark="#8fa0af",
+        button_primary_background_fill="#0b5c8a",
+        button_primary_background_fill_dark="#1a75ab",
+        button_primary_background_fill_hover="#094a70",
+        button_primary_background_fill_hover_dark="#1f68a0",
+        button_primary_text_color="#ffffff",
+        button_primary_text_color_dark="#ffffff",
+        button_secondary_background_fill="#ffffff",
+        button_secondary_background_fill_dark="#1d2a36",
+        button_secondary_background_fill_hover="#eaf1f6",
+        button_secondary_background_fill_hover_dark="#263745",
+        button_secondary_text_color="#0b4a70",
+        button_secondary_text_color_dark="#cfe6f5",
+        button_secondary_border_color="#a9b6c2",
+        button_secondary_border_color_dark="#415466",
+        button_border_width="1px",
+        checkbox_background_color="#ffffff",
+        checkbox_background_color_dark="#101921",
+        checkbox_background_color_selected="#0b5c8a",
+        checkbox_background_color_selected_dark="#2b8cc4",
+        checkbox_border_color="#74828f",
+        checkbox_border_color_dark="#6d8093",
+        checkbox_label_background_fill="transparent",
+        checkbox_label_background_fill_dark="transparent",
+        slider_color="#0b5c8a",
+        slider_color_dark="#5bb3e6",
+    )

@@ -1,0 +1,94 @@
+"""damgui with another engine behind it: the same command line and processes, and steps that only wait.
+
+`training.max_steps` says how many steps there are, `training.learning_rate` how many seconds each takes; the name of
+a training run picks what goes wrong (`explode`, `refuse`), and photos called so do it for predictions.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
+
+from core import cli
+from core.errors import UserError
+from core.runs import launcher, service, worker
+
+ROW = {"image": "a.jpg", "object": 0, "truth": "blocked", "predicted": "blocked"}
+
+
+def train(work: worker.Work) -> dict[str, Any]:
+    name, total, pause_s = work.run.name, work.settings.training.max_steps, work.settings.training.learning_rate
+    if name == "refuse":
+        raise UserError("the model folder is empty", "models/x", "Give another one.", "model")
+    if name == "explode":
+        raise RuntimeError("tensors quarrelled")
+    _barrier(work.run.folder)
+    state = work.run.workspace.checkpoints(name) / "state.json"
+    state.parent.mkdir(parents=True, exist_ok=True)
+    step = json.loads(state.read_text())["step"] if work.resume and state.exists() else 0
+    work.reporter.emit("plan", total_steps=total, epochs=2.0, photos=3, objects=5)
+    stopped = False
+    while step < total and not stopped:
+        time.sleep(pause_s)
+        step += 1
+        work.reporter.emit("step", step=step, total_steps=total, epoch=2 * step / total, loss=1 / step)
+        stopped = step < total and work.reporter.stop_requested()
+        if stopped or step % 5 == 0:
+            state.write_text(json.dumps({"step": step}))
+            work.reporter.emit("checkpoint", step=step, path=str(state), best=False)
+    if not stopped and worker.rank() == 0:
+        work.run.workspace.final(name).mkdir(parents=True)
+    with (work.run.folder / f"rank{worker.rank()}").open("a") as file:
+        file.write(f"{work.resume}\n")
+    return {"name": name, "steps": step, "stopped": stopped, "offline": os.environ.get("HF_HUB_OFFLINE", "")}
+
+
+def _barrier(folder: Path) -> None:
+    """As in any training on several GPUs: nobody begins before all are there."""
+    (folder / f"here{worker.rank()}").touch()
+    while len(list(folder.glob("here*"))) < int(os.environ.get("WORLD_SIZE", "1")):
+        time.sleep(0.01)
+
+
+def evaluate(work: worker.Work) -> dict[str, Any]:
+    total = work.settings.training.max_steps or 3
+    print("a library talks on stdout")
+    done = 0
+    while done < total and not work.reporter.stop_requested():
+        time.sleep(work.settings.training.learning_rate)
+        done += 1
+        work.reporter.emit("progress", done=done, total=total, unit="photos", correct=done, judged=done, elapsed_s=0.1)
+    results = {"overall_accuracy": 0.712, "correct": 148, "total": 208, "macro_f1": 0.6, "run": work.run.id}
+    (work.run.folder / "results.json").write_text(json.dumps(results))
+    (work.run.folder / "predictions.jsonl").write_text(json.dumps(ROW) + "\n")
+    return results
+
+
+def load_predictor(settings: Any) -> service.Predict:
+    def predict(request: dict[str, Any]) -> dict[str, Any]:
+        if "refuse" in request["image"]:
+            raise UserError("this photo cannot be read", request["image"], "Give another one.", "photo")
+        if "explode" in request["image"]:
+            raise RuntimeError("tensors quarrelled")
+        return {"image": request["image"], "asked_of": settings.model.path, "pid": os.getpid()}
+
+    return predict
+
+
+def serve(work: worker.Work) -> dict[str, Any]:
+    idle_s = 600.0 if work.settings.data.limit == 0 else 0.2
+    return service.serve(work.run, work.settings, work.reporter, load_predictor, idle_s)
+
+
+JOBS = {"train": train, "baseline": evaluate, "evaluate": evaluate, "predict": serve}
+worker.JOBS.update(JOBS)
+launcher.ENTRY[:] = [sys.executable, __file__]
+
+if __name__ == "__main__":
+    sys.exit(cli.main())

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+
+from core.runs.events import EventReader, append, event, last_event, read_events
+
+
+def test_event_reads_back_as_it_was_written(tmp_path: Path) -> None:
+    log = tmp_path / "events.jsonl"
+    written = event("step", step=1, loss=0.5, path=Path("models/x"))
+    append(log, written)
+    assert read_events(log) == [{**written, "path": str(Path("models/x"))}]
+
+
+def test_kind_that_no_reader_knows_is_refused() -> None:
+    with pytest.raises(ValueError, match="no kind of event"):
+        event("stpe", step=1)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_number_that_is_not_finite_stays_valid_json(tmp_path: Path, value: float) -> None:
+    log = tmp_path / "events.jsonl"
+    append(log, event("step", step=1, loss=value))
+    assert "NaN" not in log.read_text()
+    assert read_events(log)[0]["loss"] is None
+
+
+def test_reader_gives_every_event_exactly_once(tmp_path: Path) -> None:
+    log = tmp_path / "events.jsonl"
+    reader = EventReader(log)
+    seen = [reader.new()]
+    for step in range(3):
+        append(log, event("step", step=step))
+        seen += [reader.new(), reader.new()]
+    assert [[found["step"] for found in block] for block in seen] == [[], [0], [], [1], [], [2], []]
+
+
+def test_half_written_line_waits_for_its_other_half(tmp_path: Path) -> None:
+    log = tmp_path / "events.jsonl"
+    line = json.dumps(event("stage", text="Prüfung …"), ensure_ascii=False).encode() + b"\n"
+    reader = EventReader(log)
+    for cut in range(1, len(line)):
+        log.write_bytes(line[:cut])
+        assert EventReader(log).new() == []
+    log.write_bytes(line[:-5])
+    assert reader.new() == []
+    log.write_bytes(line)
+    assert [found["text"] for found in reader.new()] == ["Prüfung …"]
+
+
+def test_half_line_of_a_killed_process_does_not_swallow_the_next_event(tmp_path: Path) -> None:
+    log = tmp_path / "events.jsonl"
+    append(log, event("step", step=1))
+    with log.open("ab") as file:
+        file.write(b'{"t": 1, "kind": "st')
+    append(log, event("step", step=2))
+    assert [found["step"] for found in read_events(log)] == [1, 2]
+
+
+def test_log_that_became_shorter_is_read_from_its_beginning(tmp_path: Path) -> None:
+    log = tmp_path / "events.jsonl"
+    for step in range(5):
+        append(log, event("step", step=step))
+    reader = EventReader(log)
+    reader.new()
+    log.unlink()
+    append(log, event("step", step=7))
+    assert [found["step"] for found in reader.new()] == [7]
+
+
+def test_last_event_is_found_behind_a_half_line_and_in_a_long_log(tmp_path: Path) -> None:
+    log = tmp_path / "events.jsonl"
+    assert last_event(log) is None
+    for step in range(2000):
+        with log.open("a") as file:
+            file.write(json.dumps(event("step", step=step, loss=1.0, text="x" * 60)) + "\n")
+    with log.open("a") as file:
+        file.write('{"t": 1, "ki')
+    found = last_event(log)
+    assert found is not None
+    assert found["step"] == 1999

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from core.runs import locks
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from core.runs import locks
+with locks.hold(Path(sys.argv[1]), {"run": "r1"}):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_looking_at_a_lock_creates_nothing(tmp_path: Path) -> None:
+    assert not locks.is_held(tmp_path / "x.lock")
+    assert locks.holder(tmp_path / "x.lock") is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_lock_is_free_again_after_its_block(tmp_path: Path) -> None:
+    lock = tmp_path / "x.lock"
+    with locks.hold(lock, {"run": "r1"}):
+        assert locks.is_held(lock)
+        note = locks.holder(lock)
+        assert note is not None
+        assert note["run"] == "r1"
+        assert abs(note["since"] - time.time()) < 5
+    assert not locks.is_held(lock)
+    assert locks.holder(lock) is None
+
+
+def test_second_taker_is_refused_at_once(tmp_path: Path) -> None:
+    lock = tmp_path / "x.lock"
+    began = time.monotonic()
+    with locks.hold(lock), pytest.raises(locks.Held), locks.hold(lock):
+        pass
+    assert time.monotonic() - began < 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+def test_lock_of_a_killed_process_is_free(tmp_path: Path) -> None:
+    lock = tmp_path / "x.lock"
+    child = subprocess.Popen([sys.executable, "-c", HOLDER, str(lock)], stdout=subprocess.PIPE, text=True)
+    assert child.stdout is not None
+    assert child.stdout.readline() == "held\n"
+    assert locks.is_held(lock)
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    child.stdout.close()
+    assert not locks.is_held(lock)
+    with locks.hold(lock):
+        pass
