@@ -137,6 +137,7 @@ def _check(args: Args) -> int:
 
     workspace = open_workspace(args.workspace)
     settings = settings_of(args)
+    print("Reading the photos …", file=sys.stderr)  # drawing the sample set takes a while, the first time
     with redirect_stdout(sys.stderr):
         dataset = read_dataset(settings.data, workspace.sample_data, settings.training.seed)
     counts = class_counts(dataset)

@@ -39,18 +39,13 @@ def to_json(figure: go.Figure) -> str:
 
 def _style(figure: go.Figure, height: int, **layout: Any) -> go.Figure:
     """The one look of every chart: transparent, thin grid, no frame, legend on top."""
-    figure.update_layout(
-        template=None,
-        height=height,
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        margin={"l": 8, "r": 12, "t": 30, "b": 8},
-        font={"size": 13},
-        legend={"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom", "bgcolor": "rgba(0,0,0,0)"},
-        hovermode="closest",
-        bargap=0.28,
-        **layout,
-    )
+    clear = "rgba(0,0,0,0)"
+    look: dict[str, Any] = {
+        "template": None, "height": height, "paper_bgcolor": clear, "plot_bgcolor": clear, "font": {"size": 13},
+        "margin": {"l": 8, "r": 12, "t": 30, "b": 8}, "hovermode": "closest", "bargap": 0.28,
+        "legend": {"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom", "bgcolor": clear},
+    }  # fmt: skip
+    figure.update_layout(**{**look, **layout})
     figure.update_xaxes(automargin=True, zeroline=False, title_font_size=13)
     figure.update_yaxes(automargin=True, zeroline=False, title_font_size=13)
     return figure
@@ -70,7 +65,13 @@ def _bar_look(class_names: Sequence[str]) -> dict[str, Any]:
     found = [condition_of(name) for name in class_names]
     return {
         "color": [theme.condition_fill(one) for one in found],
-        "pattern": {"shape": [shapes.get(one, ".") for one in found], "fgcolor": "rgba(255,255,255,.5)", "size": 6},
+        "pattern": {
+            "shape": [shapes.get(one, ".") for one in found],
+            "fillmode": "overlay",
+            "fgcolor": "rgba(255,255,255,.75)",
+            "size": 7,
+            "solidity": 0.2,
+        },
         "line": {"width": 0},
     }
 
@@ -95,8 +96,8 @@ def class_counts(counts: Mapping[str, Mapping[str, int]], order: Sequence[str]) 
         figure.update_xaxes(
             title_text="Objects", range=[0, 1.18 * max([*values, 1])], row=1, col=column, nticks=5, rangemode="tozero"
         )
-    figure.update_annotations(font_size=13, x=None) if not splits else None
-    return _style(figure, 70 + 34 * max(len(names), 3))
+    figure.update_annotations(font_size=14)
+    return _style(figure, 110 + 30 * max(len(names), 3))
 
 
 def per_class(per_class_scores: Mapping[str, Mapping[str, Any]], order: Sequence[str] = ()) -> go.Figure:
@@ -110,13 +111,14 @@ def per_class(per_class_scores: Mapping[str, Mapping[str, Any]], order: Sequence
             cliponaxis=False, hovertemplate="%{y}: %{x:.1f} % right (%{text})<extra></extra>",
         )
     )  # fmt: skip
-    figure.update_xaxes(title_text="Right answers (%)", range=[0, 124], tickvals=[0, 25, 50, 75, 100])
-    return _style(figure, 90 + 32 * max(len(names), 3))
+    figure.update_xaxes(title_text="Right answers (%)", range=[0, 128], tickvals=[0, 25, 50, 75, 100])
+    return _style(figure, 150 + 34 * max(len(names), 3), margin={"l": 8, "r": 12, "t": 8, "b": 8})
 
 
-def confusion(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> go.Figure:
+def confusion(labels: Sequence[str], counts: Sequence[Sequence[int]], order: Sequence[str] = ()) -> go.Figure:
     """Rows are the truth, columns what the model said; shade is the share of the row, the number is the count."""
-    used = [i for i in range(len(labels)) if sum(counts[i]) or sum(row[i] for row in counts)]
+    places = sorted(range(len(labels)), key=lambda i: list(order).index(labels[i]) if labels[i] in order else i)
+    used = [i for i in places if sum(counts[i]) or sum(row[i] for row in counts)]
     names = [labels[i] for i in used]
     grid = [[int(counts[i][j]) for j in used] for i in used]
     shares = [[100 * n / sum(row) if sum(row) else 0 for n in row] for row in grid]
@@ -133,9 +135,9 @@ def confusion(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> go.Figu
             if grid[row][column]:
                 font = {"color": "#ffffff"} if shares[row][column] > 60 else {}
                 figure.add_annotation(x=other, y=name, text=str(grid[row][column]), showarrow=False, font=font)
-    figure.update_xaxes(title_text="The model said", tickangle=-38, side="bottom", showgrid=False)
+    figure.update_xaxes(title_text="The model said", tickangle=-40, side="bottom", showgrid=False)
     figure.update_yaxes(title_text="Truth", autorange="reversed", showgrid=False)
-    return _style(figure, 150 + 34 * max(len(names), 3))
+    return _style(figure, 150 + 34 * max(len(names), 3), margin={"l": 8, "r": 12, "t": 8, "b": 8})
 
 
 def probabilities(
@@ -159,6 +161,7 @@ def probabilities(
             row=1, col=column,
         )  # fmt: skip
         figure.update_xaxes(title_text=title, range=[0, 122], tickvals=[0, 50, 100], row=1, col=column)
+    figure.update_annotations(font_size=14)
     return _style(figure, 100 + 36 * max(len(names), 2))
 
 
@@ -231,7 +234,8 @@ def training(events: Rows, revision: str) -> go.Figure:
     total = next((int(event["total_steps"]) for event in reversed(events) if event.get("total_steps")), 0)
     figure.update_xaxes(rangemode="tozero", range=[0, total * 1.02] if total else None)
     figure.update_xaxes(title_text="Step (one update of the model)", row=2, col=1)
-    figure.update_yaxes(title_text="Loss", rangemode="tozero", row=1, col=1)
+    top = max([*raw, *(float(event["loss"]) for event in tests), 0.1])
+    figure.update_yaxes(title_text="Loss", range=[-0.05 * top, 1.06 * top], row=1, col=1)
     figure.update_yaxes(title_text="Validation (%)", range=[0, 104], tickvals=[0, 25, 50, 75, 100], row=2, col=1)
     return _style(figure, 520, uirevision=revision)
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import gradio as gr
+from gradio.blocks import Block
 from gradio.components import Component
 
 from core import settings as core_settings
@@ -33,7 +35,7 @@ class Form:
         return self.widgets[path]
 
     @property
-    def inputs(self) -> set[Component]:
+    def inputs(self) -> set[Block]:
         return set(self.widgets.values())
 
     def read(self, values: Mapping[Component, Any]) -> Settings:
@@ -61,10 +63,17 @@ def label(one: Knob) -> str:
 
 
 def info(one: Knob) -> str:
-    """The help sentence, with the range where it tells something."""
-    if one.type in (int, float) and one.low is not None and one.high is not None and one.high < 10_000:
-        return f"{one.help} ({one.low:g} to {one.high:g})"
-    return one.help
+    """The help sentence, with the range where it tells something. Gradio reads it as Markdown, so marks are escaped."""
+    said = re.sub(r"([\\`*_<>\[\]])", r"\\\1", one.help)
+    if (
+        one.type in (int, float)
+        and one.low is not None
+        and one.high is not None
+        and one.high < 10_000
+        and (one.low == 0 or one.low >= 0.01)
+    ):
+        return f"{said} ({one.low:g} to {one.high:g})"
+    return said
 
 
 def widget(one: Knob, **overrides: Any) -> Component:

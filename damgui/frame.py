@@ -25,7 +25,7 @@ LONG: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", 
 
 @dataclass(frozen=True)
 class Watcher:
-    """Part of the page that follows files. `refresh` gets the stamp shown last and returns None while it still holds."""
+    """A part of the page that follows files. `refresh` gets the stamp shown last; None means it still holds."""
 
     seen: gr.State
     outputs: tuple[Component, ...]

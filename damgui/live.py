@@ -58,7 +58,7 @@ class Look:
 def events_of(path: Path) -> tuple[Event, ...]:
     """All events of a log; only what is new is read."""
     with _LOCK:
-        reader, events = _LOGS.pop(path, None) or (EventReader(path), [])
+        reader, events = _LOGS.pop(path) if path in _LOGS else (EventReader(path), [])
         before = reader.offset
         fresh = reader.new()
         if reader.offset < before:  # the log was replaced by a shorter one

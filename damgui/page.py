@@ -16,6 +16,7 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 os.environ["NO_PROXY"] = ",".join(filter(None, [os.environ.get("NO_PROXY"), "127.0.0.1", "localhost"]))
 
 import gradio as gr
+from gradio.blocks import Block
 from gradio.components import Component
 
 from core.errors import UserError
@@ -40,7 +41,7 @@ TABS = (
 def build(workspace: Workspace) -> gr.Blocks:
     """All tabs on one page, with one timer that looks whether any file grew."""
     with gr.Blocks(title=text.TITLE, analytics_enabled=False, fill_width=True) as page:
-        header = gr.HTML(_header(None), elem_id="dg-header")
+        header = parts.html(_header(None), elem_id="dg-header")
         with gr.Tabs(elem_id="dg-tabs") as tabs:
             frame = Frame(workspace, Form(), tabs)
             opened = {}
@@ -58,8 +59,8 @@ def build(workspace: Workspace) -> gr.Blocks:
 
 def _start(page: gr.Blocks, frame: Frame) -> None:
     """What a freshly opened page shows, and the timer that keeps it true."""
-    seen = {watcher.seen for watcher in frame.watchers}
-    outputs = {*seen, *(one for watcher in frame.watchers for one in watcher.outputs)}
+    seen: set[Block] = {watcher.seen for watcher in frame.watchers}
+    outputs = list(dict.fromkeys([*seen, *(one for watcher in frame.watchers for one in watcher.outputs)]))
 
     def restore() -> Updates:
         settings = last_settings(frame.workspace)

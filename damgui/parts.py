@@ -5,9 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import gradio as gr
+
 from core.errors import UserError
 from damgui import live, text, theme
 from damgui.text import escape
+
+
+def html(value: Any = "", **about: Any) -> gr.HTML:
+    """A place for HTML without Gradio's text styles: the page's own sheet says how it looks."""
+    return gr.HTML(value, **{"apply_default_css": False, "padding": False, **about})
 
 
 def heading(title: str, lead: str = "") -> str:
@@ -39,11 +46,17 @@ def problem(error: UserError) -> str:
     return f'<div class="dg-note dg-bad" role="alert"><b aria-hidden="true">✕</b><div>{lines}</div></div>'
 
 
-def badge(condition: str) -> str:
-    """The condition's mark, colour and word."""
+def badge(condition: str, count: str = "", short: bool = False) -> str:
+    """The condition's mark, colour and word; with `short` its count instead of the word, which is then the tooltip."""
     known = condition if condition in theme.CONDITION_FILL else "other"
     mark = theme.condition_mark(condition)
-    return f'<span class="dg-badge dg-c-{known}"><i aria-hidden="true">{mark}</i>{escape(condition)}</span>'
+    word, title = escape(count if short else condition), escape(f"{count} {condition}".strip())
+    return f'<span class="dg-badge dg-c-{known}" title="{title}"><i aria-hidden="true">{mark}</i>{word}</span>'
+
+
+def legend(conditions: Sequence[str]) -> str:
+    """What the marks mean."""
+    return f'<div class="dg-legend">{"".join(badge(one) for one in conditions)}</div>'
 
 
 def figure(value: str, label: str, below: str = "", tone: str = "") -> str:
@@ -106,7 +119,7 @@ def warnings(found: live.Look) -> str:
 
 
 def interval(found: Mapping[str, Any], key: str) -> str:
-    """"95 % interval 58.1 to 71.4 %" from results; "" when they hold none."""
+    """ "95 % interval 58.1 to 71.4 %" from results; "" when they hold none."""
     ends = found.get(key)
     if not ends:
         return ""

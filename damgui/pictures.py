@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -91,21 +92,16 @@ def _crop(path: Path, box_px: Box, size_wh: tuple[int, int], _changed: int) -> t
     cut = picture.crop((int(left * scale_x), int(top * scale_y), int(right * scale_x), int(bottom * scale_y)))
     side = right - left
     box = tuple((value - start) / side for value, start in zip(box_px, (left, top, left, top), strict=True))
-    return _data_uri(cut.resize((CROP_PX, CROP_PX))), box  # type: ignore[return-value]
+    return _data_uri(cut.resize((CROP_PX, CROP_PX))), box
 
 
 def boxed(path: Path, marks: Sequence[Mark], caption: str = "") -> str:
     """A thumbnail with boxes in the conditions' colours, and the words under it."""
     shapes = "".join(_rect(mark.box_xyxy, mark.condition, f"{mark.object_type}: {mark.condition}") for mark in marks)
-    counted: dict[tuple[str, str], int] = {}
-    for mark in marks:
-        counted[mark.object_type, mark.condition] = counted.get((mark.object_type, mark.condition), 0) + 1
-    words = "".join(
-        f"<li>{badge(condition)} {escape(kind)}{f' × {n}' if n > 1 else ''}</li>"
-        for (kind, condition), n in counted.items()
-    )
-    return _card(whole(path), shapes, f'<figcaption><code>{escape(caption)}</code><ul>{words}</ul></figcaption>',
-                 f"{caption}: {len(marks)} objects")  # fmt: skip
+    found = Counter(mark.condition for mark in marks)
+    words = "".join(f"<li>{badge(name, str(n), short=True)}</li>" for name, n in found.most_common())
+    caption_html = f"<figcaption><ul class='dg-inline'>{words}</ul><code>{escape(caption)}</code></figcaption>"
+    return _card(whole(path), shapes, caption_html, f"{caption}: {len(marks)} objects")
 
 
 def judged(path: Path, box_px: Box, kind: str, lines: Sequence[tuple[str, str, str]]) -> str:
@@ -114,7 +110,7 @@ def judged(path: Path, box_px: Box, kind: str, lines: Sequence[tuple[str, str, s
     picture, box = _crop(path, tuple(box_px), photo_size(path), stamp)  # type: ignore[arg-type]
     shape = _rect(box, lines[0][1], f"{kind}: {lines[0][1]}")
     said = "".join(
-        f"<div><dt>{escape(who)}</dt><dd>{badge(condition)} <small>{escape(note)}</small></dd></div>"
+        f"<div><dt>{escape(who)}</dt><dd>{badge(condition)}<small>{escape(note)}</small></dd></div>"
         for who, condition, note in lines
     )
     words = f"<figcaption><strong>{escape(kind)}</strong><dl>{said}</dl><code>{escape(path.name)}</code></figcaption>"
@@ -133,7 +129,7 @@ def _rect(box: Box, condition: str, title: str) -> str:
 
 def _card(source: str, shapes: str, words: str, about: str) -> str:
     return (
-        f'<figure class="dg-card"><div class="dg-photo"><img src="{source}" alt="{escape(about)}" loading="lazy">'
+        f'<figure class="dg-card"><div class="dg-photo"><img src="{source}" alt="{escape(about)}">'
         f'<svg aria-hidden="true">{shapes}</svg></div>{words}</figure>'
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -30,17 +31,23 @@ class Shown:
     results: dict[str, Any]
     rows: tuple[Row, ...]
     root: Path
+    names: tuple[str, ...]  # all class names of the taxonomy
 
     @property
     def order(self) -> list[str]:
-        """Class names as the confusion matrix has them: type by type."""
-        return list((self.results.get("confusion") or {}).get("labels") or self.results.get("per_class", {}))
+        """The class names that occur, in the taxonomy's order."""
+        there = (self.results.get("confusion") or {}).get("labels") or list(self.results.get("per_class", {}))
+        return sorted(there, key=lambda name: (self.names.index(name) if name in self.names else len(self.names), name))
 
     @property
     def mistakes(self) -> list[Row]:
-        """The surest mistakes first: they teach most."""
-        wrong = [row for row in self.rows if not right(row)]
-        return sorted(wrong, key=lambda row: -_sure(row))
+        """The surest mistakes first, in turn one of each class, so that no class hides the others."""
+        ranked: Counter[str] = Counter()
+        turns = []
+        for row in sorted((row for row in self.rows if not right(row)), key=lambda row: -_sure(row)):
+            turns.append((ranked[row["truth_class"]], row))
+            ranked[row["truth_class"]] += 1
+        return [row for _, row in sorted(turns, key=lambda pair: pair[0])]
 
 
 def right(row: Row) -> bool:
@@ -74,7 +81,8 @@ def _load(workspace: Workspace, path: Path, _changed: tuple[int, int]) -> Shown 
     if found is None:
         return None
     root = datasets.root(workspace, str((found.get("data") or {}).get("path", "demo")))
-    return Shown(found, tuple(_rows(path.with_name(predictions_name(path)))), root)
+    names = datasets.taxonomy(((found.get("settings") or {}).get("data") or {}).get("taxonomy", "")).class_names
+    return Shown(found, tuple(_rows(path.with_name(predictions_name(path)))), root, names)
 
 
 def predictions_name(path: Path) -> str:
@@ -98,9 +106,9 @@ def headline(shown: Shown) -> str:
     choice = found.get("with_choice") or {}
     score = (
         f'<div class="dg-score"><span class="dg-big" data-accuracy="{found["overall_accuracy"]:.6f}">'
-        f'{100 * found["overall_accuracy"]:.1f}<small>%</small></span><div><strong>of the objects judged right</strong>'
-        f'<p>{found["correct"]:,} of {found["total"]:,} objects on {(found.get("data") or {}).get("photos", "–")} '
-        f'photos</p><p>{escape(parts.interval(found, "accuracy_interval"))}</p></div></div>'
+        f"{100 * found['overall_accuracy']:.1f}<small>%</small></span><div><strong>of the objects judged right</strong>"
+        f"<p>{found['correct']:,} of {found['total']:,} objects on {(found.get('data') or {}).get('photos', '–')} "
+        f"photos</p><p>{escape(parts.interval(found, 'accuracy_interval'))}</p></div></div>"
     )
     small = [parts.figure(f"{found['macro_f1']:.2f}", "Macro-F1", parts.interval_plain(found, "macro_f1_interval"))]
     if prior.get("accuracy") is not None:
@@ -108,7 +116,9 @@ def headline(shown: Shown) -> str:
     if choice.get("total"):
         below = f"{choice['correct']} of {choice['total']}: drains and rock toes"
         small.append(parts.figure(text.percent(choice["accuracy"]), "Where there is a choice", below))
-    small.append(parts.figure(text.duration(found.get("seconds")), "Took", str((found.get("model") or {}).get("path", ""))))
+    small.append(
+        parts.figure(text.duration(found.get("seconds")), "Took", str((found.get("model") or {}).get("path", "")))
+    )
     return f'<div class="dg-headline">{score}{parts.figures(small)}</div>'
 
 
@@ -135,7 +145,7 @@ class Panels:
         return {
             self.box: gr.Column(visible=True),
             self.bars: charts.to_json(charts.per_class(shown.results["per_class"], shown.order)),
-            self.matrix: charts.to_json(charts.confusion(confusion["labels"], confusion["counts"])),
+            self.matrix: charts.to_json(charts.confusion(confusion["labels"], confusion["counts"], shown.order)),
             **self.pages(shown, most),
         }
 
@@ -161,14 +171,14 @@ def panels(prefix: str) -> Panels:
     with gr.Column(visible=False, elem_id=f"{prefix}-results") as box:
         with gr.Row(equal_height=True):
             with gr.Column(elem_classes="dg-panel", min_width=420):
-                gr.HTML(parts.section(text.PER_CLASS))
+                parts.html(parts.section(text.PER_CLASS))
                 bars = charts.component(f"{prefix}-per-class", text.PER_CLASS)
             with gr.Column(elem_classes="dg-panel", min_width=420):
-                gr.HTML(parts.section(text.CONFUSION))
+                parts.html(parts.section(text.CONFUSION))
                 matrix = charts.component(f"{prefix}-confusion", text.CONFUSION)
         with gr.Column(elem_classes="dg-panel"):
-            title = gr.HTML(parts.section(text.MISTAKES), elem_id=f"{prefix}-mistakes-title")
-            gallery = gr.HTML("", elem_id=f"{prefix}-mistakes")
+            title = parts.html(parts.section(text.MISTAKES), elem_id=f"{prefix}-mistakes-title")
+            gallery = parts.html("", elem_id=f"{prefix}-mistakes")
             more = gr.Button(text.MORE_MISTAKES, size="sm", visible=False, elem_id=f"{prefix}-more-mistakes")
     return Panels(box, bars, matrix, title, gallery, more, gr.State(PAGE))
 

@@ -17,9 +17,9 @@ STATUS_MARKS = {"starting": "◌", "running": "●", "finished": "✓", "stopped
 TAB_START, TAB_DATA, TAB_BASELINE = "Start here", "Data", "Zero-shot baseline"
 TAB_TRAINING, TAB_COMPARE, TAB_PREDICT = "Fine-tuning", "Compare", "Predict"
 
-LOSS_RAW, LOSS_SMOOTH, LOSS_VALID = "Training loss, each step", "Training loss, smoothed", "Validation loss"
+LOSS_RAW, LOSS_SMOOTH, LOSS_VALID = "Training loss", "smoothed", "Validation loss"
 MACRO_F1, ACCURACY = "Macro-F1", "Accuracy"
-CHECKPOINT, BEST = "Checkpoint", "Best so far"
+CHECKPOINT, BEST = "Checkpoint", "Best"
 BEFORE, AFTER = "Before teaching", "After teaching"
 
 # -- Start here ------------------------------------------------------------------------------------------------------
@@ -39,6 +39,7 @@ STEPS = (
 )  # fmt: skip
 DATA_STEP = "The sample set is ready to use. Your own photos go in on the Data tab."
 GO_DATA = "Choose photos"
+OPTIONS = "Options"
 GOOD_TITLE = "What good looks like"
 GOOD = (
     ("Zero-shot baseline", "above 75 %", "of the validation objects right before any teaching, with a full-size model"),
@@ -87,7 +88,8 @@ DATA_SOURCE, DATA_SAMPLE, DATA_FOLDER = "Photos", "Sample set (drawn dam slopes)
 DATA_PATH = "Folder"
 DATA_PATH_HINT = "The whole path of a folder in YOLO, COCO, Pascal VOC or table format."
 DATA_READ, DATA_READING = "Read the photos", "Reading the photos… the sample set is drawn on first use, about 30 s."
-DATA_EMPTY = "No photos read yet. Choose a source on the left, then read the photos."
+DATA_EMPTY = "No photos read yet. Choose the sample set or your own folder, then press Read the photos."
+FORMAT_WORDS = {"yolo": "YOLO format", "coco": "COCO format", "voc": "Pascal VOC format", "table": "table of labels"}
 DATA_CHART = "Objects of every class in each split"
 DATA_THUMBS = "A look at the photos"
 DATA_MORE = "Show other photos"
@@ -119,7 +121,7 @@ TRAINING_LEAD = "Teach the model with the training photos. The validation photos
 TRAINING_START, TRAINING_STOP, TRAINING_RESUME = "Start fine-tuning", "Stop and save", "Resume"
 TRAINING_EMPTY = "The loss appears here, step by step, once fine-tuning runs."
 PRESET, PRESET_HINT = "Preset", "Settings that suit a model. Choosing one fills the form."
-RUN_NAME, RUN_NAME_HINT = "Name", "Names the files: models/<name>_final. Letters, digits, - _ ."
+RUN_NAME, RUN_NAME_HINT = "Name", "Names the tuned model and its files. Letters, digits, dots and dashes."
 ENHANCEMENTS = "Enhancements"
 ENHANCEMENTS_HINT = "Five ways to help with rare classes and with position. One at a time shows what each brings."
 MORE_SETTINGS = "All other settings"

@@ -79,6 +79,7 @@ def theme() -> gr.themes.Base:
         block_info_text_color_dark="#a3b3c2",
         border_color_primary="#d8dfe6",
         border_color_primary_dark="#2b3946",
+        input_border_width="1px",
         input_background_fill="#ffffff",
         input_background_fill_dark="#101921",
         input_border_color="#a9b6c2",

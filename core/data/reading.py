@@ -107,11 +107,12 @@ def draw_sample(folder: Path, progress: Callable[[int, int], None] | None = None
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.with_name(folder.name + ".lock")):
-            if not (folder / "data.yaml").is_file():
-                write_sample_set(folder, progress=progress)
-    except FileExistsError as error:
-        raise UserError("this folder holds something else than the sample set", str(folder),
-                        "Remove it; it is drawn again.", "no-data") from error  # fmt: skip
+            if (folder / "data.yaml").is_file():
+                return folder
+            if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+                what = "this folder holds something else than the sample set"
+                raise UserError(what, str(folder), "Remove it; the sample set is then drawn again.", "no-data")
+            write_sample_set(folder, progress=progress)
     except OSError as error:
         fix = "Choose a workspace where you may write and that has 100 MB left."
         said = f"the sample set cannot be written ({error.strerror or error})"

@@ -19,6 +19,15 @@ FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
+def is_full(error: BaseException) -> bool:
+    """Whether a full disk is behind an exception: torch and safetensors pass it on as text only."""
+    return getattr(error, "errno", None) in FULL or "no space left on device" in str(error).lower()
+
+
+def full(where: str) -> UserError:
+    return UserError("the disk is full", where, "Make room, then start or resume the run.", "disk")
+
+
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
     """Turn what a disk can do wrong into UserError (kind `disk`) naming `path`."""
@@ -26,8 +35,8 @@ def writing(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         where = str(error.filename or path)
-        if error.errno in FULL:
-            raise UserError("the disk is full", where, "Make room, then start or resume the run.", "disk") from error
+        if is_full(error):
+            raise full(where) from error
         if error.errno in FORBIDDEN:
             fix = "Allow writing there, or choose another folder with --workspace."
             raise UserError("this cannot be written", where, fix, "disk") from error

@@ -45,7 +45,10 @@ class RunReporter:
             append(self.training_log, new)
         self.said.add(kind)
         if self.listener is not None:
-            self.listener(new)
+            try:
+                self.listener(new)
+            except OSError:  # the terminal was closed, or nobody reads the pipe any more: no reason to end a run
+                self.listener = None
 
     def stop_requested(self) -> bool:
         # The engine asks this after every step, and acts on the first yes.
@@ -162,6 +165,8 @@ def _attempt(run: Run, reporter: RunReporter, jobs: Mapping[str, Job], held: con
         told = Problem("quit before this step was saved", run.id, fix, "interrupted")
         return "stopped", (told,), INTERRUPTED
     except Exception as error:
+        if files.is_full(error):
+            return "failed", files.full(str(run.workspace.root)).problems, 2
         _keep_traceback(run)
         what = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"
         return "failed", (Problem(f"this failed unexpectedly ({what})", str(run.process_log), "Read that file's end.",
@@ -249,7 +254,7 @@ def _work_silently(run: Run, jobs: Mapping[str, Job]) -> int:
 
 @contextlib.contextmanager
 def _signals_stop(reporter: RunReporter) -> Iterator[None]:
-    """Ctrl-C and SIGTERM ask to stop; a second Ctrl-C quits at once."""
+    """Ctrl-C, SIGTERM and a closed terminal ask to stop; a second Ctrl-C quits at once."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -262,7 +267,9 @@ def _signals_stop(reporter: RunReporter) -> Iterator[None]:
             # os.write: a handler may interrupt a print, and printing into that raises.
             os.write(2, b"\nStopping: this step is finished and saved first. Ctrl-C again quits at once.\n")
 
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    wanted = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    # What our caller chose to ignore (nohup does that to SIGHUP) stays ignored.
+    before = {one: signal.signal(one, ask) for one in wanted if signal.getsignal(one) != signal.SIG_IGN}
     try:
         yield
     finally:

@@ -9,26 +9,26 @@ import gradio as gr
 from gradio.components import Component
 
 from core.runs import launcher
-from damgui import charts, forms, live, parts, results, text
+from damgui import live, parts, results, text
 from damgui.frame import LONG, QUIET, Frame, Updates, guarded
 from damgui.live import Look, Stamp
 
 
 def build(frame: Frame) -> None:
-    gr.HTML(parts.heading(text.TAB_BASELINE, text.BASELINE_LEAD))
-    with gr.Row():
-        with gr.Column(scale=3, min_width=300, elem_classes="dg-panel"):
-            frame.mirror("model.path", elem_id="baseline-model", info=text.MODEL_HINT)
-            start = gr.Button(text.BASELINE_START, variant="primary", elem_id="baseline-start")
-            stop = gr.Button(text.BASELINE_STOP, variant="stop", elem_id="baseline-stop", visible=False)
-            with gr.Accordion("Options", open=False, elem_id="baseline-options"):
-                for one in ("data.split", "data.limit", "question.kind"):
-                    frame.form.add(one)
-        with gr.Column(scale=9, min_width=520):
-            message = gr.HTML("", elem_id="baseline-message")
-            progress = gr.HTML("", elem_id="baseline-progress")
-            score = gr.HTML(parts.empty(text.BASELINE_EMPTY), elem_id="baseline-score")
-            panels = results.panels("baseline")
+    parts.html(parts.heading(text.TAB_BASELINE, text.BASELINE_LEAD))
+    with gr.Column(elem_classes="dg-panel"):
+        with gr.Row(elem_classes="dg-controls"):
+            frame.mirror("model.path", elem_id="baseline-model", info=text.MODEL_HINT, scale=3)
+            start = gr.Button(text.BASELINE_START, variant="primary", elem_id="baseline-start", scale=0, min_width=220)
+            stop = gr.Button(text.BASELINE_STOP, variant="stop", elem_id="baseline-stop", visible=False, scale=0,
+                             min_width=120)  # fmt: skip
+        with gr.Accordion(text.OPTIONS, open=False, elem_id="baseline-options"), gr.Row(elem_classes="dg-grid3"):
+            for one in ("data.split", "data.limit", "question.kind"):
+                frame.form.add(one, min_width=200)
+    message = parts.html("", elem_id="baseline-message")
+    progress = parts.html("", elem_id="baseline-progress")
+    score = parts.html(parts.empty(text.BASELINE_EMPTY), elem_id="baseline-score")
+    panels = results.panels("baseline")
 
     @guarded(message)
     def begin(values: Mapping[Component, Any]) -> Updates:

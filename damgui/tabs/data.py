@@ -22,34 +22,35 @@ SAMPLE, FOLDER = "sample", "folder"
 
 
 def build(frame: Frame) -> None:
-    gr.HTML(parts.heading(text.TAB_DATA, text.DATA_LEAD))
-    with gr.Row():
-        with gr.Column(scale=3, min_width=300, elem_classes="dg-panel"):
+    parts.html(parts.heading(text.TAB_DATA, text.DATA_LEAD))
+    with gr.Column(elem_classes="dg-panel"):
+        with gr.Row(elem_classes="dg-controls"):
             choices = [(text.DATA_SAMPLE, SAMPLE), (text.DATA_FOLDER, FOLDER)]
-            source = gr.Radio(choices, value=SAMPLE, label=text.DATA_SOURCE, elem_id="data-source")
-            path = frame.form.add("data.path", label=text.DATA_PATH, info=text.DATA_PATH_HINT, visible=False)
-            use_good = frame.form.add("data.use_good")
-            read = gr.Button(text.DATA_READ, variant="primary", elem_id="data-read")
-            with gr.Accordion("How the data is read", open=False, elem_id="data-more"):
-                for one in ("data.format", "data.taxonomy", "data.valid_share", "data.group_rule"):
-                    frame.form.add(one)
-        with gr.Column(scale=9, min_width=520):
-            message = gr.HTML("", elem_id="data-message")
-            summary = gr.HTML(parts.empty(text.DATA_EMPTY), elem_id="data-summary")
-            with gr.Column(visible=False, elem_classes="dg-panel", elem_id="data-found") as found:
-                gr.HTML(parts.section(text.DATA_CHART))
-                chart = charts.component("data-chart", text.DATA_CHART)
-                with gr.Row(elem_classes="dg-sectionrow"):
-                    gr.HTML(parts.section(text.DATA_THUMBS))
-                    split = gr.Dropdown(
-                        [], label="Split", show_label=False, container=False, scale=0, min_width=150,
-                        elem_id="data-split", interactive=True,
-                    )  # fmt: skip
-                    more = gr.Button(text.DATA_MORE, size="sm", scale=0, min_width=150, elem_id="data-more-photos")
-                thumbs = gr.HTML("", elem_id="data-thumbs")
-            with gr.Column(visible=False, elem_classes="dg-panel") as wrong:
-                problems = gr.HTML("", elem_id="data-problems")
-                rest = gr.Button(text.DATA_USE_GOOD, elem_id="data-use-good", visible=False)
+            source = gr.Radio(choices, value=SAMPLE, label=text.DATA_SOURCE, elem_id="data-source", scale=2)
+            path = frame.form.add("data.path", label=text.DATA_PATH, info=text.DATA_PATH_HINT, visible=False, scale=3)
+            read = gr.Button(text.DATA_READ, variant="primary", elem_id="data-read", scale=0, min_width=220)
+        with gr.Accordion(text.OPTIONS, open=False, elem_id="data-more"), gr.Row(elem_classes="dg-grid3"):
+            use_good = frame.form.add("data.use_good", min_width=200)
+            for one in ("data.format", "data.taxonomy", "data.valid_share", "data.group_rule"):
+                frame.form.add(one, min_width=200)
+    message = parts.html("", elem_id="data-message")
+    summary = parts.html(parts.empty(text.DATA_EMPTY), elem_id="data-summary")
+    with gr.Column(visible=False, elem_classes="dg-panel") as wrong:
+        problems = parts.html("", elem_id="data-problems")
+        rest = gr.Button(text.DATA_USE_GOOD, elem_id="data-use-good", visible=False)
+    with gr.Column(visible=False, elem_id="data-found") as found:
+        with gr.Column(elem_classes="dg-panel"):
+            parts.html(parts.section(text.DATA_CHART))
+            chart = charts.component("data-chart", text.DATA_CHART)
+        with gr.Column(elem_classes="dg-panel"):
+            with gr.Row(elem_classes="dg-sectionrow"):
+                marks = parts.html(parts.section(text.DATA_THUMBS))
+                split = gr.Dropdown(
+                    [], label="Split", show_label=False, container=False, scale=0, min_width=150, elem_id="data-split",
+                    interactive=True,
+                )  # fmt: skip
+                more = gr.Button(text.DATA_MORE, size="sm", scale=0, min_width=150, elem_id="data-more-photos")
+            thumbs = parts.html("", elem_id="data-thumbs")
 
     # The form is not complete while tabs are being built: ask for it when a handler runs.
     @guarded(message)
@@ -58,9 +59,11 @@ def build(frame: Frame) -> None:
         data = datasets.read(frame.workspace, settings)
         splits = [name for name in ("train", "valid", "test") if data.split(name)]
         first = "valid" if "valid" in splits else splits[0]
-        counts, order = class_counts(data), datasets.taxonomy(settings.data.taxonomy).class_names
+        taxonomy = datasets.taxonomy(settings.data.taxonomy)
+        counts, order = class_counts(data), taxonomy.class_names
         kept = settings.data.use_good
         return {
+            marks: parts.section(text.DATA_THUMBS) + parts.legend(taxonomy.conditions),
             summary: _summary(data), found: gr.Column(visible=True), thumbs: _thumbs(data, first, 0),
             chart: charts.to_json(charts.class_counts(counts, order)),
             split: gr.Dropdown([(text.SPLIT_WORDS[name], name) for name in splits], value=first),
@@ -79,7 +82,7 @@ def build(frame: Frame) -> None:
         """The form was filled from elsewhere (a run's settings): the radio shows what the path says."""
         return {source: SAMPLE if now == "demo" else FOLDER, path: gr.Textbox(visible=now != "demo")}
 
-    outputs = [message, summary, found, thumbs, chart, split, wrong, problems, rest]
+    outputs = [message, marks, summary, found, thumbs, chart, split, wrong, problems, rest]
     busy = parts.waiting(text.DATA_READING) + f'<p class="dg-small">{escape(text.DATA_READING)}</p>'
     source.input(choose, source, path, **QUIET)
     path.change(follow, path, [source, path], **QUIET)
@@ -105,10 +108,12 @@ def _summary(data: Dataset) -> str:
     shares = ", ".join(f"{n:,} {name}" for name, n in conditions.most_common())
     return parts.figures(
         [
-            parts.figure(f"{len(data.photos):,}", "Photos", f"{data.format} format"),
+            parts.figure(f"{len(data.photos):,}", "Photos", text.FORMAT_WORDS.get(data.format, data.format)),
             parts.figure(f"{len(objects):,}", "Boxed objects", shares),
             parts.figure(f"{len({(one.object_type, one.condition) for one in objects})}", "Classes", "that occur"),
-            parts.figure(f"{wrong:,}", "Problems", "listed below" if wrong else "✓ none found", "dg-warned" if wrong else ""),
+            parts.figure(
+                f"{wrong:,}", "Problems", "listed below" if wrong else "✓ none found", "dg-warned" if wrong else ""
+            ),
         ]
     )
 

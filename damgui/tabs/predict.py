@@ -30,19 +30,19 @@ PICKER = f"""<div class="dg-pick">
 
 
 def build(frame: Frame) -> None:
-    gr.HTML(parts.heading(text.TAB_PREDICT, text.PREDICT_LEAD))
+    parts.html(parts.heading(text.TAB_PREDICT, text.PREDICT_LEAD))
     photo, pending = gr.State(None), gr.State(None)
     with gr.Row():
         with gr.Column(scale=7, min_width=480, elem_classes="dg-panel"):
             drop = gr.File(label=text.PREDICT_DROP, file_types=["image"], height=150, elem_id="predict-drop")
             with gr.Column(visible=False) as chosen:
-                picker = gr.HTML(
+                picker = parts.html(
                     None, photo=None, html_template=PICKER, js_on_load=theme.script("picker"), elem_id="predict-picker",
                     apply_default_css=False,
                 )  # fmt: skip
                 other = gr.Button(text.PREDICT_OTHER, size="sm", elem_id="predict-other")
-            gr.HTML(parts.section(text.PREDICT_EXAMPLES))
-            examples = gr.HTML(parts.empty(text.PREDICT_NO_EXAMPLES), js_on_load=theme.script("examples"),
+            parts.html(parts.section(text.PREDICT_EXAMPLES))
+            examples = parts.html(parts.empty(text.PREDICT_NO_EXAMPLES), js_on_load=theme.script("examples"),
                                elem_id="predict-examples")  # fmt: skip
             go_data = gr.Button(text.GO_DATA, size="sm", visible=False, elem_id="predict-go-data")
         with gr.Column(scale=5, min_width=400):
@@ -52,12 +52,14 @@ def build(frame: Frame) -> None:
                     [(text.NOT_SURE, ""), *((name, name) for name in kinds)], value="", label=text.PREDICT_TYPE,
                     info=text.PREDICT_TYPE_HINT, elem_id="predict-type",
                 )  # fmt: skip
-                model = gr.Dropdown([], label=text.TUNED_MODEL, visible=False, interactive=True, elem_id="predict-model")
+                model = gr.Dropdown(
+                    [], label=text.TUNED_MODEL, visible=False, interactive=True, elem_id="predict-model"
+                )
                 ask = gr.Button(text.PREDICT_ASK, variant="primary", elem_id="predict-ask")
                 stop = gr.Button("Stop waiting", visible=False, elem_id="predict-stop")
-            message = gr.HTML("", elem_id="predict-message")
+            message = parts.html("", elem_id="predict-message")
             with gr.Column(elem_classes="dg-panel"):
-                verdict = gr.HTML(parts.empty(text.PREDICT_EMPTY), elem_id="predict-answer")
+                verdict = parts.html(parts.empty(text.PREDICT_EMPTY), elem_id="predict-answer")
                 chart = charts.component("predict-chart", "Probability of every answer")
                 classes = charts.component("predict-classes", "Probability of every class")
     clock = gr.Timer(ASK_EVERY_S, active=False)
@@ -160,7 +162,9 @@ def _show(path: Path, objects: Any, widgets: tuple[Any, ...]) -> Updates:
     }  # fmt: skip
 
 
-def _request(frame: Frame, photo: Any, value: Any, kind: str | None, name: str | None) -> tuple[dict[str, Any], Settings]:
+def _request(
+    frame: Frame, photo: Any, value: Any, kind: str | None, name: str | None
+) -> tuple[dict[str, Any], Settings]:
     """The question for the desk. Raises UserError when no photo is chosen."""
     if not photo:
         raise UserError(text.PREDICT_NO_PHOTO)
@@ -203,7 +207,7 @@ def _answered(found: dict[str, Any], truth: str, widgets: tuple[Any, Any, Any]) 
         kind = found.get("object_type") or answer["predicted_type"]
         cards.append(
             f'<div class="dg-verdict"><span class="dg-label">{escape(answer["label"])}</span>'
-            f'<strong>{escape(kind)}</strong>{parts.badge(answer["predicted"])}'
+            f"<strong>{escape(kind)}</strong>{parts.badge(answer['predicted'])}"
             f'<span class="dg-below">{text.percent(answer["probability"], 0)} sure</span></div>'
         )
     known = f'<p class="dg-small">In the labels: {parts.badge(truth)}</p>' if truth else ""

@@ -20,23 +20,27 @@ SPLIT = "valid"
 
 
 def build(frame: Frame) -> None:
-    gr.HTML(parts.heading(text.TAB_COMPARE, text.COMPARE_LEAD))
+    parts.html(parts.heading(text.TAB_COMPARE, text.COMPARE_LEAD))
     with gr.Row(elem_classes="dg-actions dg-panel dg-chooser", visible=False) as chooser:
         chosen = gr.Dropdown([], label=text.TUNED_MODEL, elem_id="compare-model", interactive=True, scale=3)
         judge = gr.Button(text.COMPARE_JUDGE, variant="primary", elem_id="compare-judge", scale=0, min_width=220)
         stop = gr.Button(text.COMPARE_STOP, variant="stop", visible=False, elem_id="compare-stop", scale=0)
-    message = gr.HTML("", elem_id="compare-message")
-    state = gr.HTML("", elem_id="compare-state")
+    message = parts.html("", elem_id="compare-message")
+    state = parts.html("", elem_id="compare-state")
     with gr.Row(elem_classes="dg-actions"):
-        to_baseline = gr.Button("Go to the baseline", visible=False, elem_id="compare-go-baseline", scale=0, min_width=200)
-        to_training = gr.Button("Go to fine-tuning", visible=False, elem_id="compare-go-training", scale=0, min_width=200)
-    headline = gr.HTML("", elem_id="compare-headline")
+        to_baseline = gr.Button(
+            "Go to the baseline", visible=False, elem_id="compare-go-baseline", scale=0, min_width=200
+        )
+        to_training = gr.Button(
+            "Go to fine-tuning", visible=False, elem_id="compare-go-training", scale=0, min_width=200
+        )
+    headline = parts.html("", elem_id="compare-headline")
     with gr.Column(visible=False, elem_id="compare-results") as box:
         with gr.Column(elem_classes="dg-panel"):
-            gr.HTML(parts.section(text.DIFFERENCE_CHART))
+            parts.html(parts.section(text.DIFFERENCE_CHART))
             chart = charts.component("compare-chart", text.DIFFERENCE_CHART)
         with gr.Column(elem_classes="dg-panel"):
-            changes = gr.HTML("", elem_id="compare-changes")
+            changes = parts.html("", elem_id="compare-changes")
 
     @guarded(message)
     def begin(name: str | None) -> Updates:
@@ -68,7 +72,12 @@ def build(frame: Frame) -> None:
             return {**updates, headline: ""}
         order = base.order
         figure = charts.dumbbell(base.results["per_class"], after.results["per_class"], order)
-        return {**updates, headline: _headline(base, after), chart: charts.to_json(figure), changes: _changes(base, after)}
+        return {
+            **updates,
+            headline: _headline(base, after),
+            chart: charts.to_json(figure),
+            changes: _changes(base, after),
+        }
 
     def refresh(seen: Stamp | None) -> tuple[Stamp, Updates] | None:
         names = tuple(tuned.name for tuned in live.tuned_models(frame.workspace))
@@ -149,7 +158,7 @@ def _number(found: dict[str, Any], label: str, elem_id: str) -> str:
     return (
         f'<div class="dg-score" id="{elem_id}"><div><span class="dg-label">{escape(label)}</span>'
         f'<span class="dg-big" data-accuracy="{found["overall_accuracy"]:.6f}">{100 * found["overall_accuracy"]:.1f}'
-        f'<small>%</small></span><p>{found["correct"]} of {found["total"]} right</p>'
+        f"<small>%</small></span><p>{found['correct']} of {found['total']} right</p>"
         f"<p>{escape(parts.interval(found, 'accuracy_interval'))}</p></div></div>"
     )
 

@@ -22,23 +22,26 @@ ELSEWHERE = ("data.path", "data.use_good", "data.format", "data.taxonomy", "data
 
 
 def build(frame: Frame) -> None:
-    gr.HTML(parts.heading(text.TAB_TRAINING, text.TRAINING_LEAD))
+    parts.html(parts.heading(text.TAB_TRAINING, text.TRAINING_LEAD))
     with gr.Row():
         with gr.Column(scale=5, min_width=400):
             preset, name, start = _form(frame.form)
         with gr.Column(scale=8, min_width=520):
-            message = gr.HTML("", elem_id="training-message")
-            state = gr.HTML("", elem_id="training-state")
+            message = parts.html("", elem_id="training-message")
+            state = parts.html("", elem_id="training-state")
             with gr.Row(elem_classes="dg-actions"):
                 stop = gr.Button(text.TRAINING_STOP, variant="stop", visible=False, elem_id="training-stop")
                 resume = gr.Button(text.TRAINING_RESUME, visible=False, elem_id="training-resume")
                 judge = gr.Button(text.COMPARE_JUDGE, visible=False, elem_id="training-judge")
                 ask = gr.Button("Ask it about a photo", visible=False, elem_id="training-ask")
             with gr.Column(elem_classes="dg-panel"):
-                gr.HTML(parts.section(text.CHART_TITLE))
+                parts.html(parts.section(text.CHART_TITLE))
                 chart = charts.component("training-chart", text.CHART_TITLE, text.TRAINING_EMPTY)
-            with gr.Accordion(text.LOG_TITLE, open=False, elem_id="training-output"):
-                log = gr.HTML(_log(""), elem_id="training-log")
+            with (
+                gr.Column(elem_classes="dg-panel"),
+                gr.Accordion(text.LOG_TITLE, open=False, elem_id="training-output"),
+            ):
+                log = parts.html(_log(""), elem_id="training-log")
 
     @guarded(message)
     def begin(values: Mapping[Component, Any]) -> Updates:
@@ -96,28 +99,30 @@ def build(frame: Frame) -> None:
 def _form(form: Form) -> tuple[gr.Dropdown, gr.Textbox, gr.Button]:
     """The settings. Returns the widgets that are no settings: preset, name and the start button."""
     with gr.Column(elem_classes="dg-panel"):
-        with gr.Row(equal_height=True):
+        with gr.Row(elem_classes="dg-grid2"):
             preset = gr.Dropdown(
                 list(presets()), value=(presets() or ("",))[0], label=text.PRESET, info=text.PRESET_HINT,
                 elem_id="training-preset", min_width=160,
             )  # fmt: skip
+            form.widgets["model.path"] = forms.model_widget(
+                elem_id=forms.elem_id("model.path"), info=text.MODEL_HINT, min_width=160
+            )
+        for pair in (SIMPLE[1:3], SIMPLE[3:5]):
+            with gr.Row(elem_classes="dg-grid2"):
+                for path in pair:
+                    form.add(path, min_width=160)
+        with gr.Row(elem_classes="dg-grid2"):
+            form.add(SIMPLE[5], min_width=160)
             name = gr.Textbox("", label=text.RUN_NAME, info=text.RUN_NAME_HINT, max_lines=1, min_width=160,
                               elem_id="training-name")  # fmt: skip
-        form.widgets["model.path"] = forms.model_widget(elem_id=forms.elem_id("model.path"), info=text.MODEL_HINT)
-        with gr.Row(elem_classes="dg-grid2"):
-            for path in SIMPLE[1:3]:
-                form.add(path, min_width=160)
-        with gr.Row(elem_classes="dg-grid3"):
-            for path in SIMPLE[3:]:
-                form.add(path, min_width=120)
         start = gr.Button(text.TRAINING_START, variant="primary", elem_id="training-start")
     with gr.Column(elem_classes="dg-panel dg-switches"):
-        gr.HTML(parts.section(text.ENHANCEMENTS) + f'<p class="dg-small">{escape(text.ENHANCEMENTS_HINT)}</p>')
+        parts.html(parts.section(text.ENHANCEMENTS) + f'<p class="dg-small">{escape(text.ENHANCEMENTS_HINT)}</p>')
         for path in SWITCHES:
             form.add(path)
     with gr.Column(elem_classes="dg-panel"), gr.Accordion(text.MORE_SETTINGS, open=False, elem_id="training-more"):
         for group, paths in forms.folded({*SIMPLE, *SWITCHES, *ELSEWHERE}).items():
-            gr.HTML(f'<h4 class="dg-group">{escape(text.GROUP_WORDS[group])}</h4>')
+            parts.html(f'<h4 class="dg-group">{escape(text.GROUP_WORDS[group])}</h4>')
             with gr.Row(elem_classes="dg-grid2"):
                 for path in paths:
                     form.add(path, min_width=200)
@@ -132,13 +137,13 @@ def _wire_form(frame: Frame, preset: gr.Dropdown) -> None:
 
     def fill(chosen: str) -> Updates:
         settings = load(chosen)
-        return {**form.fill(settings, NOT_IN_PRESETS), **{one: settings.model.path for one in twins}}
+        return {**form.fill(settings, NOT_IN_PRESETS), **dict.fromkeys(twins, settings.model.path)}
 
     def suit(model: str) -> Updates:
         """The preset that suits a model, with this model in it."""
         chosen = preset_for(model or "demo")
         updates = {**fill(chosen), preset: chosen} if chosen else {}
-        return {**updates, form.widgets["model.path"]: model, **{one: model for one in twins}}
+        return {**updates, form.widgets["model.path"]: model, **dict.fromkeys(twins, model)}
 
     preset.input(fill, preset, widgets, **QUIET)
     for one in (form.widgets["model.path"], *twins):
@@ -218,4 +223,5 @@ def _outcome(found: Look) -> str:
 
 
 def _log(tail: str) -> str:
-    return f'<pre class="dg-log" tabindex="0" aria-label="{escape(text.LOG_TITLE)}">{escape(tail or text.LOG_EMPTY)}</pre>'
+    said = escape(tail or text.LOG_EMPTY)
+    return f'<pre class="dg-log" tabindex="0" aria-label="{escape(text.LOG_TITLE)}">{said}</pre>'

@@ -13,24 +13,23 @@ from damgui.text import escape
 
 
 def build(frame: Frame) -> None:
-    gr.HTML(_hero(), elem_id="start-hero")
+    parts.html(_hero(), elem_id="start-hero")
     with gr.Row(elem_classes="dg-steps", equal_height=True):
         for number, (verb, name, what, cost, go, tab) in enumerate(text.STEPS, start=1):
             with gr.Column(elem_classes="dg-step", min_width=240):
-                gr.HTML(_step(number, verb, name, what, cost))
+                parts.html(_step(number, verb, name, what, cost))
                 button = gr.Button(go, variant="primary" if number == 1 else "secondary", elem_id=f"go-{tab}")
                 frame.jump(button, tab)
     with gr.Row(elem_classes="dg-dataline", equal_height=True):
-        gr.HTML(f'<p class="dg-lead-small">{escape(text.DATA_STEP)}</p>')
+        parts.html(f'<p class="dg-lead-small">{escape(text.DATA_STEP)}</p>')
         frame.jump(gr.Button(text.GO_DATA, size="sm", scale=0, min_width=160, elem_id="go-data"), "data")
     with gr.Row():
         with gr.Column(scale=5, min_width=420):
-            gr.HTML(parts.section(text.GOOD_TITLE))
-            good = gr.HTML(_good("", ""), elem_id="start-good")
-            gr.HTML(parts.note(text.DEMO_HONEST))
+            good = parts.html(_good("", ""), elem_id="start-good")
+            parts.html(parts.note(text.DEMO_HONEST))
         with gr.Column(scale=4, min_width=380):
-            gr.HTML(parts.section(text.FILES_TITLE) + _files(str(frame.workspace.root)), elem_id="start-files")
-    gr.HTML(parts.section(text.GLOSSARY_TITLE) + _glossary(), elem_id="start-glossary")
+            parts.html(parts.section(text.FILES_TITLE) + _files(str(frame.workspace.root)), elem_id="start-files")
+    parts.html(parts.section(text.GLOSSARY_TITLE) + _glossary(), elem_id="start-glossary")
 
     def refresh(seen: Stamp | None) -> tuple[Stamp, Updates] | None:
         stamp = _scores(frame)
@@ -70,14 +69,18 @@ def _good(baseline: str, tuned: str) -> str:
             f"<li><span class='dg-target'>{escape(target)}</span><span><strong>{escape(name)}</strong> {here}<br>"
             f"<small>{escape(note)}</small></span></li>"
         )
-    return f'<ul class="dg-good-list">{"".join(rows)}</ul>'
+    return parts.section(text.GOOD_TITLE) + f'<ul class="dg-good-list">{"".join(rows)}</ul>'
 
 
 def _files(root: str) -> str:
-    rows = "".join(f"<div><dt><code>{escape(path)}</code></dt><dd>{escape(what)}</dd></div>" for path, what in text.FILES)
+    rows = "".join(
+        f"<div><dt><code>{escape(path)}</code></dt><dd>{escape(what)}</dd></div>" for path, what in text.FILES
+    )
     return f'<p class="dg-small">In <code>{escape(root)}</code></p><dl class="dg-files">{rows}</dl>'
 
 
 def _glossary() -> str:
-    words = "".join(f"<div><dt>{escape(word)}</dt><dd>{escape(says)}</dd></div>" for word, says in text.GLOSSARY.items())
+    words = "".join(
+        f"<div><dt>{escape(word)}</dt><dd>{escape(says)}</dd></div>" for word, says in text.GLOSSARY.items()
+    )
     return f'<dl class="dg-glossary">{words}</dl>'

@@ -51,9 +51,7 @@ def test_a_box_becomes_shares_of_the_photo_and_rounding_is_cut(
         ((0.1, 0.1, INF, 0.5), SHARE, "bad-number", "not finite"),
     ],
 )
-def test_a_box_that_cannot_be_is_told(
-    box: tuple[float, float, float, float], unit: str, kind: str, said: str
-) -> None:
+def test_a_box_that_cannot_be_is_told(box: tuple[float, float, float, float], unit: str, kind: str, said: str) -> None:
     found = place_box(RawObject("x", box, unit, "a.txt line 2"), (200, 100))
     assert isinstance(found, Problem)
     assert (found.kind, found.where) == (kind, "a.txt line 2")

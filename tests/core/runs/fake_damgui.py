@@ -1,7 +1,7 @@
 """damgui with another engine behind it: the same command line and processes, and steps that only wait.
 
 `training.max_steps` says how many steps there are, `training.learning_rate` how many seconds each takes; the name of
-a training run picks what goes wrong (`explode`, `refuse`), and photos called so do it for predictions.
+a training run picks what goes wrong (`explode`, `overflow`, `refuse`), and photos called so do it for predictions.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ def train(work: worker.Work) -> dict[str, Any]:
     name, total, pause_s = work.run.name, work.settings.training.max_steps, work.settings.training.learning_rate
     if name == "refuse":
         raise UserError("the model folder is empty", "models/x", "Give another one.", "model")
+    if name == "overflow":
+        raise RuntimeError("I/O error: No space left on device (os error 28)")  # as safetensors says it
     if name == "explode":
         raise RuntimeError("tensors quarrelled")
     _barrier(work.run.folder)

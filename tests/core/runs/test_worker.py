@@ -21,6 +21,9 @@ from core.settings import Settings, merge
 pytestmark = pytest.mark.usefixtures("fake_engine")
 
 
+SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
+
 def said(run: Run) -> list[str]:
     return [event["kind"] for event in events.read_events(run.events)]
 
@@ -49,7 +52,7 @@ def test_training_begins_with_started_and_has_the_last_word(workspace: Workspace
 @pytest.mark.parametrize(
     ("name", "code", "sentence", "kind"),
     [("refuse", 2, "models/x: the model folder is empty. Give another one.", "model"),
-     ("explode", 1, "tensors quarrelled", "failed")],
+     ("overflow", 2, "the disk is full. Make room", "disk"), ("explode", 1, "tensors quarrelled", "failed")],
 )  # fmt: skip
 def test_failure_becomes_one_sentence_and_an_exit_code(
     workspace: Workspace, name: str, code: int, sentence: str, kind: str
@@ -123,7 +126,7 @@ def test_stop_saves_and_resume_goes_on_from_there(workspace: Workspace, steps: C
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot send these signals to a process")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", SIGNALS)
 def test_signal_saves_and_ends(workspace: Workspace, steps: Callable[..., Settings], number: signal.Signals) -> None:
     run = store.create(workspace, steps(50, 0.001), "train", "pilot")
 
@@ -150,6 +153,24 @@ def test_second_interrupt_quits_at_once(workspace: Workspace, steps: Callable[..
     assert worker.work(run.folder, interrupt) == worker.INTERRUPTED
     assert said(run) == ["started", "plan", "ended"]
     assert "resume" in ended(run)["error"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot send this signal to a process")
+def test_signal_that_the_caller_ignores_stays_ignored(workspace: Workspace, steps: Callable[..., Settings]) -> None:
+    run = store.create(workspace, steps(3), "train", "pilot")
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        assert worker.work(run.folder, lambda _: os.kill(os.getpid(), signal.SIGTERM)) == 0
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def test_closed_terminal_does_not_end_a_run(training: Run) -> None:
+    def gone(_: dict[str, Any]) -> None:
+        raise BrokenPipeError
+
+    assert worker.work(training.folder, gone) == 0
+    assert store.status(training) == "finished"
 
 
 def test_worker_works_in_a_thread_too(training: Run) -> None:

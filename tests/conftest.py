@@ -1,0 +1,30 @@
+"""What all tests share. Nothing here reaches the network, and the machine's settings do not leak in."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("TRANSFORMERS_OFFLINE", "1")
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def real_photos() -> Path:
+    """The folder of real dam photos, which lies beside the project and is never copied into it."""
+    folder = Path(os.environ.get("DAMGUI_PHOTOS", ROOT.parent / "shared" / "data" / "dam-photos"))
+    if not (folder / "data.yaml").is_file():
+        pytest.skip(f"the real dam photos are not on this machine ({folder}); set DAMGUI_PHOTOS to their folder")
+    return folder

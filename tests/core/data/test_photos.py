@@ -1,0 +1,91 @@
+"""Photos: turned as viewed, and every way a file can be broken is told without unpacking it."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from core.data.photos import PhotoFacts, examine, examine_photo, open_photo
+from core.errors import Problem
+
+Write = Callable[..., Path]
+
+
+def png_header(width: int, height: int) -> bytes:
+    """A PNG that claims to be so large, in a few bytes."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"\0" * 99)) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("ending", ["jpg", "jpeg", "png", "bmp", "webp", "tif"])
+def test_a_sound_photo_tells_size_and_digest(tmp_path: Path, write_photo: Write, ending: str) -> None:
+    fact = examine_photo(write_photo(tmp_path / f"a.{ending}", (70, 40)), "a")
+    assert isinstance(fact, PhotoFacts)
+    assert fact.size_wh == (70, 40)
+    assert len(fact.digest) == 64
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_the_size_is_that_of_the_photo_as_viewed(tmp_path: Path, write_photo: Write, orientation: int) -> None:
+    path = write_photo(tmp_path / "a.jpg", (70, 40), orientation)
+    fact = examine_photo(path, "a")
+    assert isinstance(fact, PhotoFacts)
+    assert fact.size_wh == ((40, 70) if orientation >= 5 else (70, 40))
+    assert open_photo(path).size == fact.size_wh
+
+
+@pytest.mark.parametrize("ending", ["jpg", "png", "bmp", "webp"])
+@pytest.mark.parametrize("kept", [0.3, 0.6, 0.95])
+def test_a_truncated_photo_is_told(tmp_path: Path, write_photo: Write, ending: str, kept: float) -> None:
+    path = write_photo(tmp_path / f"a.{ending}", (320, 240))
+    path.write_bytes(path.read_bytes()[: int(kept * path.stat().st_size)])
+    problem = examine_photo(path, "a")
+    assert isinstance(problem, Problem)
+    assert problem.kind in ("truncated-photo", "unreadable-photo")
+    assert problem.kind == "truncated-photo" or ending == "webp"
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (b"", "unreadable-photo"),
+        (b"GIF89a not really", "unreadable-photo"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "unreadable-photo"),
+        (b"\xff\xd8\xff\xe0", "unreadable-photo"),
+        (b"\xff\xd8\xff\xe0\x00\x10JFIF", "unreadable-photo"),
+        (b"\x89PNG\r\n\x1a\n", "unreadable-photo"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "unreadable-photo"),
+        (png_header(60_000, 60_000), "huge-photo"),
+        (png_header(13_400, 13_400), "huge-photo"),
+        (png_header(1, 1), "unreadable-photo"),
+        (png_header(4000, 3000), "truncated-photo"),
+    ],
+)
+@pytest.mark.filterwarnings("error")
+def test_what_is_no_sound_photo_is_told(tmp_path: Path, content: bytes, kind: str) -> None:
+    (tmp_path / "a.jpg").write_bytes(content)
+    problem = examine(tmp_path, ["a.jpg"])["a.jpg"]
+    assert isinstance(problem, Problem)
+    assert (problem.kind, problem.where) == (kind, "a.jpg")
+    assert problem.fix
+
+
+def test_a_photo_that_is_gone_is_told(tmp_path: Path) -> None:
+    problem = examine_photo(tmp_path / "a.jpg", "a.jpg")
+    assert isinstance(problem, Problem)
+    assert problem.kind == "unreadable-photo"
+
+
+def test_grey_and_transparent_photos_open_as_rgb(tmp_path: Path) -> None:
+    for mode in ("L", "RGBA", "P", "LA", "1"):
+        Image.new(mode, (20, 10)).save(tmp_path / "a.png")
+        assert open_photo(tmp_path / "a.png").mode == "RGB"
