@@ -131,6 +131,7 @@ def _app(args: Args) -> int:
 
 
 def _check(args: Args) -> int:
+    from core.data.checks import faults_of
     from core.data.reading import read_dataset
     from core.data.statistics import class_counts
     from core.runs.store import open_workspace
@@ -140,7 +141,7 @@ def _check(args: Args) -> int:
     print("Reading the photos …", file=sys.stderr)  # drawing the sample set takes a while, the first time
     with redirect_stdout(sys.stderr):
         dataset = read_dataset(settings.data, workspace.sample_data, settings.training.seed)
-    counts = class_counts(dataset)
+    counts, faults = class_counts(dataset), faults_of(dataset.problems)
     report = {
         "data": str(dataset.root), "format": dataset.format, "fingerprint": dataset.fingerprint,
         "photos": {split: len(dataset.split(split)) for split in counts},
@@ -153,9 +154,10 @@ def _check(args: Args) -> int:
         _print_counts(report)
         for problem in dataset.problems:
             print(problem, file=sys.stderr)
-        count = len(dataset.problems)
+        count = len(faults)
         print(f"{count} problem{'' if count == 1 else 's'} found." if count else "Nothing is wrong with it.")
-    return 2 if dataset.problems else 0
+    # Hints, such as a photo without labels, stop nobody: only faults are the user's to cure.
+    return 2 if faults else 0
 
 
 def _print_counts(report: dict[str, Any]) -> None:

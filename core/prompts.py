@@ -33,7 +33,8 @@ def box_words(box_xyxy: BoxXyxy, look: Look) -> str:
     """The box as the model family writes it. `box_xyxy` in fractions of the photo."""
     wide, high = (1000, 1000) if look.box_unit == THOUSANDTHS else look.resized_wh
     x1, y1, x2, y2 = (
-        round(min(max(value, 0.0), 1.0) * scale) for value, scale in zip(box_xyxy, (wide, high, wide, high), strict=True)
+        round(min(max(value, 0.0), 1.0) * scale)
+        for value, scale in zip(box_xyxy, (wide, high, wide, high), strict=True)
     )
     if look.box_unit == RESIZED_PIXELS:
         return f"[{x1}, {y1}, {x2}, {y2}]"

@@ -170,7 +170,11 @@ class Training:
     weight_decay: float = knob(0.0, "Pull of the learned matrices towards zero.", low=0.0, high=1.0)
     max_grad_norm: float = knob(1.0, "Longer gradients are cut to this length.", low=0.0, high=1000)
     save_steps: int = knob(
-        100, "Steps between checkpoints (saved states to go on from).", low=1, high=10**9, unit="steps",
+        100,
+        "Steps between checkpoints (saved states to go on from).",
+        low=1,
+        high=10**9,
+        unit="steps",
         label="Checkpoint every",
     )
     eval_steps: int = knob(100, "Steps between tests on validation photos.", low=1, high=10**9, unit="steps")
@@ -230,7 +234,16 @@ KNOBS: Mapping[str, Knob] = {one.path: one for one in knobs()}
 def _convert(one: Knob, value: Any) -> tuple[Any, str]:
     """(value of the declared type, "") or (None, what is wrong with it)."""
     if one.type is bool:
-        words = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+        words = {
+            "true": True,
+            "yes": True,
+            "on": True,
+            "1": True,
+            "false": False,
+            "no": False,
+            "off": False,
+            "0": False,
+        }
         if isinstance(value, bool):
             return value, ""
         found = words.get(str(value).strip().lower())
@@ -245,7 +258,7 @@ def _convert(one: Knob, value: Any) -> tuple[Any, str]:
             return None, f"{value!r} is not a finite number"
         if one.type is int and number != int(number):
             return None, f"{value!r} is not a whole number"
-        if one.low is not None and number < one.low or one.high is not None and number > one.high:
+        if (one.low is not None and number < one.low) or (one.high is not None and number > one.high):
             return None, f"{value} is outside {one.low:g} to {one.high:g}"
         return one.type(number), ""
     text = "" if value is None else str(value)

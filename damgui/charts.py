@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -140,11 +141,9 @@ def confusion(labels: Sequence[str], counts: Sequence[Sequence[int]], order: Seq
     return _style(figure, 150 + 34 * max(len(names), 3), margin={"l": 8, "r": 12, "t": 8, "b": 8})
 
 
-def probabilities(
-    answers: Sequence[tuple[str, Mapping[str, float]]], order: Sequence[str], title: str = "Probability (%)"
-) -> go.Figure:
-    """Every answer's probability, a panel for every model; `answers` is [(label, {answer: p})]."""
-    names = [name for name in order if any(name in found for _, found in answers)][::-1]
+def probabilities(answers: Sequence[tuple[str, Mapping[str, float]]]) -> go.Figure:
+    """Every answer's probability, a panel for every model; `answers` is [(label, {answer: p})], from top to bottom."""
+    names = list(dict.fromkeys(name for _, found in answers for name in found))[::-1]
     figure = make_subplots(
         rows=1, cols=max(len(answers), 1), shared_yaxes=True, horizontal_spacing=0.06,
         subplot_titles=[label for label, _ in answers] or [""],
@@ -160,7 +159,7 @@ def probabilities(
             ),
             row=1, col=column,
         )  # fmt: skip
-        figure.update_xaxes(title_text=title, range=[0, 122], tickvals=[0, 50, 100], row=1, col=column)
+        figure.update_xaxes(title_text="Probability (%)", range=[0, 122], tickvals=[0, 50, 100], row=1, col=column)
     figure.update_annotations(font_size=14)
     return _style(figure, 100 + 36 * max(len(names), 2))
 
@@ -221,7 +220,7 @@ def training(events: Rows, revision: str) -> go.Figure:
     even = [float(event["loss"]) for event in steps]
     drawn = thinned(list(zip([int(event["step"]) for event in steps], even, smoothed(even), strict=True)))
     x, raw, calm = [list(column) for column in zip(*drawn, strict=True)] if drawn else ([], [], [])
-    _line(figure, 1, text.LOSS_RAW, x, raw, {"color": theme.WATER, "width": 1}, opacity=0.45)
+    _line(figure, 1, text.LOSS_RAW, x, raw, {"color": theme.WATER, "width": 1}, opacity=0.6)
     _line(figure, 1, text.LOSS_SMOOTH, x, calm, {"color": theme.WATER, "width": 3.2})
     at = [int(event["step"]) for event in tests]
     _line(figure, 1, text.LOSS_VALID, at, [event["loss"] for event in tests], {"color": theme.CLAY, "width": 2}, "D")
@@ -234,8 +233,9 @@ def training(events: Rows, revision: str) -> go.Figure:
     total = next((int(event["total_steps"]) for event in reversed(events) if event.get("total_steps")), 0)
     figure.update_xaxes(rangemode="tozero", range=[0, total * 1.02] if total else None)
     figure.update_xaxes(title_text="Step (one update of the model)", row=2, col=1)
-    top = max([*raw, *(float(event["loss"]) for event in tests), 0.1])
-    figure.update_yaxes(title_text="Loss", range=[-0.05 * top, 1.06 * top], row=1, col=1)
+    # In steps of a half: a range that changed with every step would take the reader's zoom away.
+    top = math.ceil(2 * max([*even, *(float(event["loss"]) for event in tests), 0.1])) / 2
+    figure.update_yaxes(title_text="Loss", range=[-0.05 * top, 1.02 * top], row=1, col=1)
     figure.update_yaxes(title_text="Validation (%)", range=[0, 104], tickvals=[0, 25, 50, 75, 100], row=2, col=1)
     return _style(figure, 520, uirevision=revision)
 

@@ -91,7 +91,8 @@ def _crop(path: Path, box_px: Box, size_wh: tuple[int, int], _changed: int) -> t
     left, top, right, bottom = square_around(box_px, size_wh)
     cut = picture.crop((int(left * scale_x), int(top * scale_y), int(right * scale_x), int(bottom * scale_y)))
     side = right - left
-    box = tuple((value - start) / side for value, start in zip(box_px, (left, top, left, top), strict=True))
+    x1, y1, x2, y2 = box_px
+    box = (x1 - left) / side, (y1 - top) / side, (x2 - left) / side, (y2 - top) / side
     return _data_uri(cut.resize((CROP_PX, CROP_PX))), box
 
 
@@ -107,7 +108,7 @@ def boxed(path: Path, marks: Sequence[Mark], caption: str = "") -> str:
 def judged(path: Path, box_px: Box, kind: str, lines: Sequence[tuple[str, str, str]]) -> str:
     """An object cut out of its photo, with lines of (who, condition, note) under it; the first line is the truth."""
     stamp = path.stat().st_mtime_ns if path.exists() else 0
-    picture, box = _crop(path, tuple(box_px), photo_size(path), stamp)  # type: ignore[arg-type]
+    picture, box = _crop(path, box_px, photo_size(path), stamp)
     shape = _rect(box, lines[0][1], f"{kind}: {lines[0][1]}")
     said = "".join(
         f"<div><dt>{escape(who)}</dt><dd>{badge(condition)}<small>{escape(note)}</small></dd></div>"

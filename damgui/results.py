@@ -136,7 +136,7 @@ class Panels:
 
     @property
     def outputs(self) -> tuple[Component, ...]:
-        return (self.box, self.bars, self.matrix, self.title, self.gallery, self.more, self.count)  # type: ignore[return-value]
+        return (self.box, self.bars, self.matrix, self.title, self.gallery, self.more, self.count)
 
     def fill(self, shown: Shown | None, most: int = PAGE) -> Updates:
         if shown is None:

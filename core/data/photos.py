@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 # Pillow loads these two on first use, and not safely when several threads use it first at the same moment.
@@ -47,13 +48,29 @@ def open_photo(path: Path) -> Image.Image:
 
 
 def examine(root: Path, names: Iterable[str]) -> dict[str, PhotoFacts | Problem]:
-    """Size and digest of each photo, or what is wrong with its file; every photo is decoded, in parallel."""
+    """Size and digest of each photo, or what is wrong with its file; every photo is decoded, in parallel.
+
+    What was found is remembered while the process lives, until a file's time or size changes.
+    """
     listed = list(names)
     with warnings.catch_warnings():
         # PIL warns from half of what we allow, and of odd EXIF data; what matters is reported as a Problem.
         warnings.simplefilter("ignore")
         with ThreadPoolExecutor(max_workers=min(8, (os.cpu_count() or 1) + 1)) as pool:
-            return dict(zip(listed, pool.map(lambda name: examine_photo(root / name, name), listed), strict=True))
+            return dict(zip(listed, pool.map(lambda name: _remembered(root / name, name), listed), strict=True))
+
+
+def _remembered(path: Path, name: str) -> PhotoFacts | Problem:
+    try:
+        now = path.stat()
+    except OSError:
+        return examine_photo(path, name)
+    return _as_of(path, name, (now.st_mtime_ns, now.st_ctime_ns, now.st_size, now.st_ino))
+
+
+@lru_cache(maxsize=100_000)
+def _as_of(path: Path, name: str, stamp: tuple[int, ...]) -> PhotoFacts | Problem:
+    return examine_photo(path, name)
 
 
 def examine_photo(path: Path, name: str) -> PhotoFacts | Problem:

@@ -151,9 +151,7 @@ def draw_photo(folder: Path, index: int, seed: int, size_px: int) -> Photo:
 def draw_photos(folder: Path, count: int, seed: int, size_px: int) -> list[Photo]:
     with ProcessPoolExecutor(2) as pool:
         places = range(count)
-        return list(
-            pool.map(draw_photo, [folder] * count, places, [seed] * count, [size_px] * count, chunksize=32)
-        )
+        return list(pool.map(draw_photo, [folder] * count, places, [seed] * count, [size_px] * count, chunksize=32))
 
 
 def askers(loaded: Loaded, settings: Settings, taxonomy: Taxonomy) -> list[Asker]:

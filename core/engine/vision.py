@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image, ImageOps
 from transformers import Qwen2VLImageProcessorPil
 
+from core.data import photos
 from core.errors import UserError
 from core.prompts import BoxXyxy
 from core.settings import View
@@ -38,8 +39,7 @@ class Patches:
 def open_photo(path: Path) -> Image.Image:
     """The photo upright and in RGB. Raises UserError when it is missing or damaged."""
     try:
-        with Image.open(path) as image:
-            return ImageOps.exif_transpose(image).convert("RGB")
+        return photos.open_photo(path)
     except FileNotFoundError as error:
         raise UserError("no such photo", str(path), "Check the path.", "photo-missing") from error
     except (OSError, ValueError, Image.DecompressionBombError) as error:

@@ -24,7 +24,7 @@ const paint = () => {
     button.setAttribute('aria-pressed', String(!!value && value.index === i)));
   whole.setAttribute('aria-pressed', String(!value));
   const box = props.photo && value && value.index != null && props.photo.boxes[value.index];
-  said.textContent = box ? box.label : own ? 'Your own box' : 'The whole photo';
+  said.textContent = box ? `Box ${value.index + 1}, ${box.label}` : own ? 'Your own box' : 'The whole photo';
 };
 
 const load = () => {

@@ -10,7 +10,7 @@ from gradio.components import Component
 
 from core.runs import launcher
 from damgui import live, parts, results, text
-from damgui.frame import LONG, QUIET, Frame, Updates, guarded
+from damgui.frame import LONG, QUIET, Frame, Updates, guarded, now
 from damgui.live import Look, Stamp
 
 
@@ -64,7 +64,7 @@ def build(frame: Frame) -> None:
         lambda: start.click(lambda: (gr.Button(interactive=False), parts.waiting(text.STARTING)),
                             outputs=[start, progress], **QUIET)
         .then(begin, frame.form.inputs, message, **LONG)
-        .then(lambda: refresh(None)[1], outputs=[progress, start, stop, score, *panels.outputs], **QUIET)
+        .then(now(refresh), outputs=[progress, start, stop, score, *panels.outputs], **QUIET)
     )  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import gradio as gr
 from gradio.components import Component
@@ -27,7 +27,10 @@ def build(frame: Frame) -> None:
         with gr.Row(elem_classes="dg-controls"):
             choices = [(text.DATA_SAMPLE, SAMPLE), (text.DATA_FOLDER, FOLDER)]
             source = gr.Radio(choices, value=SAMPLE, label=text.DATA_SOURCE, elem_id="data-source", scale=2)
-            path = frame.form.add("data.path", label=text.DATA_PATH, info=text.DATA_PATH_HINT, visible=False, scale=3)
+            path = cast(
+                gr.Textbox,
+                frame.form.add("data.path", label=text.DATA_PATH, info=text.DATA_PATH_HINT, visible=False, scale=3),
+            )
             read = gr.Button(text.DATA_READ, variant="primary", elem_id="data-read", scale=0, min_width=220)
         with gr.Accordion(text.OPTIONS, open=False, elem_id="data-more"), gr.Row(elem_classes="dg-grid3"):
             use_good = frame.form.add("data.use_good", min_width=200)

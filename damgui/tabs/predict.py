@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 from gradio.components import Component
 
-from core.data.sample import Photo
+from core.data.sample import BoxedObject, Photo
 from core.errors import UserError
 from core.runs import desk, store
 from core.settings import Settings
 from damgui import charts, datasets, live, parts, pictures, text, theme
 from damgui.frame import LONG, QUIET, Frame, Updates, guarded
-from damgui.live import Stamp, Tuned
+from damgui.live import Stamp
 from damgui.text import escape
 
-EXAMPLES = 10
+EXAMPLES = 12
 ASK_EVERY_S = 0.3
 PICKER = f"""<div class="dg-pick">
 <div class="dg-pick-frame"><img alt=""><div class="dg-pick-layer"></div><div class="dg-pick-drawn" hidden></div></div>
@@ -29,97 +28,150 @@ PICKER = f"""<div class="dg-pick">
 <p class="dg-small">{escape(text.PREDICT_PICK)}</p></div>"""
 
 
+@dataclass(frozen=True)
+class Widgets:
+    """All that handlers of this tab read or redraw."""
+
+    photo: gr.State  # {"path", "size_wh", "objects": [(type, condition, box)]} or None
+    pending: gr.State  # the question that waits for its answer
+    drop: gr.File
+    chosen: gr.Column
+    picker: gr.HTML
+    examples: gr.HTML
+    go_data: gr.Button
+    kind: gr.Dropdown
+    model: gr.Dropdown
+    ask: gr.Button
+    stop: gr.Button
+    message: gr.HTML
+    verdict: gr.HTML
+    chart: gr.HTML
+    classes: gr.HTML
+    clock: gr.Timer
+
+    def forget(self) -> Updates:
+        """Another photo, box or type: the last answer holds no more, and a waiting one is not waited for."""
+        return {
+            self.pending: None, self.clock: gr.Timer(active=False), self.ask: gr.Button(interactive=True),
+            self.stop: gr.Button(visible=False), self.verdict: parts.empty(text.PREDICT_EMPTY), self.chart: None,
+            self.classes: None,
+        }  # fmt: skip
+
+
 def build(frame: Frame) -> None:
     parts.html(parts.heading(text.TAB_PREDICT, text.PREDICT_LEAD))
-    photo, pending = gr.State(None), gr.State(None)
     with gr.Row():
         with gr.Column(scale=7, min_width=480, elem_classes="dg-panel"):
-            drop = gr.File(label=text.PREDICT_DROP, file_types=["image"], height=150, elem_id="predict-drop")
-            with gr.Column(visible=False) as chosen:
-                picker = parts.html(
-                    None, photo=None, html_template=PICKER, js_on_load=theme.script("picker"), elem_id="predict-picker",
-                    apply_default_css=False,
-                )  # fmt: skip
-                other = gr.Button(text.PREDICT_OTHER, size="sm", elem_id="predict-other")
-            parts.html(parts.section(text.PREDICT_EXAMPLES))
-            examples = parts.html(parts.empty(text.PREDICT_NO_EXAMPLES), js_on_load=theme.script("examples"),
-                               elem_id="predict-examples")  # fmt: skip
-            go_data = gr.Button(text.GO_DATA, size="sm", visible=False, elem_id="predict-go-data")
+            drop, chosen, picker, other, examples, go_data = _left()
         with gr.Column(scale=5, min_width=400):
             with gr.Column(elem_classes="dg-panel"):
-                kinds = datasets.taxonomy("").object_types
                 kind = gr.Dropdown(
-                    [(text.NOT_SURE, ""), *((name, name) for name in kinds)], value="", label=text.PREDICT_TYPE,
-                    info=text.PREDICT_TYPE_HINT, elem_id="predict-type",
-                )  # fmt: skip
+                    _kinds(""), value="", label=text.PREDICT_TYPE, info=text.PREDICT_TYPE_HINT, elem_id="predict-type"
+                )
                 model = gr.Dropdown(
                     [], label=text.TUNED_MODEL, visible=False, interactive=True, elem_id="predict-model"
                 )
                 ask = gr.Button(text.PREDICT_ASK, variant="primary", elem_id="predict-ask")
-                stop = gr.Button("Stop waiting", visible=False, elem_id="predict-stop")
+                stop = gr.Button(text.PREDICT_STOP, variant="stop", visible=False, elem_id="predict-stop")
             message = parts.html("", elem_id="predict-message")
             with gr.Column(elem_classes="dg-panel"):
                 verdict = parts.html(parts.empty(text.PREDICT_EMPTY), elem_id="predict-answer")
-                chart = charts.component("predict-chart", "Probability of every answer")
+                chart = charts.component("predict-chart", "Probability of every condition")
                 classes = charts.component("predict-classes", "Probability of every class")
-    clock = gr.Timer(ASK_EVERY_S, active=False)
-    shown = {drop, chosen, picker, photo, kind, verdict, chart, classes}
+    w = Widgets(gr.State(None), gr.State(None), drop, chosen, picker, examples, go_data, kind, model, ask, stop,
+                message, verdict, chart, classes, gr.Timer(ASK_EVERY_S, active=False))  # fmt: skip
+    frame.jump(go_data, "data")
+    frame.on_open("predict", lambda values: _open(frame, values, w), [examples, go_data, kind])
+    frame.watch(lambda seen: _models(frame, seen, w), model)
+    _wire_choice(frame, w, other)
+    _wire_question(frame, w)
 
-    @guarded(message)
+
+def _left() -> tuple[gr.File, gr.Column, gr.HTML, gr.Button, gr.HTML, gr.Button]:
+    """Drop area, the photo with its boxes, and the examples."""
+    drop = gr.File(label=text.PREDICT_DROP, file_types=["image"], height=150, elem_id="predict-drop")
+    with gr.Column(visible=False) as chosen:
+        picker = parts.html(
+            None, photo=None, html_template=PICKER, js_on_load=theme.script("picker"), elem_id="predict-picker"
+        )
+        other = gr.Button(text.PREDICT_OTHER, size="sm", elem_id="predict-other")
+    parts.html(parts.section(text.PREDICT_EXAMPLES))
+    examples = parts.html(
+        parts.empty(text.PREDICT_NO_EXAMPLES), js_on_load=theme.script("examples"), elem_id="predict-examples"
+    )
+    go_data = gr.Button(text.GO_DATA, size="sm", visible=False, elem_id="predict-go-data")
+    return drop, chosen, picker, other, examples, go_data
+
+
+def _wire_choice(frame: Frame, w: Widgets, other: gr.Button) -> None:
+    """Photo, box and type."""
+    answer = list(w.forget())
+    shown = [w.drop, w.chosen, w.picker, w.photo, w.kind, *answer]
+
+    @guarded(w.message)
     def dropped(path: str | None) -> Updates:
-        return {} if path is None else _show(Path(path), (), shown_by)
+        return {} if path is None else _show(Path(path), (), w)
 
     def took(values: Mapping[Component, Any], event: gr.EventData) -> Updates:
-        listed = _examples(frame, frame.form.read(values))
-        return _show(listed[event.index].path, listed[event.index].objects, shown_by)  # type: ignore[attr-defined]
+        taken = _examples(frame, frame.form.read(values))[event._data["index"]]
+        return _show(taken.path, taken.objects, w)
 
-    def picked(current: dict[str, Any] | None, event: gr.EventData) -> Any:
+    def picked(current: dict[str, Any] | None, event: gr.EventData) -> Updates:
         """Whoever takes a labelled box need not say what it is."""
-        index = event._data.get("index") if event._data else None
-        return gr.skip() if index is None or not current else current["objects"][index][0]
+        index = (event._data or {}).get("index")
+        return {**w.forget(), w.kind: gr.skip() if index is None or not current else current["objects"][index][0]}
 
-    @guarded(message)
+    w.drop.upload(dropped, w.drop, [*shown, w.message], **LONG)
+    w.picker.select(picked, w.photo, [w.kind, *answer], **QUIET)
+    w.kind.input(w.forget, outputs=answer, **QUIET)
+    other.click(
+        lambda: {w.drop: gr.File(value=None, visible=True), w.chosen: gr.Column(visible=False), w.photo: None,
+                 **w.forget()}, outputs=shown, **QUIET,
+    )  # fmt: skip
+    frame.later(lambda: w.examples.select(took, frame.form.inputs, shown, **LONG))
+
+
+def _wire_question(frame: Frame, w: Widgets) -> None:
+    """Ask, wait, show; or stop waiting."""
+    answer = list(w.forget())
+
+    def show_busy() -> Updates:
+        busy = parts.waiting(text.PREDICT_ASKING) + f'<p class="dg-stage">{escape(text.PREDICT_ASKING)}</p>'
+        return {**w.forget(), w.ask: gr.Button(interactive=False), w.verdict: busy}
+
     def begin(values: Mapping[Component, Any]) -> Updates:
-        request, settings = _request(frame, values[photo], values[picker], values[kind] or None, values[model])
-        number = desk.ask(frame.workspace, settings, request)
-        return {pending: (number, time.time()), clock: gr.Timer(active=True), stop: gr.Button(visible=True)}
+        try:
+            request, settings = _request(frame, values, w)
+            number = desk.ask(frame.workspace, settings, request)
+        except UserError as error:
+            return {**w.forget(), w.message: parts.problem(error)}
+        return {w.pending: number, w.clock: gr.Timer(active=True), w.stop: gr.Button(visible=True), w.message: ""}
 
-    def poll(waiting: tuple[str, float] | None, current: dict[str, Any] | None, box: Any) -> Any:
-        if waiting is None:
-            return {clock: gr.Timer(active=False)}
-        found = desk.answer(frame.workspace, waiting[0])
+    def poll(number: str | None, current: dict[str, Any] | None, box: Any) -> Any:
+        found = desk.answer(frame.workspace, number) if number else None
         if found is None:
             return gr.skip()
-        over = {pending: None, clock: gr.Timer(active=False), stop: gr.Button(visible=False),
-                ask: gr.Button(interactive=True)}  # fmt: skip
         if "error" in found:
-            return {**over, message: parts.note(found["error"], "bad"), verdict: parts.empty(text.PREDICT_EMPTY)}
-        return {**over, **_answered(found, _truth(current, box), (verdict, chart, classes))}
+            return {**w.forget(), w.message: parts.note(found["error"], "bad")}
+        return {**w.forget(), **_answered(found, _truth(current, box), w)}
 
-    def refresh(seen: Stamp | None) -> tuple[Stamp, Updates] | None:
-        names = tuple(tuned.name for tuned in live.tuned_models(frame.workspace))
-        if (names,) == seen:
-            return None
-        return (names,), {model: gr.Dropdown(list(names), value=names[0] if names else None, visible=bool(names))}
+    w.ask.click(show_busy, outputs=answer, **QUIET).then(
+        begin, {w.photo, w.picker, w.kind, w.model}, [w.message, *answer], **LONG
+    )
+    w.clock.tick(poll, [w.pending, w.photo, w.picker], [w.message, *answer], **QUIET)
+    w.stop.click(w.forget, outputs=answer, **QUIET)
 
-    shown_by = (drop, chosen, picker, photo, kind, verdict, chart, classes)
-    frame.watch(refresh, model)
-    drop.upload(dropped, drop, [*shown, message], **LONG)
-    other.click(lambda: (gr.File(value=None, visible=True), gr.Column(visible=False), None),
-                outputs=[drop, chosen, photo], **QUIET)  # fmt: skip
-    picker.select(picked, photo, kind, **QUIET)
-    busy = parts.waiting(text.PREDICT_ASKING) + f'<p class="dg-stage">{escape(text.PREDICT_ASKING)}</p>'
-    ask.click(lambda: (gr.Button(interactive=False), busy, None, None), outputs=[ask, verdict, chart, classes],
-              **QUIET).then(begin, {photo, picker, kind, model}, [message, pending, clock, stop], **LONG).then(
-        lambda waiting: (gr.skip(), gr.skip()) if waiting else (gr.Button(interactive=True), ""), pending, [ask, verdict],
-        **QUIET,
-    )  # fmt: skip
-    clock.tick(poll, [pending, photo, picker], [pending, clock, stop, ask, message, verdict, chart, classes], **QUIET)
-    stop.click(lambda: (None, gr.Timer(active=False), gr.Button(interactive=True), gr.Button(visible=False), ""),
-               outputs=[pending, clock, ask, stop, verdict], **QUIET)  # fmt: skip
-    frame.jump(go_data, "data")
-    frame.on_open("predict", lambda values: _strip(frame, values, examples, go_data), [examples, go_data])
-    frame.later(lambda: examples.select(took, frame.form.inputs, [*shown], **LONG))
+
+def _models(frame: Frame, seen: Stamp | None, w: Widgets) -> tuple[Stamp, Updates] | None:
+    """The tuned models to choose from, when there is a new one."""
+    names = tuple(tuned.name for tuned in live.tuned_models(frame.workspace))
+    if (names,) == seen:
+        return None
+    return (names,), {w.model: gr.Dropdown(list(names), value=names[0] if names else None, visible=bool(names))}
+
+
+def _kinds(taxonomy: str) -> list[tuple[str, str]]:
+    return [(text.NOT_SURE, ""), *((name, name) for name in datasets.taxonomy(taxonomy).object_types)]
 
 
 def _examples(frame: Frame, settings: Settings) -> list[Photo]:
@@ -131,25 +183,28 @@ def _examples(frame: Frame, settings: Settings) -> list[Photo]:
     return sorted(photos, key=lambda photo: -len({one.condition for one in photo.objects}))[:EXAMPLES]
 
 
-def _strip(frame: Frame, values: Mapping[Component, Any], examples: Component, go_data: Component) -> Updates:
+def _open(frame: Frame, values: Mapping[Component, Any], w: Widgets) -> Updates:
+    """The tab was opened: examples and object types of the data chosen now."""
     try:
-        listed = _examples(frame, frame.form.read(values))
+        settings = frame.form.read(values)
+        listed, kinds = _examples(frame, settings), _kinds(settings.data.taxonomy)
     except UserError as error:
-        return {examples: parts.problem(error), go_data: gr.Button(visible=True)}
-    if not listed:
-        return {examples: parts.empty(text.PREDICT_NO_EXAMPLES), go_data: gr.Button(visible=True)}
+        return {w.examples: parts.problem(error), w.go_data: gr.Button(visible=True)}
+    shown = _strip(listed) if listed else parts.empty(text.PREDICT_NO_EXAMPLES)
+    return {w.examples: shown, w.go_data: gr.Button(visible=not listed), w.kind: gr.Dropdown(choices=kinds)}
+
+
+def _strip(photos: list[Photo]) -> str:
     buttons = "".join(
-        f'<button type="button" data-index="{i}" title="{escape(photo.path.name)}" '
-        f'aria-label="Example photo {i + 1}, {len(photo.objects)} objects"><img alt="" src="{pictures.whole(photo.path, 220)}">'
-        "</button>"
-        for i, photo in enumerate(listed)
+        f'<button type="button" data-index="{i}" title="{escape(photo.path.name)}" aria-label="Example photo {i + 1}, '
+        f'{len(photo.objects)} objects"><img alt="" src="{pictures.whole(photo.path, 220)}"></button>'
+        for i, photo in enumerate(photos)
     )
-    return {examples: f'<div class="dg-strip">{buttons}</div>', go_data: gr.Button(visible=False)}
+    return f'<div class="dg-strip">{buttons}</div>'
 
 
-def _show(path: Path, objects: Any, widgets: tuple[Any, ...]) -> Updates:
+def _show(path: Path, objects: Sequence[BoxedObject], w: Widgets) -> Updates:
     """A photo is chosen: show it with its boxes, forget the last answer."""
-    drop, chosen, picker, photo, kind, verdict, chart, classes = widgets
     boxes = [{"box": list(one.box_xyxy), "label": one.object_type} for one in objects]
     about = {"src": pictures.whole(path, pictures.VIEW_PX), "about": path.name, "boxes": boxes}
     current = {
@@ -157,29 +212,27 @@ def _show(path: Path, objects: Any, widgets: tuple[Any, ...]) -> Updates:
         "objects": [(one.object_type, one.condition, one.box_xyxy) for one in objects],
     }  # fmt: skip
     return {
-        drop: gr.File(visible=False), chosen: gr.Column(visible=True), picker: gr.HTML(value=None, photo=about),
-        photo: current, kind: "", verdict: parts.empty(text.PREDICT_EMPTY), chart: None, classes: None,
+        **w.forget(), w.drop: gr.File(visible=False), w.chosen: gr.Column(visible=True), w.photo: current, w.kind: "",
+        w.picker: gr.HTML(value=None, photo=about),
     }  # fmt: skip
 
 
-def _request(
-    frame: Frame, photo: Any, value: Any, kind: str | None, name: str | None
-) -> tuple[dict[str, Any], Settings]:
+def _request(frame: Frame, values: Mapping[Component, Any], w: Widgets) -> tuple[dict[str, Any], Settings]:
     """The question for the desk. Raises UserError when no photo is chosen."""
+    photo, value = values[w.photo], values[w.picker] or {}
     if not photo:
         raise UserError(text.PREDICT_NO_PHOTO)
-    box = (value or {}).get("box")
-    tuned: Tuned | None = next((one for one in live.tuned_models(frame.workspace) if one.name == name), None)
+    tuned = next((one for one in live.tuned_models(frame.workspace) if one.name == values[w.model]), None)
     path = str(tuned.path) if tuned else _base(frame)
-    settings = store.settings_for_model(path)
     base = store.base_model(path)
+    settings = store.settings_for_model(path)
     settings = replace(settings, model=replace(settings.model, path=base))
-    chosen = (value or {}).get("index")
-    others = [one[2] for i, one in enumerate(photo["objects"]) if i != chosen]
+    box, size_wh = value.get("box"), photo["size_wh"]
+    others = [one[2] for i, one in enumerate(photo["objects"]) if i != value.get("index")]
     request = {
-        "image": photo["path"], "box_xyxy_px": _pixels(box, photo["size_wh"]) if box else None, "object_type": kind,
-        "models": [base, path] if tuned else [base],
-        "other_boxes_xyxy_px": [_pixels(one, photo["size_wh"]) for one in others] if box else [],
+        "image": photo["path"], "box_xyxy_px": _pixels(box, size_wh) if box else None,
+        "object_type": values[w.kind] or None, "models": [base, path] if tuned else [base],
+        "other_boxes_xyxy_px": [_pixels(one, size_wh) for one in others] if box else [],
     }  # fmt: skip
     return request, settings
 
@@ -199,9 +252,8 @@ def _truth(photo: Any, value: Any) -> str:
     return photo["objects"][index][1] if photo and index is not None else ""
 
 
-def _answered(found: dict[str, Any], truth: str, widgets: tuple[Any, Any, Any]) -> Updates:
+def _answered(found: dict[str, Any], truth: str, w: Widgets) -> Updates:
     """The verdicts in words, then the probabilities: of conditions, and of classes when the type was not known."""
-    verdict, chart, classes = widgets
     cards = []
     for answer in found["answers"]:
         kind = found.get("object_type") or answer["predicted_type"]
@@ -212,15 +264,12 @@ def _answered(found: dict[str, Any], truth: str, widgets: tuple[Any, Any, Any]) 
         )
     known = f'<p class="dg-small">In the labels: {parts.badge(truth)}</p>' if truth else ""
     alone = parts.note(text.BASE_ONLY) if len(found["answers"]) == 1 else ""
-    taxonomy = datasets.taxonomy("")
     labelled = [(answer["label"], answer["probabilities"]) for answer in found["answers"]]
     by_class = [(answer["label"], answer["class_probabilities"]) for answer in found["answers"]
                 if "class_probabilities" in answer]  # fmt: skip
-    order = [*taxonomy.conditions, *(name for _, one in labelled for name in one if name not in taxonomy.conditions)]
-    figure = charts.probabilities(labelled, list(dict.fromkeys(order)))
     return {
-        verdict: f'<div class="dg-verdicts">{"".join(cards)}</div>{known}{alone}'
+        w.verdict: f'<div class="dg-verdicts">{"".join(cards)}</div>{known}{alone}'
         f'<p class="dg-small">Answered in {text.duration(found.get("seconds"))}.</p>',
-        chart: charts.to_json(figure),
-        classes: charts.to_json(charts.probabilities(by_class, taxonomy.class_names)) if by_class else None,
+        w.chart: charts.to_json(charts.probabilities(labelled)),
+        w.classes: charts.to_json(charts.probabilities(by_class)) if by_class else None,
     }  # fmt: skip

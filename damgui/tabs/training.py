@@ -12,7 +12,7 @@ from core.runs import launcher, store
 from core.settings import load, preset_for, presets
 from damgui import charts, forms, live, parts, text
 from damgui.forms import NOT_IN_PRESETS, SIMPLE, SWITCHES, Form
-from damgui.frame import LONG, QUIET, Frame, Updates, guarded
+from damgui.frame import LONG, QUIET, Frame, Updates, guarded, now
 from damgui.live import Look, Stamp
 from damgui.text import escape
 
@@ -84,7 +84,7 @@ def build(frame: Frame) -> None:
     outputs = [start, state, stop, chart, resume, judge, ask, name, log]
     frame.watch(refresh, *outputs)
     stop.click(end, outputs=message, **QUIET)
-    resume.click(go_on, outputs=message, **LONG).then(lambda: refresh(None)[1], outputs=outputs, **QUIET)
+    resume.click(go_on, outputs=message, **LONG).then(now(refresh), outputs=outputs, **QUIET)
     frame.jump(judge, "compare")
     frame.jump(ask, "predict")
     frame.later(lambda: _wire_form(frame, preset))
@@ -92,7 +92,7 @@ def build(frame: Frame) -> None:
         lambda: start.click(lambda: (gr.Button(interactive=False), parts.waiting(text.STARTING)),
                             outputs=[start, state], **QUIET)
         .then(begin, frame.form.inputs | {name}, message, **LONG)
-        .then(lambda: refresh(None)[1], outputs=outputs, **QUIET)
+        .then(now(refresh), outputs=outputs, **QUIET)
     )  # fmt: skip
 
 
@@ -147,7 +147,7 @@ def _wire_form(frame: Frame, preset: gr.Dropdown) -> None:
 
     preset.input(fill, preset, widgets, **QUIET)
     for one in (form.widgets["model.path"], *twins):
-        one.input(suit, one, widgets, **QUIET)  # type: ignore[attr-defined]
+        one.input(suit, one, widgets, **QUIET)
 
 
 def _free_name(frame: Frame, found: Look | None) -> Any:

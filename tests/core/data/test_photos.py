@@ -89,3 +89,13 @@ def test_grey_and_transparent_photos_open_as_rgb(tmp_path: Path) -> None:
     for mode in ("L", "RGBA", "P", "LA", "1"):
         Image.new(mode, (20, 10)).save(tmp_path / "a.png")
         assert open_photo(tmp_path / "a.png").mode == "RGB"
+
+
+def test_a_photo_that_changes_is_examined_again(tmp_path: Path, write_photo: Write) -> None:
+    path = write_photo(tmp_path / "a.bmp", (70, 40))
+    first = examine(tmp_path, ["a.bmp"])
+    assert examine(tmp_path, ["a.bmp"]) == first == {"a.bmp": examine_photo(path, "a.bmp")}
+    write_photo(path, (40, 70))  # another photo of exactly as many bytes
+    assert examine(tmp_path, ["a.bmp"]) == {"a.bmp": examine_photo(path, "a.bmp")} != first
+    path.write_bytes(path.read_bytes()[:-50])
+    assert isinstance(examine(tmp_path, ["a.bmp"])["a.bmp"], Problem)

@@ -15,6 +15,7 @@ from core.engine.questions import Asked, Asker
 from core.engine.sequences import Branch, Leaf, Tree, leaf_log_probs, split_tree
 from core.engine.training import weighted_loss
 from core.engine.vision import Patches
+from core.prompts import BOX_UNITS
 from core.settings import Lora, Settings
 
 # Relative, in float64: what is left is the order of summation.
@@ -73,12 +74,13 @@ def farthest(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> fl
     return max(((one[name] - other[name]).norm() / other[name].norm().clamp_min(1e-12)).item() for name in one)
 
 
+@pytest.mark.parametrize("family", list(BOX_UNITS))
 @pytest.mark.parametrize("view", ["full", "full+crop", "crop"])
 def test_packed_questions_equal_separate_ones_and_transformers_own_forward(
-    asker: Asker, photos: list[Photo], view: str
+    asker: Asker, loaded: models.Loaded, photos: list[Photo], view: str
 ) -> None:
     asker.settings = replace(asker.settings, view=replace(asker.settings.view, mode=view))
-    model = asker_model(asker)
+    model = loaded.model
     trees = mixed_trees(asker, photos[:3])
     with torch.no_grad():
         packed = leaf_log_probs(model, asker.batch(trees))
@@ -87,19 +89,6 @@ def test_packed_questions_equal_separate_ones_and_transformers_own_forward(
     assert packed.dtype == torch.float64
     torch.testing.assert_close(packed, alone, rtol=EXACT, atol=0)
     torch.testing.assert_close(packed, plain, rtol=EXACT, atol=0)
-
-
-_MODELS: dict[int, torch.nn.Module] = {}
-
-
-def asker_model(asker: Asker) -> torch.nn.Module:
-    return _MODELS[id(asker)]
-
-
-@pytest.fixture(autouse=True)
-def _remember(asker: Asker, loaded: models.Loaded) -> None:
-    _MODELS.clear()
-    _MODELS[id(asker)] = loaded.model.eval()
 
 
 def test_packed_gradients_of_every_lora_weight_equal_separate_ones(

@@ -1,0 +1,101 @@
+"""The README is true: its commands run as written, its scores are reached, its map names what is there."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMANDS = [line[2:] for block in re.findall(r"```console\n(.*?)```", README, re.S) for line in block.splitlines()]
+
+
+def run(command: str, folder: Path) -> tuple[int, Any, str]:
+    """A `damgui …` line as written, with --json, in `folder`: (exit code, document, stderr)."""
+    words = shlex.split(command)
+    assert words[0] == "damgui"
+    line = [sys.executable, "-m", "core.cli", *words[1:], *(["--json"] if words[1] != "app" else [])]
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(line, cwd=folder, env=env, capture_output=True, text=True, timeout=400, check=False)
+    return done.returncode, json.loads(done.stdout) if done.stdout else None, done.stderr
+
+
+@pytest.fixture(scope="module")
+def said(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Any, float]]:
+    """Every command of the README, run in its order in one fresh folder: verb -> (document, seconds)."""
+    folder = tmp_path_factory.mktemp("newcomer")
+    found = {}
+    for command in COMMANDS:
+        began = time.monotonic()
+        code, document, errors = run(command, folder)
+        assert code == 0, f"{command}\n{errors}"
+        found[command.split()[1]] = (document, time.monotonic() - began)
+    return found
+
+
+def test_the_readme_shows_the_whole_job() -> None:
+    assert [command.split()[1] for command in COMMANDS] == ["check", "baseline", "train", "evaluate", "predict", "runs"]
+
+
+def test_the_sample_data_has_the_numbers_of_the_system_it_stands_for(said: dict[str, tuple[Any, float]]) -> None:
+    report, _ = said["check"]
+    assert report["photos"] == {"train": 218, "valid": 47, "test": 25}
+    assert report["objects"] == {"train": 1129, "valid": 208, "test": 128}
+    assert report["problems"] == []
+
+
+def test_zero_shot_is_better_than_chance_and_short_of_tuned(said: dict[str, tuple[Any, float]]) -> None:
+    results, seconds = said["baseline"]
+    assert results["total"] == 208
+    assert 0.55 <= results["overall_accuracy"] <= 0.75
+    assert seconds < 60  # 30 s on an idle machine of two cores; tests share theirs
+
+
+def test_three_minutes_of_training_teach_the_sample_set(said: dict[str, tuple[Any, float]]) -> None:
+    info, _ = said["train"]
+    assert info["best"]["accuracy"] > 0.90
+    assert info["best"]["macro_f1"] > 0.85
+    tested, _ = said["evaluate"]
+    assert tested["data"]["split"] == "test" and tested["total"] == 128
+    assert tested["overall_accuracy"] > 0.85
+
+
+def test_a_prediction_gives_every_condition_a_probability(said: dict[str, tuple[Any, float]]) -> None:
+    answer = said["predict"][0]["answers"][0]
+    assert set(answer["probabilities"]) == {"normal", "blocked", "damaged"}
+    assert sum(answer["probabilities"].values()) == pytest.approx(1)
+
+
+def test_the_runs_are_listed(said: dict[str, tuple[Any, float]]) -> None:
+    runs = said["runs"][0]
+    listed = runs["runs"] if isinstance(runs, dict) else runs
+    assert {one["kind"] for one in listed} == {"baseline", "train", "evaluate"}
+    assert {one["status"] for one in listed} == {"finished"}
+
+
+@pytest.mark.parametrize("name", sorted(set(re.findall(r"!\[[^]]*\]\(([^)]+)\)", README))))
+def test_every_picture_is_there(name: str) -> None:
+    assert (ROOT / name).stat().st_size > 10_000
+
+
+@pytest.mark.parametrize(
+    "name", sorted(set(re.findall(r"`((?:core|damgui|configs|tests|models)/[\w./-]*\w)`", README)))
+)
+def test_every_file_it_names_is_there(name: str) -> None:
+    assert (ROOT / name).exists()
+
+
+def test_the_make_targets_it_names_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    named = set(re.findall(r"^make (\w+)", README, re.M))
+    assert named >= {"run", "test"}
+    assert all(re.search(rf"^{target}:", makefile, re.M) for target in named)
