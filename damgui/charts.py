@@ -20,12 +20,13 @@ SMOOTHING = 0.9  # share of the old value in the running mean of the training lo
 Rows = Sequence[Mapping[str, Any]]
 
 
-def component(elem_id: str, label: str, empty: str = "") -> gr.HTML:
-    """A chart on the page. Give it `to_json(figure)`, or None for the empty text."""
+def component(elem_id: str, label: str, empty: str = "", zoom: bool = False) -> gr.HTML:
+    """A chart on the page: give it `to_json(figure)`, or None for the empty text. `zoom` offers tools to go closer."""
+    tools = " data-zoom='1'" if zoom else ""
     note = f'<p class="dg-plot-empty">{text.escape(empty)}</p>' if empty else ""
     return gr.HTML(
         value=None,
-        html_template=f'<div class="dg-plot" role="img" aria-label="{text.escape(label)}"></div>{note}',
+        html_template=f'<div class="dg-plot"{tools} role="img" aria-label="{text.escape(label)}"></div>{note}',
         js_on_load=theme.script("chart"),
         head=f'<script src="gradio_api/file={PLOTLY_JS.as_posix()}"></script>',
         elem_id=elem_id,
@@ -220,15 +221,16 @@ def training(events: Rows, revision: str) -> go.Figure:
     even = [float(event["loss"]) for event in steps]
     drawn = thinned(list(zip([int(event["step"]) for event in steps], even, smoothed(even), strict=True)))
     x, raw, calm = [list(column) for column in zip(*drawn, strict=True)] if drawn else ([], [], [])
-    _line(figure, 1, text.LOSS_RAW, x, raw, {"color": theme.WATER, "width": 1}, opacity=0.6)
-    _line(figure, 1, text.LOSS_SMOOTH, x, calm, {"color": theme.WATER, "width": 3.2})
     at = [int(event["step"]) for event in tests]
-    _line(figure, 1, text.LOSS_VALID, at, [event["loss"] for event in tests], {"color": theme.CLAY, "width": 2}, "D")
-    for name, key, color, symbol in (
-        (text.MACRO_F1, "macro_f1", theme.PLUM, "O"),
-        (text.ACCURACY, "accuracy", theme.SLATE, "S"),
+    blue = theme.WATER
+    _line(figure, 1, text.LOSS_RAW, (x, raw), line={"color": blue, "width": 1}, opacity=0.6)
+    _line(figure, 1, text.LOSS_SMOOTH, (x, calm), line={"color": blue, "width": 3.2})
+    _line(figure, 1, text.LOSS_VALID, (at, [event["loss"] for event in tests]), **_dotted(theme.CLAY, "diamond"))
+    for name, key, look in (
+        (text.MACRO_F1, "macro_f1", _dotted(theme.PLUM, "circle")),
+        (text.ACCURACY, "accuracy", _dotted(theme.SLATE, "square")),
     ):
-        _line(figure, 2, name, at, [100 * event[key] for event in tests], {"color": color, "width": 2}, symbol)
+        _line(figure, 2, name, (at, [100 * event[key] for event in tests]), **look)
     _checkpoints(figure, marks)
     total = next((int(event["total_steps"]) for event in reversed(events) if event.get("total_steps")), 0)
     figure.update_xaxes(rangemode="tozero", range=[0, total * 1.02] if total else None)
@@ -240,25 +242,23 @@ def training(events: Rows, revision: str) -> go.Figure:
     return _style(figure, 520, uirevision=revision)
 
 
-def _line(figure: go.Figure, row: int, name: str, x: list[int], y: list[float], line: dict[str, Any],
-          symbol: str = "", opacity: float = 1.0) -> None:  # fmt: skip
-    shape = {"D": "diamond", "O": "circle", "S": "square", "": "circle"}[symbol]
-    figure.add_trace(
-        go.Scatter(x=x, y=y, name=name, mode="lines+markers" if symbol else "lines", line=line, opacity=opacity,
-                   marker={"symbol": shape, "size": 8}, hovertemplate="step %{x}: %{y:.3f}" if row == 1 else
-                   "step %{x}: %{y:.1f} %"),
-        row=row, col=1,
-    )  # fmt: skip
+def _dotted(color: str, symbol: str) -> dict[str, Any]:
+    """A line through few points, each of them marked."""
+    return {"mode": "lines+markers", "line": {"color": color, "width": 2}, "marker": {"symbol": symbol, "size": 8}}
+
+
+def _line(figure: go.Figure, row: int, name: str, points: tuple[list[int], list[Any]], **look: Any) -> None:
+    # A point that is not there: plotly drops empty lines, their legend entries and an empty panel's axis lines.
+    x, y = points if points[0] else ([None], [None])
+    said = "step %{x}: %{y:.3f}" if row == 1 else "step %{x}: %{y:.1f} %"
+    figure.add_trace(go.Scatter(x=x, y=y, name=name, hovertemplate=said, **{"mode": "lines", **look}), row=row, col=1)
 
 
 def _checkpoints(figure: go.Figure, marks: Rows) -> None:
     """Where the model was saved: triangles on the axis of the loss, a star for the best one."""
     best = [int(mark["step"]) for mark in marks if mark.get("best")][-1:]
     plain = [int(mark["step"]) for mark in marks if int(mark["step"]) not in best]
+    color = theme.condition_fill("normal")
     for name, at, symbol, size in ((text.CHECKPOINT, plain, "triangle-up", 9), (text.BEST, best, "star", 14)):
-        figure.add_trace(
-            go.Scatter(x=at, y=[0] * len(at), mode="markers", name=name, cliponaxis=False,
-                       marker={"symbol": symbol, "size": size, "color": theme.condition_fill("normal")},
-                       hovertemplate="saved at step %{x}"),
-            row=1, col=1,
-        )  # fmt: skip
+        marker = {"symbol": symbol, "size": size, "color": color}
+        _line(figure, 1, name, (at, [0] * len(at)), mode="markers", marker=marker, cliponaxis=False)

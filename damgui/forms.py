@@ -20,6 +20,8 @@ SIMPLE = ("model.path", "training.epochs", "training.learning_rate", "lora.rank"
 SWITCHES = ("enhance.class_weighting", "enhance.spatial_reasoning", "enhance.oversampling",
             "enhance.position_encoding", "enhance.condition_weighting")  # fmt: skip
 # Where the data lies is the user's choice, not a preset's.
+# What reading photos depends on; a mistake in any other setting must not hinder it.
+FOR_DATA = ("data.", "training.seed")
 NOT_IN_PRESETS = ("data.path", "data.format", "data.use_good", "data.split", "data.limit")
 
 
@@ -38,9 +40,13 @@ class Form:
     def inputs(self) -> set[Block]:
         return set(self.widgets.values())
 
-    def read(self, values: Mapping[Component, Any]) -> Settings:
-        """The settings a handler was given. Raises UserError naming every problem at once."""
-        changes = {path: values[one] for path, one in self.widgets.items() if one in values}
+    def read(self, values: Mapping[Component, Any], only: tuple[str, ...] = ("",)) -> Settings:
+        """The settings a handler was given. Raises UserError naming every problem at once.
+
+        `only` names the beginnings of the paths that matter; the others stay at their defaults, right or wrong.
+        """
+        mine = {path: one for path, one in self.widgets.items() if path.startswith(only)}
+        changes = {path: values[one] for path, one in mine.items() if one in values}
         return core_settings.merge(Settings(), {path: _given(path, value) for path, value in changes.items()})
 
     def fill(self, settings: Settings, skip: Iterable[str] = ()) -> dict[Component, Any]:

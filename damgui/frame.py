@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any
@@ -12,7 +12,8 @@ from gradio.components import Component
 
 from core.errors import UserError
 from core.runs.store import Workspace
-from damgui import forms, parts
+from core.settings import Settings
+from damgui import parts
 from damgui.forms import Form
 from damgui.live import Stamp
 
@@ -38,7 +39,7 @@ class Frame:
     form: Form
     tabs: gr.Tabs
     watchers: list[Watcher] = field(default_factory=list)
-    mirrors: list[tuple[str, Component]] = field(default_factory=list)
+    followers: dict[Component, Callable[[Settings], Any]] = field(default_factory=dict)
     openers: list[tuple[str, Callable[..., Any], list[Component]]] = field(default_factory=list)
     deferred: list[Callable[[], Any]] = field(default_factory=list)
 
@@ -53,11 +54,19 @@ class Frame:
     def watch(self, refresh: Refresh, *outputs: Component) -> None:
         self.watchers.append(Watcher(gr.State(None), outputs, refresh))
 
-    def mirror(self, path: str, **overrides: Any) -> Component:
-        """A second widget for a setting that another tab holds; what is typed in one shows in the other."""
-        one = forms.model_widget(path, **overrides)
-        self.mirrors.append((path, one))
-        return one
+    def follow(self, widget: Component, of: Callable[[Settings], Any]) -> Component:
+        """A widget that is no setting itself but is told by the settings: another tab's model, the preset's name."""
+        self.followers[widget] = of
+        return widget
+
+    def show(self, settings: Settings, skip: Iterable[str] = ()) -> Updates:
+        """The form and all its followers filled with these settings."""
+        return {**self.form.fill(settings, skip), **{one: of(settings) for one, of in self.followers.items()}}
+
+    @property
+    def widgets(self) -> list[Component]:
+        """What `show` redraws."""
+        return [*self.form.widgets.values(), *self.followers]
 
     def jump(self, button: gr.Button, tab: str) -> None:
         """A click on the button opens the tab with this id."""

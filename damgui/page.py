@@ -18,6 +18,9 @@ os.environ["NO_PROXY"] = ",".join(filter(None, [os.environ.get("NO_PROXY"), "127
 import gradio as gr
 from gradio.blocks import Block
 from gradio.components import Component
+from starlette.datastructures import MutableHeaders
+from starlette.middleware import Middleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.errors import UserError
 from core.runs import store
@@ -31,6 +34,12 @@ from damgui.tabs import baseline, data, predict, results, training, welcome
 from damgui.text import escape
 
 TICK_S = 1.0
+# The browser itself refuses whatever is not ours: no fonts, scripts or calls to anywhere else.
+ONLY_OURS = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data: blob:; font-src 'self' data:; media-src 'self' data: blob:; worker-src 'self' blob:; "
+    "connect-src 'self' data: blob:"
+)
 TABS = (
     (text.TAB_START, "start", welcome.build), (text.TAB_DATA, "data", data.build),
     (text.TAB_BASELINE, "baseline", baseline.build), (text.TAB_TRAINING, "training", training.build),
@@ -63,14 +72,12 @@ def _start(page: gr.Blocks, frame: Frame) -> None:
     outputs = list(dict.fromkeys([*seen, *(one for watcher in frame.watchers for one in watcher.outputs)]))
 
     def restore() -> Updates:
-        settings = last_settings(frame.workspace)
-        twins = {one: settings.model.path for path, one in frame.mirrors if path == "model.path"}
-        return {**frame.form.fill(settings), **twins}
+        return frame.show(last_settings(frame.workspace))
 
     def tick(values: Mapping[Component, Any]) -> Any:
         return frame.tick(values)
 
-    page.load(restore, outputs=[*frame.form.inputs, *(one for _, one in frame.mirrors)], **QUIET)
+    page.load(restore, outputs=frame.widgets, **QUIET)
     page.load(tick, seen, outputs, **QUIET)
     gr.Timer(TICK_S).tick(tick, seen, outputs, **QUIET)
 
@@ -109,6 +116,21 @@ def _busy(busy: Look | None) -> str:
     return f"{parts.status_badge(busy.status)}<span><b>{escape(name)}</b> {escape(far)}</span>"
 
 
+class OnlyOurs:
+    """ASGI middleware: every page is served with the policy above."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def with_policy(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message)["Content-Security-Policy"] = ONLY_OURS
+            await send(message)
+
+        await self.app(scope, receive, with_policy)
+
+
 def require_port(host: str, port: int) -> None:
     """Raises UserError when something else listens there, or when the address is not ours."""
     fix = "Stop the other program, or choose another port with --port."
@@ -131,7 +153,7 @@ def serve(workspace: Path, host: str = "127.0.0.1", port: int = 7860, open_brows
     page.launch(
         server_name=host, server_port=port, share=False, quiet=True, inbrowser=False, show_error=False, ssr_mode=False,
         theme=theme.theme(), css=theme.css(), footer_links=[], prevent_thread_lock=True, pwa=False, mcp_server=False,
-        run_history=False, favicon_path=theme.ASSETS / "favicon.svg",
+        run_history=False, app_kwargs={"middleware": [Middleware(OnlyOurs)]}, favicon_path=theme.ASSETS / "favicon.svg",
     )  # fmt: skip
     shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host
     url = f"http://{shown}:{port}"

@@ -124,13 +124,13 @@ def interval(found: Mapping[str, Any], key: str) -> str:
     if not ends:
         return ""
     low, high = ends
-    return f"95 % interval {100 * low:.1f} to {100 * high:.1f} %"
+    return f"95 % interval {100 * low:.1f} – {100 * high:.1f} %"
 
 
 def interval_plain(found: Mapping[str, Any], key: str) -> str:
     """The same for a score that is no percentage."""
     ends = found.get(key)
-    return f"95 % interval {ends[0]:.2f} to {ends[1]:.2f}" if ends else ""
+    return f"95 % interval {ends[0]:.2f} – {ends[1]:.2f}" if ends else ""
 
 
 def judging(found: live.Look) -> str:

@@ -119,6 +119,7 @@ STARTING = "Starting: a process is made and the model is loaded."
 # -- Training --------------------------------------------------------------------------------------------------------
 TRAINING_LEAD = "Teach the model with the training photos. The validation photos stay aside and give the honest score."
 TRAINING_START, TRAINING_STOP, TRAINING_RESUME = "Start fine-tuning", "Stop and save", "Resume"
+TRAINING_COMPARE, TRAINING_ASK = "Compare with the baseline", "Ask it about a photo"
 TRAINING_EMPTY = "The loss appears here, step by step, once fine-tuning runs."
 PRESET, PRESET_HINT = "Preset", "Settings that suit a model. Choosing one fills the form."
 RUN_NAME, RUN_NAME_HINT = "Name", "Names the tuned model and its files. Letters, digits, dots and dashes."
@@ -128,7 +129,7 @@ MORE_SETTINGS = "All other settings"
 CHART_TITLE = "Learning, step by step"
 LOG_TITLE = "Output of the process"
 LOG_EMPTY = "Nothing printed yet."
-TUNED_READY = "The tuned model is ready. Judge it on the same validation photos, or ask it about a photo."
+TUNED_READY = "The tuned model is ready. Compare it with the baseline, or ask it about a photo."
 GROUP_WORDS = {"model": "Model", "data": "Data", "view": "What the model sees", "question": "Questions",
                "lora": "LoRA", "enhance": "Strength of the enhancements", "training": "Training"}  # fmt: skip
 

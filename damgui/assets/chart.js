@@ -9,6 +9,7 @@ const themed = (layout) => {
   const line = css.getPropertyValue('--dg-grid').trim();
   const card = css.getPropertyValue('--dg-card').trim();
   layout.font = Object.assign({}, layout.font, { color: muted, family: css.fontFamily });
+  layout.modebar = { bgcolor: 'rgba(0,0,0,0)', color: muted, activecolor: ink };
   layout.hoverlabel = { bgcolor: card, bordercolor: line, font: { color: ink, family: css.fontFamily } };
   for (const key of Object.keys(layout)) {
     if (!/^[xy]axis\d*$/.test(key)) continue;
@@ -26,19 +27,21 @@ const draw = () => {
   const figure = props.value ? JSON.parse(props.value) : null;
   plot.hidden = !figure;
   if (empty) empty.hidden = !!figure;
-  if (!figure) return;
+  // A chart in a hidden tab has no width to be drawn in; the observer below draws it once it has one.
+  if (!figure || !element.clientWidth) return;
   plot.style.height = figure.layout.height + 'px';
-  const config = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ['select2d', 'lasso2d'] };
-  window.Plotly.react(plot, figure.data, themed(figure.layout), Object.assign(config, figure.config));
+  const buttons = [['zoom2d', 'pan2d', 'resetScale2d', 'toImage']];
+  window.Plotly.react(plot, figure.data, themed(figure.layout), {
+    responsive: true, displaylogo: false, modeBarButtons: buttons, displayModeBar: plot.dataset.zoom ? 'hover' : false,
+  });
 };
 
 watch('value', draw);
 draw();
 new MutationObserver(draw).observe(document.body, { attributes: true, attributeFilter: ['class'] });
-// A chart drawn in a hidden tab has no width: draw it again once it gets one.
-let width = 0;
+let width = element.clientWidth;
 new ResizeObserver(() => {
   const now = element.clientWidth;
-  if (now && now !== width && !plot.hidden && plot.data) window.Plotly.Plots.resize(plot);
+  if (now && now !== width) draw();
   width = now;
 }).observe(element);

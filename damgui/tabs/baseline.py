@@ -9,7 +9,7 @@ import gradio as gr
 from gradio.components import Component
 
 from core.runs import launcher
-from damgui import live, parts, results, text
+from damgui import forms, live, parts, results, text
 from damgui.frame import LONG, QUIET, Frame, Updates, guarded, now
 from damgui.live import Look, Stamp
 
@@ -18,7 +18,8 @@ def build(frame: Frame) -> None:
     parts.html(parts.heading(text.TAB_BASELINE, text.BASELINE_LEAD))
     with gr.Column(elem_classes="dg-panel"):
         with gr.Row(elem_classes="dg-controls"):
-            frame.mirror("model.path", elem_id="baseline-model", info=text.MODEL_HINT, scale=3)
+            twin = forms.model_widget(elem_id="baseline-model", info=text.MODEL_HINT, scale=3)
+            frame.follow(twin, lambda settings: settings.model.path)
             start = gr.Button(text.BASELINE_START, variant="primary", elem_id="baseline-start", scale=0, min_width=220)
             stop = gr.Button(text.BASELINE_STOP, variant="stop", elem_id="baseline-stop", visible=False, scale=0,
                              min_width=120)  # fmt: skip
@@ -52,9 +53,13 @@ def build(frame: Frame) -> None:
             start: gr.Button(interactive=busy is None),
             stop: gr.Button(visible=bool(found and found.active), interactive=not (found and found.stopping)),
         }
+        shown = results.load(frame.workspace, frame.workspace.zeroshot_results)
         if seen is None or seen[2] != stamp[2]:
-            shown = results.load(frame.workspace, frame.workspace.zeroshot_results)
-            updates |= {score: _score(shown), **panels.fill(shown)}
+            updates |= panels.fill(shown)
+        if shown is not None:
+            updates[score] = results.headline(shown)
+        else:
+            updates[score] = "" if found and found.active else parts.empty(text.BASELINE_EMPTY)
         return stamp, updates
 
     frame.watch(refresh, progress, start, stop, score, *panels.outputs)
@@ -74,9 +79,3 @@ def _progress(found: Look | None, busy: Look | None) -> str:
         elsewhere = busy is not None and busy.run.kind != "baseline"
         return parts.note(text.busy_elsewhere(busy.run.kind)) if busy and elsewhere else ""
     return parts.judging(found)
-
-
-def _score(shown: results.Shown | None) -> str:
-    if shown is None:
-        return parts.empty(text.BASELINE_EMPTY)
-    return results.headline(shown)

@@ -13,6 +13,7 @@ from gradio.components import Component
 from core.data.sample import Dataset
 from core.data.statistics import class_counts
 from damgui import charts, datasets, parts, pictures, text
+from damgui.forms import FOR_DATA
 from damgui.frame import LONG, QUIET, Frame, Updates, guarded
 from damgui.text import escape
 
@@ -58,7 +59,7 @@ def build(frame: Frame) -> None:
     # The form is not complete while tabs are being built: ask for it when a handler runs.
     @guarded(message)
     def show(values: Mapping[Component, Any]) -> Updates:
-        settings = frame.form.read(values)
+        settings = frame.form.read(values, FOR_DATA)
         data = datasets.read(frame.workspace, settings)
         splits = [name for name in ("train", "valid", "test") if data.split(name)]
         first = "valid" if "valid" in splits else splits[0]
@@ -75,7 +76,7 @@ def build(frame: Frame) -> None:
         }  # fmt: skip
 
     def other(values: Mapping[Component, Any]) -> Any:
-        data = datasets.already_read(frame.workspace, frame.form.read(values))
+        data = datasets.already_read(frame.workspace, frame.form.read(values, FOR_DATA))
         return gr.skip() if data is None else _thumbs(data, values[split], random.randrange(1, 1_000_000))
 
     def choose(chosen: str) -> Updates:

@@ -15,6 +15,7 @@ from core.errors import UserError
 from core.runs import desk, store
 from core.settings import Settings
 from damgui import charts, datasets, live, parts, pictures, text, theme
+from damgui.forms import FOR_DATA
 from damgui.frame import LONG, QUIET, Frame, Updates, guarded
 from damgui.live import Stamp
 from damgui.text import escape
@@ -48,6 +49,11 @@ class Widgets:
     chart: gr.HTML
     classes: gr.HTML
     clock: gr.Timer
+
+    @property
+    def answer(self) -> list[Component]:
+        """What `forget` redraws."""
+        return [self.pending, self.clock, self.ask, self.stop, self.verdict, self.chart, self.classes]
 
     def forget(self) -> Updates:
         """Another photo, box or type: the last answer holds no more, and a waiting one is not waited for."""
@@ -105,15 +111,14 @@ def _left() -> tuple[gr.File, gr.Column, gr.HTML, gr.Button, gr.HTML, gr.Button]
 
 def _wire_choice(frame: Frame, w: Widgets, other: gr.Button) -> None:
     """Photo, box and type."""
-    answer = list(w.forget())
-    shown = [w.drop, w.chosen, w.picker, w.photo, w.kind, *answer]
+    shown = [w.drop, w.chosen, w.picker, w.photo, w.kind, *w.answer]
 
     @guarded(w.message)
     def dropped(path: str | None) -> Updates:
         return {} if path is None else _show(Path(path), (), w)
 
     def took(values: Mapping[Component, Any], event: gr.EventData) -> Updates:
-        taken = _examples(frame, frame.form.read(values))[event._data["index"]]
+        taken = _examples(frame, frame.form.read(values, FOR_DATA))[event._data["index"]]
         return _show(taken.path, taken.objects, w)
 
     def picked(current: dict[str, Any] | None, event: gr.EventData) -> Updates:
@@ -122,8 +127,8 @@ def _wire_choice(frame: Frame, w: Widgets, other: gr.Button) -> None:
         return {**w.forget(), w.kind: gr.skip() if index is None or not current else current["objects"][index][0]}
 
     w.drop.upload(dropped, w.drop, [*shown, w.message], **LONG)
-    w.picker.select(picked, w.photo, [w.kind, *answer], **QUIET)
-    w.kind.input(w.forget, outputs=answer, **QUIET)
+    w.picker.select(picked, w.photo, [w.kind, *w.answer], **QUIET)
+    w.kind.input(w.forget, outputs=w.answer, **QUIET)
     other.click(
         lambda: {w.drop: gr.File(value=None, visible=True), w.chosen: gr.Column(visible=False), w.photo: None,
                  **w.forget()}, outputs=shown, **QUIET,
@@ -133,7 +138,6 @@ def _wire_choice(frame: Frame, w: Widgets, other: gr.Button) -> None:
 
 def _wire_question(frame: Frame, w: Widgets) -> None:
     """Ask, wait, show; or stop waiting."""
-    answer = list(w.forget())
 
     def show_busy() -> Updates:
         busy = parts.waiting(text.PREDICT_ASKING) + f'<p class="dg-stage">{escape(text.PREDICT_ASKING)}</p>'
@@ -155,11 +159,11 @@ def _wire_question(frame: Frame, w: Widgets) -> None:
             return {**w.forget(), w.message: parts.note(found["error"], "bad")}
         return {**w.forget(), **_answered(found, _truth(current, box), w)}
 
-    w.ask.click(show_busy, outputs=answer, **QUIET).then(
-        begin, {w.photo, w.picker, w.kind, w.model}, [w.message, *answer], **LONG
+    w.ask.click(show_busy, outputs=w.answer, **QUIET).then(
+        begin, {w.photo, w.picker, w.kind, w.model}, [w.message, *w.answer], **LONG
     )
-    w.clock.tick(poll, [w.pending, w.photo, w.picker], [w.message, *answer], **QUIET)
-    w.stop.click(w.forget, outputs=answer, **QUIET)
+    w.clock.tick(poll, [w.pending, w.photo, w.picker], [w.message, *w.answer], **QUIET)
+    w.stop.click(w.forget, outputs=w.answer, **QUIET)
 
 
 def _models(frame: Frame, seen: Stamp | None, w: Widgets) -> tuple[Stamp, Updates] | None:
@@ -186,7 +190,7 @@ def _examples(frame: Frame, settings: Settings) -> list[Photo]:
 def _open(frame: Frame, values: Mapping[Component, Any], w: Widgets) -> Updates:
     """The tab was opened: examples and object types of the data chosen now."""
     try:
-        settings = frame.form.read(values)
+        settings = frame.form.read(values, FOR_DATA)
         listed, kinds = _examples(frame, settings), _kinds(settings.data.taxonomy)
     except UserError as error:
         return {w.examples: parts.problem(error), w.go_data: gr.Button(visible=True)}

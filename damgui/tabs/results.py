@@ -66,7 +66,8 @@ def build(frame: Frame) -> None:
             judge: gr.Button(visible=tuned is not None, interactive=busy is None,
                              variant="secondary" if after else "primary"),
             stop: gr.Button(visible=running), to_baseline: gr.Button(visible=base is None),
-            to_training: gr.Button(visible=tuned is None), box: gr.Column(visible=bool(base and after)),
+            to_training: gr.Button(visible=base is not None and tuned is None),
+            box: gr.Column(visible=bool(base and after)),
         }  # fmt: skip
         if base is None or after is None:
             return {**updates, headline: ""}
@@ -124,12 +125,12 @@ def _settings(frame: Frame, tuned: Tuned) -> Any:
 def _state(frame: Frame, base: Shown | None, tuned: Tuned | None, after: Shown | None) -> str:
     judged = live.latest(frame.workspace, "evaluate")
     said = parts.judging(judged) if judged and (judged.active or judged.status in ("failed", "crashed")) else ""
-    if tuned is None:
+    if base is None:
+        said += parts.empty(text.COMPARE_NO_BASELINE)
+    elif tuned is None:
         said += parts.empty(text.COMPARE_NO_TUNED)
     elif after is None and not (judged and judged.active):
         said += parts.empty(f"{tuned.name} {text.COMPARE_NOT_JUDGED}")
-    if base is None:
-        said += parts.empty(text.COMPARE_NO_BASELINE)
     if base and after and _data(base) != _data(after):
         said += parts.note(text.COMPARE_OTHER_DATA, "warn")
     return said

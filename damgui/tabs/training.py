@@ -9,7 +9,7 @@ import gradio as gr
 from gradio.components import Component
 
 from core.runs import launcher, store
-from core.settings import load, preset_for, presets
+from core.settings import Settings, load, merge, preset_for, presets
 from damgui import charts, forms, live, parts, text
 from damgui.forms import NOT_IN_PRESETS, SIMPLE, SWITCHES, Form
 from damgui.frame import LONG, QUIET, Frame, Updates, guarded, now
@@ -32,11 +32,11 @@ def build(frame: Frame) -> None:
             with gr.Row(elem_classes="dg-actions"):
                 stop = gr.Button(text.TRAINING_STOP, variant="stop", visible=False, elem_id="training-stop")
                 resume = gr.Button(text.TRAINING_RESUME, visible=False, elem_id="training-resume")
-                judge = gr.Button(text.COMPARE_JUDGE, visible=False, elem_id="training-judge")
-                ask = gr.Button("Ask it about a photo", visible=False, elem_id="training-ask")
+                judge = gr.Button(text.TRAINING_COMPARE, visible=False, elem_id="training-compare")
+                ask = gr.Button(text.TRAINING_ASK, visible=False, elem_id="training-ask")
             with gr.Column(elem_classes="dg-panel"):
                 parts.html(parts.section(text.CHART_TITLE))
-                chart = charts.component("training-chart", text.CHART_TITLE, text.TRAINING_EMPTY)
+                chart = charts.component("training-chart", text.CHART_TITLE, text.TRAINING_EMPTY, zoom=True)
             with (
                 gr.Column(elem_classes="dg-panel"),
                 gr.Accordion(text.LOG_TITLE, open=False, elem_id="training-output"),
@@ -87,6 +87,7 @@ def build(frame: Frame) -> None:
     resume.click(go_on, outputs=message, **LONG).then(now(refresh), outputs=outputs, **QUIET)
     frame.jump(judge, "compare")
     frame.jump(ask, "predict")
+    frame.follow(preset, lambda settings: preset_for(settings.model.path))
     frame.later(lambda: _wire_form(frame, preset))
     frame.later(
         lambda: start.click(lambda: (gr.Button(interactive=False), parts.waiting(text.STARTING)),
@@ -131,23 +132,23 @@ def _form(form: Form) -> tuple[gr.Dropdown, gr.Textbox, gr.Button]:
 
 def _wire_form(frame: Frame, preset: gr.Dropdown) -> None:
     """Preset, model here and model on the baseline tab agree; a preset fills the form."""
-    form = frame.form
-    twins = [one for path, one in frame.mirrors if path == "model.path"]
-    widgets = [*form.inputs, preset, *twins]
+    model = frame.form.widgets["model.path"]
+    models = [model, *(one for one in frame.followers if one is not preset)]
 
-    def fill(chosen: str) -> Updates:
+    def fill(chosen: str, now: str) -> Updates:
+        """The preset's settings; a model of the user's own stays."""
         settings = load(chosen)
-        return {**form.fill(settings, NOT_IN_PRESETS), **dict.fromkeys(twins, settings.model.path)}
+        own = {} if now in forms.models() else {"model.path": now}
+        return {**frame.show(merge(settings, own), NOT_IN_PRESETS), preset: chosen}
 
-    def suit(model: str) -> Updates:
+    def suit(now: str) -> Updates:
         """The preset that suits a model, with this model in it."""
-        chosen = preset_for(model or "demo")
-        updates = {**fill(chosen), preset: chosen} if chosen else {}
-        return {**updates, form.widgets["model.path"]: model, **dict.fromkeys(twins, model)}
+        chosen = preset_for(now or "demo")
+        return frame.show(merge(load(chosen) if chosen else Settings(), {"model.path": now}), NOT_IN_PRESETS)
 
-    preset.input(fill, preset, widgets, **QUIET)
-    for one in (form.widgets["model.path"], *twins):
-        one.input(suit, one, widgets, **QUIET)
+    preset.input(fill, [preset, model], frame.widgets, **QUIET)
+    for one in models:
+        one.input(suit, one, frame.widgets, **QUIET)
 
 
 def _free_name(frame: Frame, found: Look | None) -> Any:
@@ -204,18 +205,16 @@ def _facts(found: Look, pace: live.Pace) -> list[tuple[str, str]]:
 
 
 def _outcome(found: Look) -> str:
-    """What came out: the last and the best score on validation photos."""
+    """What came out: the scores of the best state, which is the one that is kept as the tuned model."""
     tests = charts.by_step(found.of("evaluation"))
-    over = found.last("ended") or {}
-    steps = charts.by_step(found.of("step"))
     if not tests:
         return ""
-    best, last = max(tests, key=lambda test: test["macro_f1"]), tests[-1]
-    took = text.duration(over.get("seconds"))
+    best, steps = max(tests, key=lambda test: test["macro_f1"]), charts.by_step(found.of("step"))
+    took = text.duration((found.last("ended") or {}).get("seconds"))
     items = [
-        parts.figure(text.percent(last["accuracy"]), "Accuracy at the end", "validation photos"),
-        parts.figure(f"{last['macro_f1']:.2f}", "Macro-F1 at the end", "every class counts the same"),
-        parts.figure(f"{best['macro_f1']:.2f}", "Best macro-F1", f"at step {best['step']}, kept apart"),
+        parts.figure(text.percent(best["accuracy"]), "Accuracy", "of the validation objects right"),
+        parts.figure(f"{best['macro_f1']:.2f}", "Macro-F1", "every class counts the same"),
+        parts.figure(f"{best['step']}", "Best step", "its state is kept"),
         parts.figure(f"{len(steps)}", "Steps", f"took {took}"),
     ]
     ready = parts.note(text.TUNED_READY, "good") if found.status == "finished" else ""

@@ -46,7 +46,8 @@ def _scores(frame: Frame) -> tuple[str, str]:
     except UserError:  # a file that is being replaced by hand; the tabs themselves say so
         return "", ""
     base = text.percent(found["overall_accuracy"]) if "overall_accuracy" in found else ""
-    final = (tuned[0].info.get("final") or {}).get("accuracy") if tuned else None
+    info = tuned[0].info if tuned else {}
+    final = (info.get("best") or info.get("final") or {}).get("accuracy")
     return base, text.percent(final) if final is not None else ""
 
 

@@ -1,0 +1,89 @@
+"""Settings -> widgets -> settings: nothing is lost, and every sentence comes from where the knob is declared."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+import pytest
+
+from core.errors import UserError
+from core.settings import KNOBS, Settings, merge
+from damgui import forms
+from damgui.forms import Form
+
+
+def whole_form() -> Form:
+    form = Form()
+    with gr.Blocks(analytics_enabled=False):
+        for path in KNOBS:
+            form.add(path)
+    return form
+
+
+def given(form: Form, settings: Settings) -> dict[Any, Any]:
+    """What a handler gets when the page shows these settings."""
+    return dict(form.fill(settings))
+
+
+def test_settings_survive_the_way_through_the_form() -> None:
+    form = whole_form()
+    settings = merge(Settings(), {"lora.rank": 8, "training.learning_rate": 3e-5, "enhance.oversampling": True})
+    assert form.read(given(form, settings)) == settings
+
+
+@pytest.mark.parametrize("path", list(KNOBS))
+def test_every_knob_has_a_labelled_widget_with_its_help(path: str) -> None:
+    with gr.Blocks(analytics_enabled=False):
+        one = forms.widget(KNOBS[path])
+    assert one.elem_id == forms.elem_id(path)
+    assert one.label
+    assert one.info.replace("\\", "").startswith(KNOBS[path].help)
+
+
+def test_all_wrong_values_are_named_at_once() -> None:
+    form = whole_form()
+    values = given(form, Settings())
+    values[form.widgets["lora.rank"]] = 0
+    values[form.widgets["training.epochs"]] = -1
+    with pytest.raises(UserError) as caught:
+        form.read(values)
+    assert "lora.rank" in str(caught.value)
+    assert "training.epochs" in str(caught.value)
+
+
+def test_a_wrong_training_setting_does_not_hinder_reading_photos() -> None:
+    form = whole_form()
+    values = given(form, Settings())
+    values[form.widgets["lora.rank"]] = 0
+    values[form.widgets["data.path"]] = "photos"
+    assert form.read(values, forms.FOR_DATA).data.path == "photos"
+
+
+def test_an_emptied_number_means_the_default() -> None:
+    form = whole_form()
+    values = given(form, Settings())
+    values[form.widgets["lora.rank"]] = None
+    assert form.read(values).lora.rank == KNOBS["lora.rank"].default
+
+
+def test_a_preset_leaves_the_choice_of_photos_alone() -> None:
+    form = whole_form()
+    shown = form.fill(Settings(), forms.NOT_IN_PRESETS)
+    assert form.widgets["data.path"] not in shown
+    assert form.widgets["lora.rank"] in shown
+
+
+def test_what_is_not_in_view_is_folded_and_nothing_is_lost() -> None:
+    shown = (*forms.SIMPLE, *forms.SWITCHES)
+    folded = [path for paths in forms.folded(shown).values() for path in paths]
+    assert sorted([*folded, *shown]) == sorted(KNOBS)
+    assert len(forms.SIMPLE) == 6
+    assert len(forms.SWITCHES) == 5
+
+
+@pytest.mark.parametrize("sign", ["_", "*", "<", "`"])
+def test_marks_in_a_help_sentence_are_not_read_as_formatting(sign: str) -> None:
+    from dataclasses import replace
+
+    assert f"\\{sign}" in forms.info(replace(KNOBS["data.path"], help=f"a {sign} b"))

@@ -1,0 +1,84 @@
+"""What pages say of a run is derived from its events, and read only once."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.runs import store
+from core.runs.store import Run
+from core.settings import Settings
+from damgui import live
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    return store.create(store.open_workspace(tmp_path), Settings(), "train", "mine")
+
+
+def say(run: Run, *events: dict[str, Any]) -> None:
+    with run.events.open("a", encoding="utf-8") as file:
+        file.writelines(json.dumps(event) + "\n" for event in events)
+
+
+def step(number: int, t: float, total: int = 10) -> dict[str, Any]:
+    return {"t": t, "kind": "step", "step": number, "total_steps": total, "elapsed_s": t}
+
+
+def test_a_stamp_changes_with_every_event_and_with_nothing_else(run: Run) -> None:
+    first = live.look(run).stamp
+    assert live.look(run).stamp == first
+    say(run, {"t": 1, "kind": "started"})
+    assert live.look(run).stamp != first
+
+
+def test_a_half_written_line_waits_until_it_is_whole(run: Run) -> None:
+    say(run, {"t": 1, "kind": "started"})
+    with run.events.open("a", encoding="utf-8") as file:
+        file.write('{"t": 2, "kind": "st')
+    assert len(live.look(run).events) == 1
+    with run.events.open("a", encoding="utf-8") as file:
+        file.write('age", "text": "Reading"}\n')
+    assert live.stage(live.look(run)) == "Reading"
+
+
+def test_time_left_comes_from_the_steps_since_the_last_start(run: Run) -> None:
+    say(run, {"t": 0, "kind": "started"}, step(1, 1), step(2, 2))
+    say(run, {"t": 5000, "kind": "started"}, step(3, 5002), step(4, 5004))
+    pace = live.training_pace(live.look(run))
+    assert pace is not None
+    assert (pace.done, pace.total, pace.per_s, pace.left_s) == (4, 10, 0.5, 12.0)
+
+
+def test_nothing_is_guessed_before_the_first_step(run: Run) -> None:
+    say(run, {"t": 0, "kind": "started"})
+    assert live.training_pace(live.look(run)) is None
+
+
+def test_progress_of_a_baseline_has_speed_and_time_left(run: Run) -> None:
+    say(run, {"t": 0, "kind": "progress", "done": 10, "total": 40, "unit": "photos", "elapsed_s": 5.0})
+    pace = live.baseline_pace(live.look(run))
+    assert pace is not None
+    assert (pace.share, pace.per_s, pace.left_s) == (0.25, 2.0, 15.0)
+
+
+def test_log_tail_shows_what_a_bar_says_last(run: Run) -> None:
+    run.process_log.write_text("first\nbar 1\rbar 2\rbar 3\nlast\n", encoding="utf-8")
+    assert live.log_tail(run).splitlines() == ["first", "bar 3", "last"]
+
+
+def test_logs_kept_in_memory_are_few(tmp_path: Path) -> None:
+    for number in range(live.MAX_LOGS + 5):
+        live.events_of(tmp_path / f"{number}.jsonl")
+    assert len(live._LOGS) <= live.MAX_LOGS
+
+
+def test_a_model_counts_as_tuned_when_its_adapter_is_there(run: Run) -> None:
+    workspace = run.workspace
+    workspace.training_info("mine").write_text('{"final": {}}', encoding="utf-8")
+    assert live.tuned_models(workspace) == []
+    workspace.final("mine").mkdir(parents=True)
+    assert [tuned.name for tuned in live.tuned_models(workspace)] == ["mine"]

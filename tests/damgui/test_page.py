@@ -1,0 +1,110 @@
+"""The page as a whole: built without a network, every control named once, a busy port said clearly."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from core.errors import UserError
+from core.runs import store
+from core.settings import KNOBS
+from damgui import forms, page, theme
+
+ASKED_FOR = (
+    "go-baseline", "go-training", "go-predict", "data-read", "baseline-start", "baseline-stop", "training-start",
+    "training-stop", "training-resume", "training-chart", "training-preset", "training-name", "compare-judge",
+    "predict-drop", "predict-ask", "predict-type", "predict-picker",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory) -> dict:
+    return page.build(store.open_workspace(tmp_path_factory.mktemp("work"))).get_config_file()
+
+
+def names(config: dict) -> list[str]:
+    return [one["props"]["elem_id"] for one in config["components"] if one["props"].get("elem_id")]
+
+
+def test_every_setting_has_exactly_one_widget(config: dict) -> None:
+    counted = Counter(names(config))
+    assert {forms.elem_id(path): counted[forms.elem_id(path)] for path in KNOBS} == {
+        forms.elem_id(path): 1 for path in KNOBS
+    }
+
+
+def test_controls_are_named_and_no_name_comes_twice(config: dict) -> None:
+    counted = Counter(names(config))
+    assert [name for name, count in counted.items() if count > 1] == []
+    assert set(ASKED_FOR) <= set(counted)
+
+
+def test_every_form_widget_is_labelled(config: dict) -> None:
+    kinds = ("textbox", "number", "dropdown", "checkbox", "radio", "file")
+    assert [one for one in config["components"] if one["type"] in kinds and not one["props"].get("label")] == []
+
+
+def test_nothing_is_asked_of_the_network(config: dict) -> None:
+    widgets = json.dumps([one["props"] for one in config["components"]], default=str)
+    said = widgets + theme.css() + theme.theme()._get_theme_css()
+    hosts = set(re.findall(r"https?://([\w.-]+)", said)) - {"www.w3.org"}  # the name space of SVG is no address
+    assert hosts == set()
+    assert theme.theme()._stylesheets == []
+
+
+def test_a_busy_port_is_one_clear_sentence(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(UserError, match=rf"127\.0\.0\.1:{port}.*--port"):
+            page.serve(tmp_path, port=port, open_browser=False)
+
+
+def test_the_newest_run_fills_the_form(tmp_path: Path) -> None:
+    from core.settings import Settings, merge
+
+    workspace = store.open_workspace(tmp_path)
+    store.create(workspace, merge(Settings(), {"lora.rank": 5}), "train", "mine")
+    assert page.last_settings(workspace).lora.rank == 5
+
+
+def luminance(colour: str) -> float:
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one: str, other: str) -> float:
+    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def variables(block: str) -> dict[str, str]:
+    return dict(re.findall(r"--dg-([\w-]+): (#[0-9a-f]{6})", block))
+
+
+@pytest.mark.parametrize("mode", ["light", "dark"])
+@pytest.mark.parametrize(
+    ("ink", "ground"),
+    [
+        ("ink", "card"), ("ink", "ground"), ("muted", "card"), ("muted", "ground"), ("normal", "normal-soft"),
+        ("blocked", "blocked-soft"), ("damaged", "damaged-soft"), ("accent-ink", "accent-soft"),
+        ("muted", "accent-soft"),
+    ],
+)  # fmt: skip
+def test_text_can_be_read_in_light_and_dark(mode: str, ink: str, ground: str) -> None:
+    light, dark = theme.css().split(".dark,", 1)
+    colours = variables(light if mode == "light" else dark.split("}", 1)[0])
+    assert contrast(colours[ink], colours[ground]) >= 4.5
+
+
+@pytest.mark.parametrize("fill", [*theme.CONDITION_FILL.values(), theme.WATER, theme.CLAY, theme.SLATE, theme.PLUM])
+@pytest.mark.parametrize("ground", ["#ffffff", "#17212b"])
+def test_lines_and_bars_stand_out_from_both_backgrounds(fill: str, ground: str) -> None:
+    assert contrast(fill, ground) >= 2.2  # bars are wide, hatched and labelled: less than text needs
