@@ -108,7 +108,7 @@ class Question:
 @dataclass(frozen=True)
 class Lora:
     rank: int = knob(
-        16, "Size of the small matrices that learn while the model stays frozen: more can learn more and overfit more.",
+        16, "LoRA: size of the small matrices that learn while the model stays frozen: more can learn more and overfit more.",
         low=1, high=256,
     )  # fmt: skip
     alpha: float = knob(32.0, "How strongly the small matrices act; twice the rank is common.", low=0.1, high=1024)
@@ -138,7 +138,7 @@ class Enhance:
         False, "Blocked and damaged objects count more in the loss. Costs nothing in time; can raise false alarms."
     )
     class_weight_power: float = knob(
-        0.5, "How strongly rarity counts: weight is (largest count / count) to this power; 1 is full inverse frequency.",
+        0.5, "How strongly rarity counts: the weight is (largest count / count) to this power; 1 is fully inverse.",
         low=0.0, high=1.0,
     )  # fmt: skip
     blocked_weight: float = knob(2.0, "Weight of blocked objects with condition weighting.", low=0.1, high=100)
@@ -306,7 +306,8 @@ def merge(base: Settings, changes: Mapping[str, Any], where: str = "") -> Settin
         converted, wrong = _convert(one, value)
         if wrong:
             span = f" between {one.low:g} and {one.high:g}" if one.low is not None and one.high is not None else ""
-            cure = f"one of {', '.join(one.choices)}" if one.choices else f"a {one.type.__name__}{span}"
+            plain = {int: "whole number", float: "number", str: "text", bool: "true or false"}[one.type]
+            cure = f"one of {', '.join(one.choices)}" if one.choices else f"a {plain}{span}"
             problems.append(Problem(f"{path}: {wrong}", where, f"Give {cure}.", "setting"))
         else:
             good[path] = converted

@@ -137,15 +137,11 @@ def draw_photo(folder: Path, index: int, seed: int, size_px: int) -> Photo:
     scene = draw_scene(seed * 1_000_003 + index, random_wanted(seed * 1_000_003 + index), PRETRAINING, size_px)
     path = folder / f"{index:05d}.jpg"
     scene.image.save(path, quality=90)
-    wide, high = scene.image.size
-    objects = tuple(
-        BoxedObject(
-            (one.box_xyxy_px[0] / wide, one.box_xyxy_px[1] / high, one.box_xyxy_px[2] / wide, one.box_xyxy_px[3] / high),
-            one.object_type, one.condition,
-        )
-        for one in scene.objects
-    )  # fmt: skip
-    return Photo(path, path.name, (wide, high), "train", path.stem, objects)
+    objects = []
+    for one in scene.objects:
+        x1, y1, x2, y2 = (value / size_px for value in one.box_xyxy_px)
+        objects.append(BoxedObject((x1, y1, x2, y2), one.object_type, one.condition))
+    return Photo(path, path.name, (size_px, size_px), "train", path.stem, tuple(objects))
 
 
 def draw_photos(folder: Path, count: int, seed: int, size_px: int) -> list[Photo]:

@@ -6,6 +6,7 @@ Boxes depend on the kinds of object alone, never on their condition: a box must 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -44,7 +45,7 @@ def _lanes(rng: np.random.Generator, count: int, gap: float, fill: tuple[float, 
     weights = rng.uniform(0.8, 1.25, count)
     ends = np.concatenate([[0.0], np.cumsum(weights / weights.sum())])
     lanes = []
-    for start, end in zip(ends[:-1], ends[1:], strict=True):
+    for start, end in pairwise(ends):
         room = end - start - gap
         length = room * rng.uniform(*fill)
         x0 = start + gap / 2 + rng.uniform(0.0, room - length)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from core import settings as knobs
 from core.data import checks, reading, splits
@@ -18,19 +19,12 @@ from core.engine.questions import Asker
 from core.engine.scoring import judge_photos
 from core.errors import UserError
 from core.metrics import score
+from core.runs.events import Reporter
 from core.runs.files import write_json
 from core.runs.store import Workspace
 from core.settings import Settings
 from core.taxonomy import Taxonomy
 from core.taxonomy import load as load_taxonomy
-
-
-class Reporter(Protocol):
-    """Where the engine tells what it does; a run's event log in the app."""
-
-    def emit(self, kind: str, **fields: Any) -> None: ...
-
-    def stop_requested(self) -> bool: ...
 
 
 @dataclass
@@ -66,7 +60,10 @@ def read_data(settings: Settings, workspace: Workspace, run_folder: Path, report
     kept = run_folder / "split.json"
     if kept.is_file():
         return splits.apply_split(dataset, splits.read_split(kept))
-    splits.write_split(dataset, kept)
+    # Several processes of one training may be here at once: none may read half of what another writes.
+    beside = run_folder / f"split.{os.getpid()}.part"
+    splits.write_split(dataset, beside)
+    beside.replace(kept)
     return dataset
 
 
@@ -155,4 +152,3 @@ def run(settings: Settings, run_folder: Path, workspace: Workspace, reporter: Re
     }  # fmt: skip
     write_json(run_folder / "results.json", results)
     return results
-

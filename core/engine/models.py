@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from transformers import AutoConfig, AutoModelForImageTextToText, AutoTokenizer, Qwen2VLImageProcessorPil
 from transformers.utils import logging
@@ -22,12 +22,15 @@ from core.errors import UserError
 from core.prompts import BOX_UNITS
 
 DEMO_MODEL = Path(__file__).resolve().parents[2] / "models" / "demo"
+# What the libraries raise for files that are damaged, cut short or of another kind.
+UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, SafetensorError)
+MAKE_DEMO = "Make it again with: python -m core.demo.base_model"
 
 _LAYERS = r"language_model\.layers\.\d+\."
 _ATTENTION = _LAYERS + r"self_attn\.[qkvo]_proj"
 _LANGUAGE = _LAYERS + r"(?:self_attn\.[qkvo]_proj|mlp\.(?:gate|up|down)_proj)"
-_MERGER = r"visual\.merger\.(?:mlp\.[02]|linear_fc[12])"
-_TOWER = r"visual\.blocks\.\d+\.(?:attn\.(?:qkv|proj)|mlp\.(?:fc1|fc2|linear_fc1|linear_fc2|gate_proj|up_proj|down_proj))"
+_MERGER = r"visual\.(?:merger|deepstack_merger_list\.\d+)\.(?:mlp\.[02]|linear_fc[12])"
+_TOWER = r"visual\.blocks\.\d+\.(?:attn\.(?:qkv|proj)|mlp\.(?:(?:linear_)?fc[12]|(?:gate|up|down)_proj))"
 # Anchored on the layers' own place: a bare suffix list such as q_proj would reach into the vision tower unasked.
 TARGETS = {
     "attention": rf".*\.{_ATTENTION}",
@@ -81,14 +84,20 @@ def is_adapter(path: str | Path) -> bool:
 
 
 def resolve(path: str) -> str:
-    """`demo` as the shipped folder, a local folder as it is, anything else as a hub id."""
+    """`demo` as the shipped folder, a local folder as it is, anything else as a hub id.
+
+    Raises UserError for a local folder that is not there or holds no model.
+    """
     if path == "demo":
+        if not (DEMO_MODEL / "config.json").is_file():
+            raise UserError("the demo model's folder is missing", str(DEMO_MODEL), MAKE_DEMO, "model")
         return str(DEMO_MODEL)
     if Path(path).exists() or path.startswith((".", "/", "~")) or re.match(r"^[A-Za-z]:\\", path):
         folder = Path(path).expanduser()
         if not (folder / "config.json").is_file():
             what = "no such folder" if not folder.exists() else "this is not a model folder: it has no config.json"
-            raise UserError(what, path, "Give demo, a hub id such as Qwen/Qwen2-VL-2B-Instruct, or a model folder.", "model")
+            cure = "Give demo, a hub id such as Qwen/Qwen2-VL-2B-Instruct, or a model folder."
+            raise UserError(what, path, cure, "model")
         return str(folder)
     return path
 
@@ -128,13 +137,19 @@ def load(wanted: knobs.Model) -> Loaded:
         )  # fmt: skip
     except UserError:
         raise
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except UNREADABLE as error:
         raise _not_loadable(wanted, place, error) from error
     lacking = sorted(info["missing_keys"])
     if lacking:
         raise UserError(
             f"{len(lacking)} weights are missing, among them {lacking[0]}", wanted.path,
-            "Copy the whole model folder again.", "model",
+            MAKE_DEMO if wanted.path == "demo" else "Copy the whole model folder again.", "model",
+        )  # fmt: skip
+    if tokenizer.convert_tokens_to_ids("<|image_pad|>") != config.image_token_id:
+        # transformers makes an empty tokenizer where tokenizer.json is missing, and says nothing.
+        raise UserError(
+            "the tokenizer is missing or belongs to another model", wanted.path,
+            MAKE_DEMO if wanted.path == "demo" else "Copy the whole model folder again.", "model",
         )  # fmt: skip
     if tokenizer.chat_template is None:
         raise UserError("the tokenizer has no chat template", wanted.path, "Use an instruction-tuned model.", "model")
@@ -150,7 +165,8 @@ def load(wanted: knobs.Model) -> Loaded:
 def _not_loadable(wanted: knobs.Model, place: str, error: Exception) -> UserError:
     if Path(place).is_dir():
         cause = str(error).splitlines()[0][:160]
-        return UserError(f"this model cannot be loaded ({cause})", wanted.path, "Copy the whole folder again.", "model")
+        again = MAKE_DEMO if wanted.path == "demo" else "Copy the whole model folder again."
+        return UserError(f"this model cannot be loaded ({cause})", wanted.path, again, "model")
     cure = (
         "Set model.offline=false to download it, or give the folder it lies in"
         if wanted.offline
@@ -171,12 +187,14 @@ def adapter_about(folder: Path) -> dict[str, Any]:
     """What damgui wrote beside an adapter: settings, taxonomy, base model. Raises UserError when it is not there."""
     try:
         about = json.loads((folder / "damgui.json").read_text(encoding="utf-8"))
+        if not isinstance(about, dict) or not {"base_model", "settings", "taxonomy"} <= set(about):
+            raise ValueError("it lacks what an adapter's questions are made of")
     except (OSError, ValueError) as error:
         raise UserError(
             "this adapter has no readable damgui.json, so its questions are unknown", str(folder),
             "Use an adapter that damgui trained.", "adapter",
         ) from error  # fmt: skip
-    return dict(about)
+    return about
 
 
 def load_adapter(loaded: Loaded, folder: Path, name: str = "default", trainable: bool = False) -> PeftModel:
@@ -203,7 +221,7 @@ def load_adapter(loaded: Loaded, folder: Path, name: str = "default", trainable:
             model = loaded.model
         else:
             model = PeftModel.from_pretrained(loaded.model, str(folder), adapter_name=name, is_trainable=trainable)
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except UNREADABLE as error:
         cause = str(error).splitlines()[0][:160]
         raise UserError(
             f"this adapter does not fit the model ({cause})", str(folder), "Load it with the model it was trained on.",

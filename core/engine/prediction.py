@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import defaultdict
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,8 @@ from core.taxonomy import Taxonomy, restore
 from core.taxonomy import load as load_taxonomy
 
 WHOLE_PHOTO: BoxXyxy = (0.0, 0.0, 1.0, 1.0)
+# A base model, the name of the adapter on it (None: the base itself answers), and who writes its questions.
+Opened = tuple[models.Loaded, str | None, Asker]
 
 
 def box_fractions(box_xyxy_px: Any, size_wh: tuple[int, int]) -> BoxXyxy:
@@ -28,6 +32,8 @@ def box_fractions(box_xyxy_px: Any, size_wh: tuple[int, int]) -> BoxXyxy:
         return WHOLE_PHOTO
     try:
         x1, y1, x2, y2 = (float(value) for value in box_xyxy_px)
+        if not all(map(math.isfinite, (x1, y1, x2, y2))):
+            raise ValueError("not finite")
     except (TypeError, ValueError) as error:
         raise UserError("a box has four numbers", str(box_xyxy_px), "Write x1,y1,x2,y2 in pixels.", "box") from error
     wide, high = size_wh
@@ -50,7 +56,8 @@ class Predictor:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._bases: dict[str, models.Loaded] = {}
-        self._askers: dict[str, tuple[models.Loaded, str | None, Asker]] = {}
+        self._askers: dict[str, Opened] = {}
+        self._numbers = count()
 
     def predict(self, request: dict[str, Any]) -> dict[str, Any]:
         """Answer `{"image", "box_xyxy_px", "object_type", "models"}`; see the keys of the returned mapping.
@@ -95,24 +102,33 @@ class Predictor:
             verdict = judge(loaded.model, asker, path, boxes, asked)[0]
         return {"model": model, "label": label(model), **described(verdict, object_type, taxonomy)}
 
-    def _asker(self, model: str) -> tuple[models.Loaded, str | None, Asker]:
+    def _asker(self, model: str) -> Opened:
         if model in self._askers:
             return self._askers[model]
         if not models.is_adapter(model):
             settings = knobs.merge(self.settings, {"model.path": model})
             loaded = self._base(settings.model)
-            made = (loaded, None, Asker(loaded, settings, load_taxonomy(settings.data.taxonomy)))
+            made: Opened = (loaded, None, Asker(loaded, settings, load_taxonomy(settings.data.taxonomy)))
         else:
             about = models.adapter_about(Path(model))
             settings = knobs.from_dict(about["settings"], str(Path(model) / "damgui.json"))
             wanted = replace(self.settings.model, path=str(about["base_model"]))
             loaded = self._base(wanted)
-            name = f"adapter{len(self._askers)}"
-            loaded.model = models.load_adapter(loaded, Path(model), name)
+            name = f"adapter{next(self._numbers)}"
+            try:
+                loaded.model = models.load_adapter(loaded, Path(model), name)
+            except UserError:
+                # peft has changed the model by now: its answers are no longer the base's.
+                self._forget(loaded)
+                raise
             loaded.model.eval()
             made = (loaded, name, Asker(loaded, settings, restore(about["taxonomy"])))
         self._askers[model] = made
         return made
+
+    def _forget(self, loaded: models.Loaded) -> None:
+        self._bases = {path: one for path, one in self._bases.items() if one is not loaded}
+        self._askers = {path: one for path, one in self._askers.items() if one[0] is not loaded}
 
     def _base(self, wanted: knobs.Model) -> models.Loaded:
         if wanted.path not in self._bases:

@@ -10,7 +10,6 @@ from typing import Any
 import torch
 
 from core.data.sample import Photo
-from core.engine.models import Loaded
 from core.engine.questions import Asked, Asker, truth_of
 from core.engine.sequences import leaf_log_probs
 from core.errors import UserError
@@ -111,5 +110,3 @@ def read_answer(answer: str, object_type: str | None, kind: str, taxonomy: Taxon
         assert object_type is not None
         return object_type, answer
     return next(one for one in taxonomy.classes if taxonomy.class_name(*one) == answer)
-
-

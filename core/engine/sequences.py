@@ -170,9 +170,7 @@ class Layout:
             "reads": reads,
             "answer_rows": torch.cat([row_of_read[i, row.predicted_at] for i, row in enumerate(rows)]),
             "answer_ids": torch.tensor([token for row in rows for token in row.answer_ids]),
-            "answer_leaves": torch.cat(
-                [torch.tensor(row.leaf_of) + int(leaf_starts[i]) for i, row in enumerate(rows)]
-            ),
+            "answer_leaves": torch.cat([torch.tensor(row.leaf_of) + int(leaf_starts[i]) for i, row in enumerate(rows)]),
             "leaf_weights": torch.tensor([weight for row in rows for weight in row.leaf_weights]),
             "leaf_counts": torch.tensor([count for row in rows for count in row.leaf_counts]),
             "photos": torch.tensor(len(trees)),

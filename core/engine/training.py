@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import re
-import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -15,6 +13,7 @@ from typing import Any
 
 import psutil
 import torch
+from accelerate.utils import broadcast_object_list
 from torch.utils.data import Sampler
 from transformers import (
     PrinterCallback,
@@ -30,12 +29,14 @@ from core import settings as knobs
 from core.data.sample import Dataset, Photo
 from core.engine import models
 from core.engine.batches import Lessons, Order
-from core.engine.evaluation import Reporter, limited, prior_scores, read_data
+from core.engine.checkpoints import keep_best, latest_checkpoint, publish, require_free
+from core.engine.evaluation import limited, prior_scores, read_data
 from core.engine.questions import Asker
 from core.engine.scoring import judge_photos
 from core.engine.sequences import leaf_log_probs
 from core.errors import UserError
 from core.metrics import score
+from core.runs.events import Reporter
 from core.runs.files import write_json
 from core.runs.store import Workspace
 from core.settings import Settings
@@ -64,6 +65,7 @@ class LessonTrainer(Trainer):
 
     # compute_loss divides by the questions of the whole accumulated batch.
     loss_is_scaled_for_ga = True
+    control: TrainerControl
 
     def __init__(self, lessons: Lessons, asker: Asker, reporter: Reporter, **kwargs: Any) -> None:
         super().__init__(train_dataset=lessons, data_collator=asker.batch, **kwargs)
@@ -98,10 +100,10 @@ class LessonTrainer(Trainer):
         loss = loss * self.accelerator.num_processes
         return (loss, log_probs) if return_outputs else loss
 
-    def evaluate(  # type: ignore[override]
+    def evaluate(
         self, eval_dataset: Sequence[Photo] | None = None, ignore_keys: Any = None, metric_key_prefix: str = "eval"
     ) -> dict[str, float]:
-        """Judge the validation photos as the baseline does. Every process judges all of them: sharded models need it."""
+        """Judge the validation photos as the baseline does. Every process judges all: sharded models need it."""
         began = time.monotonic()
         photos = eval_dataset if eval_dataset is not None else self.eval_dataset
         self.model.eval()
@@ -117,13 +119,20 @@ class LessonTrainer(Trainer):
             "accuracy": scores["overall_accuracy"],
             "macro_f1": scores["macro_f1"],
         }
+        # A barrier waits where the best is kept: all processes must draw the same conclusion from the same numbers.
+        (found_here,) = self.agreed([found_here])
         step = self.state.global_step
         seconds = round(time.monotonic() - began, 3)
         self.last_evaluation = {"step": step, **found_here}
         self.reporter.emit("evaluation", step=step, total=len(rows), elapsed_s=seconds, **found_here)
         metrics = {f"{metric_key_prefix}_{key}": value for key, value in found_here.items()}
+        self.log(dict(metrics))
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
+
+    def agreed(self, mine: list[Any]) -> list[Any]:
+        """What the first process holds; in a single process what it is given."""
+        return broadcast_object_list(mine) if self.args.world_size > 1 else mine
 
 
 class Narrator(TrainerCallback):
@@ -138,17 +147,22 @@ class Narrator(TrainerCallback):
         self.before = (0, 0)
         best = checkpoints / "best" / "damgui.json"
         self.best: dict[str, Any] = json.loads(best.read_text(encoding="utf-8"))["scores"] if best.is_file() else {}
-        self.worse = 0
+
+    def on_train_begin(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        # A stop lets an evaluation that is due wait until here: what stops must stop soon.
+        told = [entry["step"] for entry in state.log_history if "eval_macro_f1" in entry]
+        due = state.global_step > 0 and state.global_step % args.eval_steps == 0 and state.global_step not in told
+        if due and self.trainer is not None:
+            self.trainer.evaluate()
 
     def on_step_begin(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         self.step_began = time.monotonic()
 
     def on_step_end(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         self.step_seconds = max(time.monotonic() - self.step_began, 1e-9)
-        if self.reporter.stop_requested():
+        if self.trainer is not None and self.trainer.agreed([self.reporter.stop_requested()])[0]:
             self.stopped = state.global_step < state.max_steps
             control.should_save = control.should_training_stop = True
-            # What stops must stop soon: the evaluation due at this step is made up for after resuming.
             control.should_evaluate = control.should_evaluate and not self.stopped
 
     def on_log(
@@ -180,13 +194,13 @@ class Narrator(TrainerCallback):
             return
         scores = dict(self.trainer.last_evaluation)
         better = not self.best or scores["macro_f1"] > self.best["macro_f1"]
-        self.worse = 0 if better else self.worse + 1
         if better:
             self.best = scores
             keep_best(self.trainer, self.checkpoints / "best", {**self.about, "scores": scores})
             self.reporter.emit("checkpoint", step=state.global_step, path=str(self.checkpoints / "best"), best=True)
-        if self.patience and self.worse >= self.patience and state.global_step < state.max_steps:
-            self.reporter.emit("warning", text=f"Stopped early: {self.worse} tests without a better macro-F1.")
+        worse = tests_since_best(state)
+        if self.patience and worse >= self.patience and state.global_step < state.max_steps:
+            self.reporter.emit("warning", text=f"Stopped early: {worse} tests without a better macro-F1.")
             control.should_training_stop = True
 
     def on_save(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
@@ -196,40 +210,10 @@ class Narrator(TrainerCallback):
         self.reporter.emit("checkpoint", step=state.global_step, path=str(folder), best=False)
 
 
-def keep_best(trainer: LessonTrainer, folder: Path, about: dict[str, Any]) -> None:
-    """Save the adapter beside, then swap: a crash leaves the old best or the new one, never half of either."""
-    beside = folder.with_name("best.part")
-    if trainer.is_world_process_zero():
-        shutil.rmtree(beside, ignore_errors=True)
-    trainer.accelerator.wait_for_everyone()
-    trainer.save_model(str(beside))
-    if trainer.is_world_process_zero():
-        write_json(beside / "damgui.json", about)
-        (beside / "README.md").write_text(card(about), encoding="utf-8")
-        # A pickle of the trainer's arguments: damgui.json says the same and can be read.
-        (beside / "training_args.bin").unlink(missing_ok=True)
-        shutil.rmtree(folder, ignore_errors=True)
-        beside.replace(folder)
-
-
-def card(about: dict[str, Any]) -> str:
-    """What stands beside an adapter for the one who finds it."""
-    scores = about["scores"]
-    return (
-        f"# {about['name']}\n\nA LoRA adapter for {about['base_model']}, made by damgui at step {scores['step']}: "
-        f"accuracy {scores['accuracy']:.3f} and macro-F1 {scores['macro_f1']:.3f} on the validation photos that chose "
-        "it.\nsettings, taxonomy and fingerprints: damgui.json\n"
-    )
-
-
-def latest_checkpoint(checkpoints: Path) -> Path | None:
-    """The last checkpoint that was saved whole (the trainer's state is written last), or None."""
-    found = [
-        (int(match.group(1)), path)
-        for path in checkpoints.glob("checkpoint-*")
-        if (match := re.fullmatch(r"checkpoint-(\d+)", path.name)) and (path / "trainer_state.json").is_file()
-    ]
-    return max(found)[1] if found else None
+def tests_since_best(state: TrainerState) -> int:
+    """Evaluations after the best one, from the trainer's log, so that resuming does not forget them."""
+    found = [entry["eval_macro_f1"] for entry in state.log_history if "eval_macro_f1" in entry]
+    return len(found) - 1 - found.index(max(found))
 
 
 def require_launcher() -> None:
@@ -298,6 +282,7 @@ def run(
     validation macro-F1. Stopped runs have no final adapter yet; resuming finishes them.
     """
     require_launcher()
+    require_free(workspace.final(name))
     began = time.monotonic()
     set_seed(settings.training.seed)
     dataset = read_data(settings, workspace, run_folder, reporter)
@@ -361,14 +346,12 @@ def total_steps(trainer: LessonTrainer) -> int:
 
 def history(state: TrainerState) -> dict[str, list[Any]]:
     """Training loss as [step, loss] and every evaluation, from the trainer's own log (it survives a resume)."""
-    return {"train": [[entry["step"], entry["loss"]] for entry in state.log_history if "loss" in entry]}
-
-
-def publish(best: Path, final: Path) -> None:
-    """Copy the best adapter to its final place in one move. Raises UserError when something stands there."""
-    if final.exists():
-        raise UserError("there is a model of this name already", str(final), "Train under another --name.", "name")
-    beside = final.with_name(f"{final.name}.part")
-    shutil.rmtree(beside, ignore_errors=True)
-    shutil.copytree(best, beside)
-    beside.replace(final)
+    names = ("loss", "accuracy", "macro_f1")
+    return {
+        "train": [[entry["step"], entry["loss"]] for entry in state.log_history if "loss" in entry],
+        "evaluation": [
+            {"step": entry["step"], **{name: entry[f"eval_{name}"] for name in names}}
+            for entry in state.log_history
+            if "eval_macro_f1" in entry
+        ],
+    }

@@ -47,7 +47,8 @@ def open_photo(path: Path) -> Image.Image:
 
 
 def crop_box(box_xyxy: BoxXyxy, size_wh: tuple[int, int], margin: float) -> tuple[int, int, int, int]:
-    """The crop's pixels (left, upper, right, lower): the box, a margin, and no shape longer than LONGEST_CROP."""
+    """The crop's pixels (left, upper, right, lower): the box, a margin, and no shape longer than LONGEST_CROP
+    (twice that at the edge of the photo)."""
     wide, high = size_wh
     x1, y1, x2, y2 = (value * scale for value, scale in zip(box_xyxy, (wide, high, wide, high), strict=True))
     box_w, box_h = max(x2 - x1, 1.0), max(y2 - y1, 1.0)
@@ -59,6 +60,15 @@ def crop_box(box_xyxy: BoxXyxy, size_wh: tuple[int, int], margin: float) -> tupl
     return min(left, wide - 1), min(upper, high - 1), max(right, left + 1), max(lower, upper + 1)
 
 
+def stamp(path: Path) -> tuple[int, ...]:
+    """What changes when a photo is replaced by another of the same name; () when there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return ()
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
 class Eyes:
     """Turns photos and boxes into patches, and remembers the latest of them."""
 
@@ -67,7 +77,7 @@ class Eyes:
         self.view = view
         self._known: OrderedDict[tuple[object, ...], Patches] = OrderedDict()
         self._room = cache_bytes
-        self._photo: tuple[tuple[Path, bool], Image.Image] | None = None
+        self._photo: tuple[tuple[object, ...], Image.Image] | None = None
 
     @property
     def merge(self) -> int:
@@ -87,22 +97,24 @@ class Eyes:
         return int(self.processor.patch_size * self.processor.merge_size)
 
     def _open(self, path: Path, mirrored: bool) -> Image.Image:
-        if self._photo is None or self._photo[0] != (path, mirrored):
+        key = (path, stamp(path), mirrored)
+        if self._photo is None or self._photo[0] != key:
             image = open_photo(path)
-            self._photo = ((path, mirrored), ImageOps.mirror(image) if mirrored else image)
+            self._photo = (key, ImageOps.mirror(image) if mirrored else image)
         return self._photo[1]
 
     def _look(self, key: tuple[Path, bool, BoxXyxy | None], most_px: int, least_px: int) -> Patches:
-        known = self._known.get(key)
-        if known is not None:
-            self._known.move_to_end(key)
-            return known
         path, mirrored, box_xyxy = key
+        remembered = (*key, stamp(path))
+        known = self._known.get(remembered)
+        if known is not None:
+            self._known.move_to_end(remembered)
+            return known
         image = self._open(path, mirrored)
         if box_xyxy is not None:
             image = image.crop(crop_box(box_xyxy, image.size, self.view.crop_margin))
         made = self.patches(image, most_px, least_px)
-        self._known[key] = made
+        self._known[remembered] = made
         self._room -= made.values.nbytes
         while self._room < 0 and len(self._known) > 1:
             self._room += self._known.popitem(last=False)[1].values.nbytes
@@ -117,4 +129,5 @@ class Eyes:
 
     def resized_wh(self, patches: Patches) -> tuple[int, int]:
         """Size in pixels of the resized image that `patches` were cut from."""
-        return patches.grid_thw[2] * int(self.processor.patch_size), patches.grid_thw[1] * int(self.processor.patch_size)
+        size = int(self.processor.patch_size)
+        return patches.grid_thw[2] * size, patches.grid_thw[1] * size

@@ -3,23 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from core.data.sample import Photo
-from core.demo.base_model import build_tokenizer, draw_photo, save
-from core.engine import evaluation, training
-from core.engine.models import Loaded
-from core.engine.questions import Asker
-from core.runs.events import event
-from core.runs.store import Workspace
-from core.settings import Settings, merge
-from core.settings import load as load_settings
-from core.taxonomy import Taxonomy
-from core.taxonomy import load as load_taxonomy
 from safetensors.torch import load_file
 from transformers import (
     Qwen2_5_VLConfig,
@@ -31,6 +20,18 @@ from transformers import (
     Qwen3VLConfig,
     Qwen3VLForConditionalGeneration,
 )
+
+from core.data.sample import Photo
+from core.demo.base_model import build_tokenizer, draw_photo, save
+from core.engine import evaluation, training
+from core.engine.models import Loaded
+from core.engine.questions import Asker
+from core.runs.events import event
+from core.runs.store import Workspace
+from core.settings import Settings, merge
+from core.settings import load as load_settings
+from core.taxonomy import Taxonomy
+from core.taxonomy import load as load_taxonomy
 
 TEXT = {
     "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2, "num_attention_heads": 2,
@@ -248,9 +249,14 @@ def bench_settings(model: Path, data: Path) -> Settings:
     )  # fmt: skip
 
 
+@pytest.fixture(scope="session")
+def base(saved: Callable[..., Path], data_folder: Path) -> Settings:
+    return bench_settings(saved(), data_folder)
+
+
 @pytest.fixture
-def bench(tmp_path: Path, saved: Callable[..., Path], data_folder: Path) -> Bench:
-    return Bench(Workspace(tmp_path), replace(bench_settings(saved(), data_folder)))
+def bench(tmp_path: Path, base: Settings) -> Bench:
+    return Bench(Workspace(tmp_path), base)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+
 from core.data.sample import Photo
 from core.engine import models
 from core.engine.batches import Lessons
@@ -29,7 +30,9 @@ def mixed_trees(asker: Asker, photos: list[Photo], seed: int = 0) -> list[Tree]:
     trees = []
     for photo in photos:
         asked = [lessons.question(one, dice.random()) for one in photo.objects]
-        trees.append(asker.tree(photo.path, asker.boxes(photo), [replace(a, weight=dice.random() + 0.5) for a in asked]))
+        trees.append(
+            asker.tree(photo.path, asker.boxes(photo), [replace(a, weight=dice.random() + 0.5) for a in asked])
+        )
     return trees
 
 

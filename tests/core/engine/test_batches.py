@@ -1,0 +1,129 @@
+"""Which questions are learned from: every object once an epoch, in an order that follows from seed and epoch alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from core.data.balance import class_weights
+from core.data.sample import Photo
+from core.engine.batches import Key, Lessons, Order
+from core.engine.questions import Asker
+from core.engine.sequences import Tree
+from core.settings import Settings, merge
+from core.taxonomy import Taxonomy
+
+
+def lessons_of(photos: Sequence[Photo], asker: Asker, settings: Settings, **changes: object) -> Lessons:
+    return Lessons(photos, asker, merge(settings, {key.replace("__", "."): value for key, value in changes.items()}))
+
+
+def answers_of(asker: Asker, tree: Tree) -> list[str]:
+    return [asker.tokenizer.decode(branch.leaves[0].token_ids[:-1]) for branch in tree.branches]
+
+
+@pytest.mark.parametrize(
+    ("size", "sequences"), [(0, [1] * 5), (1, [3, 8, 3, 7, 6]), (3, [1, 3, 1, 3, 2]), (99, [1] * 5)]
+)
+def test_an_epoch_asks_about_every_object_once_however_it_is_cut(
+    asker: Asker, photos: list[Photo], settings: Settings, size: int, sequences: list[int]
+) -> None:
+    lessons = lessons_of(photos, asker, settings, training__questions_per_sequence=size, question__class_share=1)
+    order = lessons.order(0)
+    assert len(lessons) == len(order) == len(set(order)) == sum(sequences)
+    assert Counter(key.photo for key in order) == dict(enumerate(sequences))
+    told = Counter(answer for key in order for answer in answers_of(asker, lessons[key]))
+    there = Counter(asker.taxonomy.class_name(one.object_type, one.condition) for p in photos for one in p.objects)
+    assert told == there
+
+
+def test_the_order_follows_from_seed_and_epoch_alone(asker: Asker, photos: list[Photo], settings: Settings) -> None:
+    lessons = lessons_of(photos, asker, settings)
+    again = lessons_of(photos, asker, settings)
+    places = [[(key.photo, key.start) for key in lessons.order(epoch)] for epoch in range(6)]
+    again.order(5)
+    assert lessons.order(3) == again.order(3)
+    assert len({tuple(one) for one in places}) > 1
+    assert all(sorted(one) == sorted(places[0]) for one in places)
+    other = lessons_of(photos, asker, settings, training__seed=1)
+    assert [other.order(epoch) for epoch in range(6)] != [lessons.order(epoch) for epoch in range(6)]
+    sampler = Order(lessons)
+    assert list(sampler) == lessons.order(0)
+    sampler.set_epoch(4)
+    assert list(sampler) == lessons.order(4)
+    assert len(sampler) == len(lessons)
+
+
+def test_a_lesson_follows_from_its_key_alone(asker: Asker, photos: list[Photo], settings: Settings) -> None:
+    lessons = lessons_of(photos, asker, settings, question__class_share=0.5, training__flip=True)
+    keys = lessons.order(2)
+    before = [[branch.token_ids for branch in lessons[key].branches] for key in keys]
+    after = [[branch.token_ids for branch in lessons[key].branches] for key in reversed(keys)]
+    assert before == after[::-1]
+    elsewhere = [[branch.token_ids for branch in lessons[replace(key, epoch=3)].branches] for key in keys]
+    assert before != elsewhere
+
+
+@pytest.mark.parametrize(("share", "low", "high"), [(0.0, 0.0, 0.0), (1.0, 1.0, 1.0), (0.25, 0.15, 0.35)])
+def test_the_share_of_class_questions_is_as_asked(
+    asker: Asker, photos: list[Photo], settings: Settings, taxonomy: Taxonomy, share: float, low: float, high: float
+) -> None:
+    lessons = lessons_of(photos, asker, settings, question__class_share=share)
+    told = [answer for epoch in range(12) for key in lessons.order(epoch) for answer in answers_of(asker, lessons[key])]
+    assert len(told) == 12 * 27
+    assert low <= sum(answer in taxonomy.class_names for answer in told) / len(told) <= high
+
+
+def test_every_leaf_carries_its_classs_weight(asker: Asker, photos: list[Photo], settings: Settings) -> None:
+    lessons = lessons_of(photos, asker, settings)
+    weights = class_weights(photos, settings.enhance)
+    assert len(set(weights.values())) > 1
+    for index, photo in enumerate(photos):
+        tree = lessons[Key(0, index, 0, 0)]
+        assert [branch.leaves[0].weight for branch in tree.branches] == [
+            weights[(one.object_type, one.condition)] for one in photo.objects
+        ]
+        assert all(len(branch.leaves) == 1 for branch in tree.branches)
+
+
+def test_flip_mirrors_half_of_the_lessons_and_only_when_asked(
+    asker: Asker, photos: list[Photo], settings: Settings
+) -> None:
+    straight = {index: asker.eyes.photo(photo.path).values.tobytes() for index, photo in enumerate(photos)}
+    mirrored = {index: asker.eyes.photo(photo.path, True).values.tobytes() for index, photo in enumerate(photos)}
+    for flip in (False, True):
+        lessons = lessons_of(photos, asker, settings, training__flip=flip)
+        seen = Counter()
+        for epoch in range(12):
+            for key in lessons.order(epoch):
+                tree = lessons[key]
+                assert tree.photo is not None
+                pixels = tree.photo.values.tobytes()
+                assert pixels in (straight[key.photo], mirrored[key.photo])
+                seen["mirrored" if pixels == mirrored[key.photo] else "straight"] += 1
+        assert seen["straight"] + seen["mirrored"] == 60
+        assert (seen["mirrored"] == 0) != flip
+        assert not flip or 18 <= seen["mirrored"] <= 42
+
+
+def test_oversampled_photos_come_more_often_and_differently(
+    asker: Asker, photos: list[Photo], settings: Settings
+) -> None:
+    lessons = lessons_of(photos, asker, settings, enhance__oversampling=True, question__class_share=0.5)
+    seen = Counter(key.photo for key in lessons.order(0))
+    assert len(lessons) > len(photos)
+    assert set(seen) == set(range(5))
+    often = seen.most_common(1)[0][0]
+    asked = {
+        tuple(branch.token_ids for branch in lessons[key].branches) for epoch in range(4)
+        for key in lessons.order(epoch) if key.photo == often
+    }  # fmt: skip
+    assert len(asked) > 4
+
+
+def test_photos_without_objects_teach_nothing(asker: Asker, photos: list[Photo], settings: Settings) -> None:
+    empty = replace(photos[0], objects=())
+    assert len(lessons_of([empty, *photos], asker, settings)) == len(photos)

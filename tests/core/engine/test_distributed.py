@@ -1,0 +1,82 @@
+"""Two processes that share a step learn what one process learns from all of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from safetensors.torch import load_file
+
+from core.settings import Settings, merge, to_dict
+
+Bench = Any  # of conftest.py
+JOB = Path(__file__).with_name("two_processes.py")
+SHARED = {"training.max_steps": 2, "training.batch_size": 3}
+STOPPED = {"training.max_steps": 50, "training.batch_size": 1}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, base: Settings, root: Path) -> Path:
+    """Where two processes have trained `shared` to its end and `stopped` until one of them heard a stop."""
+    place = tmp_path_factory.mktemp("two")
+    jobs = {
+        "shared": {"settings": to_dict(merge(base, SHARED)), "stop_after": 0},
+        "stopped": {"settings": to_dict(merge(base, STOPPED)), "stop_after": 2},
+    }
+    (place / "jobs.json").write_text(json.dumps(jobs))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    common = {
+        **os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "WORLD_SIZE": "2",
+        "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port),
+    }  # fmt: skip
+    started = [
+        subprocess.Popen(
+            [sys.executable, str(JOB), str(place / "jobs.json")], stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=(place / f"errors-{rank}").open("w"),
+            env={**common, "RANK": str(rank), "LOCAL_RANK": str(rank)},
+        )
+        for rank in (0, 1)
+    ]  # fmt: skip
+    try:
+        codes = [process.wait(timeout=240) for process in started]
+    finally:
+        for process in started:
+            process.kill()
+    assert codes == [0, 0], (place / "errors-0").read_text()[-2000:] + (place / "errors-1").read_text()[-2000:]
+    return place
+
+
+def told(folder: Path, name: str) -> list[dict[str, Any]]:
+    """What each of the two processes was told."""
+    return [json.loads((folder / f"{name}-{rank}.json").read_text()) for rank in (0, 1)]
+
+
+@pytest.mark.usefixtures("double")
+def test_two_processes_learn_what_one_learns_from_the_doubled_batch(bench: Bench, folder: Path) -> None:
+    """Photos of different numbers of questions, so that dividing by each process's own count would show."""
+    first, second = told(folder, "shared")
+    alone = bench.train({**SHARED, "training.batch_size": 6})
+    assert first["world"] == second["world"] == 2
+    steps = alone.told.of("step")
+    assert [one["loss"] for one in first["steps"]] == pytest.approx(alone.losses, rel=1e-6)
+    assert [one["grad_norm"] for one in first["steps"]] == pytest.approx([one["grad_norm"] for one in steps], rel=1e-6)
+    mine, its = load_file(folder / "models" / "shared_final" / "adapter_model.safetensors"), alone.weights()
+    assert set(mine) == set(its)
+    for key, value in its.items():
+        assert ((mine[key] - value).norm() / value.norm()).item() < 1e-7
+    assert first["info"]["final"] == second["info"]["final"]
+
+
+def test_a_stop_that_only_one_process_hears_stops_both(folder: Path) -> None:
+    assert [one["info"]["stopped"] for one in told(folder, "stopped")] == [True, True]
+    assert [one["info"]["steps"] for one in told(folder, "stopped")] == [2, 2]
+    assert (folder / "models" / "stopped_checkpoints" / "checkpoint-2" / "trainer_state.json").is_file()
+    assert not (folder / "models" / "stopped_final").exists()

@@ -1,0 +1,138 @@
+"""What is written down about a split is what was judged, and the numbers follow from it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.data.sample import BoxedObject, Photo
+from core.engine.evaluation import limited, prior_scores
+from core.errors import UserError
+from core.metrics import score
+from core.taxonomy import Taxonomy
+
+Bench = Any  # of conftest.py
+
+
+def lines(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "predictions.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+@pytest.mark.parametrize("kind", ["condition", "class"])
+def test_every_object_has_one_line_and_the_results_follow_from_the_lines(bench: Bench, kind: str) -> None:
+    results, folder, told = bench.evaluate({"question.kind": kind})
+    rows = lines(folder)
+    assert len(rows) == results["total"] == results["data"]["objects"] == 10
+    assert [(row["image"], row["object"]) for row in rows] == sorted({(row["image"], row["object"]) for row in rows})
+    assert {row["question"] for row in rows} == {kind}
+    for key, value in score(rows).items():
+        assert results[key] == value
+    assert results["correct"] == sum(row["truth_class"] == row["predicted_class"] for row in rows)
+    assert json.loads((folder / "results.json").read_text()) == json.loads(json.dumps(results))
+    assert results["complete"]
+    assert results["data"]["photos"] == 3
+    last = told.of("progress")[-1]
+    assert (last["done"], last["total"], last["judged"], last["correct"]) == (3, 3, 10, results["correct"])
+
+
+def test_a_line_holds_a_distribution_over_the_allowed_answers(bench: Bench, taxonomy: Taxonomy) -> None:
+    for kind, allowed in (("condition", None), ("class", taxonomy.class_names)):
+        for row in lines(bench.evaluate({"question.kind": kind}, kind)[1]):
+            answers = allowed or taxonomy.allowed[row["object_type"]]
+            assert tuple(row["probabilities"]) == answers
+            assert row["choices"] == len(answers)
+            assert sum(row["probabilities"].values()) == pytest.approx(1, abs=1e-5)
+            best = max(row["probabilities"], key=row["probabilities"].get)
+            assert best == (row["predicted"] if kind == "condition" else row["predicted_class"])
+
+
+def test_judging_again_gives_the_same_lines_and_so_does_judging_one_by_one(bench: Bench) -> None:
+    first = lines(bench.evaluate(run="one")[1])
+    again = lines(bench.evaluate(run="two")[1])
+    single = lines(bench.evaluate({"training.questions_per_sequence": 1}, "three")[1])
+    assert first == again
+    for mine, its in zip(first, single, strict=True):
+        assert mine["probabilities"] == pytest.approx(its["probabilities"], abs=2e-5)
+
+
+def test_a_stop_ends_after_the_photo_at_hand_and_says_that_it_is_not_complete(bench: Bench) -> None:
+    results, folder, told = bench.evaluate(stop_after=2)
+    assert results["complete"] is False
+    assert results["data"]["photos"] == 2 == len({row["image"] for row in lines(folder)})
+    assert results["total"] == len(lines(folder)) < 10
+    assert told.of("progress")[-1]["done"] == 2
+
+
+def test_a_stop_at_the_last_photo_changes_nothing(bench: Bench) -> None:
+    assert bench.evaluate(stop_after=3)[0]["complete"] is True
+
+
+def test_the_results_name_model_data_and_settings(bench: Bench) -> None:
+    results, folder, _told = bench.evaluate({"data.limit": 2})
+    assert results["model"]["path"] == bench.base.model.path
+    assert len(results["model"]["fingerprint"]) == 16
+    assert results["model"]["adapter"] is None
+    assert results["data"]["split"] == "valid"
+    assert results["data"]["photos"] == 2
+    assert results["settings"]["data"]["limit"] == 2
+    assert set(json.loads((folder / "split.json").read_text())) == {"train", "valid"}
+    assert list(folder.glob("*.part")) == []
+
+
+def test_a_run_keeps_its_split_when_it_goes_on(bench: Bench) -> None:
+    _results, folder, _told = bench.evaluate()
+    split = json.loads((folder / "split.json").read_text())
+    split["train"], split["valid"] = split["valid"], split["train"]
+    (folder / "split.json").write_text(json.dumps(split))
+    assert bench.evaluate()[0]["data"]["photos"] == 6
+
+
+def test_a_split_without_objects_is_refused(bench: Bench) -> None:
+    with pytest.raises(UserError, match="there is no split test"):
+        bench.evaluate({"data.split": "test"})
+
+
+@pytest.mark.parametrize(
+    ("count", "limit", "expected"),
+    [(10, 0, list(range(10))), (10, 5, [0, 2, 4, 6, 8]), (10, 3, [0, 3, 6]), (3, 7, [0, 1, 2]), (7, 7, list(range(7)))],
+)
+def test_a_limit_spreads_over_all_photos(count: int, limit: int, expected: list[int]) -> None:
+    assert limited(list(range(count)), limit) == expected  # type: ignore[arg-type]
+
+
+def photo(*classes: tuple[str, str]) -> Photo:
+    objects = tuple(BoxedObject((0, 0, 1, 1), *one) for one in classes)
+    return Photo(Path("x.jpg"), f"{classes}.jpg", (10, 10), "train", "g", objects)
+
+
+def test_the_prior_answers_each_types_most_frequent_condition(taxonomy: Taxonomy) -> None:
+    train = [photo(("toe drain", "blocked"), ("toe drain", "blocked"), ("toe drain", "normal"), ("rock toe", "normal"))]
+    judged = [
+        photo(("toe drain", "blocked"), ("toe drain", "normal"), ("rock toe", "normal")),
+        photo(("slope drain", "normal")),  # never seen in training: the first condition is guessed
+    ]
+    found = prior_scores(train, judged, taxonomy)
+    assert found is not None
+    assert found["accuracy"] == pytest.approx(3 / 4)
+    # F1: toe drain blocked 2/3 (one false alarm), toe drain normal 0, rock toe normal 1, slope drain normal 1
+    assert found["macro_f1"] == pytest.approx((2 / 3 + 0 + 1 + 1) / 4)
+
+
+def test_without_training_photos_there_is_no_prior(taxonomy: Taxonomy) -> None:
+    assert prior_scores([], [photo(("toe drain", "normal"))], taxonomy) is None
+
+
+def test_an_adapter_is_judged_on_the_base_it_was_trained_on(
+    bench: Bench, saved: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained = bench.train({"training.max_steps": 3})
+    results, _folder, _told = bench.evaluate({"model.path": str(trained.final)})
+    assert results["model"]["adapter"] == str(trained.final)
+    assert results["model"]["path"] == str(saved())
+    # The adapter's own validation, on the same photos and questions, says the same.
+    assert results["overall_accuracy"] == trained.info["final"]["accuracy"]
+    assert results["macro_f1"] == trained.info["final"]["macro_f1"]

@@ -1,0 +1,212 @@
+"""A model that would give wrong numbers is refused with one clear sentence; the right one loads whole."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from core.engine import models
+from core.engine.models import TARGETS, Loaded, attach_lora, load
+from core.errors import UserError
+from core.prompts import BOX_UNITS
+from core.settings import Lora, Model
+
+Saved = Callable[..., Path]
+
+
+@pytest.fixture
+def copied(saved: Saved, tmp_path: Path) -> Path:
+    """A model folder of one's own, to be damaged."""
+    return Path(shutil.copytree(saved(), tmp_path / "model"))
+
+
+def change_weights(folder: Path, change: Callable[[dict[str, torch.Tensor]], object]) -> None:
+    tensors = load_file(folder / "model.safetensors")
+    change(tensors)
+    save_file(tensors, folder / "model.safetensors", {"format": "pt"})
+
+
+def refused(path: Path | str, **settings: object) -> UserError:
+    with pytest.raises(UserError) as caught:
+        load(Model(path=str(path), **{"device": "cpu", **settings}))  # type: ignore[arg-type]
+    assert len(caught.value.problems) == 1
+    sentence = str(caught.value)
+    assert "\n" not in sentence
+    assert sentence.endswith(".") or "python -m" in sentence
+    assert caught.value.problems[0].fix
+    return caught.value
+
+
+@pytest.mark.parametrize("family", list(BOX_UNITS))
+def test_a_saved_model_loads_with_every_weight_and_knows_its_family(saved: Saved, family: str) -> None:
+    folder = saved(family)
+    found = load(Model(path=str(folder), device="cpu", dtype="float32"))
+    stored = load_file(folder / "model.safetensors")
+    held = found.model.state_dict()
+    assert found.family == family
+    assert not found.model.training
+    assert found.parameters == sum(one.numel() for one in found.model.parameters()) > 100_000
+    assert sum(value.numel() for value in stored.values()) == found.parameters
+    renamed = {re.sub(r"^model\.(?!language_model|visual)|^visual", "model.language_model.", key) for key in stored}
+    assert len(renamed) == len(stored)
+    assert {value.dtype for value in held.values()} == {torch.float32}
+
+
+def test_the_fingerprint_tells_weights_and_config_apart(saved: Saved, copied: Path) -> None:
+    before = models.fingerprint(saved())
+    assert models.fingerprint(copied) == before
+    assert models.fingerprint(saved(seed=1)) != before
+    change_weights(copied, lambda tensors: next(iter(tensors.values())).add_(0.01))
+    assert models.fingerprint(copied) != before
+    again = Path(shutil.copytree(saved(), copied.with_name("other")))
+    config = json.loads((again / "config.json").read_text())
+    (again / "config.json").write_text(json.dumps({**config, "note": 1}))
+    assert models.fingerprint(again) != before
+
+
+def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    assert "no such folder" in str(refused(tmp_path / "gone"))
+
+
+def test_a_file_is_no_model(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    assert "this is not a model folder" in str(refused(tmp_path / "file"))
+
+
+def test_a_folder_without_config_is_refused(tmp_path: Path) -> None:
+    assert "it has no config.json" in str(refused(tmp_path))
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"model_type": "nonsense"}'])
+def test_a_config_that_cannot_be_read_is_refused(copied: Path, text: str) -> None:
+    (copied / "config.json").write_text(text)
+    refused(copied)
+
+
+def test_a_model_of_another_family_is_refused_and_the_families_are_named(copied: Path) -> None:
+    (copied / "config.json").write_text(json.dumps({"model_type": "bert"}))
+    sentence = str(refused(copied))
+    assert "a bert model cannot be used here" in sentence
+    assert all(family in sentence for family in BOX_UNITS)
+
+
+def test_missing_weights_are_named_and_counted(copied: Path) -> None:
+    name = "model.language_model.layers.1.mlp.up_proj.weight"
+    stored = load_file(copied / "model.safetensors")
+    key = next(key for key in stored if key.endswith("layers.1.mlp.up_proj.weight"))
+    change_weights(copied, lambda tensors: tensors.pop(key))
+    assert f"1 weights are missing, among them {name}" in str(refused(copied))
+
+
+def test_weights_of_another_shape_are_refused(copied: Path) -> None:
+    stored = load_file(copied / "model.safetensors")
+    key = next(key for key in stored if key.endswith("layers.1.mlp.up_proj.weight"))
+    change_weights(copied, lambda tensors: tensors.update({key: torch.zeros(3, 3)}))
+    refused(copied)
+
+
+@pytest.mark.parametrize("keep", [0, 100, 10_000])
+def test_a_truncated_weight_file_is_refused(copied: Path, keep: int) -> None:
+    weights = copied / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:keep])
+    assert "this model cannot be loaded" in str(refused(copied))
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "preprocessor_config.json"])
+def test_a_missing_file_is_refused(copied: Path, name: str) -> None:
+    (copied / name).unlink()
+    assert "this model cannot be loaded" in str(refused(copied))
+
+
+def test_a_missing_tokenizer_is_not_taken_for_an_empty_one(copied: Path) -> None:
+    (copied / "tokenizer.json").unlink()
+    assert "the tokenizer is missing or belongs to another model" in str(refused(copied))
+
+
+def test_a_tokenizer_without_chat_template_is_refused(copied: Path) -> None:
+    (copied / "chat_template.jinja").unlink()
+    assert "the tokenizer has no chat template" in str(refused(copied))
+
+
+def test_a_device_that_is_not_there_is_refused_and_those_there_are_named(
+    saved: Saved, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    error = refused(saved(), device="cuda")
+    assert "the device cuda is not there (found: cpu" in str(error)
+    assert error.problems[0].kind == "device"
+    assert models.choose_device("auto").type in ("cpu", "mps")
+
+
+@pytest.mark.parametrize(("offline", "cure"), [(True, "Set model.offline=false"), (False, "Check the name")])
+def test_a_hub_id_that_is_not_here_says_how_to_get_it(offline: bool, cure: str) -> None:
+    sentence = str(refused("nobody/no-such-model", offline=offline))
+    assert "this model is not on this machine" in sentence
+    assert cure in sentence
+
+
+def test_a_missing_demo_model_says_how_to_make_it_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(models, "DEMO_MODEL", tmp_path / "models" / "demo")
+    sentence = str(refused("demo"))
+    assert "the demo model's folder is missing" in sentence
+    assert "python -m core.demo.base_model" in sentence
+    assert "download" not in sentence
+
+
+def test_a_damaged_demo_model_says_how_to_make_it_again(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(models, "DEMO_MODEL", copied)
+    (copied / "model.safetensors").unlink()
+    assert "python -m core.demo.base_model" in str(refused("demo"))
+
+
+ATTENTION = {"q_proj", "k_proj", "v_proj", "o_proj"}
+MLP = {"gate_proj", "up_proj", "down_proj"}
+# Names of the layers in the vision tower's blocks and in its merger, as each family's code has them.
+TOWER = {
+    "qwen2_vl": {"attn.qkv", "attn.proj", "mlp.fc1", "mlp.fc2"},
+    "qwen2_5_vl": {"attn.qkv", "attn.proj", "mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"},
+    "qwen3_vl": {"attn.qkv", "attn.proj", "mlp.linear_fc1", "mlp.linear_fc2"},
+}
+MERGER = {
+    "qwen2_vl": {"merger.mlp.0", "merger.mlp.2"},
+    "qwen2_5_vl": {"merger.mlp.0", "merger.mlp.2"},
+    "qwen3_vl": {
+        "merger.linear_fc1", "merger.linear_fc2", "deepstack_merger_list.0.linear_fc1",
+        "deepstack_merger_list.0.linear_fc2",
+    },
+}  # fmt: skip
+
+
+def intended(family: str, targets: str) -> set[str]:
+    found = {f"language_model.layers.{layer}.self_attn.{name}" for layer in (0, 1) for name in ATTENTION}
+    if targets != "attention":
+        found |= {f"language_model.layers.{layer}.mlp.{name}" for layer in (0, 1) for name in MLP}
+    if targets in ("language+merger", "everything"):
+        found |= {f"visual.{name}" for name in MERGER[family]}
+    if targets == "everything":
+        found |= {f"visual.blocks.{block}.{name}" for block in (0, 1) for name in TOWER[family]}
+    return found
+
+
+@pytest.mark.parametrize("family", list(TOWER))
+@pytest.mark.parametrize("targets", list(TARGETS))
+def test_lora_sits_on_exactly_the_layers_asked_for(loaded: Loaded, family: str, targets: str) -> None:
+    linear = {
+        name.removeprefix("model.") for name, one in loaded.model.named_modules()
+        if isinstance(one, torch.nn.Linear) and name != "lm_head"
+    }  # fmt: skip
+    model = attach_lora(loaded.model, Lora(rank=2, targets=targets))
+    learning = [name for name, one in model.named_parameters() if one.requires_grad]
+    reached = {name.split(".lora_")[0].removeprefix("base_model.model.model.") for name in learning}
+    assert all("lora_" in name for name in learning)
+    assert reached == intended(family, targets)
+    assert (reached == linear) == (targets == "everything")
+    if targets in ("attention", "language"):
+        assert not any("visual" in name for name in reached)

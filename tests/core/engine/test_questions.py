@@ -1,0 +1,199 @@
+"""Questions as tokens: exactly the chat template's, blind to every condition, with answers that cannot be confused."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageOps
+from transformers import Qwen2Tokenizer
+
+from core.data.sample import BoxedObject, Photo
+from core.engine.batches import Lessons
+from core.engine.questions import Asked, Asker, mirrored_box
+from core.engine.scoring import asked_about
+from core.engine.vision import Patches
+from core.errors import UserError
+from core.prompts import answers
+from core.settings import Settings, merge
+from core.taxonomy import Taxonomy
+
+VIEWS = ("full", "full+crop", "crop")
+
+
+def with_conditions(photo: Photo, taxonomy: Taxonomy, shift: int) -> Photo:
+    """The photo with the `shift`-th next allowed condition in every object."""
+
+    def turned(one: BoxedObject) -> BoxedObject:
+        allowed = taxonomy.allowed[one.object_type]
+        return replace(one, condition=allowed[(allowed.index(one.condition) + shift) % len(allowed)])
+
+    return replace(photo, objects=tuple(turned(one) for one in photo.objects))
+
+
+def equal_pixels(one: Patches | None, other: Patches | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return one.grid_thw == other.grid_thw and one.values.tobytes() == other.values.tobytes()
+
+
+@pytest.mark.parametrize("family", ["qwen2_vl", "qwen2_5_vl"])
+@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("kind", ["condition", "class"])
+def test_a_question_does_not_change_with_any_true_condition(
+    asker: Asker, photos: list[Photo], settings: Settings, taxonomy: Taxonomy, view: str, kind: str
+) -> None:
+    asker.settings = replace(settings, view=replace(settings.view, mode=view))
+    photo = photos[1]
+    seen = []
+    for shift in range(3):
+        other = with_conditions(photo, taxonomy, shift)
+        tree = asker.tree(other.path, asker.boxes(other), asked_about(other, kind))
+        seen.append((tree, asker.batch([tree])))
+    assert with_conditions(photo, taxonomy, 1).objects != photo.objects
+    first_tree, first_batch = seen[0]
+    for tree, batch in seen[1:]:
+        assert tree.head_ids == first_tree.head_ids
+        assert equal_pixels(tree.photo, first_tree.photo)
+        for mine, its in zip(tree.branches, first_tree.branches, strict=True):
+            assert (mine.token_ids, mine.leaves) == (its.token_ids, its.leaves)
+            assert equal_pixels(mine.crop, its.crop)
+        assert {key: value.numpy().tobytes() for key, value in batch.items()} == {
+            key: value.numpy().tobytes() for key, value in first_batch.items()
+        }
+
+
+def test_in_training_only_the_answer_leaf_knows_the_condition(
+    asker: Asker, photos: list[Photo], taxonomy: Taxonomy, settings: Settings
+) -> None:
+    """Everything that the model sees before it answers stays the same to the byte."""
+    photo = next(one for one in photos if len({thing.condition for thing in one.objects}) > 1)
+    changed = with_conditions(photo, taxonomy, 1)
+    trees = []
+    for one in (photo, changed):
+        lessons = Lessons([one], asker, settings)
+        trees.append(lessons[lessons.order(0)[0]])
+    assert [branch.token_ids for branch in trees[0].branches] == [branch.token_ids for branch in trees[1].branches]
+    assert [branch.leaves for branch in trees[0].branches] != [branch.leaves for branch in trees[1].branches]
+    rows = [asker.layout.row(tree) for tree in trees]
+    # Segments whose parent is the head are questions; those below them are answers.
+    told = [
+        [token for token, segment in zip(row.ids, row.segments, strict=True) if row.parents[segment] <= 0]
+        for row in rows
+    ]
+    assert told[0] == told[1]
+
+
+@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("family", ["qwen2_vl", "qwen2_5_vl"])
+def test_the_cut_question_equals_the_whole_template_tokenised_at_once(
+    asker: Asker, photos: list[Photo], settings: Settings, tokenizer: Qwen2Tokenizer, view: str
+) -> None:
+    asker.settings = replace(settings, view=replace(settings.view, mode=view))
+    photo = photos[1]
+    pictures = 2 if view == "full+crop" else 1
+    for one in asked_about(photo, "condition") + asked_about(photo, "class"):
+        tree = asker.tree(photo.path, asker.boxes(photo), [one])
+        cut = [*tree.head_ids, *tree.branches[0].token_ids]
+        text = tokenizer.decode(tree.branches[0].token_ids).split("<|vision_end|>")[-1].split("<|im_end|>")[0]
+        chat = [{"role": "user", "content": [{"type": "image"}] * pictures + [{"type": "text", "text": text}]}]
+        whole = tokenizer.apply_chat_template(chat, tokenize=True, add_generation_prompt=True, return_dict=True)
+        assert cut == list(whole["input_ids"])
+        assert cut.count(asker.layout.image_pad_id) == pictures
+
+
+def test_every_question_about_a_photo_shares_its_head(asker: Asker, photos: list[Photo]) -> None:
+    photo = photos[1]
+    heads = {asker.tree(photo.path, asker.boxes(photo), [one]).head_ids for one in asked_about(photo, "condition")}
+    assert len(heads) == 1
+
+
+def test_no_answer_begins_another_so_none_can_be_confused(asker: Asker, taxonomy: Taxonomy) -> None:
+    for object_type in (None, *taxonomy.object_types):
+        listed = [asker.answer_ids(answer) for answer in answers(object_type, taxonomy)]
+        assert len(set(listed)) == len(listed)
+        for one in listed:
+            assert one[-1] == asker.end
+            assert asker.end not in one[:-1]
+            assert not any(other[: len(one)] == one for other in listed if other is not one)
+
+
+def test_an_answers_tokens_spell_the_answer(asker: Asker, taxonomy: Taxonomy, tokenizer: Qwen2Tokenizer) -> None:
+    for answer in (*taxonomy.class_names, *taxonomy.conditions):
+        assert tokenizer.decode(asker.answer_ids(answer)) == f"{answer}<|im_end|>"
+
+
+def test_the_other_boxes_are_all_but_one_copy_of_the_asked_one(asker: Asker, photos: list[Photo]) -> None:
+    box, path = (0.1, 0.1, 0.3, 0.3), photos[0].path
+
+    def words(boxes: Sequence[tuple[float, float, float, float]]) -> str:
+        return str(asker.tokenizer.decode(asker.tree(path, boxes, [Asked(box, "rock toe")]).branches[0].token_ids))
+
+    assert "No other boxes." in words([box])
+    assert "No other boxes." in words([])
+    assert "Of 1 other boxes 0 lie above it, 1 overlap it." in words([box, box])
+
+
+def test_a_mirrored_box_lies_on_the_other_side_and_mirrors_back() -> None:
+    box = (0.125, 0.25, 0.375, 0.5)
+    assert mirrored_box(box) == (0.625, 0.25, 0.875, 0.5)
+    assert mirrored_box(mirrored_box(box)) == box
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_mirrored_question_is_the_question_about_the_mirrored_photo(
+    asker: Asker, photos: list[Photo], settings: Settings, tmp_path: Path, view: str
+) -> None:
+    """Boxes, neighbours and pixels turn together: mirroring the file and its boxes by hand gives the same question."""
+    asker.settings = replace(settings, view=replace(settings.view, mode=view, crop_margin=0.25))
+    asker.eyes.view = asker.settings.view
+    path = tmp_path / "mirrored.png"
+    straight = tmp_path / "straight.png"
+    with Image.open(photos[0].path) as image:
+        image.convert("RGB").save(straight)
+        ImageOps.mirror(image.convert("RGB")).save(path)
+    # Eighths of a photo of 192 pixels, so that a mirrored crop's edges fall on the same pixels.
+    boxes = [(0.125, 0.25, 0.375, 0.5), (0.5, 0.25, 0.75, 0.625)]
+    asked = [Asked(box, "rock toe") for box in boxes]
+    turned = asker.tree(straight, boxes, asked, mirrored=True)
+    by_hand = asker.tree(
+        path, [mirrored_box(box) for box in boxes], [Asked(mirrored_box(box), "rock toe") for box in boxes]
+    )
+    assert [branch.token_ids for branch in turned.branches] == [branch.token_ids for branch in by_hand.branches]
+    assert equal_pixels(turned.photo, by_hand.photo)
+    for mine, its in zip(turned.branches, by_hand.branches, strict=True):
+        assert equal_pixels(mine.crop, its.crop)
+    plain = asker.tree(straight, boxes, asked)
+    assert plain.branches[0].token_ids != turned.branches[0].token_ids or view == "crop"
+    assert not equal_pixels(plain.photo or plain.branches[0].crop, turned.photo or turned.branches[0].crop)
+
+
+def test_a_tokenizer_without_qwens_special_tokens_is_refused(
+    asker: Asker, settings: Settings, taxonomy: Taxonomy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Foreign:
+        pad_token_id = unk_token_id = 0
+
+        def convert_tokens_to_ids(self, text: str) -> int:
+            return 0
+
+    loaded = type("Foreign", (), {"tokenizer": Foreign(), "processor": asker.eyes.processor, "family": "qwen2_vl",
+                                  "device": torch.device("cpu")})()  # fmt: skip
+    with pytest.raises(UserError, match="the tokenizer lacks"):
+        Asker(loaded, settings, taxonomy)
+
+
+def test_the_box_in_the_question_is_that_of_the_resized_photo(
+    asker: Asker, photos: list[Photo], settings: Settings
+) -> None:
+    asker.settings = merge(settings, {"view.mode": "full"})
+    asker.box_unit = "resized pixels"
+    tree = asker.tree(photos[0].path, [], [Asked((0.0, 0.0, 1.0, 1.0), "rock toe")])
+    assert tree.photo is not None
+    wide, high = tree.photo.grid_thw[2] * 14, tree.photo.grid_thw[1] * 14
+    assert f"[0, 0, {wide}, {high}]" in asker.tokenizer.decode(tree.branches[0].token_ids)
+    assert np.prod(tree.photo.grid_thw) == len(tree.photo.values)

@@ -1,0 +1,120 @@
+"""From photo to patches: upright, of bounded size, and the same whether remembered or fresh."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from transformers import Qwen2VLImageProcessorPil
+
+from core.engine.vision import LONGEST_CROP, Eyes, crop_box, open_photo
+from core.errors import UserError
+from core.settings import View
+
+BOX = (0.25, 0.25, 0.5, 0.5)
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    path = tmp_path / "photo.png"
+    noise = np.random.default_rng(0).integers(0, 255, (120, 200, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(path)
+    return path
+
+
+def eyes(cache_bytes: int = 1 << 30) -> Eyes:
+    return Eyes(Qwen2VLImageProcessorPil(), View(photo_px=112, crop_px=84), cache_bytes)
+
+
+@pytest.mark.parametrize(
+    ("box", "size_wh", "margin", "expected"),
+    [
+        ((0.25, 0.25, 0.5, 0.5), (100, 100), 0.0, (25, 25, 50, 50)),
+        ((0.25, 0.25, 0.5, 0.5), (100, 200), 0.2, (20, 40, 55, 110)),
+        ((0.0, 0.0, 1.0, 1.0), (100, 50), 0.5, (0, 0, 100, 50)),
+        ((0.9, 0.9, 1.0, 1.0), (100, 100), 0.5, (85, 85, 100, 100)),
+    ],
+)
+def test_a_crop_is_the_box_with_its_margin_inside_the_photo(
+    box: tuple[float, float, float, float], size_wh: tuple[int, int], margin: float, expected: tuple[int, ...]
+) -> None:
+    found = crop_box(box, size_wh, margin)
+    assert all(abs(mine - its) <= 1 for mine, its in zip(found, expected, strict=True))
+    assert found[0] >= 0
+    assert found[1] >= 0
+    assert found[2] <= size_wh[0]
+    assert found[3] <= size_wh[1]
+
+
+@pytest.mark.parametrize(
+    "box",
+    [(0.0, 0.5, 1.0, 0.5001), (0.5, 0.0, 0.5001, 1.0), (1.0, 1.0, 1.0, 1.0), (0.0, 0.0, 0.0, 0.0), (0.999, 0, 1, 1)],
+)
+def test_every_box_gives_a_crop_that_the_processor_takes(photo: Path, box: tuple[float, float, float, float]) -> None:
+    left, upper, right, lower = crop_box(box, (4000, 3000), 0.15)
+    wide, high = right - left, lower - upper
+    assert 0 <= left < right <= 4000
+    assert 0 <= upper < lower <= 3000
+    assert max(wide / high, high / wide) <= LONGEST_CROP * 2
+    assert eyes().crop(photo, box).values.shape[1] == 3 * 2 * 14 * 14
+
+
+@pytest.mark.parametrize("px", [56, 84, 112, 168])
+def test_patches_stay_within_the_resolution_asked_for(photo: Path, px: int) -> None:
+    seen = Eyes(Qwen2VLImageProcessorPil(), View(photo_px=px, crop_px=px))
+    for patches in (seen.photo(photo), seen.crop(photo, BOX)):
+        frames, rows, columns = patches.grid_thw
+        assert (frames, rows % 2, columns % 2) == (1, 0, 0)
+        assert rows * columns * 14 * 14 <= px**2
+        assert len(patches.values) == rows * columns
+        assert patches.tokens(2) == rows * columns // 4
+        assert seen.resized_wh(patches) == (columns * 14, rows * 14)
+
+
+def test_small_crops_are_enlarged_and_small_photos_are_not(tmp_path: Path) -> None:
+    path = tmp_path / "small.png"
+    Image.new("RGB", (60, 60), "red").save(path)
+    seen = Eyes(Qwen2VLImageProcessorPil(), View(photo_px=280, crop_px=224))
+    assert seen.resized_wh(seen.photo(path)) == (56, 56)
+    wide, high = seen.resized_wh(seen.crop(path, (0.4, 0.4, 0.6, 0.6)))
+    assert wide * high >= 0.5 * 224**2
+
+
+def test_remembered_patches_equal_fresh_ones_even_when_memory_is_short(photo: Path) -> None:
+    fresh = eyes().photo(photo), eyes().crop(photo, BOX), eyes().photo(photo, mirrored=True)
+    for bytes_ in (1 << 30, 1):
+        seen = eyes(bytes_)
+        for _ in range(2):
+            found = seen.photo(photo), seen.crop(photo, BOX), seen.photo(photo, mirrored=True)
+            for mine, its in zip(found, fresh, strict=True):
+                assert mine.values.tobytes() == its.values.tobytes()
+    assert eyes().photo(photo).values.tobytes() != eyes().photo(photo, mirrored=True).values.tobytes()
+
+
+def test_memory_is_bounded(photo: Path) -> None:
+    size = eyes().photo(photo).values.nbytes
+    seen = eyes(3 * size)
+    for place in range(12):
+        seen.crop(photo, (place / 20, 0.0, place / 20 + 0.3, 0.5))
+    assert sum(one.values.nbytes for one in seen._known.values()) <= 3 * size
+
+
+def test_a_turned_photo_is_seen_upright(tmp_path: Path) -> None:
+    upright = Image.new("RGB", (60, 40), "blue")
+    upright.paste("red", (0, 0, 60, 10))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was held turned: show it turned by a quarter clockwise
+    path = tmp_path / "turned.png"
+    upright.rotate(90, expand=True).save(path, exif=exif)
+    assert np.array_equal(np.asarray(open_photo(path)), np.asarray(upright))
+
+
+def test_a_photo_that_is_missing_or_damaged_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"gone\.jpg: no such photo"):
+        open_photo(tmp_path / "gone.jpg")
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(b"\xff\xd8\xff\xe0 not a photo")
+    with pytest.raises(UserError, match=r"broken\.jpg: this photo cannot be read"):
+        open_photo(broken)
