@@ -236,7 +236,6 @@ def arguments(settings: Settings, checkpoints: Path, device: torch.device) -> Tr
         max_steps=mine.max_steps or -1,
         learning_rate=mine.learning_rate,
         lr_scheduler_type=mine.schedule,
-        warmup_steps=min(mine.warmup_share, 0.999),
         weight_decay=mine.weight_decay,
         max_grad_norm=mine.max_grad_norm,
         save_strategy="steps",
@@ -305,6 +304,8 @@ def run(
     )  # fmt: skip
     # The run's events say it all; what Trainer prints would mix with them.
     trainer.remove_callback(PrinterCallback)
+    # Rounded down: Trainer's own rounding up would spend a run of one step at a learning rate of 0.
+    trainer.args.warmup_steps = int(total_steps(trainer) * settings.training.warmup_share)
     narrator.trainer = trainer
     trainable = sum(one.numel() for one in model.parameters() if one.requires_grad)
     start = latest_checkpoint(checkpoints) if resume else None
