@@ -172,21 +172,24 @@ PRETRAINING = Style(
     ),
 )
 
+# Grass and light of the sample set stay near the pretraining's: with straw-coloured ground the demo model calls every
+# drain blocked before it is tuned. What pretraining has not shown is what drains and rocks are made of, what fills and
+# what breaks them: enough for tuning to teach.
 SAMPLE = Style(
     name="sample",
-    lush=((116, 112, 70), (160, 152, 100)),
-    dry=((150, 128, 90), (212, 190, 146)),
-    soil=((146, 112, 84), (206, 172, 136)),
+    lush=((87, 104, 59), (147, 160, 98)),
+    dry=((129, 125, 82), (186, 179, 128)),
+    soil=((127, 106, 82), (176, 153, 123)),
     road=(198, 172, 138),
     far=(112, 98, 66),
     sky=((172, 178, 190), (232, 218, 200)),
-    dryness=(0.5, 1.0),
-    bareness=(0.15, 0.55),
+    dryness=(0.1, 0.64),
+    bareness=(0.03, 0.35),
     horizon=(-0.08, 0.06),
-    sun_azimuth_deg=(-5.0, 50.0),
-    sun_contrast=(0.55, 0.95),
-    exposure=(0.9, 1.08),
-    warmth=(0.1, 0.6),
+    sun_azimuth_deg=(52.5, 110.0),
+    sun_contrast=(0.45, 0.82),
+    exposure=(0.91, 1.09),
+    warmth=(-0.07, 0.38),
     blur_px=(0.4, 0.9),
     noise_level=(2.0, 5.0),
     materials=((BRICK, 0.35), (DARK_STONE, 0.3), (CLAY_PIPE, 0.35)),
