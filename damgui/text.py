@@ -147,7 +147,7 @@ NONE_FIXED, NONE_BROKEN = "None fixed.", "None broken."
 
 # -- Predict ---------------------------------------------------------------------------------------------------------
 PREDICT_LEAD = "Ask about one object in one photo. The base model (untaught) and the tuned one answer side by side."
-PREDICT_DROP = "Drop a photo here, or click to choose one"
+PREDICT_DROP = "A photo of your own"
 PREDICT_EXAMPLES = "Or take a validation photo"
 PREDICT_NO_EXAMPLES = "Example photos appear here once the photos were read on the Data tab."
 PREDICT_OTHER = "Choose another photo"

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,9 @@ from transformers.utils import logging
 from core import settings as knobs
 from core.errors import UserError
 from core.prompts import BOX_UNITS
+
+# Transformers warns of its own use of names that it is about to drop; nobody here can cure that.
+warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
 
 DEMO_MODEL = Path(__file__).resolve().parents[2] / "models" / "demo"
 # What the libraries raise for files that are damaged, cut short or of another kind.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -79,6 +80,8 @@ def start(run: Run) -> Run:
             if event["kind"] == "started" and (not pids_tell or event.get("pid") == child.pid):
                 return run
             if event["kind"] == "ended":
+                with contextlib.suppress(subprocess.TimeoutExpired):  # its lock is free once it is gone
+                    child.wait(START_WAIT_S)
                 raise refusal(event)
         if over:
             if locks.is_held(run.lock):

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import UserError
-from core.runs.events import last_event
+from core.runs.events import last_event, read_events
 from core.runs.files import read_json, write_json, writing
 from core.runs.locks import is_held
 from core.runs.workspace import Workspace, check_name, model_label
@@ -197,8 +197,9 @@ def create(workspace: Workspace, settings: Settings, kind: str, name: str = "") 
 
 
 def discard(run: Run) -> None:
-    """Remove the folder of a run that never began. A run that has said anything is kept."""
-    if last_event(run.events) is None and not is_held(run.lock):
+    """Remove the folder of a run that never began. A run that has started work is kept."""
+    begun = any(event["kind"] == "started" for event in read_events(run.events))
+    if not begun and not is_held(run.lock):
         shutil.rmtree(run.folder, ignore_errors=True)
 
 

@@ -95,7 +95,8 @@ def build(frame: Frame) -> None:
 
 def _left() -> tuple[gr.File, gr.Column, gr.HTML, gr.Button, gr.HTML, gr.Button]:
     """Drop area, the photo with its boxes, and the examples."""
-    drop = gr.File(label=text.PREDICT_DROP, file_types=["image"], height=150, elem_id="predict-drop")
+    # Any file may come: Gradio would refuse a wrong one in a window of its own, in words of its own.
+    drop = gr.File(label=text.PREDICT_DROP, height=150, elem_id="predict-drop")
     with gr.Column(visible=False) as chosen:
         picker = parts.html(
             None, photo=None, html_template=PICKER, js_on_load=theme.script("picker"), elem_id="predict-picker"
@@ -232,11 +233,13 @@ def _request(frame: Frame, values: Mapping[Component, Any], w: Widgets) -> tuple
     settings = store.settings_for_model(path)
     settings = replace(settings, model=replace(settings.model, path=base))
     box, size_wh = value.get("box"), photo["size_wh"]
-    others = [one[2] for i, one in enumerate(photo["objects"]) if i != value.get("index")]
+    # A labelled box is asked about as in training, with its neighbours; among them a box of one's own has no place.
+    picked = value.get("index")
+    others = [one[2] for i, one in enumerate(photo["objects"]) if i != picked] if picked is not None else []
     request = {
         "image": photo["path"], "box_xyxy_px": _pixels(box, size_wh) if box else None,
         "object_type": values[w.kind] or None, "models": [base, path] if tuned else [base],
-        "other_boxes_xyxy_px": [_pixels(one, size_wh) for one in others] if box else [],
+        "other_boxes_xyxy_px": [_pixels(one, size_wh) for one in others],
     }  # fmt: skip
     return request, settings
 
@@ -248,7 +251,8 @@ def _base(frame: Frame) -> str:
 
 
 def _pixels(box: Any, size_wh: Any) -> list[float]:
-    return [round(end * side, 1) for end, side in zip(box, (*size_wh, *size_wh), strict=True)]
+    """Not rounded: the answer must be the evaluation's, to the last digit."""
+    return [end * side for end, side in zip(box, (*size_wh, *size_wh), strict=True)]
 
 
 def _truth(photo: Any, value: Any) -> str:

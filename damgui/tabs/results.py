@@ -101,7 +101,9 @@ def build(frame: Frame) -> None:
     outputs = [chooser, state, judge, stop, to_baseline, to_training, headline, box, chart, changes]
     frame.watch(refresh, chosen, again)
     gr.on([again.change, chosen.input], draw, chosen, outputs, **QUIET)
-    judge.click(begin, chosen, message, **LONG)
+    judge.click(
+        lambda: (gr.Button(interactive=False), parts.waiting(text.STARTING)), outputs=[judge, state], **QUIET
+    ).then(begin, chosen, message, **LONG).then(draw, chosen, outputs, **QUIET)
     stop.click(end, outputs=message, **QUIET)
     frame.jump(to_baseline, "baseline")
     frame.jump(to_training, "training")

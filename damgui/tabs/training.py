@@ -77,14 +77,17 @@ def build(frame: Frame) -> None:
                 judge: gr.Button(visible=bool(found and found.status == "finished")),
                 ask: gr.Button(visible=bool(found and found.status == "finished")),
             }  # fmt: skip
-            if seen is None or not (found and found.active):
+            # Only when a run begins or ends: what somebody is typing stays, whatever else goes on.
+            if seen is None or seen[0] != stamp[0] and not (found and found.active):
                 updates[name] = _free_name(frame, found)
         return stamp, {**updates, log: _log(live.log_tail(found.run) if found else "")}
 
     outputs = [start, state, stop, chart, resume, judge, ask, name, log]
     frame.watch(refresh, *outputs)
     stop.click(end, outputs=message, **QUIET)
-    resume.click(go_on, outputs=message, **LONG).then(now(refresh), outputs=outputs, **QUIET)
+    resume.click(
+        lambda: (gr.Button(interactive=False), parts.waiting(text.STARTING)), outputs=[resume, state], **QUIET
+    ).then(go_on, outputs=message, **LONG).then(now(refresh), outputs=outputs, **QUIET)
     frame.jump(judge, "compare")
     frame.jump(ask, "predict")
     frame.follow(preset, lambda settings: preset_for(settings.model.path))

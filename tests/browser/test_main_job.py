@@ -1,221 +1,223 @@
-"""What a newcomer does, clicked in a real browser, training for real; and what happens when things are killed."""
+"""What a newcomer does, clicked in a real browser and trained for real; every number is held against the files."""
 
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlparse
 
 import pytest
-from conftest import ROOT, App, serve
-from core.runs import store
-from core.runs.events import read_events
-from core.runs.store import Run
+from clicks import ROOT, App, drawn, ended, newest, points, start_training, steps, tab, until, visit
+from playwright.sync_api import Page, expect
+
+from core.data.reading import read_dataset
+from core.data.sample import Photo
+from core.settings import Data
 from damgui import text
-from damgui.forms import elem_id
-from playwright.sync_api import Browser, Page, expect
+from damgui.text import percent
 
-RUN_S = 300_000  # ms: a run on a busy machine
-
-
-@pytest.fixture(scope="module")
-def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("inspector")
+STEPS = 40
 
 
-@pytest.fixture(scope="module")
-def app(workspace: Path) -> Iterator[App]:
-    served = serve(workspace)
-    yield served
-    served.close()
+def experiments(workspace: Path, name: str) -> Any:
+    return json.loads((workspace / "experiments" / name).read_text())
 
 
-def tab(page: Page, name: str) -> None:
-    page.get_by_role("tab", name=name, exact=True).click()
+def rows(workspace: Path, name: str) -> dict[tuple[str, int], dict[str, Any]]:
+    lines = (workspace / "experiments" / name).read_text().splitlines()
+    return {(row["image"], row["object"]): row for row in map(json.loads, lines)}
 
 
-def set_number(page: Page, path: str, value: float) -> None:
-    """Write into a setting's number box as a user would."""
-    box = page.locator(f"#{elem_id(path)} input").first
-    box.fill(str(value))
-    box.press("Tab")
+def last_answer(workspace: Path) -> dict[str, Any]:
+    """What the prediction service wrote last."""
+    files = (workspace / "experiments" / "runs").glob("*-predict*/answers/*.json")
+    return json.loads(max(files, key=lambda path: path.stat().st_mtime_ns).read_text())
 
 
-def until(check: Callable[[], Any], seconds: float = 120, what: str = "it") -> Any:
-    """The first true value of `check`, asked four times a second."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        found = check()
-        if found:
-            return found
-        time.sleep(0.25)
-    raise AssertionError(f"{what} did not come about within {seconds:.0f} s")
-
-
-def newest(workspace: Path, kind: str) -> Run | None:
-    return store.latest(store.open_workspace(workspace), kind)
-
-
-def steps(run: Run) -> list[int]:
-    return [event["step"] for event in read_events(run.events) if event["kind"] == "step"]
-
-
-def percent(share: float) -> str:
-    return text.percent(share)
-
-
-def points(page: Page) -> int:
-    """Points in the live chart's first trace, read from the drawing itself."""
-    script = "() => { const d = document.querySelector('#training-chart .js-plotly-plot'); return d ? d.data[0].x.length : 0 }"
-    return int(page.evaluate(script))
-
-
-def train(page: Page, workspace: Path, steps_wanted: int, name: str) -> Run:
-    """Fill in the form and press the button; returns the run once it steps."""
-    tab(page, text.TAB_TRAINING)
-    page.locator("#training-name input, #training-name textarea").first.fill(name)
-    more = page.locator("#training-more")
-    if not page.locator(f"#{elem_id('training.max_steps')}").is_visible():
-        more.get_by_role("button").first.click()
-    set_number(page, "training.max_steps", steps_wanted)
-    page.locator("#training-start").click()
-    run = until(lambda: (found := newest(workspace, "train")) and found.name == name and found, 60, "the run")
-    until(lambda: steps(run), 180, "the first step")
-    return run
-
-
-def test_a_newcomer_does_the_whole_job_by_clicking(app: App, page: Page, workspace: Path) -> None:
-    elsewhere: list[str] = []
-    errors: list[str] = []
-    page.on(
-        "request",
-        lambda sent: None if urlparse(sent.url).hostname in ("127.0.0.1", None) else elsewhere.append(sent.url),
-    )
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.goto(app.url)
-
-    tab(page, text.TAB_BASELINE)
-    page.locator("#baseline-start").click()
-    results = workspace / "experiments" / "zeroshot_results.json"
-    until(results.exists, 240, "the baseline")
-    zero = json.loads(results.read_text())
-    expect(page.locator("#baseline-score")).to_contain_text(percent(zero["overall_accuracy"]), timeout=30_000)
-    expect(page.locator("#baseline-score")).to_contain_text(f"{zero['correct']} of {zero['total']}")
-
-    run = train(page, workspace, 60, "clicked")
-    first = until(lambda: points(page), 60, "the chart")
-    until(lambda: points(page) > first, 60, "the chart's movement")
-    until(lambda: store.status(run) == "finished", 280, "the end of training")
-    info = json.loads((workspace / "experiments" / "training_info_clicked.json").read_text())
-    expect(page.locator("#training-state")).to_contain_text(percent(info["best"]["accuracy"]), timeout=30_000)
-    assert points(page) == len(steps(run)) == 60
-    assert (workspace / "models" / "clicked_final" / "adapter_model.safetensors").is_file()
-
-    tab(page, text.TAB_COMPARE)
-    page.locator("#compare-judge").click()
-    tuned_file = until(
-        lambda: next((workspace / "experiments").glob("evaluation_*clicked*_valid.json"), None), 240, "the evaluation"
-    )
-    tuned = json.loads(tuned_file.read_text())
-    expect(page.locator("#compare-headline")).to_contain_text(percent(tuned["overall_accuracy"]), timeout=30_000)
-    expect(page.locator("#compare-headline")).to_contain_text(percent(zero["overall_accuracy"]))
-    assert tuned["overall_accuracy"] == pytest.approx(info["best"]["accuracy"], abs=1e-6)
-
-    tab(page, text.TAB_PREDICT)
-    photo = next((workspace / "sample-data" / "test" / "images").glob("*.jpg"))
-    page.locator("#predict-drop input[type=file]").set_input_files(str(photo))
-    page.locator("#predict-picker").wait_for(state="visible")
-    page.locator("#predict-ask").click()
+def ask(page: Page, workspace: Path) -> dict[str, Any]:
+    """Press the button, wait for both verdicts, hold them against the service's answer and return that."""
     verdicts = page.locator("#predict-answer .dg-verdict")
-    expect(verdicts).to_have_count(2, timeout=120_000)
-    answers = sorted((workspace / "experiments" / "runs").glob("*-predict*/answers/*.json"))
-    said = json.loads(answers[-1].read_text())
+    page.locator("#predict-ask").click()
+    expect(page.locator("#predict-ask")).to_be_disabled(timeout=2_000)
+    expect(verdicts).to_have_count(2)
+    said = last_answer(workspace)
+    assert [one["label"] for one in said["answers"]] == ["Base model", "Tuned: clicked"]
     for index, answer in enumerate(said["answers"]):
-        expect(verdicts.nth(index)).to_contain_text(answer["predicted"])
-        expect(verdicts.nth(index)).to_contain_text(text.percent(answer["probability"], 0))
-    assert not elsewhere
-    assert not errors
+        for words in (answer["label"], answer["predicted_type"], answer["predicted"], percent(answer["probability"], 0)):
+            expect(verdicts.nth(index)).to_contain_text(words)
+    bars_of_each = [one["x"] for one in drawn(page, "predict-chart")]
+    for bars, answer in zip(bars_of_each, said["answers"], strict=True):
+        assert sorted(bars) == pytest.approx(sorted(100 * p for p in answer["probabilities"].values()))
+        assert sum(bars) == pytest.approx(100, abs=0.1)
+    return said
 
 
-def test_the_page_and_the_command_line_agree(app: App, workspace: Path) -> None:
-    words = "baseline --model demo --data demo --json --workspace"
-    line = [sys.executable, "-m", "core.cli", *words.split(), str(workspace)]
-    shown = json.loads((workspace / "experiments" / "zeroshot_results.json").read_text())
-    done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=240, check=True)
-    told = json.loads(done.stdout)
+def examples(workspace: Path) -> list[Photo]:
+    """The example photos in the order in which the page shows them."""
+    photos = [one for one in read_dataset(Data(), workspace / "sample-data").split("valid") if one.objects]
+    return sorted(photos, key=lambda photo: -len({one.condition for one in photo.objects}))
+
+
+class TestNewcomer:
+    """The whole way, in order: each test goes on where the one before it stopped."""
+
+    def test_the_first_page_leads_to_the_baseline_and_its_numbers_are_those_of_the_file(
+        self, app: App, page: Page, workspace: Path
+    ) -> None:
+        visit(page, app.url)
+        page.locator("#go-baseline").click()
+        page.locator("#baseline-start").click()
+        expect(page.locator("#baseline-start")).to_be_disabled(timeout=2_000)
+        expect(page.locator("#baseline-progress [role=progressbar]")).to_be_visible(timeout=2_000)
+        score = page.locator("#baseline-score")
+        expect(score.locator(".dg-big")).to_be_visible(timeout=150_000)
+        zero = experiments(workspace, "zeroshot_results.json")
+        assert zero["total"] == 208
+        assert float(score.locator(".dg-big").get_attribute("data-accuracy") or 0) == pytest.approx(
+            zero["overall_accuracy"], abs=1e-6
+        )
+        for words in (
+            f"{100 * zero['overall_accuracy']:.1f}", f"{zero['correct']} of {zero['total']}", f"{zero['macro_f1']:.2f}",
+            percent(zero["prior"]["accuracy"]),
+        ):  # fmt: skip
+            expect(score).to_contain_text(words)
+        wrong = zero["total"] - zero["correct"]
+        expect(page.locator("#baseline-mistakes-title")).to_contain_text(f"{wrong} of {zero['total']}")
+        bars = drawn(page, "baseline-per-class")[0]
+        shown = {name: value / 100 for name, value in zip(bars["y"], bars["x"], strict=True)}
+        assert shown == pytest.approx({name: one["accuracy"] for name, one in zero["per_class"].items() if one["total"]})
+
+    def test_the_loss_moves_while_it_learns_and_the_end_shows_what_the_file_says(
+        self, app: App, page: Page, workspace: Path
+    ) -> None:
+        visit(page, app.url)
+        run = start_training(page, workspace, "clicked", STEPS)
+        first = until(lambda: points(page), 20, "the chart")
+        seen = until(lambda: points(page) > first and points(page), 20, "the chart's movement")
+        assert seen < STEPS, "the chart moves while it learns, not only afterwards"
+        ended(run, "finished")
+        info = experiments(workspace, "training_info_clicked.json")
+        state = page.locator("#training-state")
+        expect(state).to_contain_text(text.STATUS_WORDS["finished"], timeout=10_000)
+        expect(state).to_contain_text(percent(info["best"]["accuracy"]))
+        expect(state).to_contain_text(f"{info['best']['macro_f1']:.2f}")
+        assert points(page) == len(steps(run)) == info["steps"] == STEPS
+        assert drawn(page, "training-chart")[0]["y"] == pytest.approx([loss for _, loss in info["history"]["train"]])
+        assert (workspace / "models" / "clicked_final" / "adapter_model.safetensors").is_file()
+
+    def test_compare_shows_both_numbers_and_their_difference(self, app: App, page: Page, workspace: Path) -> None:
+        visit(page, app.url)
+        tab(page, text.TAB_COMPARE)
+        page.locator("#compare-judge").click()
+        expect(page.locator("#compare-judge")).to_be_disabled(timeout=2_000)
+        headline = page.locator("#compare-headline")
+        expect(headline.locator("#compare-gain")).to_be_visible(timeout=120_000)
+        zero = experiments(workspace, "zeroshot_results.json")
+        tuned = experiments(workspace, "evaluation_clicked_valid.json")
+        info = experiments(workspace, "training_info_clicked.json")
+        for name, found in (("before", zero), ("after", tuned)):
+            big = headline.locator(f"#compare-{name}")
+            expect(big).to_contain_text(f"{100 * found['overall_accuracy']:.1f}")
+            expect(big).to_contain_text(f"{found['correct']} of {found['total']}")
+        gain = tuned["overall_accuracy"] - zero["overall_accuracy"]
+        expect(headline.locator("#compare-gain")).to_contain_text(text.points(gain))
+        # The evaluation judges the very model whose score training reported.
+        assert tuned["overall_accuracy"] == pytest.approx(info["best"]["accuracy"], abs=1e-6)
+
+    def test_a_dropped_photo_is_judged_by_both_models(self, app: App, page: Page, workspace: Path) -> None:
+        visit(page, app.url)
+        tab(page, text.TAB_PREDICT)
+        photo = sorted((workspace / "sample-data" / "test" / "images").glob("*.jpg"))[0]
+        drop(page, photo)
+        page.locator("#predict-picker img").wait_for(state="visible")
+        drag_box(page, (0.2, 0.2, 0.6, 0.7))
+        expect(page.locator("#predict-picker")).to_contain_text("Your own box")
+        page.locator("#predict-type input").click()
+        page.get_by_role("option", name="slope drain").click()
+        said = ask(page, workspace)
+        assert Path(said["image"]).read_bytes() == photo.read_bytes()
+        assert said["object_type"] == "slope drain"
+        wide, high = said["size_wh"]
+        shares = [end / side for end, side in zip(said["box_xyxy_px"], (wide, high, wide, high), strict=True)]
+        assert shares == pytest.approx([0.2, 0.2, 0.6, 0.7], abs=0.01)
+
+    def test_an_examples_clicked_box_gets_the_answer_of_the_evaluation(
+        self, app: App, page: Page, workspace: Path
+    ) -> None:
+        visit(page, app.url)
+        tab(page, text.TAB_PREDICT)
+        place, index, photo = next(
+            (place, index, photo)
+            for place, photo in enumerate(examples(workspace)[:12])
+            for index, one in enumerate(photo.objects)
+            if len(photo.objects) > 1 and one.object_type == "toe drain"
+        )
+        page.locator("#predict-examples button").nth(place).click()
+        boxes = page.locator("#predict-picker .dg-pick-box")
+        expect(boxes).to_have_count(len(photo.objects))
+        boxes.nth(index).press("Enter")  # a mouse would take the smallest box under it
+        expect(boxes.nth(index)).to_have_attribute("aria-pressed", "true")
+        expect(page.locator("#predict-type input")).to_have_value("toe drain")
+        said = ask(page, workspace)
+        files = ("zeroshot_predictions.jsonl", "evaluation_clicked_valid_predictions.jsonl")
+        for answer, name in zip(said["answers"], files, strict=True):
+            row = rows(workspace, name)[photo.name, index]
+            assert answer["probabilities"] == pytest.approx(row["probabilities"], abs=1e-4)
+            assert answer["predicted"] == row["predicted"]
+        expect(page.locator("#predict-answer")).to_contain_text(f"In the labels: {row['truth']}", use_inner_text=True)
+
+    def test_whoever_is_not_sure_is_told_the_type_as_well(self, app: App, page: Page, workspace: Path) -> None:
+        visit(page, app.url)
+        tab(page, text.TAB_PREDICT)
+        page.locator("#predict-examples button").first.click()
+        page.locator("#predict-picker img").wait_for(state="visible")
+        expect(page.locator("#predict-type input")).to_have_value(text.NOT_SURE)
+        said = ask(page, workspace)
+        assert said["question"] == "class"
+        assert said["object_type"] is None
+        assert all(len(answer["class_probabilities"]) == 9 for answer in said["answers"])
+        expect(page.locator("#predict-classes .js-plotly-plot")).to_be_visible()
+
+
+def drop(page: Page, photo: Path) -> None:
+    """Let a file fall onto the page, as from a file manager."""
+    carried = page.evaluate_handle(
+        """async ([name, bytes]) => {
+            const carried = new DataTransfer();
+            carried.items.add(new File([new Uint8Array(bytes)], name, { type: 'image/jpeg' }));
+            return carried;
+        }""",
+        [photo.name, list(photo.read_bytes())],
+    )
+    page.locator("#predict-drop button").first.dispatch_event("drop", {"dataTransfer": carried})
+
+
+def drag_box(page: Page, box: tuple[float, float, float, float]) -> None:
+    """Drag over the photo with the mouse; `box` holds fractions of it."""
+    page.locator("#predict-picker img").scroll_into_view_if_needed()
+    view = page.locator("#predict-picker .dg-pick-frame").bounding_box()
+    assert view is not None
+    x1, y1, x2, y2 = box
+    page.mouse.move(view["x"] + x1 * view["width"], view["y"] + y1 * view["height"])
+    page.mouse.down()
+    page.mouse.move(view["x"] + x2 * view["width"], view["y"] + y2 * view["height"], steps=6)
+    page.mouse.up()
+
+
+def test_the_page_and_the_command_line_agree(app: App, page: Page, workspace: Path, tmp_path: Path) -> None:
+    """A baseline by click and by command give the same numbers, to the last digit."""
+    shown = workspace / "experiments" / "zeroshot_results.json"
+    if not shown.is_file():  # this test alone
+        visit(page, app.url)
+        tab(page, text.TAB_BASELINE)
+        page.locator("#baseline-start").click()
+        until(shown.is_file, 150, "the baseline")
+        ended(newest(workspace, "baseline") or pytest.fail("no run"), "finished")
+    words = f"baseline --model demo --data {workspace / 'sample-data'} --json --workspace"
+    line = [sys.executable, "-m", "core.cli", *words.split(), str(tmp_path)]
+    told = json.loads(subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=240, check=True).stdout)
+    found = json.loads(shown.read_text())
     for key in ("overall_accuracy", "correct", "total", "macro_f1", "per_class", "confusion", "accuracy_interval"):
-        assert told[key] == shown[key]
-
-
-def test_a_killed_browser_and_a_killed_app_leave_the_run_alive_and_the_page_finds_it(
-    browser: Browser, tmp_path_factory: pytest.TempPathFactory, workspace: Path
-) -> None:
-    second = serve(workspace)
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    page = context.new_page()
-    page.goto(second.url)
-    run = train(page, workspace, 24, "survivor")
-    context.close()
-    before = len(steps(run))
-    until(lambda: len(steps(run)) > before, 60, "a step after the browser was gone")
-    second.kill()
-    before = len(steps(run))
-    until(lambda: len(steps(run)) > before or store.status(run) == "finished", 60, "a step after the app was gone")
-    third = serve(workspace)
-    try:
-        back = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
-        back.goto(third.url)
-        tab(back, text.TAB_TRAINING)
-        expect(back.locator("#training-state")).to_contain_text("survivor", timeout=30_000)
-        until(lambda: store.status(run) == "finished", 240, "the end of the run")
-        expect(back.locator("#training-state")).to_contain_text(text.STATUS_WORDS["finished"], timeout=30_000)
-        assert steps(run) == list(range(1, 25))
-        assert points(back) == 24
-    finally:
-        third.close()
-
-
-def test_stop_saves_and_resume_finishes(app: App, page: Page, workspace: Path) -> None:
-    page.goto(app.url)
-    run = train(page, workspace, 30, "paused")
-    until(lambda: len(steps(run)) >= 3, 60, "three steps")
-    page.locator("#training-stop").click()
-    until(lambda: store.status(run) == "stopped", 60, "the stop")
-    taken = steps(run)
-    assert taken[-1] < 30
-    assert (workspace / "models" / "paused_checkpoints" / f"checkpoint-{taken[-1]}").is_dir()
-    assert not (workspace / "models" / "paused_final").exists()
-    page.locator("#training-resume").click()
-    until(lambda: store.status(run) == "finished", 240, "the end")
-    assert steps(run) == list(range(1, 31))
-    expect(page.locator("#training-state")).to_contain_text(text.STATUS_WORDS["finished"], timeout=30_000)
-
-
-def test_a_second_start_is_refused_at_once_and_says_who_is_at_work(app: App, page: Page, workspace: Path) -> None:
-    page.goto(app.url)
-    run = train(page, workspace, 40, "first-one")
-    expect(page.locator("#training-start")).to_be_disabled(timeout=10_000)
-    tab(page, text.TAB_BASELINE)
-    expect(page.locator("#baseline-start")).to_be_disabled(timeout=10_000)
-    expect(page.locator("#baseline-progress")).to_contain_text(re.compile("fine-tuning|training", re.I))
-    store.request_stop(run)
-    until(lambda: store.status(run) in ("stopped", "finished"), 60, "the stop")
-
-
-@pytest.mark.parametrize(
-    ("folder", "said"),
-    [("/nowhere/at/all", "no such"), ("", "folder")],
-)
-def test_a_wrong_folder_is_told_in_one_sentence(app: App, page: Page, folder: str, said: str) -> None:
-    page.goto(app.url)
-    tab(page, text.TAB_DATA)
-    page.locator("#data-source input[type=radio]").last.check()
-    page.locator(f"#{elem_id('data.path')}").locator("input, textarea").first.fill(folder)
-    page.locator("#data-read").click()
-    expect(page.locator("#data-message")).to_contain_text(re.compile(said, re.I), timeout=30_000)
+        assert told[key] == found[key]

@@ -1,0 +1,217 @@
+"""What a user gets wrong is told in one clear sentence, where it happened; and everything can be reached by keyboard."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from clicks import App, Watch, field_of, newest, serve, tab, unfold, until, visit, write
+from PIL import Image
+from playwright.sync_api import BrowserContext, Locator, Page, expect
+
+from core.data.reading import read_dataset
+from core.runs import store
+from core.settings import Data
+from damgui import text
+from damgui.forms import elem_id
+
+NAMES = ["Toe drain", "Toe drain- blocked", "Spillway cracked"]
+# What is wrong with each photo of the folder: its label lines, and the words that the page must say about it.
+FAULTS = {
+    "a_00": (["0 .5 .5 .2 .2", "1 .3 .3 .1 .1"], ""),
+    "a_01": (["0 .5 .5 .2 .2"], ""),
+    "a_02": (["2 .5 .5 .2 .2"], "Spillway cracked"),
+    "a_03": (["0 1.2 .5 .5 .2"], "beyond"),
+    "a_04": (["0 .5 .5"], "a_04.txt line 1"),
+    "a_05": (["0 .5 .5 .2 .2"], "a_05.jpg"),
+    "a_06": (["7 .5 .5 .2 .2"], "class 7"),
+    "a_07": (["0 .5 .5 0 .2"], "no width"),
+    "a_08": (["0 .5 .5 .2 .2"], "same file"),
+}
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    """An app of its own: what is got wrong here must not disturb the others' results."""
+    served = serve(tmp_path_factory.mktemp("careless"))
+    yield served
+    served.close()
+
+
+@pytest.fixture
+def faulty(tmp_path: Path) -> Path:
+    """A YOLO folder with faults of every kind."""
+    for split, names in (("train", list(FAULTS)), ("valid", ["b_00"])):
+        for folder in ("images", "labels"):
+            (tmp_path / split / folder).mkdir(parents=True)
+        for place, name in enumerate(names):
+            picture = Image.effect_noise((96, 72), 40 + place).convert("RGB")
+            picture.save(tmp_path / split / "images" / f"{name}.jpg")
+            lines = FAULTS[name][0] if name in FAULTS else ["0 .4 .4 .2 .2", "1 .7 .7 .2 .2"]
+            (tmp_path / split / "labels" / f"{name}.txt").write_text("\n".join(lines) + "\n")
+    images = tmp_path / "train" / "images"
+    (images / "a_05.jpg").write_bytes((images / "a_05.jpg").read_bytes()[:400])
+    shutil.copy(images / "a_01.jpg", images / "a_08.jpg")
+    (tmp_path / "data.yaml").write_text(f"train: train/images\nval: valid/images\nnames: {json.dumps(NAMES)}\n")
+    return tmp_path
+
+
+def sentences(message: Locator, count: int = 1) -> str:
+    """The words of a message panel that appears; it holds this many sentences of problems and no traceback."""
+    message.locator("[role=alert]").wait_for(state="visible", timeout=20_000)
+    said = message.inner_text()
+    assert message.locator("p").count() == count
+    assert "Traceback" not in said and "Error:" not in said
+    return said
+
+
+def choose_folder(page: Page, folder: str) -> None:
+    tab(page, text.TAB_DATA)
+    page.locator("#data-source input[type=radio]").last.check()
+    field_of(page, elem_id("data.path")).wait_for(state="visible")
+    write(page, elem_id("data.path"), folder)
+
+
+@pytest.mark.parametrize(("folder", "said"), [("/nowhere/at/all", "/nowhere/at/all"), ("", "data.path")])
+def test_a_wrong_folder(desk: App, page: Page, folder: str, said: str) -> None:
+    visit(page, desk.url)
+    choose_folder(page, folder)
+    page.locator("#data-read").click()
+    assert said in sentences(page.locator("#data-message"))
+
+
+def test_every_problem_of_a_folder_is_listed_at_once_and_the_good_rest_can_be_used(
+    desk: App, page: Page, faulty: Path
+) -> None:
+    visit(page, desk.url)
+    choose_folder(page, str(faulty))
+    page.locator("#data-read").click()
+    listed = page.locator("#data-problems li")
+    listed.first.wait_for(state="visible")
+    found = read_dataset(Data(path=str(faulty)), faulty)
+    assert [" ".join(line.split()) for line in listed.all_inner_texts()] == [
+        " ".join(str(one).split()) for one in found.problems
+    ]
+    said = page.locator("#data-problems").inner_text()
+    assert [words for _, words in FAULTS.values() if words not in said] == []
+    # A run on such a folder is refused with the same list …
+    tab(page, text.TAB_BASELINE)
+    page.locator("#baseline-start").click()
+    refused = page.locator("#baseline-progress, #baseline-message").filter(has_text="Spillway cracked")
+    expect(refused).to_have_count(1, timeout=30_000)
+    # … until the user says that the rest will do.
+    tab(page, text.TAB_DATA)
+    page.locator("#data-use-good").click()
+    expect(page.locator("#data-problems")).to_contain_text("left out", timeout=10_000)
+    expect(page.locator("#data-use-good")).to_be_hidden()
+    expect(page.locator("#data-summary")).to_contain_text(f"{len(found.photos)}")
+    expect(page.locator("#data-thumbs figure").first).to_be_visible()
+    tab(page, text.TAB_BASELINE)
+    expect(page.locator("#baseline-start")).to_be_enabled(timeout=5_000)
+    page.locator("#baseline-start").click()
+    expect(page.locator("#baseline-score")).to_contain_text("of 2 objects", timeout=90_000)
+    run = newest(desk.workspace, "baseline")
+    assert run is not None and run.settings().data.use_good
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "said"),
+    [
+        ("lora.rank", "0", r"lora\.rank.*1 to"),
+        ("training.learning_rate", "-1", r"training\.learning_rate"),
+        ("training.epochs", "100000", r"training\.epochs"),
+    ],
+)
+def test_a_bad_value_is_told_with_setting_and_range(desk: App, page: Page, setting: str, value: str, said: str) -> None:
+    visit(page, desk.url)
+    tab(page, text.TAB_TRAINING)
+    write(page, elem_id(setting), value)
+    page.locator("#training-start").click()
+    assert re.search(said, sentences(page.locator("#training-message")))
+    expect(page.locator("#training-start")).to_be_enabled()
+    assert newest(desk.workspace, "train") is None
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("", "cannot be a name"), ("../up", "cannot be a name"), ("taken", "already there")]
+)
+def test_a_name_that_is_bad_or_taken(desk: App, page: Page, name: str, said: str) -> None:
+    (desk.workspace / "models" / "taken_final").mkdir(parents=True, exist_ok=True)
+    visit(page, desk.url)
+    tab(page, text.TAB_TRAINING)
+    write(page, "training-name", name)
+    page.locator("#training-start").click()
+    assert said in sentences(page.locator("#training-message"))
+    assert newest(desk.workspace, "train") is None
+
+
+def test_an_unknown_model_folder(desk: App, page: Page) -> None:
+    visit(page, desk.url)
+    tab(page, text.TAB_BASELINE)
+    write(page, "baseline-model", "/no/such/model")
+    page.locator("#baseline-start").click()
+    panel = page.locator("#baseline-progress, #baseline-message").filter(has=page.locator("[role=alert]"))
+    expect(panel).to_contain_text("/no/such/model", timeout=60_000)
+    assert panel.locator("[role=alert] p").count() == 1
+    expect(page.locator("#baseline-start")).to_be_enabled(timeout=5_000)
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "broken.jpg"])
+def test_an_upload_that_is_no_photo(desk: App, page: Page, tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"these are words, not a photo")
+    visit(page, desk.url)
+    tab(page, text.TAB_PREDICT)
+    page.locator("#predict-drop input[type=file]").set_input_files(str(tmp_path / name))
+    assert name in sentences(page.locator("#predict-message"))
+    expect(page.locator("#predict-picker")).to_be_hidden()
+    expect(page.locator("#predict-drop")).to_be_visible()
+
+
+def test_a_question_without_a_photo(desk: App, page: Page) -> None:
+    visit(page, desk.url)
+    tab(page, text.TAB_PREDICT)
+    page.locator("#predict-ask").click()
+    assert text.PREDICT_NO_PHOTO in sentences(page.locator("#predict-message"))
+
+
+PRIMARY = {
+    text.TAB_START: "go-baseline", text.TAB_DATA: "data-read", text.TAB_BASELINE: "baseline-start",
+    text.TAB_TRAINING: "training-start", text.TAB_PREDICT: "predict-ask",
+}  # fmt: skip
+FOCUSED = "() => { const now = document.activeElement; return now.id || now.closest('[id]')?.id || now.tagName }"
+NAMELESS = """() => [...document.querySelectorAll('input, textarea, select, button')]
+    .filter(one => one.checkVisibility() && one.type !== 'file')
+    .filter(one => ![one.getAttribute('aria-label'), one.title, one.innerText,
+                     ...[...(one.labels ?? [])].map(label => label.innerText)].some(said => said?.trim()))
+    .map(one => one.outerHTML.slice(0, 160))"""
+
+
+@pytest.mark.parametrize(("name", "button"), PRIMARY.items())
+def test_the_primary_button_is_reached_by_keyboard_and_every_control_has_a_name(
+    desk: App, page: Page, name: str, button: str
+) -> None:
+    visit(page, desk.url)
+    tab(page, name)
+    page.locator(f"#{button}").wait_for(state="visible")
+    assert page.evaluate(NAMELESS) == []
+    passed: list[str] = []
+    for _ in range(80):
+        page.keyboard.press("Tab")
+        passed.append(page.evaluate(FOCUSED))
+        if passed[-1] == button:
+            break
+    assert passed[-1] == button, passed
+    if name == text.TAB_START:
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("tab", name=text.TAB_BASELINE, exact=True)).to_have_attribute("aria-selected", "true")
+
+
+def test_tabs_are_changed_by_keyboard(desk: App, page: Page) -> None:
+    visit(page, desk.url)
+    page.get_by_role("tab", name=text.TAB_PREDICT, exact=True).focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#predict-ask")).to_be_visible()
