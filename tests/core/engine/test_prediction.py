@@ -95,10 +95,7 @@ def test_base_and_tuned_differ_and_the_base_answers_as_if_alone(bench: Bench, as
 
 
 def test_models_have_names_for_people(bench: Bench, ask: Ask) -> None:
-    tuned = bench.train({"training.max_steps": 1}, "levee").final
-    with pytest.raises(UserError, match="the adapter is empty"):  # its one step was the warm-up's first
-        ask(models=[str(tuned)])
-    tuned = bench.train({"training.max_steps": 2}, "dike").final
+    tuned = bench.train({"training.max_steps": 1}, "dike").final  # a single step teaches: no warm-up swallows it
     assert [one["label"] for one in ask(models=[bench.base.model.path, str(tuned)])["answers"]] == [
         "Base model", "Tuned: dike",
     ]  # fmt: skip
