@@ -39,7 +39,9 @@ def test_baseline_train_and_evaluate_agree_on_the_same_validation_objects(real_p
     zero = damgui(workspace, "baseline", "--model", "demo", *data)
     short = ("--set", "training.max_steps=12", "--set", "training.eval_steps=12", "--set", "training.save_steps=12")
     info = damgui(workspace, "train", "--model", "demo", "--name", "real", *data, *short)
-    tuned = damgui(workspace, "evaluate", "--model", str(workspace / "models" / "real_final"), *data, "--split", "valid")
+    tuned = damgui(
+        workspace, "evaluate", "--model", str(workspace / "models" / "real_final"), *data, "--split", "valid"
+    )
     assert info["steps"] == 12
     assert zero["data"]["fingerprint"] == tuned["data"]["fingerprint"] == info["data"]["fingerprint"]
     assert zero["total"] == tuned["total"] > 150
