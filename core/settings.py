@@ -108,7 +108,7 @@ class Question:
 @dataclass(frozen=True)
 class Lora:
     rank: int = knob(
-        16, "LoRA: size of the small matrices that learn while the model stays frozen; more learns more and overfits more.",
+        16, "Size of LoRA's small matrices, which learn while the model stays frozen; more can overfit.",
         low=1, high=256,
     )  # fmt: skip
     alpha: float = knob(32.0, "How strongly the small matrices act; twice the rank is common.", low=0.1, high=1024)
