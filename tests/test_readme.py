@@ -16,6 +16,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+# The whole job with a full training, on cores that other tests share.
+pytestmark = pytest.mark.timeout(1500)
 COMMANDS = [line[2:] for block in re.findall(r"```console\n(.*?)```", README, re.S) for line in block.splitlines()]
 
 
@@ -25,7 +27,7 @@ def run(command: str, folder: Path) -> tuple[int, Any, str]:
     assert words[0] == "damgui"
     line = [sys.executable, "-m", "core.cli", *words[1:], *(["--json"] if words[1] != "app" else [])]
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(line, cwd=folder, env=env, capture_output=True, text=True, timeout=400, check=False)
+    done = subprocess.run(line, cwd=folder, env=env, capture_output=True, text=True, timeout=900, check=False)
     return done.returncode, json.loads(done.stdout) if done.stdout else None, done.stderr
 
 
