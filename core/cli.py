@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
 from dataclasses import asdict
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from core import settings as knobs
-from core.errors import UserError
+from core.errors import Problem, UserError
 
 # Imported where they are needed: `damgui --help` answers before a second library is looked for.
 Args = argparse.Namespace
@@ -21,6 +22,9 @@ OBJECT_HELP = 'the object\'s type, such as "slope drain"; left out: not sure'
 
 class Parser(argparse.ArgumentParser):
     """An argparse parser whose complaints are UserErrors, so that --json holds for them too."""
+
+    def __init__(self, **about: Any) -> None:
+        super().__init__(**{"allow_abbrev": False, **about})  # `--js` would be --json, except in an error
 
     def error(self, message: str) -> NoReturn:
         raise UserError(message, self.prog, f"See {self.prog} --help.", "command")
@@ -69,7 +73,7 @@ def _parser() -> Parser:
 
     app = verb("app", _app, "Open the page in the browser.")
     app.add_argument("--host", default="127.0.0.1")
-    app.add_argument("--port", type=int, default=7860)
+    app.add_argument("--port", type=_port, default=7860)
     app.add_argument("--no-browser", action="store_true", help="serve the page without opening it")
     verb("check", _check, "Tell what is in the data and what is wrong with it.", data, tuned)
     baseline = verb("baseline", _heavy, "Test a model as it is.", model, data, tuned)
@@ -91,26 +95,38 @@ def _parser() -> Parser:
     return parser
 
 
+def _port(text: str) -> int:
+    if not (text.isdecimal() and int(text) < 1 << 16):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port: a whole number from 0 to 65535")
+    return int(text)
+
+
+def _assignment(text: str) -> tuple[str, str]:
+    """`lora.rank=8` as (path, value). Raises UserError when it assigns nothing."""
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise UserError(f"{text!r} sets nothing", "--set", "Write for example --set lora.rank=8", "setting")
+    return key.strip(), value.strip()
+
+
 def settings_of(args: Args) -> knobs.Settings:
     """The settings a command asks for: the model's preset, then --config, then the named options, then --set.
 
     Raises UserError with all that is wrong.
     """
-    from core.runs.store import settings_for_model
+    from core.runs.store import located, settings_for_model
 
-    model = getattr(args, "model", None)
     config = knobs.read_yaml(knobs.config_path(args.config)) if args.config else {}
+    by_hand = dict(_assignment(text) for text in args.set)
+    model = by_hand.pop("model.path", None) or getattr(args, "model", None)
     if model is None:
         model = knobs.merge(knobs.Settings(), config, args.config or "").model.path
+    # Found before its settings are looked up: an adapter taken for a hub id would be asked what it never learned.
+    model = located(model, Path.cwd(), Path(getattr(args, "workspace", ".")).expanduser().resolve())
     base = knobs.merge(settings_for_model(model), config, args.config or "")
     named = {"model.path": model, "data.path": getattr(args, "data", None), "data.split": getattr(args, "split", None),
              "data.limit": getattr(args, "limit", None)}  # fmt: skip
-    changes = {key: value for key, value in named.items() if value is not None}
-    for text in args.set:
-        key, equals, value = text.partition("=")
-        if not equals:
-            raise UserError(f"{text!r} sets nothing", "--set", "Write for example --set lora.rank=8", "setting")
-        changes[key.strip()] = value.strip()
+    changes = {key: value for key, value in named.items() if value is not None} | by_hand
     return knobs.merge(base, changes, "command line")
 
 
@@ -248,6 +264,14 @@ def _work(words: Sequence[str]) -> int:
     return worker.work(parser.parse_args(words).folder)
 
 
+def _tell(problems: Sequence[Problem], words: Sequence[str]) -> None:
+    """What went wrong, a line each on stderr, and as the one document that --json promises."""
+    for problem in problems:
+        print(f"damgui: {problem}", file=sys.stderr)
+    if "--json" in words:
+        _print_json({"errors": [asdict(problem) for problem in problems]})
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Returns 0, 1 (failed), 2 (something the user can cure) or 130 (Ctrl-C)."""
     words = list(sys.argv[1:] if argv is None else argv)
@@ -257,10 +281,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         args = _parser().parse_args(words)
         return int(args.do(args))
     except UserError as error:
-        for problem in error.problems:
-            print(f"damgui: {problem}", file=sys.stderr)
-        if "--json" in words:
-            _print_json({"errors": [asdict(problem) for problem in error.problems]})
+        _tell(error.problems, words)
         return 2
     except KeyboardInterrupt:
         print("damgui: interrupted", file=sys.stderr)
@@ -268,6 +289,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # `damgui runs | head`: whoever read has enough
         sys.stderr.close()
         return 0
+    except Exception as error:
+        traceback.print_exc()
+        what = f"this failed unexpectedly ({type(error).__name__}: {error})"
+        _tell([Problem(what, fix="Please report it with the lines above.", kind="failed")], words)
+        return 1
 
 
 if __name__ == "__main__":

@@ -59,7 +59,8 @@ def test_zero_shot_is_better_than_chance_and_short_of_tuned(said: dict[str, tupl
     results, seconds = said["baseline"]
     assert results["total"] == 208
     assert 0.55 <= results["overall_accuracy"] <= 0.75
-    assert seconds < 60  # 30 s on an idle machine of two cores; tests share theirs
+    assert results["seconds"] < 30
+    assert seconds < 60  # with the start of Python and torch, on cores that other tests share
 
 
 def test_three_minutes_of_training_teach_the_sample_set(said: dict[str, tuple[Any, float]]) -> None:

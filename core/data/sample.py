@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import Problem
@@ -56,6 +56,3 @@ class Dataset:
 
     def split(self, name: str) -> tuple[Photo, ...]:
         return tuple(photo for photo in self.photos if photo.split == name)
-
-    def with_photos(self, photos: tuple[Photo, ...]) -> Dataset:
-        return replace(self, photos=photos)

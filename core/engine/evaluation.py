@@ -23,31 +23,53 @@ from core.runs.events import Reporter
 from core.runs.files import write_json
 from core.runs.store import Workspace
 from core.settings import Settings
-from core.taxonomy import Taxonomy
+from core.taxonomy import Taxonomy, restore
 from core.taxonomy import load as load_taxonomy
 
 
 @dataclass
 class Opened:
-    """A model as asked for: the base, the adapter on it (or None), and the taxonomy its questions use."""
+    """A model as asked for: the base, the adapter on it (or None), and the taxonomy its questions use.
+
+    `trained_on` holds the digests of the photos that an adapter learned from.
+    """
 
     loaded: models.Loaded
     model: Any
     taxonomy: Taxonomy
     adapter: str | None
+    trained_on: frozenset[str] = frozenset()
 
 
 def open_model(settings: Settings) -> Opened:
-    """The model at `settings.model.path`, which may be an adapter folder (then its base is loaded below it)."""
+    """The model at `settings.model.path`, which may be an adapter folder (then its base is loaded below it).
+
+    Raises UserError when the taxonomy is not the one that the adapter's answers were learned with.
+    """
     path = settings.model.path
     taxonomy = load_taxonomy(settings.data.taxonomy)
     if not models.is_adapter(path):
         loaded = models.load(settings.model)
         return Opened(loaded, loaded.model, taxonomy, None)
-    base = str(models.adapter_about(Path(path)).get("base_model", "demo"))
-    loaded = models.load(knobs.merge(settings, {"model.path": base}).model)
+    about = models.adapter_about(Path(path))
+    if restore(about["taxonomy"]).allowed != taxonomy.allowed:
+        raise UserError(
+            "this is not the taxonomy that the adapter learned", settings.data.taxonomy or "the dam taxonomy",
+            "Give the file it was trained with as data.taxonomy, or train again.", "taxonomy",
+        )  # fmt: skip
+    loaded = models.load(knobs.merge(settings, {"model.path": str(about["base_model"])}).model)
     model = models.load_adapter(loaded, Path(path)).eval()
-    return Opened(loaded, model, taxonomy, path)
+    return Opened(loaded, model, taxonomy, path, frozenset(about.get("train_digests", ())))
+
+
+def seen_in_training(opened: Opened, photos: Sequence[Photo], reporter: Reporter) -> int:
+    """How many of the photos the adapter learned from; a warning is told when there are any."""
+    seen = sum(photo.digest in opened.trained_on for photo in photos)
+    if seen:
+        reporter.emit(
+            "warning", text=f"{seen} of these {len(photos)} photos were trained on: this score flatters the model."
+        )
+    return seen
 
 
 def read_data(settings: Settings, workspace: Workspace, run_folder: Path, reporter: Reporter) -> Dataset:
@@ -118,6 +140,7 @@ def run(settings: Settings, run_folder: Path, workspace: Workspace, reporter: Re
     reporter.emit("stage", text="Loading the model")
     opened = open_model(settings)
     asker = Asker(opened.loaded, settings, opened.taxonomy)
+    seen = seen_in_training(opened, photos, reporter)
     reporter.emit("stage", text=f"Testing on {len(photos)} images")
     began = time.monotonic()
     rows: list[dict[str, Any]] = []
@@ -145,7 +168,7 @@ def run(settings: Settings, run_folder: Path, workspace: Workspace, reporter: Re
         },
         "data": {
             "path": settings.data.path, "split": settings.data.split, "photos": done, "objects": len(rows),
-            "fingerprint": dataset.fingerprint,
+            "fingerprint": dataset.fingerprint, "photos_trained_on": seen,
         },
         "prior": prior_scores(dataset.split("train"), photos[:done], opened.taxonomy),
         "settings": knobs.to_dict(settings),

@@ -122,9 +122,9 @@ def load(wanted: knobs.Model) -> Loaded:
     """The base model of `wanted.path`, in evaluation mode. Raises UserError for anything that is not a usable one."""
     logging.disable_progress_bar()
     device = choose_device(wanted.device)
-    place = resolve(wanted.path)
-    if is_adapter(place):
+    if is_adapter(wanted.path):
         raise UserError("this folder holds an adapter, not a whole model", wanted.path, "Give the base model.", "model")
+    place = resolve(wanted.path)
     local = wanted.offline or place == str(DEMO_MODEL)
     try:
         config = AutoConfig.from_pretrained(place, local_files_only=local)

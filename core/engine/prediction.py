@@ -18,7 +18,7 @@ from core.engine.vision import open_photo
 from core.errors import UserError
 from core.prompts import BoxXyxy
 from core.settings import Settings
-from core.taxonomy import Taxonomy, restore
+from core.taxonomy import Taxonomy, key_of, restore
 from core.taxonomy import load as load_taxonomy
 
 WHOLE_PHOTO: BoxXyxy = (0.0, 0.0, 1.0, 1.0)
@@ -86,6 +86,8 @@ class Predictor:
     def _answer(self, model: str, path: Path, boxes: list[BoxXyxy], object_type: str | None) -> dict[str, Any]:
         loaded, adapter, asker = self._asker(model)
         taxonomy = asker.taxonomy
+        object_type = next((one for one in taxonomy.object_types if object_type and key_of(one) == key_of(object_type)),
+                           object_type)  # fmt: skip
         if object_type is not None and object_type not in taxonomy.allowed:
             raise UserError(
                 f"{object_type!r} is no known object type", "object",

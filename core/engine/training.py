@@ -36,7 +36,7 @@ from core.engine.scoring import judge_photos
 from core.engine.sequences import leaf_log_probs
 from core.errors import UserError
 from core.metrics import score
-from core.runs.events import Reporter
+from core.runs.events import Reporter, read_events
 from core.runs.files import write_json
 from core.runs.store import Workspace
 from core.settings import Settings
@@ -296,6 +296,7 @@ def run(
     about = {
         "name": name, "base_model": settings.model.path, "base_fingerprint": loaded.fingerprint,
         "settings": knobs.to_dict(settings), "taxonomy": asdict(taxonomy), "data_fingerprint": dataset.fingerprint,
+        "train_digests": sorted(photo.digest for photo in train),
     }  # fmt: skip
     narrator = Narrator(about, checkpoints, settings.training.early_stopping, reporter)
     trainer = LessonTrainer(
@@ -311,7 +312,8 @@ def run(
     start = latest_checkpoint(checkpoints) if resume else None
     reporter.emit("stage", text=f"Going on from step {start.name.split('-')[1]}" if start else "Learning")
     reporter.emit(
-        "plan", total_steps=total_steps(trainer), epochs=settings.training.epochs, photos=len(train),
+        "plan", total_steps=total_steps(trainer), photos=len(train),
+        epochs=round(total_steps(trainer) / steps_per_epoch(trainer), 3),
         objects=sum(len(photo.objects) for photo in train), trainable_parameters=trainable,
         all_parameters=loaded.parameters, save_steps=settings.training.save_steps,
     )  # fmt: skip
@@ -321,7 +323,7 @@ def run(
     info = {
         "name": name, "base_model": settings.model.path, "base_fingerprint": loaded.fingerprint,
         "adapter": None if narrator.stopped else str(workspace.final(name)), "stopped": narrator.stopped,
-        "seconds": round(time.monotonic() - began, 3), "steps": trainer.state.global_step,
+        "seconds": round(earlier_seconds(run_folder) + time.monotonic() - began, 3), "steps": trainer.state.global_step,
         "epochs": trainer.state.epoch, "final": trainer.last_evaluation,
         "best": {**narrator.best, "path": str(checkpoints / "best")} if narrator.best else {},
         "trainable_parameters": trainable, "all_parameters": loaded.parameters,
@@ -338,11 +340,20 @@ def run(
     return info
 
 
+def earlier_seconds(run_folder: Path) -> float:
+    """Seconds that this run took before it was resumed."""
+    ended = (past for past in read_events(run_folder / "events.jsonl") if past["kind"] == "ended")
+    return sum(float(past.get("seconds") or 0.0) for past in ended)
+
+
 def total_steps(trainer: LessonTrainer) -> int:
     if trainer.args.max_steps > 0:
         return trainer.args.max_steps
-    per_epoch = max(math.ceil(len(trainer.get_train_dataloader()) / trainer.args.gradient_accumulation_steps), 1)
-    return math.ceil(trainer.args.num_train_epochs * per_epoch)
+    return math.ceil(trainer.args.num_train_epochs * steps_per_epoch(trainer))
+
+
+def steps_per_epoch(trainer: LessonTrainer) -> int:
+    return max(math.ceil(len(trainer.get_train_dataloader()) / trainer.args.gradient_accumulation_steps), 1)
 
 
 def history(state: TrainerState) -> dict[str, list[Any]]:

@@ -97,7 +97,8 @@ def base_model(model: str) -> str:
 
 
 def settings_for_model(model: str) -> Settings:
-    """Where settings for `model` begin: its preset, and for an adapter what it was asked in training.
+    """Where settings for `model` begin: its preset, and for an adapter what it was asked in training and how the photos
+    were split then, so that a split made anew holds the photos that it did not learn from.
 
     `model.path` is `model` itself, also for an adapter (`base_model` tells what is below it). Raises UserError for an
     adapter folder that does not hold its settings.
@@ -109,29 +110,31 @@ def settings_for_model(model: str) -> Settings:
         stored = merge(Settings(), _stored_settings(model), str(Path(model) / "damgui.json"))
         settings = replace(
             settings, view=stored.view, question=stored.question, enhance=stored.enhance, lora=stored.lora,
-            data=replace(settings.data, taxonomy=stored.data.taxonomy),
+            data=replace(
+                settings.data, taxonomy=stored.data.taxonomy, valid_share=stored.data.valid_share,
+                group_rule=stored.data.group_rule,
+            ),
+            training=replace(settings.training, seed=stored.training.seed),
         )  # fmt: skip
     return merge(settings, {"model.path": model})
 
 
-def anchored(settings: Settings, *roots: Path) -> Settings:
-    """`settings` with whole paths: the process that works may have another current folder.
+def located(text: str, *roots: Path) -> str:
+    """A path as a whole one, looked for in `roots`; one that is found nowhere stays as it is (a hub id, or a mistake to
+    be reported in the user's own words)."""
+    if text in ("", "demo"):
+        return text
+    path = Path(text).expanduser()
+    found = next((root / path for root in roots if (root / path).exists()), None)
+    return text if found is None else str(found.resolve())
 
-    A relative path is looked for in `roots`; one that is found nowhere stays as it is (a hub id, or a mistake to be
-    reported in the user's own words).
-    """
-    changes = {}
+
+def anchored(settings: Settings, *roots: Path) -> Settings:
+    """`settings` with whole paths: the process that works may have another current folder."""
     given = {
         "data.path": settings.data.path, "model.path": settings.model.path, "data.taxonomy": settings.data.taxonomy,
     }  # fmt: skip
-    for key, text in given.items():
-        if text in ("", "demo"):
-            continue
-        path = Path(text).expanduser()
-        found = next((root / path for root in roots if (root / path).exists()), None)
-        if found is not None:
-            changes[key] = str(found.resolve())
-    return merge(settings, changes)
+    return merge(settings, {key: located(text, *roots) for key, text in given.items()})
 
 
 def _commit() -> str:
@@ -227,9 +230,13 @@ def list_runs(workspace: Workspace, *kinds: str) -> list[Run]:
 
 
 def find_run(workspace: Workspace, wanted: str) -> Run:
-    """The run whose id is `wanted`, or the only one whose id contains it. Raises UserError otherwise."""
+    """The run whose id is `wanted`, the newest of that name, or the only one whose id contains it.
+
+    Raises UserError otherwise.
+    """
     runs = list_runs(workspace)
-    hits = [run for run in runs if run.id == wanted] or [run for run in runs if wanted in run.id]
+    exact = [run for run in runs if run.id == wanted] or [run for run in runs if run.name and run.name == wanted]
+    hits = exact[:1] or [run for run in runs if wanted in run.id]
     if len(hits) == 1:
         return hits[0]
     what = "several runs match this" if hits else "there is no such run"

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from core.data.sample import BoxedObject, Photo
-from core.engine.evaluation import limited, prior_scores
+from core.engine.evaluation import limited, open_model, prior_scores
 from core.errors import UserError
 from core.metrics import score
-from core.taxonomy import Taxonomy
+from core.taxonomy import DEFAULT, Taxonomy
 
 Bench = Any  # of conftest.py
 
@@ -136,3 +136,22 @@ def test_an_adapter_is_judged_on_the_base_it_was_trained_on(
     # The adapter's own validation, on the same photos and questions, says the same.
     assert results["overall_accuracy"] == trained.info["final"]["accuracy"]
     assert results["macro_f1"] == trained.info["final"]["macro_f1"]
+
+
+def test_photos_that_an_adapter_learned_from_are_counted_and_told(bench: Bench) -> None:
+    tuned = {"model.path": str(bench.train({"training.max_steps": 2}).final)}
+    honest, _, quiet = bench.evaluate({**tuned, "data.split": "valid"}, "honest")
+    flattered, _, told = bench.evaluate({**tuned, "data.split": "train"}, "flattered")
+    assert honest["data"]["photos_trained_on"] == 0
+    assert not [event for event in quiet.of("warning") if "trained on" in event["text"]]
+    assert flattered["data"]["photos_trained_on"] == flattered["data"]["photos"] > 0
+    assert [event for event in told.of("warning") if "trained on" in event["text"]]
+
+
+def test_an_adapter_is_not_asked_with_another_taxonomy(bench: Bench, tmp_path: Path) -> None:
+    tuned = str(bench.train({"training.max_steps": 2}).final)
+    other = tmp_path / "other.yaml"
+    text = DEFAULT.read_text(encoding="utf-8").replace("conditions: [normal, damaged]", "conditions: [normal]")
+    other.write_text(text, encoding="utf-8")
+    with pytest.raises(UserError, match="not the taxonomy that the adapter learned"):
+        open_model(bench.settings({"model.path": tuned, "data.taxonomy": str(other)}))

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from core import cli
 from core.errors import UserError
 from core.runs import locks, store
 from core.runs.events import append, event
 from core.runs.files import write_json
 from core.runs.store import Run, Workspace
-from core.settings import Settings, merge, to_dict
+from core.settings import Settings, load, merge, to_dict
 
 
 @pytest.mark.parametrize("name", ["pilot", "a", "Dam_2.1-b", "x" * 64, "2024"])
@@ -91,8 +92,9 @@ def test_run_is_found_by_a_part_of_its_id_and_only_when_it_is_the_only_one(works
     runs = [store.create(workspace, Settings(), "train", name) for name in ("pilot", "pilot2")]
     assert store.find_run(workspace, "pilot2") == runs[1]
     assert store.find_run(workspace, runs[0].id) == runs[0]
+    assert store.find_run(workspace, "pilot") == runs[0]
     with pytest.raises(UserError, match="several runs"):
-        store.find_run(workspace, "pilot")
+        store.find_run(workspace, "pil")
     with pytest.raises(UserError, match="no such run"):
         store.find_run(workspace, "nothing")
 
@@ -242,3 +244,21 @@ def test_folder_without_write_permission_is_refused(tmp_path: Path) -> None:
     (tmp_path / "experiments" / "runs").chmod(0o500)
     with pytest.raises(UserError, match="cannot be written"):
         store.open_workspace(tmp_path)
+
+
+def test_an_adapter_is_asked_as_it_was_trained_from_whatever_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained = merge(load("demo"), {"view.photo_px": 84, "training.seed": 5, "data.valid_share": 0.3})
+    adapter = tmp_path / "ws" / "models" / "a_final"
+    adapter.mkdir(parents=True)
+    (adapter / "adapter_config.json").write_text("{}")
+    (adapter / "damgui.json").write_text(json.dumps({"settings": to_dict(trained), "base_model": "demo"}))
+    (tmp_path / "elsewhere").mkdir()
+    found = []
+    for folder, model in ((tmp_path / "ws", "models/a_final"), (tmp_path / "elsewhere", "models/a_final")):
+        monkeypatch.chdir(folder)
+        line = ["evaluate", "--model", model, "--data", "demo", "--workspace", str(tmp_path / "ws")]
+        found.append(cli.settings_of(cli._parser().parse_args(line)))
+    assert found[0] == found[1]
+    assert (found[0].view.photo_px, found[0].training.seed, found[0].data.valid_share) == (84, 5, 0.3)
