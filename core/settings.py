@@ -109,7 +109,7 @@ class Question:
 class Lora:
     rank: int = knob(
         16, "Size of LoRA's small matrices, which learn while the model stays frozen; more can overfit.",
-        low=1, high=256,
+        low=1, high=256, label="LoRA rank",
     )  # fmt: skip
     alpha: float = knob(32.0, "How strongly the small matrices act; twice the rank is common.", low=0.1, high=1024)
     dropout: float = knob(0.0, "Share of the signal dropped at random while learning.", low=0.0, high=0.9)

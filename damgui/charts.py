@@ -48,8 +48,8 @@ def _style(figure: go.Figure, height: int, **layout: Any) -> go.Figure:
         "legend": {"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom", "bgcolor": clear},
     }  # fmt: skip
     figure.update_layout(**{**look, **layout})
-    figure.update_xaxes(automargin=True, zeroline=False, title_font_size=13)
-    figure.update_yaxes(automargin=True, zeroline=False, title_font_size=13)
+    figure.update_xaxes(automargin=True, zeroline=False, ticks="", title_font_size=13)
+    figure.update_yaxes(automargin=True, zeroline=False, ticks="", title_font_size=13)
     return figure
 
 
@@ -138,7 +138,7 @@ def confusion(labels: Sequence[str], counts: Sequence[Sequence[int]], order: Seq
                 font = {"color": "#ffffff"} if shares[row][column] > 60 else {}
                 figure.add_annotation(x=other, y=name, text=str(grid[row][column]), showarrow=False, font=font)
     figure.update_xaxes(title_text="The model said", tickangle=-40, side="bottom", showgrid=False)
-    figure.update_yaxes(title_text="Truth", autorange="reversed", showgrid=False)
+    figure.update_yaxes(title_text="Truth", title_standoff=14, autorange="reversed", showgrid=False)
     return _style(figure, 150 + 34 * max(len(names), 3), margin={"l": 8, "r": 12, "t": 8, "b": 8})
 
 
@@ -160,7 +160,7 @@ def probabilities(answers: Sequence[tuple[str, Mapping[str, float]]]) -> go.Figu
             ),
             row=1, col=column,
         )  # fmt: skip
-        figure.update_xaxes(title_text="Probability (%)", range=[0, 122], tickvals=[0, 50, 100], row=1, col=column)
+        figure.update_xaxes(title_text="Probability (%)", range=[0, 140], tickvals=[0, 50, 100], row=1, col=column)
     figure.update_annotations(font_size=14)
     return _style(figure, 100 + 36 * max(len(names), 2))
 
@@ -216,7 +216,7 @@ def training(events: Rows, revision: str) -> go.Figure:
     """
     steps = by_step([event for event in events if event["kind"] == "step"])
     tests = by_step([event for event in events if event["kind"] == "evaluation"])
-    marks = by_step([event for event in events if event["kind"] == "checkpoint"])
+    marks = [event for event in events if event["kind"] == "checkpoint"]
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.62, 0.38], vertical_spacing=0.07)
     even = [float(event["loss"]) for event in steps]
     drawn = thinned(list(zip([int(event["step"]) for event in steps], even, smoothed(even), strict=True)))
@@ -255,9 +255,12 @@ def _line(figure: go.Figure, row: int, name: str, points: tuple[list[int], list[
 
 
 def _checkpoints(figure: go.Figure, marks: Rows) -> None:
-    """Where the model was saved: triangles on the axis of the loss, a star for the best one."""
+    """Where the model was saved: triangles on the axis of the loss, a star for the best one.
+
+    A step may be both; a best state that a better one replaced is no more.
+    """
     best = [int(mark["step"]) for mark in marks if mark.get("best")][-1:]
-    plain = [int(mark["step"]) for mark in marks if int(mark["step"]) not in best]
+    plain = sorted({int(mark["step"]) for mark in marks if not mark.get("best")})
     color = theme.condition_fill("normal")
     for name, at, symbol, size in ((text.CHECKPOINT, plain, "triangle-up", 9), (text.BEST, best, "star", 14)):
         marker = {"symbol": symbol, "size": size, "color": color}

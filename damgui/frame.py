@@ -18,7 +18,8 @@ from damgui.forms import Form
 from damgui.live import Stamp
 
 Updates = dict[Any, Any]
-Refresh = Callable[[Stamp | None], tuple[Stamp, Updates] | None]
+# Gets the stamp shown last and the values of the watcher's `reads`.
+Refresh = Callable[..., tuple[Stamp, Updates] | None]
 # Handlers answer at once; there is nothing to queue, and no spinner over what stays on the page.
 QUIET: dict[str, Any] = {"show_progress": "hidden", "queue": False, "api_visibility": "private"}
 LONG: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None}
@@ -26,11 +27,15 @@ LONG: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", 
 
 @dataclass(frozen=True)
 class Watcher:
-    """A part of the page that follows files. `refresh` gets the stamp shown last; None means it still holds."""
+    """A part of the page that follows files. `refresh` gets the stamp shown last; None means it still holds.
+
+    `reads` are widgets whose values `refresh` wants as well.
+    """
 
     seen: gr.State
     outputs: tuple[Component, ...]
     refresh: Refresh
+    reads: tuple[Component, ...] = ()
 
 
 @dataclass
@@ -51,8 +56,8 @@ class Frame:
         """What a tab shows freshly each time it is opened; the handler gets the form's values."""
         self.openers.append((tab, handler, outputs))
 
-    def watch(self, refresh: Refresh, *outputs: Component) -> None:
-        self.watchers.append(Watcher(gr.State(None), outputs, refresh))
+    def watch(self, refresh: Refresh, *outputs: Component, reads: tuple[Component, ...] = ()) -> None:
+        self.watchers.append(Watcher(gr.State(None), outputs, refresh, reads))
 
     def follow(self, widget: Component, of: Callable[[Settings], Any]) -> Component:
         """A widget that is no setting itself but is told by the settings: another tab's model, the preset's name."""
@@ -76,7 +81,10 @@ class Frame:
         """New content for everything whose files changed; nothing at all when none did."""
         updates: Updates = {}
         for watcher in self.watchers:
-            found = watcher.refresh(values[watcher.seen])
+            try:
+                found = watcher.refresh(values[watcher.seen], *(values[one] for one in watcher.reads))
+            except UserError:
+                continue  # a damaged file: its part stays as it was, everything else goes on
             if found is not None:
                 updates[watcher.seen], fresh = found
                 updates |= fresh

@@ -69,6 +69,7 @@ def build(workspace: Workspace) -> gr.Blocks:
 def _start(page: gr.Blocks, frame: Frame) -> None:
     """What a freshly opened page shows, and the timer that keeps it true."""
     seen: set[Block] = {watcher.seen for watcher in frame.watchers}
+    inputs = seen.union(*(watcher.reads for watcher in frame.watchers))
     outputs = list(dict.fromkeys([*seen, *(one for watcher in frame.watchers for one in watcher.outputs)]))
 
     def restore() -> Updates:
@@ -78,8 +79,8 @@ def _start(page: gr.Blocks, frame: Frame) -> None:
         return frame.tick(values)
 
     page.load(restore, outputs=frame.widgets, **QUIET)
-    page.load(tick, seen, outputs, **QUIET)
-    gr.Timer(TICK_S).tick(tick, seen, outputs, **QUIET)
+    page.load(tick, inputs, outputs, **QUIET)
+    gr.Timer(TICK_S).tick(tick, inputs, outputs, **QUIET)
 
 
 def last_settings(workspace: Workspace) -> Settings:

@@ -119,7 +119,7 @@ def warnings(found: live.Look) -> str:
 
 
 def interval(found: Mapping[str, Any], key: str) -> str:
-    """ "95 % interval 58.1 to 71.4 %" from results; "" when they hold none."""
+    """ "95 % interval 58.1 – 71.4 %" from results; "" when they hold none."""
     ends = found.get(key)
     if not ends:
         return ""

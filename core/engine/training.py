@@ -289,6 +289,8 @@ def run(
     reporter.emit("stage", text="Loading the model")
     loaded = models.load(settings.model)
     taxonomy = load_taxonomy(settings.data.taxonomy)
+    if settings.enhance.condition_weighting and not {"blocked", "damaged"} & set(taxonomy.conditions):
+        reporter.emit("warning", text="Condition weighting has no effect: no condition is blocked or damaged.")
     asker = Asker(loaded, settings, taxonomy)
     model = models.attach_lora(loaded.model, settings.lora)
     lessons = Lessons(train, asker, settings)

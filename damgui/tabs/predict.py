@@ -277,7 +277,7 @@ def _answered(found: dict[str, Any], truth: str, w: Widgets) -> Updates:
                 if "class_probabilities" in answer]  # fmt: skip
     return {
         w.verdict: f'<div class="dg-verdicts">{"".join(cards)}</div>{known}{alone}'
-        f'<p class="dg-small">Answered in {text.duration(found.get("seconds"))}.</p>',
+        f'<p class="dg-small">Answered in {float(found.get("seconds") or 0):.1f} s.</p>',
         w.chart: charts.to_json(charts.probabilities(labelled)),
         w.classes: charts.to_json(charts.probabilities(by_class)) if by_class else None,
     }  # fmt: skip

@@ -80,7 +80,7 @@ def build(frame: Frame) -> None:
             changes: _changes(base, after),
         }
 
-    def refresh(seen: Stamp | None) -> tuple[Stamp, Updates] | None:
+    def refresh(seen: Stamp | None, name: str | None) -> tuple[Stamp, Updates] | None:
         names = tuple(tuned.name for tuned in live.tuned_models(frame.workspace))
         judged = live.latest(frame.workspace, "evaluate")
         busy = live.at_work(frame.workspace)
@@ -92,15 +92,13 @@ def build(frame: Frame) -> None:
         if stamp == seen:
             return None
         if seen is not None and seen[0] == names:
-            return stamp, {again: stamp}
+            return stamp, draw(name)
         first = names[0] if names else None
-        return stamp, {chosen: gr.Dropdown(list(names), value=first), again: stamp}
+        return stamp, {chosen: gr.Dropdown(list(names), value=first), **draw(first)}
 
-    # The dropdown's value is only known in the browser, so what follows from it is drawn by a handler that gets it.
-    again = gr.State(None)
     outputs = [chooser, state, judge, stop, to_baseline, to_training, headline, box, chart, changes]
-    frame.watch(refresh, chosen, again)
-    gr.on([again.change, chosen.input], draw, chosen, outputs, **QUIET)
+    frame.watch(refresh, chosen, *outputs, reads=(chosen,))
+    chosen.input(draw, chosen, outputs, **QUIET)
     judge.click(
         lambda: (gr.Button(interactive=False), parts.waiting(text.STARTING)), outputs=[judge, state], **QUIET
     ).then(begin, chosen, message, **LONG).then(draw, chosen, outputs, **QUIET)

@@ -78,7 +78,7 @@ def build(frame: Frame) -> None:
                 ask: gr.Button(visible=bool(found and found.status == "finished")),
             }  # fmt: skip
             # Only when a run begins or ends: what somebody is typing stays, whatever else goes on.
-            if seen is None or seen[0] != stamp[0] and not (found and found.active):
+            if seen is None or (seen[0] != stamp[0] and not (found and found.active)):
                 updates[name] = _free_name(frame, found)
         return stamp, {**updates, log: _log(live.log_tail(found.run) if found else "")}
 

@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 from clicks import QUIET, SIZE, WAIT_MS, App, Watch, chromium, serve
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+# Five seconds, Playwright's own, are short for a model that is loaded first; what must happen at once says so itself.
+expect.set_options(timeout=WAIT_MS)
 
 
 @pytest.fixture(scope="session")

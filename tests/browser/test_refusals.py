@@ -1,4 +1,4 @@
-"""What a user gets wrong is told in one clear sentence, where it happened; and everything can be reached by keyboard."""
+"""What a user gets wrong is told in one clear sentence where it happened; everything is reached by keyboard."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from clicks import App, Watch, field_of, newest, serve, tab, unfold, until, visit, write
+from clicks import App, field_of, newest, serve, tab, visit, write
 from PIL import Image
-from playwright.sync_api import BrowserContext, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from core.data.reading import read_dataset
-from core.runs import store
 from core.settings import Data
 from damgui import text
 from damgui.forms import elem_id

@@ -18,11 +18,11 @@ def test_a_run_outlives_browser_and_app_and_a_new_app_shows_it(browser: Browser,
     context = browser.new_context(viewport=SIZE)
     first = context.new_page()
     visit(first, doomed.url)
-    run = start_training(first, workspace, "survivor", 24)
+    run = start_training(first, workspace, "survivor", 20)
     context.close()
     doomed.kill()
     before = len(steps(run))
-    assert before < 24, "the app was killed while the run was at work"
+    assert before < 20, "the app was killed while the run was at work"
     until(lambda: len(steps(run)) > before, 30, "a step after browser and app were gone")
     fresh = serve(workspace)
     try:
@@ -31,8 +31,8 @@ def test_a_run_outlives_browser_and_app_and_a_new_app_shows_it(browser: Browser,
         expect(page.locator("#training-state")).to_contain_text("survivor", timeout=10_000)
         ended(run, "finished")
         expect(page.locator("#training-state")).to_contain_text(text.STATUS_WORDS["finished"], timeout=10_000)
-        assert steps(run) == list(range(1, 25))
-        until(lambda: points(page) == 24, 10, "the whole chart")
+        assert steps(run) == list(range(1, 21))
+        until(lambda: points(page) == 20, 10, "the whole chart")
         assert len([one for one in read_events(run.events) if one["kind"] == "started"]) == 1
         assert (workspace / "models" / "survivor_final" / "adapter_model.safetensors").is_file()
     finally:

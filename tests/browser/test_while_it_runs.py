@@ -15,7 +15,6 @@ from clicks import (
     Watch,
     ended,
     fill_training,
-    newest,
     points,
     steps,
     tab,
@@ -24,7 +23,7 @@ from clicks import (
 )
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from core.runs import store
+from core.runs import locks, store
 from core.runs.events import read_events
 from core.runs.store import Run
 from damgui import text
@@ -44,26 +43,28 @@ def windows(browser: Browser) -> Iterator[BrowserContext]:
 def race(windows: BrowserContext, app: App, workspace: Path) -> Iterator[tuple[Run, Page, Page]]:
     """Two pages press Start in the same moment. Yields the run that won, its page, and the page that lost."""
     pages = [windows.new_page(), windows.new_page()]
+    watch = Watch()
     for page in pages:
-        Watch().over(page)
+        watch.over(page)
         visit(page, app.url)
         fill_training(page, "live", 2000)
     for page in pages:  # the event alone: the driver's own click would wait for the first one's answer
         page.evaluate("() => { setTimeout(() => document.querySelector('#training-start').click(), 150) }")
-    run = until(lambda: newest(workspace, "train", "live"), 30, "the run")
     messages = [page.locator("#training-message") for page in pages]
-    until(lambda: any(one.inner_text() for one in messages), 30, "the refusal")
-    run = until(lambda: running(workspace), 30, "the run at work")
-    lost = next(page for page, one in zip(pages, messages, strict=True) if one.inner_text())
+    until(lambda: any(one.inner_text().strip() for one in messages), 30, "the refusal")
+    run = until(lambda: at_work(workspace), 30, "the run at work")
+    lost = next(page for page, one in zip(pages, messages, strict=True) if one.inner_text().strip())
     yield run, next(page for page in pages if page is not lost), lost
-    if store.status(run) in ("running", "starting"):
-        store.request_stop(run)
-        ended(run, "stopped", 60)
+    store.request_stop(run)
+    ended(run, "stopped", 60)
+    assert watch.elsewhere == watch.errors == []
 
 
-def running(workspace: Path) -> Run | None:
-    listed = store.list_runs(store.open_workspace(workspace), *store.HEAVY)
-    return next((run for run in listed if store.status(run) == "running"), None)
+def at_work(workspace: Path) -> Run | None:
+    """The run that holds the engine."""
+    opened = store.open_workspace(workspace)
+    note = locks.holder(opened.engine_lock)
+    return store.find_run(opened, note["run"]) if note else None
 
 
 def test_of_two_starts_in_one_moment_one_wins_and_the_other_is_told_who_is_at_work(
@@ -72,9 +73,11 @@ def test_of_two_starts_in_one_moment_one_wins_and_the_other_is_told_who_is_at_wo
     run, won, lost = race
     expect(lost.locator("#training-message")).to_contain_text(run.id)
     expect(lost.locator("#training-message")).to_contain_text("busy")
-    assert won.locator("#training-message").inner_text() == ""
+    assert won.locator("#training-message").inner_text().strip() == ""
     # The one that was refused leaves nothing behind, and both pages show the run at work.
-    assert [one.id for one in store.list_runs(store.open_workspace(workspace), "train") if one.name == "live"] == [run.id]
+    assert [one.id for one in store.list_runs(store.open_workspace(workspace), "train") if one.name == "live"] == [
+        run.id
+    ]
     for page in (won, lost):
         expect(page.locator("#training-state")).to_contain_text(run.id, timeout=10_000)
         expect(page.locator("#training-state")).to_contain_text(text.STATUS_WORDS["running"])
@@ -86,10 +89,10 @@ def test_a_second_start_is_disabled_on_every_tab_and_says_who_is_at_work(
     visit(page, app.url)
     expect(page.locator("#dg-busy")).to_contain_text("live")
     tab(page, text.TAB_BASELINE)
-    expect(page.locator("#baseline-start")).to_be_disabled(timeout=2_500)
+    expect(page.locator("#baseline-start")).to_be_disabled(timeout=3_000)
     expect(page.locator("#baseline-progress")).to_contain_text(text.busy_elsewhere("train"))
     tab(page, text.TAB_TRAINING)
-    expect(page.locator("#training-start")).to_be_disabled(timeout=2_500)
+    expect(page.locator("#training-start")).to_be_disabled(timeout=3_000)
 
 
 def test_a_page_that_has_not_noticed_yet_is_refused_in_one_sentence(
@@ -98,7 +101,7 @@ def test_a_page_that_has_not_noticed_yet_is_refused_in_one_sentence(
     run, _, _ = race
     visit(page, app.url)
     tab(page, text.TAB_BASELINE)
-    expect(page.locator("#baseline-start")).to_be_disabled(timeout=2_500)
+    expect(page.locator("#baseline-start")).to_be_disabled(timeout=3_000)
     page.evaluate("() => { document.querySelector('#baseline-start').disabled = false }")
     page.locator("#baseline-start").click()
     message = page.locator("#baseline-message")
@@ -108,7 +111,7 @@ def test_a_page_that_has_not_noticed_yet_is_refused_in_one_sentence(
 
 def test_a_step_is_on_the_page_within_a_second_and_a_half(race: tuple[Run, Page, Page]) -> None:
     run, page, _ = race
-    until(lambda: points(page) > 2, 60, "the chart")
+    until(lambda: points(page) > 2, 180, "the chart")
     page.evaluate(
         f"""() => {{ window.grown = []; window.look = setInterval(() => {{
             const now = {POINTS};
@@ -125,13 +128,13 @@ def test_a_step_is_on_the_page_within_a_second_and_a_half(race: tuple[Run, Page,
         shown = next(at for count, at in grown if count >= step)
         late.append(shown - written[step])
     print(f"latency of {len(late)} steps: median {median(late):.2f} s, worst {max(late):.2f} s")
-    assert median(late) < LATENCY_S
-    assert max(late) < 2 * LATENCY_S, "even on a machine that does other work"
+    # Nine of ten: a machine that does other work may hold one up.
+    assert sorted(late)[-2] < LATENCY_S
 
 
 def test_zoom_by_mouse_stays_while_the_chart_grows(race: tuple[Run, Page, Page]) -> None:
-    run, page, _ = race
-    until(lambda: points(page) > 2, 60, "the chart")
+    _, page, _ = race
+    until(lambda: points(page) > 2, 180, "the chart")
     plot = page.locator("#training-chart .nsewdrag").first
     plot.scroll_into_view_if_needed()
     area = plot.bounding_box()

@@ -53,6 +53,15 @@ def test_training_chart_shows_every_step_and_every_test() -> None:
     assert list(shown["Best"]["x"]) == [2]
 
 
+def test_the_best_state_keeps_its_star_when_a_checkpoint_is_saved_at_the_same_step() -> None:
+    saved = [(50, True), (100, True), (100, False)]
+    events = [step(n, 1.0) for n in range(1, 101)]
+    events += [{"kind": "checkpoint", "step": at, "best": best} for at, best in saved]
+    shown = traces(charts.training(events, "run"))
+    assert list(shown["Best"]["x"]) == [100]
+    assert list(shown["Checkpoint"]["x"]) == [100], "the best state of step 50 was replaced"
+
+
 def test_zoom_survives_new_steps() -> None:
     """plotly keeps the reader's zoom while uirevision and the ranges it was given are the same."""
     before = charts.training([step(1, 2.0), step(2, 1.9)], "run").to_plotly_json()["layout"]
