@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TextIO
 
@@ -50,6 +51,10 @@ class Bars:
         self.epochs = float(event.get("epochs") or 0)
         self.say(f"Training on {event['photos']} photos with {event['objects']} objects: {event['total_steps']} steps")
 
+    def on_rehearsal(self, event: Event) -> None:
+        memory = f"{event['peak_memory_mb'] / 1000:.1f} of {event['memory_free_mb'] / 1000:.1f} GB of memory"
+        self.say(f"Two steps tried: {memory}, about {about(event['total_s'])} in all")
+
     def on_step(self, event: Event) -> None:
         loss = event.get("loss")
         epoch = max(1, math.ceil(event.get("epoch") or 0))
@@ -83,6 +88,32 @@ class Bars:
         if self.bar.disable and (tenths > self.told_tenths or done == 1):
             self.told_tenths = tenths
             self.say(f"{self.title}  {done}/{total}" + (f" … {text}" if text else ""))
+
+
+def rehearsal_lines(found: Mapping[str, Any]) -> list[str]:
+    """What two steps told of a training, a line each."""
+    gigabytes = [f"{found[key] / 1000:.1f} GB" for key in ("peak_memory_mb", "memory_free_mb", "disk_free_mb")]
+    kept = f"{found['checkpoint_mb']:,.0f} MB for checkpoints"
+    kept += f" and {found['cache_mb']:,.0f} MB for vision features" if found.get("cache_mb") else ""
+    lines = [
+        f"Memory    {gigabytes[0]} of {gigabytes[1]}"
+        + (", with gradient checkpointing" if found.get("gradient_checkpointing") else ""),
+        f"A step    {found['usual_step_s']:.2f} s, the largest {found['step_s']:.2f} s",
+        f"In all    about {about(found['total_s'])} for {found['steps']} steps and their tests",
+        f"Disk      {kept}; {gigabytes[2]} free",
+    ]
+    if found.get("flops_per_s"):
+        share = f"{100 * found['peak_share']:.0f} % of what this device can do at most"
+        lines.append(f"Speed     {found['flops_per_s'] / 1e9:,.1f} GFLOP/s, {share}")
+    return lines
+
+
+def about(seconds: float) -> str:
+    """12 s, 3 min, 2 h 5 min: as exact as an estimate is."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    whole = round(seconds / 60)
+    return f"{whole} min" if whole < 90 else f"{whole // 60} h {whole % 60} min"
 
 
 def accuracy_line(results: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""The command line: `damgui app | check | baseline | train | evaluate | predict | runs`."""
+"""The command line: `damgui app | check | baseline | train | evaluate | predict | bench | runs`."""
 
 from __future__ import annotations
 
@@ -82,6 +82,7 @@ def _parser() -> Parser:
     train = verb("train", _heavy, "Fine-tune a model.", model, data, tuned)
     train.add_argument("--name", metavar="N", help="name of the new model")
     train.add_argument("--resume", action="store_true", help="go on from the last checkpoint of --name (or the latest)")
+    train.add_argument("--dry-run", action="store_true", help="try two steps: memory, time and disk it will take")
     evaluate = verb("evaluate", _heavy, "Test a tuned model.", model, data, tuned)
     evaluate.add_argument("--split", choices=("train", "valid", "test"))
     evaluate.add_argument("--limit", type=int, metavar="N", help="at most this many photos")
@@ -89,6 +90,14 @@ def _parser() -> Parser:
     predict.add_argument("--image", required=True, metavar="F")
     predict.add_argument("--object", metavar="TYPE", help=OBJECT_HELP)
     predict.add_argument("--box", metavar="x1,y1,x2,y2", help="the object's box in pixels; left out: the whole photo")
+    bench = verb("bench", _bench, "Measure speed and memory against a plain training script.")
+    bench.add_argument("--quick", action="store_true", help="the main ratios, within five minutes")
+    bench.add_argument("--only", default="", metavar="A,B", help="parts of training,evaluation,growth,shape")
+    bench.add_argument("--shape", default="", metavar="S", help="a real architecture: qwen2-vl-2b, -7b or -72b")
+    bench.add_argument("--layers", type=int, default=0, metavar="N", help="with --shape: that many layers (0: all)")
+    bench.add_argument("--device", choices=("cuda", "cpu"), default="cuda", help="with --shape: where (cuda)")
+    cache = verb("cache", _cache, "Tell how large the kept vision features are, or clear them.")
+    cache.add_argument("action", nargs="?", choices=("clear",))
     runs = verb("runs", _runs, "List runs, show one, stop one or resume one.")
     runs.add_argument("action", nargs="?", choices=("show", "stop", "resume"))
     runs.add_argument("id", nargs="?", help="a run's id, or a part of it")
@@ -240,6 +249,20 @@ def _predict(args: Args) -> int:
     return 0
 
 
+def _bench(args: Args) -> int:
+    from core.engine.bench import report, run
+    from core.runs.store import open_workspace
+
+    workspace = open_workspace(args.workspace)
+    with redirect_stdout(sys.stderr):
+        document, file = run.do(workspace, args.only, (args.shape, args.layers, args.device), args.quick)
+    if args.json:
+        _print_json(document)
+    else:
+        print("\n".join([*report.lines_of(document), f"Written to {file}"]))
+    return 0
+
+
 def _runs(args: Args) -> int:
     from core.runs import console
     from core.runs.store import open_workspace
@@ -252,6 +275,20 @@ def _runs(args: Args) -> int:
         _print_json(document)
     else:
         print(text)
+    return 0
+
+
+def _cache(args: Args) -> int:
+    from core.runs import cache
+    from core.runs.store import open_workspace
+
+    workspace = open_workspace(args.workspace)
+    files, size = cache.clear(workspace) if args.action else cache.size(workspace)
+    if args.json:
+        _print_json({"folder": workspace.feature_cache, "cleared": bool(args.action), "files": files, "bytes": size})
+    else:
+        held = f"{files:,} vision features, {size / 1e6:,.1f} MB, in {workspace.feature_cache}"
+        print(f"Cleared: {held}" if args.action else held)
     return 0
 
 

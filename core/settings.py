@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -13,23 +12,9 @@ from typing import Any, get_type_hints
 import yaml
 
 from core.errors import Problem, UserError
+from core.knobs import Knob, convert, knob
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
-
-
-def knob(
-    default: Any,
-    help: str,
-    *,
-    low: float | None = None,
-    high: float | None = None,
-    choices: Sequence[str] = (),
-    unit: str = "",
-    label: str = "",
-) -> Any:
-    """A dataclass field that carries all that a form, a command line and a manual need to know of a setting."""
-    about = {"help": help, "low": low, "high": high, "choices": tuple(choices), "unit": unit, "label": label}
-    return field(default=default, metadata=about)
 
 
 @dataclass(frozen=True)
@@ -48,6 +33,14 @@ class Model:
     offline: bool = knob(
         True, "Never ask the network: a hub id must already be on this machine. Switch off to let it be downloaded."
     )
+    cache_features: bool = knob(
+        True, "Keep on disk what the model sees in a photo, so that it looks at each photo once. Switches itself off "
+        "where the layers that see are learning too.", label="Keep vision features",
+    )  # fmt: skip
+    cache_gb: float = knob(
+        20.0, "The kept vision features take at most this much disk; those used longest ago go first.",
+        low=0.01, high=100_000, unit="GB", label="Room for vision features",
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -98,6 +91,11 @@ class Question:
     kind: str = knob(
         "condition", "What evaluation asks: the condition of a known object type, or the class of an unknown one.",
         choices=("condition", "class"),
+    )  # fmt: skip
+    answers: str = knob(
+        "closed", "How answers are scored and learned. Closed: as a choice among the allowed ones, which is exact and "
+        "cheap. Free: as text that the model writes, so that other programs can let the tuned model write.",
+        choices=("closed", "free"),
     )  # fmt: skip
     class_share: float = knob(
         0.25, "Share of the training questions that hide the object type and ask for the class, so that prediction "
@@ -157,8 +155,16 @@ class Training:
     learning_rate: float = knob(2e-4, "How big each step of learning is.", low=1e-8, high=1.0)
     batch_size: int = knob(2, "Photos looked at together.", low=1, high=1024, unit="photos")
     accumulation: int = knob(
-        2, "Batches added up before each step of learning: saves memory, costs time.", low=1, high=4096, unit="batches"
+        2,
+        "Batches added up before each step of learning: a step learns from batch size times this many photos.",
+        low=1,
+        high=4096,
+        unit="batches",
     )
+    tokens_per_pass: int = knob(
+        4096, "At most this many tokens go through the model at once. A step that has more is computed in parts: the "
+        "same result with less memory.", low=256, high=10_000_000, unit="tokens",
+    )  # fmt: skip
     questions_per_sequence: int = knob(
         0, "Questions about one photo asked in one go; 0 means all of them, 1 asks one at a time as most scripts do "
         "(slower, the same loss).", low=0, high=1000,
@@ -182,10 +188,16 @@ class Training:
     early_stopping: int = knob(
         0, "Stop after this many tests without a better macro-F1; 0 means never.", low=0, high=1000, unit="tests"
     )
-    gradient_checkpointing: bool = knob(False, "Save memory by computing some things twice: about a third slower.")
+    gradient_checkpointing: bool = knob(
+        False, "Always save memory by computing some things twice, about a third slower. Off: only if it must be."
+    )
     flip: bool = knob(
         False, "Every other time a photo is seen it is mirrored left to right, boxes and all. Costs nothing."
     )
+    lights: int = knob(
+        1, "Versions of each photo in other light (brighter, paler, more contrast …) that are learned from in turn; "
+        "1: the photo as it is. Helps when the photos are few.", low=1, high=8, label="Versions in other light",
+    )  # fmt: skip
     seed: int = knob(0, "Start of the random numbers: the same seed gives the same run.", low=0, high=2**31 - 1)
 
 
@@ -202,21 +214,6 @@ class Settings:
     training: Training = field(default_factory=Training)
 
 
-@dataclass(frozen=True)
-class Knob:
-    """One setting as a form or a manual wants it: `path` is `lora.rank`, `type` one of bool, int, float, str."""
-
-    path: str
-    type: type
-    default: Any
-    help: str
-    low: float | None
-    high: float | None
-    choices: tuple[str, ...]
-    unit: str
-    label: str
-
-
 def knobs() -> Iterator[Knob]:
     """Every setting, in the order of declaration."""
     for group in dataclasses.fields(Settings):
@@ -229,42 +226,6 @@ def knobs() -> Iterator[Knob]:
 
 
 KNOBS: Mapping[str, Knob] = {one.path: one for one in knobs()}
-
-
-def _convert(one: Knob, value: Any) -> tuple[Any, str]:
-    """(value of the declared type, "") or (None, what is wrong with it)."""
-    if one.type is bool:
-        words = {
-            "true": True,
-            "yes": True,
-            "on": True,
-            "1": True,
-            "false": False,
-            "no": False,
-            "off": False,
-            "0": False,
-        }
-        if isinstance(value, bool):
-            return value, ""
-        found = words.get(str(value).strip().lower())
-        return (found, "") if found is not None else (None, f"{value!r} is neither true nor false")
-    if one.type in (int, float):
-        try:
-            # PyYAML reads 1e-4 as a string, and a form hands whole numbers over as floats.
-            number = float(value) if not isinstance(value, bool) else math.nan
-        except (TypeError, ValueError, OverflowError):
-            return None, f"{value!r} is not a number"
-        if not math.isfinite(number):
-            return None, f"{value!r} is not a finite number"
-        if one.type is int and number != int(number):
-            return None, f"{value!r} is not a whole number"
-        if (one.low is not None and number < one.low) or (one.high is not None and number > one.high):
-            return None, f"{value} is outside {one.low:g} to {one.high:g}"
-        return one.type(number), ""
-    text = "" if value is None else str(value)
-    if one.choices and text not in one.choices:
-        return None, f"{text!r} is not one of {', '.join(one.choices)}"
-    return text, ""
 
 
 def flatten(tree: Mapping[str, Any], where: str = "") -> tuple[dict[str, Any], list[Problem]]:
@@ -303,7 +264,7 @@ def merge(base: Settings, changes: Mapping[str, Any], where: str = "") -> Settin
         if one is None:
             problems.append(_unknown(path, where))
             continue
-        converted, wrong = _convert(one, value)
+        converted, wrong = convert(one, value)
         if wrong:
             span = f" between {one.low:g} and {one.high:g}" if one.low is not None and one.high is not None else ""
             plain = {int: "whole number", float: "number", str: "text", bool: "true or false"}[one.type]

@@ -12,7 +12,8 @@ from gradio.blocks import Block
 from gradio.components import Component
 
 from core import settings as core_settings
-from core.settings import KNOBS, Knob, Settings
+from core.knobs import Knob
+from core.settings import KNOBS, Settings
 
 # The six settings in view; everything else is folded.
 SIMPLE = ("model.path", "training.epochs", "training.learning_rate", "lora.rank", "training.batch_size",

@@ -110,7 +110,10 @@ def baseline_pace(found: Look) -> Pace | None:
 
 
 def training_pace(found: Look) -> Pace | None:
-    """Steps taken so far, with the speed of the last ones since the run last started; None before the first."""
+    """Steps taken so far, with the speed of the last ones since the run last started; None before the first.
+
+    One step alone has no speed: the time left comes from the rehearsal until there are two.
+    """
     steps = _since_start(found.events, "step")
     if not steps:
         return None
@@ -119,7 +122,16 @@ def training_pace(found: Look) -> Pace | None:
     span = float(newest["t"]) - float(recent[0]["t"])
     rate = (len(recent) - 1) / span if span > 0 else 0.0
     left = (total - done) / rate if rate else None
+    tried = rehearsal(found)
+    if left is None and tried is not None and tried["steps"]:
+        left = float(tried["total_s"]) * (total - done) / int(tried["steps"])
     return Pace(done, total, done / total if total else 0.0, rate, left, float(newest.get("elapsed_s") or 0.0))
+
+
+def rehearsal(found: Look) -> Event | None:
+    """What the two steps told that were tried when the run last started; None before they are over."""
+    tried = _since_start(found.events, "rehearsal")
+    return tried[-1] if tried else None
 
 
 def _since_start(events: Sequence[Event], kind: str) -> list[Event]:

@@ -84,8 +84,8 @@ def _start(page: gr.Blocks, frame: Frame) -> None:
 
 
 def last_settings(workspace: Workspace) -> Settings:
-    """The settings of the newest baseline or training, else the first preset: a reload forgets nothing that ran."""
-    for run in store.list_runs(workspace, "baseline", "train"):
+    """The settings of the newest baseline, trial or training, else the first preset: a reload forgets nothing."""
+    for run in store.list_runs(workspace, "baseline", "train", "rehearse"):
         try:
             return run.settings()
         except UserError:
@@ -114,6 +114,8 @@ def _busy(busy: Look | None) -> str:
     pace = live.training_pace(busy) if busy.run.kind == "train" else live.baseline_pace(busy)
     name = f"{text.KIND_WORDS[busy.run.kind]} {busy.run.name}".strip()
     far = f"{100 * pace.share:.0f} % · {text.duration(pace.left_s)} left" if pace else live.stage(busy)
+    if pace is None and busy.run.kind == "train" and (tried := live.rehearsal(busy)) is not None:
+        far += f" · {text.about(tried['total_s'])} in all"
     return f"{parts.status_badge(busy.status)}<span><b>{escape(name)}</b> {escape(far)}</span>"
 
 

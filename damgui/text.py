@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from html import escape as escape
+from typing import Any
 
 TITLE = "damgui"
 TAGLINE = "Teach a vision-language model to judge the condition of dam structures"
 
 SPLIT_WORDS = {"train": "Training", "valid": "Validation", "test": "Test"}
-KIND_WORDS = {"baseline": "Zero-shot baseline", "train": "Fine-tuning", "evaluate": "Judging the tuned model",
-              "predict": "Prediction service"}  # fmt: skip
+KIND_WORDS = {"baseline": "Zero-shot baseline", "train": "Fine-tuning", "rehearse": "Trying two steps",
+              "evaluate": "Judging the tuned model", "predict": "Prediction service"}  # fmt: skip
 STATUS_WORDS = {"starting": "Starting", "running": "Running", "finished": "Finished", "stopped": "Stopped",
                 "failed": "Failed", "crashed": "Broke off"}  # fmt: skip
 STATUS_MARKS = {"starting": "◌", "running": "●", "finished": "✓", "stopped": "■", "failed": "✕", "crashed": "✕"}
@@ -71,6 +74,10 @@ GLOSSARY = {
     "Batch size": "How many photos are looked at together.",
     "Learning rate": "How big each step of learning is. Too big and the loss jumps; too small and nothing happens.",
     "Loss": "How wrong the model was, weighted by how sure it was. Lower is better.",
+    "Token": "A piece of a word or of a photo: the unit in which a model reads.",
+    "Filler": "Empty places that make rows of tokens equally long. They cost time and teach nothing.",
+    "GFLOP/s": "Billions of calculations a second.",
+    "Gradient checkpointing": "Computing some things twice so that less memory is needed. The result is the same.",
     "Checkpoint": "A saved state of the training. A stopped run goes on from its last one.",
     "Training photos": "The photos the model learns from.",
     "Validation photos": "Photos kept aside. The model never learns from them, so they give an honest number.",
@@ -114,11 +121,18 @@ MISTAKES = "Mistakes"
 NO_MISTAKES = "No mistakes: every object was judged right."
 MORE_MISTAKES = "Show more mistakes"
 STOPPING = "Stopping: the work in hand is finished and saved first."
+STOPPING_TRIAL = "Stopping: the step in hand is finished first."
 STARTING = "Starting: a process is made and the model is loaded."
 
 # -- Training --------------------------------------------------------------------------------------------------------
 TRAINING_LEAD = "Teach the model with the training photos. The validation photos stay aside and give the honest score."
 TRAINING_START, TRAINING_STOP, TRAINING_RESUME = "Start fine-tuning", "Stop and save", "Resume"
+TRAINING_TRY = "Try two steps first"
+TRAINING_TRY_HINT = "Trying takes seconds and changes nothing. It tells whether all fits, and how long it will take."
+TRAINING_STOP_TRYING = "Stop"
+TRIED_FITS = "It fits, with the settings as they were when you pressed the button."
+TRIED_STOPPED = "Stopped before both steps were taken."
+TRIED_MEMORY, TRIED_STEP, TRIED_ALL, TRIED_DISK = "Memory", "One step", "Whole training", "Disk"
 TRAINING_COMPARE, TRAINING_ASK = "Compare with the baseline", "Ask it about a photo"
 TRAINING_EMPTY = "The loss appears here, step by step, once fine-tuning runs."
 PRESET, PRESET_HINT = "Preset", "Settings that suit a model. Choosing one fills the form."
@@ -161,6 +175,10 @@ PREDICT_EMPTY = "The answer appears here: choose a photo, mark the object, then 
 PREDICT_NO_PHOTO = "Choose a photo first: drop one, or take an example."
 BASE_ONLY = "No tuned model yet, so only the base model answers. Fine-tuning adds the second answer."
 
+MEMORY_NEEDED, DISK_NEEDED, TIME_LEFT = "Memory needed", "Disk needed", "Time left"
+# A number and its unit stay on one line.
+UNIT = re.compile(r"(\d) (GB|MB|s)\b")
+
 NOTHING_RUNS = "Nothing is running"
 
 
@@ -192,6 +210,60 @@ def rate(per_s: float, unit: str) -> str:
     if per_s <= 0:
         return "–"
     return f"{per_s:.1f} {unit}s/s" if per_s >= 0.95 else f"{1 / per_s:.1f} s/{unit}"
+
+
+def about(seconds: float) -> str:
+    """An estimate: ≈ 4 min."""
+    if seconds < 90:
+        return f"≈ {seconds:.0f} s"
+    whole = round(seconds / 60)
+    return f"≈ {whole} min" if whole < 90 else f"≈ {whole // 60} h {whole % 60} min"
+
+
+def seconds(value: float) -> str:
+    """0.35 s, 2.4 s, 14 s."""
+    return f"{value:.2f} s" if value < 1 else f"{value:.1f} s" if value < 10 else f"{value:.0f} s"
+
+
+def operations(per_s: float) -> str:
+    """Calculations a second: 42 GFLOP/s, 310 TFLOP/s."""
+    giga = per_s / 1e9
+    if giga >= 1000:
+        return f"{giga / 1000:.0f} TFLOP/s"
+    return f"{giga:.0f} GFLOP/s" if giga >= 10 else f"{giga:.1f} GFLOP/s"
+
+
+def machine_speed(step: Mapping[str, Any]) -> str:
+    """What a step's event tells of the machine's work, in one line; "" for logs that do not have it."""
+    said = []
+    if step.get("questions_per_s"):
+        said.append(f"{step['questions_per_s']:.1f} questions/s")
+    if step.get("tokens_per_s"):
+        filled = f" and {percent(step['padding'], 0)} filler" if step.get("padding", 0) >= 0.005 else ""
+        said.append(f"{step['tokens_per_s']:,.0f} tokens/s{filled}")
+    if step.get("flops_per_s"):
+        share = (
+            f", {percent(step['peak_share'], 0)} of what this processor can do at most"
+            if step.get("peak_share")
+            else ""
+        )
+        said.append(operations(step["flops_per_s"]) + share)
+    return " · ".join(said)
+
+
+def tried(found: Mapping[str, Any]) -> tuple[tuple[str, str, str], ...]:
+    """(label, value, one-line explanation) of what two steps told of a training."""
+    there, free = megabytes(found["memory_free_mb"]), megabytes(found["disk_free_mb"])
+    cache = f", {megabytes(found['cache_mb'])} to remember what it sees in the photos" if found.get("cache_mb") else ""
+    told = (
+        (TRIED_MEMORY, megabytes(found["peak_memory_mb"]), f"of {there} there, in the largest step"),
+        (TRIED_STEP, seconds(found["usual_step_s"]),
+         f"for one update of the model; the largest takes {seconds(found['step_s'])}"),
+        (TRIED_ALL, about(found["total_s"]), f"for {found['steps']:,} steps and the tests on validation photos"),
+        (TRIED_DISK, megabytes(found["checkpoint_mb"] + found["cache_mb"]),
+         f"of {free} free: {megabytes(found['checkpoint_mb'])} of saved states{cache}"),
+    )  # fmt: skip
+    return tuple((label, value, UNIT.sub("\\1\u00a0\\2", said)) for label, value, said in told)
 
 
 def megabytes(size: float | None) -> str:

@@ -30,7 +30,7 @@ from core.engine.questions import Asked, Asker, truth_of
 from core.engine.scoring import judge_photos
 from core.engine.sequences import Tree, leaf_log_probs
 from core.prompts import Look, answers, question_text
-from core.settings import Enhance, Settings, load
+from core.settings import Enhance, Settings, load, merge
 from core.taxonomy import Taxonomy
 from core.taxonomy import load as load_taxonomy
 
@@ -225,7 +225,8 @@ def make(folder: Path, recipe: Recipe) -> dict[str, object]:
     """Draw, pretrain, save; returns what was measured."""
     began = time.monotonic()
     taxonomy = load_taxonomy()
-    settings = load("demo")
+    # Free answers: the model shall be able to write, as any Qwen2-VL can.
+    settings = merge(load("demo"), {"question.answers": "free"})
     with tempfile.TemporaryDirectory() as scratch:
         drawn = draw_photos(Path(scratch), recipe.photos + 60, recipe.seed, recipe.size_px)
         print(f"drew {len(drawn)} scenes in {time.monotonic() - began:.0f} s", flush=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from torch.utils.data import Dataset, Sampler
@@ -11,8 +12,20 @@ from torch.utils.data import Dataset, Sampler
 from core.data.balance import class_weights, repeats
 from core.data.sample import BoxedObject, Photo
 from core.engine.questions import Asked, Asker, truth_of
-from core.engine.sequences import Tree
+from core.engine.sequences import Batch, Tree
+from core.prompts import answers
 from core.settings import Settings
+
+
+@dataclass(frozen=True)
+class Coming:
+    """A step's batches in the making, and the number of its sequences."""
+
+    photos: int
+    future: Future[list[Batch]]
+
+    def batches(self) -> list[Batch]:
+        return self.future.result()
 
 
 @dataclass(frozen=True)
@@ -25,14 +38,19 @@ class Key:
     start: int
 
 
-class Lessons(Dataset[Tree]):
-    """Training photos as trees of questions with their true answers, made on demand from a Key."""
+class Lessons(Dataset[Key]):
+    """Training photos as trees of questions with their true answers, made on demand from a Key.
+
+    What it hands to a data loader are the keys themselves; `coming` turns a step's keys into batches, in a thread. A
+    loader asks for a step's keys while the step before is computed, so the photos are ready when it begins.
+    """
 
     def __init__(self, photos: Sequence[Photo], asker: Asker, settings: Settings) -> None:
         self.photos = [photo for photo in photos if photo.objects]
         self.asker, self.settings = asker, settings
         self.weights = class_weights(self.photos, settings.enhance)
         self.size = settings.training.questions_per_sequence
+        self._thread = ThreadPoolExecutor(1)
         self.seen = [
             (index, repeat, start)
             for index, times in enumerate(repeats(self.photos, settings.enhance))
@@ -49,13 +67,40 @@ class Lessons(Dataset[Tree]):
         random.Random(f"order {self.settings.training.seed} {epoch}").shuffle(keys)
         return keys
 
-    def __getitem__(self, key: Key) -> Tree:
+    def __getitem__(self, key: Key) -> Key:
+        return key
+
+    def coming(self, keys: Sequence[Key]) -> Coming:
+        """A step's batches, in the making from now on."""
+        return Coming(len(keys), self._thread.submit(self._batches, keys))
+
+    def _batches(self, keys: Sequence[Key]) -> list[Batch]:
+        trees = [self.tree(key) for key in keys]
+        if not any(tree.branches for tree in trees):
+            # Every step teaches something: photos of vegetation alone are asked what that is.
+            trees = [self.tree(keys[0], always_class=True)]
+        return self.asker.batches(trees)
+
+    def tree(self, key: Key, always_class: bool = False) -> Tree:
+        """A sequence: what it asks follows from its key and the seed alone. Questions that teach nothing are left out."""
         photo = self.photos[key.photo]
         dice = random.Random(f"questions {self.settings.training.seed} {key}")
         mirrored = self.settings.training.flip and dice.random() < 0.5
+        light = dice.randrange(self.settings.training.lights) if self.settings.training.lights > 1 else 0
         stop = key.start + (self.size or len(photo.objects))
-        asked = [self.question(one, dice.random()) for one in photo.objects[key.start : stop]]
-        return self.asker.tree(photo.path, self.asker.boxes(photo), asked, mirrored)
+        draws = [(one, -1.0 if always_class else dice.random()) for one in photo.objects[key.start : stop]]
+        asked = [one for one in (self.question(*drawn) for drawn in draws) if self.teaches(one)]
+        return self.asker.tree(photo.path, self.asker.boxes(photo), asked, mirrored, light)
+
+    def teaches(self, asked: Asked) -> bool:
+        """Whether there is anything to choose: a closed question with one allowed answer has no loss."""
+        return not self.asker.closed or len(answers(asked.object_type, self.asker.taxonomy)) > 1
+
+    @property
+    def versions(self) -> list[tuple[bool, int]]:
+        """The versions (mirrored, light) in which photos are seen."""
+        sides = (False, True) if self.settings.training.flip else (False,)
+        return [(side, light) for light in range(self.settings.training.lights) for side in sides]
 
     def question(self, one: BoxedObject, draw: float) -> Asked:
         """The question about an object: its class when `draw` falls into the share of class questions."""

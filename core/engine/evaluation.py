@@ -14,7 +14,7 @@ from typing import Any
 from core import settings as knobs
 from core.data import checks, reading, splits
 from core.data.sample import Dataset, Photo
-from core.engine import models
+from core.engine import features, models
 from core.engine.questions import Asker
 from core.engine.scoring import judge_photos
 from core.errors import UserError
@@ -141,6 +141,7 @@ def run(settings: Settings, run_folder: Path, workspace: Workspace, reporter: Re
     opened = open_model(settings)
     asker = Asker(opened.loaded, settings, opened.taxonomy)
     seen = seen_in_training(opened, photos, reporter)
+    features.prepare(asker, opened.loaded, opened.model, [(photos, [(False, 0)])], workspace, reporter)
     reporter.emit("stage", text=f"Testing on {len(photos)} images")
     began = time.monotonic()
     rows: list[dict[str, Any]] = []

@@ -7,9 +7,11 @@ import json
 import os
 import re
 import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict
@@ -177,6 +179,53 @@ def _not_loadable(wanted: knobs.Model, place: str, error: Exception) -> UserErro
         else "Check the name and the connection, or give the folder it lies in"
     )
     return UserError("this model is not on this machine and was not found", wanted.path, f"{cure}.", "model")
+
+
+class ClosedHead(torch.nn.Linear):
+    """The rows of a model's output layer that belong to the tokens `ids`: logits (…, C) instead of (…, vocabulary)."""
+
+    def __init__(self, whole: torch.nn.Linear, ids: Sequence[int]) -> None:
+        super().__init__(whole.in_features, len(ids), bias=False, device="meta")
+        self.ids = tuple(ids)
+        rows = whole.weight.detach()[torch.tensor(self.ids, device=whole.weight.device)]
+        self.weight = torch.nn.Parameter(rows.clone(), requires_grad=False)
+
+
+def base_of(model: Any) -> Any:
+    """The transformers model inside peft's wrapping, or the model itself."""
+    return model.get_base_model() if isinstance(model, PeftModel) else model
+
+
+def close_head(model: Any, ids: Sequence[int]) -> torch.nn.Module:
+    """From now on the model computes the logits of the tokens `ids` only, in their order; () changes nothing.
+
+    A real vocabulary has 150,000 rows, closed questions want a dozen. Returns the output layer that was there.
+    """
+    base = base_of(model)
+    whole: torch.nn.Module = base.get_output_embeddings()
+    if ids and not (isinstance(whole, ClosedHead) and whole.ids == tuple(ids)):
+        base.set_output_embeddings(ClosedHead(cast(torch.nn.Linear, whole), ids))
+    return whole
+
+
+@contextmanager
+def closed_head(model: Any, ids: Sequence[int]) -> Iterator[None]:
+    """`close_head` while it lasts: a model that answers for several adapters may face several lists of answers."""
+    whole = close_head(model, ids)
+    try:
+        yield
+    finally:
+        base_of(model).set_output_embeddings(whole)
+
+
+def sees_anew(model: Any, adapter: str = "") -> bool:
+    """Whether an adapter (the one named, or any) changes or trains the vision tower or its merger: then features that
+    the base model computed do not hold."""
+    return isinstance(model, PeftModel) and any(
+        ".visual." in name
+        and (one.requires_grad or (("lora_" in name or "modules_to_save" in name) and f".{adapter}" in name))
+        for name, one in model.named_parameters()
+    )
 
 
 def attach_lora(model: Any, lora: knobs.Lora) -> PeftModel:

@@ -13,7 +13,7 @@ from typing import Any
 from core import settings as knobs
 from core.engine import models
 from core.engine.questions import Asked, Asker
-from core.engine.scoring import Verdict, judge, read_answer
+from core.engine.scoring import Inquiry, Verdict, judge, read_answer
 from core.engine.vision import open_photo
 from core.errors import UserError
 from core.prompts import BoxXyxy
@@ -93,15 +93,15 @@ class Predictor:
                 f"{object_type!r} is no known object type", "object",
                 f"Choose one of: {', '.join(taxonomy.object_types)}.", "object-type",
             )  # fmt: skip
-        asked = [Asked(boxes[0], object_type)]
+        asked = Inquiry(path, boxes, [Asked(boxes[0], object_type)])
         if adapter is not None:
             loaded.model.set_adapter(adapter)
-            verdict = judge(loaded.model, asker, path, boxes, asked)[0]
+            verdict = judge(loaded.model, asker, asked)[0]
         elif hasattr(loaded.model, "disable_adapter"):
             with loaded.model.disable_adapter():
-                verdict = judge(loaded.model, asker, path, boxes, asked)[0]
+                verdict = judge(loaded.model, asker, asked)[0]
         else:
-            verdict = judge(loaded.model, asker, path, boxes, asked)[0]
+            verdict = judge(loaded.model, asker, asked)[0]
         return {"model": model, "label": label(model), **described(verdict, object_type, taxonomy)}
 
     def _asker(self, model: str) -> Opened:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
 from core.data.sample import Photo
 from core.engine.models import Loaded
-from core.engine.sequences import IMAGE_PAD, Branch, Layout, Leaf, Tree
+from core.engine.sequences import IMAGE_PAD, Batch, Branch, Layout, Leaf, Tree
 from core.engine.vision import Eyes
 from core.errors import UserError
 from core.prompts import BOX_UNITS, BoxXyxy, Look, answers, question_text
@@ -22,7 +21,7 @@ from core.taxonomy import Taxonomy
 class Asked:
     """One question about a box: with its type the condition is asked, without it (None) the class.
 
-    In training only the leaf of `truth` is laid out, with `weight`; without a truth every allowed answer is.
+    In training only the answer `truth` is scored, with `weight`; without a truth every allowed answer is.
     """
 
     box_xyxy: BoxXyxy
@@ -42,18 +41,27 @@ def mirrored_box(box_xyxy: BoxXyxy) -> BoxXyxy:
 
 
 class Asker:
-    """Writes questions for one model under one set of settings."""
+    """Writes questions for one model under one set of settings.
+
+    Where answers are closed (see `sequences`) the model is run within `models.closed_head(model, asker.candidates)`.
+    """
 
     def __init__(self, loaded: Loaded, settings: Settings, taxonomy: Taxonomy) -> None:
         self.tokenizer, self.settings, self.taxonomy = loaded.tokenizer, settings, taxonomy
+        self.closed = settings.question.answers == "closed"
         self.device = loaded.device
         self.box_unit = BOX_UNITS[loaded.family]
         self.eyes = Eyes(loaded.processor, settings.view)
         self.end = self._token("<|im_end|>")
         pad = loaded.tokenizer.pad_token_id
-        self.layout = Layout(self._token(IMAGE_PAD), self.end if pad is None else pad, self.eyes.merge)
         self._texts: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {}
         self._answers: dict[str, tuple[int, ...]] = {}
+        # Tokenizers are not made for two threads at once.
+        self._lock = threading.RLock()
+        words = {*taxonomy.class_names, *taxonomy.conditions} if self.closed else set()
+        self.candidates = tuple(sorted({token for word in words for token in self.answer_ids(word)}))
+        image_pad, pad = self._token(IMAGE_PAD), self.end if pad is None else pad
+        self.layout = Layout(image_pad, pad, self.eyes.merge, self.candidates)
 
     def _token(self, text: str) -> int:
         found = self.tokenizer.convert_tokens_to_ids(text)
@@ -61,10 +69,12 @@ class Asker:
             raise UserError(f"the tokenizer lacks {text}", "model.path", "Use a Qwen-VL model.", "model")
         return found
 
-    def tree(self, path: Path, boxes: Sequence[BoxXyxy], asked: Sequence[Asked], mirrored: bool = False) -> Tree:
+    def tree(
+        self, path: Path, boxes: Sequence[BoxXyxy], asked: Sequence[Asked], mirrored: bool = False, light: int = 0
+    ) -> Tree:
         """All `asked` about the photo at `path`; `boxes` are all its boxes, those asked about among them."""
         view = self.settings.view.mode
-        photo = None if view == "crop" else self.eyes.photo(path, mirrored)
+        photo = None if view == "crop" else self.eyes.photo(path, mirrored, light)
         look = Look(view, self.eyes.resized_wh(photo) if photo else (0, 0), self.box_unit)
         head: tuple[int, ...] = ()
         branches = []
@@ -75,24 +85,29 @@ class Asker:
                 box, others = mirrored_box(box), [mirrored_box(other) for other in others]
             text = question_text(one.object_type, box, others, look, self.settings.enhance, self.taxonomy)
             head, ids = self._tokens(text)
-            crop = None if view == "full" else self.eyes.crop(path, box, mirrored)
-            branches.append(Branch(ids, self._leaves(one), crop))
+            crop = None if view == "full" else self.eyes.crop(path, box, mirrored, light)
+            listed = tuple(self.answer_ids(answer) for answer in answers(one.object_type, self.taxonomy))
+            if one.truth is not None:
+                leaves: tuple[Leaf, ...] = (Leaf(self.answer_ids(one.truth), one.weight),)
+            else:
+                leaves = tuple(Leaf(ids) for ids in listed)
+            branches.append(Branch(ids, leaves, crop, listed if self.closed else None))
         return Tree(head, tuple(branches), photo)
-
-    def _leaves(self, one: Asked) -> tuple[Leaf, ...]:
-        if one.truth is not None:
-            return (Leaf(self.answer_ids(one.truth), one.weight),)
-        return tuple(Leaf(self.answer_ids(answer)) for answer in answers(one.object_type, self.taxonomy))
 
     def answer_ids(self, answer: str) -> tuple[int, ...]:
         """An answer's tokens with the end token."""
-        if answer not in self._answers:
-            ids = self.tokenizer(answer, add_special_tokens=False)["input_ids"]
-            self._answers[answer] = (*ids, self.end)
-        return self._answers[answer]
+        with self._lock:
+            if answer not in self._answers:
+                ids = self.tokenizer(answer, add_special_tokens=False)["input_ids"]
+                self._answers[answer] = (*ids, self.end)
+            return self._answers[answer]
 
     def _tokens(self, text: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """A question in the model's own chat template, cut in two: what all questions share, and its own part."""
+        with self._lock:
+            return self._tokenised(text)
+
+    def _tokenised(self, text: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
         if text not in self._texts:
             pictures = 2 if self.settings.view.mode == "full+crop" else 1
             content = [{"type": "image"}] * pictures + [{"type": "text", "text": text}]
@@ -108,9 +123,18 @@ class Asker:
             self._texts[text] = (head, own)
         return self._texts[text]
 
-    def batch(self, trees: Sequence[Tree]) -> dict[str, torch.Tensor]:
-        """Tensors on the CPU, padded where the device wants it: cuDNN's and SDPA's fast paths like multiples of 128."""
-        return self.layout.batch(trees, multiple=128 if self.device.type == "cuda" else 1)
+    def batch(self, trees: Sequence[Tree]) -> Batch:
+        """One batch of tensors on the CPU (see `Layout.batch`)."""
+        return self.layout.batch(trees, self._multiple)
+
+    def batches(self, trees: Sequence[Tree]) -> list[Batch]:
+        """Batches of at most `training.tokens_per_pass` tokens (or a single row) on the CPU."""
+        return self.layout.batches(trees, self._multiple, self.settings.training.tokens_per_pass)
+
+    @property
+    def _multiple(self) -> int:
+        # cuDNN's and SDPA's fast paths like multiples of 128.
+        return 128 if self.device.type == "cuda" else 1
 
     def boxes(self, photo: Photo) -> list[BoxXyxy]:
         return [one.box_xyxy for one in photo.objects]

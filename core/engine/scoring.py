@@ -10,17 +10,22 @@ from typing import Any
 import torch
 
 from core.data.sample import Photo
+from core.engine.ahead import ahead
+from core.engine.models import closed_head
 from core.engine.questions import Asked, Asker, truth_of
-from core.engine.sequences import leaf_log_probs
+from core.engine.sequences import Batch, leaf_log_probs
 from core.errors import UserError
 from core.prompts import BoxXyxy, answers
 from core.taxonomy import Taxonomy
+
+# Photos that are judged together: enough to keep a device busy, few enough that progress is seen.
+TOGETHER = 8
 
 
 @dataclass(frozen=True)
 class Verdict:
     """Answers of one question: probabilities over the closed list (they sum to 1), and log-probabilities (nats) that
-    the model gave each answer among all texts it could have written."""
+    the model gave each answer: among the allowed ones, or among all texts where answers are free."""
 
     probabilities: dict[str, float]
     log_probs: dict[str, float]
@@ -30,37 +35,76 @@ class Verdict:
         return max(self.probabilities, key=lambda answer: self.probabilities[answer])
 
 
-def to_device(batch: dict[str, torch.Tensor], device: torch.device) -> dict[str, torch.Tensor]:
+@dataclass(frozen=True)
+class Inquiry:
+    """Questions about one photo; `boxes` are all its boxes."""
+
+    path: Path
+    boxes: Sequence[BoxXyxy]
+    asked: Sequence[Asked]
+
+
+def to_device(batch: Batch, device: torch.device) -> Batch:
     return {key: value.to(device, non_blocking=True) for key, value in batch.items()}
 
 
+def judge(model: Any, asker: Asker, inquiry: Inquiry) -> list[Verdict]:
+    """One verdict per question of one photo."""
+    (verdicts,) = judge_each(model, asker, [inquiry])
+    return verdicts
+
+
+def judge_each(model: Any, asker: Asker, inquiries: Sequence[Inquiry]) -> Iterator[list[Verdict]]:
+    """One verdict per question, photo by photo. A question with a single allowed answer is not put to the model.
+
+    Photos are judged together and the next ones are prepared meanwhile; the numbers do not depend on it.
+    """
+    groups = (inquiries[start : start + TOGETHER] for start in range(0, len(inquiries), TOGETHER))
+    with closed_head(model, asker.candidates):
+        for group, batches in ahead((group, _prepared(asker, group)) for group in groups):
+            yield from _judged(model, asker, group, batches)
+
+
+def _prepared(asker: Asker, group: Sequence[Inquiry]) -> list[Batch]:
+    size = asker.settings.training.questions_per_sequence
+    trees = []
+    for one in group:
+        open_ones = [
+            Asked(asked.box_xyxy, asked.object_type)
+            for asked in one.asked
+            if len(answers(asked.object_type, asker.taxonomy)) > 1
+        ]
+        step = size or max(len(open_ones), 1)
+        for start in range(0, len(open_ones), step):
+            trees.append(asker.tree(one.path, one.boxes, open_ones[start : start + step]))
+    return asker.batches(trees)
+
+
 @torch.no_grad()
-def judge(
-    model: Any, asker: Asker, path: Path, boxes: Sequence[BoxXyxy], asked: Sequence[Asked], chunk: int = 0
-) -> list[Verdict]:
-    """One verdict per question. `chunk` bounds the questions in one pass (0: all of them); the numbers do not depend
-    on it. A question with a single allowed answer is not put to the model."""
-    lists = [answers(one.object_type, asker.taxonomy) for one in asked]
-    open_ones = [index for index, allowed in enumerate(lists) if len(allowed) > 1]
-    size = chunk or max(len(open_ones), 1)
-    verdicts = [Verdict({allowed[0]: 1.0}, {allowed[0]: 0.0}) for allowed in lists]
-    for start in range(0, len(open_ones), size):
-        part = open_ones[start : start + size]
-        tree = asker.tree(path, boxes, [Asked(asked[i].box_xyxy, asked[i].object_type) for i in part])
-        batch = to_device(asker.batch([tree]), asker.device)
-        logs = leaf_log_probs(model, batch).cpu().split([len(lists[i]) for i in part])
-        for index, log in zip(part, logs, strict=True):
+def _judged(model: Any, asker: Asker, group: Sequence[Inquiry], batches: Sequence[Batch]) -> Iterator[list[Verdict]]:
+    logs: dict[int, torch.Tensor] = {}
+    for batch in batches:
+        found = leaf_log_probs(model, to_device(batch, asker.device)).cpu().double()
+        logs.update(zip(batch["questions"].tolist(), found.split(batch["leaf_counts"].tolist()), strict=True))
+    number = 0
+    for one in group:
+        verdicts = []
+        for asked in one.asked:
+            allowed = answers(asked.object_type, asker.taxonomy)
+            log = torch.zeros(1, dtype=torch.float64)
+            if len(allowed) > 1:
+                log = logs[number]
+                number += 1
             if not bool(torch.isfinite(log).all()):
                 raise UserError(
-                    "the model's answer is not a finite number", str(path),
+                    "the model's answer is not a finite number", str(one.path),
                     "Set model.dtype to float32, or copy the model again.", "non-finite",
                 )  # fmt: skip
-            share = torch.softmax(log.double(), 0)
-            verdicts[index] = Verdict(
-                dict(zip(lists[index], share.tolist(), strict=True)),
-                dict(zip(lists[index], log.double().tolist(), strict=True)),
+            share = torch.softmax(log, 0).tolist()
+            verdicts.append(
+                Verdict(dict(zip(allowed, share, strict=True)), dict(zip(allowed, log.tolist(), strict=True)))
             )
-    return verdicts
+        yield verdicts
 
 
 def asked_about(photo: Photo, kind: str) -> list[Asked]:
@@ -72,9 +116,8 @@ def judge_photos(
     model: Any, asker: Asker, photos: Sequence[Photo], kind: str
 ) -> Iterator[tuple[Photo, list[dict[str, Any]], float]]:
     """For each photo: its prediction rows, and the summed loss (nats) of the right answers."""
-    chunk = asker.settings.training.questions_per_sequence
-    for photo in photos:
-        verdicts = judge(model, asker, photo.path, asker.boxes(photo), asked_about(photo, kind), chunk)
+    inquiries = [Inquiry(photo.path, asker.boxes(photo), asked_about(photo, kind)) for photo in photos]
+    for photo, verdicts in zip(photos, judge_each(model, asker, inquiries), strict=True):
         rows, loss = [], 0.0
         for index, (one, verdict) in enumerate(zip(photo.objects, verdicts, strict=True)):
             loss -= verdict.log_probs[truth_of(one.object_type, one.condition, kind, asker.taxonomy)]

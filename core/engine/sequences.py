@@ -1,29 +1,39 @@
 """Questions as token sequences: one photo, many questions, every question with its possible answers.
 
-A photo's tokens stand once at the head of the row; each question is a branch that sees the photo and itself; each
-answer is a leaf that sees the photo, its question and itself. Positions restart where the parent ends, so every path
-from the root to a leaf reads exactly like a sample of its own: loss and gradients are equal (a law with a test).
+A photo's tokens stand once; each question about it is a branch that sees the photo and itself; each answer is a path
+that sees the photo, its question and its own beginning. Positions restart where the parent ends, so every path from
+the root reads exactly like a sample of its own: loss and gradients are equal (a law with a test). Trees of several
+photos share a row, blind to each other, so that little is padded.
 
-Legend for shapes: B rows, S tokens of a row, R rows of logits (places that predict an answer token), A answer tokens.
+Answers are closed or open. Closed: an answer goes on with one of the tokens with which some allowed answer goes on, so
+its probability is a product of choices among few, and the allowed answers' probabilities sum to 1. Where only one token
+can follow, nothing is computed. Open: every token of the vocabulary could follow, as in free writing.
+
+Legend for shapes: B rows, S tokens of a row, R rows of logits (places where an answer is chosen), A choices, C columns
+of logits (the candidates of closed answers, or the vocabulary).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import torch
+from transformers.modeling_outputs import BaseModelOutputWithPooling
 
 from core.engine.vision import Patches
 
 IMAGE_PAD = "<|image_pad|>"
+# Rows are at least this long where there is enough to fill them: shorter ones waste calls, longer ones the square.
+LEAST_ROW = 256
+Batch = dict[str, torch.Tensor]
 
 
 @dataclass(frozen=True)
 class Leaf:
-    """One allowed answer of a question: its tokens with the end token, and its weight in the loss (0: not trained)."""
+    """One answer of a question: its tokens with the end token, and its weight in the loss (0: not trained)."""
 
     token_ids: tuple[int, ...]
     weight: float = 0.0
@@ -31,11 +41,15 @@ class Leaf:
 
 @dataclass(frozen=True)
 class Branch:
-    """One question: tokens with one image pad where the crop stands (if any), the crop, and the leaves."""
+    """One question: tokens with one image pad where the crop stands (if any), the answers that are scored, the crop.
+
+    `allowed` lists the tokens of every allowed answer; None leaves the answer open.
+    """
 
     token_ids: tuple[int, ...]
     leaves: tuple[Leaf, ...]
     crop: Patches | None = None
+    allowed: tuple[tuple[int, ...], ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -46,43 +60,90 @@ class Tree:
     branches: tuple[Branch, ...]
     photo: Patches | None = None
 
+    def head_tokens(self, merge: int) -> int:
+        return len(self.head_ids) + (self.photo.tokens(merge) - 1 if self.photo else 0)
 
-def split_tree(tree: Tree, merge: int, least: int = 256) -> list[Tree]:
-    """The same questions in rows of bounded length, because attention costs the square of a row.
 
-    A row carries branches of at most twice the head's tokens (or `least`), beyond which repeating the head is cheaper
+def choices(leaf: Leaf, allowed: tuple[tuple[int, ...], ...] | None) -> list[tuple[int, tuple[int, ...]]]:
+    """Where an answer could have gone on differently: (how many of its tokens come before, the tokens that may follow).
+
+    Open answers: every place, with () for "any token".
+    """
+    if allowed is None:
+        return [(place, ()) for place in range(len(leaf.token_ids))]
+    found = []
+    for place in range(len(leaf.token_ids)):
+        before = leaf.token_ids[:place]
+        follow = tuple(sorted({other[place] for other in allowed if other[:place] == before}))
+        if len(follow) > 1:
+            found.append((place, follow))
+    return found
+
+
+def branch_tokens(branch: Branch, merge: int) -> int:
+    """How many tokens a question takes in a row, its answers included."""
+    prefixes = {
+        leaf.token_ids[:length]
+        for leaf in branch.leaves
+        for place, _ in choices(leaf, branch.allowed)[-1:]
+        for length in range(1, place + 1)
+    }
+    return len(branch.token_ids) + len(prefixes) + (branch.crop.tokens(merge) - 1 if branch.crop else 0)
+
+
+def split_tree(tree: Tree, merge: int, least: int = LEAST_ROW) -> list[Tree]:
+    """The same questions in trees of bounded length, because attention costs the square of a row.
+
+    A tree carries branches of at most twice the head's tokens (or `least`), beyond which repeating the head is cheaper
     than a longer row. Loss, gradients and probabilities do not depend on the cut.
     """
-    head = len(tree.head_ids) + (tree.photo.tokens(merge) if tree.photo else 0)
-    room = max(least, 2 * head)
+    room = max(least, 2 * tree.head_tokens(merge))
     groups: list[list[Branch]] = []
     used = room + 1
     for branch in tree.branches:
-        size = len(branch.token_ids) + sum(len(leaf.token_ids) for leaf in branch.leaves)
-        size += branch.crop.tokens(merge) if branch.crop else 0
+        size = branch_tokens(branch, merge)
         if used + size > room:
             groups.append([])
             used = 0
         groups[-1].append(branch)
         used += size
-    return [Tree(tree.head_ids, tuple(group), tree.photo) for group in groups]
+    return [replace(tree, branches=tuple(group)) for group in groups]
+
+
+def tree_tokens(tree: Tree, merge: int) -> int:
+    return tree.head_tokens(merge) + sum(branch_tokens(branch, merge) for branch in tree.branches)
+
+
+def fill_rows(lengths: Sequence[int], least: int = LEAST_ROW) -> list[list[int]]:
+    """Which trees share a row: first fit, longest first, in rows as long as the longest tree (or `least`)."""
+    room = max([least, *lengths])
+    rows: list[list[int]] = []
+    left: list[int] = []
+    for index in sorted(range(len(lengths)), key=lambda one: (-lengths[one], one)):
+        place = next((row for row, free in enumerate(left) if free >= lengths[index]), None)
+        if place is None:
+            rows.append([index])
+            left.append(room - lengths[index])
+        else:
+            rows[place].append(index)
+            left[place] -= lengths[index]
+    return rows
 
 
 @dataclass
 class Row:
-    """A tree laid out: ids (S,), positions (3, S), and which segment each token belongs to."""
+    """Trees laid out one after the other: ids (S,), positions (3, S), and which segment each token belongs to."""
 
     ids: list[int] = field(default_factory=list)
     positions: list[np.ndarray] = field(default_factory=list)
     segments: list[int] = field(default_factory=list)
     parents: list[int] = field(default_factory=list)
     images: list[Patches] = field(default_factory=list)
-    # For every answer token: where in the row it is predicted, its id, the leaf it belongs to.
-    predicted_at: list[int] = field(default_factory=list)
+    # For every choice on an answer's path: its place in the row, the token taken, those allowed, and whose path it is.
+    chosen_at: list[int] = field(default_factory=list)
     answer_ids: list[int] = field(default_factory=list)
+    allowed: list[tuple[int, ...]] = field(default_factory=list)
     leaf_of: list[int] = field(default_factory=list)
-    leaf_weights: list[float] = field(default_factory=list)
-    leaf_counts: list[int] = field(default_factory=list)
 
 
 def image_positions(grid_thw: tuple[int, int, int], merge: int, start: int) -> np.ndarray:
@@ -93,28 +154,43 @@ def image_positions(grid_thw: tuple[int, int, int], merge: int, start: int) -> n
 
 
 class Layout:
-    """How one model writes trees as rows: its image pad, its padding and the merge factor of its vision tower."""
+    """How one model writes trees as rows: its image pad, its padding, the merge factor of its vision tower, and the
+    tokens among which closed answers choose (the columns of the logits; see `models.closed_head`)."""
 
-    def __init__(self, image_pad_id: int, pad_id: int, merge: int) -> None:
+    def __init__(self, image_pad_id: int, pad_id: int, merge: int, candidates: Sequence[int] = ()) -> None:
         self.image_pad_id, self.pad_id, self.merge = image_pad_id, pad_id, merge
+        self.column = {token: index for index, token in enumerate(candidates)}
 
-    def row(self, tree: Tree) -> Row:
-        """A tree as a row; images in the order of their pads."""
+    def row(self, trees: Sequence[Tree], first_leaves: Sequence[int] = (0,)) -> Row:
+        """Trees as a row; images in the order of their pads. `first_leaves` numbers each tree's first leaf."""
         row = Row()
-        after_head = self._lay(row, tree.head_ids, tree.photo, 0, parent=-1)
-        for branch in tree.branches:
-            after_branch = self._lay(row, branch.token_ids, branch.crop, after_head, parent=0)
-            question_end, question = len(row.ids) - 1, len(row.parents) - 1
-            row.leaf_counts.append(len(branch.leaves))
-            for leaf in branch.leaves:
-                first = len(row.ids)
-                # The last token of an answer predicts nothing that is asked for, so it is not laid out.
-                self._lay(row, leaf.token_ids[:-1], None, after_branch, parent=question)
-                row.predicted_at += [question_end, *range(first, first + len(leaf.token_ids) - 1)]
-                row.answer_ids += leaf.token_ids
-                row.leaf_of += [len(row.leaf_weights)] * len(leaf.token_ids)
-                row.leaf_weights.append(leaf.weight)
+        for tree, first_leaf in zip(trees, first_leaves, strict=True):
+            leaf = first_leaf
+            after_head = self._lay(row, tree.head_ids, tree.photo, 0, parent=-1)
+            head = len(row.parents) - 1
+            for branch in tree.branches:
+                after_branch = self._lay(row, branch.token_ids, branch.crop, after_head, parent=head)
+                # Answers that begin alike share their beginning: tokens so far -> (place in the row, segment).
+                known: dict[tuple[int, ...], tuple[int, int]] = {(): (len(row.ids) - 1, len(row.parents) - 1)}
+                for one in branch.leaves:
+                    self._lay_answer(row, one, branch, known, after_branch, leaf)
+                    leaf += 1
         return row
+
+    def _lay_answer(
+        self, row: Row, leaf: Leaf, branch: Branch, known: dict[tuple[int, ...], tuple[int, int]], start: int, of: int
+    ) -> None:
+        ids = leaf.token_ids
+        for place, follow in choices(leaf, branch.allowed):
+            for length in range(1, place + 1):
+                if ids[:length] not in known:
+                    before = known[ids[: length - 1]][1]
+                    self._lay(row, ids[length - 1 : length], None, start + length - 1, parent=before)
+                    known[ids[:length]] = (len(row.ids) - 1, len(row.parents) - 1)
+            row.chosen_at.append(known[ids[:place]][0])
+            row.answer_ids.append(ids[place])
+            row.allowed.append(follow)
+            row.leaf_of.append(of)
 
     def _lay(self, row: Row, ids: Sequence[int], image: Patches | None, start: int, parent: int) -> int:
         """Append a segment; returns the position after it."""
@@ -138,43 +214,94 @@ class Layout:
                 position += 1
         return position
 
-    def batch(self, trees: Sequence[Tree], multiple: int = 1) -> dict[str, torch.Tensor]:
-        """Rows (see `split_tree`) padded on the right to a multiple of `multiple` tokens, as tensors.
+    def batches(self, trees: Iterable[Tree], multiple: int = 1, most_tokens: int = 0) -> list[Batch]:
+        """Trees as few batches, each of at most `most_tokens` padded tokens (0: one batch) or a single row.
 
-        `input_ids` (B, S), `attention_mask` (B, 1, S, S) bool, `position_ids` (3, B, S), `pixel_values` (ΣN, C),
-        `image_grid_thw` (images, 3), `reads` (B, S) bool: the places whose logits (R, V) are asked for, and for the
-        A answer tokens `answer_rows` (their row among the R), `answer_ids`, `answer_leaves`; per leaf `leaf_weights`;
-        per question `leaf_counts`; `photos` is the number of trees.
+        The questions of a batch are in order and numbered in `questions`: a photo's may be spread over batches.
         """
-        rows = [self.row(part) for tree in trees for part in split_tree(tree, self.merge)]
+        parts = [part for tree in trees for part in split_tree(tree, self.merge)]
+        rows = fill_rows([tree_tokens(part, self.merge) for part in parts])
+        made: list[list[list[int]]] = []
+        longest = 0
+        for row in rows:
+            size = -(-sum(tree_tokens(parts[index], self.merge) for index in row) // multiple) * multiple
+            # Rows come longest first, so the first of a batch decides what its rows are padded to.
+            if not made or (most_tokens and (len(made[-1]) + 1) * longest > most_tokens):
+                made.append([])
+                longest = size
+            longest = max(longest, size)
+            made[-1].append(row)
+        return [self._batch(parts, group, multiple) for group in made]
+
+    def batch(self, trees: Sequence[Tree], multiple: int = 1) -> Batch:
+        """All `trees` as one batch, padded on the right to a multiple of `multiple` tokens.
+
+        `input_ids` (B, S), `attention_mask` (B, 1, S, S) bool, `position_ids` (3, B, S), the images as `pixel_values`
+        (ΣN, patch values) or, where they are known, `image_features` (layers, Σtokens, H), with `image_grid_thw`
+        (images, 3); `reads` (B, S) bool: the places whose logits (R, C) are asked for, closed answers with `allowed`
+        (R, C) bool; for the A choices `answer_rows` (their row among the R), `answer_ids` (their column), and
+        `answer_leaves`; per leaf `leaf_weights`; per question `leaf_counts` and `questions` (its number among those of
+        all trees); `tokens` counts what is not padding.
+        """
+        (made,) = self.batches(trees, multiple)
+        return made
+
+    def _batch(self, parts: Sequence[Tree], groups: Sequence[Sequence[int]], multiple: int) -> Batch:
+        used = sorted(index for group in groups for index in group)
+        first_leaf: dict[int, int] = {}
+        leaves: list[Leaf] = []
+        for index in used:
+            first_leaf[index] = len(leaves)
+            leaves += [leaf for branch in parts[index].branches for leaf in branch.leaves]
+        numbers = np.cumsum([0, *(len(part.branches) for part in parts)])
+        rows = [self.row([parts[i] for i in group], [first_leaf[i] for i in group]) for group in groups]
         size = -(-max(len(row.ids) for row in rows) // multiple) * multiple
-        ids = torch.full((len(rows), size), self.pad_id)
-        mask = torch.zeros((len(rows), 1, size, size), dtype=torch.bool)
-        positions = torch.zeros((3, len(rows), size), dtype=torch.long)
-        reads = torch.zeros((len(rows), size), dtype=torch.bool)
+        ids = np.full((len(rows), size), self.pad_id, dtype=np.int64)
+        positions = np.zeros((3, len(rows), size), dtype=np.int64)
+        mask = np.zeros((len(rows), 1, size, size), dtype=bool)
+        reads = np.zeros((len(rows), size), dtype=bool)
         for index, row in enumerate(rows):
             length = len(row.ids)
-            ids[index, :length] = torch.tensor(row.ids)
-            positions[:, index, :length] = torch.from_numpy(np.concatenate(row.positions, axis=1))
-            mask[index, 0] = torch.from_numpy(_visible(row, size))
-            reads[index, row.predicted_at] = True
-        row_of_read = torch.cumsum(reads.flatten(), 0).sub_(1).view_as(reads)
-        leaf_starts = np.cumsum([0] + [len(row.leaf_weights) for row in rows])
-        images = [image for row in rows for image in row.images]
-        return {
-            "input_ids": ids,
-            "attention_mask": mask,
-            "position_ids": positions,
-            "pixel_values": torch.from_numpy(np.concatenate([image.values for image in images])),
-            "image_grid_thw": torch.tensor([image.grid_thw for image in images]),
-            "reads": reads,
-            "answer_rows": torch.cat([row_of_read[i, row.predicted_at] for i, row in enumerate(rows)]),
-            "answer_ids": torch.tensor([token for row in rows for token in row.answer_ids]),
-            "answer_leaves": torch.cat([torch.tensor(row.leaf_of) + int(leaf_starts[i]) for i, row in enumerate(rows)]),
-            "leaf_weights": torch.tensor([weight for row in rows for weight in row.leaf_weights]),
-            "leaf_counts": torch.tensor([count for row in rows for count in row.leaf_counts]),
-            "photos": torch.tensor(len(trees)),
-        }
+            ids[index, :length] = row.ids
+            positions[:, index, :length] = np.concatenate(row.positions, axis=1)
+            mask[index, 0] = _visible(row, size)
+            reads[index, row.chosen_at] = True
+        row_of_read = reads.cumsum().reshape(reads.shape) - 1
+        answer_rows = np.concatenate([row_of_read[i, row.chosen_at] for i, row in enumerate(rows)])
+        batch = {
+            "input_ids": ids, "attention_mask": mask, "position_ids": positions, "reads": reads,
+            "answer_rows": answer_rows.astype(np.int64),
+            "answer_leaves": np.array([leaf for row in rows for leaf in row.leaf_of], dtype=np.int64),
+            "leaf_weights": np.array([leaf.weight for leaf in leaves], dtype=np.float32),
+            "leaf_counts": np.array([len(branch.leaves) for i in used for branch in parts[i].branches], dtype=np.int64),
+            "questions": np.concatenate([np.arange(numbers[i], numbers[i + 1]) for i in used]),
+            "tokens": np.array(sum(len(row.ids) for row in rows)),
+        }  # fmt: skip
+        made = {key: torch.from_numpy(np.ascontiguousarray(value)) for key, value in batch.items()}
+        made |= self._answers(rows, answer_rows, int(reads.sum()))
+        return made | _images([image for row in rows for image in row.images])
+
+    def _answers(self, rows: Sequence[Row], answer_rows: np.ndarray, reads: int) -> Batch:
+        taken = [token for row in rows for token in row.answer_ids]
+        follows = [follow for row in rows for follow in row.allowed]
+        if not any(follows):
+            return {"answer_ids": torch.tensor(taken, dtype=torch.long)}
+        allowed = torch.zeros((reads, len(self.column)), dtype=torch.bool)
+        for place, follow in zip(answer_rows.tolist(), follows, strict=True):
+            allowed[place, [self.column[token] for token in follow]] = True
+        return {"answer_ids": torch.tensor([self.column[token] for token in taken]), "allowed": allowed}
+
+
+def _images(images: Sequence[Patches]) -> Batch:
+    found: Batch = {}
+    if images:
+        found["image_grid_thw"] = torch.tensor([image.grid_thw for image in images])
+    known = [image.features for image in images if image.features is not None]
+    if known and len(known) == len(images):
+        found["image_features"] = torch.cat(known, dim=1)
+    elif images:
+        found["pixel_values"] = torch.from_numpy(np.concatenate([image.values for image in images]))
+    return found
 
 
 def _visible(row: Row, size: int) -> np.ndarray:
@@ -192,22 +319,30 @@ def _visible(row: Row, size: int) -> np.ndarray:
     return visible
 
 
-def leaf_log_probs(model: Any, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-    """Log-probability of every leaf (leaves,): the sum over its answer tokens, float32 or better.
+def leaf_log_probs(model: Any, batch: Batch) -> torch.Tensor:
+    """Log-probability of every leaf (leaves,): the sum over its choices, float32 or better.
 
-    Works on a plain, a LoRA-wrapped or a distributed model: only its public forward is called.
+    Works on a plain, a LoRA-wrapped or a distributed model: only its public forward is called. A batch of closed
+    answers wants a model inside `models.closed_head`.
     """
+    seen: dict[str, Any] = {key: batch[key] for key in ("pixel_values", "image_grid_thw") if key in batch}
+    if "image_features" in batch:
+        first, *deeper = batch["image_features"].unbind(0)
+        known = BaseModelOutputWithPooling(pooler_output=(first,))
+        known["deepstack_features"] = [(one,) for one in deeper]
+        seen["mm_encoder_outputs"] = {"image": known}
     output = model(
         input_ids=batch["input_ids"],
         attention_mask=batch["attention_mask"],
         position_ids=batch["position_ids"],
-        pixel_values=batch["pixel_values"],
-        image_grid_thw=batch["image_grid_thw"],
         logits_to_keep=batch["reads"],
         use_cache=False,
+        **seen,
     )
     logits = output.logits
     logits = logits if logits.dtype == torch.float64 else logits.float()
+    if "allowed" in batch:
+        logits = logits.masked_fill(~batch["allowed"], -torch.inf)
     logs = torch.log_softmax(logits, dim=-1)[batch["answer_rows"], batch["answer_ids"]]
     total = torch.zeros(len(batch["leaf_weights"]), dtype=logs.dtype, device=logs.device)
     return total.index_add(0, batch["answer_leaves"], logs)

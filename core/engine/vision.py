@@ -1,17 +1,24 @@
-"""From a photo on disk to the patches a model sees: the whole photo, and the crop of an object.
+"""From a photo on disk to what a model sees of it: the whole photo, and the crop of an object, as patches or features.
 
-Legend for shapes: N patches of an image (before merging), C values of a patch (3 channels x 2 frames x 14 x 14).
+Legend for shapes: N patches of an image, C values of a patch (3 channels x 2 frames x 14 x 14), T tokens of an image
+(patches after merging), H the language model's width, D layers of features (1; more where the tower feeds deeper
+layers too, as Qwen3-VL's does).
 """
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageOps
+import torch
+from PIL import Image, ImageEnhance, ImageOps
 from transformers import Qwen2VLImageProcessorPil
+from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import smart_resize
 
 from core.data import photos
 from core.errors import UserError
@@ -23,17 +30,37 @@ from core.settings import View
 LONGEST_CROP = 10.0
 # Photos and crops are looked at again in every epoch; decoding costs more than this much memory is worth.
 CACHE_BYTES = 1 << 30
+# Versions of a photo in other light: brightness, contrast and colour, each as a factor. The first is the photo itself.
+LIGHTS = (
+    (1.0, 1.0, 1.0), (1.15, 1.0, 0.9), (0.85, 1.1, 1.0), (1.0, 0.85, 1.15), (1.1, 1.15, 0.85), (0.9, 0.9, 1.1),
+    (1.2, 0.95, 1.1), (0.8, 1.0, 0.9),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Patches:
-    """An image as the vision tower takes it: `values` (N, C) float32 and its grid (frames, rows, columns)."""
+    """An image as the vision tower takes it: `values` (N, C) float32 and its grid (frames, rows, columns); or as the
+    tower sees it: `features` (D, T, H), then `values` is empty."""
 
     values: np.ndarray
     grid_thw: tuple[int, int, int]
+    features: torch.Tensor | None = None
 
     def tokens(self, merge: int) -> int:
         return self.grid_thw[0] * self.grid_thw[1] * self.grid_thw[2] // merge**2
+
+    @property
+    def nbytes(self) -> int:
+        return int(self.values.nbytes if self.features is None else self.features.nbytes)
+
+
+class Sight(NamedTuple):
+    """What is looked at: a photo or a box in it, mirrored or not, in which of the LIGHTS."""
+
+    path: Path
+    box_xyxy: BoxXyxy | None = None
+    mirrored: bool = False
+    light: int = 0
 
 
 def open_photo(path: Path) -> Image.Image:
@@ -69,60 +96,96 @@ def stamp(path: Path) -> tuple[int, ...]:
     return found.st_mtime_ns, found.st_size, found.st_ino
 
 
+def in_light(image: Image.Image, light: int) -> Image.Image:
+    """The image in one of the LIGHTS."""
+    kinds = (ImageEnhance.Brightness, ImageEnhance.Contrast, ImageEnhance.Color)
+    for kind, factor in zip(kinds, LIGHTS[light], strict=True):
+        image = image if factor == 1.0 else kind(image).enhance(factor)
+    return image
+
+
 class Eyes:
-    """Turns photos and boxes into patches, and remembers the latest of them."""
+    """Turns photos and boxes into patches, and remembers the latest of them.
+
+    With `features` set (see `features.Features.attach`) it hands out the tower's features instead. Safe for threads:
+    the next batch is prepared while a test looks at other photos.
+    """
 
     def __init__(self, processor: Qwen2VLImageProcessorPil, view: View, cache_bytes: int = CACHE_BYTES) -> None:
         self.processor = processor
         self.view = view
+        self.features: Callable[[Sight], Patches] | None = None
         self._known: OrderedDict[tuple[object, ...], Patches] = OrderedDict()
         self._room = cache_bytes
         self._photo: tuple[tuple[object, ...], Image.Image] | None = None
+        self._lock = threading.RLock()
 
     @property
     def merge(self) -> int:
         return int(self.processor.merge_size)
 
-    def photo(self, path: Path, mirrored: bool = False) -> Patches:
+    def photo(self, path: Path, mirrored: bool = False, light: int = 0) -> Patches:
         """The whole photo, at most `view.photo_px` squared pixels."""
-        most = self.view.photo_px**2
-        return self._look((path, mirrored, None), most, min(most, (2 * self._unit()) ** 2))
+        return self._look(Sight(path, None, mirrored, light))
 
-    def crop(self, path: Path, box_xyxy: BoxXyxy, mirrored: bool = False) -> Patches:
+    def crop(self, path: Path, box_xyxy: BoxXyxy, mirrored: bool = False, light: int = 0) -> Patches:
         """The box and its surroundings, at about `view.crop_px` squared pixels: small crops are enlarged."""
+        return self._look(Sight(path, box_xyxy, mirrored, light))
+
+    def limits_px(self, sight: Sight) -> tuple[int, int]:
+        """The most and the least area in pixels that an image is resized to."""
+        unit = self._unit() ** 2
+        if sight.box_xyxy is None:
+            most = self.view.photo_px**2
+            return max(most, unit), max(min(most, 4 * unit), unit)
         most = self.view.crop_px**2
-        return self._look((path, mirrored, box_xyxy), most, int(most * 0.6))
+        return max(most, unit), max(int(most * 0.6), unit)
+
+    def tokens(self, sight: Sight, size_wh: tuple[int, int]) -> int:
+        """How many tokens a sight of a photo of this size takes; nothing is opened."""
+        wide, high = size_wh
+        if sight.box_xyxy is not None:
+            left, upper, right, lower = crop_box(sight.box_xyxy, size_wh, self.view.crop_margin)
+            wide, high = right - left, lower - upper
+        most, least = self.limits_px(sight)
+        rows, columns = smart_resize(high, wide, self._unit(), least, most)
+        return int(rows // self._unit() * (columns // self._unit()))
 
     def _unit(self) -> int:
         return int(self.processor.patch_size * self.processor.merge_size)
 
-    def _open(self, path: Path, mirrored: bool) -> Image.Image:
-        key = (path, stamp(path), mirrored)
+    def _open(self, sight: Sight) -> Image.Image:
+        key = (sight.path, stamp(sight.path), sight.mirrored, sight.light)
         if self._photo is None or self._photo[0] != key:
-            image = open_photo(path)
-            self._photo = (key, ImageOps.mirror(image) if mirrored else image)
+            image = in_light(open_photo(sight.path), sight.light)
+            self._photo = (key, ImageOps.mirror(image) if sight.mirrored else image)
         return self._photo[1]
 
-    def _look(self, key: tuple[Path, bool, BoxXyxy | None], most_px: int, least_px: int) -> Patches:
-        path, mirrored, box_xyxy = key
-        remembered = (*key, stamp(path))
-        known = self._known.get(remembered)
-        if known is not None:
-            self._known.move_to_end(remembered)
-            return known
-        image = self._open(path, mirrored)
-        if box_xyxy is not None:
-            image = image.crop(crop_box(box_xyxy, image.size, self.view.crop_margin))
-        made = self.patches(image, most_px, least_px)
-        self._known[remembered] = made
-        self._room -= made.values.nbytes
-        while self._room < 0 and len(self._known) > 1:
-            self._room += self._known.popitem(last=False)[1].values.nbytes
-        return made
+    def _look(self, sight: Sight) -> Patches:
+        with self._lock:
+            key = (sight, stamp(sight.path), self.features is not None)
+            known = self._known.get(key)
+            if known is not None:
+                self._known.move_to_end(key)
+                return known
+            made = self.features(sight) if self.features is not None else self.fresh(sight)
+            self._known[key] = made
+            self._room -= made.nbytes
+            while self._room < 0 and len(self._known) > 1:
+                self._room += self._known.popitem(last=False)[1].nbytes
+            return made
+
+    def fresh(self, sight: Sight) -> Patches:
+        """The patches of a sight, from the file."""
+        with self._lock:
+            image = self._open(sight)
+            if sight.box_xyxy is not None:
+                image = image.crop(crop_box(sight.box_xyxy, image.size, self.view.crop_margin))
+            return self.patches(image, *self.limits_px(sight))
 
     def patches(self, image: Image.Image, most_px: int, least_px: int) -> Patches:
         """An RGB image as patches; `most_px` and `least_px` are areas in pixels."""
-        size = {"longest_edge": max(most_px, self._unit() ** 2), "shortest_edge": max(least_px, self._unit() ** 2)}
+        size = {"longest_edge": most_px, "shortest_edge": least_px}
         seen = self.processor(images=[image], size=size, return_tensors="np")
         frames, rows, columns = (int(value) for value in seen["image_grid_thw"][0])
         return Patches(np.ascontiguousarray(seen["pixel_values"], dtype=np.float32), (frames, rows, columns))

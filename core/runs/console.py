@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from core.bars import Bars, accuracy_line
+from core.bars import Bars, accuracy_line, rehearsal_lines
 from core.errors import UserError
 from core.runs import launcher, store, worker
 from core.runs.events import last_event, read_events
@@ -31,14 +31,18 @@ def do(args: argparse.Namespace, settings_of: Callable[[argparse.Namespace], Set
     the run is refused.
     """
     workspace = store.open_workspace(args.workspace)
+    dry = getattr(args, "dry_run", False)
+    if dry:
+        _require_dry(args)
     if worker.rank() > 0:
         return None, worker.work(_meet(workspace))
     launcher.require_free(workspace)
     run = _resumed(workspace, args, settings_of) if getattr(args, "resume", False) else None
     if run is None:
         settings = settings_of(args)
-        name = (args.name or store.free_name(workspace, settings.model.path)) if args.verb == "train" else ""
-        run = store.create(workspace, settings, args.verb, name)
+        kind = "rehearse" if dry else args.verb
+        name = (args.name or store.free_name(workspace, settings.model.path)) if kind == "train" else ""
+        run = store.create(workspace, settings, kind, name)
     else:
         launcher.prepare_resume(run)
     with _announced(run):
@@ -48,6 +52,15 @@ def do(args: argparse.Namespace, settings_of: Callable[[argparse.Namespace], Set
     if run.kind == "train" and code != 2 and store.status(run) == "stopped":
         print(f"Stopped. Go on with: damgui train --resume --name {run.name}", file=sys.stderr)
     return run, code
+
+
+def _require_dry(args: argparse.Namespace) -> None:
+    """Raises UserError for what cannot go with --dry-run."""
+    if args.resume:
+        fix = "Leave out --resume: a run that goes on is tried again by itself."
+        raise UserError("a dry run begins nothing to go on with", "--dry-run", fix, "command")
+    if int(os.environ.get("WORLD_SIZE") or 1) > 1:
+        raise UserError("several processes cannot try two steps", "--dry-run", "Start one alone.", "command")
 
 
 def _resumed(
@@ -111,6 +124,8 @@ def outcome(run: Run) -> dict[str, Any]:
 
 def closing_lines(run: Run, document: dict[str, Any]) -> list[str]:
     """The last lines of a command that went well."""
+    if run.kind == "rehearse":
+        return rehearsal_lines(document)
     if run.kind != "train":
         lines = [accuracy_line(document)] if "overall_accuracy" in document else [f"The run is {document['status']}."]
         return [*lines, f"Results: {_published(run, document)}"]

@@ -22,7 +22,7 @@ from core.runs.workspace import open_workspace as open_workspace  # callers need
 from core.settings import Settings, load, merge, preset_for, save
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
-HEAVY = ("baseline", "train", "evaluate")
+HEAVY = ("baseline", "train", "rehearse", "evaluate")
 RUN_KINDS = (*HEAVY, "predict")
 # A process needs a moment to take its lock; a folder younger than this without one is starting, not crashed.
 STARTING_S = 20.0

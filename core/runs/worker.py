@@ -24,7 +24,7 @@ from core.settings import Settings
 # A signal that stops: 128 + SIGINT, as shells expect of a program that was interrupted.
 INTERRUPTED = 130
 # These kinds of events are copied to the training log that outlives the run's folder.
-LOGGED = ("plan", "step", "evaluation", "checkpoint")
+LOGGED = ("plan", "rehearsal", "step", "evaluation", "checkpoint")
 
 
 @dataclass
@@ -95,13 +95,21 @@ def _train(work: Work) -> dict[str, Any]:
     return training.run(work.settings, run.name, run.folder, run.workspace, work.reporter, work.resume)
 
 
+def _rehearse(work: Work) -> dict[str, Any]:
+    from core.engine import training
+
+    return training.try_out(work.settings, work.run.folder, work.run.workspace, work.reporter)
+
+
 def _serve(work: Work) -> dict[str, Any]:
     from core.runs import service
 
     return service.serve(work.run, work.settings, work.reporter)
 
 
-JOBS: dict[str, Job] = {"baseline": _evaluate, "evaluate": _evaluate, "train": _train, "predict": _serve}
+JOBS: dict[str, Job] = {
+    "baseline": _evaluate, "evaluate": _evaluate, "train": _train, "rehearse": _rehearse, "predict": _serve,
+}  # fmt: skip
 
 
 def rank() -> int:

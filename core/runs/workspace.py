@@ -34,6 +34,10 @@ class Workspace:
         return self.root / "sample-data"
 
     @property
+    def feature_cache(self) -> Path:
+        return self.root / "cache" / "features"
+
+    @property
     def engine_lock(self) -> Path:
         return self.experiments / "engine.lock"
 

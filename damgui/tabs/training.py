@@ -19,15 +19,17 @@ from damgui.text import escape
 # Settings that other tabs hold; everything that is in no tab's view is folded away here.
 ELSEWHERE = ("data.path", "data.use_good", "data.format", "data.taxonomy", "data.valid_share", "data.group_rule",
              "data.split", "data.limit", "question.kind")  # fmt: skip
+HERE = ("train", "rehearse")  # runs that this tab shows itself
 
 
 def build(frame: Frame) -> None:
     parts.html(parts.heading(text.TAB_TRAINING, text.TRAINING_LEAD))
     with gr.Row():
         with gr.Column(scale=5, min_width=400):
-            preset, name, start = _form(frame.form)
+            preset, name, start, attempt = _form(frame.form)
         with gr.Column(scale=8, min_width=520):
             message = parts.html("", elem_id="training-message")
+            trial = parts.html("", elem_id="training-trial")
             state = parts.html("", elem_id="training-state")
             with gr.Row(elem_classes="dg-actions"):
                 stop = gr.Button(text.TRAINING_STOP, variant="stop", visible=False, elem_id="training-stop")
@@ -50,10 +52,16 @@ def build(frame: Frame) -> None:
         return {}
 
     @guarded(message)
+    def try_first(values: Mapping[Component, Any]) -> Updates:
+        launcher.begin(frame.workspace, frame.form.read(values), "rehearse")
+        return {}
+
+    @guarded(message)
     def end() -> Updates:
-        found = live.latest(frame.workspace, "train")
-        if found is not None:
-            launcher.stop(found.run)
+        for kind in ("train", "rehearse"):
+            found = live.latest(frame.workspace, kind)
+            if found is not None and found.active:
+                launcher.stop(found.run)
         return {}
 
     @guarded(message)
@@ -65,14 +73,16 @@ def build(frame: Frame) -> None:
 
     def refresh(seen: Stamp | None) -> tuple[Stamp, Updates] | None:
         found, busy = live.latest(frame.workspace, "train"), live.at_work(frame.workspace)
-        written = found.run.process_log.stat().st_size if found and found.run.process_log.exists() else 0
-        stamp = (found and found.stamp, busy and busy.run.id, written)
+        tried = _newer(live.latest(frame.workspace, "rehearse"), found)
+        newest = tried or found
+        written = newest.run.process_log.stat().st_size if newest and newest.run.process_log.exists() else 0
+        stamp = (found and found.stamp, tried and tried.stamp, busy and busy.run.id, written)
         if stamp == seen:
             return None
-        updates: Updates = {start: gr.Button(interactive=busy is None)}
-        if seen is None or seen[:2] != stamp[:2]:
+        updates: Updates = {one: gr.Button(interactive=busy is None) for one in (start, attempt)}
+        if seen is None or seen[:3] != stamp[:3]:
             updates |= {
-                state: _state(found, busy), stop: _stop_button(found), chart: _chart(found),
+                trial: _trial(tried), state: _state(found, busy), stop: _stop_button(newest), chart: _chart(found),
                 resume: gr.Button(visible=_can_resume(found), interactive=busy is None),
                 judge: gr.Button(visible=bool(found and found.status == "finished")),
                 ask: gr.Button(visible=bool(found and found.status == "finished")),
@@ -80,9 +90,9 @@ def build(frame: Frame) -> None:
             # Only when a run begins or ends: what somebody is typing stays, whatever else goes on.
             if seen is None or (seen[0] != stamp[0] and not (found and found.active)):
                 updates[name] = _free_name(frame, found)
-        return stamp, {**updates, log: _log(live.log_tail(found.run) if found else "")}
+        return stamp, {**updates, log: _log(live.log_tail(newest.run) if newest else "")}
 
-    outputs = [start, state, stop, chart, resume, judge, ask, name, log]
+    outputs = [start, attempt, trial, state, stop, chart, resume, judge, ask, name, log]
     frame.watch(refresh, *outputs)
     stop.click(end, outputs=message, **QUIET)
     resume.click(
@@ -98,10 +108,16 @@ def build(frame: Frame) -> None:
         .then(begin, frame.form.inputs | {name}, message, **LONG)
         .then(now(refresh), outputs=outputs, **QUIET)
     )  # fmt: skip
+    frame.later(
+        lambda: attempt.click(lambda: (gr.Button(interactive=False), parts.waiting(text.STARTING)),
+                              outputs=[attempt, trial], **QUIET)
+        .then(try_first, frame.form.inputs, message, **LONG)
+        .then(now(refresh), outputs=outputs, **QUIET)
+    )  # fmt: skip
 
 
-def _form(form: Form) -> tuple[gr.Dropdown, gr.Textbox, gr.Button]:
-    """The settings. Returns the widgets that are no settings: preset, name and the start button."""
+def _form(form: Form) -> tuple[gr.Dropdown, gr.Textbox, gr.Button, gr.Button]:
+    """The settings. Returns the widgets that are no settings: preset, name and the buttons to start and to try."""
     with gr.Column(elem_classes="dg-panel"):
         with gr.Row(elem_classes="dg-grid2"):
             preset = gr.Dropdown(
@@ -119,7 +135,10 @@ def _form(form: Form) -> tuple[gr.Dropdown, gr.Textbox, gr.Button]:
             form.add(SIMPLE[5], min_width=160)
             name = gr.Textbox("", label=text.RUN_NAME, info=text.RUN_NAME_HINT, max_lines=1, min_width=160,
                               elem_id="training-name")  # fmt: skip
-        start = gr.Button(text.TRAINING_START, variant="primary", elem_id="training-start")
+        with gr.Row(elem_classes="dg-begin"):
+            start = gr.Button(text.TRAINING_START, variant="primary", elem_id="training-start", min_width=160)
+            attempt = gr.Button(text.TRAINING_TRY, elem_id="training-try", min_width=160)
+        parts.html(f'<p class="dg-small">{escape(text.TRAINING_TRY_HINT)}</p>')
     with gr.Column(elem_classes="dg-panel dg-switches"):
         parts.html(parts.section(text.ENHANCEMENTS) + f'<p class="dg-small">{escape(text.ENHANCEMENTS_HINT)}</p>')
         for path in SWITCHES:
@@ -130,7 +149,7 @@ def _form(form: Form) -> tuple[gr.Dropdown, gr.Textbox, gr.Button]:
             with gr.Row(elem_classes="dg-grid2"):
                 for path in paths:
                     form.add(path, min_width=200)
-    return preset, name, start
+    return preset, name, start, attempt
 
 
 def _wire_form(frame: Frame, preset: gr.Dropdown) -> None:
@@ -162,8 +181,34 @@ def _free_name(frame: Frame, found: Look | None) -> Any:
     return store.free_name(frame.workspace, model)
 
 
-def _stop_button(found: Look | None) -> gr.Button:
-    return gr.Button(visible=bool(found and found.active), interactive=not (found and found.stopping))
+def _newer(tried: Look | None, found: Look | None) -> Look | None:
+    """The trial, unless training has begun since: then it has told its own."""
+    return tried if tried and not (found and found.run.created > tried.run.created) else None
+
+
+def _stop_button(newest: Look | None) -> gr.Button:
+    trying = newest is not None and newest.run.kind == "rehearse"
+    return gr.Button(
+        text.TRAINING_STOP_TRYING if trying else text.TRAINING_STOP, visible=bool(newest and newest.active),
+        interactive=not (newest and newest.stopping),
+    )  # fmt: skip
+
+
+def _trial(tried: Look | None) -> str:
+    """The panel of "Try two steps first"."""
+    if tried is None:
+        return ""
+    head, told = parts.run_head(tried), live.rehearsal(tried)
+    if tried.active:
+        said = text.STOPPING_TRIAL if tried.stopping else live.stage(tried) or text.STARTING
+        body = parts.waiting(said) + f'<p class="dg-stage">{escape(said)}</p>'
+    elif told is None:
+        stopped = parts.note(text.TRIED_STOPPED) if tried.status == "stopped" else ""
+        body = parts.warnings(tried) + parts.ended(tried) + stopped
+    else:
+        figures = parts.figures(parts.figure(value, label, below) for label, value, below in text.tried(told))
+        body = figures + parts.warnings(tried) + parts.note(text.TRIED_FITS, "good")
+    return f'<div class="dg-live">{head}{body}</div>'
 
 
 def _can_resume(found: Look | None) -> bool:
@@ -177,7 +222,7 @@ def _chart(found: Look | None) -> str | None:
 
 
 def _state(found: Look | None, busy: Look | None) -> str:
-    other = parts.note(text.busy_elsewhere(busy.run.kind)) if busy and busy.run.kind != "train" else ""
+    other = parts.note(text.busy_elsewhere(busy.run.kind)) if busy and busy.run.kind not in HERE else ""
     if found is None:
         return other
     head = parts.run_head(found)
@@ -185,13 +230,26 @@ def _state(found: Look | None, busy: Look | None) -> str:
         return f'{other}<div class="dg-live">{head}{_outcome(found)}{parts.ended(found)}</div>'
     pace = live.training_pace(found)
     if pace is None:
-        said = live.stage(found) or text.STARTING
-        body = parts.waiting(said) + f'<p class="dg-stage">{escape(said)}</p>'
+        said, tried = live.stage(found) or text.STARTING, live.rehearsal(found)
+        body = parts.waiting(said)
+        body += parts.facts(_expected(tried)) if tried else ""
+        body += f'<p class="dg-stage">{escape(said)}</p>'
     else:
         said = text.STOPPING if found.stopping else live.stage(found)
         body = parts.bar(pace.share, "Progress") + parts.facts(_facts(found, pace))
+        body += f'<p class="dg-small">{escape(text.machine_speed(found.last("step") or {}))}</p>'
         body += f'<p class="dg-stage">{escape(said)}</p>'
     return f'{other}<div class="dg-live">{head}{body}{parts.warnings(found)}</div>'
+
+
+def _expected(tried: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What two steps told, until those of the training itself tell it."""
+    return [
+        (text.TIME_LEFT, text.about(tried["total_s"])),
+        (text.TRIED_STEP, text.seconds(tried["usual_step_s"])),
+        (text.MEMORY_NEEDED, text.megabytes(tried["peak_memory_mb"])),
+        (text.DISK_NEEDED, text.megabytes(tried["checkpoint_mb"] + tried["cache_mb"])),
+    ]
 
 
 def _facts(found: Look, pace: live.Pace) -> list[tuple[str, str]]:
@@ -199,10 +257,10 @@ def _facts(found: Look, pace: live.Pace) -> list[tuple[str, str]]:
     epochs = float(plan.get("epochs") or found.run.settings().training.epochs)
     return [
         ("Step", f"{pace.done} of {pace.total}"),
-        ("Epoch", f"{float(step.get('epoch') or 0):.2f} of {epochs:g}"),
+        ("Epoch", f"{float(step.get('epoch') or 0):.2f} of {round(epochs, 2):g}"),
         ("Loss", f"{float(step['loss']):.3f}"),
         ("Speed", text.rate(float(step.get("photos_per_s") or 0.0), "photo")),
-        ("Time left", text.duration(pace.left_s)),
+        (text.TIME_LEFT, text.duration(pace.left_s)),
         ("Memory", text.megabytes(step.get("memory_mb"))),
     ]
 

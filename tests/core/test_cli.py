@@ -76,6 +76,7 @@ WRONG: list[tuple[list[str], str]] = [
     (["train", "--config", "gone.yaml"], "gone.yaml"),
     (["train", "--name", "a/b"], "cannot be a name"),
     (["train", "--resume"], "no training run"),
+    (["train", "--resume", "--dry-run"], "Leave out --resume"),
     (["baseline", "--limit", "many"], "--limit"),
     (["baseline", "--split", "all"], "--split"),
     (["evaluate", "--workspace", "gone"], "no such workspace"),
@@ -163,6 +164,41 @@ def test_baseline_shows_progress_on_stderr_and_the_number_on_stdout(tmp_path: Pa
     assert "a library talks on stdout" in done.stderr
     assert done.stdout.startswith("Overall accuracy  71.2 % (148/208)")
     assert "zeroshot_results.json" in done.stdout
+
+
+def test_a_dry_run_tells_what_training_would_take_and_trains_nothing(tmp_path: Path) -> None:
+    done = damgui(tmp_path, "train", "--dry-run", *QUICK)
+    assert done.returncode == 0, done.stderr
+    for line in (
+        "Memory    1.4 GB of 20.0 GB",
+        "A step    0.50 s, the largest 1.20 s",
+        "In all    about 4 min for 6 steps and their tests",
+        "Disk      49 MB for checkpoints and 30 MB for vision features; 82.0 GB free",
+        "Speed     42.0 GFLOP/s, 27 % of what this device can do at most",
+    ):
+        assert line in done.stdout.splitlines()
+    document = json.loads(damgui(tmp_path, "train", "--dry-run", *QUICK, "--json").stdout)
+    assert document["status"] == "finished"
+    assert (document["peak_memory_mb"], document["total_s"]) == (1400, 230)
+    runs = store.list_runs(store.open_workspace(tmp_path))
+    assert [(run.kind, run.name) for run in runs] == [("rehearse", "")] * 2
+    assert {path.name for path in tmp_path.iterdir()} == {"experiments"}
+    assert not list(tmp_path.glob("experiments/training*"))
+
+
+def test_a_dry_run_that_will_not_fit_says_its_cure(tmp_path: Path) -> None:
+    done = damgui(tmp_path, "train", "--dry-run", "--json")
+    assert done.returncode == 2
+    (error,) = json.loads(done.stdout)["errors"]
+    assert error["kind"] == "does-not-fit"
+    assert "Lower training.tokens_per_pass" in done.stderr
+
+
+@pytest.mark.parametrize("environment", [{"RANK": "1", "WORLD_SIZE": "2"}, {"RANK": "0", "WORLD_SIZE": "2"}])
+def test_several_processes_do_not_try_and_none_waits_for_another(tmp_path: Path, environment: dict[str, str]) -> None:
+    done = damgui(tmp_path, "train", "--dry-run", **environment)
+    assert done.returncode == 2
+    assert "Start one alone" in done.stderr
 
 
 @pytest.mark.parametrize("verb", ["baseline", "evaluate", "train"])

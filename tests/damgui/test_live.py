@@ -58,6 +58,28 @@ def test_nothing_is_guessed_before_the_first_step(run: Run) -> None:
     assert live.training_pace(live.look(run)) is None
 
 
+TRIED = {"t": 0.5, "kind": "rehearsal", "total_s": 40.0, "steps": 10}
+
+
+def test_one_step_has_no_speed_so_the_time_left_comes_from_the_rehearsal(run: Run) -> None:
+    say(run, {"t": 0, "kind": "started"}, TRIED)
+    assert live.training_pace(live.look(run)) is None
+    assert live.rehearsal(live.look(run)) == TRIED
+    say(run, step(1, 1))
+    pace = live.training_pace(live.look(run))
+    assert pace is not None
+    assert pace.left_s == 36
+    say(run, step(2, 3))
+    pace = live.training_pace(live.look(run))
+    assert pace is not None
+    assert pace.left_s == 16, "measured steps are nearer to the truth"
+
+
+def test_the_rehearsal_of_an_earlier_start_does_not_count(run: Run) -> None:
+    say(run, {"t": 0, "kind": "started"}, TRIED, {"t": 9, "kind": "started"})
+    assert live.rehearsal(live.look(run)) is None
+
+
 def test_progress_of_a_baseline_has_speed_and_time_left(run: Run) -> None:
     say(run, {"t": 0, "kind": "progress", "done": 10, "total": 40, "unit": "photos", "elapsed_s": 5.0})
     pace = live.baseline_pace(live.look(run))

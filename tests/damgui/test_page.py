@@ -17,7 +17,8 @@ from damgui import forms, page, theme
 
 ASKED_FOR = (
     "go-baseline", "go-training", "go-predict", "data-read", "baseline-start", "baseline-stop", "training-start",
-    "training-stop", "training-resume", "training-chart", "training-preset", "training-name", "compare-judge",
+    "training-try", "training-trial", "training-stop", "training-resume", "training-chart", "training-preset",
+    "training-name", "compare-judge",
     "predict-drop", "predict-ask", "predict-type", "predict-picker",
 )  # fmt: skip
 

@@ -59,8 +59,12 @@ def test_judging_again_gives_the_same_lines_and_so_does_judging_one_by_one(bench
         assert mine["probabilities"] == pytest.approx(its["probabilities"], abs=2e-5)
 
 
+# Without features to compute first, a stop is asked for once a photo.
+UNKEPT = {"model.cache_features": False}
+
+
 def test_a_stop_ends_after_the_photo_at_hand_and_says_that_it_is_not_complete(bench: Bench) -> None:
-    results, folder, told = bench.evaluate(stop_after=2)
+    results, folder, told = bench.evaluate(UNKEPT, stop_after=2)
     assert results["complete"] is False
     assert results["data"]["photos"] == 2 == len({row["image"] for row in lines(folder)})
     assert results["total"] == len(lines(folder)) < 10
@@ -68,7 +72,7 @@ def test_a_stop_ends_after_the_photo_at_hand_and_says_that_it_is_not_complete(be
 
 
 def test_a_stop_at_the_last_photo_changes_nothing(bench: Bench) -> None:
-    assert bench.evaluate(stop_after=3)[0]["complete"] is True
+    assert bench.evaluate(UNKEPT, stop_after=3)[0]["complete"] is True
 
 
 def test_the_results_name_model_data_and_settings(bench: Bench) -> None:

@@ -76,10 +76,10 @@ def test_in_training_only_the_answer_leaf_knows_the_condition(
     trees = []
     for one in (photo, changed):
         lessons = Lessons([one], asker, settings)
-        trees.append(lessons[lessons.order(0)[0]])
+        trees.append(lessons.tree(lessons.order(0)[0]))
     assert [branch.token_ids for branch in trees[0].branches] == [branch.token_ids for branch in trees[1].branches]
     assert [branch.leaves for branch in trees[0].branches] != [branch.leaves for branch in trees[1].branches]
-    rows = [asker.layout.row(tree) for tree in trees]
+    rows = [asker.layout.row([tree]) for tree in trees]
     # Segments whose parent is the head are questions; those below them are answers.
     told = [
         [token for token, segment in zip(row.ids, row.segments, strict=True) if row.parents[segment] <= 0]

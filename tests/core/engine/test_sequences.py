@@ -14,10 +14,10 @@ from core.engine import models
 from core.engine.batches import Lessons
 from core.engine.questions import Asked, Asker
 from core.engine.sequences import Branch, Leaf, Tree, leaf_log_probs, split_tree
-from core.engine.training import weighted_loss
+from core.engine.lesson_trainer import weighted_loss
 from core.engine.vision import Patches
 from core.prompts import BOX_UNITS
-from core.settings import Lora, Settings
+from core.settings import Lora, Settings, merge
 
 # Relative, in float64: what is left is the order of summation.
 EXACT = 1e-9
@@ -40,8 +40,26 @@ def separate(trees: list[Tree]) -> list[Tree]:
     return [replace(tree, branches=(branch,)) for tree in trees for branch in tree.branches]
 
 
+@pytest.fixture(params=["closed", "free"], autouse=True)
+def answers_are(request: pytest.FixtureRequest) -> str:
+    """Every law of this file holds for both ways of answering."""
+    return str(request.param)
+
+
+@pytest.fixture
+def settings(settings: Settings, answers_are: str) -> Settings:
+    return merge(settings, {"question.answers": answers_are})
+
+
+def log_probs(model: torch.nn.Module, asker: Asker, trees: list[Tree], multiple: int = 1) -> torch.Tensor:
+    """What the engine computes: rows shared, questions packed, candidates' logits only where answers are closed."""
+    with models.closed_head(model, asker.candidates):
+        return leaf_log_probs(model, asker.layout.batch(trees, multiple))
+
+
 def plain_log_prob(model: torch.nn.Module, tree: Tree, asker: Asker) -> torch.Tensor:
-    """The slow twin: one question, one answer, transformers' own positions, causal mask and full-vocabulary logits."""
+    """The slow twin: one question, one answer, transformers' own positions, causal mask and full-vocabulary logits;
+    closed answers are renormalised afterwards over the tokens with which an allowed answer goes on."""
     (branch,), merge, pad = tree.branches, asker.eyes.merge, asker.layout.image_pad_id
     (leaf,) = branch.leaves
     images = [image for image in (tree.photo, branch.crop) if image is not None]
@@ -61,6 +79,10 @@ def plain_log_prob(model: torch.nn.Module, tree: Tree, asker: Asker) -> torch.Te
         image_grid_thw=grid,
     ).logits
     logs = torch.log_softmax(logits, -1)[0, question - 1 : -1]
+    if branch.allowed is not None:
+        for place in range(len(leaf.token_ids)):
+            follow = {other[place] for other in branch.allowed if other[:place] == leaf.token_ids[:place]}
+            logs[place] -= logs[place, sorted(follow)].logsumexp(0)
     return logs.gather(1, torch.tensor(leaf.token_ids)[:, None]).sum()
 
 
@@ -86,12 +108,12 @@ def test_packed_questions_equal_separate_ones_and_transformers_own_forward(
     model = loaded.model
     trees = mixed_trees(asker, photos[:3])
     with torch.no_grad():
-        packed = leaf_log_probs(model, asker.batch(trees))
-        alone = torch.cat([leaf_log_probs(model, asker.batch([tree])) for tree in separate(trees)])
+        packed = log_probs(model, asker, trees)
+        alone = torch.cat([log_probs(model, asker, [tree]) for tree in separate(trees)])
         plain = torch.stack([plain_log_prob(model, tree, asker) for tree in separate(trees)])
     assert packed.dtype == torch.float64
-    torch.testing.assert_close(packed, alone, rtol=EXACT, atol=0)
-    torch.testing.assert_close(packed, plain, rtol=EXACT, atol=0)
+    torch.testing.assert_close(packed, alone, rtol=EXACT, atol=1e-14)
+    torch.testing.assert_close(packed, plain, rtol=EXACT, atol=1e-14)
 
 
 def test_packed_gradients_of_every_lora_weight_equal_separate_ones(
@@ -105,14 +127,15 @@ def test_packed_gradients_of_every_lora_weight_equal_separate_ones(
     trees = mixed_trees(asker, photos)
     count = sum(len(tree.branches) for tree in trees)
 
-    def step(groups: list[list[Tree]]) -> tuple[float, dict[str, torch.Tensor]]:
+    def step(groups: list[list[Tree]], most: int = 0) -> tuple[float, dict[str, torch.Tensor]]:
         model.zero_grad()
         total = 0.0
         for group in groups:
-            batch = asker.batch(group)
-            loss = weighted_loss(leaf_log_probs(model, batch), batch["leaf_weights"], count)
-            loss.backward()
-            total += loss.item()
+            for batch in asker.layout.batches(group, 1, most):
+                with models.closed_head(model, asker.candidates):
+                    loss = weighted_loss(leaf_log_probs(model, batch), batch["leaf_weights"], count)
+                loss.backward()
+                total += loss.item()
         return total, gradients(model)
 
     packed_loss, packed = step([trees])
@@ -120,6 +143,10 @@ def test_packed_gradients_of_every_lora_weight_equal_separate_ones(
         loss, found = step(groups)
         assert loss == pytest.approx(packed_loss, rel=EXACT)
         assert farthest(found, packed) < 1e-7
+    assert len(asker.layout.batches(trees, 1, 600)) > 2
+    loss, found = step([trees], most=600)
+    assert loss == pytest.approx(packed_loss, rel=EXACT)
+    assert farthest(found, packed) < 1e-7
 
 
 def test_wrong_positions_would_be_noticed(asker: Asker, loaded: models.Loaded, photos: list[Photo]) -> None:
@@ -127,9 +154,10 @@ def test_wrong_positions_would_be_noticed(asker: Asker, loaded: models.Loaded, p
     trees = mixed_trees(asker, photos[:2])
     batch = asker.batch(trees)
     with torch.no_grad():
-        right = leaf_log_probs(loaded.model, batch)
-        batch["position_ids"] = torch.arange(batch["input_ids"].shape[1]).expand_as(batch["position_ids"])
-        wrong = leaf_log_probs(loaded.model, batch)
+        with models.closed_head(loaded.model, asker.candidates):
+            right = leaf_log_probs(loaded.model, batch)
+            batch["position_ids"] = torch.arange(batch["input_ids"].shape[1]).expand_as(batch["position_ids"])
+            wrong = leaf_log_probs(loaded.model, batch)
     assert (right - wrong).abs().max() > 1e-4
 
 
@@ -138,13 +166,10 @@ def test_another_branch_leaves_a_questions_answer_bit_identical(
 ) -> None:
     tree = mixed_trees(asker, photos[:1])[0]
     first, second = tree.branches[0], tree.branches[1]
-    changed = replace(second, token_ids=tuple(reversed(second.token_ids[-4:])) + second.token_ids[4:])
-    if changed.crop is not None and asker.layout.image_pad_id not in changed.token_ids:
-        changed = replace(changed, crop=None)
     with torch.no_grad():
-        before = leaf_log_probs(loaded.model, asker.batch([replace(tree, branches=(first, second))]))
-        other = Branch(second.token_ids[:-1] + (5,), second.leaves, second.crop)
-        after = leaf_log_probs(loaded.model, asker.batch([replace(tree, branches=(first, other))]))
+        before = log_probs(loaded.model, asker, [replace(tree, branches=(first, second))])
+        other = replace(second, token_ids=(*second.token_ids[:-1], 5))
+        after = log_probs(loaded.model, asker, [replace(tree, branches=(first, other))])
     assert torch.equal(before[0], after[0])
     assert not torch.equal(before[1], after[1])
 
@@ -159,10 +184,30 @@ def test_tree_scored_answers_equal_one_forward_per_answer(
         replace(tree, branches=(replace(branch, leaves=(leaf,)),)) for branch in tree.branches for leaf in branch.leaves
     ]
     with torch.no_grad():
-        scored = leaf_log_probs(loaded.model, asker.batch([tree]))
+        scored = log_probs(loaded.model, asker, [tree])
         one_by_one = torch.stack([plain_log_prob(loaded.model, one, asker) for one in alone])
     assert len(scored) == 18
-    torch.testing.assert_close(scored, one_by_one, rtol=EXACT, atol=0)
+    torch.testing.assert_close(scored, one_by_one, rtol=EXACT, atol=1e-14)
+    if asker.closed:
+        torch.testing.assert_close(scored.exp().view(2, 9).sum(1), torch.ones(2).double(), rtol=EXACT, atol=0)
+
+
+def test_candidate_rows_are_the_vocabularys_rows(asker: Asker, loaded: models.Loaded, photos: list[Photo]) -> None:
+    """The small output layer gives the very logits that the whole one gives for these tokens, and is taken off again."""
+    trees = mixed_trees(asker, photos[:2])
+    batch = asker.layout.batch(trees)
+    seen = {key: batch[key] for key in ("input_ids", "attention_mask", "position_ids", "pixel_values", "image_grid_thw")}
+    with torch.no_grad():
+        whole = loaded.model(**seen, logits_to_keep=batch["reads"]).logits
+        with models.closed_head(loaded.model, asker.candidates):
+            rows = loaded.model(**seen, logits_to_keep=batch["reads"]).logits
+        again = loaded.model(**seen, logits_to_keep=batch["reads"]).logits
+    assert torch.equal(whole, again)
+    if asker.closed:
+        assert rows.shape[-1] == len(asker.candidates) < whole.shape[-1]
+        torch.testing.assert_close(rows, whole[..., list(asker.candidates)], rtol=1e-12, atol=1e-13)
+    else:
+        assert torch.equal(rows, whole)
 
 
 def test_cutting_a_tree_into_rows_keeps_every_question_in_order() -> None:
@@ -176,17 +221,17 @@ def test_cutting_a_tree_into_rows_keeps_every_question_in_order() -> None:
 def test_padding_changes_nothing(asker: Asker, loaded: models.Loaded, photos: list[Photo]) -> None:
     trees = mixed_trees(asker, photos[:2])
     with torch.no_grad():
-        tight = leaf_log_probs(loaded.model, asker.layout.batch(trees, 1))
-        padded = leaf_log_probs(loaded.model, asker.layout.batch(trees, 128))
-    torch.testing.assert_close(tight, padded, rtol=EXACT, atol=0)
+        tight = log_probs(loaded.model, asker, trees)
+        padded = log_probs(loaded.model, asker, trees, 128)
+    torch.testing.assert_close(tight, padded, rtol=EXACT, atol=1e-14)
 
 
 def test_float32_agrees_with_float64(asker: Asker, loaded: models.Loaded, photos: list[Photo]) -> None:
     trees = mixed_trees(asker, photos[:2])
     with torch.no_grad():
-        exact = leaf_log_probs(loaded.model, asker.batch(trees))
-        rough = leaf_log_probs(loaded.model.float(), asker.batch(trees))
-    torch.testing.assert_close(rough.double(), exact, rtol=1e-4, atol=0)
+        exact = log_probs(loaded.model, asker, trees)
+        rough = log_probs(loaded.model.float(), asker, trees)
+    torch.testing.assert_close(rough.double(), exact, rtol=1e-4, atol=1e-6)
 
 
 def test_changed_settings_reach_the_question(asker: Asker, photos: list[Photo], settings: Settings) -> None:

@@ -45,7 +45,7 @@ def plain_loss(bench: Bench, settings: Settings) -> float:
     losses = []
     for key in lessons.order(0)[: settings.training.batch_size * settings.training.accumulation]:
         photo = lessons.photos[key.photo]
-        tree = lessons[key]
+        tree = lessons.tree(key)
         for one, branch in zip(photo.objects, tree.branches, strict=True):
             images = [image for image in (tree.photo, branch.crop) if image is not None]
             pads = iter(images)
@@ -70,16 +70,18 @@ def plain_loss(bench: Bench, settings: Settings) -> float:
 @pytest.mark.usefixtures("double")
 @pytest.mark.parametrize("changes", [{}, {"training.accumulation": 2, "enhance.class_weighting": False}])
 def test_the_first_loss_is_that_of_a_plain_forward_per_question(bench: Bench, changes: dict[str, Any]) -> None:
-    found = bench.train({"training.max_steps": 1, "view.mode": "full", **changes})
-    assert found.losses[0] == pytest.approx(plain_loss(bench, bench.settings({"view.mode": "full", **changes})), 1e-6)
+    changes = {"view.mode": "full", "question.answers": "free", **changes}
+    found = bench.train({"training.max_steps": 1, **changes})
+    assert found.losses[0] == pytest.approx(plain_loss(bench, bench.settings(changes)), 1e-6)
 
 
 @pytest.mark.usefixtures("double")
 def test_updates_do_not_depend_on_how_a_step_is_cut(bench: Bench) -> None:
-    """Six photos of three to eight questions a step: cut by 6, 2 or 1, and with one question a sequence."""
+    """Six photos of three to eight questions a step: in one pass, two, or row by row, and with one question a row."""
     whole = None
-    for batch, accumulation in ((6, 1), (2, 3), (1, 6)):
-        changes = {"training.max_steps": 2, "training.batch_size": batch, "training.accumulation": accumulation}
+    for batch, accumulation, tokens in ((6, 1, 100_000), (2, 3, 1024), (1, 6, 256)):
+        changes = {"training.max_steps": 2, "training.batch_size": batch, "training.accumulation": accumulation,
+                   "training.tokens_per_pass": tokens}  # fmt: skip
         found = bench.train(changes, name=f"cut{batch}")
         whole = whole or found
         assert found.losses == pytest.approx(whole.losses, rel=1e-6)  # the Trainer keeps its sum in float32
@@ -90,7 +92,8 @@ def test_updates_do_not_depend_on_how_a_step_is_cut(bench: Bench) -> None:
     packed = {"training.batch_size": 6, "training.max_steps": 2, "question.class_share": 0}
     one, all_at_once = bench.train(single, "single"), bench.train(packed, "packed")
     assert one.losses == pytest.approx(all_at_once.losses, rel=1e-6)
-    assert farthest(one.weights(), all_at_once.weights()) < 1e-7
+    # Adam divides by the gradient's size, which magnifies rounding where a gradient is almost zero.
+    assert farthest(one.weights(), all_at_once.weights()) < 1e-5
 
 
 STEADY = {"training.epochs": 3, "training.save_steps": 2, "training.eval_steps": 2, "training.flip": True,
@@ -152,7 +155,8 @@ def test_the_frozen_base_does_not_change_and_every_learned_matrix_does(
     monkeypatch.setattr(models, "attach_lora", remember)
     bench.train({"training.max_steps": 3})
     for name, one in held["model"].named_parameters():
-        assert torch.equal(one, held["before"][name]) != ("lora_" in name), name
+        if "lm_head" not in name:  # replaced by its candidate rows, which are frozen
+            assert torch.equal(one, held["before"][name]) != ("lora_" in name), name
 
 
 def test_a_training_tells_its_plan_its_steps_its_tests_and_its_checkpoints(bench: Bench) -> None:
@@ -226,7 +230,7 @@ def validation_finds(monkeypatch: pytest.MonkeyPatch, marks: list[float]) -> Non
         mark = next(left)
         return {"overall_accuracy": mark, "macro_f1": mark}
 
-    monkeypatch.setattr("core.engine.training.score", scored)
+    monkeypatch.setattr("core.engine.lesson_trainer.score", scored)
 
 
 EVERY_STEP = {"training.epochs": 3, "training.save_steps": 1, "training.eval_steps": 1, "training.early_stopping": 2}

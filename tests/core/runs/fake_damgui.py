@@ -21,6 +21,12 @@ from core.runs import launcher, service, worker
 
 ROW = {"image": "a.jpg", "object": 0, "truth": "blocked", "predicted": "blocked"}
 
+TRIED = {
+    "peak_memory_mb": 1400.0, "memory_free_mb": 20000.0, "step_s": 1.2, "usual_step_s": 0.5, "total_s": 230.0,
+    "checkpoint_mb": 49.0, "cache_mb": 30.0, "disk_free_mb": 82000.0, "gradient_checkpointing": False,
+    "flops_per_s": 42e9, "peak_share": 0.27,
+}  # fmt: skip
+
 
 def train(work: worker.Work) -> dict[str, Any]:
     name, total, pause_s = work.run.name, work.settings.training.max_steps, work.settings.training.learning_rate
@@ -72,6 +78,22 @@ def evaluate(work: worker.Work) -> dict[str, Any]:
     return results
 
 
+def rehearse(work: worker.Work) -> dict[str, Any]:
+    """Two steps of as many seconds as a step takes; 0 steps in all are too many for this machine."""
+    if not work.settings.training.max_steps:
+        fix = "Lower training.tokens_per_pass, view.photo_px or lora.rank."
+        raise UserError("a step of this training needs more memory than there is (8.0 GB)", "cpu", fix, "does-not-fit")
+    work.reporter.emit("stage", text="Trying two steps")
+    for _ in range(2):
+        time.sleep(work.settings.training.learning_rate)
+        if work.reporter.stop_requested():
+            return {"stopped": True}
+    told = {**TRIED, "steps": work.settings.training.max_steps}
+    work.reporter.emit("rehearsal", **told)
+    (work.run.folder / "results.json").write_text(json.dumps(told))
+    return {**told, "stopped": False}
+
+
 def load_predictor(settings: Any) -> service.Predict:
     def predict(request: dict[str, Any]) -> dict[str, Any]:
         if "refuse" in request["image"]:
@@ -88,7 +110,7 @@ def serve(work: worker.Work) -> dict[str, Any]:
     return service.serve(work.run, work.settings, work.reporter, load_predictor, idle_s)
 
 
-JOBS = {"train": train, "baseline": evaluate, "evaluate": evaluate, "predict": serve}
+JOBS = {"train": train, "rehearse": rehearse, "baseline": evaluate, "evaluate": evaluate, "predict": serve}
 worker.JOBS.update(JOBS)
 launcher.ENTRY[:] = [sys.executable, __file__]
 

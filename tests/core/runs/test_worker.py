@@ -91,7 +91,7 @@ def test_second_worker_on_a_run_is_refused_and_leaves_its_log_alone(training: Ru
     assert said(training) == []
 
 
-@pytest.mark.parametrize("kind", ["baseline", "train", "evaluate"])
+@pytest.mark.parametrize("kind", ["baseline", "train", "rehearse", "evaluate"])
 def test_heavy_run_is_refused_while_another_holds_the_engine(workspace: Workspace, kind: str) -> None:
     run = store.create(workspace, Settings(), kind, "second")
     with locks.hold(workspace.engine_lock, {"run": "first-run", "kind": "train"}):
@@ -196,6 +196,27 @@ def test_evaluation_is_named_after_model_and_split(workspace: Workspace) -> None
     names = {path.name for path in workspace.experiments.glob("evaluation*")}
     assert names == {"evaluation_pilot_test.json", "evaluation_pilot_test_predictions.jsonl"}
     assert not workspace.zeroshot_results.exists()
+
+
+def test_a_rehearsal_leaves_its_figures_in_its_folder_and_nothing_elsewhere(
+    workspace: Workspace, steps: Callable[..., Settings]
+) -> None:
+    before = {path for path in workspace.root.rglob("*") if path.is_file()}
+    run = store.create(workspace, steps(6), "rehearse")
+    assert worker.work(run.folder) == 0
+    assert said(run) == ["started", "stage", "rehearsal", "ended"]
+    assert json.loads(run.results.read_text())["steps"] == 6
+    left = {path for path in workspace.root.rglob("*") if path.is_file() and run.folder not in path.parents} - before
+    assert {path.name.split(".")[0] for path in left} == {"engine"}, "who held it is noted beside the lock"
+    with pytest.raises(UserError, match="cannot go on"):
+        store.resumable(run)
+
+
+def test_a_rehearsal_stops_when_it_is_asked_to(workspace: Workspace, steps: Callable[..., Settings]) -> None:
+    run = store.create(workspace, steps(6), "rehearse")
+    assert worker.work(run.folder, lambda event: run.stop_file.touch()) == 0
+    assert store.status(run) == "stopped"
+    assert "rehearsal" not in said(run)
 
 
 def test_half_a_baseline_is_no_result(workspace: Workspace, steps: Callable[..., Settings]) -> None:

@@ -1,0 +1,73 @@
+"""How fast a real architecture trains on this device, and what share of the device's arithmetic that is."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import torch
+
+from core.engine.bench import ours
+from core.engine.bench.measure import Job
+from core.engine.bench.subjects import Subject
+
+if TYPE_CHECKING:
+    from core.engine.bench.worker import Beat
+
+# Large enough to reach what the device can do, small enough for a laptop's processor.
+SIDE = {"cuda": 8192, "cpu": 1024}
+
+
+def best_flops(device: torch.device, dtype: torch.dtype, times: int = 20) -> float:
+    """Floating-point operations per second of one large matrix product, the best of three goes."""
+    side = SIDE.get(device.type, 2048)
+    one, other = (torch.randn(side, side, device=device, dtype=dtype) for _ in range(2))
+    best = 0.0
+    for _ in range(3):
+        _settled(device)
+        began = time.perf_counter()
+        for _ in range(times):
+            one @ other
+        _settled(device)
+        best = max(best, times * 2 * side**3 / (time.perf_counter() - began))
+    return best
+
+
+def _settled(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def weights_of(subject: Subject) -> dict[str, int]:
+    """How many weights multiply each token of the language layers, and each patch of the vision tower."""
+    config = subject.loaded.model.config
+    text, tower = config.text_config, config.vision_config
+    head = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
+    attention = text.hidden_size * head * (2 * text.num_attention_heads + 2 * text.num_key_value_heads)
+    layer = attention + 3 * text.hidden_size * text.intermediate_size
+    block = tower.embed_dim**2 * (4 + 2 * tower.mlp_ratio)
+    return {"language": int(layer * text.num_hidden_layers), "vision": int(block * tower.depth)}
+
+
+def train(job: Job, subject: Subject, beat: Beat) -> None:
+    """Training steps until the beat says no; before them, what the device can do at best.
+
+    The operations needed are counted from below: 4 per language weight and token (forward, and back through frozen
+    weights), 2 per vision weight and patch (four patches a photo token); attention and LoRA itself are left out.
+    """
+    device = subject.loaded.device
+    peak = best_flops(device, subject.loaded.model.dtype)
+    trainer = ours.trainer_of(job, subject, beat)
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    beat.ready |= {
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu", "best_flops": peak,
+        "weights": weights_of(subject), "parameters": subject.loaded.parameters,
+        "photo_tokens": _photo_tokens(trainer), "dtype": str(subject.loaded.model.dtype).removeprefix("torch."),
+    }  # fmt: skip
+    trainer.train()
+
+
+def _photo_tokens(trainer: ours.LessonTrainer) -> int:
+    eyes, photo = trainer.asker.eyes, trainer.lessons.photos[0]
+    return int(eyes.photo(photo.path).tokens(eyes.merge))

@@ -1,0 +1,73 @@
+"""How much memory and disk there is for a run, and how much memory it used at most."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+import torch
+
+# A pass of the smallest model takes longer than this; looking costs 10 µs.
+LOOK_EVERY_S = 0.004
+
+
+def disk_free_bytes(folder: Path) -> int:
+    """Free bytes of the disk that `folder` is on or will be on."""
+    there = next(one for one in (folder, *folder.parents) if one.exists())
+    return shutil.disk_usage(there).free
+
+
+def memory_bytes(device: torch.device) -> int:
+    """What this process may have in all on the device: what it has, and what is free."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0]) + torch.cuda.memory_reserved(device)
+    return int(psutil.virtual_memory().available) + resident_bytes()
+
+
+def resident_bytes() -> int:
+    return int(psutil.Process().memory_info().rss)
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What there is to be had. Tests plant another one."""
+
+    disk_free_bytes: Callable[[Path], int] = disk_free_bytes
+    memory_bytes: Callable[[torch.device], int] = memory_bytes
+
+
+@dataclass
+class Peak:
+    """The most memory that was used while `watched` ran, in bytes."""
+
+    device: torch.device
+    used: int = 0
+    _over: threading.Event = field(default_factory=threading.Event)
+
+    def watch(self) -> None:
+        while not self._over.wait(LOOK_EVERY_S):
+            self.used = max(self.used, resident_bytes())
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        if self.device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(self.device)
+            try:
+                yield
+            finally:
+                self.used = max(self.used, int(torch.cuda.max_memory_allocated(self.device)))
+            return
+        self._over.clear()
+        thread = threading.Thread(target=self.watch, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._over.set()
+            thread.join()
+            self.used = max(self.used, resident_bytes())
