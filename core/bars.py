@@ -109,11 +109,10 @@ def rehearsal_lines(found: Mapping[str, Any]) -> list[str]:
 
 
 def about(seconds: float) -> str:
-    """12 s, 3 min, 2 h 5 min: as exact as an estimate is."""
+    """12 s, 3 min, 6.4 h: as exact as an estimate is."""
     if seconds < 90:
         return f"{seconds:.0f} s"
-    whole = round(seconds / 60)
-    return f"{whole} min" if whole < 90 else f"{whole // 60} h {whole % 60} min"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def accuracy_line(results: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""The command line: `damgui app | check | baseline | train | evaluate | predict | bench | runs`."""
+"""The command line: `damgui app | check | baseline | train | evaluate | predict | bench | cache | runs`."""
 
 from __future__ import annotations
 

@@ -30,6 +30,10 @@ class Model:
         "auto", "Number format: auto takes bfloat16 where the device has it, else float32.",
         choices=("auto", "float32", "bfloat16"), label="Number format",
     )  # fmt: skip
+    four_bit: bool = knob(
+        False, "Keep the language layers in 4 bits: a quarter of their memory for a little precision. It needs "
+        "bitsandbytes (pip install '.[four-bit]').", label="4-bit weights",
+    )  # fmt: skip
     offline: bool = knob(
         True, "Never ask the network: a hub id must already be on this machine. Switch off to let it be downloaded."
     )

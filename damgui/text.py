@@ -213,11 +213,12 @@ def rate(per_s: float, unit: str) -> str:
 
 
 def about(seconds: float) -> str:
-    """An estimate: ≈ 4 min."""
-    if seconds < 90:
-        return f"≈ {seconds:.0f} s"
-    whole = round(seconds / 60)
-    return f"≈ {whole} min" if whole < 90 else f"≈ {whole // 60} h {whole % 60} min"
+    """An estimate, no more exact than it is: ≈ 45 s, ≈ 4 min, ≈ 6.4 h."""
+    return f"≈ {seconds:.0f} s" if seconds < 90 else f"≈ {seconds / 60:.0f} min" if seconds < 5400 else hours(seconds)
+
+
+def hours(seconds: float) -> str:
+    return f"≈ {seconds / 3600:.1f} h" if seconds < 48 * 3600 else f"≈ {seconds / 86400:.1f} days"
 
 
 def seconds(value: float) -> str:
@@ -242,11 +243,7 @@ def machine_speed(step: Mapping[str, Any]) -> str:
         filled = f" and {percent(step['padding'], 0)} filler" if step.get("padding", 0) >= 0.005 else ""
         said.append(f"{step['tokens_per_s']:,.0f} tokens/s{filled}")
     if step.get("flops_per_s"):
-        share = (
-            f", {percent(step['peak_share'], 0)} of what this processor can do at most"
-            if step.get("peak_share")
-            else ""
-        )
+        share = f", {percent(step['peak_share'], 0)} of what this processor can do" if step.get("peak_share") else ""
         said.append(operations(step["flops_per_s"]) + share)
     return " · ".join(said)
 

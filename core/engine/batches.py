@@ -82,7 +82,7 @@ class Lessons(Dataset[Key]):
         return self.asker.batches(trees)
 
     def tree(self, key: Key, always_class: bool = False) -> Tree:
-        """A sequence: what it asks follows from its key and the seed alone. Questions that teach nothing are left out."""
+        """A sequence: what it asks follows from its key and the seed alone. What teaches nothing is left out."""
         photo = self.photos[key.photo]
         dice = random.Random(f"questions {self.settings.training.seed} {key}")
         mirrored = self.settings.training.flip and dice.random() < 0.5

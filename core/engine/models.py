@@ -21,6 +21,7 @@ from transformers import AutoConfig, AutoModelForImageTextToText, AutoTokenizer,
 from transformers.utils import logging
 
 from core import settings as knobs
+from core.engine import four_bit
 from core.errors import UserError
 from core.prompts import BOX_UNITS
 
@@ -60,7 +61,7 @@ class Loaded:
 
     @property
     def parameters(self) -> int:
-        return sum(one.numel() for one in self.model.parameters())
+        return int(base_of(self.model).num_parameters())
 
 
 def choose_device(wanted: str) -> torch.device:
@@ -137,10 +138,13 @@ def load(wanted: knobs.Model) -> Loaded:
             )  # fmt: skip
         tokenizer = AutoTokenizer.from_pretrained(place, local_files_only=local)
         processor = Qwen2VLImageProcessorPil.from_pretrained(place, local_files_only=local)
+        dtype = choose_dtype(wanted.dtype, device)
+        small: dict[str, Any] = {}
+        if wanted.four_bit:
+            small = {"quantization_config": four_bit.quantization(dtype), "device_map": {"": device}}
         model, info = AutoModelForImageTextToText.from_pretrained(
-            place, dtype=choose_dtype(wanted.dtype, device), attn_implementation="sdpa", local_files_only=local,
-            output_loading_info=True,
-        )  # fmt: skip
+            place, dtype=dtype, attn_implementation="sdpa", local_files_only=local, output_loading_info=True, **small
+        )
     except UserError:
         raise
     except UNREADABLE as error:
@@ -161,7 +165,11 @@ def load(wanted: knobs.Model) -> Loaded:
         raise UserError("the tokenizer has no chat template", wanted.path, "Use an instruction-tuned model.", "model")
     # On H100 and H200 cuDNN's attention gives NaN gradients with a mask (torch 2.11 to 2.13).
     torch.backends.cuda.enable_cudnn_sdp(False)
-    model.to(device).eval()
+    if wanted.four_bit:
+        four_bit.require_only_language(model)
+    else:
+        model.to(device)
+    model.eval()
     model.config.use_cache = False
     folder = Path(getattr(config, "_name_or_path", place))
     mark = fingerprint(folder) if folder.is_dir() else str(getattr(config, "_commit_hash", place))

@@ -204,7 +204,7 @@ def _trial(tried: Look | None) -> str:
         body = parts.waiting(said) + f'<p class="dg-stage">{escape(said)}</p>'
     elif told is None:
         stopped = parts.note(text.TRIED_STOPPED) if tried.status == "stopped" else ""
-        body = parts.warnings(tried) + parts.ended(tried) + stopped
+        body = parts.ended(tried) + stopped
     else:
         figures = parts.figures(parts.figure(value, label, below) for label, value, below in text.tried(told))
         body = figures + parts.warnings(tried) + parts.note(text.TRIED_FITS, "good")

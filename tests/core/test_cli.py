@@ -51,7 +51,7 @@ def test_help_names_every_command_and_not_the_hidden_one(capsys: pytest.CaptureF
     with pytest.raises(SystemExit):
         cli.main(["--help"])
     said = capsys.readouterr().out
-    for verb in ("app", "check", "baseline", "train", "evaluate", "predict", "runs"):
+    for verb in ("app", "check", "baseline", "train", "evaluate", "predict", "bench", "cache", "runs"):
         assert verb in said
     assert "work" not in said
 
@@ -351,3 +351,17 @@ def test_check_lists_every_problem_with_code_2(tmp_path: Path, capsys: pytest.Ca
     assert "p0.txt line 2" in err
     assert "2 problems found" in out
     assert cli.main(["check", "--data", str(tmp_path / "gone"), "--workspace", str(tmp_path)]) == 2
+
+
+def test_the_cache_is_told_and_cleared(tmp_path: Path) -> None:
+    kept = tmp_path / "cache" / "features" / "model-float32" / "ab" / "abc.safetensors"
+    kept.parent.mkdir(parents=True)
+    kept.write_bytes(b"x" * 1000)
+    told = damgui(tmp_path, "cache", "--json")
+    assert json.loads(told.stdout) == {
+        "folder": str(tmp_path / "cache" / "features"), "cleared": False, "files": 1, "bytes": 1000,
+    }  # fmt: skip
+    assert kept.exists()
+    assert damgui(tmp_path, "cache", "clear").stdout.startswith("Cleared: 1 vision features, 0.0 MB")
+    assert not kept.exists()
+    assert damgui(tmp_path, "cache").stdout.startswith("0 vision features")

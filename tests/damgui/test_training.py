@@ -116,7 +116,7 @@ def test_calculations_a_second_have_a_unit_that_suits_them(per_s: float, said: s
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"), [(45, "≈ 45 s"), (230, "≈ 4 min"), (5400, "≈ 1 h 30 min"), (9000, "≈ 2 h 30 min")]
+    ("seconds", "said"), [(45, "≈ 45 s"), (230, "≈ 4 min"), (5399, "≈ 90 min"), (23000, "≈ 6.4 h"), (3e5, "≈ 3.5 days")]
 )
 def test_an_estimate_is_no_more_exact_than_it_is(seconds: float, said: str) -> None:
     assert text.about(seconds) == said

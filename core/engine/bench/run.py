@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -122,6 +123,17 @@ def groups_of(sections: list[str], make: Maker, shape: tuple[str, int, str]) -> 
     return iter(sorted(groups, key=lambda group: group.rank)) if make.quick else groups
 
 
+def require_cuda() -> None:
+    """Raises UserError where there is no CUDA device. Another process looks: this one does without torch."""
+    code = "import torch; print(torch.cuda.is_available())"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    if told.stdout.strip() != "True":
+        raise UserError(
+            "not measured: no CUDA device; a processor's speed tells nothing of a GPU's", "--shape",
+            "Run it on a machine with a CUDA GPU, or try the code alone with --device cpu --layers 1.", "device",
+        )  # fmt: skip
+
+
 def free_name(folder: Path) -> Path:
     """bench.json, or bench-2.json … where there is one already."""
     file, number = folder / "bench.json", 2
@@ -212,6 +224,8 @@ def do(workspace: Workspace, only: str, shape: tuple[str, int, str], quick: bool
     if shape[1] < 0 or (shape[2] == "cpu" and shape[0] and not shape[1]):
         what = "on a processor a shape needs a number of layers"
         raise UserError(what, "--layers", "Add --layers 1.", "shape")
+    if "shape" in sections and shape[2] == "cuda":
+        require_cuda()
     if shutil.disk_usage(workspace.root).free < 2e9:
         raise UserError("the bench needs 2 GB of disk", str(workspace.root), "Make room.", "disk")
     document = bench(workspace, sections, shape, quick, lambda text: print(text, file=sys.stderr, flush=True))

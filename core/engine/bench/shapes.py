@@ -10,8 +10,8 @@ import torch
 from transformers import Qwen2VLConfig, Qwen2VLForConditionalGeneration, Qwen2VLImageProcessorPil
 
 from core.demo.base_model import SPECIAL, build_tokenizer
+from core.engine.four_bit import require_only_language
 from core.engine.models import Loaded
-from core.errors import UserError
 from core.taxonomy import load as load_taxonomy
 
 # A head's width, its rotary sections and a patch's side are the same in all of them (configs on the hub).
@@ -84,18 +84,6 @@ def quantise(block: torch.nn.Module, device: torch.device) -> torch.nn.Module:
     return block
 
 
-def check_quantised(model: torch.nn.Module) -> None:
-    """Raises UserError unless the language layers' linear layers are in 4 bits and nothing else is."""
-    import bitsandbytes
-
-    for name, layer in model.named_modules():
-        small = isinstance(layer, bitsandbytes.nn.Linear4bit)
-        linear = small or isinstance(layer, torch.nn.Linear)
-        if linear and small != ("language_model.layers." in name):
-            what = f"{name} is {'' if small else 'not '}in 4 bits"
-            raise UserError(what, "--shape", "Please report it: the measurement would say nothing.", "bench")
-
-
 @contextmanager
 def made_as(dtype: torch.dtype, device: torch.device) -> Iterator[None]:
     """Within, new layers are made in this number format on this device: a 7B model never exists twice."""
@@ -139,6 +127,6 @@ def random_model(
     model.config.use_cache = False
     model.requires_grad_(False)
     if four_bit:
-        check_quantised(model)
+        require_only_language(model)
     name = f"random-{shape.hidden}-{depth}-{tower_depth}-{seed}"
     return Loaded(model, tokenizer, Qwen2VLImageProcessorPil(), name, "qwen2_vl", name, device)

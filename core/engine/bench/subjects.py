@@ -18,7 +18,6 @@ from core.engine.bench.album import read_album
 from core.engine.bench.measure import Job
 from core.engine.bench.shapes import SHAPES, random_model
 from core.engine.vision import crop_box
-from core.errors import UserError
 from core.prompts import BOX_UNITS, Look, answers, question_text
 from core.settings import Settings, from_dict
 from core.taxonomy import Taxonomy
@@ -68,16 +67,6 @@ def questions_of(photos: Sequence[Photo], settings: Settings, taxonomy: Taxonomy
     return found
 
 
-def device_of(job: Job) -> torch.device:
-    """The device that a shape is measured on. Raises UserError when it is not there."""
-    if job.device == "cuda" and not torch.cuda.is_available():
-        raise UserError(
-            "not measured: no CUDA device; a processor's speed tells nothing of a GPU's", "--shape",
-            "Run it on a machine with a CUDA GPU, or try the code alone with --device cpu --layers 1.", "device",
-        )  # fmt: skip
-    return models.choose_device(job.device)
-
-
 def open_subject(job: Job) -> Subject:
     """The model and photos of a job, the same in every process that is given the same job."""
     logging.set_verbosity_error()
@@ -85,7 +74,7 @@ def open_subject(job: Job) -> Subject:
     taxonomy = load_taxonomy(settings.data.taxonomy)
     set_seed(SEED)
     if job.model in SHAPES:
-        device = device_of(job)
+        device = models.choose_device(job.device)
         four_bit = job.variant.endswith("4-bit")
         if four_bit and find_spec("bitsandbytes") is None:
             raise Unavailable("not measured: bitsandbytes is not installed (pip install bitsandbytes)")

@@ -49,9 +49,11 @@ def rows(subject: Subject) -> Any:
 
 
 def processor_of(subject: Subject) -> ImageOnly:
-    """The processor with this view's limits. It has one pair of limits for photo and crop; a crop's least area serves
-    for both where there is one, and a photo is larger than that."""
+    """The processor with this view's limits. It has one pair of them for photo and crop; a crop's least area serves for
+    both, since a photo is larger than that. Raises Unavailable where photo and crop are shown in two sizes."""
     view, images = subject.settings.view, subject.loaded.processor
+    if view.mode == "full+crop" and view.photo_px != view.crop_px:
+        raise Unavailable("not comparable: TRL shows photo and crop in one size")
     unit = int(images.patch_size * images.merge_size)
     images.size = {**limits_px(view, view.mode == "full+crop", unit)}
     return ImageOnly(images, subject.loaded.tokenizer, subject.loaded.tokenizer.chat_template)

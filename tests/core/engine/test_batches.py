@@ -13,6 +13,7 @@ from core.data.sample import Photo
 from core.engine.batches import Key, Lessons, Order
 from core.engine.questions import Asker
 from core.engine.sequences import Tree
+from core.errors import UserError
 from core.settings import Settings, merge
 from core.taxonomy import Taxonomy
 
@@ -74,7 +75,8 @@ def test_the_share_of_class_questions_is_as_asked(
     # Free answers: every object is asked about, one with a single allowed condition too.
     asker.closed = False
     lessons = lessons_of(photos, asker, settings, question__class_share=share)
-    told = [answer for epoch in range(12) for key in lessons.order(epoch) for answer in answers_of(asker, lessons.tree(key))]
+    trees = [lessons.tree(key) for epoch in range(12) for key in lessons.order(epoch)]
+    told = [answer for tree in trees for answer in answers_of(asker, tree)]
     assert len(told) == 12 * 27
     assert low <= sum(answer in taxonomy.class_names for answer in told) / len(told) <= high
 
@@ -130,3 +132,51 @@ def test_oversampled_photos_come_more_often_and_differently(
 def test_photos_without_objects_teach_nothing(asker: Asker, photos: list[Photo], settings: Settings) -> None:
     empty = replace(photos[0], objects=())
     assert len(lessons_of([empty, *photos], asker, settings)) == len(photos)
+
+
+def test_what_teaches_nothing_is_not_asked_unless_nothing_else_is(
+    asker: Asker, photos: list[Photo], settings: Settings, taxonomy: Taxonomy
+) -> None:
+    """Vegetation has one condition: as a choice among one, its question has no loss."""
+    lonely = replace(photos[0], objects=(replace(photos[0].objects[0], object_type="vegetation", condition="normal"),))
+    lessons = lessons_of([*photos, lonely], asker, settings, question__class_share=0)
+    for key in lessons.order(0):
+        open_ones = [one for one in lessons.photos[key.photo].objects if len(taxonomy.allowed[one.object_type]) > 1]
+        assert len(lessons.tree(key).branches) == len(open_ones)
+    (only,) = [key for key in lessons.order(0) if key.photo == len(photos)]
+    (batch,) = lessons.coming([only]).batches()
+    assert len(batch["leaf_counts"]) == 1
+    assert int(batch["allowed"].sum(1)[0]) > 1
+    asker.closed = False
+    assert len(lessons.tree(only).branches) == 1
+
+
+def test_batches_made_ahead_are_those_made_on_demand(asker: Asker, photos: list[Photo], settings: Settings) -> None:
+    lessons = lessons_of(photos, asker, settings, question__class_share=0.5, training__flip=True, training__lights=3)
+    keys = lessons.order(1)
+    coming = [lessons.coming(keys[start : start + 2]) for start in (0, 2, 4)]
+    assert [one.photos for one in coming] == [2, 2, 1]
+    for start, one in zip((0, 2, 4), coming, strict=True):
+        now = asker.batches([lessons.tree(key) for key in keys[start : start + 2]])
+        for mine, its in zip(one.batches(), now, strict=True):
+            assert {name: value.numpy().tobytes() for name, value in mine.items()} == {
+                name: value.numpy().tobytes() for name, value in its.items()
+            }
+
+
+def test_what_goes_wrong_while_a_batch_is_made_is_told_where_it_is_used(
+    asker: Asker, photos: list[Photo], settings: Settings
+) -> None:
+    lessons = lessons_of([replace(photos[0], path=photos[0].path.with_name("gone.jpg"))], asker, settings)
+    coming = lessons.coming(lessons.order(0))
+    with pytest.raises(UserError, match="no such photo"):
+        coming.batches()
+
+
+def test_every_version_of_a_photo_is_seen_and_no_other(asker: Asker, photos: list[Photo], settings: Settings) -> None:
+    lessons = lessons_of(photos[:1], asker, settings, training__flip=True, training__lights=3)
+    assert lessons.versions == [(False, 0), (True, 0), (False, 1), (True, 1), (False, 2), (True, 2)]
+    looks = {asker.eyes.photo(photos[0].path, *version).values.tobytes() for version in lessons.versions}
+    assert len(looks) == 6
+    seen = {lessons.tree(key).photo.values.tobytes() for epoch in range(60) for key in lessons.order(epoch)}  # type: ignore[union-attr]
+    assert seen == looks

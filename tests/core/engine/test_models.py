@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -210,3 +211,54 @@ def test_lora_sits_on_exactly_the_layers_asked_for(loaded: Loaded, family: str, 
     assert (reached == linear) == (targets == "everything")
     if targets in ("attention", "language"):
         assert not any("visual" in name for name in reached)
+
+
+def four_bit(folder: Path) -> Loaded:
+    pytest.importorskip("bitsandbytes", reason="4-bit weights need the extra .[four-bit]")
+    return load(Model(path=str(folder), device="cpu", dtype="float32", four_bit=True))
+
+
+@pytest.mark.parametrize("family", list(BOX_UNITS))
+def test_in_four_bits_only_the_language_layers_are(saved: Saved, family: str) -> None:
+    small, whole = four_bit(saved(family)), load(Model(path=str(saved(family)), device="cpu", dtype="float32"))
+    held = {name: one.dtype for name, one in small.model.named_parameters()}
+    layers = {name for name in held if re.search(r"language_model\.layers\.\d+\.(self_attn|mlp).*_proj\.weight", name)}
+    assert layers and {held[name] for name in layers} == {torch.uint8}
+    assert {kind for name, kind in held.items() if name not in layers} == {torch.float32}
+    assert small.parameters == whole.parameters
+    assert small.fingerprint == whole.fingerprint
+
+
+def test_four_bit_answers_stay_near_the_whole_models() -> None:
+    small, whole = four_bit(models.DEMO_MODEL), load(Model(path="demo", device="cpu", dtype="float32"))
+    tokens = torch.arange(20, 40)[None]
+    places = torch.arange(20).expand(3, 1, 20)
+    with torch.no_grad():
+        one, other = (each.model(input_ids=tokens, position_ids=places).logits for each in (small, whole))
+    assert torch.isfinite(one).all()
+    assert 0 < (one - other).norm() / other.norm() < 0.5
+
+
+def test_lora_learns_on_four_bit_layers(saved: Saved) -> None:
+    model = attach_lora(four_bit(saved()).model, Lora(rank=4, targets="language"))
+    logits = model(input_ids=torch.arange(20, 40)[None], position_ids=torch.arange(20).expand(3, 1, 20)).logits
+    logits.square().mean().backward()
+    learning = {name: one for name, one in model.named_parameters() if one.requires_grad}
+    assert learning and all("lora_" in name for name in learning)
+    assert all(one.grad is not None and bool(one.grad.any()) for name, one in learning.items() if "lora_B" in name)
+
+
+def test_a_quantised_vision_tower_is_refused(saved: Saved, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What happens when the names of the spared layers do not match: libraries quantise without a word."""
+    pytest.importorskip("bitsandbytes", reason="4-bit weights need the extra .[four-bit]")
+    right = models.four_bit.quantization(torch.float32)
+    right.llm_int8_skip_modules = ["visual", "lm_head"]
+    monkeypatch.setattr(models.four_bit, "quantization", lambda dtype: right)
+    assert "is in 4 bits, and should not be" in str(refused(saved(), four_bit=True, dtype="float32"))
+
+
+def test_without_bitsandbytes_four_bits_are_refused_with_the_line_that_installs_it(
+    saved: Saved, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "bitsandbytes", None)
+    assert "pip install '.[four-bit]'" in str(refused(saved(), four_bit=True))

@@ -12,9 +12,9 @@ import torch
 from core.data.sample import Photo
 from core.engine import models
 from core.engine.batches import Lessons
-from core.engine.questions import Asked, Asker
-from core.engine.sequences import Branch, Leaf, Tree, leaf_log_probs, split_tree
 from core.engine.lesson_trainer import weighted_loss
+from core.engine.questions import Asked, Asker
+from core.engine.sequences import Branch, Leaf, Tree, choices, fill_rows, leaf_log_probs, split_tree
 from core.engine.vision import Patches
 from core.prompts import BOX_UNITS
 from core.settings import Lora, Settings, merge
@@ -153,11 +153,10 @@ def test_wrong_positions_would_be_noticed(asker: Asker, loaded: models.Loaded, p
     """The equalities above can fail: without the restart of positions the numbers differ."""
     trees = mixed_trees(asker, photos[:2])
     batch = asker.batch(trees)
-    with torch.no_grad():
-        with models.closed_head(loaded.model, asker.candidates):
-            right = leaf_log_probs(loaded.model, batch)
-            batch["position_ids"] = torch.arange(batch["input_ids"].shape[1]).expand_as(batch["position_ids"])
-            wrong = leaf_log_probs(loaded.model, batch)
+    with torch.no_grad(), models.closed_head(loaded.model, asker.candidates):
+        right = leaf_log_probs(loaded.model, batch)
+        batch["position_ids"] = torch.arange(batch["input_ids"].shape[1]).expand_as(batch["position_ids"])
+        wrong = leaf_log_probs(loaded.model, batch)
     assert (right - wrong).abs().max() > 1e-4
 
 
@@ -193,10 +192,11 @@ def test_tree_scored_answers_equal_one_forward_per_answer(
 
 
 def test_candidate_rows_are_the_vocabularys_rows(asker: Asker, loaded: models.Loaded, photos: list[Photo]) -> None:
-    """The small output layer gives the very logits that the whole one gives for these tokens, and is taken off again."""
+    """The small output layer gives the very logits that the whole one gives, and is taken off again."""
     trees = mixed_trees(asker, photos[:2])
     batch = asker.layout.batch(trees)
-    seen = {key: batch[key] for key in ("input_ids", "attention_mask", "position_ids", "pixel_values", "image_grid_thw")}
+    seen = {key: batch[key] for key in ("input_ids", "attention_mask", "position_ids", "image_grid_thw")}
+    seen["pixel_values"] = batch["pixel_values"]
     with torch.no_grad():
         whole = loaded.model(**seen, logits_to_keep=batch["reads"]).logits
         with models.closed_head(loaded.model, asker.candidates):
@@ -216,6 +216,50 @@ def test_cutting_a_tree_into_rows_keeps_every_question_in_order() -> None:
     parts = split_tree(Tree((1, 2, 3), branches, patches), merge=2, least=256)
     assert [len(part.branches) for part in parts] == [2, 1, 1, 1]
     assert [branch for part in parts for branch in part.branches] == list(branches)
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ((1, 9), [(0, (1, 2, 3))]),  # its first token tells it
+        ((2, 5, 9), [(0, (1, 2, 3)), (1, (5, 6))]),
+        ((2, 6, 7, 9), [(0, (1, 2, 3)), (1, (5, 6))]),  # after 2 6 only 7 can follow
+        ((3, 4, 9), [(0, (1, 2, 3)), (2, (8, 9))]),  # it begins another answer: ending is a choice
+        ((3, 4, 8, 9), [(0, (1, 2, 3)), (2, (8, 9))]),
+    ],
+)
+def test_an_answer_is_chosen_where_it_could_have_gone_on_differently(
+    answer: tuple[int, ...], expected: list[tuple[int, tuple[int, ...]]]
+) -> None:
+    allowed = ((1, 9), (2, 5, 9), (2, 6, 7, 9), (3, 4, 9), (3, 4, 8, 9))
+    assert choices(Leaf(answer), allowed) == expected
+    assert choices(Leaf(answer), None) == [(place, ()) for place in range(len(answer))]
+    assert choices(Leaf(answer), (answer,)) == []
+
+
+def test_rows_hold_every_tree_once_and_waste_little() -> None:
+    dice = random.Random(3)
+    for count in (1, 7, 60):
+        lengths = [dice.randrange(20, 500) for _ in range(count)]
+        rows = fill_rows(lengths)
+        assert sorted(index for row in rows for index in row) == list(range(count))
+        room = max([256, *lengths])
+        assert all(sum(lengths[index] for index in row) <= room for row in rows)
+        if count == 60:
+            assert sum(lengths) > 0.85 * len(rows) * room
+
+
+def test_photos_that_share_a_row_do_not_see_each_other(
+    asker: Asker, loaded: models.Loaded, photos: list[Photo]
+) -> None:
+    trees = [replace(tree, branches=tree.branches[:1]) for tree in mixed_trees(asker, photos[:4])]
+    changed = [*trees[:-1], replace(trees[-1], photo=mixed_trees(asker, photos[4:])[0].photo)]
+    batch = asker.layout.batch(trees)
+    assert batch["input_ids"].shape[0] < len(trees)
+    with torch.no_grad():
+        one, other = log_probs(loaded.model, asker, trees), log_probs(loaded.model, asker, changed)
+    assert torch.allclose(one[:-1], other[:-1], rtol=EXACT, atol=0)
+    assert one[-1] != other[-1]
 
 
 def test_padding_changes_nothing(asker: Asker, loaded: models.Loaded, photos: list[Photo]) -> None:

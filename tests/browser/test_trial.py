@@ -1,0 +1,29 @@
+"""Two steps are tried by a click, and the page tells what training would take."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from clicks import App, ended, newest, tab, until, visit
+from playwright.sync_api import Page, expect
+
+from core.runs.events import read_events
+from damgui import text
+
+
+def test_two_steps_are_tried_by_a_click_and_nothing_is_trained(app: App, page: Page, workspace: Path) -> None:
+    visit(page, app.url)
+    tab(page, text.TAB_TRAINING)
+    models = sorted((workspace / "models").rglob("*"))
+    page.locator("#training-try").click()
+    expect(page.locator("#training-try")).to_be_disabled(timeout=3_000)
+    trial = page.locator("#training-trial")
+    expect(trial.locator("[role=progressbar]")).to_be_visible(timeout=3_000)
+    run = until(lambda: newest(workspace, "rehearse"), 60, "the run")
+    ended(run, "finished")
+    told = next(event for event in read_events(run.events) if event["kind"] == "rehearsal")
+    expect(trial).to_contain_text(text.TRIED_FITS)
+    for label, value, _ in text.tried(told):
+        expect(trial.locator(".dg-figure", has_text=label).locator(".dg-value")).to_have_text(value)
+    expect(page.locator("#training-start")).to_be_enabled()
+    assert sorted((workspace / "models").rglob("*")) == models
