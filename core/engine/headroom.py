@@ -26,7 +26,17 @@ def memory_bytes(device: torch.device) -> int:
     """What this process may have in all on the device: what it has, and what is free."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0]) + torch.cuda.memory_reserved(device)
-    return int(psutil.virtual_memory().available) + resident_bytes()
+    return min(int(psutil.virtual_memory().available), container_free_bytes()) + resident_bytes()
+
+
+def container_free_bytes(group: Path = Path("/sys/fs/cgroup")) -> int:
+    """What a container's limit (cgroup v2) leaves; no bound where there is none. Cached files make room on need."""
+    try:
+        limit, used = (int((group / name).read_text()) for name in ("memory.max", "memory.current"))
+        about = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
+        return max(limit - used + int(about.get("inactive_file", 0)), 0)
+    except (OSError, ValueError):
+        return 1 << 62
 
 
 def resident_bytes() -> int:

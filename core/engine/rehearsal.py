@@ -12,7 +12,7 @@ import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,23 +20,19 @@ import numpy as np
 import torch
 
 from core.engine import telemetry
-from core.engine.batches import Key, Lessons
 from core.engine.headroom import Machine, Peak, resident_bytes
-from core.engine.scoring import judge_photos
-from core.engine.sequences import tree_tokens
-from core.engine.vision import Eyes, Patches, Sight
+from core.engine.scoring import TOGETHER, judge_photos
+from core.engine.sizes import Size, largest, sizes, usual, views
+from core.engine.vision import CACHE_BYTES, Eyes, Patches, Sight
 from core.errors import UserError
 from core.runs.events import Reporter
 
 # AdamW keeps two float32 numbers for every weight that learns; they do not exist yet while this is tried.
 OPTIMIZER_BYTES = 8
 WEIGHT_BYTES = 4
-# A question's text, roughly, in tokens: only to tell large photos from small ones before any is opened.
-TEXT_TOKENS = 100
 # Steps of usual size are repeated for this long, at most so often: one alone is a matter of luck.
 USUAL_S = 1.0
 USUAL_TIMES = 5
-JUDGED = 2
 
 
 @dataclass(frozen=True)
@@ -99,41 +95,6 @@ def unchanged(trainer: Any) -> Iterator[None]:
         torch.set_rng_state(dice[2])
         if gpu_dice is not None:
             torch.cuda.set_rng_state(gpu_dice, device)
-
-
-@dataclass(frozen=True)
-class Size:
-    """How large a sequence is, before its photo is opened: tokens (roughly), pixels of the photo, views in it."""
-
-    tokens: int
-    pixels: int
-    views: int
-    key: Key
-
-
-def sizes(lessons: Lessons) -> list[Size]:
-    """The sequences of an epoch, the largest first, as far as that can be told without opening a photo."""
-    eyes, found = lessons.asker.eyes, []
-    for key in lessons.order(0):
-        photo = lessons.photos[key.photo]
-        asked = photo.objects[key.start : key.start + (lessons.size or len(photo.objects))]
-        seen = [] if eyes.view.mode == "crop" else [Sight(photo.path)]
-        seen += [] if eyes.view.mode == "full" else [Sight(photo.path, one.box_xyxy) for one in asked]
-        tokens = sum(eyes.tokens(sight, photo.size_wh) for sight in seen) + TEXT_TOKENS * len(asked)
-        found.append(Size(tokens, photo.size_wh[0] * photo.size_wh[1], len(seen), key))
-    return sorted(found, key=lambda one: (one.tokens, one.pixels), reverse=True)
-
-
-def largest(trainer: Any, found: Sequence[Size], count: int) -> list[Size]:
-    """The `count` sequences with the most tokens (then pixels) among twice as many that promise it; they are opened."""
-    merge = trainer.asker.eyes.merge
-    real = [replace(one, tokens=tree_tokens(trainer.lessons.tree(one.key), merge)) for one in found[: 2 * count]]
-    return sorted(real, key=lambda one: (one.tokens, one.pixels), reverse=True)[:count]
-
-
-def usual(found: Sequence[Size], count: int) -> list[Size]:
-    """A step as they mostly are: one sequence from the middle of each of `count` equal parts of the sizes."""
-    return [found[int((part + 0.5) * len(found) / count)] for part in range(count)]
 
 
 def take_step(trainer: Any, chosen: Sequence[Size]) -> float:
@@ -301,18 +262,22 @@ def require_memory(stage: Stage, reporter: Reporter) -> None:
                       "the same result, about a third slower.")  # fmt: skip
         fitting = fits(stage)
     if not fitting:
-        there = stage.machine.memory_bytes(args.device) / 1e9
-        raise UserError(
-            f"a step of this training needs more memory than there is ({there:.1f} GB)", str(args.device),
-            "Lower training.tokens_per_pass, view.photo_px or lora.rank.", "does-not-fit",
-        )  # fmt: skip
+        raise too_little(stage)
+
+
+def too_little(stage: Stage) -> UserError:
+    device = stage.trainer.args.device
+    return UserError(
+        f"this training needs more memory than there is ({stage.machine.memory_bytes(device) / 1e9:.1f} GB)",
+        str(device), "Lower training.tokens_per_pass, view.photo_px or lora.rank.", "does-not-fit",
+    )  # fmt: skip
 
 
 def judging_s(trainer: Any) -> float:
-    """Seconds to judge a validation photo, from those of middle size."""
+    """Seconds to judge a validation photo, from those of middle size that are judged together."""
     photos = sorted(trainer.eval_dataset, key=lambda photo: len(photo.objects))
-    middle = max(len(photos) // 2 - JUDGED // 2, 0)
-    chosen = photos[middle : middle + JUDGED]
+    middle = max(len(photos) // 2 - TOGETHER // 2, 0)
+    chosen = photos[middle : middle + TOGETHER]
     trainer.model.eval()
     kind = trainer.lessons.settings.question.kind
     seconds = 0.0
@@ -321,6 +286,15 @@ def judging_s(trainer: Any) -> float:
         list(judge_photos(trainer.model, trainer.asker, chosen, kind))
         seconds = time.perf_counter() - began
     return seconds / len(chosen)
+
+
+def remembered_bytes(trainer: Any, whole: int) -> int:
+    """What the photos that are still to be opened will take of the process's memory (none of a GPU's): as much for each
+    of `whole` views as for those that were opened, until no more are remembered."""
+    known, size = trainer.asker.eyes.remembered
+    if trainer.args.device.type == "cuda" or not known:
+        return 0
+    return max(min(CACHE_BYTES, size * whole // known) - size, 0)
 
 
 def computing_dtype(trainer: Any) -> torch.dtype:
@@ -349,22 +323,33 @@ def rehearse(
     stage = Stage(trainer, machine, sizes(trainer.lessons), Peak(device), stop=stop)
     with unchanged(trainer):
         stage.largest = largest(trainer, stage.sizes, stage.per_step)
+        # Anew, so that what is remembered from here on tells what a view will take.
+        trainer.asker.eyes = Eyes(trainer.asker.eyes.processor, trainer.asker.eyes.view)
         trainer.asker.eyes.features = cache.look
         require_memory(stage, reporter)
         with thrifty(trainer):
             usual_s, flops_per_s, opening = stage.usual_s()
-        judge_s = judging_s(trainer)
+        with stage.peak.watched():
+            judge_s = judging_s(trainer)
+        whole = views(trainer, stage.sizes)
+        used = stage.peak.used + remembered_bytes(trainer, whole)
+    if not stage.fits(used):
+        raise too_little(stage)
     peak = telemetry.peak_flops_per_s(device, computing_dtype(trainer))
     trainer.meter.costs, trainer.meter.peak_flops_per_s = telemetry.fit(stage.counted), peak
-    # Photos are opened while the step before is computed: the slower of the two sets the pace.
-    pace_s = usual_s if cache.look else max(usual_s, opening)
     tests_s = math.ceil(steps / trainer.args.eval_steps) * len(trainer.eval_dataset) * judge_s
-    filling_s = cache.views * opening / sum(one.views for one in stage.usual)
+    per_step = sum(one.views for one in stage.usual)
+    # Photos are opened while the step before is computed. A GPU waits for the slower of the two; a CPU has both to do,
+    # but remembers the photos.
+    opened = cache.views if cache.look else min(steps * per_step, whole)
+    steps_s = steps * usual_s + opened * opening / per_step
+    if device.type == "cuda" and not cache.look:
+        steps_s = steps * max(usual_s, opening)
     found = Rehearsal(
-        peak_memory_mb=round(stage.needed(stage.peak.used) / 1e6, 1),
+        peak_memory_mb=round(stage.needed(used) / 1e6, 1),
         memory_free_mb=round(machine.memory_bytes(device) / 1e6, 1),
         step_s=round(stage.largest_s, 4), usual_step_s=round(usual_s, 4),
-        total_s=round(steps * pace_s + tests_s + filling_s, 1), steps=steps,
+        total_s=round(steps_s + tests_s, 1), steps=steps,
         checkpoint_mb=round(saved / 1e6, 3), cache_mb=round(cache.missing_bytes / 1e6, 3),
         disk_free_mb=round(free / 1e6, 1), gradient_checkpointing=bool(trainer.args.activation_checkpointing),
         flops_per_s=round(flops_per_s), peak_share=round(flops_per_s / peak, 4),

@@ -124,6 +124,12 @@ class Eyes:
     def merge(self) -> int:
         return int(self.processor.merge_size)
 
+    @property
+    def remembered(self) -> tuple[int, int]:
+        """(views, bytes) that are kept in memory."""
+        with self._lock:
+            return len(self._known), sum(one.nbytes for one in self._known.values())
+
     def photo(self, path: Path, mirrored: bool = False, light: int = 0) -> Patches:
         """The whole photo, at most `view.photo_px` squared pixels."""
         return self._look(Sight(path, None, mirrored, light))

@@ -57,7 +57,7 @@ def test_a_trial_shows_its_four_figures_each_with_its_explanation(workspace: Wor
 
 
 def test_a_refusal_is_shown_as_its_sentence(workspace: Workspace) -> None:
-    sentence = "cpu: a step of this training needs more memory than there is. Lower training.tokens_per_pass."
+    sentence = "cpu: this training needs more memory than there is. Lower training.tokens_per_pass."
     said = training._trial(live.look(made(workspace, "rehearse", ended("failed", sentence))))
     assert sentence in said
     assert text.TRIED_FITS not in said

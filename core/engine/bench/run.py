@@ -30,19 +30,23 @@ from core.taxonomy import load as load_taxonomy
 
 QUICK_S = 285.0
 LIBRARIES = ("torch", "transformers", "peft", "trl", "accelerate", "bitsandbytes")
-NOTES = (
-    "Rates are questions (evaluation: objects) per second over whole steps, data included, after warm-up; the ratio is "
-    "taken turn by turn, given as median (least–greatest).",
-    "Every variant has a process of its own; peak is its high-water mark, above is what its steps added to the process "
-    "with the model loaded.",
-    "In training and evaluation every variant opens its photos anew at every step, as with more photos than memory; "
-    "objects whose type has one allowed condition are left out, since nothing is asked about them.",
-    "damgui's answers are closed (a choice among the allowed ones); the plain trainer computes whole logits.",
-)
-EXTRAPOLATED = (
-    "With two layers the output layer is most of a 2B-shaped model's work per token, so variants that compute it whole "
-    "look slower than at full depth."
-)
+ALL = ("training", "evaluation", "growth", "shape")
+# What must be known to read the numbers, and the sections that it is about.
+NOTES: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("Rates are questions (evaluation: objects) per second over whole steps, data included, after warm-up; ratios are "
+     "taken turn by turn; all are given as median (least–greatest).", ALL),
+    ("Every variant has a process of its own: peak is the most memory it ever held, above is what its steps added to "
+     "the process with the model loaded.", ALL),
+    ("Every variant opens its photos anew at every step, as with more photos than memory. Objects whose type has one "
+     "allowed condition are left out: nothing is asked about them.", ("training", "evaluation")),
+    ("damgui's answers are closed (a choice among the allowed ones); the plain trainer computes whole logits.",
+     ("training", "evaluation")),
+    ("With two layers the output layer is most of a 2B-shaped model's work per token, so variants that compute it "
+     "whole look slower there than at full depth.", ("training",)),
+    ("More photos than the sample set has are copies of its photos with other digests.", ("growth",)),
+    ("The share of peak counts 4 operations per language weight and token and 2 per vision weight and patch; attention "
+     "and LoRA come on top.", ("shape",)),
+)  # fmt: skip
 
 
 @dataclass
@@ -161,8 +165,10 @@ def _load() -> list[float] | None:
 
 def with_share(group: dict[str, Any]) -> dict[str, Any]:
     """A shape's rows with the share of the device's best arithmetic that training needs from below."""
+    best = max((row["best_flops"] for row in group["variants"].values() if "best_flops" in row), default=0.0)
     for name, row in group["variants"].items():
         if "weights" in row:
+            row["best_flops"] = best
             seen = 0.0 if name.endswith("cached") else row["photos_per_s"]["median"] * row["photo_tokens"] * 4
             needed = (
                 4 * row["weights"]["language"] * row["tokens_per_s"]["median"] + 2 * row["weights"]["vision"] * seen
@@ -198,7 +204,8 @@ def bench(
     began = time.monotonic()
     dataset = read_dataset(Data(), workspace.sample_data)
     photos = plans.askable(dataset.split("train"), load_taxonomy())
-    document: dict[str, Any] = {"quick": quick, "machine": machine(), "groups": [], "notes": [*NOTES, EXTRAPOLATED]}
+    document: dict[str, Any] = {"quick": quick, "machine": machine(), "groups": []}
+    document["notes"] = [note for note, about in NOTES if set(about) & set(sections)]
     with tempfile.TemporaryDirectory(prefix="damgui-bench-") as scratch:
         make = Maker(photos, Path(scratch), quick)
         one = Bench(make, workspace.experiments / "bench-logs", began)

@@ -118,8 +118,8 @@ def random_model(
         first = blocks[0]
         if four_bit:
             quantise(first, device)
-            # peft and transformers ask for this before they put LoRA on a quantised layer.
-            model.is_loaded_in_4bit = model.is_quantized = True
+            # What peft asks for before it puts LoRA on a quantised layer.
+            model.is_loaded_in_4bit = True
         for index in range(1, depth):
             another = type(first)(config.text_config, index)
             another.apply(model._init_weights)

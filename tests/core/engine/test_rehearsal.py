@@ -14,7 +14,8 @@ import torch
 from core.engine import headroom, rehearsal, training
 from core.engine.headroom import Machine, Peak
 from core.engine.lesson_trainer import LessonTrainer
-from core.engine.rehearsal import Stage, rehearse, sizes, usual
+from core.engine.rehearsal import Stage, rehearse
+from core.engine.sizes import Size, largest, sizes, usual, views
 from core.errors import UserError
 
 Bench = Any  # of conftest.py
@@ -104,7 +105,7 @@ def test_the_largest_step_is_that_with_the_most_tokens(trainer: LessonTrainer) -
     found = sizes(trainer.lessons)
     assert sorted(one.key.photo for one in found) == list(range(len(trainer.lessons)))
     real = {one.key: int(trainer.asker.batch([trainer.lessons.tree(one.key)])["tokens"]) for one in found}
-    most = rehearsal.largest(trainer, found, 2)
+    most = largest(trainer, found, 2)
     assert [real[one.key] for one in most] == sorted(real.values(), reverse=True)[:2]
 
 
@@ -209,7 +210,7 @@ def test_memory_of_one_photo_is_taken_as_often_as_a_pass_holds_it(
         changes = {"training.batch_size": 6, "training.tokens_per_pass": most}
         trainer = trainer_of(bench, told, changes)
         found = sizes(trainer.lessons)
-        alike = [rehearsal.Size(500, 1, 1, one.key) for one in found]
+        alike = [Size(500, 1, 1, one.key) for one in found]
         weights = rehearsal.OPTIMIZER_BYTES * rehearsal.learning_weights(trainer)
         for spare, fitting in ((1, True), (-1, False)):
             room = machine(memory_bytes=before + photos * photo + weights + spare)
@@ -269,6 +270,23 @@ def test_what_fits_in_no_way_is_refused_and_the_model_is_left_without_checkpoint
     assert len(told.of("warning")) == 1
 
 
+def test_photos_that_will_be_remembered_count_as_memory(
+    trainer: LessonTrainer, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As much for each view of a photo or box as for those that were opened, up to what is remembered at all."""
+    found = sizes(trainer.lessons)
+    whole = views(trainer, found)
+    assert whole == sum(1 + len(photo.objects) for photo in [*trainer.lessons.photos, *trainer.eval_dataset])
+    trainer.lessons.tree(found[0].key)
+    known, size = trainer.asker.eyes.remembered
+    assert 1 < known <= found[0].views, "what allows one answer only is not looked at"
+    assert rehearsal.remembered_bytes(trainer, whole) == pytest.approx(size * (whole / known - 1), abs=1)
+    assert rehearsal.remembered_bytes(trainer, 10**9) == rehearsal.CACHE_BYTES - size
+    monkeypatch.setattr(rehearsal, "remembered_bytes", lambda *_: 1 << 51)
+    with pytest.raises(UserError, match="more memory than there is"):
+        rehearse(trainer, told, 10, machine=machine())
+
+
 def test_what_the_optimizer_will_need_is_counted(trainer: LessonTrainer) -> None:
     weights = rehearsal.learning_weights(trainer)
     stage = Stage(trainer, machine(memory_bytes=1000 + 8 * weights), [], Peak(trainer.args.device))
@@ -292,6 +310,15 @@ def test_free_disk_is_asked_of_the_nearest_folder_that_exists(tmp_path: Path) ->
     assert headroom.disk_free_bytes(tmp_path / "models" / "not" / "yet") == pytest.approx(
         headroom.disk_free_bytes(tmp_path), rel=0.01
     )
+
+
+@pytest.mark.parametrize(("limit", "free"), [("1000\n", 700), ("500\n", 200), ("max\n", 1 << 62), ("100\n", 0)])
+def test_a_container_has_what_its_limit_leaves(tmp_path: Path, limit: str, free: int) -> None:
+    (tmp_path / "memory.max").write_text(limit)
+    (tmp_path / "memory.current").write_text("400\n")
+    (tmp_path / "memory.stat").write_text("anon 300\ninactive_file 100\n")
+    assert headroom.container_free_bytes(tmp_path) == free
+    assert headroom.container_free_bytes(tmp_path / "none") == 1 << 62
 
 
 def test_a_stop_ends_it_between_two_steps(trainer: LessonTrainer, told: Told) -> None:

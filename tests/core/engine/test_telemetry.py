@@ -11,7 +11,9 @@ import pytest
 import torch
 
 from core.engine import rehearsal, telemetry, training
-from core.engine.rehearsal import Machine, Peak, Stage, sizes, take_step, unchanged
+from core.engine.headroom import Machine, Peak
+from core.engine.rehearsal import Stage, take_step, unchanged
+from core.engine.sizes import largest, sizes
 
 Bench = Any  # of conftest.py
 
@@ -60,7 +62,7 @@ def stage_of(bench: Bench, changes: dict[str, Any]) -> Stage:
     folder = bench.folder("stage")
     room = training.set_up(bench.settings(changes), "", folder / "c", folder, bench.workspace, Quiet())
     stage = Stage(room.trainer, Machine(), sizes(room.lessons), Peak(room.trainer.args.device))
-    stage.largest = rehearsal.largest(room.trainer, stage.sizes, stage.per_step)
+    stage.largest = largest(room.trainer, stage.sizes, stage.per_step)
     return stage
 
 

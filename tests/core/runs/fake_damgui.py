@@ -82,7 +82,7 @@ def rehearse(work: worker.Work) -> dict[str, Any]:
     """Two steps of as many seconds as a step takes; 0 steps in all are too many for this machine."""
     if not work.settings.training.max_steps:
         fix = "Lower training.tokens_per_pass, view.photo_px or lora.rank."
-        raise UserError("a step of this training needs more memory than there is (8.0 GB)", "cpu", fix, "does-not-fit")
+        raise UserError("this training needs more memory than there is (8.0 GB)", "cpu", fix, "does-not-fit")
     work.reporter.emit("stage", text="Trying two steps")
     for _ in range(2):
         time.sleep(work.settings.training.learning_rate)

@@ -92,7 +92,7 @@ def test_all_groups_can_be_planned_and_their_jobs_travel_as_json(
 def test_in_a_quick_bench_the_groups_that_say_most_come_first(photos: list[Photo], tmp_path: Path) -> None:
     sections = ["training", "evaluation"]
     found = list(run.groups_of(sections, Maker(photos, tmp_path, True), ("", 0, "cpu")))
-    assert [group.section for group in found[:3]] == ["training", "evaluation", "training"]
+    assert [group.section for group in found[:3]] == ["training", "training", "evaluation"]
 
 
 def test_a_group_that_does_not_fit_into_the_five_minutes_is_not_begun(photos: list[Photo], tmp_path: Path) -> None:
