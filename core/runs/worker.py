@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import signal
 import sys
@@ -123,6 +124,8 @@ def prepare_environment(settings: Settings) -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     # Threads that spin while they wait slow a CPU run more than tenfold as soon as a browser wants a core too.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # Where bitsandbytes is installed it tells, when it is imported, of optional kernels that nobody asked for.
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     for switch in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
         if settings.model.offline:
             os.environ[switch] = "1"

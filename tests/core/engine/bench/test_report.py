@@ -59,14 +59,17 @@ def test_the_share_of_the_peak_counts_language_and_unkept_vision() -> None:
     assert "0.6%" in "\n".join(report.shaped(group))
 
 
-def test_full_depth_is_a_straight_line_through_two_and_four_layers() -> None:
+def test_full_depth_is_a_straight_line_through_two_depths() -> None:
     def group(number: int, **seconds: float) -> dict[str, object]:
         rows = {name: {"questions_per_s": {"median": 1 / value}} for name, value in seconds.items()}
         return {"section": "training", "title": f"2B-shaped ({number} language …)", "variants": rows}
 
-    few, more = group(2, plain=3.0, packed=1.0), group(4, plain=5.0, packed=1.5)
-    assert whole_depth([few, more]) == {"packed": pytest.approx((3 + 26) / (1 + 26 * 0.25))}
+    few, more = group(2, plain=3.0, packed=1.0, cached=0.5), group(6, plain=7.0, packed=2.0, cached=1.5)
+    wanted = {"packed": (3 + 26) / (1 + 26 / 4), "cached": (3 + 26) / (0.5 + 26 / 4)}
+    assert whole_depth([few, more]) == pytest.approx(wanted)
     assert whole_depth([few]) == {}
+    # Deeper and faster: something else kept the machine busy, and a line through that says nothing.
+    assert whole_depth([few, group(6, plain=2.0, packed=2.0, cached=1.5)]) == {}
 
 
 def test_a_spread_without_values_is_an_error() -> None:
