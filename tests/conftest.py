@@ -15,6 +15,7 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 # Before torch is imported: spinning threads would starve the tests that run beside these.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("GOMP_SPINCOUNT", "0")
 
 # A suite started in the background inherits an ignored SIGINT, as do the processes it starts: the tests of Ctrl-C
 # need it as a terminal has it.

@@ -21,6 +21,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from peft import PeftModel
+from transformers import PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 
 from core.engine.vision import Patches
@@ -236,12 +238,12 @@ class Layout:
     def batch(self, trees: Sequence[Tree], multiple: int = 1) -> Batch:
         """All `trees` as one batch, padded on the right to a multiple of `multiple` tokens.
 
-        `input_ids` (B, S), `attention_mask` (B, 1, S, S) bool, `position_ids` (3, B, S), the images as `pixel_values`
-        (ΣN, patch values) or, where they are known, `image_features` (layers, Σtokens, H), with `image_grid_thw`
-        (images, 3); `reads` (B, S) bool: the places whose logits (R, C) are asked for, closed answers with `allowed`
-        (R, C) bool; for the A choices `answer_rows` (their row among the R), `answer_ids` (their column), and
-        `answer_leaves`; per leaf `leaf_weights`; per question `leaf_counts` and `questions` (its number among those of
-        all trees); `tokens` counts what is not padding.
+        `input_ids` (B, S), `attention_mask` (B, 1, S, S) bool, `position_ids` (3, B, S); the images as `pixel_values`
+        (ΣN, patch values) with `image_grid_thw` (images, 3) and `image_index` (which of them stands at each image's
+        place), or, where they are known, as `image_features` (D, Σtokens, H); `reads` (B, S) bool: the places whose
+        logits (R, C) are asked for, closed answers with `allowed` (R, C) bool; for the A choices `answer_rows` (their
+        row among the R), `answer_ids` (their column), and `answer_leaves`; per leaf `leaf_weights`; per question
+        `leaf_counts` and `questions` (its number among those of all trees); `tokens` counts what is not padding.
         """
         (made,) = self.batches(trees, multiple)
         return made
@@ -293,15 +295,19 @@ class Layout:
 
 
 def _images(images: Sequence[Patches]) -> Batch:
-    found: Batch = {}
-    if images:
-        found["image_grid_thw"] = torch.tensor([image.grid_thw for image in images])
+    """The images of a batch; a photo whose questions fill several rows stands in `pixel_values` once."""
     known = [image.features for image in images if image.features is not None]
-    if known and len(known) == len(images):
-        found["image_features"] = torch.cat(known, dim=1)
-    elif images:
-        found["pixel_values"] = torch.from_numpy(np.concatenate([image.values for image in images]))
-    return found
+    if len(known) == len(images):
+        return {"image_features": torch.cat(known, dim=1)}
+    places: dict[int, int] = {}
+    for image in images:
+        places.setdefault(id(image), len(places))
+    once = list({id(image): image for image in images}.values())
+    return {
+        "pixel_values": torch.from_numpy(np.concatenate([image.values for image in once])),
+        "image_grid_thw": torch.tensor([image.grid_thw for image in once]),
+        "image_index": torch.tensor([places[id(image)] for image in images]),
+    }
 
 
 def _visible(row: Row, size: int) -> np.ndarray:
@@ -319,25 +325,49 @@ def _visible(row: Row, size: int) -> np.ndarray:
     return visible
 
 
+def _seen(model: Any, batch: Batch) -> dict[str, Any]:
+    """The images of a batch as the model's forward takes them: a photo that stands in several rows is seen once.
+
+    What wraps a model for several devices wants all its work within its forward: there it is seen once a row.
+    """
+    if "image_features" in batch:
+        first, *deeper = batch["image_features"].unbind(0)
+        return {"mm_encoder_outputs": {"image": _known((first,), [(one,) for one in deeper])}}
+    values, grid, index = batch["pixel_values"], batch["image_grid_thw"], batch["image_index"].tolist()
+    if len(index) == len(grid):
+        return {"pixel_values": values, "image_grid_thw": grid}
+    if not isinstance(model, PeftModel | PreTrainedModel):
+        parts = values.split(grid.prod(-1).tolist())
+        return {"pixel_values": torch.cat([parts[place] for place in index]), "image_grid_thw": grid[index]}
+    base = model.get_base_model() if isinstance(model, PeftModel) else model
+    found = base.get_image_features(values, grid)
+    layers = [list(one) for one in getattr(found, "deepstack_features", None) or ()]
+    known = _known(
+        tuple(found.pooler_output[place] for place in index), [tuple(one[place] for place in index) for one in layers]
+    )
+    return {"mm_encoder_outputs": {"image": known}}
+
+
+def _known(features: tuple[torch.Tensor, ...], deeper: list[tuple[torch.Tensor, ...]]) -> BaseModelOutputWithPooling:
+    """What the vision tower would have returned."""
+    known = BaseModelOutputWithPooling(pooler_output=features)
+    known["deepstack_features"] = deeper
+    return known
+
+
 def leaf_log_probs(model: Any, batch: Batch) -> torch.Tensor:
     """Log-probability of every leaf (leaves,): the sum over its choices, float32 or better.
 
     Works on a plain, a LoRA-wrapped or a distributed model: only its public forward is called. A batch of closed
     answers wants a model inside `models.closed_head`.
     """
-    seen: dict[str, Any] = {key: batch[key] for key in ("pixel_values", "image_grid_thw") if key in batch}
-    if "image_features" in batch:
-        first, *deeper = batch["image_features"].unbind(0)
-        known = BaseModelOutputWithPooling(pooler_output=(first,))
-        known["deepstack_features"] = [(one,) for one in deeper]
-        seen["mm_encoder_outputs"] = {"image": known}
     output = model(
         input_ids=batch["input_ids"],
         attention_mask=batch["attention_mask"],
         position_ids=batch["position_ids"],
         logits_to_keep=batch["reads"],
         use_cache=False,
-        **seen,
+        **_seen(model, batch),
     )
     logits = output.logits
     logits = logits if logits.dtype == torch.float64 else logits.float()

@@ -71,7 +71,8 @@ def test_two_processes_learn_what_one_learns_from_the_doubled_batch(bench: Bench
     mine, its = load_file(folder / "models" / "shared_final" / "adapter_model.safetensors"), alone.weights()
     assert set(mine) == set(its)
     for key, value in its.items():
-        assert ((mine[key] - value).norm() / value.norm()).item() < 1e-7
+        # Adam divides by the gradient's size, which magnifies rounding where a gradient is almost zero.
+        assert ((mine[key] - value).norm() / value.norm()).item() < 1e-5
     assert first["info"]["final"] == second["info"]["final"]
 
 

@@ -262,3 +262,18 @@ def test_without_bitsandbytes_four_bits_are_refused_with_the_line_that_installs_
 ) -> None:
     monkeypatch.setitem(sys.modules, "bitsandbytes", None)
     assert "pip install '.[four-bit]'" in str(refused(saved(), four_bit=True))
+
+
+@pytest.mark.parametrize("family", list(BOX_UNITS))
+def test_patches_embedded_by_a_product_are_those_of_the_convolution(saved: Saved, family: str) -> None:
+    loaded = load(Model(path=str(saved(family)), device="cpu", dtype="float32"))
+    quick = loaded.model.model.visual.patch_embed.proj
+    assert isinstance(quick, models.PatchMatmul)
+    slow = torch.nn.Conv3d(quick.in_channels, quick.out_channels, quick.kernel_size, quick.stride,
+                           bias=quick.bias is not None)  # fmt: skip
+    slow.load_state_dict(quick.state_dict())
+    patches = torch.randn(37, 3, *quick.kernel_size, dtype=torch.float64)
+    torch.testing.assert_close(quick.double()(patches), slow.double()(patches), rtol=1e-12, atol=1e-12)
+    stored = load_file(saved(family) / "model.safetensors")
+    (name,) = [key for key in stored if key.endswith("patch_embed.proj.weight")]
+    assert torch.equal(quick.weight.float(), stored[name])

@@ -14,7 +14,7 @@ from core.engine import models
 from core.engine.batches import Lessons
 from core.engine.lesson_trainer import weighted_loss
 from core.engine.questions import Asked, Asker
-from core.engine.sequences import Branch, Leaf, Tree, choices, fill_rows, leaf_log_probs, split_tree
+from core.engine.sequences import Branch, Leaf, Tree, _seen, choices, fill_rows, leaf_log_probs, split_tree
 from core.engine.vision import Patches
 from core.prompts import BOX_UNITS
 from core.settings import Lora, Settings, merge
@@ -195,8 +195,8 @@ def test_candidate_rows_are_the_vocabularys_rows(asker: Asker, loaded: models.Lo
     """The small output layer gives the very logits that the whole one gives, and is taken off again."""
     trees = mixed_trees(asker, photos[:2])
     batch = asker.layout.batch(trees)
-    seen = {key: batch[key] for key in ("input_ids", "attention_mask", "position_ids", "image_grid_thw")}
-    seen["pixel_values"] = batch["pixel_values"]
+    seen = {key: batch[key] for key in ("input_ids", "attention_mask", "position_ids")}
+    seen |= _seen(loaded.model, batch)
     with torch.no_grad():
         whole = loaded.model(**seen, logits_to_keep=batch["reads"]).logits
         with models.closed_head(loaded.model, asker.candidates):
@@ -260,6 +260,27 @@ def test_photos_that_share_a_row_do_not_see_each_other(
         one, other = log_probs(loaded.model, asker, trees), log_probs(loaded.model, asker, changed)
     assert torch.allclose(one[:-1], other[:-1], rtol=EXACT, atol=0)
     assert one[-1] != other[-1]
+
+
+def test_a_photo_in_several_rows_is_seen_once_and_answers_stay(
+    asker: Asker, loaded: models.Loaded, photos: list[Photo]
+) -> None:
+    """And where a wrapper hides the model, as on several devices, it is seen once a row: the same answers."""
+    trees = mixed_trees(asker, photos)
+    batch = asker.batch(trees)
+    assert len(batch["image_grid_thw"]) < len(batch["image_index"])
+
+    class Wrapped(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.module = loaded.model
+
+        def forward(self, **inputs: object) -> object:
+            return self.module(**inputs)
+
+    with torch.no_grad(), models.closed_head(loaded.model, asker.candidates):
+        once, each = leaf_log_probs(loaded.model, batch), leaf_log_probs(Wrapped(), batch)
+    torch.testing.assert_close(once, each, rtol=EXACT, atol=1e-14)
 
 
 def test_padding_changes_nothing(asker: Asker, loaded: models.Loaded, photos: list[Photo]) -> None:

@@ -75,6 +75,10 @@ def test_the_first_loss_is_that_of_a_plain_forward_per_question(bench: Bench, ch
     assert found.losses[0] == pytest.approx(plain_loss(bench, bench.settings(changes)), 1e-6)
 
 
+# Gradients agree to 1e-7 (test_sequences.py); Adam divides by their size, which magnifies rounding where one is almost 0.
+ADAM = 1e-5
+
+
 @pytest.mark.usefixtures("double")
 def test_updates_do_not_depend_on_how_a_step_is_cut(bench: Bench) -> None:
     """Six photos of three to eight questions a step: in one pass, two, or row by row, and with one question a row."""
@@ -85,15 +89,14 @@ def test_updates_do_not_depend_on_how_a_step_is_cut(bench: Bench) -> None:
         found = bench.train(changes, name=f"cut{batch}")
         whole = whole or found
         assert found.losses == pytest.approx(whole.losses, rel=1e-6)  # the Trainer keeps its sum in float32
-        assert farthest(found.weights(), whole.weights()) < 1e-7
+        assert farthest(found.weights(), whole.weights()) < ADAM
     objects = found.told.of("plan")[0]["objects"]
     single = {"training.questions_per_sequence": 1, "training.batch_size": objects, "training.max_steps": 2,
               "question.class_share": 0}  # fmt: skip
     packed = {"training.batch_size": 6, "training.max_steps": 2, "question.class_share": 0}
     one, all_at_once = bench.train(single, "single"), bench.train(packed, "packed")
     assert one.losses == pytest.approx(all_at_once.losses, rel=1e-6)
-    # Adam divides by the gradient's size, which magnifies rounding where a gradient is almost zero.
-    assert farthest(one.weights(), all_at_once.weights()) < 1e-5
+    assert farthest(one.weights(), all_at_once.weights()) < ADAM
 
 
 STEADY = {"training.epochs": 3, "training.save_steps": 2, "training.eval_steps": 2, "training.flip": True,

@@ -82,7 +82,8 @@ def test_a_reading_lasts_as_long_as_asked() -> None:
 def test_the_peak_is_the_process_s_own_and_not_its_parent_s() -> None:
     before = peak_mb(torch.device("cpu"))
     held = torch.ones(16 << 20, dtype=torch.float32)
-    assert peak_mb(torch.device("cpu")) >= before + held.nbytes / 1e6 * 0.5 or before > 1000
+    # What was held before and let go may hide it in a process that has done much else: never in a fresh one.
+    assert peak_mb(torch.device("cpu")) >= max(before, held.nbytes / 1e6)
 
 
 def test_a_process_that_ends_unasked_is_told_with_its_last_word(tmp_path: Path) -> None:
