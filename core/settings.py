@@ -157,17 +157,16 @@ class Training:
     epochs: float = knob(3.0, "How often every training photo is seen.", low=0.01, high=1000)
     max_steps: int = knob(0, "Stop after this many steps whatever the epochs say; 0 means no limit.", low=0, high=10**9)
     learning_rate: float = knob(2e-4, "How big each step of learning is.", low=1e-8, high=1.0)
-    batch_size: int = knob(2, "Photos looked at together.", low=1, high=1024, unit="photos")
-    accumulation: int = knob(
-        2,
-        "Batches added up before each step of learning: a step learns from batch size times this many photos.",
-        low=1,
-        high=4096,
-        unit="batches",
+    batch_size: int = knob(
+        2, "Photos a step of learning looks at; with accumulation, so many times more.", low=1, high=1024, unit="photos"
     )
+    accumulation: int = knob(
+        2, "A step of learning looks at batch size times this many photos. Memory depends on tokens per pass alone.",
+        low=1, high=4096, unit="batches",
+    )  # fmt: skip
     tokens_per_pass: int = knob(
-        4096, "At most this many tokens go through the model at once. A step that has more is computed in parts: the "
-        "same result with less memory.", low=256, high=10_000_000, unit="tokens",
+        4096, "About this many tokens go through the model at once (one photo with its questions at least). A step of "
+        "more is computed in parts: the same result with less memory.", low=256, high=10_000_000, unit="tokens",
     )  # fmt: skip
     questions_per_sequence: int = knob(
         0, "Questions about one photo asked in one go; 0 means all of them, 1 asks one at a time as most scripts do "
@@ -196,11 +195,13 @@ class Training:
         False, "Always save memory by computing some things twice, about a third slower. Off: only if it must be."
     )
     flip: bool = knob(
-        False, "Every other time a photo is seen it is mirrored left to right, boxes and all. Costs nothing."
+        False,
+        "Every other time a photo is seen it is mirrored left to right, boxes and all. Doubles what is kept of it.",
     )
     lights: int = knob(
         1, "Versions of each photo in other light (brighter, paler, more contrast …) that are learned from in turn; "
-        "1: the photo as it is. Helps when the photos are few.", low=1, high=8, label="Versions in other light",
+        "1: the photo as it is. Helps when the photos are few; multiplies what is kept of each.", low=1, high=8,
+        label="Versions in other light",
     )  # fmt: skip
     seed: int = knob(0, "Start of the random numbers: the same seed gives the same run.", low=0, high=2**31 - 1)
 

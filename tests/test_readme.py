@@ -45,7 +45,15 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Any, float
 
 
 def test_the_readme_shows_the_whole_job() -> None:
-    assert [command.split()[1] for command in COMMANDS] == ["check", "baseline", "train", "evaluate", "predict", "cache", "runs"]
+    assert [command.split()[1] for command in COMMANDS] == [
+        "check",
+        "baseline",
+        "train",
+        "evaluate",
+        "predict",
+        "cache",
+        "runs",
+    ]
 
 
 def test_the_sample_data_has_the_numbers_of_the_system_it_stands_for(said: dict[str, tuple[Any, float]]) -> None:

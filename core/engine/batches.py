@@ -83,10 +83,8 @@ class Lessons(Dataset[Key]):
 
     def tree(self, key: Key, always_class: bool = False) -> Tree:
         """A sequence: what it asks follows from its key and the seed alone. What teaches nothing is left out."""
-        photo = self.photos[key.photo]
-        dice = random.Random(f"questions {self.settings.training.seed} {key}")
-        mirrored = self.settings.training.flip and dice.random() < 0.5
-        light = dice.randrange(self.settings.training.lights) if self.settings.training.lights > 1 else 0
+        photo, dice = self.photos[key.photo], self._dice(key)
+        mirrored, light = self._version(dice)
         stop = key.start + (self.size or len(photo.objects))
         draws = [(one, -1.0 if always_class else dice.random()) for one in photo.objects[key.start : stop]]
         asked = [one for one in (self.question(*drawn) for drawn in draws) if self.teaches(one)]
@@ -96,9 +94,26 @@ class Lessons(Dataset[Key]):
         """Whether there is anything to choose: a closed question with one allowed answer has no loss."""
         return not self.asker.closed or len(answers(asked.object_type, self.asker.taxonomy)) > 1
 
+    def _dice(self, key: Key) -> random.Random:
+        return random.Random(f"questions {self.settings.training.seed} {key}")
+
+    def _version(self, dice: random.Random) -> tuple[bool, int]:
+        mirrored = self.settings.training.flip and dice.random() < 0.5
+        return mirrored, dice.randrange(self.settings.training.lights) if self.settings.training.lights > 1 else 0
+
+    def versions_to_come(self, epochs: int) -> list[tuple[list[Photo], list[tuple[bool, int]]]]:
+        """Every photo with the versions (mirrored, light) in which the first `epochs` epochs show it."""
+        seen: dict[int, set[tuple[bool, int]]] = {index: set() for index in range(len(self.photos))}
+        for epoch in range(epochs):
+            for key in self.order(epoch):
+                seen[key.photo].add(self._version(self._dice(key)))
+            if all(len(versions) == len(self.versions) for versions in seen.values()):
+                break
+        return [([self.photos[index]], sorted(versions)) for index, versions in seen.items()]
+
     @property
     def versions(self) -> list[tuple[bool, int]]:
-        """The versions (mirrored, light) in which photos are seen."""
+        """The versions (mirrored, light) in which photos may be seen."""
         sides = (False, True) if self.settings.training.flip else (False,)
         return [(side, light) for light in range(self.settings.training.lights) for side in sides]
 

@@ -1,8 +1,8 @@
 """Vision features kept on disk: while the vision tower is frozen, every sight of a photo is computed once.
 
-A file's name is a hash of all that its content follows from: the photo's bytes, box, mirroring, light, resize limits,
-and in the folder's name the model's weights and dtype. A file is complete or not there at all, so two processes may
-share a cache; it is read through a memory map. Legend for shapes as in `vision.py`.
+A file's name is a hash of all that its content follows from: the photo's bytes, box, mirroring, light, resize limits;
+the folder's name tells the vision tower's weights, number format and kind of device. A file is complete or not there
+at all, so two processes may share a cache; it is read through a memory map. Legend for shapes as in `vision.py`.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate.utils import broadcast_object_list, wait_for_everyone
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
@@ -33,6 +34,8 @@ from core.runs.events import Reporter
 from core.runs.files import writing
 from core.runs.workspace import Workspace
 
+# Changes when features would be computed otherwise than by earlier versions of damgui.
+FORMAT = 1
 # Images go through the tower together until they have this many tokens: enough to fill a device, little memory.
 TOKENS_AT_ONCE = 2048
 # Smaller files are copied from their memory map: a process may hold 65,530 maps (Linux), and crops are many.
@@ -41,6 +44,15 @@ MAPPED_BYTES = 1 << 20
 SPARE_BYTES = 1 << 30
 # Photos with the versions (mirrored, light) that will be looked at.
 Wanted = Sequence[tuple[Sequence[Photo], Sequence[tuple[bool, int]]]]
+
+
+def tower_mark(base: Any) -> str:
+    """SHA-256 (16 hex digits) over the vision tower's weights, some thousand of each: no training leaves them alone."""
+    digest = hashlib.sha256()
+    for name, one in base.model.visual.named_parameters():
+        some = one.detach().flatten()[:: max(1, one.numel() // 4096)].float().cpu().numpy()
+        digest.update(f"{name} {tuple(one.shape)}".encode() + some.tobytes())
+    return digest.hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -63,8 +75,8 @@ class Features:
         config = self.base.config
         self.layers = 1 + len(getattr(config.vision_config, "deepstack_visual_indexes", None) or ())
         self.width = int(config.text_config.hidden_size)
-        name = f"{loaded.fingerprint or 'model'}-{str(self.dtype).removeprefix('torch.')}"
-        self.folder = folder / "".join(c if c.isalnum() or c in "-." else "-" for c in name) if folder else None
+        kind = str(self.dtype).removeprefix("torch.")
+        self.folder = folder / f"{FORMAT}-{tower_mark(self.base)}-{kind}-{self.device.type}" if folder else None
         self._digests: dict[Path, tuple[tuple[int, ...], str]] = {}
 
     def know(self, photos: Iterable[Photo]) -> None:
@@ -221,13 +233,22 @@ def prepare(
     if found is None:
         return None
     kept, plan, trouble = found
+    # Another process may be ahead and have written some: all must share out the same list.
+    plan, trouble = _agreed([plan, trouble])
     if trouble:
         reporter.emit("warning", text=trouble)
         return None
     asker.eyes.features = kept.look
     if plan.missing:
         _fill(kept, plan, int(asker.settings.model.cache_gb * 1e9), workspace, reporter)
+    if torch.distributed.is_initialized():
+        wait_for_everyone()
     return kept
+
+
+def _agreed(mine: list[Any]) -> list[Any]:
+    """What the first process of a training holds; what it is given where there is one process only."""
+    return broadcast_object_list(mine) if torch.distributed.is_initialized() else mine
 
 
 def planned(asker: Asker, loaded: Loaded, model: Any, wanted: Wanted, workspace: Workspace) -> Plan | None:
@@ -241,7 +262,7 @@ def _planned(
 ) -> tuple[Features, Plan, str] | None:
     """The cache, what it lacks, and why it cannot be filled ("": it can); None where features cannot be kept at all."""
     settings = asker.settings.model
-    if not settings.cache_features or sees_anew(model) or not loaded.fingerprint:
+    if not settings.cache_features or sees_anew(model):
         return None
     kept = Features(loaded, asker.eyes, workspace.feature_cache)
     plans = [kept.plan(photos, versions) for photos, versions in wanted]
@@ -261,7 +282,10 @@ def _trouble(plan: Plan, cap: int, workspace: Workspace) -> str:
         why = f"more than the disk has to spare ({max(free, 0) / 1e9:.1f} GB)"
     if not why:
         return ""
-    return f"Vision features would take {whole / 1e9:.1f} GB, {why}: they are computed anew each time, more slowly."
+    return (
+        f"Vision features would take {whole / 1e9:.1f} GB, {why}: they are computed anew each time, more slowly. "
+        "To keep them, make room (damgui cache clear) or raise model.cache_gb."
+    )
 
 
 def _fill(kept: Features, plan: Plan, cap: int, workspace: Workspace, reporter: Reporter) -> None:
@@ -269,7 +293,8 @@ def _fill(kept: Features, plan: Plan, cap: int, workspace: Workspace, reporter: 
     mine = plan.missing[rank::world]
     said = f"Looking at the photos once: {len(plan.missing)} views, {plan.missing_bytes / 1e6:.0f} MB to keep"
     reporter.emit("stage", text=said)
-    cache.make_room(workspace.feature_cache, cap, plan.missing_bytes)
+    if rank == 0:
+        cache.make_room(workspace.feature_cache, cap, plan.missing_bytes)
     began, told = time.monotonic(), 0.0
     for done in kept.fill(mine, reporter.stop_requested):
         now = time.monotonic()

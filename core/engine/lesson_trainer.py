@@ -47,7 +47,7 @@ def memory_mb(device: torch.device) -> float:
 
 
 class LessonTrainer(Trainer):
-    """Transformers' Trainer with the three things that differ here: what a batch is, its loss, and its evaluation."""
+    """Trains on `Lessons`; `evaluate` judges the validation photos."""
 
     # compute_loss divides by the questions of the whole accumulated batch.
     loss_is_scaled_for_ga = True
@@ -79,16 +79,21 @@ class LessonTrainer(Trainer):
         """Forward and backward over a step's photos, in passes of at most `training.tokens_per_pass` tokens."""
         model.train()
         passes = inputs.batches()
+        # Those of all processes, as near as one can tell: each has about as much to do.
+        self.photos_done += inputs.photos * self.args.world_size
+        self.questions_done += sum(len(one["leaf_counts"]) for one in passes) * self.args.world_size
+        for one in passes:
+            self.meter.count(one)
         if self.args.world_size > 1:
             # What shards a model over processes wants them all to call it equally often: a silent pass adds nothing.
             most = int(self.accelerator.gather(torch.tensor(len(passes), device=self.args.device)).max())
             passes = passes + [silent(passes[-1])] * (most - len(passes))
-        self.photos_done += inputs.photos
         total = torch.zeros((), device=self.args.device)
         for number, batch in enumerate(passes, 1):
             last = number == len(passes)
             with nullcontext() if last else self.accelerator.no_sync(model):
-                with self.compute_loss_context_manager():
+                # The tower may be called outside of the model's forward, which alone would choose the number format.
+                with self.compute_loss_context_manager(), self.accelerator.autocast():
                     loss = self.compute_loss(model, self._prepare_inputs(batch), num_items_in_batch=num_items_in_batch)
                 self.accelerator.backward(loss)
             total = total + loss.detach()
@@ -105,8 +110,6 @@ class LessonTrainer(Trainer):
                 f"the loss is not a finite number at step {self.state.global_step + 1}", "training.learning_rate",
                 "Lower the learning rate, or set model.dtype to float32, and resume.", "non-finite",
             )  # fmt: skip
-        self.questions_done += len(inputs["leaf_counts"])
-        self.meter.count(inputs)
         # Distributed training averages gradients over processes; the divisor above already spans all of them.
         loss = loss * self.accelerator.num_processes
         return (loss, log_probs) if return_outputs else loss
@@ -121,9 +124,10 @@ class LessonTrainer(Trainer):
         kind = self.lessons.settings.question.kind
         rows: list[dict[str, Any]] = []
         loss = 0.0
-        for _photo, found, lost in judge_photos(self.model, self.asker, photos, kind):
-            rows += found
-            loss += lost
+        with self.accelerator.autocast():
+            for _photo, found, lost in judge_photos(self.model, self.asker, photos, kind):
+                rows += found
+                loss += lost
         scores = score(rows)
         found_here = {
             "loss": loss / len(rows),

@@ -112,7 +112,7 @@ def resolve(path: str) -> str:
 def fingerprint(folder: Path) -> str:
     """SHA-256 (16 hex digits) over config and weights: name, size, first and last MiB of every weight file."""
     digest = hashlib.sha256((folder / "config.json").read_bytes())
-    for file in sorted(folder.glob("*.safetensors")):
+    for file in sorted([*folder.glob("*.safetensors"), *folder.glob("*.bin")]):
         digest.update(f"{file.name} {file.stat().st_size}".encode())
         with file.open("rb") as stream:
             digest.update(stream.read(1 << 20))

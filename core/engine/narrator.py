@@ -10,6 +10,7 @@ from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState
 
+from core.engine import telemetry
 from core.engine.checkpoints import keep_best
 from core.engine.lesson_trainer import LessonTrainer, memory_mb
 from core.errors import UserError
@@ -36,11 +37,11 @@ class Narrator(TrainerCallback):
         due = state.global_step > 0 and state.global_step % args.eval_steps == 0 and state.global_step not in told
         if due and self.trainer is not None:
             self.trainer.evaluate()
-
-    def on_step_begin(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         self.step_began = time.monotonic()
 
     def on_step_end(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        # A step lasts from what was told of the last one until the device is done: waiting for photos is part of it.
+        telemetry.wait(args.device)
         self.step_seconds = max(time.monotonic() - self.step_began, 1e-9)
         if self.trainer is not None and self.trainer.agreed([self.reporter.stop_requested()])[0]:
             self.stopped = state.global_step < state.max_steps
@@ -68,6 +69,7 @@ class Narrator(TrainerCallback):
             memory_mb=round(memory_mb(args.device)), elapsed_s=round(time.monotonic() - self.began, 3),
             **self.trainer.meter.reading(self.step_seconds),
         )  # fmt: skip
+        self.step_began = time.monotonic()
 
     def on_evaluate(
         self, args: Any, state: TrainerState, control: TrainerControl, metrics: dict[str, float] | None = None,
@@ -85,12 +87,14 @@ class Narrator(TrainerCallback):
         if self.patience and worse >= self.patience and state.global_step < state.max_steps:
             self.reporter.emit("warning", text=f"Stopped early: {worse} tests without a better macro-F1.")
             control.should_training_stop = True
+        self.step_began = time.monotonic()
 
     def on_save(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         folder = self.checkpoints / f"checkpoint-{state.global_step}"
         if state.is_world_process_zero:
             write_json(folder / "damgui.json", {**self.about, "step": state.global_step})
         self.reporter.emit("checkpoint", step=state.global_step, path=str(folder), best=False)
+        self.step_began = time.monotonic()
 
 
 def tests_since_best(state: TrainerState) -> int:

@@ -16,6 +16,9 @@ from core.prompts import BOX_UNITS, BoxXyxy, Look, answers, question_text
 from core.settings import Settings
 from core.taxonomy import Taxonomy
 
+# Texts whose tokens are remembered: a few kilobytes each, and each box has its own.
+MOST_TEXTS = 10_000
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -109,6 +112,8 @@ class Asker:
 
     def _tokenised(self, text: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
         if text not in self._texts:
+            if len(self._texts) >= MOST_TEXTS:
+                self._texts.clear()
             pictures = 2 if self.settings.view.mode == "full+crop" else 1
             content = [{"type": "image"}] * pictures + [{"type": "text", "text": text}]
             chat = [{"role": "user", "content": content}]

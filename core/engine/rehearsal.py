@@ -103,9 +103,8 @@ def take_step(trainer: Any, chosen: Sequence[Size]) -> float:
     telemetry.wait(device)
     began = time.perf_counter()
     batch = trainer.data_collator([trainer.train_dataset[one.key] for one in chosen])
-    with trainer.accelerator.autocast():
-        # The divisor of the loss: any will do, nothing is learned.
-        trainer.training_step(trainer.model, batch, torch.tensor(1.0, device=device))
+    # The divisor of the loss: any will do, nothing is learned.
+    trainer.training_step(trainer.model, batch, torch.tensor(1.0, device=device))
     for one in trainer.model.parameters():
         one.grad = None
     telemetry.wait(device)

@@ -32,12 +32,12 @@ from core.taxonomy import Taxonomy
 from core.taxonomy import load as load_taxonomy
 
 
-def require_launcher() -> None:
+def require_launcher(also: str = "Start with: accelerate launch -m core.cli train …, or ") -> None:
     """Raises UserError on several GPUs without a launcher: the Trainer would fall back to DataParallel."""
     if torch.cuda.device_count() > 1 and "WORLD_SIZE" not in os.environ:
         raise UserError(
             f"{torch.cuda.device_count()} GPUs are visible but nothing tells how to share the work", "training",
-            "Start with: accelerate launch -m core.cli train …, or show one GPU with CUDA_VISIBLE_DEVICES=0.", "device",
+            f"{also}{'show' if also else 'Show'} one GPU with CUDA_VISIBLE_DEVICES=0.", "device",
         )  # fmt: skip
 
 
@@ -101,6 +101,7 @@ class Classroom:
     lessons: Lessons
     trainer: LessonTrainer
     narrator: Narrator
+    all_parameters: int
 
     @property
     def trainable(self) -> int:
@@ -109,7 +110,8 @@ class Classroom:
     @property
     def looked_at(self) -> features.Wanted:
         """The photos with the versions in which they will be seen."""
-        return [(self.train, self.lessons.versions), (self.valid, [(False, 0)])]
+        epochs = math.ceil(total_steps(self.trainer) / steps_per_epoch(self.trainer))
+        return [*self.lessons.versions_to_come(epochs), (self.valid, [(False, 0)])]
 
 
 def set_up(
@@ -126,6 +128,7 @@ def set_up(
         reporter.emit("warning", text="Condition weighting has no effect: no condition is blocked or damaged.")
     asker = Asker(loaded, settings, taxonomy)
     model = models.attach_lora(loaded.model, settings.lora)
+    all_parameters = loaded.parameters
     # Before a trainer wraps the model for several devices, which then hold the small output layer.
     models.close_head(model, asker.candidates)
     lessons = Lessons(train, asker, settings)
@@ -144,7 +147,7 @@ def set_up(
     # Rounded down: Trainer's own rounding up would spend a run of one step at a learning rate of 0.
     trainer.args.warmup_steps = int(total_steps(trainer) * settings.training.warmup_share)
     narrator.trainer = trainer
-    return Classroom(dataset, train, valid, loaded, taxonomy, lessons, trainer, narrator)
+    return Classroom(dataset, train, valid, loaded, taxonomy, lessons, trainer, narrator, all_parameters)
 
 
 def run(
@@ -162,24 +165,35 @@ def run(
     room = set_up(settings, name, checkpoints, run_folder, workspace, reporter)
     trainer = room.trainer
     start = latest_checkpoint(checkpoints) if resume else None
-    rehearsed(room, total_steps(trainer) - (int(start.name.split("-")[1]) if start else 0), workspace, reporter)
-    features.prepare(trainer.asker, room.loaded, trainer.model, room.looked_at, workspace, reporter)
-    reporter.emit("stage", text=f"Going on from step {start.name.split('-')[1]}" if start else "Learning")
-    reporter.emit(
-        "plan", total_steps=total_steps(trainer), photos=len(room.train),
-        epochs=round(total_steps(trainer) / steps_per_epoch(trainer), 3),
-        objects=sum(len(photo.objects) for photo in room.train), trainable_parameters=room.trainable,
-        all_parameters=room.loaded.parameters, save_steps=settings.training.save_steps,
-    )  # fmt: skip
-    trainer.train(resume_from_checkpoint=str(start) if start else None)
+    left = total_steps(trainer) - (int(start.name.split("-")[1]) if start else 0)
+    try:
+        rehearsed(room, left, workspace, reporter, reporter.stop_requested)
+    except Stopped:
+        room.narrator.stopped = True
+    else:
+        features.prepare(trainer.asker, room.loaded, trainer.model, room.looked_at, workspace, reporter)
+        learn(room, start, reporter)
     stopped = room.narrator.stopped
-    if not stopped and trainer.last_evaluation.get("step") != trainer.state.global_step:
-        trainer.evaluate()
     seconds = round(earlier_seconds(run_folder) + time.monotonic() - began, 3)
     if not stopped and trainer.is_world_process_zero():
         publish(checkpoints / "best", workspace.final(name))
     return {"name": name, "adapter": None if stopped else str(workspace.final(name)), "seconds": seconds,
             **outcome(room, checkpoints, settings)}  # fmt: skip
+
+
+def learn(room: Classroom, start: Path | None, reporter: Reporter) -> None:
+    """All steps, from the beginning or from a checkpoint, and a last test."""
+    trainer = room.trainer
+    reporter.emit("stage", text=f"Going on from step {start.name.split('-')[1]}" if start else "Learning")
+    reporter.emit(
+        "plan", total_steps=total_steps(trainer), photos=len(room.train),
+        epochs=round(total_steps(trainer) / steps_per_epoch(trainer), 3),
+        objects=sum(len(photo.objects) for photo in room.train), trainable_parameters=room.trainable,
+        all_parameters=room.all_parameters, save_steps=trainer.args.save_steps,
+    )  # fmt: skip
+    trainer.train(resume_from_checkpoint=str(start) if start else None)
+    if not room.narrator.stopped and trainer.last_evaluation.get("step") != trainer.state.global_step:
+        trainer.evaluate()
 
 
 def rehearsed(
@@ -197,7 +211,7 @@ def rehearsed(
 
 def try_out(settings: Settings, run_folder: Path, workspace: Workspace, reporter: Reporter) -> dict[str, Any]:
     """What training with these settings would take, measured on two steps. Writes into the run folder only."""
-    require_launcher()
+    require_launcher("")
     room = set_up(settings, "", run_folder / "checkpoints", run_folder, workspace, reporter)
     try:
         found = rehearsed(room, total_steps(room.trainer), workspace, reporter, reporter.stop_requested)
@@ -216,7 +230,7 @@ def outcome(room: Classroom, checkpoints: Path, settings: Settings) -> dict[str,
         "stopped": room.narrator.stopped, "steps": trainer.state.global_step,
         "epochs": trainer.state.epoch, "final": trainer.last_evaluation,
         "best": {**best, "path": str(checkpoints / "best")} if best else {},
-        "trainable_parameters": room.trainable, "all_parameters": room.loaded.parameters,
+        "trainable_parameters": room.trainable, "all_parameters": room.all_parameters,
         "class_weights": {
             room.taxonomy.class_name(*one): round(weight, 4) for one, weight in room.lessons.weights.items()
         },

@@ -107,7 +107,7 @@ def in_light(image: Image.Image, light: int) -> Image.Image:
 class Eyes:
     """Turns photos and boxes into patches, and remembers the latest of them.
 
-    With `features` set (see `features.Features.attach`) it hands out the tower's features instead. Safe for threads:
+    With `features` set (see `features.prepare`) it hands out the tower's features instead. Safe for threads:
     the next batch is prepared while a test looks at other photos.
     """
 

@@ -182,8 +182,9 @@ def _free_name(frame: Frame, found: Look | None) -> Any:
 
 
 def _newer(tried: Look | None, found: Look | None) -> Look | None:
-    """The trial, unless training has begun since: then it has told its own."""
-    return tried if tried and not (found and found.run.created > tried.run.created) else None
+    """The trial, unless training has begun since or goes on again: then it has told its own."""
+    begun = found is not None and (found.active or (tried is not None and found.run.created > tried.run.created))
+    return tried if tried and (tried.active or not begun) else None
 
 
 def _stop_button(newest: Look | None) -> gr.Button:

@@ -128,3 +128,16 @@ def test_the_stop_button_stops_what_is_at_work(workspace: Workspace) -> None:
         button = training._stop_button(live.look(run))
     assert button.visible
     assert button.value == text.TRAINING_STOP_TRYING
+
+
+def test_a_run_that_goes_on_can_be_stopped_whatever_was_tried_before(workspace: Workspace) -> None:
+    """A resumed run keeps the hour it was made at, before the trial."""
+    run = made(workspace, "train", STEP)
+    tried = live.look(made(workspace, "rehearse", TRIED, ended("finished")))
+    assert training._newer(tried, live.look(run)) is tried
+    with locks.hold(run.lock):
+        found = live.look(run)
+        assert found.active
+        assert training._newer(tried, found) is None
+        button = training._stop_button(training._newer(tried, found) or found)
+    assert button.visible and button.interactive

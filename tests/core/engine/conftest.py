@@ -173,9 +173,13 @@ def data_folder(tmp_path_factory: pytest.TempPathFactory, taxonomy: Taxonomy) ->
 
 @dataclass
 class Recorder:
-    """A reporter that remembers, and asks to stop at the `stop_after`-th question whether it does (0: never)."""
+    """A reporter that remembers, and asks to stop at the `stop_after`-th question whether it does (0: never).
+
+    Questions count from the first event of the kind `since` on ("": all of them).
+    """
 
     stop_after: int = 0
+    since: str = ""
     events: list[dict[str, Any]] = field(default_factory=list)
     asked: int = 0
 
@@ -183,7 +187,7 @@ class Recorder:
         self.events.append(event(kind, **fields))
 
     def stop_requested(self) -> bool:
-        self.asked += 1
+        self.asked += not self.since or bool(self.of(self.since))
         return bool(self.stop_after) and self.asked >= self.stop_after
 
     def of(self, kind: str) -> list[dict[str, Any]]:
@@ -223,9 +227,11 @@ class Bench:
         return path
 
     def train(
-        self, changes: Mapping[str, Any] | None = None, name: str = "a", stop_after: int = 0, resume: bool = False
-    ) -> Trained:
-        told = Recorder(stop_after)
+        self, changes: Mapping[str, Any] | None = None, name: str = "a", stop_after: int = 0, resume: bool = False,
+        since: str = "plan",
+    ) -> Trained:  # fmt: skip
+        """`stop_after` counts steps: what is asked before the first one (see `since`) does not count."""
+        told = Recorder(stop_after, since)
         info = training.run(self.settings(changes), name, self.folder(name), self.workspace, told, resume)
         return Trained(info, told, self.workspace.checkpoints(name), self.workspace.final(name))
 

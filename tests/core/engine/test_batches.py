@@ -176,7 +176,23 @@ def test_what_goes_wrong_while_a_batch_is_made_is_told_where_it_is_used(
 def test_every_version_of_a_photo_is_seen_and_no_other(asker: Asker, photos: list[Photo], settings: Settings) -> None:
     lessons = lessons_of(photos[:1], asker, settings, training__flip=True, training__lights=3)
     assert lessons.versions == [(False, 0), (True, 0), (False, 1), (True, 1), (False, 2), (True, 2)]
+    assert lessons.versions_to_come(60) == [(photos[:1], sorted(lessons.versions))]
     looks = {asker.eyes.photo(photos[0].path, *version).values.tobytes() for version in lessons.versions}
     assert len(looks) == 6
     seen = {lessons.tree(key).photo.values.tobytes() for epoch in range(60) for key in lessons.order(epoch)}  # type: ignore[union-attr]
     assert seen == looks
+
+
+def test_the_versions_to_come_are_those_that_the_lessons_show(
+    asker: Asker, photos: list[Photo], settings: Settings
+) -> None:
+    lessons = lessons_of(photos, asker, settings, training__flip=True, training__lights=4)
+    shown: dict[int, set[bytes]] = {}
+    for epoch in range(2):
+        for key in lessons.order(epoch):
+            shown.setdefault(key.photo, set()).add(lessons.tree(key).photo.values.tobytes())  # type: ignore[union-attr]
+    told = lessons.versions_to_come(2)
+    assert [one for (one,), _ in told] == photos
+    for index, ((photo,), versions) in enumerate(told):
+        assert 1 <= len(versions) <= 2
+        assert {asker.eyes.photo(photo.path, *version).values.tobytes() for version in versions} == shown[index]

@@ -31,7 +31,6 @@ VERSIONS = ((False, 0), (True, 0))
 
 @pytest.fixture
 def kept(loaded: models.Loaded, asker: Asker, tmp_path: Path) -> Features:
-    loaded.fingerprint = "one"
     return Features(loaded, asker.eyes, tmp_path / "features")
 
 
@@ -275,3 +274,24 @@ def test_tokens_are_told_from_the_size_alone(asker: Asker, photos: list[Photo], 
             for sight in sights(photo, asker.eyes, VERSIONS):
                 seen: Patches = asker.eyes.fresh(sight)
                 assert asker.eyes.tokens(sight, photo.size_wh) == seen.tokens(asker.eyes.merge)
+
+
+def test_another_vision_tower_has_another_folder(loaded: models.Loaded, asker: Asker, tmp_path: Path) -> None:
+    """A tower that was trained in place, its files' ends untouched; the language model may be what it likes."""
+    before = Features(loaded, asker.eyes, tmp_path).folder
+    with torch.no_grad():
+        loaded.model.lm_head.weight.add_(1)
+    assert Features(loaded, asker.eyes, tmp_path).folder == before
+    with torch.no_grad():
+        loaded.model.model.visual.blocks[1].attn.proj.weight.mul_(1.001)
+    assert Features(loaded, asker.eyes, tmp_path).folder != before
+
+
+def test_what_a_killed_process_left_half_written_goes_once_it_is_old(tmp_path: Path) -> None:
+    fresh, old = tmp_path / "model" / "ab" / "new.part", tmp_path / "model" / "ab" / "old.part"
+    fresh.parent.mkdir(parents=True)
+    for file in (fresh, old):
+        file.write_bytes(b"half")
+    os.utime(old, (1_000_000, 1_000_000))
+    cache.make_room(tmp_path, 1000, 0)
+    assert fresh.exists() and not old.exists()

@@ -75,7 +75,7 @@ def test_the_first_loss_is_that_of_a_plain_forward_per_question(bench: Bench, ch
     assert found.losses[0] == pytest.approx(plain_loss(bench, bench.settings(changes)), 1e-6)
 
 
-# Gradients agree to 1e-7 (test_sequences.py); Adam divides by their size, which magnifies rounding where one is almost 0.
+# Gradients agree to 1e-7 (test_sequences.py); Adam divides by their size, which magnifies rounding near zero.
 ADAM = 1e-5
 
 
@@ -136,6 +136,15 @@ def test_a_stop_saves_a_checkpoint_and_publishes_nothing(bench: Bench) -> None:
     assert not found.final.exists()
     assert found.told.events[-1]["kind"] == "checkpoint"
     assert found.weights(found.checkpoints / "checkpoint-3")
+
+
+def test_a_stop_while_steps_are_tried_stops_before_the_first_one(bench: Bench) -> None:
+    found = bench.train(STEADY, stop_after=1, since="")
+    assert found.info["stopped"] is True
+    assert (found.info["steps"], found.losses) == (0, [])
+    assert not found.final.exists()
+    again = bench.train({"training.max_steps": 1}, resume=True)
+    assert again.info["steps"] == 1
 
 
 def test_a_stop_at_the_last_step_is_a_finished_training(bench: Bench) -> None:
