@@ -26,7 +26,7 @@ from safetensors.torch import save_file
 
 from core.data.sample import Photo
 from core.engine.ahead import ahead
-from core.engine.models import Loaded, sees_anew
+from core.engine.models import Loaded, base_of, sees_anew
 from core.engine.questions import Asker, mirrored_box
 from core.engine.vision import LIGHTS, Eyes, Patches, Sight, stamp
 from core.runs import cache
@@ -68,8 +68,7 @@ class Features:
     """The features of one model under one view. `folder` None keeps nothing on disk."""
 
     def __init__(self, loaded: Loaded, eyes: Eyes, folder: Path | None) -> None:
-        model = loaded.model
-        self.base = model.get_base_model() if hasattr(model, "get_base_model") else model
+        self.base = base_of(loaded.model)
         self.eyes, self.device = eyes, loaded.device
         self.dtype: torch.dtype = self.base.dtype
         config = self.base.config

@@ -25,6 +25,7 @@ from peft import PeftModel
 from transformers import PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 
+from core.engine.models import base_of
 from core.engine.vision import Patches
 
 IMAGE_PAD = "<|image_pad|>"
@@ -339,8 +340,7 @@ def _seen(model: Any, batch: Batch) -> dict[str, Any]:
     if not isinstance(model, PeftModel | PreTrainedModel):
         parts = values.split(grid.prod(-1).tolist())
         return {"pixel_values": torch.cat([parts[place] for place in index]), "image_grid_thw": grid[index]}
-    base = model.get_base_model() if isinstance(model, PeftModel) else model
-    found = base.get_image_features(values, grid)
+    found = base_of(model).get_image_features(values, grid)
     layers = [list(one) for one in getattr(found, "deepstack_features", None) or ()]
     known = _known(
         tuple(found.pooler_output[place] for place in index), [tuple(one[place] for place in index) for one in layers]

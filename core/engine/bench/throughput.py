@@ -2,40 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 import torch
 
+from core.engine import telemetry
 from core.engine.bench import ours
 from core.engine.bench.measure import Job
 from core.engine.bench.subjects import Subject
 
 if TYPE_CHECKING:
     from core.engine.bench.worker import Beat
-
-# Large enough to reach what the device can do, small enough for a laptop's processor.
-SIDE = {"cuda": 8192, "cpu": 1024}
-
-
-def best_flops(device: torch.device, dtype: torch.dtype, times: int = 20) -> float:
-    """Floating-point operations per second of one large matrix product, the best of three goes."""
-    side = SIDE.get(device.type, 2048)
-    one, other = (torch.randn(side, side, device=device, dtype=dtype) for _ in range(2))
-    best = 0.0
-    for _ in range(3):
-        _settled(device)
-        began = time.perf_counter()
-        for _ in range(times):
-            one @ other
-        _settled(device)
-        best = max(best, times * 2 * side**3 / (time.perf_counter() - began))
-    return best
-
-
-def _settled(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
 
 
 def weights_of(subject: Subject) -> dict[str, int]:
@@ -56,7 +33,7 @@ def train(job: Job, subject: Subject, beat: Beat) -> None:
     weights), 2 per vision weight and patch (four patches a photo token); attention and LoRA itself are left out.
     """
     device = subject.loaded.device
-    peak = best_flops(device, subject.loaded.model.dtype)
+    peak = telemetry.peak_flops_per_s(device, subject.loaded.model.dtype)
     trainer = ours.trainer_of(job, subject, beat)
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)

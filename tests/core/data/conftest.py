@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -82,12 +81,3 @@ def coco_tree() -> Callable[..., dict[str, object]]:
         )
 
     return tree
-
-
-@pytest.fixture
-def dam_photos() -> Path:
-    """The real photos. Skips where they are not."""
-    folder = Path(os.environ.get("DAMGUI_PHOTOS") or Path(__file__).parents[3] / "../shared/data/dam-photos")
-    if not (folder / "data.yaml").is_file():
-        pytest.skip(f"the real photos are not at {folder}; set DAMGUI_PHOTOS to their folder")
-    return folder.resolve()

@@ -158,9 +158,9 @@ def test_a_place_where_nothing_can_be_written_is_told(tmp_path: Path) -> None:
         read_dataset(Data(), tmp_path / "file/sample-data")
 
 
-def test_the_real_photos_are_read_whole_and_fast(dam_photos: Path, read: Read) -> None:
+def test_the_real_photos_are_read_whole_and_fast(real_photos: Path, read: Read) -> None:
     started = time.perf_counter()
-    dataset = read(dam_photos)
+    dataset = read(real_photos)
     seconds = time.perf_counter() - started
     assert not dataset.problems
     assert (len(dataset.photos), sum(len(photo.objects) for photo in dataset.photos)) == (217, 1129)
@@ -169,8 +169,8 @@ def test_the_real_photos_are_read_whole_and_fast(dam_photos: Path, read: Read) -
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_the_real_photos_are_split_by_flight_with_every_class_on_both_sides(dam_photos: Path, seed: int) -> None:
-    dataset = read_dataset(Data(path=str(dam_photos)), dam_photos, seed)
+def test_the_real_photos_are_split_by_flight_with_every_class_on_both_sides(real_photos: Path, seed: int) -> None:
+    dataset = read_dataset(Data(path=str(real_photos)), real_photos, seed)
     sides = [dataset.split("train"), dataset.split("valid")]
     flights = [{photo.group for photo in side} for side in sides]
     classes = [{(one.object_type, one.condition) for photo in side for one in photo.objects} for side in sides]

@@ -138,15 +138,6 @@ def test_a_stop_saves_a_checkpoint_and_publishes_nothing(bench: Bench) -> None:
     assert found.weights(found.checkpoints / "checkpoint-3")
 
 
-def test_a_stop_while_steps_are_tried_stops_before_the_first_one(bench: Bench) -> None:
-    found = bench.train(STEADY, stop_after=1, since="")
-    assert found.info["stopped"] is True
-    assert (found.info["steps"], found.losses) == (0, [])
-    assert not found.final.exists()
-    again = bench.train({"training.max_steps": 1}, resume=True)
-    assert again.info["steps"] == 1
-
-
 def test_a_stop_at_the_last_step_is_a_finished_training(bench: Bench) -> None:
     found = bench.train({"training.max_steps": 2}, stop_after=2)
     assert found.info["stopped"] is False

@@ -53,7 +53,6 @@ def test_the_sizes_are_the_real_ones(name: str, billions: float) -> None:
 def test_a_shape_trains_on_the_processor_and_tells_what_the_share_needs(
     photos: list[Photo], tmp_path: Path, counter: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(throughput.SIDE, "cpu", 64)
     monkeypatch.setattr(subjects, "SHAPES", {"qwen2-vl-2b": TINY})
     group = plans.shape(Maker(photos, tmp_path, True), "qwen2-vl-2b", 2, "cpu")
     for name in ("shape", "shape cached"):
