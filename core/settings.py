@@ -67,6 +67,16 @@ class Data:
         "must stay on one side of a split. No match: every photo is its own group.",
         label="Flight rule",
     )
+    folds: int = knob(
+        0, "For cross-validation: the photos are dealt into this many parts, whole flights together, and part `fold` "
+        "is the test split. 0: the splits stay as they are.", low=0, high=50,
+    )  # fmt: skip
+    fold: int = knob(0, "Which part is the test split in cross-validation, counted from 0.", low=0, high=49)
+    calibration_share: float = knob(
+        0.1, "Share of the training photos, whole flights, that is neither learned from nor used to choose the best "
+        "checkpoint: it teaches the tuned model how sure it may be. 0: no calibration.", low=0.0, high=0.5,
+        label="Calibration share",
+    )  # fmt: skip
     use_good: bool = knob(False, "Go on with the good photos and objects when some are bad.", label="Skip bad data")
     limit: int = knob(0, "At most this many photos; 0 means all.", low=0, high=10_000_000, unit="photos")
 
@@ -207,6 +217,27 @@ class Training:
 
 
 @dataclass(frozen=True)
+class Judging:
+    references: bool = knob(
+        True, "Also measure what a model must beat (guessing, a probe without the photo, classical probes) and whether "
+        "it looks at the photo at all (blank and shuffled photos).", label="Reference points",
+    )  # fmt: skip
+    prior_correction: str = knob(
+        "none", "Probabilities carry how frequent the conditions were in training. None: leave them. Frequencies: undo "
+        "weights and oversampling. Even: every condition counts as equally frequent.",
+        choices=("none", "frequencies", "even"),
+    )  # fmt: skip
+    max_error: float = knob(
+        0.05, "An answer less probable than a threshold counts as unsure (send to an engineer); it is chosen so "
+        "that the others are wrong at most this often.", low=0.0, high=0.5, label="Tolerated error",
+    )  # fmt: skip
+    false_alarm_rate: float = knob(
+        0.1, "Recall of blocked and damaged is told for the threshold at which this share of the other objects gives a "
+        "false alarm.", low=0.001, high=0.5,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
 class Settings:
     """All settings of a run. Build one with `default`, `load`, `merge` or `from_dict`; it is never changed."""
 
@@ -217,6 +248,7 @@ class Settings:
     lora: Lora = field(default_factory=Lora)
     enhance: Enhance = field(default_factory=Enhance)
     training: Training = field(default_factory=Training)
+    judging: Judging = field(default_factory=Judging)
 
 
 def knobs() -> Iterator[Knob]:

@@ -145,7 +145,8 @@ LOG_TITLE = "Output of the process"
 LOG_EMPTY = "Nothing printed yet."
 TUNED_READY = "The tuned model is ready. Compare it with the baseline, or ask it about a photo."
 GROUP_WORDS = {"model": "Model", "data": "Data", "view": "What the model sees", "question": "Questions",
-               "lora": "LoRA", "enhance": "Strength of the enhancements", "training": "Training"}  # fmt: skip
+               "lora": "LoRA", "judging": "Judging", "training": "Training",
+               "enhance": "Strength of the enhancements"}  # fmt: skip
 
 # -- Compare ---------------------------------------------------------------------------------------------------------
 COMPARE_LEAD = "What did the teaching change? Both models judge the same validation photos."
