@@ -13,7 +13,7 @@ from core.data.files import Folder, list_files, read_text
 from core.data.photos import examine
 from core.data.raw import RawSet
 from core.data.sample import SPLITS, Dataset, Photo
-from core.data.splits import apply_split, compile_rule, group_of, make_split
+from core.data.splits import apply_split, compile_rule, group_of, make_folds, make_split, require_fold
 from core.data.table import finds_table, read_table
 from core.data.voc import finds_voc, read_voc
 from core.data.yolo import find_config, finds_yolo, read_yolo
@@ -37,10 +37,12 @@ def read_dataset(data: Data, sample_folder: Path, seed: int = 0) -> Dataset:
 
     "demo" is the sample set, drawn into `sample_folder` on first use. What is wrong with photos and labels is listed in
     `problems`, and `photos` holds what is good. A validation split that is not there is made (`data.valid_share`,
-    `seed`). Raises UserError, all problems in it, only when there is nothing to go on with: no such folder, a format
-    that is not recognised, no object, or nothing in the split asked for (`data.split`).
+    `seed`); with `data.folds` all photos are dealt anew and part `data.fold` becomes the test split. Raises UserError,
+    all problems in it, only when there is nothing to go on with: no such folder, a format that is not recognised, no
+    object, folds that cannot be made, or nothing in the split asked for (`data.split`).
     """
     rule = compile_rule(data.group_rule)
+    require_fold(data.folds, data.fold)
     taxonomy = taxonomies.load(data.taxonomy)
     root = _root(data, sample_folder)
     folder = list_files(root)
@@ -54,7 +56,7 @@ def read_dataset(data: Data, sample_folder: Path, seed: int = 0) -> Dataset:
         what = "no photo with a usable object"
         fix = "Cure the problems above." if problems else f"Give a folder in {FORMATS_SAID}."
         raise UserError.of((*problems, Problem(what, str(root), fix, "no-data")))
-    dataset = _divided(Dataset(folder.root, format_, grouped, problems), data.valid_share, seed)
+    dataset = _divided(Dataset(folder.root, format_, grouped, problems), data, seed)
     _require_split(dataset, data.split)
     return dataset
 
@@ -120,8 +122,12 @@ def draw_sample(folder: Path, progress: Callable[[int, int], None] | None = None
     return folder
 
 
-def _divided(dataset: Dataset, valid_share: float, seed: int) -> Dataset:
+def _divided(dataset: Dataset, data: Data, seed: int) -> Dataset:
     """Every photo in a split: those without one go to train, and train gives to valid what that lacks."""
+    if data.folds:
+        test = set(make_folds(dataset.photos, data.folds, seed)[data.fold])
+        pooled = [replace(photo, split="test" if photo.name in test else "train") for photo in dataset.photos]
+        dataset = replace(dataset, photos=tuple(pooled))
     split = {name: [photo.name for photo in dataset.split(name)] for name in SPLITS}
     split["train"] += [photo.name for photo in dataset.split("")]
     problems = list(dataset.problems)
@@ -134,7 +140,7 @@ def _divided(dataset: Dataset, valid_share: float, seed: int) -> Dataset:
             split[name] = split[name] if name != "valid" else []
     if split["train"] and not split["valid"]:
         mine = set(split["train"])
-        made, hints = make_split(_photos(dataset, mine), valid_share, seed)
+        made, hints = make_split(_photos(dataset, mine), data.valid_share, seed)
         split |= {name: list(names) for name, names in made.items()}
         problems.extend(hints)
     return apply_split(replace(dataset, problems=tuple(problems)), split)
