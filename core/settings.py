@@ -72,8 +72,8 @@ class Data:
         "picture in training and in validation the one in validation stays.", label="Leave out duplicates",
     )  # fmt: skip
     regroup: bool = knob(
-        False, "Make training, validation and test photos anew: whole flights on one side, with neighbouring frames and "
-        "duplicates. Off: the splits of the data stay as they are.", label="Split anew by flight",
+        False, "Make training, validation and test photos anew: whole flights on one side, with neighbouring frames "
+        "and duplicates. Off: the splits of the data stay as they are.", label="Split anew by flight",
     )  # fmt: skip
     folds: int = knob(
         0, "For cross-validation: the photos are dealt into this many parts, whole flights together, and part `fold` "

@@ -19,7 +19,8 @@ DEAREST_PX = 1288  # of the photo: more costs over four times the tokens of 640,
 
 def disagreements(photos: Sequence[Photo]) -> list[Finding]:
     """The same box with two classes, and the same box twice with one class."""
-    two, one_twice = [], []
+    two: list[tuple[Photo, BoxedObject, BoxedObject]] = []
+    one_twice: list[tuple[Photo, BoxedObject, BoxedObject]] = []
     for photo in photos:
         for one, other in _same_boxes(photo.objects):
             (one_twice if _name(one) == _name(other) else two).append((photo, one, other))
@@ -95,12 +96,10 @@ def too_small(photos: Sequence[Photo], view: View) -> list[Finding]:
     spare = max(0, round(0.05 * total)) if len(small) > 0.05 * total else 0
     photo_px = needed[-1 - min(spare, len(needed) - 1)]
     if photo_px <= DEAREST_PX:
-        words_ = (
-            f"Show the photo at {photo_px} pixels squared, or the crop of each object as well (view.mode=full+crop)."
-        )
-        return [Finding("too-small", level, title, said, names, words_, {"view.photo_px": photo_px})]
-    words_ = "Show the crop of each object as well: these photos are not large enough for a higher resolution to help."
-    return [Finding("too-small", level, title, said, names, words_, {"view.mode": "full+crop"})]
+        cure = f"Show the photo at {photo_px} pixels squared, or each object's crop as well (view.mode=full+crop)."
+        return [Finding("too-small", level, title, said, names, cure, {"view.photo_px": photo_px})]
+    cure = "Show each object's crop as well: a higher resolution of these photos does not reach."
+    return [Finding("too-small", level, title, said, names, cure, {"view.mode": "full+crop"})]
 
 
 def _name(one: BoxedObject) -> str:

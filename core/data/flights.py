@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import PurePosixPath
 
 from core.data.duplicates import connected, same_photos
@@ -27,7 +28,7 @@ def neighbours(photos: Sequence[Photo]) -> list[tuple[Photo, Photo]]:
     )
     steps = [
         (later[1] - earlier[1], photos[earlier[2]], photos[later[2]])
-        for earlier, later in zip(numbered, numbered[1:], strict=False)
+        for earlier, later in pairwise(numbered)
         if earlier[0] == later[0] and later[1] - earlier[1] <= NEAR_FRAMES
     ]
     return [(one, other) for _, one, other in sorted(steps, key=lambda step: step[0])]

@@ -24,9 +24,10 @@ def same_files(problems: Sequence[Problem], use_good: bool) -> list[Finding]:
     return [
         Finding(
             "same-file", NOTE if use_good else RED, f"{counted(len(twins), 'photo file')} there twice",
-            "The same file under two names teaches nothing new, and on two sides of a split it gives the answer away. "
+            "The same file under two names teaches nothing new, and on two sides of a split it gives answers away. "
             + ("The first is used." if use_good else "A run does not start before it is known which to use."),
-            photos=tuple(dict.fromkeys(name for pair in twins for name in pair)), groups=tuple(twins), cure_setting=DROP,
+            photos=tuple(dict.fromkeys(name for pair in twins for name in pair)), groups=tuple(twins),
+            cure_setting=DROP,
             cure_words="Leave out duplicates: of a picture in training and in validation the one in validation stays.",
         )
     ]  # fmt: skip
@@ -76,13 +77,13 @@ def shared_flights(photos: Sequence[Photo]) -> list[Finding]:
         where = [name for name in SPLITS if any(name in sides[group] for group in torn)]
         said += f" Both in {words(where)}: {words(torn)}."
     if near:
-        one, other = near[0]
+        one, other = (f"{PurePosixPath(photo.name).name} ({photo.split})" for photo in near[0])
         said += (
             f" {counted(len(near), 'pair')} of frames on different sides are at most {NEAR_FRAMES} numbers apart, the "
-            f"nearest {PurePosixPath(one.name).name} ({one.split}) and {PurePosixPath(other.name).name} ({other.split})."
+            f"nearest {one} and {other}."
         )
-    # Where all hangs together there is nothing to make other splits of.
-    curable = len({photo.group for photo in linked(photos)}) > 1
+    # Where all hangs together, or one flight has no neighbours to keep together, other splits would be no better.
+    curable = len({photo.group for photo in linked(photos)}) > 1 and (len(sides) > 1 or bool(near))
     return [
         Finding(
             "flight-across", AMBER,

@@ -32,8 +32,8 @@ def poor_photos(photos: Sequence[Photo]) -> list[Finding]:
          "at the size a model is shown. Fine cracks and blockages are gone.", again),
         ("dark", dark, "very dark", "Nineteen of twenty of their pixels are nearly black.", again),
         ("over-exposed", white, "over-exposed", "More than a third of their pixels are plain white.", again),
-        ("tiny-photo", tiny, "tiny", f"Their shorter side has fewer than {TINY_PX} pixels: the model sees less than four "
-         "tokens of it.", "Export them larger; thumbnails are not enough."),
+        ("tiny-photo", tiny, "tiny", f"Their shorter side has fewer than {TINY_PX} pixels: the model sees less than "
+         "four tokens of it.", "Export them larger; thumbnails are not enough."),
     )  # fmt: skip
     return [
         Finding(kind, level_of(len(which), len(photos)), f"{counted(len(which), 'photo')} {word}", said,

@@ -52,7 +52,8 @@ def open_photo(path: Path) -> Image.Image:
 def examine(root: Path, names: Iterable[str], looking: bool = False) -> dict[str, PhotoFacts | Problem]:
     """Size and digest of each photo, or what is wrong with its file; every photo is decoded, in parallel.
 
-    With `looking` the same decoding also tells the photo's look, which takes about four times as long. What was found is remembered while the process lives, until a file's time or size changes.
+    With `looking` the same decoding also tells the photo's look, which takes about four times as long. What was found
+    is remembered while the process lives, until a file's time or size changes.
     """
     listed = list(names)
     with warnings.catch_warnings():

@@ -41,7 +41,7 @@ def rare_classes(dataset: Dataset, settings: Settings, taxonomy: Taxonomy) -> li
                 "rare-to-learn", AMBER, f"{words(list(few))} too rare to learn",
                 f"Fewer than {LEARN} training objects (a rule of thumb) are learned by heart rather than understood: "
                 f"{tally(few)}.", _photos(dataset.split("train"), few),
-                "Box more of them. Oversampling (enhance.oversampling=true) shows the few more often, but invents none.",
+                "Box more of them. Oversampling (enhance.oversampling=true) shows the few more often, no more.",
             )
         )  # fmt: skip
     if few := {name: valid.get(name, 0) for name in names if valid and valid.get(name, 0) < JUDGE}:

@@ -15,7 +15,7 @@ from core.data.flights import linked
 from core.data.photos import examine
 from core.data.raw import RawSet
 from core.data.sample import SPLITS, Dataset, Photo
-from core.data.splits import apply_split, compile_rule, group_of, make_folds, make_split, require_fold
+from core.data.splits import ONE_FLIGHT_CURE, apply_split, compile_rule, group_of, make_folds, make_split, require_fold
 from core.data.table import finds_table, read_table
 from core.data.voc import finds_voc, read_voc
 from core.data.yolo import find_config, finds_yolo, read_yolo
@@ -132,7 +132,8 @@ def draw_sample(folder: Path, progress: Callable[[int, int], None] | None = None
 def _divided(dataset: Dataset, data: Data, seed: int) -> Dataset:
     """Every photo in a split: those without one go to train, and train gives to valid what that lacks."""
     if data.folds or data.regroup:
-        dataset = replace(dataset, photos=_pooled(dataset, data, seed))
+        pooled, told = _pooled(dataset, data, seed)
+        dataset = replace(dataset, photos=pooled, problems=(*dataset.problems, *told))
     split = {name: [photo.name for photo in dataset.split(name)] for name in SPLITS}
     split["train"] += [photo.name for photo in dataset.split("")]
     problems = list(dataset.problems)
@@ -151,9 +152,17 @@ def _divided(dataset: Dataset, data: Data, seed: int) -> Dataset:
     return apply_split(replace(dataset, problems=tuple(problems)), split)
 
 
-def _pooled(dataset: Dataset, data: Data, seed: int) -> tuple[Photo, ...]:
-    """All photos in train but those of a new test split: a fold, or with `regroup` as many as were in the old one."""
+def _pooled(dataset: Dataset, data: Data, seed: int) -> tuple[tuple[Photo, ...], tuple[Problem, ...]]:
+    """All photos in train but those of a new test split: a fold, or with `regroup` as many as were in the old one.
+
+    A hint says so where all are of one flight, of which regrouping keeps neighbouring frames together only.
+    """
     photos = linked(dataset.photos) if data.regroup else dataset.photos
+    hints: tuple[Problem, ...] = ()
+    if data.regroup and len({photo.group for photo in dataset.photos}) == 1:
+        flight = dataset.photos[0].group
+        said = f"all {len(photos)} photos are of one flight ({flight}): only neighbouring frames stay together"
+        hints = (Problem(said, "data.group_rule", ONE_FLIGHT_CURE, "one-flight"),)
     share = len(dataset.split("test")) / len(photos)
     test: tuple[str, ...] = ()
     if data.folds:
@@ -161,7 +170,8 @@ def _pooled(dataset: Dataset, data: Data, seed: int) -> tuple[Photo, ...]:
     elif share:
         test = make_split(photos, share, seed)[0]["valid"]
     held = set(test)
-    return tuple(replace(photo, split="test" if photo.name in held else "train") for photo in photos)
+    pooled = tuple(replace(photo, split="test" if photo.name in held else "train") for photo in photos)
+    return pooled, hints
 
 
 def _photos(dataset: Dataset, names: set[str]) -> Sequence[Photo]:
