@@ -17,7 +17,7 @@ from damgui import theme
 from damgui.parts import badge
 from damgui.text import escape
 
-THUMB_PX, CROP_PX, VIEW_PX = 460, 300, 1280
+THUMB_PX, SMALL_PX, CROP_PX, VIEW_PX = 460, 320, 300, 1280
 CROP_CONTEXT = 0.9  # surroundings of an object in the gallery, as a share of its longer side
 MAX_PIXELS = 200_000_000  # a photo beyond this is no photo
 Box = tuple[float, float, float, float]
@@ -103,6 +103,13 @@ def boxed(path: Path, marks: Sequence[Mark], caption: str = "") -> str:
     words = "".join(f"<li>{badge(name, str(n), short=True)}</li>" for name, n in found.most_common())
     caption_html = f"<figcaption><ul class='dg-inline'>{words}</ul><code>{escape(caption)}</code></figcaption>"
     return _card(whole(path), shapes, caption_html, f"{caption}: {len(marks)} objects")
+
+
+def small(path: Path, marks: Sequence[Mark], name: str, words: str) -> str:
+    """A small photo with its boxes; the words and its file name under it."""
+    shapes = "".join(_rect(mark.box_xyxy, mark.condition, f"{mark.object_type}: {mark.condition}") for mark in marks)
+    said = f"<figcaption><strong>{escape(words)}</strong><code>{escape(name)}</code></figcaption>"
+    return _card(whole(path, SMALL_PX), shapes, said, f"{name}: {words}")
 
 
 def judged(path: Path, box_px: Box, kind: str, lines: Sequence[tuple[str, str, str]]) -> str:

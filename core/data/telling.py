@@ -14,7 +14,7 @@ SENTENCES = {
     AMBER: "Nothing stops a run, but its numbers need care: see what is amber.",
     GREEN: "Nothing is wrong with it.",
 }
-MARKS = {RED: "✕ red", AMBER: "▲ amber", GREEN: "● green", NOTE: "· note"}
+MARKS = {RED: "✕ red", AMBER: "! amber", GREEN: "✓ green", NOTE: "· note"}
 WIDTH = 100
 PHOTOS = 3  # named for each finding; --json names all
 
