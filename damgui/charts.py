@@ -277,7 +277,7 @@ def heights(found: Mapping[str, Mapping[str, Any]], order: Sequence[str]) -> go.
     names = [name for name in order if name in found] or list(found)
     across = min(max(len(names), 1), PANELS)
     rows = -(-max(len(names), 1) // across)
-    titles = [f"{_broken(name)}<br><sub>{found[name]['objects']:,} objects</sub>" for name in names]
+    titles = [f"{_broken(name)}<br>{found[name]['objects']:,} objects" for name in names]
     figure = make_subplots(
         rows=rows, cols=across, shared_yaxes=True, horizontal_spacing=0.014, vertical_spacing=0.3 / rows,
         subplot_titles=titles or [""],
@@ -293,10 +293,13 @@ def heights(found: Mapping[str, Mapping[str, Any]], order: Sequence[str]) -> go.
             go.Bar(x=shares, y=middles, orientation="h", width=9.0, marker=marker, showlegend=False, name=name,
                    hovertemplate=said), **at,
         )  # fmt: skip
-        figure.update_xaxes(range=[0, 1.05 * max([*shares, 1])], nticks=3, ticksuffix=" %", **at)
+        most = max([*shares, 1])
+        # One number is enough to read the bars by, and two would run into the neighbour's.
+        mark = next((step for step in (50, 20, 10, 5, 2) if step <= 0.8 * most), 1)
+        figure.update_xaxes(range=[0, 1.05 * most], tickvals=[mark], ticksuffix=" %", **at)
     figure.update_yaxes(range=[100, 0], tickvals=[0, 50, 100], ticktext=["Top", "Middle", "Bottom"])
     figure.update_annotations(font_size=13)
-    return _style(figure, 90 + 250 * rows, margin={"l": 8, "r": 12, "t": 62, "b": 8}, bargap=0)
+    return _style(figure, 90 + 250 * rows, margin={"l": 8, "r": 12, "t": 74, "b": 8}, bargap=0)
 
 
 def _broken(name: str) -> str:

@@ -60,7 +60,14 @@ def _evidence(one: Finding, data: Dataset, photos: Mapping[str, Photo]) -> str:
     """Photos that belong together side by side, else the first few with their boxes."""
     if one.kind in PLAIN:
         return ""
-    if one.groups:
+    if one.boxes:
+        shown = one.boxes[:PHOTOS]
+        body = "".join(
+            _close_up(photos[name], box) for name, box in shown if name in photos and photos[name].path.is_file()
+        )
+        left = len(one.boxes) - PHOTOS
+        more = text.more_boxes(left)
+    elif one.groups:
         sets = ["".join(_thumb(name, data, photos) for name in group[:3]) for group in one.groups[:PAIRS]]
         body, left = "".join(f'<div class="dg-pair">{inside}</div>' for inside in sets), len(one.groups) - PAIRS
         more = text.more_sets(left)
@@ -79,6 +86,14 @@ def _thumb(name: str, data: Dataset, photos: Mapping[str, Photo]) -> str:
         return ""
     words = text.SPLIT_WORDS.get(photo.split, photo.split) if photo else text.LEFT_OUT
     return pictures.small(path, datasets.marks(photo) if photo else (), PurePosixPath(name).name, words)
+
+
+def _close_up(photo: Photo, box: tuple[float, float, float, float]) -> str:
+    """The box with its surroundings; all classes that it was given under it."""
+    meant = [one for one in photo.objects if one.box_xyxy == box]
+    names = [f"{one.object_type} {one.condition}" for one in meant]
+    mark = pictures.Mark(box, meant[0].object_type, meant[0].condition)
+    return pictures.close_up(photo.path, mark, PurePosixPath(photo.name).name, " / ".join(names))
 
 
 def order(above: Sequence[Mapping[str, Any]]) -> str:

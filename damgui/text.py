@@ -121,9 +121,9 @@ WHERE_HINT = (
     "tenth. This is information, not a fault; the enhancements Position encoding and Spatial reasoning tell it to the "
     "model."
 )
-ABOVE, ABOVE_HINT = "What lies above what", "Of two objects in one photo: how often the first is higher."
+ABOVE, ABOVE_HINT = "What lies above what", "how often the first of two is higher"
 ABOVE_NONE = "No photo holds two objects of different kinds."
-TOGETHER, TOGETHER_HINT = "What occurs together", "Photos that hold objects of both classes."
+TOGETHER, TOGETHER_HINT = "What occurs together", "photos that hold both classes"
 DATA_NO_PROBLEMS = "✓ No problems found."
 DATA_SPLIT_MADE = "The data has no validation photos of its own: damgui puts some aside, whole flights at a time."
 
@@ -138,6 +138,10 @@ def cure(setting: Mapping[str, Any]) -> str:
 
 def more_sets(count: int) -> str:
     return f"… and {count:,} more like these. All of them: damgui check --json"
+
+
+def more_boxes(count: int) -> str:
+    return f"… and {count:,} more box{'es' if count != 1 else ''}. All of them: damgui check --json"
 
 
 def more_photos(count: int) -> str:

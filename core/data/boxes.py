@@ -33,6 +33,7 @@ def disagreements(photos: Sequence[Photo]) -> list[Finding]:
                 f"Whatever the model answers there, it is wrong once: {words(said, 3)}.",
                 tuple(dict.fromkeys(photo.name for photo, _, _ in two)),
                 "Look at these photos and remove the class that is not true.",
+                boxes=tuple((photo.name, one.box_xyxy) for photo, one, _ in two),
             )
         )  # fmt: skip
     if one_twice:
@@ -42,6 +43,7 @@ def disagreements(photos: Sequence[Photo]) -> list[Finding]:
                 "double-label", NOTE, f"{counted(len(one_twice), 'box', 'boxes')} drawn twice with one class",
                 f"They count double in learning and in every score: {words(said, 3)}.",
                 tuple(dict.fromkeys(photo.name for photo, _, _ in one_twice)), "Remove one of the two boxes.",
+                boxes=tuple((photo.name, one.box_xyxy) for photo, one, _ in one_twice),
             )
         )  # fmt: skip
     return found
@@ -78,6 +80,7 @@ def too_small(photos: Sequence[Photo], view: View) -> list[Finding]:
     total = sum(len(photo.objects) for photo in photos)
     which = tally(Counter(_name(one) for _, one in small))
     names = tuple(dict.fromkeys(photo.name for photo, _ in small))
+    boxes = tuple((photo.name, one.box_xyxy) for photo, one in small)
     title = f"{counted(len(small), 'object')} too small to be seen well"
     level = level_of(len(small), total)
     if view.mode != "full":
@@ -86,7 +89,7 @@ def too_small(photos: Sequence[Photo], view: View) -> list[Finding]:
             f"enlarged, but what the camera did not catch stays unseen: {which}."
         )
         cure = "Fly closer or export the photos larger; a box of a few pixels may be a slip of the mouse: remove it."
-        return [Finding("too-small", level, title, said, names, cure)]
+        return [Finding("too-small", level, title, said, names, cure, boxes=boxes)]
     wide, high = seen_wh(small[0][0].size_wh, view.photo_px)
     said = (
         f"The model sees {wide // TOKEN_PX} × {high // TOKEN_PX} tokens of a photo ({wide} × {high} pixels, a token is "
@@ -97,9 +100,9 @@ def too_small(photos: Sequence[Photo], view: View) -> list[Finding]:
     photo_px = needed[-1 - min(spare, len(needed) - 1)]
     if photo_px <= DEAREST_PX:
         cure = f"Show the photo at {photo_px} pixels squared, or each object's crop as well (view.mode=full+crop)."
-        return [Finding("too-small", level, title, said, names, cure, {"view.photo_px": photo_px})]
+        return [Finding("too-small", level, title, said, names, cure, {"view.photo_px": photo_px}, boxes=boxes)]
     cure = "Show each object's crop as well: a higher resolution of these photos does not reach."
-    return [Finding("too-small", level, title, said, names, cure, {"view.mode": "full+crop"})]
+    return [Finding("too-small", level, title, said, names, cure, {"view.mode": "full+crop"}, boxes=boxes)]
 
 
 def _name(one: BoxedObject) -> str:

@@ -12,12 +12,16 @@ LEVELS = (RED, AMBER, NOTE)
 MANY = 0.05  # what concerns a larger share of the data than this moves its scores
 
 
+Box = tuple[float, float, float, float]
+
+
 @dataclass(frozen=True)
 class Finding:
     """One thing found. `kind` is a stable word; `level` is RED (no run starts), AMBER (numbers mislead) or NOTE.
 
-    `photos` names all photos concerned; `groups` those among them that belong side by side. `cure_setting` holds the
-    settings that cure it ({"data.regroup": True}), and `cure_words` what to do in any case.
+    `photos` names all photos concerned, `groups` those among them that belong side by side, `boxes` what in them is
+    meant: (photo, box as fractions). `cure_setting` holds the settings that cure it ({"data.regroup": True}), and
+    `cure_words` what to do in any case.
     """
 
     kind: str
@@ -28,6 +32,7 @@ class Finding:
     cure_words: str = ""
     cure_setting: Mapping[str, Any] = field(default_factory=dict)
     groups: tuple[tuple[str, ...], ...] = ()
+    boxes: tuple[tuple[str, Box], ...] = ()
 
     @property
     def flags(self) -> str:
