@@ -296,7 +296,7 @@ def heights(found: Mapping[str, Mapping[str, Any]], order: Sequence[str]) -> go.
         most = max([*shares, 1])
         # One number is enough to read the bars by, and two would run into the neighbour's.
         mark = next((step for step in (50, 20, 10, 5, 2) if step <= 0.8 * most), 1)
-        figure.update_xaxes(range=[0, 1.05 * most], tickvals=[mark], ticksuffix=" %", **at)
+        figure.update_xaxes(range=[0, 1.05 * most], tickvals=[mark], ticktext=[f"{mark} %"], **at)
     figure.update_yaxes(range=[100, 0], tickvals=[0, 50, 100], ticktext=["Top", "Middle", "Bottom"])
     figure.update_annotations(font_size=13)
     return _style(figure, 90 + 250 * rows, margin={"l": 8, "r": 12, "t": 74, "b": 8}, bargap=0)

@@ -86,6 +86,9 @@ GLOSSARY = {
     "95 % interval": "With other photos of the same kind the number would most likely lie in here. Few photos, wide "
     "interval.",
     "Confusion matrix": "What was true (rows) against what the model said (columns). The diagonal is right.",
+    "Split": "A part of the photos: for training, for validation or for a last test. No photo is in two of them.",
+    "Flight": "Photos taken one after the other, told by their file names. They look alike, so they stay in one split.",
+    "Cross-validation": "Dealing the photos into parts and judging each part once by a model taught on the others.",
     "Preset": "A set of settings that suits a model.",
 }
 
@@ -149,8 +152,10 @@ def more_photos(count: int) -> str:
 
 
 def problems_title(count: int, kept: bool) -> str:
-    cure = "They are left out; the good rest is used." if kept else "Cure them, or use the good rest."
-    return f"{count:,} problem{'s' if count != 1 else ''} in the data. {cure}"
+    one = count == 1
+    left_out = f"{'It is' if one else 'They are'} left out; the good rest is used."
+    cure = f"Cure {'it' if one else 'them'}, or use the good rest."
+    return f"{count:,} problem{'' if one else 's'} in the data. {left_out if kept else cure}"
 
 
 # -- Baseline --------------------------------------------------------------------------------------------------------

@@ -21,9 +21,10 @@ def same_files(problems: Sequence[Problem], use_good: bool) -> list[Finding]:
     twins = [(one.where, one.what.removeprefix(SAME_FILE)) for one in problems if one.what.startswith(SAME_FILE)]
     if not twins:
         return []
+    title = f"{counted(len(twins), 'photo file is', 'photo files are')} there twice"
     return [
         Finding(
-            "same-file", NOTE if use_good else RED, f"{counted(len(twins), 'photo file')} there twice",
+            "same-file", NOTE if use_good else RED, title,
             "The same file under two names teaches nothing new, and on two sides of a split it gives answers away. "
             + ("The first is used." if use_good else "A run does not start before it is known which to use."),
             photos=tuple(dict.fromkeys(name for pair in twins for name in pair)), groups=tuple(twins),

@@ -31,7 +31,7 @@ class Look:
 
 
 def look_at(image: Image.Image) -> Look:
-    """The look of a photo; turning it a quarter changes hash and thumbnail only."""
+    """The look of a photo as viewed."""
     import imagehash
 
     grey = image.convert("L")

@@ -116,7 +116,7 @@ def _decode(image: Image.Image, raw: bytes, name: str, looking: bool) -> PhotoFa
         image.draft("L" if looking else "RGB", (max(least, width // 8), max(least, height // 8)))
         image.load()
         turn = image.getexif().get(ORIENTATION)
-        look = look_at(image) if looking else None
+        look = look_at(ImageOps.exif_transpose(image)) if looking else None
     except (OSError, ValueError, SyntaxError, EOFError, MemoryError) as error:
         cut = "truncated" in str(error).lower() or "unexpected end" in str(error).lower() or isinstance(error, EOFError)
         if cut:
