@@ -118,8 +118,10 @@ def test_the_promise_holds_on_other_objects() -> None:
         chosen = choose_threshold(
             [max(row["probabilities"].values()) for row in few], [row["predicted"] == row["truth"] for row in few], 0.1
         )
-        assert chosen.threshold is not None
+        if chosen.threshold is None:  # bad luck at the top: nothing is promised
+            continue
         errors.append(1 - right[sure >= chosen.threshold].mean())
+    assert len(errors) >= 35
     assert 0.07 < np.mean(errors) < 0.125
 
 
