@@ -19,8 +19,9 @@ def compare(before: Sequence[Row], after: Sequence[Row], seed: int = 0) -> dict[
 
     {better, worse (objects that turned right, wrong), total; accuracy_change, macro_f1_change and
     balanced_accuracy_change, each with …_interval (95 %, paired bootstrap over photos); p_value (exact McNemar: chance
-    of so uneven a change if both were equally good); verdict}. The verdict is `better` or `worse` only where the interval of the macro-F1 change
-    leaves 0 out, else `no clear difference`. Raises UserError when the two are not about the same objects.
+    of so uneven a change if both were equally good); verdict}. The verdict is `better` or `worse` only where the
+    interval of the macro-F1 change leaves 0 out, else `no clear difference`. Raises UserError when the two are not
+    about the same objects.
     """
     keys = [[(str(row["image"]), int(row["object"])) for row in rows] for rows in (before, after)]
     if not before or sorted(keys[0]) != sorted(keys[1]) or len(set(keys[0])) != len(keys[0]):

@@ -107,13 +107,13 @@ def test_too_few_or_too_wrong_objects_allow_no_promise(sure: list[float], right:
 
 
 def test_the_promise_holds_on_other_objects() -> None:
-    """Simulated: thresholds chosen on 400 objects, their error on 20,000 others, on average not above the promise by
+    """Simulated: thresholds chosen on 400 objects, their error on 5,000 others, on average not above the promise by
     more than choosing on the same objects flatters."""
-    fresh = rows_of(1.0, 20000, seed=99)
+    fresh = rows_of(1.0, 5000, seed=99)
     sure = np.array([max(row["probabilities"].values()) for row in fresh])
     right = np.array([row["predicted"] == row["truth"] for row in fresh])
     errors = []
-    for seed in range(40):
+    for seed in range(30):
         few = rows_of(1.0, 400, seed)
         chosen = choose_threshold(
             [max(row["probabilities"].values()) for row in few], [row["predicted"] == row["truth"] for row in few], 0.1
@@ -121,7 +121,7 @@ def test_the_promise_holds_on_other_objects() -> None:
         if chosen.threshold is None:  # bad luck at the top: nothing is promised
             continue
         errors.append(1 - right[sure >= chosen.threshold].mean())
-    assert len(errors) >= 35
+    assert len(errors) >= 25
     assert 0.07 < np.mean(errors) < 0.125
 
 
