@@ -32,7 +32,7 @@ def items_of(photos: Sequence[Photo]) -> list[Item]:
 
 
 def stratified(items: Sequence[Item], most: int, seed: int) -> list[Item]:
-    """At most `most` of the items, in their order, every class at about its share and none lost that fits."""
+    """At most `most` of the items, in their order, every class at about its share and none lost altogether."""
     if len(items) <= most:
         return list(items)
     strata: dict[tuple[str, str], list[int]] = {}
@@ -42,8 +42,8 @@ def stratified(items: Sequence[Item], most: int, seed: int) -> list[Item]:
     places = []
     for _, numbers in sorted(strata.items()):
         mixed = rng.permutation(numbers)
-        # The k-th of a stratum of n stands at (k + 1/2) / n: the first `most` of all hold every stratum in proportion.
-        places += [((k + 0.5) / len(mixed), int(number)) for k, number in enumerate(mixed)]
+        # The k-th of a stratum of n stands at k / n: the first `most` of all hold every stratum in proportion.
+        places += [(k / len(mixed), int(number)) for k, number in enumerate(mixed)]
     return [items[number] for number in sorted(number for _, number in sorted(places)[:most])]
 
 

@@ -70,9 +70,7 @@ def _texture(grey: np.ndarray) -> list[np.ndarray]:
     angle = np.arctan2(down, right) % np.pi
     rows, columns = grey.shape
     middle = grey[1:-1, 1:-1]
-    brighter = sum(
-        (grey[1 + y : rows - 1 + y, 1 + x : columns - 1 + x] > middle).astype(np.int64) for y, x in AROUND
-    )
+    brighter = sum((grey[1 + y : rows - 1 + y, 1 + x : columns - 1 + x] > middle).astype(np.int64) for y, x in AROUND)
     patterns = np.bincount(np.ravel(brighter), minlength=len(AROUND) + 1) / middle.size
     return [
         _histogram(angle, ORIENTATIONS, np.pi, strength),
