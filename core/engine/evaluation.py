@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +13,13 @@ from typing import Any
 from core import settings as knobs
 from core.data import checks, reading, splits
 from core.data.sample import Dataset, Photo
-from core.engine import calibrating, features, models
+from core.engine import calibrating, features, models, references
 from core.engine.questions import Asker
 from core.engine.scoring import judge_photos
 from core.errors import UserError
 from core.metrics import score
 from core.metrics.calibration import Calibration, told
+from core.references.rows import prior_rows
 from core.runs.events import Reporter
 from core.runs.files import write_json
 from core.runs.store import Workspace
@@ -113,23 +113,9 @@ def photos_of(dataset: Dataset, settings: Settings) -> list[Photo]:
 
 def prior_scores(train: Sequence[Photo], judged: Sequence[Photo], taxonomy: Taxonomy) -> dict[str, float] | None:
     """What answering each type's most frequent training condition scores: the least a model must beat."""
-    counts: dict[str, Counter[str]] = {}
-    for photo in train:
-        for one in photo.objects:
-            counts.setdefault(one.object_type, Counter())[one.condition] += 1
-    if not counts:
+    rows = prior_rows(train, judged, taxonomy)
+    if not rows:
         return None
-    rows = []
-    for photo in judged:
-        for index, one in enumerate(photo.objects):
-            seen = counts.get(one.object_type)
-            guess = seen.most_common(1)[0][0] if seen else taxonomy.allowed[one.object_type][0]
-            rows.append({
-                "image": photo.name, "object": index, "object_type": one.object_type, "truth": one.condition,
-                "predicted": guess, "truth_class": taxonomy.class_name(one.object_type, one.condition),
-                "predicted_class": taxonomy.class_name(one.object_type, guess), "question": "condition",
-                "choices": len(taxonomy.allowed[one.object_type]), "probabilities": {},
-            })  # fmt: skip
     scores = score(rows)
     return {"accuracy": scores["overall_accuracy"], "macro_f1": scores["macro_f1"]}
 
@@ -196,5 +182,12 @@ def run(settings: Settings, run_folder: Path, workspace: Workspace, reporter: Re
         "prior": prior_scores(dataset.split("train"), photos[:done], opened.taxonomy),
         "settings": knobs.to_dict(settings),
     }  # fmt: skip
+    # Written before the reference points too: whatever ends them, the model's own score is kept.
     write_json(run_folder / "results.json", results)
+    if settings.judging.references:
+        judged = references.Judged(opened, asker, dataset, photos[:done], rows)
+        results["references"], results["reference_warnings"] = references.measure(
+            judged, workspace, run_folder, reporter
+        )
+        write_json(run_folder / "results.json", results)
     return results
