@@ -157,7 +157,7 @@ def test_every_correction_has_a_threshold_that_keeps_the_error(correction: str) 
     rows = rows_of(2.0, 300)
     implied = {"toe drain normal": 0.1, "toe drain blocked": 0.45, "toe drain damaged": 0.45}
     plain = {"toe drain normal": 0.6, "toe drain blocked": 0.2, "toe drain damaged": 0.2}
-    made = fit({"condition": rows}, 0.1, 75, implied, plain)
+    made = fit({"condition": rows}, 0.25, 75, implied, plain)
     shares = [made.apply(row["probabilities"], "condition", "toe drain", correction) for row in rows]
     best = [max(one, key=lambda answer: one[answer]) for one in shares]
     kept = [
@@ -168,7 +168,7 @@ def test_every_correction_has_a_threshold_that_keeps_the_error(correction: str) 
     rule = made.rule("condition", correction)
     assert rule is not None and rule.threshold is not None
     assert (len(kept), kept.count(False)) == (rule.answered, rule.wrong)
-    assert len(kept) >= FEWEST and kept.count(False) <= 0.1 * len(kept)
+    assert len(kept) >= FEWEST and kept.count(False) <= 0.25 * len(kept)
 
 
 def test_without_a_threshold_for_a_correction_everything_is_unsure() -> None:
