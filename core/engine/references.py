@@ -7,10 +7,10 @@ import contextlib
 import dataclasses
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -237,7 +237,8 @@ def _judge(judged: Judged, photos: Sequence[Photo], telling: _Telling) -> Rows:
     rows: Rows = []
     opened, correction = judged.opened, judged.asker.settings.judging.prior_correction
     # Closed at once when a stop ends it: the model's answers must not stay narrowed to the closed list.
-    with contextlib.closing(judge_photos(opened.model, judged.asker, photos, "condition")) as judging:
+    answers = judge_photos(opened.model, judged.asker, photos, "condition")
+    with contextlib.closing(cast("Generator[tuple[Photo, Rows, float], None, None]", answers)) as judging:
         for done, (_photo, found, _loss) in enumerate(judging):
             telling.at(done, len(photos))
             # As the model's own answers were read: a correction of the prior moves answers here too.
