@@ -91,14 +91,17 @@ def build(prefix: str) -> Details:
     """Draw the panels here, hidden until there is something to show."""
     with gr.Column(visible=False, elem_id=f"{prefix}-results") as box:
         with gr.Row(equal_height=True):
-            with gr.Column(elem_classes="dg-panel", min_width=420, scale=3) as beat:
+            with gr.Column(elem_classes="dg-panel dg-packed", min_width=420, scale=3) as beat:
                 parts.html(parts.section(score_text.MUST_BEAT))
                 references = charts.component(f"{prefix}-references", score_text.MUST_BEAT)
                 words = parts.html("", elem_id=f"{prefix}-reference-words")
-            with gr.Column(elem_classes="dg-panel", min_width=320, scale=2) as alarm_box:
+            with gr.Column(elem_classes="dg-panel dg-packed", min_width=320, scale=2) as alarm_box:
                 parts.html(parts.section(score_text.ALARMS))
                 alarms = parts.html("", elem_id=f"{prefix}-alarms")
-        with gr.Column(elem_classes="dg-panel"), gr.Accordion(score_text.BY_CLASS, elem_id=f"{prefix}-by-class"):
+        with (
+            gr.Column(elem_classes="dg-panel"),
+            gr.Accordion(score_text.BY_CLASS, elem_classes="dg-fold", elem_id=f"{prefix}-by-class"),
+        ):
             with gr.Row(equal_height=True):
                 with gr.Column(min_width=420):
                     parts.html(parts.section(text.PER_CLASS))
@@ -110,12 +113,12 @@ def build(prefix: str) -> Details:
             parts.html(f'<p class="dg-small">{text.escape(score_text.CLASS_TABLE_SAYS)}</p>')
         with (
             gr.Column(elem_classes="dg-panel"),
-            gr.Accordion(score_text.BY_KIND, open=False, elem_id=f"{prefix}-by-kind"),
+            gr.Accordion(score_text.BY_KIND, open=False, elem_classes="dg-fold", elem_id=f"{prefix}-by-kind"),
         ):
             tables = parts.html("", elem_id=f"{prefix}-tables")
         with (
             gr.Column(elem_classes="dg-panel") as sure_box,
-            gr.Accordion(score_text.SURE, open=False, elem_id=f"{prefix}-sure"),
+            gr.Accordion(score_text.SURE, open=False, elem_classes="dg-fold", elem_id=f"{prefix}-sure"),
             gr.Row(),
         ):
             with gr.Column(min_width=420):

@@ -37,12 +37,11 @@ def forest(panels: Sequence[tuple[str, Sequence[Dot]]], scale: tuple[float, floa
     names = list(dict.fromkeys(dot.label for _, dots in panels for dot in dots))[::-1]
     for column, (title, dots) in enumerate(panels, start=1):
         for dot in dots:
-            if dot.own and dot.interval:
-                figure.add_vrect(
-                    x0=dot.interval[0], x1=dot.interval[1], fillcolor=theme.WATER, opacity=0.13, line_width=0,
-                    row=1, col=column,
-                )  # fmt: skip
             figure.add_trace(_dot(dot), row=1, col=column)
+        for low, high in [dot.interval for dot in dots if dot.own and dot.interval]:
+            figure.add_vrect(
+                x0=low, x1=high, fillcolor=theme.WATER, opacity=0.16, line_width=0, layer="below", row=1, col=column
+            )
         figure.update_xaxes(title_text=title, range=_padded(scale), row=1, col=column)
     figure.update_yaxes(categoryorder="array", categoryarray=names, range=[-0.6, len(names) - 0.4])
     return charts.style(

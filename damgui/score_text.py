@@ -57,6 +57,10 @@ CONFIDENCE, RIGHT_SHARE, OBJECTS = "How sure it was (%)", "Right answers (%)", "
 VERDICT_TITLES = {"better": "Better", "worse": "Worse", "no clear difference": "No clear difference"}
 CHANGES = (("accuracy_change", "Accuracy"), ("balanced_accuracy_change", BALANCED), ("macro_f1_change", "Macro-F1"))
 CHANGE_TITLE = "The differences, with their intervals"
+CHANGE_SAYS = (
+    "Points are percentage points. A line that crosses 0 proves nothing: with other photos of the same kind the "
+    "difference might be the other way round. Macro-F1 and balanced accuracy count rare classes as much as common ones."
+)
 CHANGE_AXIS = "Difference in points: right of 0 is better"
 BEFORE_RUN, AFTER_RUN = "Before", "After"
 PICK_HINT = "Any two runs that judged the same objects can be compared."
@@ -69,7 +73,10 @@ SAME_RUN = "Twice the same run: there is nothing to compare. Choose another one.
 JUDGE_BASE = "Judge the untaught model on these photos too"
 NO_BASE = "The untaught model has not judged these photos yet, so there is nothing to compare with."
 JUDGE_SPLIT = "Photos"
-VALID_CHOSE = "The validation photos chose which state of the model was kept, so their score flatters a little."
+VALID_CHOSE = (
+    "The validation photos chose which state of the model was kept, so their score flatters a little. Test photos, where "
+    "the data has them, did not."
+)
 TEST_HONEST = "The test photos neither taught nor chose anything: their score is the honest one."
 AFTER_DETAIL = "The run “After” in detail: what it must beat, class by class, how sure one may be"
 RUNS_TITLE = "All judged runs"

@@ -189,9 +189,10 @@ def _draw_widgets() -> tuple[Widgets, gr.HTML, Details]:
     headline = parts.html("", elem_id="compare-headline")
     with gr.Column(visible=False, elem_id="compare-results") as box:
         with gr.Row(equal_height=True):
-            with gr.Column(elem_classes="dg-panel", min_width=420):
+            with gr.Column(elem_classes="dg-panel dg-packed", min_width=420):
                 parts.html(parts.section(score_text.CHANGE_TITLE))
                 change = charts.component("compare-change", score_text.CHANGE_TITLE)
+                parts.html(f'<p class="dg-small">{text.escape(score_text.CHANGE_SAYS)}</p>')
             with gr.Column(elem_classes="dg-panel", min_width=420):
                 parts.html(parts.section(text.DIFFERENCE_CHART))
                 chart = charts.component("compare-chart", text.DIFFERENCE_CHART)
@@ -202,14 +203,14 @@ def _draw_widgets() -> tuple[Widgets, gr.HTML, Details]:
         table = parts.html("", elem_id="compare-runs")
     with (
         gr.Column(elem_classes="dg-panel", visible=False) as curves_box,
-        gr.Accordion(score_text.CURVES_TITLE, open=False, elem_id="compare-curves"),
+        gr.Accordion(score_text.CURVES_TITLE, open=False, elem_classes="dg-fold", elem_id="compare-curves"),
     ):
         curves = gr.Dropdown([], label=score_text.CURVES_PICK, multiselect=True, interactive=True,
                              max_choices=score_charts.MOST_CURVES, elem_id="compare-curves-runs")  # fmt: skip
         curves_chart = charts.component(
             "compare-curves-chart", score_text.CURVES_TITLE, score_text.CURVES_EMPTY, zoom=True
         )
-    with gr.Accordion(score_text.AFTER_DETAIL, open=False, elem_id="compare-detail"):
+    with gr.Accordion(score_text.AFTER_DETAIL, open=False, elem_classes="dg-fold dg-bare", elem_id="compare-detail"):
         panels = details.build("compare-after")
     w = Widgets(chooser, model, split, judge, stop, state, to_baseline, to_training, judge_base, pair, before, after,
                 headline, box, change, chart, gallery, table_box, table, curves_box, curves, curves_chart)  # fmt: skip
