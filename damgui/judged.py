@@ -95,9 +95,7 @@ def _opened(workspace: Workspace, identity: str, path: Path, created: float) -> 
 
 
 @lru_cache(maxsize=64)
-def _kept(
-    workspace: Workspace, identity: str, path: Path, created: float, _changed: tuple[int, int]
-) -> Judged | None:
+def _kept(workspace: Workspace, identity: str, path: Path, created: float, _changed: tuple[int, int]) -> Judged | None:
     shown = results.load(workspace, path)
     if shown is None or "overall_accuracy" not in shown.results:
         return None

@@ -113,9 +113,7 @@ def reliability(sides: Sequence[tuple[str, Mapping[str, Any]]]) -> go.Figure:
         )  # fmt: skip
     figure.update_xaxes(range=[-3, 103], tickvals=[0, 25, 50, 75, 100])
     figure.update_xaxes(title_text=score_text.CONFIDENCE, row=2, col=1)
-    figure.update_yaxes(
-        title_text=score_text.RIGHT_SHARE, range=[-4, 106], tickvals=[0, 25, 50, 75, 100], row=1, col=1
-    )
+    figure.update_yaxes(title_text=score_text.RIGHT_SHARE, range=[-4, 106], tickvals=[0, 25, 50, 75, 100], row=1, col=1)
     figure.update_yaxes(title_text=score_text.OBJECTS, rangemode="tozero", nticks=4, row=2, col=1)
     return charts.style(figure, 420, barmode="group", bargap=0.15)
 
@@ -144,7 +142,5 @@ def learning(runs: Sequence[tuple[str, charts.Rows]]) -> go.Figure:
     figure.update_xaxes(rangemode="tozero")
     figure.update_xaxes(title_text="Step (one update of the model)", row=2, col=1)
     figure.update_yaxes(title_text=score_text.SMOOTHED_LOSS, rangemode="tozero", row=1, col=1)
-    figure.update_yaxes(
-        title_text=score_text.VALID_F1, range=[0, 104], tickvals=[0, 25, 50, 75, 100], row=2, col=1
-    )
+    figure.update_yaxes(title_text=score_text.VALID_F1, range=[0, 104], tickvals=[0, 25, 50, 75, 100], row=2, col=1)
     return charts.style(figure, 460)

@@ -74,8 +74,8 @@ JUDGE_BASE = "Judge the untaught model on these photos too"
 NO_BASE = "The untaught model has not judged these photos yet, so there is nothing to compare with."
 JUDGE_SPLIT = "Photos"
 VALID_CHOSE = (
-    "The validation photos chose which state of the model was kept, so their score flatters a little. Test photos, where "
-    "the data has them, did not."
+    "The validation photos chose which state of the model was kept, so their score flatters a little. Test photos, "
+    "where the data has them, did not."
 )
 TEST_HONEST = "The test photos neither taught nor chose anything: their score is the honest one."
 AFTER_DETAIL = "The run “After” in detail: what it must beat, class by class, how sure one may be"
@@ -92,6 +92,7 @@ UNTAUGHT, TUNED = "untaught", "tuned"
 # -- One answer ------------------------------------------------------------------------------------------------------
 UNSURE = "Unsure: send to an engineer"
 NOT_CALIBRATED = "Not calibrated: take the percentage with a grain of salt."
+FEW_PHOTOS = 10  # an interval drawn from fewer photos is narrower than the truth
 LIMIT_OF_SENSE = 20  # beyond so many times the photos, more of the same photos are no advice
 
 
@@ -161,6 +162,11 @@ def verdict(found: Mapping[str, Any], photos: int) -> Verdict:
     """
     change, (low, high) = float(found["macro_f1_change"]), found["macro_f1_change_interval"]
     span = f"{points(change)} points (95 % interval {points(low)} to {points(high)})"
+    if photos < FEW_PHOTOS:
+        says = (
+            f"The difference of macro-F1 is {points(change)} points, from {photos} photo{'s' if photos != 1 else ''}:"
+        )
+        return Verdict("", VERDICT_TITLES["no clear difference"], f"{says} too few to prove anything.")
     if low <= 0 <= high:
         says = f"The difference of macro-F1 is {span}: the interval includes 0."
         return Verdict("", VERDICT_TITLES["no clear difference"], f"{says} {more_photos(change, low, high, photos)}")
