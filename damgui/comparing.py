@@ -86,6 +86,17 @@ def change_chart(found: Found) -> str:
     return charts.to_json(score_charts.differences(changes(found)))
 
 
+def turned(found: Found) -> str:
+    """How many objects changed between right and wrong."""
+    same = found["total"] - found["better"] - found["worse"]
+    items = [
+        parts.figure(f"{found[key]:,}", label, below)
+        for key, label, below in (("better", *score_text.TURNED_RIGHT), ("worse", *score_text.TURNED_WRONG))
+    ]
+    counts = [*items, parts.figure(f"{same:,}", *score_text.TURNED_NOT)]
+    return f'<div class="dg-turned">{parts.figures(counts)}</div>'
+
+
 def gallery(before: Shown, after: Shown) -> str:
     """Objects that only one of the two judged right, with what both said and how sure they were."""
     known = {(row["image"], row["object"]): row for row in before.rows}

@@ -28,7 +28,9 @@ class Dot:
     own: bool = False
 
 
-def forest(panels: Sequence[tuple[str, Sequence[Dot]]], scale: tuple[float, float] = (0, 100)) -> go.Figure:
+def forest(
+    panels: Sequence[tuple[str, Sequence[Dot]]], scale: tuple[float, float] = (0, 100), row_px: int = ROW_PX
+) -> go.Figure:
     """Dots with intervals, a line each, from top to bottom; a panel for every (axis title, dots). All values in %.
 
     The model's own interval is a band over the whole panel, so that overlap is seen at a glance.
@@ -45,7 +47,7 @@ def forest(panels: Sequence[tuple[str, Sequence[Dot]]], scale: tuple[float, floa
         figure.update_xaxes(title_text=title, range=_padded(scale), row=1, col=column)
     figure.update_yaxes(categoryorder="array", categoryarray=names, range=[-0.6, len(names) - 0.4])
     return charts.style(
-        figure, 74 + ROW_PX * max(len(names), 2), showlegend=False, margin={"l": 8, "r": 12, "t": 6, "b": 8}
+        figure, 74 + row_px * max(len(names), 2), showlegend=False, margin={"l": 8, "r": 12, "t": 6, "b": 8}
     )
 
 
@@ -72,7 +74,7 @@ def differences(dots: Sequence[Dot]) -> go.Figure:
     ends = [abs(end) for dot in dots for end in (dot.value, *(dot.interval or ()))]
     reach = 5 * (int(max([*ends, 5.0]) / 5) + 1)
     figure = forest([(score_text.CHANGE_AXIS, [Dot(one.label, one.value, one.interval) for one in dots])],
-                    (-reach, reach))  # fmt: skip
+                    (-reach, reach), row_px=44)  # fmt: skip
     for trace, dot in zip(figure.data, dots, strict=True):
         low, high = dot.interval or (0.0, 0.0)
         color = theme.SLATE if low <= 0 <= high else theme.WATER if low > 0 else theme.CLAY

@@ -61,6 +61,8 @@ CHANGE_SAYS = (
     "Points are percentage points. A line that crosses 0 proves nothing: with other photos of the same kind the "
     "difference might be the other way round. Macro-F1 and balanced accuracy count rare classes as much as common ones."
 )
+TURNED_RIGHT, TURNED_WRONG = ("Turned right", "mistakes no more"), ("Turned wrong", "right no more")
+TURNED_NOT = ("Unchanged", "right or wrong as before")
 CHANGE_AXIS = "Difference in points: right of 0 is better"
 BEFORE_RUN, AFTER_RUN = "Before", "After"
 PICK_HINT = "Any two runs that judged the same objects can be compared."

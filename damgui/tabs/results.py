@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import gradio as gr
-from gradio.components import Component
 
 from core.data import splits
 from core.errors import UserError
 from core.runs import launcher, store
 from core.runs.workspace import model_label
 from core.settings import Settings, from_dict, merge
-from damgui import charts, comparing, details, judged, live, parts, score_charts, score_text, text
+from damgui import charts, compare_widgets, comparing, judged, live, parts, score_charts, score_text, text
+from damgui.compare_widgets import Widgets
 from damgui.details import Details
 from damgui.frame import LONG, QUIET, Frame, Updates, guarded
 from damgui.judged import Judged
@@ -22,38 +22,6 @@ from damgui.live import Stamp, Tuned
 from damgui.results import Shown
 
 SPLITS = ("valid", "test")
-
-
-@dataclass(frozen=True)
-class Widgets:
-    """All that handlers of this tab read or redraw."""
-
-    chooser: gr.Row
-    model: gr.Dropdown
-    split: gr.Radio
-    judge: gr.Button
-    stop: gr.Button
-    state: gr.HTML
-    to_baseline: gr.Button
-    to_training: gr.Button
-    judge_base: gr.Button
-    pair: gr.Row
-    before: gr.Dropdown
-    after: gr.Dropdown
-    headline: gr.HTML
-    box: gr.Column
-    change: gr.HTML
-    chart: gr.HTML
-    gallery: gr.HTML
-    table_box: gr.Column
-    table: gr.HTML
-    curves_box: gr.Column
-    curves: gr.Dropdown
-    curves_chart: gr.HTML
-
-    @property
-    def outputs(self) -> list[Component]:
-        return [getattr(self, one.name) for one in fields(self)]
 
 
 @dataclass(frozen=True)
@@ -90,7 +58,7 @@ class View:
 
 def build(frame: Frame) -> None:
     parts.html(parts.heading(text.TAB_COMPARE, text.COMPARE_LEAD))
-    w, message, panels = _draw_widgets()
+    w, message, panels = compare_widgets.draw()
 
     def see(choice: Choice) -> View:
         runs = judged.all_judged(frame.workspace)
@@ -169,52 +137,6 @@ def build(frame: Frame) -> None:
     panels.wire(lambda after: _shown(see(Choice(None, "", None, after)).after), [w.after])
     frame.jump(w.to_baseline, "baseline")
     frame.jump(w.to_training, "training")
-
-
-def _draw_widgets() -> tuple[Widgets, gr.HTML, Details]:
-    with gr.Row(elem_classes="dg-actions dg-panel dg-chooser", visible=False) as chooser:
-        model = gr.Dropdown([], label=text.TUNED_MODEL, elem_id="compare-model", interactive=True, scale=3)
-        split = gr.Radio([], label=score_text.JUDGE_SPLIT, elem_id="compare-split", interactive=True, scale=2)
-        judge = gr.Button(text.COMPARE_JUDGE, variant="primary", elem_id="compare-judge", scale=0, min_width=220)
-        stop = gr.Button(text.COMPARE_STOP, variant="stop", visible=False, elem_id="compare-stop", scale=0)
-    message, state = parts.html("", elem_id="compare-message"), parts.html("", elem_id="compare-state")
-    with gr.Row(elem_classes="dg-actions"):
-        to_baseline = gr.Button("Go to the baseline", visible=False, elem_id="compare-go-baseline", scale=0)
-        to_training = gr.Button("Go to fine-tuning", visible=False, elem_id="compare-go-training", scale=0)
-        judge_base = gr.Button(score_text.JUDGE_BASE, visible=False, elem_id="compare-judge-base", scale=0)
-    with gr.Row(elem_classes="dg-panel dg-chooser", visible=False) as pair:
-        about: dict[str, Any] = {"interactive": True, "min_width": 320}
-        before = gr.Dropdown([], label=score_text.BEFORE_RUN, elem_id="compare-run-before", **about)
-        after = gr.Dropdown([], label=score_text.AFTER_RUN, elem_id="compare-run-after", **about)
-    headline = parts.html("", elem_id="compare-headline")
-    with gr.Column(visible=False, elem_id="compare-results") as box:
-        with gr.Row(equal_height=True):
-            with gr.Column(elem_classes="dg-panel dg-packed", min_width=420):
-                parts.html(parts.section(score_text.CHANGE_TITLE))
-                change = charts.component("compare-change", score_text.CHANGE_TITLE)
-                parts.html(f'<p class="dg-small">{text.escape(score_text.CHANGE_SAYS)}</p>')
-            with gr.Column(elem_classes="dg-panel", min_width=420):
-                parts.html(parts.section(text.DIFFERENCE_CHART))
-                chart = charts.component("compare-chart", text.DIFFERENCE_CHART)
-        with gr.Column(elem_classes="dg-panel"):
-            gallery = parts.html("", elem_id="compare-changes")
-    with gr.Column(elem_classes="dg-panel", visible=False) as table_box:
-        parts.html(parts.section(score_text.RUNS_TITLE, score_text.PICK_HINT))
-        table = parts.html("", elem_id="compare-runs")
-    with (
-        gr.Column(elem_classes="dg-panel", visible=False) as curves_box,
-        gr.Accordion(score_text.CURVES_TITLE, open=False, elem_classes="dg-fold", elem_id="compare-curves"),
-    ):
-        curves = gr.Dropdown([], label=score_text.CURVES_PICK, multiselect=True, interactive=True,
-                             max_choices=score_charts.MOST_CURVES, elem_id="compare-curves-runs")  # fmt: skip
-        curves_chart = charts.component(
-            "compare-curves-chart", score_text.CURVES_TITLE, score_text.CURVES_EMPTY, zoom=True
-        )
-    with gr.Accordion(score_text.AFTER_DETAIL, open=False, elem_classes="dg-fold dg-bare", elem_id="compare-detail"):
-        panels = details.build("compare-after")
-    w = Widgets(chooser, model, split, judge, stop, state, to_baseline, to_training, judge_base, pair, before, after,
-                headline, box, change, chart, gallery, table_box, table, curves_box, curves, curves_chart)  # fmt: skip
-    return w, message, panels
 
 
 def _shown(run: Judged | None) -> Shown | None:
@@ -306,9 +228,10 @@ def _pair(view: View, w: Widgets, panels: Details) -> Updates:
     if before is None or after is None or not view.comparable:
         return {**updates, w.headline: "", w.box: gr.Column(visible=False)}
     one, other = before.shown.results["per_class"], after.shown.results["per_class"]
+    found = comparing.compared(before, after)
     return {
         **updates, w.headline: comparing.headline(before, after), w.box: gr.Column(visible=True),
-        w.change: comparing.change_chart(comparing.compared(before, after)),
+        w.change: comparing.change_chart(found), w.turned: comparing.turned(found),
         w.chart: charts.to_json(charts.dumbbell(one, other, before.shown.order)),
         w.gallery: comparing.gallery(before.shown, after.shown),
     }  # fmt: skip
