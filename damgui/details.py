@@ -84,7 +84,7 @@ class Details:
 def _tables(shown: Shown) -> str:
     found = shown.results
     conditions = scores.class_table(found.get("per_condition") or {}, title="Condition")
-    return f'<div class="dg-pair">{scores.type_table(found)}{conditions}</div>'
+    return f'<div class="dg-two">{scores.type_table(found)}{conditions}</div>'
 
 
 def build(prefix: str) -> Details:

@@ -18,6 +18,8 @@ from core.settings import KNOBS
 from damgui import results, score_text, text
 from damgui.results import Shown
 
+# Without these a file tells no result; all others may be missing.
+NEEDED = ("overall_accuracy", "correct", "total", "macro_f1", "per_class")
 # They have columns of their own, or change nothing in the answers.
 OWN_COLUMN = ("model.path", "data.path", "data.split")
 NO_MATTER = ("model.cache_features", "model.cache_gb", "training.save_steps", "training.keep_checkpoints",
@@ -97,7 +99,7 @@ def _opened(workspace: Workspace, identity: str, path: Path, created: float) -> 
 @lru_cache(maxsize=64)
 def _kept(workspace: Workspace, identity: str, path: Path, created: float, _changed: tuple[int, int]) -> Judged | None:
     shown = results.load(workspace, path)
-    if shown is None or "overall_accuracy" not in shown.results:
+    if shown is None or not {*NEEDED} <= set(shown.results):
         return None
     return Judged(identity, path, created, shown, objects_of(shown), settings_of(shown.results))
 
