@@ -35,7 +35,7 @@ def compared(before: Judged, after: Judged) -> Found:
 # -- The pair --------------------------------------------------------------------------------------------------------
 def headline(before: Judged, after: Judged) -> str:
     """Both numbers, and their difference with what it proves."""
-    old, new, found = before.shown.results, after.shown.results, compared(before, after)
+    old, new, found = before.found, after.found, compared(before, after)
     said = score_text.verdict(found, len({row["image"] for row in after.shown.rows}))
     gain = new["overall_accuracy"] - old["overall_accuracy"]
     low, high = found["accuracy_change_interval"]
@@ -136,7 +136,7 @@ def runs_table(runs: Sequence[Judged], before: Judged | None, after: Judged | No
 
 
 def _row(run: Judged, paths: Sequence[str], before: Judged | None, after: Judged | None) -> list[str]:
-    found, tags = run.shown.results, ""
+    found, tags = run.found, ""
     for one, word in ((before, score_text.BEFORE_RUN), (after, score_text.AFTER_RUN)):
         tags += f'<span class="dg-yours">{word}</span>' if one is not None and one.id == run.id else ""
     about = found.get("data") or {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -16,7 +16,7 @@ from core.runs.files import read_json
 from core.runs.store import Workspace
 from core.settings import KNOBS
 from damgui import results, score_text, text
-from damgui.results import Shown
+from damgui.results import Row, Shown
 
 # Without these a file tells no result; all others may be missing.
 NEEDED = ("overall_accuracy", "correct", "total", "macro_f1", "per_class")
@@ -36,29 +36,38 @@ class Judged:
     id: str
     path: Path
     created: float
-    shown: Shown
+    workspace: Workspace
+    found: Mapping[str, Any]  # the results file
     objects: str  # equal for two runs about the same objects with the same truth
     settings: Mapping[str, Any]
 
     @property
+    def shown(self) -> Shown:
+        """With every single answer, which only the runs that are looked at need. Raises UserError when it is gone."""
+        shown = results.load(self.workspace, self.path)
+        if shown is None:
+            raise UserError("these results are gone", str(self.path), "Judge the model again.", "run")
+        return shown
+
+    @property
     def name(self) -> str:
         """The tuned model's name, or the model itself."""
-        about = self.shown.results.get("model") or {}
+        about = self.found.get("model") or {}
         if about.get("adapter"):
             return Path(str(about["adapter"])).name.removesuffix("_final")
         return Path(str(about.get("path", "–"))).name
 
     @property
     def tuned(self) -> bool:
-        return bool((self.shown.results.get("model") or {}).get("adapter"))
+        return bool((self.found.get("model") or {}).get("adapter"))
 
     @property
     def fingerprint(self) -> str:
-        return str((self.shown.results.get("data") or {}).get("fingerprint") or "")
+        return str((self.found.get("data") or {}).get("fingerprint") or "")
 
     @property
     def split(self) -> str:
-        return str((self.shown.results.get("data") or {}).get("split", ""))
+        return str((self.found.get("data") or {}).get("split", ""))
 
     @property
     def when(self) -> str:
@@ -80,11 +89,11 @@ def all_judged(workspace: Workspace) -> list[Judged]:
     for run in store.list_runs(workspace, "baseline", "evaluate"):
         if run.results.is_file() and store.status(run) == "finished":
             found.append(_opened(workspace, run.id, run.results, run.created))
-    known = [one.shown.results for one in found if one]
+    known = [one.found for one in found if one]
     for path in (workspace.zeroshot_results, *sorted(workspace.experiments.glob("evaluation_*.json"))):
         if path.is_file():
             one = _opened(workspace, path.stem, path, path.stat().st_mtime)
-            if one is not None and one.shown.results not in known:
+            if one is not None and one.found not in known:
                 found.append(one)
     return sorted((one for one in found if one), key=lambda one: (one.created, one.id), reverse=True)
 
@@ -96,21 +105,22 @@ def _opened(workspace: Workspace, identity: str, path: Path, created: float) -> 
         return None
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=256)
 def _kept(workspace: Workspace, identity: str, path: Path, created: float, _changed: tuple[int, int]) -> Judged | None:
-    shown = results.load(workspace, path)
-    if shown is None or not {*NEEDED} <= set(shown.results):
+    found = read_json(path)
+    if not isinstance(found, dict) or not {*NEEDED} <= set(found):
         return None
-    return Judged(identity, path, created, shown, objects_of(shown), settings_of(shown.results))
+    objects = objects_of(found, results.answers(path))
+    return Judged(identity, path, created, workspace, found, objects, settings_of(found))
 
 
-def objects_of(shown: Shown) -> str:
+def objects_of(found: Mapping[str, Any], rows: Iterable[Row]) -> str:
     """A digest of which objects were judged and what is true of them; without answers, of what the file says of them.
 
     The photos that were not judged do not matter: two runs may be compared whose training photos differ.
     """
-    about = shown.results.get("data") or {}
-    told = [f"{row['image']} {row['object']} {row['box_xyxy_px']} {row['truth_class']}" for row in shown.rows]
+    about = found.get("data") or {}
+    told = [f"{row['image']} {row['object']} {row['box_xyxy_px']} {row['truth_class']}" for row in rows]
     if not told:
         told = [str(about.get(key)) for key in ("fingerprint", "split", "photos", "objects")]
     return hashlib.sha256("\n".join(sorted(told)).encode()).hexdigest()[:12]

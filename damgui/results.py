@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -72,14 +72,14 @@ def load(workspace: Workspace, path: Path) -> Shown | None:
     return _load(workspace, path, changed(path)) if path.is_file() else None
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=8)
 def _load(workspace: Workspace, path: Path, _changed: tuple[int, int]) -> Shown | None:
     found = read_json(path)
     if found is None:
         return None
     root = datasets.root(workspace, str((found.get("data") or {}).get("path", "demo")))
     names = datasets.taxonomy(((found.get("settings") or {}).get("data") or {}).get("taxonomy", "")).class_names
-    return Shown(found, tuple(_rows(path.with_name(predictions_name(path)))), root, names)
+    return Shown(found, tuple(answers(path)), root, names)
 
 
 def predictions_name(path: Path) -> str:
@@ -89,13 +89,16 @@ def predictions_name(path: Path) -> str:
     return f"{path.stem.removesuffix('_results')}_predictions.jsonl"
 
 
-def _rows(path: Path) -> list[Row]:
-    if not path.is_file():
-        return []
+def answers(path: Path) -> Iterator[Row]:
+    """The single answers beside a results file, one at a time. Raises UserError when their file is damaged."""
+    beside = path.with_name(predictions_name(path))
+    if not beside.is_file():
+        return
     try:
-        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        with beside.open(encoding="utf-8") as lines:
+            yield from (json.loads(line) for line in lines if line.strip())
     except ValueError as error:
-        raise UserError("this file of answers is damaged", str(path), "Run the evaluation again.", "disk") from error
+        raise UserError("this file of answers is damaged", str(beside), "Run the evaluation again.", "disk") from error
 
 
 def mistake_cards(shown: Shown, rows: Sequence[Row], labels: tuple[str, str] = ("Truth", "Said")) -> str:

@@ -222,8 +222,10 @@ def why_unsure(answer: Mapping[str, Any], max_error: float | None) -> str:
     threshold = answer.get("threshold")
     if threshold is None:
         return said
-    kept = f" are wrong at most {one_in(max_error)} times" if max_error else " can be relied on"
-    return f"{said} Only answers from {percent(threshold, 0)} on{kept}."
+    reach = percent(threshold, 0)
+    if not max_error:
+        return f"{said} Only from {reach} on an answer is given."
+    return f"{said} Only from {reach} on at most {one_in(max_error)} answers is wrong."
 
 
 def sureness(answer: Mapping[str, Any]) -> float:

@@ -60,12 +60,6 @@ def build(frame: Frame) -> None:
     parts.html(parts.heading(text.TAB_COMPARE, text.COMPARE_LEAD))
     w, message, panels = compare_widgets.draw()
 
-    def see(choice: Choice) -> View:
-        runs = judged.all_judged(frame.workspace)
-        by_id = {one.id: one for one in runs}
-        return View(_tuned(frame, choice.model), choice.split, runs, by_id.get(choice.before or ""),
-                    by_id.get(choice.after or ""))  # fmt: skip
-
     @guarded(message)
     def begin(model: str | None, split: str) -> Updates:
         tuned = _tuned(frame, model)
@@ -88,55 +82,83 @@ def build(frame: Frame) -> None:
             launcher.stop(found.run)
         return {}
 
+    @guarded(message)
     def draw(*chosen: Any) -> Updates:
-        view = see(Choice(*chosen))
+        view = _see(frame, Choice(*chosen))
         return {**_actions(frame, view, w), **_pair(view, w, panels)}
 
-    def refresh(seen: Stamp | None, *chosen: Any) -> tuple[Stamp, Updates] | None:
-        view = see(Choice(*chosen))
-        names = tuple(one.name for one in live.tuned_models(frame.workspace))
-        found, busy = live.latest(frame.workspace, "evaluate"), live.at_work(frame.workspace)
-        lessons = tuple((run.id, store.status(run)) for run in store.list_runs(frame.workspace, "train"))
-        stamp = (tuple(one.id for one in view.runs), names, lessons, found and found.stamp, busy and busy.run.id)
-        if stamp == seen:
-            return None
-        updates: Updates = {}
-        if seen is None or seen[1] != names:  # a new model is the one to judge next
-            model = _tuned(frame, names[0] if names else None)
-            view = replace(view, tuned=model, split=SPLITS[0])
-            offered = _splits(frame, model)
-            updates |= {w.model: gr.Dropdown(list(names), value=model.name if model else None),
-                        w.split: gr.Radio(offered, value=offered[0][1])}  # fmt: skip
-        if seen is None or seen[0] != stamp[0]:
-            fresh = None if seen is None else next((one for one in view.runs if one.id not in seen[0]), None)
+    @guarded(message)
+    def take(*chosen: Any) -> Updates:
+        """Another tuned model: what it has judged last is shown."""
+        offered = _splits(frame, _tuned(frame, chosen[0]))
+        view = _see(frame, replace(Choice(*chosen), split=offered[0][1]))
+        fresh = next((one for one in view.runs if one.tuned and one.name == chosen[0]), None)
+        if fresh is not None:
             before, after = judged.chosen(view.runs, fresh, view.before, view.after)
             view = replace(view, before=before, after=after)
-            listed = [(one.label, one.id) for one in view.runs]
-            updates |= {w.before: gr.Dropdown(listed, value=before.id if before else None),
-                        w.after: gr.Dropdown(listed, value=after.id if after else None)}  # fmt: skip
-            updates |= _pair(view, w, panels)
-        if seen is None or seen[2] != lessons:
-            updates |= _curves(frame, w)
-        return stamp, {**updates, **_actions(frame, view, w)}
+        return {**_actions(frame, view, w), **_pair(view, w, panels), **_listed(view, w),
+                w.split: gr.Radio(offered, value=view.split)}  # fmt: skip
+
+    def act(*chosen: Any) -> Updates:
+        return _actions(frame, _see(frame, Choice(*chosen)), w)
 
     reads = (w.model, w.split, w.before, w.after)
     outputs = [*w.outputs, *panels.outputs]
-    frame.watch(refresh, *outputs, reads=reads)
-    for one in (w.before, w.after):
-        one.input(draw, reads, outputs, **QUIET)
-    w.model.input(lambda *chosen: {**_offer(frame, chosen[0], w), **draw(*chosen)}, reads, outputs, **QUIET)
-    w.split.input(lambda *chosen: _actions(frame, see(Choice(*chosen)), w), reads, w.outputs, **QUIET)
-    for button, handler, given in ((w.judge, begin, [w.model, w.split]), (w.judge_base, begin_base, [w.after])):
+    frame.watch(lambda seen, *chosen: _follow(frame, seen, Choice(*chosen), w, panels), *outputs, reads=reads)
+    for one, handler in ((w.before, draw), (w.after, draw), (w.model, take)):
+        one.input(handler, reads, [*outputs, message], **QUIET)
+    w.split.input(act, reads, w.outputs, **QUIET)
+    for button, start, given in ((w.judge, begin, [w.model, w.split]), (w.judge_base, begin_base, [w.after])):
         button.click(
             lambda: (gr.Button(interactive=False), parts.waiting(text.STARTING)), outputs=[button, w.state], **QUIET
-        ).then(handler, given, message, **LONG).then(
-            lambda *chosen: _actions(frame, see(Choice(*chosen)), w), reads, w.outputs, **QUIET
-        )
+        ).then(start, given, message, **LONG).then(act, reads, w.outputs, **QUIET)
     w.stop.click(end, outputs=message, **QUIET)
     w.curves.input(lambda ids: {w.curves_chart: _learning(frame, ids)}, w.curves, w.curves_chart, **QUIET)
-    panels.wire(lambda after: _shown(see(Choice(None, "", None, after)).after), [w.after])
+    panels.wire(lambda after: _shown(_see(frame, Choice(None, "", None, after)).after), [w.after])
     frame.jump(w.to_baseline, "baseline")
     frame.jump(w.to_training, "training")
+
+
+def _see(frame: Frame, choice: Choice) -> View:
+    runs = judged.all_judged(frame.workspace)
+    by_id = {one.id: one for one in runs}
+    before, after = by_id.get(choice.before or ""), by_id.get(choice.after or "")
+    return View(_tuned(frame, choice.model), choice.split, runs, before, after)
+
+
+def _follow(
+    frame: Frame, seen: Stamp | None, choice: Choice, w: Widgets, panels: Details
+) -> tuple[Stamp, Updates] | None:
+    """What changed since `seen`: models to judge, judged runs, training runs, the run at work."""
+    view = _see(frame, choice)
+    names = tuple(one.name for one in live.tuned_models(frame.workspace))
+    found, busy = live.latest(frame.workspace, "evaluate"), live.at_work(frame.workspace)
+    lessons = tuple((run.id, store.status(run)) for run in store.list_runs(frame.workspace, "train"))
+    stamp = (tuple(one.id for one in view.runs), names, lessons, found and found.stamp, busy and busy.run.id)
+    if stamp == seen:
+        return None
+    updates: Updates = {}
+    if seen is None or seen[1] != names:  # a new model is the one to judge next
+        model = _tuned(frame, names[0] if names else None)
+        offered = _splits(frame, model)
+        view = replace(view, tuned=model, split=offered[0][1])
+        updates |= {w.model: gr.Dropdown(list(names), value=model.name if model else None),
+                    w.split: gr.Radio(offered, value=view.split)}  # fmt: skip
+    if seen is None or seen[0] != stamp[0]:
+        fresh = None if seen is None else next((one for one in view.runs if one.id not in seen[0]), None)
+        before, after = judged.chosen(view.runs, fresh, view.before, view.after)
+        view = replace(view, before=before, after=after)
+        updates |= _listed(view, w) | _pair(view, w, panels)
+    if seen is None or seen[2] != lessons:
+        updates |= _curves(frame, w)
+    return stamp, {**updates, **_actions(frame, view, w)}
+
+
+def _listed(view: View, w: Widgets) -> Updates:
+    """The two lists of runs, with those that are compared."""
+    listed = [(one.label, one.id) for one in view.runs]
+    return {w.before: gr.Dropdown(listed, value=view.before.id if view.before else None),
+            w.after: gr.Dropdown(listed, value=view.after.id if view.after else None)}  # fmt: skip
 
 
 def _shown(run: Judged | None) -> Shown | None:
@@ -161,11 +183,6 @@ def _splits(frame: Frame, tuned: Tuned | None) -> list[tuple[str, str]]:
     return [(text.SPLIT_WORDS[name], name) for name in there or SPLITS[:1]]
 
 
-def _offer(frame: Frame, model: str | None, w: Widgets) -> Updates:
-    offered = _splits(frame, _tuned(frame, model))
-    return {w.split: gr.Radio(offered, value=offered[0][1])}
-
-
 def _settings(frame: Frame, tuned: Tuned, split: str) -> Settings:
     """The settings to judge a tuned model: the data its training used, on the photos of one split."""
     settings = store.settings_for_model(str(tuned.path))
@@ -177,7 +194,7 @@ def _settings(frame: Frame, tuned: Tuned, split: str) -> Settings:
 
 def _base_settings(run: Judged) -> Settings:
     """The settings that ask the model below a tuned one just as that was asked."""
-    found = run.shown.results
+    found = run.found
     return merge(from_dict(found["settings"], str(run.path)), {"model.path": str(found["model"]["path"])})
 
 
@@ -227,7 +244,7 @@ def _pair(view: View, w: Widgets, panels: Details) -> Updates:
     }  # fmt: skip
     if before is None or after is None or not view.comparable:
         return {**updates, w.headline: "", w.box: gr.Column(visible=False)}
-    one, other = before.shown.results["per_class"], after.shown.results["per_class"]
+    one, other = before.found["per_class"], after.found["per_class"]
     found = comparing.compared(before, after)
     return {
         **updates, w.headline: comparing.headline(before, after), w.box: gr.Column(visible=True),

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from core.errors import UserError
 from core.runs.store import Workspace
 from damgui import judged
 
@@ -143,8 +142,17 @@ def test_what_was_just_judged_is_shown_and_the_rest_of_the_choice_stays(workspac
 
 
 def test_objects_of_a_file_without_answers_are_told_by_what_it_says(workspace: Workspace, judge: Any) -> None:
-    folder: Path = judge(RIGHT)
-    shown = judged.all_judged(workspace)[0].shown
-    bare = replace(shown, rows=())
-    assert judged.objects_of(bare) == judged.objects_of(bare) != judged.objects_of(shown)
-    assert folder.is_dir()
+    judge(RIGHT)
+    (one,) = judged.all_judged(workspace)
+    bare = judged.objects_of(one.found, ())
+    assert bare == judged.objects_of(one.found, ()) != one.objects
+    other = dict(one.found) | {"data": one.found["data"] | {"split": "test"}}
+    assert judged.objects_of(other, ()) != bare
+
+
+def test_results_that_are_gone_are_named(workspace: Workspace, judge: Any) -> None:
+    folder = judge(RIGHT)
+    (one,) = judged.all_judged(workspace)
+    (folder / "results.json").unlink()
+    with pytest.raises(UserError, match=r"gone.*results\.json"):
+        _ = one.shown

@@ -120,7 +120,7 @@ def test_an_unsure_answer_says_why() -> None:
     answer = {"predicted": "blocked", "probability": 0.9, "calibrated_probability": 0.61, "threshold": 0.83}
     said = score_text.why_unsure(answer, 0.05)
     assert said == (
-        "Its most probable answer is blocked, 61 %. Only answers from 83 % on are wrong at most one in twenty times."
+        "Its most probable answer is blocked, 61 %. Only from 83 % on at most one in twenty answers is wrong."
     )
 
 
