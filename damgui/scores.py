@@ -95,7 +95,7 @@ def reference_words(found: Found) -> str:
 def alarms(found: Found) -> str:
     """What share of the blocked and of the damaged objects is found at the tolerated false alarms; "" when unknown."""
     cells = []
-    for condition, about in (found.get("alarms") or {}).items():
+    for condition, about in ((name, about or {}) for name, about in (found.get("alarms") or {}).items()):
         recall, ends = about.get("recall"), score_text.interval(about.get("recall_interval"))
         value = text.percent(recall, 0) if recall is not None else "–"
         span = f"<p>95 % interval {escape(ends)}</p>" if ends and recall is not None else ""
@@ -173,7 +173,7 @@ def sureness(found: Found) -> str:
 
 def _unsure(found: Found) -> str:
     about = found.get("unsure") or {}
-    if not about.get("total"):
+    if not about.get("total") or about.get("threshold") is None:
         return ""
     sure = about["total"] - about["count"]
     right = f", {text.percent(about['accuracy_of_sure'])} of them right" if about.get("accuracy_of_sure") else ""

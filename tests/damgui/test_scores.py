@@ -116,6 +116,26 @@ def test_calibrated_stands_beside_raw_where_there_is_one(more: dict[str, Any], c
     assert [(line["x"], line["y"], line["customdata"]) for line in lines] == [([90.0], [75.0], [8])] * columns
 
 
+@pytest.mark.parametrize(
+    "holes",
+    [
+        {"alarms": {"blocked": None}},
+        {"references": {"prior": None, "blank": {"label": "Blank", "accuracy": None, "macro_f1": None}}},
+        {"unsure": {"threshold": None, "count": 0, "total": 4}},
+        {"probabilistic": {"log_loss": None, "brier": None, "ece": None, "total": 0, "reliability": []}},
+        {"with_choice": {"correct": 0, "total": 0, "accuracy": None}, "single_answer": {"total": 2}},
+        {"per_object_type": {"drain": {"correct": 0, "total": 0, "accuracy": None, "macro_f1": None}}},
+    ],
+)
+def test_what_could_not_be_measured_breaks_nothing(holes: dict[str, Any]) -> None:
+    found = NEW | holes
+    assert "50.0<small>%" in scores.headline(shown(found))
+    for part in (scores.alarms, scores.reference_words, scores.sureness, scores.type_table):
+        assert isinstance(part(found), str)
+    for chart in (scores.reference_chart, scores.reliability_chart):
+        assert json.loads(chart(found) or "{}") is not None
+
+
 def test_unsure_answers_are_counted() -> None:
     unsure = {"threshold": 0.7, "count": 3, "total": 10, "accuracy_of_sure": 0.96}
     assert "3 of 10 answers are unsure (less than 70 %)" in scores.sureness(NEW | {"unsure": unsure})
