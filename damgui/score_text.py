@@ -93,6 +93,7 @@ UNTAUGHT, TUNED = "untaught", "tuned"
 
 # -- One answer ------------------------------------------------------------------------------------------------------
 UNSURE = "Unsure: send to an engineer"
+NO_THRESHOLD = "On the photos put aside, no percentage was high enough to rely on a single answer."
 NOT_CALIBRATED = "Not calibrated: take the percentage with a grain of salt."
 FEW_PHOTOS = 10  # an interval drawn from fewer photos is narrower than the truth
 LIMIT_OF_SENSE = 20  # beyond so many times the photos, more of the same photos are no advice
@@ -135,17 +136,19 @@ def single_answers(found: Mapping[str, Any]) -> str:
     )
 
 
-def alarm(condition: str, about: Mapping[str, Any]) -> str:
-    """What was found of a condition at the tolerated rate of false alarms, in one sentence."""
+def alarm(condition: str, about: Mapping[str, Any], tolerated: float = 0.1) -> str:
+    """What was found of a condition, and how many false alarms that costs, in one sentence.
+
+    `tolerated` is the share of the other objects that may be a false alarm.
+    """
     if not about.get("positives"):
         return f"No object here is {condition}, so this cannot be told."
     if about.get("recall") is None:
         return f"Every object here is {condition}, so false alarms cannot be told."
-    rate = one_in(float(about.get("false_alarm_rate") or 0.1))
-    return (
-        f"of the {about['positives']} {condition} objects found, when {rate} of the {about.get('negatives', 0)} others "
-        "may be a false alarm."
-    )
+    others = int(about.get("negatives") or 0)
+    false = round(float(about.get("false_alarm_rate") or 0.0) * others)
+    price = f"{false} false alarm{'s' if false != 1 else ''} among {others} others ({one_in(tolerated)} is tolerated)"
+    return f"of the {about['positives']} {condition} objects found, at {price}."
 
 
 @dataclass(frozen=True)
@@ -221,7 +224,7 @@ def why_unsure(answer: Mapping[str, Any], max_error: float | None) -> str:
     said = f"Its most probable answer is {answer['predicted']}, {percent(sureness(answer), 0)}."
     threshold = answer.get("threshold")
     if threshold is None:
-        return said
+        return f"{said} {NO_THRESHOLD}"
     reach = percent(threshold, 0)
     if not max_error:
         return f"{said} Only from {reach} on an answer is given."

@@ -94,6 +94,8 @@ def reference_words(found: Found) -> str:
 # -- Alarms ----------------------------------------------------------------------------------------------------------
 def alarms(found: Found) -> str:
     """What share of the blocked and of the damaged objects is found at the tolerated false alarms; "" when unknown."""
+    judging = (found.get("settings") or {}).get("judging") or {}
+    tolerated = float(judging.get("false_alarm_rate") or 0.1)
     cells = []
     for condition, about in ((name, about or {}) for name, about in (found.get("alarms") or {}).items()):
         recall, ends = about.get("recall"), score_text.interval(about.get("recall_interval"))
@@ -101,7 +103,7 @@ def alarms(found: Found) -> str:
         span = f"<p>95 % interval {escape(ends)}</p>" if ends and recall is not None else ""
         cells.append(
             f'<div class="dg-alarm">{parts.badge(condition)}<span class="dg-value">{value}</span>'
-            f"<div><p>{escape(score_text.alarm(condition, about))}</p>{span}</div></div>"
+            f"<div><p>{escape(score_text.alarm(condition, about, tolerated))}</p>{span}</div></div>"
         )
     return "".join(cells)
 
@@ -173,8 +175,10 @@ def sureness(found: Found) -> str:
 
 def _unsure(found: Found) -> str:
     about = found.get("unsure") or {}
-    if not about.get("total") or about.get("threshold") is None:
+    if not about.get("total"):
         return ""
+    if about.get("threshold") is None:
+        return parts.note(f"All {about['total']} answers are unsure. {score_text.NO_THRESHOLD}", "warn")
     sure = about["total"] - about["count"]
     right = f", {text.percent(about['accuracy_of_sure'])} of them right" if about.get("accuracy_of_sure") else ""
     said = (

@@ -267,8 +267,8 @@ def _answered(found: dict[str, Any], truth: str, w: Widgets) -> Updates:
     known = f'<p class="dg-small">In the labels: {parts.badge(truth)}</p>' if truth else ""
     alone = parts.note(text.BASE_ONLY) if len(found["answers"]) == 1 else ""
     labelled = [(answer["label"], _shares(answer)) for answer in found["answers"]]
-    by_class = [(answer["label"], answer["class_probabilities"]) for answer in found["answers"]
-                if "class_probabilities" in answer]  # fmt: skip
+    by_class = [(answer["label"], answer.get("calibrated_classes") or answer["class_probabilities"])
+                for answer in found["answers"] if "class_probabilities" in answer]  # fmt: skip
     return {
         w.verdict: f'<div class="dg-verdicts">{"".join(cards)}</div>{known}{alone}'
         f'<p class="dg-small">Answered in {float(found.get("seconds") or 0):.1f} s.</p>',
@@ -284,7 +284,8 @@ def _verdict(answer: Mapping[str, Any], kind: str) -> str:
     trust = score_text.calibrated_on(about) if "calibrated" in answer else score_text.NOT_CALIBRATED
     small = f'<span class="dg-below">{escape(trust)}</span>'
     if answer.get("unsure"):
-        why = score_text.why_unsure(answer, about.get("max_error"))
+        rule = (about.get("thresholds") or {}).get("class" if "class_probabilities" in answer else "condition") or about
+        why = score_text.why_unsure(answer, rule.get("max_error"))
         return (
             f'<div class="dg-verdict dg-unsure"><span class="dg-label">{label}</span>{named}'
             f'<span class="dg-handover">{escape(score_text.UNSURE)}</span><p>{escape(why)}</p>{small}</div>'

@@ -21,7 +21,9 @@ CALIBRATED = RAW | {"calibrated": {"blocked": 0.93, "normal": 0.07}, "calibrated
 
 @pytest.fixture
 def adapter(tmp_path: Path) -> str:
-    (tmp_path / "calibration.json").write_text(json.dumps({"objects": 96, "max_error": 0.05, "threshold": 0.8}))
+    (tmp_path / "calibration.json").write_text(
+        json.dumps({"objects": 96, "thresholds": {"condition": {"threshold": 0.8, "max_error": 0.05}}})
+    )
     return str(tmp_path)
 
 

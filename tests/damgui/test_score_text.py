@@ -83,8 +83,9 @@ def test_rates_are_said_as_people_say_them(rate: float, said: str) -> None:
 @pytest.mark.parametrize(
     ("about", "says"),
     [
-        ({"positives": 27, "negatives": 141, "recall": 0.62, "false_alarm_rate": 0.1}, "27 blocked objects found, when "
-         "one in ten of the 141"),
+        ({"positives": 27, "negatives": 141, "recall": 0.62, "false_alarm_rate": 0.1}, "27 blocked objects found, at "
+         "14 false alarms among 141 others (one in ten is tolerated)"),
+        ({"positives": 2, "negatives": 9, "recall": 0.0, "false_alarm_rate": 0.0}, "at 0 false alarms among 9 others"),
         ({"positives": 0, "negatives": 9, "recall": None}, "No object here is blocked"),
         ({"positives": 9, "negatives": 0, "recall": None}, "Every object here is blocked"),
         ({}, "No object here is blocked"),
@@ -122,6 +123,11 @@ def test_an_unsure_answer_says_why() -> None:
     assert said == (
         "Its most probable answer is blocked, 61 %. Only from 83 % on at most one in twenty answers is wrong."
     )
+
+
+def test_where_no_threshold_keeps_the_promise_every_answer_is_unsure_for_that_reason() -> None:
+    answer = {"predicted": "blocked", "probability": 0.9, "calibrated_probability": 0.61, "threshold": None}
+    assert score_text.why_unsure(answer, 0.05).endswith(score_text.NO_THRESHOLD)
 
 
 @pytest.mark.parametrize(("about", "said"), [({"objects": 1096}, "Calibrated on 1,096 objects"), ({}, "Calibrated.")])

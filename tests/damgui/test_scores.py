@@ -139,6 +139,8 @@ def test_what_could_not_be_measured_breaks_nothing(holes: dict[str, Any]) -> Non
 def test_unsure_answers_are_counted() -> None:
     unsure = {"threshold": 0.7, "count": 3, "total": 10, "accuracy_of_sure": 0.96}
     assert "3 of 10 answers are unsure (less than 70 %)" in scores.sureness(NEW | {"unsure": unsure})
+    none = {"threshold": None, "count": 10, "total": 10, "accuracy_of_sure": None}
+    assert f"All 10 answers are unsure. {score_text.NO_THRESHOLD}" in scores.sureness(NEW | {"unsure": none})
 
 
 def test_names_from_files_are_shown_and_never_executed() -> None:
