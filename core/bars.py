@@ -43,6 +43,11 @@ class Bars:
 
     def on_progress(self, event: Event) -> None:
         unit = event.get("unit", "photos")
+        if "part" in event:  # a study: what goes on inside its trainings moves nothing here
+            self._show("Trainings", event["total"], unit)
+            left = event.get("left_s")
+            self._move(event["done"], event["total"], "" if left is None else f"{about(left)} left")
+            return
         self._show(f"Testing on {event['total']} {'images' if unit == 'photos' else unit}", event["total"], unit)
         right = f"{event['correct'] / event['judged']:.1%} right" if event.get("judged") else ""
         self._move(event["done"], event["total"], right)
