@@ -21,7 +21,9 @@ MACRO = METRICS.index("macro_f1")
 SAMPLES = 2000
 CHUNK = 250
 LOW, HIGH = 2.5, 97.5
-HELPS, HARMS, UNCLEAR = "recommended", "harmful", "no clear effect"
+HELPS, HARMS, UNCLEAR, FEW = "recommended", "harmful", "no clear effect", "too few seeds"
+# One training of each tells nothing about luck: with it alone one in ten useless enhancements would look useful.
+LEAST_SEEDS = 2
 
 
 class Draws:
@@ -29,13 +31,16 @@ class Draws:
 
     `points[variant, seed]` is (3,), the scores in the order of METRICS; `samples[variant, seed]` is (SAMPLES, 3).
     Photos are drawn with replacement, because a photo's objects are judged alike. Seeds that judged the same photos
-    share the draw; those that judged other parts have draws of their own. Raises ValueError when the variants of a
-    seed are not about the same objects.
+    share the draw; those that judged other parts have draws of their own. An average over seeds draws the seeds with
+    replacement too (two-way bootstrap, Owen 2007, "The pigeonhole bootstrap"): a training's luck shifts all photos at
+    once, so that photos alone would make a lucky training look like an effect. Raises ValueError when the variants of
+    a seed are not about the same objects.
     """
 
     def __init__(self, judged: Mapping[str, Judged], seed: int = 0) -> None:
         names = sorted({str(row[key]) for rows in _all(judged) for row in rows
                         for key in ("truth_class", "predicted_class")})  # fmt: skip
+        self.seed = seed
         self.points: dict[tuple[str, int], np.ndarray] = {}
         self.samples: dict[tuple[str, int], np.ndarray] = {}
         weights: dict[tuple[str, ...], np.ndarray] = {}
@@ -56,9 +61,10 @@ class Draws:
         return tuple(sorted(set.intersection(*each)))
 
     def mean(self, variant: str, seeds: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
-        """(points (3,), samples (SAMPLES, 3)) averaged over seeds."""
-        return (np.mean([self.points[variant, one] for one in seeds], axis=0),
-                np.mean([self.samples[variant, one] for one in seeds], axis=0))  # fmt: skip
+        """(points (3,), samples (SAMPLES, 3)) averaged over seeds; the same draws of seeds for every variant."""
+        shares = _weights(len(seeds), [self.seed, 0x5EED]) / len(seeds)
+        samples = np.stack([self.samples[variant, one] for one in seeds], axis=1)
+        return np.mean([self.points[variant, one] for one in seeds], axis=0), np.einsum("bs,bsm->bm", shares, samples)
 
     def scores(self, variant: str) -> dict[str, Any]:
         """{metric: {mean, interval, spread}}; spread is the standard deviation between seeds, None for one seed."""
@@ -70,15 +76,16 @@ class Draws:
                 for at, name in enumerate(METRICS)}  # fmt: skip
 
     def difference(self, before: str, after: str) -> dict[str, Any] | None:
-        """{metric: {mean, interval, spread}} of after minus before over the seeds both have; None without any."""
+        """{seeds, metric: {mean, interval, spread}} of after minus before over the seeds both have; None without any."""
         seeds = self.seeds(before, after)
         if not seeds:
             return None
         (old, old_samples), (new, new_samples) = self.mean(before, seeds), self.mean(after, seeds)
         each = np.array([self.points[after, one] - self.points[before, one] for one in seeds])
         spread = each.std(axis=0, ddof=1) if len(seeds) > 1 else [None] * len(METRICS)
-        return {name: {**_interval((new - old)[at], (new_samples - old_samples)[:, at]), "spread": _plain(spread[at])}
-                for at, name in enumerate(METRICS)}  # fmt: skip
+        found = {name: {**_interval((new - old)[at], (new_samples - old_samples)[:, at]), "spread": _plain(spread[at])}
+                 for at, name in enumerate(METRICS)}  # fmt: skip
+        return {"seeds": list(seeds), **found}
 
 
 def _all(judged: Mapping[str, Judged]) -> Iterator[Sequence[Row]]:
@@ -92,9 +99,9 @@ def _require_same_objects(seed: int, sides: Mapping[str, Sequence[Row]]) -> None
         raise ValueError(f"the variants of seed {seed} were not judged on the same objects: {', '.join(keys)}")
 
 
-def _weights(photos: int, seed: Sequence[int]) -> np.ndarray:
-    """(SAMPLES, P): how often each photo is drawn."""
-    return np.random.default_rng(seed).multinomial(photos, np.full(photos, 1 / photos), size=SAMPLES).astype(float)
+def _weights(count: int, seed: Sequence[int]) -> np.ndarray:
+    """(SAMPLES, count): how often each of so many photos or seeds is drawn."""
+    return np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=SAMPLES).astype(float)
 
 
 def _by_photo(rows: Sequence[Row], photos: Sequence[str], names: Sequence[str]) -> np.ndarray:
@@ -136,8 +143,10 @@ def _plain(value: Any) -> float | None:
     return None if value is None else float(value)
 
 
-def verdict(interval: Sequence[float]) -> str:
-    """What a difference's interval allows to say."""
+def verdict(interval: Sequence[float], seeds: int) -> str:
+    """What the interval of a difference over so many seeds allows to say."""
+    if seeds < LEAST_SEEDS:
+        return FEW
     return HELPS if interval[0] > 0 else HARMS if interval[1] < 0 else UNCLEAR
 
 
@@ -158,7 +167,7 @@ def ablation(judged: Mapping[str, Judged], seed: int = 0) -> dict[str, Any]:
         table.append({
             "variant": variant, "label": label(variant), "enhancements": list(enhancements_of(variant)),
             "seeds": list(draws.seeds(variant)), **draws.scores(variant), "difference": change,
-            "verdict": verdict(change["macro_f1"]["interval"]) if change else None,
+            "verdict": _judged(change) if change else None,
         })  # fmt: skip
     return {"table": table, "recommendation": recommend(table, draws)}
 
@@ -189,13 +198,18 @@ def recommend(table: Sequence[Mapping[str, Any]], draws: Draws) -> dict[str, Any
     return {**found, "said": _sentences(found, rows)}
 
 
+def _judged(change: Mapping[str, Any]) -> str:
+    """The verdict on a difference, by its macro-F1."""
+    return verdict(change["macro_f1"]["interval"], len(change["seeds"]))
+
+
 def _gain(row: Mapping[str, Any]) -> float:
     return float(row["difference"]["macro_f1"]["mean"])
 
 
 def _clearly_better(draws: Draws, simple: str, more: str) -> bool:
     change = draws.difference(simple, more)
-    return change is not None and verdict(change["macro_f1"]["interval"]) == HELPS
+    return change is not None and _judged(change) == HELPS
 
 
 def _stacking(rows: Mapping[str, Mapping[str, Any]], draws: Draws) -> dict[str, Any] | None:
@@ -208,17 +222,22 @@ def _stacking(rows: Mapping[str, Mapping[str, Any]], draws: Draws) -> dict[str, 
     change = draws.difference(best, most)
     if change is None:
         return None
-    macro = change["macro_f1"]
-    return {"variant": most, "best_part": best, "difference": macro, "verdict": verdict(macro["interval"])}
+    return {"variant": most, "best_part": best, "difference": change["macro_f1"], "verdict": _judged(change)}
 
 
 def _sentences(found: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any]]) -> list[str]:
     said = []
     for name, judged in found["enhancements"].items():
         macro = rows[name]["difference"]["macro_f1"]
-        tail = {HELPS: "it helps", HARMS: "it harms: leave it off", UNCLEAR: "no clear effect: leave it off"}[judged]
+        tail = {
+            HELPS: "it helps", HARMS: "it harms: leave it off", UNCLEAR: "no clear effect: leave it off",
+            FEW: "one training of each is too little to tell",
+        }[judged]  # fmt: skip
         said.append(f"{name.replace('_', ' ').capitalize()}: macro-F1 {_signed(macro)}; {tail}.")
     stacking = found["stacking"]
+    if stacking:
+        if stacking["verdict"] == FEW:
+            stacking = None
     if stacking:
         against = f"its best part ({label(stacking['best_part'])})"
         tail = {
@@ -228,7 +247,9 @@ def _sentences(found: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any]]) 
         name = label(stacking["variant"]).capitalize()
         said.append(f"{name} {tail} {against}: macro-F1 {_signed(stacking['difference'])}.")
     helping = [name for name, judged in found["enhancements"].items() if judged == HELPS]
-    if found["use"] == NONE:
+    if found["use"] == NONE and FEW in [row["verdict"] for row in rows.values()]:
+        said.append(f"Train each at least {LEAST_SEEDS} times before anything is switched on.")
+    elif found["use"] == NONE:
         said.append("Switch all enhancements off: none was shown to help, and the simplest wins.")
     else:
         said.append(f"Use {label(found['use'])}.")
