@@ -19,6 +19,7 @@ from core.errors import Problem, UserError
 MISSING = 10.0  # cost of a class that is absent from one side: more than any unevenness of shares
 PHOTO_WEIGHT = 3.0  # the share of photos counts as much as that of three classes
 SPARE = 3.0  # calibration takes at most this many times its share: where a flight is larger, learning needs it more
+ONE_FLIGHT_CURE = "Set data.group_rule so that it tells flights apart: neighbouring photos look alike."
 STARTS = 4  # random starts, the best end is taken; with many of them all seeds would find the same split
 
 
@@ -60,8 +61,7 @@ def make_split(
     hints: tuple[Problem, ...] = ()
     if len(groups) == 1:
         said = f"all {len(photos)} photos are of one flight ({next(iter(groups))}), so they are split one by one"
-        fix = "Set data.group_rule so that it tells flights apart: neighbouring photos look alike."
-        hints = (Problem(said, "data.group_rule", fix, "one-flight"),)
+        hints = (Problem(said, "data.group_rule", ONE_FLIGHT_CURE, "one-flight"),)
         groups = {photo.name: [photo] for members in groups.values() for photo in members}
     chosen = _choose(_counts(list(groups.values())), valid_share, seed)
     sides = {name: bool(side) for name, side in zip(groups, chosen, strict=True)}
