@@ -90,7 +90,7 @@ def plan_ablation(only: Sequence[str], seeds: int, settings: Settings, keep: boo
     if unknown:
         fix = f"Choose among {', '.join(VARIANTS)}, or join names by +."
         raise UserError(f"{unknown[0]!r} is no variant of an ablation", "--only", fix, "study")
-    found = {(): NONE}  # one name for one set of switches, whatever their order
+    found: dict[tuple[str, ...], str] = {(): NONE}  # one name for one set of switches, whatever their order
     for one in wanted:
         on = enhancements_of(one)
         tidy = tuple(name for name in ENHANCEMENTS if name in on)

@@ -12,7 +12,8 @@ TAGLINE = "Teach a vision-language model to judge the condition of dam structure
 
 SPLIT_WORDS = {"train": "Training", "valid": "Validation", "test": "Test"}
 KIND_WORDS = {"baseline": "Zero-shot baseline", "train": "Fine-tuning", "rehearse": "Trying two steps",
-              "evaluate": "Judging a model", "predict": "Prediction service"}  # fmt: skip
+              "evaluate": "Judging a model", "predict": "Prediction service",
+              "ablate": "Ablation", "crossval": "Cross-validation"}  # fmt: skip
 STATUS_WORDS = {"starting": "Starting", "running": "Running", "finished": "Finished", "stopped": "Stopped",
                 "failed": "Failed", "crashed": "Broke off"}  # fmt: skip
 STATUS_MARKS = {"starting": "◌", "running": "●", "finished": "✓", "stopped": "■", "failed": "✕", "crashed": "✕"}

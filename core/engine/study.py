@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import json
 import shutil
 import time
 from collections import Counter
@@ -38,9 +37,7 @@ TELL_EVERY_S = 1.0
 Row = dict[str, Any]
 
 
-def run(
-    settings: Settings, plan: Plan, run_folder: Path, workspace: Workspace, reporter: Reporter
-) -> dict[str, Any]:
+def run(settings: Settings, plan: Plan, run_folder: Path, workspace: Workspace, reporter: Reporter) -> dict[str, Any]:
     """Train and judge every cell of the plan; returns (and leaves in the run folder as results.json) what came out.
 
     Cells that are done are skipped, a half-finished one goes on from its last checkpoint: a study that was stopped, or
@@ -259,7 +256,7 @@ class Quiet:
 
 @dataclass
 class CellReporter:
-    """Writes a cell's own log and tells the study's listeners how far it is: done cells, this one's share, time left."""
+    """Writes a cell's own log, and tells how far the study is: cells done, share of this one, time left."""
 
     study: Study
     cell: Cell

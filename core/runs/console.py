@@ -88,7 +88,8 @@ def _resumed(
     if run is None:
         fix, kind = "Leave out --resume to start it.", "training" if args.verb == "train" else args.verb
         raise UserError(f"there is no {kind} run to go on with", name or str(workspace.root), fix, "run")
-    if args.verb in store.STUDIES and (args.seeds is not None or getattr(args, "only", "") or getattr(args, "folds", 0)):
+    given = vars(args)
+    if args.verb in store.STUDIES and (args.seeds is not None or given.get("only") or given.get("folds")):
         fix = "Leave out --only, --seeds and --folds, or start another study."
         raise UserError("a resumed study keeps its trainings", run.id, fix, "setting")
     if args.model or args.data or args.config or args.set:

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
 
-from core import ablation as a
-from core.ablation import FEW, HARMS, HELPS, UNCLEAR, Draws, ablation, markdown, verdict
+from core import contrasts
+from core.ablation import ablation, markdown
+from core.contrasts import FEW, HARMS, HELPS, UNCLEAR, Draws, verdict
 from core.studies import ENHANCEMENTS
 
 Rows = list[dict[str, Any]]
@@ -67,7 +68,7 @@ def test_scores_equal_those_of_scikit_learn(seed: int) -> None:
 def test_equal_answers_have_no_difference_and_an_interval_of_nothing() -> None:
     made = rows("aa ab", "bb ba", "aa", "ba bb")
     change = ablation({"none": {0: made, 1: made}, "all": {0: made, 1: made}})["table"][1]["difference"]
-    for metric in a.METRICS:
+    for metric in contrasts.METRICS:
         assert change[metric]["mean"] == 0
         assert change[metric]["interval"] == [0, 0]
 
@@ -99,9 +100,7 @@ def test_seeds_on_the_same_photos_share_the_draw_and_seeds_on_other_parts_do_not
 def test_luck_of_a_training_widens_the_interval() -> None:
     even = [rows(*["aa ab"] * 30)] * 2
     lucky = [rows(*["aa aa"] * 30), rows(*["ab ab"] * 30)]
-    steady, shaken = (
-        Draws({"none": dict(enumerate(found))}).scores("none")["accuracy"] for found in (even, lucky)
-    )
+    steady, shaken = (Draws({"none": dict(enumerate(found))}).scores("none")["accuracy"] for found in (even, lucky))
     assert steady["mean"] == shaken["mean"] == 0.5
     assert steady["interval"] == [0.5, 0.5]
     assert shaken["interval"] == [0.0, 1.0]
@@ -171,9 +170,7 @@ def test_what_is_clearly_better_is_recommended_and_the_simplest_wins(
     assert set(found["settings"]) == {f"enhance.{one}" for one in ENHANCEMENTS}
 
 
-@pytest.mark.parametrize(
-    ("all_right", "said"), [(0.6, HARMS), (0.91, UNCLEAR), (0.99, UNCLEAR), (1.0, HELPS)]
-)
+@pytest.mark.parametrize(("all_right", "said"), [(0.6, HARMS), (0.91, UNCLEAR), (0.99, UNCLEAR), (1.0, HELPS)])
 def test_stacking_is_judged_against_the_best_part(all_right: float, said: str) -> None:
     right = {"none": 0.5, "oversampling": 0.9, "class_weighting": 0.6, "all": all_right}
     if all_right == 0.99:
@@ -227,7 +224,7 @@ def simulated(rng: np.random.Generator, effect: float, seeds: int, luck: float) 
 
 @pytest.mark.parametrize(("seeds", "luck"), [(3, 0.0), (3, 0.5), (5, 0.5), (2, 0.5)])
 def test_a_useless_enhancement_is_seldom_recommended(seeds: int, luck: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(a, "SAMPLES", 400)
+    monkeypatch.setattr(contrasts, "SAMPLES", 400)
     rng = np.random.default_rng(7)
     said = Counter(simulated(rng, 0.0, seeds, luck) for _ in range(120))
     assert said[HELPS] <= 0.05 * 120
@@ -235,7 +232,7 @@ def test_a_useless_enhancement_is_seldom_recommended(seeds: int, luck: float, mo
 
 
 def test_a_useful_enhancement_is_mostly_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(a, "SAMPLES", 400)
+    monkeypatch.setattr(contrasts, "SAMPLES", 400)
     rng = np.random.default_rng(7)
     said = Counter(simulated(rng, 0.8, 3, 0.3) for _ in range(60))
     assert said[HELPS] >= 0.8 * 60

@@ -17,7 +17,7 @@ from core.studies import ALL, ENHANCEMENTS, NONE, VARIANTS, Plan, cells, plan_ab
 def test_the_five_enhancements_are_the_switches_of_the_settings() -> None:
     assert len(ENHANCEMENTS) == 5
     assert [KNOBS[f"enhance.{one}"].type for one in ENHANCEMENTS] == [bool] * 5
-    assert VARIANTS == (NONE, *ENHANCEMENTS, ALL)
+    assert (NONE, *ENHANCEMENTS, ALL) == VARIANTS
 
 
 def test_a_whole_ablation_is_every_variant_for_every_seed_seed_by_seed() -> None:
