@@ -34,9 +34,9 @@ def ablation(judged: Mapping[str, Judged], seed: int = 0) -> dict[str, Any]:
 def recommend(table: Sequence[Mapping[str, Any]], draws: Draws) -> dict[str, Any] | None:
     """What to switch on. None while nothing can be compared with `none`.
 
-    {use (a variant), settings (the five switches), enhancements ({name: verdict} of each alone), stacking (of the
-    variant with most enhancements against its best part: {variant, best_part, difference, verdict}, or null), said (the
-    sentences for a reader)}.
+    {use (a variant), enough (whether there were trainings enough to tell), settings (the five switches), enhancements
+    ({name: verdict} of each alone), stacking (of the variant with most enhancements against its best part: {variant,
+    best_part, difference, verdict}, or null), said (the sentences for a reader)}.
 
     An enhancement is recommended only where the interval of its macro-F1 difference from none lies above 0. Among the
     variants for which it does, more switches are preferred to fewer only where they are clearly better than those: the
@@ -53,7 +53,8 @@ def recommend(table: Sequence[Mapping[str, Any]], draws: Draws) -> dict[str, Any
             use = best
     alone = {name: row["verdict"] for name, row in rows.items() if name in ENHANCEMENTS}
     stacking = _stacking(rows, draws)
-    found = {"use": use, "settings": switches(use), "enhancements": alone, "stacking": stacking}
+    enough = FEW not in [row["verdict"] for row in rows.values()]
+    found = {"use": use, "enough": enough, "settings": switches(use), "enhancements": alone, "stacking": stacking}
     return {**found, "said": _sentences(found, rows)}
 
 
@@ -107,7 +108,7 @@ def _of_stacking(stacking: Mapping[str, Any] | None) -> list[str]:
 
 def _of_use(found: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any]]) -> list[str]:
     if found["use"] == NONE:
-        if FEW in [row["verdict"] for row in rows.values()]:
+        if not found["enough"]:
             return [f"Train each at least {LEAST_SEEDS} times before anything is switched on."]
         return ["Switch all enhancements off: none was shown to help, and the simplest wins."]
     said = [f"Use {label(found['use'])}."]

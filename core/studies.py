@@ -75,7 +75,7 @@ def label(variant: str) -> str:
     if variant == NONE:
         return "no enhancement"
     if variant == ALL:
-        return f"all {len(ENHANCEMENTS)} together"
+        return "all together"
     if variant.startswith("fold"):
         return f"part {variant.removeprefix('fold')} held back"
     parts = [one.replace("_", " ") for one in enhancements_of(variant)]

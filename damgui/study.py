@@ -18,6 +18,8 @@ from damgui import charts, live, parts, study_text, text, theme
 from damgui.live import Look
 from damgui.text import escape
 
+NARROW = "95\u00a0%"  # a number and its unit stay on one line
+
 
 def newest(workspace: Workspace) -> Look | None:
     """The study at work, whatever its kind, else the latest ablation."""
@@ -120,7 +122,7 @@ def advice(found: Mapping[str, Any]) -> str:
     if not told:
         return ""
     why, what = _divided(told["said"])
-    lines = "".join(f"<li>{escape(one)}</li>" for one in why)
+    lines = "".join(f"<li>{escape(one.replace('95 %', NARROW))}</li>" for one in why)
     tone = "good" if told["use"] != studies.NONE else "info"
     return parts.note(" ".join(what), tone) + f'<ul class="dg-why">{lines}</ul>'
 

@@ -20,11 +20,11 @@ SEEDS_HINT = "Each from another random start. Three are the least from which any
 EPOCHS, EPOCHS_HINT = "Epochs of each", "How often every training photo is seen; fewer are quicker and may show less."
 START, STOP, RESUME = "Start the ablation", "Stop and save", "Resume"
 OTHER_SETTINGS = "Photos, model and all other settings are those of the Data and Fine-tuning tabs."
+EARLIER = "Results of the ablation before this one"
 EMPTY = "No ablation yet. Press Start the ablation; it can be stopped at any time and goes on later where it was."
 STOPPING = "Stopping: the step in hand is finished and saved first."
 UNKNOWN_TIME = "How long it takes is known after the first training."
 LEFT_OFF = "Not finished: what is done stays, and Resume goes on from there."
-SO_FAR = "So far, from {done} of {total} trainings"
 CHART = "What each brings: macro-F1 against training with no enhancement"
 CHART_EMPTY = "The chart appears once training with none and with another variant are done."
 CHART_AXIS = "Macro-F1, difference from no enhancement"
@@ -47,7 +47,7 @@ VERDICTS = {
 ALONE = {
     "class_weighting": "Class weighting alone", "spatial_reasoning": "Spatial reasoning alone",
     "oversampling": "Oversampling alone", "position_encoding": "Position encoding alone",
-    "condition_weighting": "Condition weighting alone", "all": "All five together",
+    "condition_weighting": "Condition weighting alone", "all": "All together",
 }  # fmt: skip
 
 

@@ -88,13 +88,14 @@ def build(frame: Frame) -> None:
             return None
         updates: Updates = {
             start: gr.Button(interactive=busy is None), state: _state(found, busy), stop: _stop_button(found),
-            resume: gr.Button(visible=_can_resume(found), interactive=busy is None),
+            resume: gr.Button(visible=_can_resume(found), interactive=busy is None), title: _title(found, shown),
         }  # fmt: skip
         if seen is None or seen[2] != stamp[2]:
             told = shown[1] if shown else {}
             updates |= {
                 chart: study.chart(told), advice: study.advice(told), advised: gr.Column(visible=_advises(told)),
-                numbers: gr.Column(visible=bool(told)), table: study.table(told) if told else "", title: _title(told),
+                numbers: gr.Column(visible=bool(told)), table: study.table(told) if told else "",
+                use: gr.Button(visible=bool((told.get("recommendation") or {}).get("enough"))),
             }  # fmt: skip
         return stamp, updates
 
@@ -106,7 +107,7 @@ def build(frame: Frame) -> None:
             frame.tabs: gr.Tabs(selected="training")
         }
 
-    outputs = [start, state, stop, resume, chart, advice, advised, numbers, table, title]
+    outputs = [start, state, stop, resume, chart, advice, advised, use, numbers, table, title]
     frame.watch(refresh, *outputs)
     frame.follow(epochs, lambda settings: settings.training.epochs)
     stop.click(end, outputs=message, **QUIET)
@@ -168,5 +169,9 @@ def _advises(told: Mapping[str, Any]) -> bool:
     return bool(told.get("recommendation"))
 
 
-def _title(told: Mapping[str, Any]) -> str:
-    return parts.section(study_text.TABLE, study_text.judged_on(told))
+def _title(found: Look | None, shown: tuple[store.Run, dict[str, Any]] | None) -> str:
+    if shown is None:
+        return ""
+    run, told = shown
+    earlier = f" {study_text.EARLIER}: {run.id}." if found is not None and found.run.id != run.id else ""
+    return parts.section(study_text.TABLE, study_text.judged_on(told) + earlier)

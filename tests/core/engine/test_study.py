@@ -105,7 +105,7 @@ def test_an_ablation_trains_and_judges_every_cell_on_test_photos_that_none_of_th
         assert cell["seconds"] > 0
     assert read_json(mine.folder / "results.json") == json.loads(json.dumps(found))
     assert [one["text"].split(" (")[0] for one in told.of("stage")][1:] == [
-        "1 of 2: no enhancement, seed 0", "2 of 2: all 5 together, seed 0",
+        "1 of 2: no enhancement, seed 0", "2 of 2: all together, seed 0",
     ]  # fmt: skip
     progress = told.of("progress")
     assert [one["done"] for one in progress] == sorted(one["done"] for one in progress)
