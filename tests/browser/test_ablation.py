@@ -19,6 +19,9 @@ from damgui.forms import SWITCHES, elem_id
 
 def test_an_ablation_is_started_by_a_click_and_its_table_appears(app: App, page: Page, workspace: Path) -> None:
     visit(page, app.url)
+    tab(page, text.TAB_BASELINE)
+    unfold(page, "baseline-options", elem_id("data.limit"))
+    write(page, elem_id("data.limit"), 5)
     tab(page, text.TAB_TRAINING)
     unfold(page, "training-more", elem_id("training.max_steps"))
     write(page, elem_id("training.max_steps"), 1)
