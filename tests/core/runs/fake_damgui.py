@@ -15,8 +15,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
-from core import cli, studies
-from core.ablation import ablation
+from core import cli
 from core.errors import UserError
 from core.runs import launcher, service, worker
 
@@ -98,6 +97,9 @@ def rehearse(work: worker.Work) -> dict[str, Any]:
 
 def study(work: worker.Work) -> dict[str, Any]:
     """As many trainings as the plan has, each as long as a step; what is done stays done."""
+    from core import studies
+    from core.ablation import ablation
+
     plan = studies.read_plan(work.run.folder)
     cells = studies.cells(plan, work.settings.training.seed, has_test=True)
     done_file = work.run.folder / "done"
