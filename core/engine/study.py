@@ -20,11 +20,11 @@ from core import settings as knobs
 from core import studies
 from core.ablation import ablation
 from core.bars import about
+from core.crossval import LABELS, PRIOR, Part, cross_validation, pooled_rows, prior_rows
 from core.data.sample import Dataset
 from core.engine import evaluation, training
 from core.engine.checkpoints import latest_checkpoint
 from core.errors import UserError
-from core.metrics import compare, score
 from core.runs.events import Reporter, append, event
 from core.runs.files import read_json, read_lines, write_json, write_lines
 from core.runs.workspace import Nested, Workspace
@@ -186,15 +186,13 @@ class Study:
         for photo in dataset.split("train"):
             for one in photo.objects:
                 counts.setdefault(one.object_type, Counter())[one.condition] += 1
-        rows = []
-        for row in read_lines(self.folder(cell) / "predictions.jsonl"):
-            kind = row["object_type"]
-            guess = counts[kind].most_common(1)[0][0] if kind in counts else taxonomy.allowed[kind][0]
-            rows.append({**row, "predicted": guess, "predicted_class": taxonomy.class_name(kind, guess)})
-        write_lines(self.folder(cell) / "prior.jsonl", rows)
+        names = {pair: taxonomy.class_name(*pair) for pair in taxonomy.classes}
+        otherwise = {kind: allowed[0] for kind, allowed in taxonomy.allowed.items()}
+        guessed = prior_rows(self.rows(cell), counts, names, otherwise)
+        write_lines(self.folder(cell) / "references" / f"{PRIOR}.jsonl", guessed)
 
-    def rows(self, cell: Cell, name: str = "predictions") -> list[Row]:
-        return read_lines(self.folder(cell) / f"{name}.jsonl")
+    def rows(self, cell: Cell) -> list[Row]:
+        return read_lines(self.folder(cell) / "predictions.jsonl")
 
     def outcome(self, complete: bool) -> dict[str, Any]:
         """What all finished cells tell so far; also written as the run's results.json."""
@@ -219,26 +217,17 @@ class Study:
         return ablation(judged)
 
     def _crossval(self, records: Mapping[Cell, Any]) -> dict[str, Any]:
-        """Scores of the pooled answers. Only the first seed counts there: every object is judged once."""
-        first = [cell for cell in records if cell.seed == self.settings.training.seed]
-        pooled = [{**row, "fold": cell.fold, "seed": cell.seed} for cell in first for row in self.rows(cell)]
-        write_lines(self.run_folder / "predictions.jsonl", pooled)
-        prior = [row for cell in first for row in self.rows(cell, "prior")]
-        by_seed = {seed: [row for cell in records if cell.seed == seed for row in self.rows(cell)]
-                   for seed in sorted({cell.seed for cell in records})}  # fmt: skip
-        figures = {seed: score(rows) for seed, rows in by_seed.items()}
-        beaten = score(prior)
-        return {
-            **score(pooled),
-            "seeds": [{"seed": seed, **{key: one[key] for key in ("overall_accuracy", "macro_f1", "total")}}
-                      for seed, one in figures.items()],
-            "references": {"prior": {
-                "label": "always the commonest condition of each type", "accuracy": beaten["overall_accuracy"],
-                "accuracy_interval": beaten["accuracy_interval"], "macro_f1": beaten["macro_f1"],
-                "macro_f1_interval": beaten["macro_f1_interval"], "with_choice": beaten["with_choice"], "note": "",
-                "model_against_it": compare(prior, pooled),
-            }},
-        }  # fmt: skip
+        """Scores of the pooled answers, which are written as the run's predictions."""
+        parts = [Part(cell.fold or 0, cell.seed, self.rows(cell), self._references(cell)) for cell in records]
+        write_lines(self.run_folder / "predictions.jsonl", pooled_rows(parts))
+        told = [read_json(self.folder(cell) / "results.json") or {} for cell in records]
+        labels = {name: one["label"] for found in told for name, one in (found.get("references") or {}).items()}
+        return cross_validation(parts, {**labels, **LABELS})
+
+    def _references(self, cell: Cell) -> dict[str, list[Row]]:
+        """The answers of whatever reference points were measured, by name: files in the cell's folder `references`."""
+        files = sorted((self.folder(cell) / "references").glob("*.jsonl"), key=lambda path: path.stem != PRIOR)
+        return {path.stem: read_lines(path) for path in files}
 
 
 @dataclass

@@ -161,25 +161,13 @@ def closing_lines(run: Run, document: dict[str, Any]) -> list[str]:
 
 def _study_lines(document: dict[str, Any]) -> list[str]:
     """A study's table and what follows from it."""
+    from core import crossval
     from core.ablation import markdown
 
     if "table" in document:
         said = (document.get("recommendation") or {}).get("said", [])
         return [*markdown(document["table"]), "", *said]
-    if "overall_accuracy" not in document:
-        return []
-    lines = [accuracy_line(document)]
-    for cell in document["cells"]:
-        lines.append(f"Part {cell['fold']}, seed {cell['seed']}: {100 * cell['accuracy']:.1f} % "
-                     f"({cell['correct']}/{cell['total']}), macro-F1 {cell['macro_f1']:.3f}")  # fmt: skip
-    for name, found in document["references"].items():
-        against = found.get("model_against_it") or {}
-        line = f"Against {name}: {100 * found['accuracy']:.1f} %, macro-F1 {found['macro_f1']:.3f}"
-        if "macro_f1_change_interval" in against:
-            low, high = against["macro_f1_change_interval"]
-            line += f"; the model's macro-F1 is {against['macro_f1_change']:+.3f} ({low:+.3f} to {high:+.3f})"
-        lines.append(line)
-    return lines
+    return [accuracy_line(document), *crossval.lines(document)] if "overall_accuracy" in document else []
 
 
 def _published(run: Run, document: dict[str, Any]) -> Path:

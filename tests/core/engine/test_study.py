@@ -219,5 +219,9 @@ def test_cross_validation_judges_every_object_once_by_a_model_that_never_saw_its
         assert {row["image"] for row in pooled if row["fold"] == cell["fold"]} <= set(split["test"])
     assert found["correct"] == sum(cell["correct"] for cell in found["cells"])
     prior = found["references"]["prior"]
-    assert 0 <= prior["accuracy"] <= 1
+    by_hand = [read_json(mine.folder / "cells" / f"fold{fold}-0" / "results.json")["prior"] for fold in range(3)]
+    totals = [cell["total"] for cell in found["cells"]]
+    assert prior["accuracy"] == pytest.approx(
+        sum(one["accuracy"] * total for one, total in zip(by_hand, totals, strict=True)) / sum(totals)
+    )
     assert prior["model_against_it"]["total"] == found["total"]
