@@ -91,7 +91,6 @@ GLOSSARY = {
     "Flight": "Photos taken one after the other, told by their file names. They look alike, so they stay in one split.",
     "Cross-validation": "Dealing the photos into parts and judging each part once by a model taught on the others.",
     "Ablation": "Training the same model with and without one thing, to see what that thing brings.",
-    "Cross-validation": "Every flight is held back once and judged by a model that learned from the others.",
     "Seed": "The start of the random numbers. Two trainings that differ in it alone show how much is luck.",
     "Preset": "A set of settings that suits a model.",
     # Numbers to trust

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import threading
 from pathlib import Path
@@ -9,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from core import cli, studies
+from core.bars import Bars
 from core.errors import UserError
 from core.runs import launcher, store
+from core.runs.events import event
 from core.runs.files import read_json
 from core.runs.store import Run, Workspace
 from core.runs.workspace import Nested
@@ -119,3 +122,11 @@ def test_a_nested_workspace_shares_photos_and_features_and_nothing_else(workspac
     assert inner.feature_cache == workspace.feature_cache
     assert inner.final("x").is_relative_to(tmp_path / "inside")
     assert inner.runs.is_relative_to(tmp_path / "inside")
+
+
+def test_without_a_terminal_each_finished_training_is_one_line() -> None:
+    out = io.StringIO()
+    bars = Bars(out)
+    for done, part in ((0, 0.2), (0, 0.9), (1, 0.0), (1, 0.5), (2, 0.0)):
+        bars(event("progress", done=done, total=2, unit="trainings", elapsed_s=9.0, part=part, left_s=60.0 - 30 * done))
+    assert out.getvalue().splitlines() == ["Trainings  1/2 … 30 s left", "Trainings  2/2 … 0 s left"]
