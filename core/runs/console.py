@@ -51,7 +51,7 @@ def do(args: argparse.Namespace, settings_of: Callable[[argparse.Namespace], Set
         code = worker.work(run.folder, Bars())
     for problem in outcome(run).get("errors", []):
         print(f"damgui: {launcher.refusal({'problems': [problem]})}", file=sys.stderr)
-    if run.kind in store.RESUMABLE and code != 2 and store.status(run) == "stopped":
+    if run.kind in store.RESUMING and code != 2 and store.status(run) == "stopped":
         named = f" --name {run.name}" if run.name else ""
         print(f"Stopped. Go on with: damgui {run.kind} --resume{named}", file=sys.stderr)
     return run, code
@@ -211,6 +211,6 @@ def _described(run: Run, document: dict[str, Any]) -> list[str]:
     lines += [f"  {line}" for line in launcher.error_of(run).splitlines()]
     if "overall_accuracy" in document["outcome"]:
         lines.append("  " + accuracy_line(document["outcome"]))
-    if run.kind in store.RESUMABLE and document["status"] in ("stopped", "crashed", "failed"):
+    if run.kind in store.RESUMING and document["status"] in ("stopped", "crashed", "failed"):
         lines.append(f"  go on with: damgui runs resume {run.id}")
     return lines

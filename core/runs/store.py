@@ -24,7 +24,7 @@ from core.settings import Settings, load, merge, preset_for, save
 PROJECT = Path(__file__).resolve().parent.parent.parent
 STUDIES = ("ablate", "crossval")  # many small trainings each
 HEAVY = ("baseline", "train", "rehearse", "evaluate", *STUDIES)
-RESUMABLE = ("train", *STUDIES)
+RESUMING = ("train", *STUDIES)  # kinds that go on where they were stopped
 RUN_KINDS = (*HEAVY, "predict")
 # A process needs a moment to take its lock; a folder younger than this without one is starting, not crashed.
 STARTING_S = 20.0
@@ -306,7 +306,7 @@ def request_stop(run: Run) -> None:
 def resumable(run: Run) -> None:
     """Raises UserError when a run cannot go on."""
     now = status(run)
-    if run.kind not in RESUMABLE:
+    if run.kind not in RESUMING:
         fix = "Start it again; only training and studies resume."
         raise UserError(f"a {run.kind} run cannot go on", run.id, fix, "run")
     if now in ("running", "starting"):
