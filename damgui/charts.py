@@ -299,7 +299,7 @@ def heights(found: Mapping[str, Mapping[str, Any]], order: Sequence[str]) -> go.
         figure.update_xaxes(range=[0, 1.05 * most], tickvals=[mark], ticktext=[f"{mark} %"], **at)
     figure.update_yaxes(range=[100, 0], tickvals=[0, 50, 100], ticktext=["Top", "Middle", "Bottom"])
     figure.update_annotations(font_size=13)
-    return _style(figure, 90 + 250 * rows, margin={"l": 8, "r": 12, "t": 74, "b": 8}, bargap=0)
+    return style(figure, 90 + 250 * rows, margin={"l": 8, "r": 12, "t": 74, "b": 8}, bargap=0)
 
 
 def _broken(name: str) -> str:

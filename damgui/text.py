@@ -12,7 +12,8 @@ TAGLINE = "Teach a vision-language model to judge the condition of dam structure
 
 SPLIT_WORDS = {"train": "Training", "valid": "Validation", "test": "Test"}
 KIND_WORDS = {"baseline": "Zero-shot baseline", "train": "Fine-tuning", "rehearse": "Trying two steps",
-              "evaluate": "Judging a model", "predict": "Prediction service"}  # fmt: skip
+              "evaluate": "Judging a model", "predict": "Prediction service",
+              "ablate": "Ablation", "crossval": "Cross-validation"}  # fmt: skip
 STATUS_WORDS = {"starting": "Starting", "running": "Running", "finished": "Finished", "stopped": "Stopped",
                 "failed": "Failed", "crashed": "Broke off"}  # fmt: skip
 STATUS_MARKS = {"starting": "◌", "running": "●", "finished": "✓", "stopped": "■", "failed": "✕", "crashed": "✕"}
@@ -89,6 +90,8 @@ GLOSSARY = {
     "Split": "A part of the photos: for training, for validation or for a last test. No photo is in two of them.",
     "Flight": "Photos taken one after the other, told by their file names. They look alike, so they stay in one split.",
     "Cross-validation": "Dealing the photos into parts and judging each part once by a model taught on the others.",
+    "Ablation": "Training the same model with and without one thing, to see what that thing brings.",
+    "Seed": "The start of the random numbers. Two trainings that differ in it alone show how much is luck.",
     "Preset": "A set of settings that suits a model.",
     # Numbers to trust
     "Balanced accuracy": "The share found, class by class, then the mean: a rare class counts as much as a common one.",
