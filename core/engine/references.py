@@ -49,7 +49,7 @@ NOTES = {
     "prior": "Answers each object type with its most frequent training condition. Looks at nothing.",
     "prompt_only": "Logistic regression on the words and numbers of the question. Sees no photo.",
     "texture_forest": "Random forest on colours and texture of the crop. Knows no language and no large model.",
-    "linear_probe": "Logistic regression on what the base model's vision part sees inside the box, before any teaching.",
+    "linear_probe": "Logistic regression on what the base model sees inside the box, before any teaching.",
     "blank": "The same model, every photo and crop uniformly grey. Should fall to guessing.",
     "shuffled": "The same model, shown another photo of this split at the same boxes. Should fall to about guessing.",
 }
