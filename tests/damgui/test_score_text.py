@@ -123,8 +123,8 @@ UNSURE = {"predicted": "blocked", "probability": 0.9, "calibrated_probability": 
 
 def test_an_unsure_answer_says_why_and_promises_no_more_than_was_counted() -> None:
     assert score_text.why_unsure(UNSURE, RULE) == (
-        "Its most probable answer is blocked, 61 %. An answer is given from 83 % on. Of the 45 objects put aside that it "
-        "was at least 83 % sure of, 2 were wrong (with other photos up to 15 %)."
+        "Its most probable answer is blocked, 61 %. An answer is given from 83 % on. Of the 45 objects put aside "
+        "that it was at least 83 % sure of, 2 were wrong (with other photos up to 15 %)."
     )
     assert score_text.why_unsure(UNSURE, {}).endswith("An answer is given from 83 % on.")
 
