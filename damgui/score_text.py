@@ -199,12 +199,10 @@ def chance(found: Mapping[str, Any]) -> str:
     turned = f"{better} object{'s' if better != 1 else ''} turned right, {worse} turned wrong."
     if better + worse == 0:
         return "Not one object changed between right and wrong."
-    if p < 0.0001:
-        how = "less than once in 10,000 times"
-    elif p < 0.01:
-        how = f"about {max(1, round(1000 * p))} times in 1,000"
-    else:
-        how = f"about {min(100, round(100 * p))} times in 100"
+    # The coarsest of these in which it is a number of times.
+    among = 100 if p >= 0.01 else 1_000 if p >= 0.001 else 10_000
+    times = min(among, round(p * among))
+    how = f"about {'once' if times == 1 else f'{times} times'} in {among:,}" if times else "less than once in 10,000"
     proof = "" if p < 0.05 else " That is no proof."
     said = f"p {p:.2g}" if p >= 0.0001 else "p below 0.0001"
     return (

@@ -64,7 +64,9 @@ def test_how_many_more_photos_might_tell(value: float, low: float, high: float, 
         (9, 2, "about 7 times in 100", False),  # p = 0.065
         (9, 1, "about 2 times in 100", True),  # p = 0.021
         (11, 1, "about 6 times in 1,000", True),  # p = 0.0063
-        (40, 5, "less than once in 10,000 times", True),
+        (29, 6, "about once in 10,000", True),  # p = 0.00012
+        (13, 0, "about 2 times in 10,000", True),  # p = 0.00024
+        (40, 5, "less than once in 10,000", True),
     ],
 )
 def test_chance_is_told_in_plain_words(better: int, worse: int, says: str, proved: bool) -> None:
