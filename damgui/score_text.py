@@ -199,12 +199,10 @@ def chance(found: Mapping[str, Any]) -> str:
     turned = f"{better} object{'s' if better != 1 else ''} turned right, {worse} turned wrong."
     if better + worse == 0:
         return "Not one object changed between right and wrong."
-    if p < 0.0001:
-        how = "less than once in 10,000 times"
-    elif p < 0.01:
-        how = f"about {max(1, round(1000 * p))} times in 1,000"
-    else:
-        how = f"about {min(100, round(100 * p))} times in 100"
+    # The coarsest of these in which it is a number of times.
+    among = 100 if p >= 0.01 else 1_000 if p >= 0.001 else 10_000
+    times = min(among, round(p * among))
+    how = f"about {'once' if times == 1 else f'{times} times'} in {among:,}" if times else "less than once in 10,000"
     proof = "" if p < 0.05 else " That is no proof."
     said = f"p {p:.2g}" if p >= 0.0001 else "p below 0.0001"
     return (
@@ -219,16 +217,43 @@ def calibrated_on(about: Mapping[str, Any]) -> str:
     return f"Calibrated on {objects:,} objects that it did not learn from." if objects else "Calibrated."
 
 
-def why_unsure(answer: Mapping[str, Any], max_error: float | None) -> str:
-    """Why an answer is not given: the most probable one, and the threshold that it did not reach."""
+def promise(rule: Mapping[str, Any]) -> str:
+    """What stands behind the threshold from which on an answer is given: never more than was counted; "" if nothing."""
+    threshold, answered, wrong = rule.get("threshold"), rule.get("answered"), rule.get("wrong")
+    if threshold is None or not answered or wrong is None:
+        return ""
+    upper = rule.get("error_upper")
+    worst = f" (with other photos up to {percent(upper, 0)})" if upper else ""
+    were = "was" if wrong == 1 else "were"
+    behind = f"Of the {answered:,} objects put aside that it was at least {percent(threshold, 0)} sure of"
+    return f"{behind}, {wrong:,} {were} wrong{worst}."
+
+
+def why_unsure(answer: Mapping[str, Any], rule: Mapping[str, Any]) -> str:
+    """Why an answer is not given: the most probable one, and the threshold that it did not reach.
+
+    `rule` is the calibration's threshold with what it was counted on.
+    """
     said = f"Its most probable answer is {answer['predicted']}, {percent(sureness(answer), 0)}."
     threshold = answer.get("threshold")
     if threshold is None:
         return f"{said} {NO_THRESHOLD}"
-    reach = percent(threshold, 0)
-    if not max_error:
-        return f"{said} Only from {reach} on an answer is given."
-    return f"{said} Only from {reach} on at most {one_in(max_error)} answers is wrong."
+    return f"{said} An answer is given from {percent(threshold, 0)} on. {promise(rule)}".rstrip()
+
+
+def unsure(about: Mapping[str, Any]) -> tuple[str, str]:
+    """(tone of the note, what it says): how many answers are unsure, and whether the sure ones keep the promise."""
+    total, count, threshold = about["total"], about["count"], about.get("threshold")
+    if threshold is None:
+        return "warn", f"All {total} answers are unsure. {NO_THRESHOLD}"
+    said = f"{count} of {total} answers are unsure (less than {percent(threshold, 0)}) and would go to an engineer"
+    right, allowed = about.get("accuracy_of_sure"), about.get("max_error")
+    if right is None:
+        return "info", f"{said}."
+    said = f"{said}; {total - count} are given, {percent(right)} of them right."
+    if allowed is None or right >= 1 - allowed:
+        return "info", said
+    return "warn", f"{said} {percent(1 - allowed, 0)} was aimed at: the photos put aside were too few or too different."
 
 
 def sureness(answer: Mapping[str, Any]) -> float:

@@ -177,12 +177,5 @@ def _unsure(found: Found) -> str:
     about = found.get("unsure") or {}
     if not about.get("total"):
         return ""
-    if about.get("threshold") is None:
-        return parts.note(f"All {about['total']} answers are unsure. {score_text.NO_THRESHOLD}", "warn")
-    sure = about["total"] - about["count"]
-    right = f", {text.percent(about['accuracy_of_sure'])} of them right" if about.get("accuracy_of_sure") else ""
-    said = (
-        f"{about['count']} of {about['total']} answers are unsure (less than {text.percent(about['threshold'], 0)}) "
-        f"and would go to an engineer; {sure} are given{right}."
-    )
-    return parts.note(said)
+    tone, said = score_text.unsure(about)
+    return parts.note(said, tone)

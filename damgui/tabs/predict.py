@@ -280,19 +280,19 @@ def _answered(found: dict[str, Any], truth: str, w: Widgets) -> Updates:
 def _verdict(answer: Mapping[str, Any], kind: str) -> str:
     """What one model says: the condition with its probability, or that an engineer has to look."""
     about = calibration(str(answer.get("model") or ""))
+    rule = (about.get("thresholds") or {}).get("class" if "class_probabilities" in answer else "condition") or {}
     label, named = escape(answer["label"]), f"<strong>{escape(kind)}</strong>"
     trust = score_text.calibrated_on(about) if "calibrated" in answer else score_text.NOT_CALIBRATED
-    small = f'<span class="dg-below">{escape(trust)}</span>'
     if answer.get("unsure"):
-        rule = (about.get("thresholds") or {}).get("class" if "class_probabilities" in answer else "condition") or about
-        why = score_text.why_unsure(answer, rule.get("max_error"))
-        return (
-            f'<div class="dg-verdict dg-unsure"><span class="dg-label">{label}</span>{named}'
-            f'<span class="dg-handover">{escape(score_text.UNSURE)}</span><p>{escape(why)}</p>{small}</div>'
-        )
+        why = f"<p>{escape(score_text.why_unsure(answer, rule))}</p>"
+        said, look = f'<span class="dg-handover">{escape(score_text.UNSURE)}</span>{why}', "dg-verdict dg-unsure"
+    else:
+        trust = f"{trust} {score_text.promise(rule)}".rstrip()
+        sure = f'<span class="dg-sureness">{text.percent(score_text.sureness(answer), 0)}</span>'
+        said, look = parts.badge(answer["predicted"]) + sure, "dg-verdict"
     return (
-        f'<div class="dg-verdict"><span class="dg-label">{label}</span>{named}{parts.badge(answer["predicted"])}'
-        f'<span class="dg-sureness">{text.percent(score_text.sureness(answer), 0)}</span>{small}</div>'
+        f'<div class="{look}"><span class="dg-label">{label}</span>{named}{said}'
+        f'<span class="dg-below">{escape(trust)}</span></div>'
     )
 
 

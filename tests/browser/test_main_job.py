@@ -50,12 +50,13 @@ def ask(page: Page, workspace: Path) -> dict[str, Any]:
             answer["label"],
             answer["predicted_type"],
             answer["predicted"],
-            percent(answer["probability"], 0),
+            percent(score_text.sureness(answer), 0),
         ):
             expect(verdicts.nth(index)).to_contain_text(words)
     bars_of_each = [one["x"] for one in drawn(page, "predict-chart")]
     for bars, answer in zip(bars_of_each, said["answers"], strict=True):
-        assert sorted(bars) == pytest.approx(sorted(100 * p for p in answer["probabilities"].values()))
+        shares = answer.get("calibrated") or answer["probabilities"]
+        assert sorted(bars) == pytest.approx(sorted(100 * p for p in shares.values()))
         assert sum(bars) == pytest.approx(100, abs=0.1)
     return said
 

@@ -19,11 +19,12 @@ CALIBRATED = RAW | {"calibrated": {"blocked": 0.93, "normal": 0.07}, "calibrated
                     "threshold": 0.8}  # fmt: skip
 
 
+RULE = {"threshold": 0.8, "answered": 45, "wrong": 2, "total": 85, "max_error": 0.05, "error_upper": 0.148}
+
+
 @pytest.fixture
 def adapter(tmp_path: Path) -> str:
-    (tmp_path / "calibration.json").write_text(
-        json.dumps({"objects": 96, "thresholds": {"condition": {"threshold": 0.8, "max_error": 0.05}}})
-    )
+    (tmp_path / "calibration.json").write_text(json.dumps({"objects": 96, "thresholds": {"condition": RULE}}))
     return str(tmp_path)
 
 
@@ -43,7 +44,7 @@ def test_an_unsure_answer_goes_to_an_engineer_with_its_reason(adapter: str) -> N
     said = predict._verdict(unsure, "toe drain")
     assert score_text.UNSURE in said
     assert "Its most probable answer is blocked, 61 %." in said
-    assert "from 80 % on at most one in twenty answers is wrong" in said
+    assert "Of the 45 objects put aside that it was at least 80 % sure of, 2 were wrong" in said
     assert "dg-badge" not in said, "no verdict beside the one that it has none"
 
 

@@ -64,7 +64,9 @@ def test_how_many_more_photos_might_tell(value: float, low: float, high: float, 
         (9, 2, "about 7 times in 100", False),  # p = 0.065
         (9, 1, "about 2 times in 100", True),  # p = 0.021
         (11, 1, "about 6 times in 1,000", True),  # p = 0.0063
-        (40, 5, "less than once in 10,000 times", True),
+        (29, 6, "about once in 10,000", True),  # p = 0.00012
+        (13, 0, "about 2 times in 10,000", True),  # p = 0.00024
+        (40, 5, "less than once in 10,000", True),
     ],
 )
 def test_chance_is_told_in_plain_words(better: int, worse: int, says: str, proved: bool) -> None:
@@ -117,17 +119,42 @@ def test_objects_with_one_possible_answer_are_told_apart(found: dict[str, Any], 
     assert says in said if says else said == ""
 
 
-def test_an_unsure_answer_says_why() -> None:
-    answer = {"predicted": "blocked", "probability": 0.9, "calibrated_probability": 0.61, "threshold": 0.83}
-    said = score_text.why_unsure(answer, 0.05)
-    assert said == (
-        "Its most probable answer is blocked, 61 %. Only from 83 % on at most one in twenty answers is wrong."
+RULE = {"threshold": 0.83, "answered": 45, "wrong": 2, "total": 85, "max_error": 0.05, "error_upper": 0.148}
+UNSURE = {"predicted": "blocked", "probability": 0.9, "calibrated_probability": 0.61, "threshold": 0.83}
+
+
+def test_an_unsure_answer_says_why_and_promises_no_more_than_was_counted() -> None:
+    assert score_text.why_unsure(UNSURE, RULE) == (
+        "Its most probable answer is blocked, 61 %. An answer is given from 83 % on. Of the 45 objects put aside "
+        "that it was at least 83 % sure of, 2 were wrong (with other photos up to 15 %)."
     )
+    assert score_text.why_unsure(UNSURE, {}).endswith("An answer is given from 83 % on.")
 
 
 def test_where_no_threshold_keeps_the_promise_every_answer_is_unsure_for_that_reason() -> None:
-    answer = {"predicted": "blocked", "probability": 0.9, "calibrated_probability": 0.61, "threshold": None}
-    assert score_text.why_unsure(answer, 0.05).endswith(score_text.NO_THRESHOLD)
+    assert score_text.why_unsure(UNSURE | {"threshold": None}, RULE).endswith(score_text.NO_THRESHOLD)
+
+
+@pytest.mark.parametrize("gap", ["threshold", "answered", "wrong"])
+def test_without_counts_nothing_is_promised(gap: str) -> None:
+    assert score_text.promise(RULE | {gap: None}) == ""
+
+
+@pytest.mark.parametrize(
+    ("about", "tone", "says"),
+    [
+        ({"threshold": 0.7, "count": 3, "total": 10, "accuracy_of_sure": 0.96, "max_error": 0.05}, "info",
+         "3 of 10 answers are unsure (less than 70 %) and would go to an engineer; 7 are given, 96.0 % of them right."),
+        ({"threshold": 0.7, "count": 3, "total": 10, "accuracy_of_sure": 0.868, "max_error": 0.05}, "warn",
+         "95 % was aimed at"),
+        ({"threshold": 0.99, "count": 10, "total": 10, "accuracy_of_sure": None, "max_error": 0.05}, "info",
+         "engineer."),
+        ({"threshold": None, "count": 10, "total": 10, "accuracy_of_sure": None, "max_error": 0.05}, "warn", "All 10"),
+    ],
+)  # fmt: skip
+def test_a_promise_that_was_not_kept_is_said(about: dict[str, Any], tone: str, says: str) -> None:
+    found, said = score_text.unsure(about)
+    assert (found, says in said) == (tone, True)
 
 
 @pytest.mark.parametrize(("about", "said"), [({"objects": 1096}, "Calibrated on 1,096 objects"), ({}, "Calibrated.")])
