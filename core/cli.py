@@ -1,4 +1,4 @@
-"""The command line: `damgui app | check | baseline | train | evaluate | predict | bench | cache | runs`."""
+"""The command line: `damgui app | check | baseline | train | evaluate | predict | batch | report | bench | runs` …"""
 
 from __future__ import annotations
 
@@ -96,6 +96,10 @@ def _parser() -> Parser:
     bench.add_argument("--shape", default="", metavar="S", help="a real architecture: qwen2-vl-2b, -7b or -72b")
     bench.add_argument("--layers", type=int, default=0, metavar="N", help="with --shape: that many layers (0: all)")
     bench.add_argument("--device", choices=("cuda", "cpu"), default="cuda", help="with --shape: where (cuda)")
+    report = verb("report", _report, "Write one HTML file about a baseline, evaluation or batch: to file or to print.")
+    report.add_argument("run", metavar="RUN", help="a run's id, or a part of it")
+    report.add_argument("--out", metavar="FILE", help="where to (experiments/reports/<run id>.html)")
+    report.add_argument("--pictures", type=int, default=1500, metavar="N", help="at most this many pictures (1500)")
     cache = verb("cache", _cache, "Tell how large the kept vision features are, or clear them.")
     cache.add_argument("action", nargs="?", choices=("clear",))
     runs = verb("runs", _runs, "List runs, show one, stop one or resume one.")
@@ -275,6 +279,22 @@ def _runs(args: Args) -> int:
         _print_json(document)
     else:
         print(text)
+    return 0
+
+
+def _report(args: Args) -> int:
+    from core.report import document
+    from core.runs.store import find_run, open_workspace
+
+    if args.pictures < 0:
+        raise UserError(f"{args.pictures} pictures cannot be shown", "--pictures", "Give 0 or more.", "command")
+    run = find_run(open_workspace(args.workspace), args.run)
+    made = document.write(run, Path(args.out) if args.out else None, args.pictures)
+    if args.json:
+        _print_json(document.outcome(made))
+    else:
+        print(made.path)
+        print(f"{made.objects:,} objects, {made.pictures:,} pictures, {made.bytes / 1e6:.1f} MB", file=sys.stderr)
     return 0
 
 
