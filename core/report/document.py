@@ -177,8 +177,8 @@ def _told(plan: Plan) -> str:
     said = []
     if plan.left_out:
         said.append(
-            f"{plan.left_out:,} further objects are left out to keep this file small; none of them is a mistake, urgent "
-            "or unsure. All are in predictions.jsonl in the run's folder."
+            f"{plan.left_out:,} further objects are left out to keep this file small; none of them is a mistake, "
+            "urgent or unsure. All are in predictions.jsonl in the run's folder."
         )
     if plan.unreadable:
         names = ", ".join(plan.unreadable[:5]) + (" …" if len(plan.unreadable) > 5 else "")

@@ -12,8 +12,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from core.bars import Bars, accuracy_line, rehearsal_lines
+from core.bars import Bars, accuracy_line, batch_lines, rehearsal_lines
 from core.errors import UserError
+from core.report import outputs
 from core.runs import launcher, store, worker
 from core.runs.events import last_event, read_events
 from core.runs.files import read_json, write_text
@@ -49,8 +50,9 @@ def do(args: argparse.Namespace, settings_of: Callable[[argparse.Namespace], Set
         code = worker.work(run.folder, Bars())
     for problem in outcome(run).get("errors", []):
         print(f"damgui: {launcher.refusal({'problems': [problem]})}", file=sys.stderr)
-    if run.kind == "train" and code != 2 and store.status(run) == "stopped":
-        print(f"Stopped. Go on with: damgui train --resume --name {run.name}", file=sys.stderr)
+    if run.kind in store.RESUMING and code != 2 and store.status(run) == "stopped":
+        words = f"train --resume --name {run.name}" if run.kind == "train" else "batch --resume"
+        print(f"Stopped. Go on with: damgui {words}", file=sys.stderr)
     return run, code
 
 
@@ -66,17 +68,18 @@ def _require_dry(args: argparse.Namespace) -> None:
 def _resumed(
     workspace: Workspace, args: argparse.Namespace, settings_of: Callable[[argparse.Namespace], Settings]
 ) -> Run:
-    """The training run to go on with. Raises UserError when there is none, or when settings were changed."""
-    run = store.latest(workspace, "train", args.name or "")
+    """The run to go on with. Raises UserError when there is none, or when settings were changed."""
+    name = getattr(args, "name", None) or ""
+    run = store.latest(workspace, args.verb, name)
     if run is None:
-        fix = "Leave out --resume to start it."
-        raise UserError("there is no training run to go on with", args.name or str(workspace.root), fix, "run")
+        fix, what = "Leave out --resume to start it.", "training run" if args.verb == "train" else args.verb
+        raise UserError(f"there is no {what} to go on with", name or str(workspace.root), fix, "run")
     if args.model or args.data or args.config or args.set:
         wanted = to_flat(store.anchored(settings_of(args), Path.cwd(), workspace.root))
         was = to_flat(run.settings())
         changed = [f"{key} was {was[key]} and is now {wanted[key]}" for key in was if was[key] != wanted[key]]
         if changed:
-            fix = "Resume with the old settings (leave out --set and --config), or train under another name."
+            fix = "Resume with the old settings (leave out --set and --config), or start anew without --resume."
             raise UserError("a resumed run keeps its settings: " + ", ".join(changed), run.id, fix, "setting")
     return run
 
@@ -126,6 +129,8 @@ def closing_lines(run: Run, document: dict[str, Any]) -> list[str]:
     """The last lines of a command that went well."""
     if run.kind == "rehearse":
         return rehearsal_lines(document)
+    if run.kind == "batch":
+        return batch_lines(document, outputs.files_of(run))
     if run.kind != "train":
         lines = [accuracy_line(document)] if "overall_accuracy" in document else [f"The run is {document['status']}."]
         return [*lines, f"Results: {_published(run, document)}"]
@@ -177,6 +182,6 @@ def _described(run: Run, document: dict[str, Any]) -> list[str]:
     lines += [f"  {line}" for line in launcher.error_of(run).splitlines()]
     if "overall_accuracy" in document["outcome"]:
         lines.append("  " + accuracy_line(document["outcome"]))
-    if run.kind == "train" and document["status"] in ("stopped", "crashed", "failed"):
+    if run.kind in store.RESUMING and document["status"] in ("stopped", "crashed", "failed"):
         lines.append(f"  go on with: damgui runs resume {run.id}")
     return lines

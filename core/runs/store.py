@@ -22,7 +22,8 @@ from core.runs.workspace import open_workspace as open_workspace  # callers need
 from core.settings import Settings, load, merge, preset_for, save
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
-HEAVY = ("baseline", "train", "rehearse", "evaluate")
+HEAVY = ("baseline", "train", "rehearse", "evaluate", "batch")
+RESUMING = ("train", "batch")  # kinds that go on where they were stopped
 RUN_KINDS = (*HEAVY, "predict")
 # A process needs a moment to take its lock; a folder younger than this without one is starting, not crashed.
 STARTING_S = 20.0
@@ -294,12 +295,14 @@ def request_stop(run: Run) -> None:
 def resumable(run: Run) -> None:
     """Raises UserError when a run cannot go on."""
     now = status(run)
-    if run.kind != "train":
-        raise UserError(f"a {run.kind} run cannot go on", run.id, "Start it again; only training resumes.", "run")
+    if run.kind not in RESUMING:
+        fix = "Start it again; only training and batches resume."
+        raise UserError(f"a {run.kind} run cannot go on", run.id, fix, "run")
     if now in ("running", "starting"):
         raise UserError(f"this run is {now}", run.id, f"Stop it first: damgui runs stop {run.id}", "busy")
     if now == "finished":
-        raise UserError("this run is finished", run.id, "Train under another name to train more.", "run")
+        fix = "Train under another name to train more." if run.kind == "train" else "Start a new one."
+        raise UserError("this run is finished", run.id, fix, "run")
 
 
 def summary(run: Run) -> Mapping[str, Any]:

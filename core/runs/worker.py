@@ -102,6 +102,12 @@ def _rehearse(work: Work) -> dict[str, Any]:
     return training.try_out(work.settings, work.run.folder, work.run.workspace, work.reporter)
 
 
+def _batch(work: Work) -> dict[str, Any]:
+    from core.engine import batch
+
+    return batch.run(work.settings, work.run.folder, work.run.workspace, work.reporter)
+
+
 def _serve(work: Work) -> dict[str, Any]:
     from core.runs import service
 
@@ -110,6 +116,7 @@ def _serve(work: Work) -> dict[str, Any]:
 
 JOBS: dict[str, Job] = {
     "baseline": _evaluate, "evaluate": _evaluate, "train": _train, "rehearse": _rehearse, "predict": _serve,
+    "batch": _batch,
 }  # fmt: skip
 
 
@@ -239,7 +246,7 @@ def _publish(run: Run, settings: Settings, found: dict[str, Any], stopped: bool)
         files.write_json(path, found)
         return path
     if run.kind not in ("baseline", "evaluate") or stopped:
-        return None
+        return run.results if run.kind == "batch" and not stopped else None
     if run.kind == "baseline":
         path, rows = run.workspace.zeroshot_results, run.workspace.zeroshot_predictions
     else:
