@@ -30,7 +30,7 @@ from damgui import charts, live, parts, text, theme
 from damgui.forms import Form
 from damgui.frame import QUIET, Frame, Updates
 from damgui.live import Look, Stamp
-from damgui.tabs import baseline, data, predict, results, training, welcome
+from damgui.tabs import baseline, batch, data, predict, results, training, welcome
 from damgui.text import escape
 
 TICK_S = 1.0
@@ -44,6 +44,7 @@ TABS = (
     (text.TAB_START, "start", welcome.build), (text.TAB_DATA, "data", data.build),
     (text.TAB_BASELINE, "baseline", baseline.build), (text.TAB_TRAINING, "training", training.build),
     (text.TAB_COMPARE, "compare", results.build), (text.TAB_PREDICT, "predict", predict.build),
+    (text.TAB_BATCH, "batch", batch.build),
 )  # fmt: skip
 
 

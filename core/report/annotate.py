@@ -13,12 +13,14 @@ from pathlib import Path, PurePosixPath
 
 from PIL import Image, ImageDraw, ImageFont
 
+from core.data.photos import FORMATS
 from core.report.answers import Row, sureness
 from core.report.palette import condition_fill
 from core.report.pictures import UNREADABLE, open_at
 from core.runs.files import writing
 
-MOST_PX = 1600  # the longer side of an annotated photo
+# The longer side of an annotated photo. A small photo is enlarged, or its words would hide what they are about.
+LEAST_PX, MOST_PX = 960, 1600
 QUALITY = 85
 INK, PAPER = "#16222e", "#ffffff"
 WAITING = 4  # photos that may wait for the pen: few, so that memory stays small
@@ -31,10 +33,11 @@ def annotated_name(photo: str) -> str:
 
 
 def draw(path: Path, rows: Sequence[Row]) -> Image.Image:
-    """The photo upright, its longer side at most MOST_PX, with every row's box. Raises one of `pictures.UNREADABLE`."""
-    with Image.open(path) as header:
-        scale = min(1.0, MOST_PX / max(header.size))
-    picture, full_wh = open_at(path, scale)
+    """The photo upright, its longer side LEAST_PX to MOST_PX, with every row's box. Raises one of UNREADABLE."""
+    with Image.open(path, formats=FORMATS) as header:
+        longest = max(header.size)
+    scale = min(max(longest, LEAST_PX), MOST_PX) / longest
+    picture, full_wh = open_at(path, min(scale, 1.0))
     size = (max(1, round(full_wh[0] * scale)), max(1, round(full_wh[1] * scale)))
     if picture.size != size:
         picture = picture.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)

@@ -10,7 +10,7 @@ import gradio as gr
 
 from core.runs import launcher, store
 from core.settings import merge
-from damgui import charts, live, parts, results, text
+from damgui import charts, live, parts, reports, results, text
 from damgui.frame import LONG, QUIET, Frame, Updates, guarded
 from damgui.live import Stamp, Tuned
 from damgui.results import Row, Shown
@@ -105,6 +105,7 @@ def build(frame: Frame) -> None:
     stop.click(end, outputs=message, **QUIET)
     frame.jump(to_baseline, "baseline")
     frame.jump(to_training, "training")
+    reports.report_button(frame, "compare", "evaluate", "baseline")
 
 
 def _tuned(frame: Frame, name: str | None) -> Tuned | None:
