@@ -9,7 +9,7 @@ from pathlib import Path
 from core.errors import UserError
 from core.report.about import gather
 from core.report.annotate import annotated_name
-from core.report.answers import Entry, Row, index, read, sureness
+from core.report.answers import Entry, Row, index, read, sure_words, sureness
 from core.report.palette import UNSURE_MARK
 from core.runs.files import read_json
 from core.runs.store import Run
@@ -18,7 +18,7 @@ from damgui.live import Look
 from damgui.results import changed
 from damgui.text import escape
 
-ROWS, PHOTOS = 50, 12  # shown at first, and how many more each time
+ROWS, PHOTOS = 20, 12  # shown at first, and how many more each time
 
 
 def progress(found: Look) -> str:
@@ -56,7 +56,7 @@ def summary(run: Run) -> str:
     notes = parts.note(text.BATCH_WHOLE, "warn") if found.get("whole_photos") else ""
     if not unsure:
         notes += parts.note(text.BATCH_UNCALIBRATED)
-    return f'<div class="dg-figures">{cells}</div>{notes}'
+    return f'<div class="dg-came">{parts.figures([cells])}{notes}</div>'
 
 
 def urgent(run: Run) -> tuple[Entry, ...]:
@@ -89,7 +89,7 @@ def _line(row: Row) -> str:
     kind = str(row.get("object_type") or row.get("predicted_type") or "")
     guessed = "" if row.get("object_type") else f" <small>{escape(text.BATCH_GUESSED)}</small>"
     unsure = f"{UNSURE_MARK} {text.UNSURE_SHORT}" if row.get("unsure") else ""
-    sure = f"{100 * sureness(row):.0f} %" if int(row["choices"]) > 1 else text.BATCH_ONE_ANSWER
+    sure = sure_words(sureness(row)) if int(row["choices"]) > 1 else text.BATCH_ONE_ANSWER
     return (
         f"<tr><td>{parts.badge(str(row['predicted']))}</td><td>{escape(kind)}{guessed}</td><td>{escape(sure)}</td>"
         f"<td>{escape(unsure)}</td><td><code>{escape(str(row['image']))}</code></td>"

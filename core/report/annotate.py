@@ -14,9 +14,9 @@ from pathlib import Path, PurePosixPath
 from PIL import Image, ImageDraw, ImageFont
 
 from core.data.photos import FORMATS
-from core.report.answers import Row, sureness
+from core.report.answers import Row, sure_words, sureness
 from core.report.palette import condition_fill
-from core.report.pictures import UNREADABLE, open_at
+from core.report.pictures import UNREADABLE, Box, open_at
 from core.runs.files import writing
 
 # The longer side of an annotated photo. A small photo is enlarged, or its words would hide what they are about.
@@ -43,11 +43,15 @@ def draw(path: Path, rows: Sequence[Row]) -> Image.Image:
         picture = picture.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
     pen = ImageDraw.Draw(picture)
     stroke = max(2, round(max(size) / 400))
-    shapes = [(row, tuple(value * scale for value in row["box_xyxy_px"])) for row in rows]
+    shapes: list[tuple[Row, Box]] = []
+    for row in rows:
+        x1, y1, x2, y2 = (float(value) * scale for value in row["box_xyxy_px"])
+        shapes.append((row, (x1, y1, x2, y2)))
     for row, box in shapes:
         _frame(pen, box, condition_fill(str(row["predicted"])), stroke)
+    written: list[Box] = []
     for row, box in shapes:  # words last: no box is drawn over them
-        _label(pen, row, (box[0], box[1]), size, max(12, round(max(size) / 80)))
+        written.append(_label(pen, row, box, (size, max(12, round(max(size) / 80))), written))
     return picture
 
 
@@ -62,24 +66,37 @@ def _font(size_px: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(size_px)
 
 
-def _label(
-    pen: ImageDraw.ImageDraw, row: Row, corner: tuple[float, float], size_wh: tuple[int, int], tall: int
-) -> None:
-    """A strip above the box (below its upper edge at the photo's top): mark, condition, how sure."""
+def _label(pen: ImageDraw.ImageDraw, row: Row, box: Box, page: tuple[tuple[int, int], int], written: list[Box]) -> Box:
+    """A strip with mark, condition and how sure, where no other is written; `page` is the photo's size and the height
+    of letters. Returns where it lies."""
+    size_wh, tall = page
     condition = str(row["predicted"])
-    said = f"{condition} {100 * sureness(row):.0f} %" if int(row.get("choices") or 1) > 1 else condition
+    said = f"{condition} {sure_words(sureness(row))}" if int(row.get("choices") or 1) > 1 else condition
     said += "  ? unsure" if row.get("unsure") else ""
     font, pad = _font(tall), round(tall * 0.35)
-    wide = pen.textlength(said, font=font) + tall + 3 * pad
-    high = tall + 2 * pad
-    left = min(max(corner[0], 0), max(size_wh[0] - wide, 0))
-    top = corner[1] - high if corner[1] >= high else max(corner[1], 0)
+    strip = _place(box, (pen.textlength(said, font=font) + tall + 3 * pad, tall + 2 * pad), size_wh, written)
     fill = condition_fill(condition)
     ink = _ink_on(fill)
-    pen.rectangle((left, top, left + wide, top + high), fill=fill, outline=INK)
-    middle = (left + pad + tall / 2, top + high / 2)
+    pen.rectangle(strip, fill=fill, outline=INK)
+    middle = (strip[0] + pad + tall / 2, (strip[1] + strip[3]) / 2)
     _mark(pen, condition, middle, tall * 0.38, ink)
-    pen.text((left + 2 * pad + tall, middle[1]), said, fill=ink, font=font, anchor="lm")
+    pen.text((strip[0] + 2 * pad + tall, middle[1]), said, fill=ink, font=font, anchor="lm")
+    return strip
+
+
+def _place(box: Box, strip_wh: tuple[float, float], size_wh: tuple[int, int], written: list[Box]) -> Box:
+    """Above the box, below its upper edge, above its lower edge or below it: the first place within the photo that is
+    free of other words, else the first within the photo."""
+    wide, high = strip_wh
+    left = min(max(box[0], 0), max(size_wh[0] - wide, 0))
+    places = [(left, top, left + wide, top + high)
+              for top in (box[1] - high, box[1], box[3] - high, box[3]) if 0 <= top <= size_wh[1] - high]  # fmt: skip
+    places = places or [(left, 0.0, left + wide, high)]
+    return next((one for one in places if not any(_overlap(one, other) for other in written)), places[0])
+
+
+def _overlap(one: Box, other: Box) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
 def _ink_on(colour: str) -> str:

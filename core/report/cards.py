@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from core.report.answers import Entry, Row
+from core.report.answers import Entry, Row, sure_words
 from core.report.palette import condition_fill
 from core.report.pictures import Box
 from core.report.sections import badge
@@ -111,12 +111,8 @@ def _chances(row: Row) -> str:
     if len(found) < 2:
         return '<p class="chances">only one answer is possible</p>' if found else ""
     ranked = sorted(found.items(), key=lambda pair: -pair[1]) if len(found) > 4 else list(found.items())
-    told = ", ".join(f"{escape(name)} {_percent(float(share))}" for name, share in ranked[:4])
+    told = ", ".join(f"{escape(name)} {sure_words(float(share))}" for name, share in ranked[:4])
     return f'<p class="chances">{"calibrated: " if calibrated else ""}{told}</p>'
-
-
-def _percent(share: float) -> str:
-    return "< 1 %" if share < 0.005 else "> 99 %" if 0.995 < share < 1 else f"{100 * share:.0f} %"
 
 
 def _shape(picture: Picture, condition: str) -> str:
