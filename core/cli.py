@@ -75,7 +75,7 @@ def _parser() -> Parser:
     app.add_argument("--host", default="127.0.0.1")
     app.add_argument("--port", type=_port, default=7860)
     app.add_argument("--no-browser", action="store_true", help="serve the page without opening it")
-    verb("check", _check, "Tell what is in the data and what is wrong with it.", data, tuned)
+    verb("check", _check, "Tell what is in the data and what is wrong with it.", model, data, tuned)
     baseline = verb("baseline", _heavy, "Test a model as it is.", model, data, tuned)
     baseline.add_argument("--split", choices=("train", "valid", "test"))
     baseline.add_argument("--limit", type=int, metavar="N", help="at most this many photos")
@@ -164,44 +164,38 @@ def _app(args: Args) -> int:
 
 
 def _check(args: Args) -> int:
-    from core.data.checks import faults_of
+    from core import taxonomy
+    from core.data.checks import SAME_FILE, faults_of
     from core.data.reading import read_dataset
+    from core.data.review import review
     from core.data.statistics import class_counts
+    from core.data.telling import lines_of
     from core.runs.store import open_workspace
 
     workspace = open_workspace(args.workspace)
     settings = settings_of(args)
     print("Reading the photos …", file=sys.stderr)  # drawing the sample set takes a while, the first time
     with redirect_stdout(sys.stderr):
-        dataset = read_dataset(settings.data, workspace.sample_data, settings.training.seed)
+        dataset = read_dataset(settings.data, workspace.sample_data, settings.training.seed, looking=True)
     counts, faults = class_counts(dataset), faults_of(dataset.problems)
-    report = {
-        "data": str(dataset.root), "format": dataset.format, "fingerprint": dataset.fingerprint,
-        "photos": {split: len(dataset.split(split)) for split in counts},
-        "objects": {split: sum(of_class.values()) for split, of_class in counts.items()},
-        "counts": counts, "problems": [asdict(problem) for problem in dataset.problems],
-    }  # fmt: skip
+    found = review(dataset, settings, taxonomy.load(settings.data.taxonomy))
     if args.json:
-        _print_json(report)
+        _print_json({
+            "data": str(dataset.root), "format": dataset.format, "fingerprint": dataset.fingerprint,
+            "photos": {split: len(dataset.split(split)) for split in counts},
+            "objects": {split: sum(of_class.values()) for split, of_class in counts.items()},
+            "counts": counts, "problems": [asdict(problem) for problem in dataset.problems],
+            "review": found.as_dict(),
+        })  # fmt: skip
     else:
-        _print_counts(report)
         for problem in dataset.problems:
-            print(problem, file=sys.stderr)
-        count = len(faults)
-        print(f"{count} problem{'' if count == 1 else 's'} found." if count else "Nothing is wrong with it.")
-    # Hints, such as a photo without labels, stop nobody: only faults are the user's to cure.
+            if not problem.what.startswith(SAME_FILE):  # the review lists these
+                print(problem, file=sys.stderr)
+        if faults:
+            print(f"{len(faults)} problem{'' if len(faults) == 1 else 's'} found.")
+        print("\n".join(lines_of(dataset, found)))
+    # Findings and hints, such as a photo without labels, stop nobody: only faults are the user's to cure.
     return 2 if faults else 0
-
-
-def _print_counts(report: dict[str, Any]) -> None:
-    splits = list(report["counts"])
-    names = list(dict.fromkeys(name for of_class in report["counts"].values() for name in of_class))
-    rows = [["", *splits]]
-    rows += [[name, *(str(report["counts"][split].get(name, 0)) for split in splits)] for name in names]
-    rows += [[what, *(str(report[what][split]) for split in splits)] for what in ("objects", "photos")]
-    print(f"{report['data']} ({report['format']})")
-    for row in rows:
-        print(f"{row[0]:<24}" + "".join(f"{cell:>8}" for cell in row[1:]))
 
 
 def _heavy(args: Args) -> int:

@@ -67,6 +67,14 @@ class Data:
         "must stay on one side of a split. No match: every photo is its own group.",
         label="Flight rule",
     )
+    drop_duplicates: bool = knob(
+        False, "Leave out photos that are the same picture as another one, saved again, resized or brightened. Of a "
+        "picture in training and in validation the one in validation stays.", label="Leave out duplicates",
+    )  # fmt: skip
+    regroup: bool = knob(
+        False, "Make training, validation and test photos anew: whole flights on one side, with neighbouring frames "
+        "and duplicates. Off: the splits of the data stay as they are.", label="Split anew by flight",
+    )  # fmt: skip
     folds: int = knob(
         0, "For cross-validation: the photos are dealt into this many parts, whole flights together, and part `fold` "
         "is the test split. 0: the splits stay as they are.", low=0, high=50,

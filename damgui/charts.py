@@ -17,6 +17,7 @@ from damgui import text, theme
 PLOTLY_JS = Path(plotly.__file__).resolve().parent / "package_data" / "plotly.min.js"
 MAX_POINTS = 1500  # more than the pixels of a wide chart; older steps are thinned, first and last stay
 SMOOTHING = 0.9  # share of the old value in the running mean of the training loss
+PANELS = 9  # side by side
 Rows = Sequence[Mapping[str, Any]]
 
 
@@ -265,3 +266,43 @@ def _checkpoints(figure: go.Figure, marks: Rows) -> None:
     for name, at, symbol, size in ((text.CHECKPOINT, plain, "triangle-up", 9), (text.BEST, best, "star", 14)):
         marker = {"symbol": symbol, "size": size, "color": color}
         _line(figure, 1, name, (at, [0] * len(at)), mode="markers", marker=marker, cliponaxis=False)
+
+
+# -- Where things lie ------------------------------------------------------------------------------------------------
+def heights(found: Mapping[str, Mapping[str, Any]], order: Sequence[str]) -> go.Figure:
+    """How high the boxes of every class lie: a panel for each, drawn as the photo is, its top at the top.
+
+    `found` is {class: {"bins": objects in each tenth of the height from the top, "mean", "objects"}}.
+    """
+    names = [name for name in order if name in found] or list(found)
+    across = min(max(len(names), 1), PANELS)
+    rows = -(-max(len(names), 1) // across)
+    titles = [f"{_broken(name)}<br>{found[name]['objects']:,} objects" for name in names]
+    figure = make_subplots(
+        rows=rows, cols=across, shared_yaxes=True, horizontal_spacing=0.014, vertical_spacing=0.3 / rows,
+        subplot_titles=titles or [""],
+    )  # fmt: skip
+    for place, name in enumerate(names):
+        bins, total = found[name]["bins"], max(found[name]["objects"], 1)
+        shares, look = [100 * count / total for count in bins], _bar_look([name])
+        at = {"row": place // across + 1, "col": place % across + 1}
+        middles = [(step + 0.5) * 100 / len(bins) for step in range(len(bins))]
+        marker = {"color": look["color"][0], "pattern": {**look["pattern"], "shape": look["pattern"]["shape"][0]}}
+        said = "%{y:.0f} % below the top: %{x:.0f} % of the boxes<extra>" + name + "</extra>"
+        figure.add_trace(
+            go.Bar(x=shares, y=middles, orientation="h", width=9.0, marker=marker, showlegend=False, name=name,
+                   hovertemplate=said), **at,
+        )  # fmt: skip
+        most = max([*shares, 1])
+        # One number is enough to read the bars by, and two would run into the neighbour's.
+        mark = next((step for step in (50, 20, 10, 5, 2) if step <= 0.8 * most), 1)
+        figure.update_xaxes(range=[0, 1.05 * most], tickvals=[mark], ticktext=[f"{mark} %"], **at)
+    figure.update_yaxes(range=[100, 0], tickvals=[0, 50, 100], ticktext=["Top", "Middle", "Bottom"])
+    figure.update_annotations(font_size=13)
+    return _style(figure, 90 + 250 * rows, margin={"l": 8, "r": 12, "t": 74, "b": 8}, bargap=0)
+
+
+def _broken(name: str) -> str:
+    """A class name in two lines: its object type, its condition."""
+    head, _, tail = name.rpartition(" ")
+    return f"{head}<br>{tail}" if head else tail

@@ -23,9 +23,9 @@ def _key(workspace: Workspace, settings: Settings) -> tuple[Path, Data, int]:
     return workspace.root, settings.data, settings.training.seed
 
 
-def read(workspace: Workspace, settings: Settings) -> Dataset:
+def read(workspace: Workspace, settings: Settings, looking: bool = False) -> Dataset:
     """Read the photos now, whatever was read before. Raises UserError when nothing usable is there."""
-    found = read_dataset(settings.data, workspace.sample_data, settings.training.seed)
+    found = read_dataset(settings.data, workspace.sample_data, settings.training.seed, looking)
     with _LOCK:
         _READ.pop(_key(workspace, settings), None)
         _READ[_key(workspace, settings)] = found

@@ -20,10 +20,12 @@ SIMPLE = ("model.path", "training.epochs", "training.learning_rate", "lora.rank"
           "training.save_steps")  # fmt: skip
 SWITCHES = ("enhance.class_weighting", "enhance.spatial_reasoning", "enhance.oversampling",
             "enhance.position_encoding", "enhance.condition_weighting")  # fmt: skip
-# Where the data lies is the user's choice, not a preset's.
 # What reading photos depends on; a mistake in any other setting must not hinder it.
 FOR_DATA = ("data.", "training.seed")
-NOT_IN_PRESETS = ("data.path", "data.format", "data.use_good", "data.split", "data.limit")
+FOR_REVIEW = (*FOR_DATA, "view.", "enhance.")
+# Where the data lies and what is left out of it is the user's choice, not a preset's.
+NOT_IN_PRESETS = ("data.path", "data.format", "data.use_good", "data.drop_duplicates", "data.regroup", "data.split",
+                  "data.limit")  # fmt: skip
 
 
 @dataclass

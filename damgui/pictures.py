@@ -17,7 +17,7 @@ from damgui import theme
 from damgui.parts import badge
 from damgui.text import escape
 
-THUMB_PX, CROP_PX, VIEW_PX, ANNOTATED_PX = 460, 300, 1280, 640
+THUMB_PX, SMALL_PX, CROP_PX, VIEW_PX, ANNOTATED_PX = 460, 320, 300, 1280, 640
 CROP_CONTEXT = 0.9  # surroundings of an object in the gallery, as a share of its longer side
 MAX_PIXELS = 200_000_000  # a photo beyond this is no photo
 Box = tuple[float, float, float, float]
@@ -73,10 +73,10 @@ def _whole(path: Path, longest_px: int, _changed: int) -> str:
     return _data_uri(picture)
 
 
-def square_around(box_px: Box, size_wh: tuple[int, int]) -> tuple[int, int, int, int]:
-    """A square around a box with surroundings, moved inside the photo; all in pixels."""
+def square_around(box_px: Box, size_wh: tuple[int, int], least_px: float = 8) -> tuple[int, int, int, int]:
+    """A square around a box with surroundings, moved inside the photo; all in pixels. A box counts as `least_px`."""
     x1, y1, x2, y2 = box_px
-    side = max(x2 - x1, y2 - y1, 8) * (1 + CROP_CONTEXT)
+    side = max(x2 - x1, y2 - y1, least_px) * (1 + CROP_CONTEXT)
     side = min(side, *size_wh)
     left = min(max((x1 + x2 - side) / 2, 0), size_wh[0] - side)
     top = min(max((y1 + y2 - side) / 2, 0), size_wh[1] - side)
@@ -84,11 +84,11 @@ def square_around(box_px: Box, size_wh: tuple[int, int]) -> tuple[int, int, int,
 
 
 @lru_cache(maxsize=512)
-def _crop(path: Path, box_px: Box, size_wh: tuple[int, int], _changed: int) -> tuple[str, Box]:
+def _crop(path: Path, box_px: Box, size_wh: tuple[int, int], _changed: int, least_px: float = 8) -> tuple[str, Box]:
     """The object with surroundings as a data URI, and its box in fractions of that crop."""
     picture = open_photo(path)
     scale_x, scale_y = picture.width / size_wh[0], picture.height / size_wh[1]  # JPEG drafts are smaller
-    left, top, right, bottom = square_around(box_px, size_wh)
+    left, top, right, bottom = square_around(box_px, size_wh, least_px)
     cut = picture.crop((int(left * scale_x), int(top * scale_y), int(right * scale_x), int(bottom * scale_y)))
     side = right - left
     x1, y1, x2, y2 = box_px
@@ -103,6 +103,23 @@ def boxed(path: Path, marks: Sequence[Mark], caption: str = "") -> str:
     words = "".join(f"<li>{badge(name, str(n), short=True)}</li>" for name, n in found.most_common())
     caption_html = f"<figcaption><ul class='dg-inline'>{words}</ul><code>{escape(caption)}</code></figcaption>"
     return _card(whole(path), shapes, caption_html, f"{caption}: {len(marks)} objects")
+
+
+def small(path: Path, marks: Sequence[Mark], name: str, words: str) -> str:
+    """A small photo with its boxes; the words and its file name under it."""
+    shapes = "".join(_rect(mark.box_xyxy, mark.condition, f"{mark.object_type}: {mark.condition}") for mark in marks)
+    said = f"<figcaption><strong>{escape(words)}</strong><code>{escape(name)}</code></figcaption>"
+    return _card(whole(path, SMALL_PX), shapes, said, f"{name}: {words}")
+
+
+def close_up(path: Path, mark: Mark, name: str, words: str) -> str:
+    """A box of a photo with enough around it to find it again."""
+    size_wh = photo_size(path)
+    box_px = tuple(end * side for end, side in zip(mark.box_xyxy, size_wh * 2, strict=True))
+    stamp = path.stat().st_mtime_ns
+    picture, box = _crop(path, box_px, size_wh, stamp, 0.2 * min(size_wh))
+    said = f"<figcaption><strong>{escape(words)}</strong><code>{escape(name)}</code></figcaption>"
+    return _card(picture, _rect(box, mark.condition, words), said, f"{words} in {name}")
 
 
 def judged(path: Path, box_px: Box, kind: str, lines: Sequence[tuple[str, str, str]]) -> str:

@@ -87,6 +87,9 @@ GLOSSARY = {
     "95 % interval": "With other photos of the same kind the number would most likely lie in here. Few photos, wide "
     "interval.",
     "Confusion matrix": "What was true (rows) against what the model said (columns). The diagonal is right.",
+    "Split": "A part of the photos: for training, for validation or for a last test. No photo is in two of them.",
+    "Flight": "Photos taken one after the other, told by their file names. They look alike, so they stay in one split.",
+    "Cross-validation": "Dealing the photos into parts and judging each part once by a model taught on the others.",
     "Preset": "A set of settings that suits a model.",
 }
 
@@ -102,13 +105,58 @@ DATA_CHART = "Objects of every class in each split"
 DATA_THUMBS = "A look at the photos"
 DATA_MORE = "Show other photos"
 DATA_USE_GOOD = "Use the good rest"
+# A word and a sentence for each light; a mark and a word for each level of a finding.
+LIGHTS = {
+    "red": ("Stop", "A run would not start with this data. What stops it is listed below, with its cure."),
+    "amber": ("Take care", "A run can start, but its numbers need care: read what is marked below first."),
+    "green": ("Good", "Nothing in the data stands in the way of a run or of its numbers."),
+}
+LEVELS = {"red": ("✕", "Stops a run"), "amber": ("!", "Take care"), "note": ("ℹ", "Good to know")}
+FINDINGS = "What the data says before anything is computed"
+CURES = {
+    "data.use_good": "Use the good rest", "data.drop_duplicates": "Leave out duplicates",
+    "data.regroup": "Split anew by flight", "enhance.class_weighting": "Switch on Class weighting",
+}  # fmt: skip
+CURE_ALSO = "Changes the setting on the form and reads again."
+LEFT_OUT = "Left out"
+WHERE = "Where things lie"
+WHERE_HINT = (
+    "Height in the photo, drawn as in the photo: each bar is the share of a class's boxes whose middle lies in that "
+    "tenth. This is information, not a fault; the enhancements Position encoding and Spatial reasoning tell it to the "
+    "model."
+)
+ABOVE, ABOVE_HINT = "What lies above what", "how often the first of two is higher"
+ABOVE_NONE = "No photo holds two objects of different kinds."
+TOGETHER, TOGETHER_HINT = "What occurs together", "photos that hold both classes"
 DATA_NO_PROBLEMS = "✓ No problems found."
 DATA_SPLIT_MADE = "The data has no validation photos of its own: damgui puts some aside, whole flights at a time."
 
 
+def cure(setting: Mapping[str, Any]) -> str:
+    """What the button of a cure says: Split anew by flight; Photo resolution 336."""
+    from core.settings import KNOBS
+
+    said = [CURES.get(path) or f"Set {KNOBS[path].label} to {value}" for path, value in setting.items()]
+    return ", ".join(said)
+
+
+def more_sets(count: int) -> str:
+    return f"… and {count:,} more like these. All of them: damgui check --json"
+
+
+def more_boxes(count: int) -> str:
+    return f"… and {count:,} more box{'es' if count != 1 else ''}. All of them: damgui check --json"
+
+
+def more_photos(count: int) -> str:
+    return f"… and {count:,} more photo{'s' if count != 1 else ''}. All of them: damgui check --json"
+
+
 def problems_title(count: int, kept: bool) -> str:
-    cure = "They are left out; the good rest is used." if kept else "Cure them, or use the good rest."
-    return f"{count:,} problem{'s' if count != 1 else ''} in the data. {cure}"
+    one = count == 1
+    left_out = f"{'It is' if one else 'They are'} left out; the good rest is used."
+    cure = f"Cure {'it' if one else 'them'}, or use the good rest."
+    return f"{count:,} problem{'' if one else 's'} in the data. {left_out if kept else cure}"
 
 
 # -- Baseline --------------------------------------------------------------------------------------------------------

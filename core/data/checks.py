@@ -14,8 +14,9 @@ from core.settings import Data
 from core.taxonomy import Taxonomy
 
 ROUNDING = 0.01 + 1e-9  # a box may reach this share of the photo beyond its edge and is then cut there
+SAME_FILE = "this is the same file as "  # followed by the name of the photo that is used
 # Worth a sentence, but nothing that is used is wrong.
-HINTS = frozenset({"photo-without-label", "one-flight", "link-folder"})
+HINTS = frozenset({"photo-without-label", "one-flight", "link-folder", "duplicates-left-out"})
 
 
 def require_clean(dataset: Dataset, data: Data) -> None:
@@ -31,9 +32,16 @@ def faults_of(problems: Sequence[Problem]) -> tuple[Problem, ...]:
 
 
 def check_photos(
-    root: Path, raw: Sequence[RawPhoto], facts: Mapping[str, PhotoFacts | Problem], taxonomy: Taxonomy
+    root: Path,
+    raw: Sequence[RawPhoto],
+    facts: Mapping[str, PhotoFacts | Problem],
+    taxonomy: Taxonomy,
+    keep_twins: bool = False,
 ) -> tuple[list[Photo], list[Problem]]:
-    """Sound photos with sound objects (group not yet set), ordered by split and name, and everything wrong."""
+    """Sound photos with sound objects (group not yet set), ordered by split and name, and everything wrong.
+
+    Of the same file twice the first is used and the second is a problem, or with `keep_twins` both stay.
+    """
     problems: list[Problem] = []
     photos: list[Photo] = []
     unknown: dict[str, list[str]] = {}
@@ -44,9 +52,9 @@ def check_photos(
         if isinstance(fact, Problem):
             problems.append(fact)
             continue
-        if twin := first.get(fact.digest):
+        if (twin := first.get(fact.digest)) and not keep_twins:
             fix = "Remove one of the two; the first is used."
-            problems.append(Problem(f"this is the same file as {twin}", one.name, fix, "duplicate-photo"))
+            problems.append(Problem(SAME_FILE + twin, one.name, fix, "duplicate-photo"))
             continue
         first[fact.digest] = one.name
         if wrong := other_size(one, fact.size_wh):
@@ -63,7 +71,7 @@ def check_photos(
             elif found:
                 objects.append(BoxedObject(placed, *found, source=labelled.source))
         photos.append(
-            Photo(root / one.name, one.name, fact.size_wh, one.split, "", tuple(objects), fact.digest)
+            Photo(root / one.name, one.name, fact.size_wh, one.split, "", tuple(objects), fact.digest, fact.look)
         )  # fmt: skip
     problems.extend(_unknown_class(name, places, taxonomy) for name, places in unknown.items())
     return photos, problems

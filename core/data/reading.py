@@ -9,11 +9,13 @@ from pathlib import Path
 from core import taxonomy as taxonomies
 from core.data.checks import check_photos
 from core.data.coco import finds_coco, read_coco
+from core.data.duplicates import leave_out
 from core.data.files import Folder, list_files, read_text
+from core.data.flights import linked
 from core.data.photos import examine
 from core.data.raw import RawSet
 from core.data.sample import SPLITS, Dataset, Photo
-from core.data.splits import apply_split, compile_rule, group_of, make_split
+from core.data.splits import ONE_FLIGHT_CURE, apply_split, compile_rule, group_of, make_folds, make_split, require_fold
 from core.data.table import finds_table, read_table
 from core.data.voc import finds_voc, read_voc
 from core.data.yolo import find_config, finds_yolo, read_yolo
@@ -32,29 +34,36 @@ LABEL_ENDINGS = (".yaml", ".yml", ".json", ".xml", ".csv", ".tsv", ".jsonl", ".n
 FORMATS_SAID = "YOLO (data.yaml), COCO (JSON), Pascal VOC (XML) or a table (CSV, JSON lines)"
 
 
-def read_dataset(data: Data, sample_folder: Path, seed: int = 0) -> Dataset:
+def read_dataset(data: Data, sample_folder: Path, seed: int = 0, looking: bool = False) -> Dataset:
     """The photos of `data.path` with checked objects, split, grouped by flight and fingerprinted.
 
     "demo" is the sample set, drawn into `sample_folder` on first use. What is wrong with photos and labels is listed in
     `problems`, and `photos` holds what is good. A validation split that is not there is made (`data.valid_share`,
-    `seed`). Raises UserError, all problems in it, only when there is nothing to go on with: no such folder, a format
-    that is not recognised, no object, or nothing in the split asked for (`data.split`).
+    `seed`); with `data.folds` all photos are dealt anew and part `data.fold` becomes the test split. With `looking`
+    every photo has its `look`, for the price of more work on each. Raises UserError, all problems in it, only when
+    there is nothing to go on with: no such folder, a format that is not recognised, no object, folds that cannot be
+    made, or nothing in the split asked for (`data.split`).
     """
     rule = compile_rule(data.group_rule)
+    require_fold(data.folds, data.fold)
     taxonomy = taxonomies.load(data.taxonomy)
     root = folder_of(data, sample_folder)
     folder = list_files(root)
     format_ = recognise(folder) if data.format == "auto" else _named(folder, data.format)
     raw = READERS[format_](folder)
-    facts = examine(folder.root, {photo.name for photo in raw.photos})
-    photos, wrong = check_photos(folder.root, raw.photos, facts, taxonomy)
+    looking = looking or data.drop_duplicates or data.regroup
+    facts = examine(folder.root, {photo.name for photo in raw.photos}, looking)
+    photos, wrong = check_photos(folder.root, raw.photos, facts, taxonomy, keep_twins=data.drop_duplicates)
     grouped = tuple(replace(photo, group=group_of(photo.name, rule)) for photo in photos)
     problems = (*folder.problems, *raw.problems, *wrong)
+    if data.drop_duplicates:
+        grouped, hints = leave_out(grouped)
+        problems += hints
     if not any(photo.objects for photo in grouped):
         what = "no photo with a usable object"
         fix = "Cure the problems above." if problems else f"Give a folder in {FORMATS_SAID}."
         raise UserError.of((*problems, Problem(what, str(root), fix, "no-data")))
-    dataset = _divided(Dataset(folder.root, format_, grouped, problems), data.valid_share, seed)
+    dataset = _divided(Dataset(folder.root, format_, grouped, problems), data, seed)
     _require_split(dataset, data.split)
     return dataset
 
@@ -121,8 +130,11 @@ def draw_sample(folder: Path, progress: Callable[[int, int], None] | None = None
     return folder
 
 
-def _divided(dataset: Dataset, valid_share: float, seed: int) -> Dataset:
+def _divided(dataset: Dataset, data: Data, seed: int) -> Dataset:
     """Every photo in a split: those without one go to train, and train gives to valid what that lacks."""
+    if data.folds or data.regroup:
+        pooled, told = _pooled(dataset, data, seed)
+        dataset = replace(dataset, photos=pooled, problems=(*dataset.problems, *told))
     split = {name: [photo.name for photo in dataset.split(name)] for name in SPLITS}
     split["train"] += [photo.name for photo in dataset.split("")]
     problems = list(dataset.problems)
@@ -135,10 +147,32 @@ def _divided(dataset: Dataset, valid_share: float, seed: int) -> Dataset:
             split[name] = split[name] if name != "valid" else []
     if split["train"] and not split["valid"]:
         mine = set(split["train"])
-        made, hints = make_split(_photos(dataset, mine), valid_share, seed)
+        made, hints = make_split(_photos(dataset, mine), data.valid_share, seed)
         split |= {name: list(names) for name, names in made.items()}
         problems.extend(hints)
     return apply_split(replace(dataset, problems=tuple(problems)), split)
+
+
+def _pooled(dataset: Dataset, data: Data, seed: int) -> tuple[tuple[Photo, ...], tuple[Problem, ...]]:
+    """All photos in train but those of a new test split: a fold, or with `regroup` as many as were in the old one.
+
+    A hint says so where all are of one flight, of which regrouping keeps neighbouring frames together only.
+    """
+    photos = linked(dataset.photos) if data.regroup else dataset.photos
+    hints: tuple[Problem, ...] = ()
+    if data.regroup and len({photo.group for photo in dataset.photos}) == 1:
+        flight = dataset.photos[0].group
+        said = f"all {len(photos)} photos are of one flight ({flight}): only neighbouring frames stay together"
+        hints = (Problem(said, "data.group_rule", ONE_FLIGHT_CURE, "one-flight"),)
+    share = len(dataset.split("test")) / len(photos)
+    test: tuple[str, ...] = ()
+    if data.folds:
+        test = make_folds(photos, data.folds, seed)[data.fold]
+    elif share:
+        test = make_split(photos, share, seed)[0]["valid"]
+    held = set(test)
+    pooled = tuple(replace(photo, split="test" if photo.name in held else "train") for photo in photos)
+    return pooled, hints
 
 
 def _photos(dataset: Dataset, names: set[str]) -> Sequence[Photo]:

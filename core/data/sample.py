@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from core.data.looks import Look
 from core.errors import Problem
 
 SPLITS = ("train", "valid", "test")
@@ -28,7 +29,8 @@ class Photo:
     """A photo on disk with its objects. `name` is its path inside the data set, `group` its flight or site.
 
     `size_wh` and all boxes refer to the photo as viewed: turned as its EXIF orientation says (open it with
-    `core.data.photos.open_photo`). `digest` is the SHA-256 (hex) of the file's bytes.
+    `core.data.photos.open_photo`). `digest` is the SHA-256 (hex) of the file's bytes; `look` is there only where the
+    data set was read to be reviewed or rid of duplicates.
     """
 
     path: Path
@@ -38,6 +40,7 @@ class Photo:
     group: str
     objects: tuple[BoxedObject, ...] = ()
     digest: str = ""
+    look: Look | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import warnings
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -16,6 +18,8 @@ from core.errors import Problem, UserError
 
 MISSING = 10.0  # cost of a class that is absent from one side: more than any unevenness of shares
 PHOTO_WEIGHT = 3.0  # the share of photos counts as much as that of three classes
+SPARE = 3.0  # calibration takes at most this many times its share: where a flight is larger, learning needs it more
+ONE_FLIGHT_CURE = "Set data.group_rule so that it tells flights apart: neighbouring photos look alike."
 STARTS = 4  # random starts, the best end is taken; with many of them all seeds would find the same split
 
 
@@ -57,8 +61,7 @@ def make_split(
     hints: tuple[Problem, ...] = ()
     if len(groups) == 1:
         said = f"all {len(photos)} photos are of one flight ({next(iter(groups))}), so they are split one by one"
-        fix = "Set data.group_rule so that it tells flights apart: neighbouring photos look alike."
-        hints = (Problem(said, "data.group_rule", fix, "one-flight"),)
+        hints = (Problem(said, "data.group_rule", ONE_FLIGHT_CURE, "one-flight"),)
         groups = {photo.name: [photo] for members in groups.values() for photo in members}
     chosen = _choose(_counts(list(groups.values())), valid_share, seed)
     sides = {name: bool(side) for name, side in zip(groups, chosen, strict=True)}
@@ -67,6 +70,80 @@ def make_split(
         for side, held in (("train", False), ("valid", True))
     }
     return split, hints
+
+
+def calibration_split(
+    photos: Sequence[Photo], share: float, seed: int = 0
+) -> tuple[tuple[Photo, ...], tuple[Photo, ...]]:
+    """(learn, calibrate): about `share` of the training photos put aside, whole groups, classes in like shares.
+
+    A class of which at least two groups have objects always stays in `learn`. Nothing is put aside when `share` is 0
+    or less than one photo, when all photos are of one group, or when even the best choice takes more than three times
+    `share` of the photos: a few large flights cannot be spared.
+    """
+    groups = {photo.group for photo in photos}
+    if len(groups) < 2 or share * len(photos) < 1:
+        return tuple(photos), ()
+    held = set(make_split(photos, share, seed)[0]["valid"])
+    aside = {photo.group for photo in photos if photo.name in held}
+    of_class: dict[tuple[str, str], Counter[str]] = {}
+    for photo in photos:
+        for one in photo.objects:
+            of_class.setdefault((one.object_type, one.condition), Counter())[photo.group] += 1
+    for having in of_class.values():
+        if len(having) > 1 and set(having) <= aside:
+            aside.discard(min(having, key=lambda group: (-having[group], group)))
+    calibrate = tuple(photo for photo in photos if photo.group in aside)
+    if len(calibrate) > SPARE * share * len(photos):
+        return tuple(photos), ()
+    return tuple(photo for photo in photos if photo.group not in aside), calibrate
+
+
+def make_folds(photos: Sequence[Photo], folds: int, seed: int = 0) -> tuple[tuple[str, ...], ...]:
+    """The photos' names dealt into `folds` parts, whole groups (`Photo.group`) together, classes in like shares.
+
+    Stratified group k-fold of scikit-learn, one label for each object; a photo without objects counts as one object of
+    a class of its own. Raises UserError when there are fewer groups than parts, or a part would have no object.
+    """
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    groups = {photo.group for photo in photos}
+    if len(groups) < folds:
+        what = f"{folds} folds want at least as many flights, and the photos are of {len(groups)}"
+        fix = "Set data.folds lower, or data.group_rule so that it tells flights apart."
+        raise UserError(what, "data.folds", fix, "folds")
+    ordered = sorted(photos, key=lambda photo: photo.name)
+    rows = [
+        (place, label)
+        for place, photo in enumerate(ordered)
+        for label in [f"{one.object_type} {one.condition}" for one in photo.objects] or [""]
+    ]
+    flights = [ordered[place].group for place, _ in rows]
+    dealer = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that a class has fewer objects than folds: the review tells of it
+            dealt = [part for _, part in dealer.split(flights, [label for _, label in rows], flights)]
+    except ValueError as error:
+        fix = "Set data.folds lower, or label more photos."
+        raise UserError(f"no class has {folds} objects, one for each fold", "data.folds", fix, "folds") from error
+    parts = tuple(tuple(ordered[place].name for place in sorted({rows[row][0] for row in part})) for part in dealt)
+    labelled = {photo.name for photo in photos if photo.objects}
+    if bare := [str(index) for index, part in enumerate(parts) if not labelled & set(part)]:
+        what = f"with {folds} folds part {' and '.join(bare)} has no object"
+        raise UserError(what, "data.folds", "Set data.folds lower, or label more flights.", "folds")
+    return parts
+
+
+def require_fold(folds: int, fold: int) -> None:
+    """Raises UserError unless both are 0 or `fold` counts one of at least two `folds`."""
+    if folds == 1:
+        fix = "Set data.folds to 2 or more, or to 0 for no cross-validation."
+        raise UserError("one fold leaves nothing to learn from", "data.folds", fix, "folds")
+    if fold and fold >= folds:
+        fix = f"Choose 0 to {folds - 1}: parts are counted from 0." if folds else "Set data.folds as well."
+        said = f"there is no part {fold} among {folds} folds" if folds else f"part {fold} of no folds"
+        raise UserError(said, "data.fold", fix, "folds")
 
 
 def _counts(groups: Sequence[Sequence[Photo]]) -> np.ndarray:

@@ -12,6 +12,7 @@ from typing import Any
 
 from core import settings as knobs
 from core.data.targets import Boxes, Scene, read_boxes
+from core.engine import calibrating
 from core.engine.evaluation import Opened, limited, open_model
 from core.engine.questions import Asked, Asker
 from core.engine.scoring import TOGETHER, Inquiry, Verdict, judge_each, read_answer
@@ -70,6 +71,10 @@ def run(settings: Settings, run_folder: Path, workspace: Workspace, reporter: Re
         "settings": knobs.to_dict(settings),
     }  # fmt: skip
     results["data"]["objects"] = results["objects"]
+    if opened.calibration is not None:
+        rule = opened.calibration.thresholds.get("condition")
+        results["calibration"] = opened.calibration.to_dict()
+        results["unsure"] |= {"threshold": rule and rule.threshold, "max_error": rule and rule.max_error}
     write_json(run_folder / "results.json", results)
     write_csv(run_folder / "predictions.jsonl", run_folder / "predictions.csv", opened.taxonomy)
     if results["complete"]:
@@ -171,27 +176,35 @@ def answers(opened: Opened, asker: Asker, scenes: Sequence[Scene]) -> Iterator[t
                 [Asked(one.box_xyxy, one.object_type) for one in scene.targets])
         for scene in scenes
     ]  # fmt: skip
+    correction = asker.settings.judging.prior_correction
     for scene, verdicts in zip(scenes, judge_each(opened.model, asker, inquiries), strict=True):
-        yield scene, [row_of(scene, index, verdict, opened.taxonomy) for index, verdict in enumerate(verdicts)]
+        yield scene, [row_of(scene, index, one, opened, correction) for index, one in enumerate(verdicts)]
 
 
-def row_of(scene: Scene, index: int, verdict: Verdict, taxonomy: Taxonomy) -> dict[str, Any]:
-    """A line of predictions.jsonl. `object_type` is None where it was not known, `predicted_type` the answered one."""
+def row_of(scene: Scene, index: int, verdict: Verdict, opened: Opened, correction: str) -> dict[str, Any]:
+    """A line of predictions.jsonl, with `calibrated` and `unsure` where the model has a calibration.
+
+    `object_type` is None where it was not known, `predicted_type` the answered one.
+    """
+    taxonomy = opened.taxonomy
     target = scene.targets[index]
     kind = "class" if target.object_type is None else "condition"
     object_type, condition = read_answer(verdict.best, target.object_type, kind, taxonomy)
-    return {
+    row = {
         "image": scene.name,
         "object": index,
         "box_xyxy_px": [round(value * side, 1) for value, side in zip(target.box_xyxy, scene.size_wh * 2, strict=True)],
         "object_type": target.object_type,
-        "predicted_type": object_type,
         "predicted": condition,
         "predicted_class": taxonomy.class_name(object_type, condition),
         "question": kind,
         "choices": len(verdict.probabilities),
         "probabilities": {answer: float(f"{p:.{DIGITS}g}") for answer, p in verdict.probabilities.items()},
     }
+    row = calibrating.calibrated_row(row, opened.calibration, correction, taxonomy)
+    answered = next(one for one, condition in taxonomy.classes
+                    if taxonomy.class_name(one, condition) == row["predicted_class"])  # fmt: skip
+    return row | {"predicted_type": answered}
 
 
 def tally(path: Path, taxonomy: Taxonomy) -> dict[str, Any]:

@@ -133,7 +133,7 @@ def _pieces(about: About, plan: Plan, lines: BinaryIO, spool: Spool) -> Iterator
     yield sections.cannot_say(about)
     if about.kind != "batch":
         yield sections.scores(about)
-        yield trust.calibration(about)
+    yield trust.calibration(about)
     yield from _first(about, plan, lines, spool)
     yield from _rest(about, plan, lines, spool)
     yield sections.settings(about)

@@ -49,7 +49,7 @@ def cells(row: Row, taxonomy: Taxonomy, classes: Sequence[str]) -> list[Any]:
     """One row of the table, in the order of its head."""
     known, raw = row.get("object_type") is not None, row["probabilities"]
     calibrated = row.get("calibrated")
-    best = max(raw, key=lambda answer: raw[answer])
+    best = row["predicted"] if known else row["predicted_class"]
     chances = raw if known else by_condition(raw, taxonomy)
     unsure = row.get("unsure")
     return [

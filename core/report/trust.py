@@ -37,15 +37,16 @@ def _three(value: Any) -> str:
 
 def _sure(results: Mapping[str, Any]) -> str:
     found = results.get("unsure")
-    if not isinstance(found, Mapping) or found.get("threshold") is None:
+    if not isinstance(found, Mapping) or "threshold" not in found:
         return ""
+    kept = found["threshold"] is not None
     told = [
-        ("Threshold", percent(float(found["threshold"]))),
+        ("Threshold", percent(float(found["threshold"])) if kept else words.NO_THRESHOLD),
         ("Unsure", f"{found.get('count', 0):,} of {found.get('total', 0):,}"),
-        ("Answered surely", share(found.get("coverage"))),
-        ("Right among the sure ones", share(found.get("accuracy_of_sure"))),
-        ("Tolerated error", share(found.get("max_error"))),
     ]
+    more = (("Answered surely", "coverage"), ("Right among the sure ones", "accuracy_of_sure"),
+            ("Tolerated error", "max_error"))  # fmt: skip
+    told += [(label, share(found[key])) for label, key in more if found.get(key) is not None]
     learned = results.get("calibration") or {}
     if learned.get("objects"):
         told.append(("Calibrated on", f"{learned['objects']:,} objects of {learned.get('photos') or 0:,} photos"))

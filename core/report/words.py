@@ -32,7 +32,7 @@ ALARMS_SAY = (
 )
 MISTAKES_SAY = "Objects judged wrong, missed faults first, and among them the surest first. The box is the object."
 URGENT_SAY = "The surest first. These are a model's answers, not findings: look at the object before acting on one."
-UNSURE_SAY = "Answers less probable than the threshold: an engineer should look at these."
+NO_THRESHOLD = "none keeps the promise on the calibration photos, so every answer counts as unsure"
 
 TERMS = {
     "Accuracy": "Right answers out of all answers.",

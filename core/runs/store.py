@@ -113,7 +113,8 @@ def settings_for_model(model: str) -> Settings:
             settings, view=stored.view, question=stored.question, enhance=stored.enhance, lora=stored.lora,
             data=replace(
                 settings.data, taxonomy=stored.data.taxonomy, valid_share=stored.data.valid_share,
-                group_rule=stored.data.group_rule,
+                group_rule=stored.data.group_rule, drop_duplicates=stored.data.drop_duplicates,
+                regroup=stored.data.regroup, folds=stored.data.folds, fold=stored.data.fold,
             ),
             training=replace(settings.training, seed=stored.training.seed),
         )  # fmt: skip

@@ -337,10 +337,12 @@ def test_check_counts_clean_data_with_code_0(tmp_path: Path, capsys: pytest.Capt
     assert report["photos"] == {"train": 2, "valid": 2}
     assert report["counts"]["train"] == {"toe drain blocked": 1, "toe drain normal": 1}
     assert report["problems"] == []
+    assert report["review"]["light"] == "amber"  # so few objects teach and tell nothing
+    assert report["review"]["statistics"]["photos"] == 4
     assert cli.main(["check", "--data", str(data), "--workspace", str(tmp_path)]) == 0
     said = capsys.readouterr().out
     assert "toe drain blocked" in said
-    assert "Nothing is wrong" in said
+    assert "Nothing stops a run" in said
 
 
 def test_check_lists_every_problem_with_code_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -249,7 +249,8 @@ def test_folder_without_write_permission_is_refused(tmp_path: Path) -> None:
 def test_an_adapter_is_asked_as_it_was_trained_from_whatever_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    trained = merge(load("demo"), {"view.photo_px": 84, "training.seed": 5, "data.valid_share": 0.3})
+    trained = merge(load("demo"), {"view.photo_px": 84, "training.seed": 5, "data.valid_share": 0.3,
+                                     "data.regroup": True, "data.folds": 3, "data.fold": 2})  # fmt: skip
     adapter = tmp_path / "ws" / "models" / "a_final"
     adapter.mkdir(parents=True)
     (adapter / "adapter_config.json").write_text("{}")
@@ -262,3 +263,4 @@ def test_an_adapter_is_asked_as_it_was_trained_from_whatever_folder(
         found.append(cli.settings_of(cli._parser().parse_args(line)))
     assert found[0] == found[1]
     assert (found[0].view.photo_px, found[0].training.seed, found[0].data.valid_share) == (84, 5, 0.3)
+    assert (found[0].data.regroup, found[0].data.folds, found[0].data.fold) == (True, 3, 2)

@@ -1,0 +1,54 @@
+"""Frames of one flight: which are neighbours by their numbers, and which must stay on one side of a split."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import PurePosixPath
+
+from core.data.duplicates import connected, same_photos
+from core.data.sample import Photo
+
+FRAME = re.compile(r"(?i)^(.*?)[ _-]*(\d+)(?:_V)?(?:[._]jpe?g|[._]png)?(?:\.rf\.[0-9a-f]+)?$")
+NEAR_FRAMES = 5  # frames of a flight whose numbers differ by no more are taken for views of the same place
+
+
+def frame_of(name: str) -> tuple[str, int] | None:
+    """(what stands before the number, the number) of a frame's file name; None for a name that tells neither."""
+    found = FRAME.match(PurePosixPath(name).stem)
+    return (found.group(1), int(found.group(2))) if found and found.group(1) else None
+
+
+def neighbours(photos: Sequence[Photo]) -> list[tuple[Photo, Photo]]:
+    """Pairs of frames that follow each other in a flight, at most NEAR_FRAMES apart, nearest first."""
+    numbered = sorted(
+        ((*frame, place) for place, photo in enumerate(photos) if (frame := frame_of(photo.name))),
+    )
+    steps = [
+        (later[1] - earlier[1], photos[earlier[2]], photos[later[2]])
+        for earlier, later in pairwise(numbered)
+        if earlier[0] == later[0] and later[1] - earlier[1] <= NEAR_FRAMES
+    ]
+    return [(one, other) for _, one, other in sorted(steps, key=lambda step: step[0])]
+
+
+def linked(photos: Sequence[Photo]) -> tuple[Photo, ...]:
+    """The photos with groups that also join near duplicates and neighbouring frames, named by the group's first.
+
+    Where all photos are of one flight their groups tell nothing: then neighbours and duplicates alone are joined.
+    """
+    place = {photo.name: index for index, photo in enumerate(photos)}
+    links = [(place[one.name], place[other.name]) for one, other in neighbours(photos)]
+    links += [(place[group[0].name], place[one.name]) for group in same_photos(photos) for one in group[1:]]
+    several = len({photo.group for photo in photos}) > 1
+    if several:
+        first: dict[str, int] = {}
+        links += [(first.setdefault(photo.group, index), index) for index, photo in enumerate(photos)]
+    made = list(photos)
+    for group in connected(len(photos), links):
+        name = min(photos[index].group if several else photos[index].name for index in group)
+        for index in group:
+            made[index] = replace(photos[index], group=name)
+    return tuple(made)

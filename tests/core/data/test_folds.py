@@ -1,0 +1,138 @@
+"""Cross-validation and calibration: whole flights, every photo tested once, nothing that learning cannot spare."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.data import splits
+from core.data.reading import read_dataset
+from core.data.sample import BoxedObject, Dataset, Photo
+from core.data.splits import calibration_split, make_folds
+from core.errors import UserError
+from core.settings import Data
+
+KINDS = ("toe drain normal", "toe drain blocked", "rock toe damaged", "vegetation normal")
+
+
+def photo(name: str, group: str, *classes: str) -> Photo:
+    objects = tuple(BoxedObject((0.1, 0.1, 0.2, 0.2), *one.rsplit(" ", 1)) for one in classes)
+    return Photo(Path("/set") / name, name, (64, 48), "train", group, objects, digest=name)
+
+
+def many(groups: int = 20, seed: int = 0) -> list[Photo]:
+    rng = np.random.default_rng(seed)
+    return [
+        photo(f"g{group}_{index}.jpg", f"g{group}", *rng.choice(KINDS, int(rng.integers(0, 5)), p=[0.1, 0.2, 0.3, 0.4]))
+        for group in range(groups)
+        for index in range(int(rng.integers(1, 9)))
+    ]
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("folds", [2, 5])
+def test_every_photo_is_in_one_part_and_no_flight_in_two(folds: int, seed: int) -> None:
+    photos = many(seed=seed)
+    parts = make_folds(photos, folds, seed)
+    assert sorted(name for part in parts for name in part) == sorted(one.name for one in photos)
+    group = {one.name: one.group for one in photos}
+    assert sum(len({group[name] for name in part}) for part in parts) == 20
+    assert make_folds(photos[::-1], folds, seed) == parts
+
+
+def test_classes_come_in_like_shares_in_every_part() -> None:
+    photos = [photo(f"{i}.jpg", f"{i}", KINDS[0] if i % 10 == 0 else KINDS[2]) for i in range(100)]
+    rare = {one.name for one in photos if one.objects[0].condition == "normal"}
+    assert [len(rare & set(part)) for part in make_folds(photos, 5)] == [2] * 5
+
+
+def test_a_part_is_the_test_split_and_the_rest_is_split_as_ever(yolo: Path, read: Callable[..., Dataset]) -> None:
+    tested = []
+    for fold in range(5):
+        dataset = read(yolo, folds=5, fold=fold, valid_share=0.25)
+        assert len(dataset.photos) == 9
+        flights = [{one.group for one in dataset.split(name)} for name in ("train", "valid", "test")]
+        assert all(flights) and sum(map(len, flights)) == 5
+        tested += [one.name for one in dataset.split("test")]
+    assert sorted(tested) == sorted(one.name for one in read(yolo).photos)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"folds": 1}, "one fold leaves nothing to learn from. Set data.folds to 2 or more"),
+        ({"folds": 3, "fold": 3}, "there is no part 3 among 3 folds. Choose 0 to 2"),
+        ({"fold": 2}, "part 2 of no folds. Set data.folds as well"),
+        ({"folds": 6}, "6 folds want at least as many flights, and the photos are of 5"),
+        ({"folds": 2, "group_rule": "^(.)", "fold": 1}, ""),
+        ({"folds": 3, "group_rule": "^(.)"}, "the photos are of 2"),
+    ],
+)
+def test_folds_that_cannot_be_are_told(
+    yolo: Path, read: Callable[..., Dataset], settings: dict[str, object], said: str
+) -> None:
+    if not said:
+        assert read(yolo, split="test", **settings).split("test")
+        return
+    with pytest.raises(UserError) as caught:
+        read(yolo, **settings)
+    assert said in str(caught.value) and caught.value.problems[0].fix
+
+
+@pytest.mark.parametrize(
+    ("photos", "said"),
+    [
+        ([photo(f"{i}.jpg", f"{i}", KINDS[i]) for i in range(3)], "no class has 3 objects"),
+        ([photo(f"{i}.jpg", f"{i}", *[KINDS[0]] * 9 * (i == 0)) for i in range(3)], "has no object"),
+    ],
+)
+def test_a_part_without_objects_is_told(photos: list[Photo], said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        make_folds(photos, 3)
+
+
+def test_the_real_photos_are_dealt_by_flight_with_every_class_in_every_part(real_photos: Path) -> None:
+    for fold in range(5):
+        test = read_dataset(Data(path=str(real_photos), folds=5, fold=fold), real_photos).split("test")
+        assert len({(one.object_type, one.condition) for each in test for one in each.objects}) == 9
+        assert 30 < len(test) < 60
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_calibration_takes_whole_flights_and_no_class_from_learning(seed: int) -> None:
+    photos = many(seed=seed)
+    learn, aside = calibration_split(photos, 0.1, seed)
+    assert sorted(one.name for one in (*learn, *aside)) == sorted(one.name for one in photos)
+    assert not {one.group for one in learn} & {one.group for one in aside}
+    assert 0 < len(aside) <= 0.3 * len(photos)
+    of = Counter((one.object_type, one.condition) for each in learn for one in each.objects)
+    assert len(of) == 4
+    assert calibration_split(photos, 0.1, seed) == (learn, aside)
+
+
+def test_a_class_of_two_flights_stays_in_learning(monkeypatch: pytest.MonkeyPatch) -> None:
+    photos = [photo(f"rest{i}.jpg", f"rest{i}", KINDS[2]) for i in range(20)]
+    photos += [photo("rare0.jpg", "rare0", KINDS[0]), photo("rare1.jpg", "rare1", KINDS[0], KINDS[0])]
+    unkind = {"train": (), "valid": ("rare0.jpg", "rare1.jpg", "rest0.jpg")}
+    monkeypatch.setattr(splits, "make_split", lambda *_: (unkind, ()))
+    learn, aside = calibration_split(photos, 0.1)
+    assert [one.name for one in aside] == ["rest0.jpg", "rare0.jpg"] and len(learn) == 20
+
+
+@pytest.mark.parametrize(
+    ("photos", "share"),
+    [
+        (many(), 0.0),
+        ([], 0.1),
+        ([photo(f"a_{i}.jpg", "a", KINDS[0]) for i in range(50)], 0.1),
+        ([photo(f"{i}.jpg", f"{i}", KINDS[0]) for i in range(9)], 0.1),
+        ([photo(f"{i}_{j}.jpg", f"{i}", KINDS[0]) for i in range(2) for j in range(40)], 0.1),
+    ],
+    ids=["share 0", "no photo", "one flight", "fewer than one photo", "two large flights"],
+)
+def test_where_nothing_can_be_spared_nothing_is(photos: list[Photo], share: float) -> None:
+    assert calibration_split(photos, share) == (tuple(photos), ())
