@@ -246,6 +246,18 @@ class Judging:
 
 
 @dataclass(frozen=True)
+class Batch:
+    annotate: bool = knob(
+        True, "Also save each photo of a judged folder with its boxes drawn in, with the condition's colour, mark and "
+        "word.", label="Annotated photos",
+    )  # fmt: skip
+    pictures: int = knob(
+        1500, "At most this many pictures go into a report; damaged, blocked and unsure objects come first.",
+        low=0, high=100_000, label="Pictures in a report",
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
 class Settings:
     """All settings of a run. Build one with `default`, `load`, `merge` or `from_dict`; it is never changed."""
 
@@ -257,6 +269,7 @@ class Settings:
     enhance: Enhance = field(default_factory=Enhance)
     training: Training = field(default_factory=Training)
     judging: Judging = field(default_factory=Judging)
+    batch: Batch = field(default_factory=Batch)
 
 
 def knobs() -> Iterator[Knob]:

@@ -105,7 +105,8 @@ def baseline_pace(found: Look) -> Pace | None:
     if event is None:
         return None
     done, total, elapsed = int(event["done"]), int(event["total"]), float(event["elapsed_s"])
-    rate = done / elapsed if elapsed > 0 else 0.0
+    # A batch that goes on did its first photos (`before`) at another time.
+    rate = (done - int(event.get("before") or 0)) / elapsed if elapsed > 0 else 0.0
     return Pace(done, total, done / total if total else 0.0, rate, (total - done) / rate if rate else None, elapsed)
 
 

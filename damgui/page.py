@@ -30,7 +30,7 @@ from damgui import charts, live, parts, study_text, text, theme
 from damgui.forms import Form
 from damgui.frame import QUIET, Frame, Updates
 from damgui.live import Look, Stamp
-from damgui.tabs import ablation, baseline, data, predict, results, training, welcome
+from damgui.tabs import ablation, baseline, batch, data, predict, results, training, welcome
 from damgui.text import escape
 
 TICK_S = 1.0
@@ -45,6 +45,7 @@ TABS = (
     (text.TAB_BASELINE, "baseline", baseline.build), (text.TAB_TRAINING, "training", training.build),
     (text.TAB_COMPARE, "compare", results.build),
     (study_text.TAB, "ablation", ablation.build), (text.TAB_PREDICT, "predict", predict.build),
+    (text.TAB_BATCH, "batch", batch.build),
 )  # fmt: skip
 
 

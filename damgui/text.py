@@ -13,7 +13,7 @@ TAGLINE = "Teach a vision-language model to judge the condition of dam structure
 SPLIT_WORDS = {"train": "Training", "valid": "Validation", "test": "Test"}
 KIND_WORDS = {"baseline": "Zero-shot baseline", "train": "Fine-tuning", "rehearse": "Trying two steps",
               "evaluate": "Judging a model", "predict": "Prediction service",
-              "ablate": "Ablation", "crossval": "Cross-validation"}  # fmt: skip
+              "batch": "Judging many photos", "ablate": "Ablation", "crossval": "Cross-validation"}  # fmt: skip
 STATUS_WORDS = {"starting": "Starting", "running": "Running", "finished": "Finished", "stopped": "Stopped",
                 "failed": "Failed", "crashed": "Broke off"}  # fmt: skip
 STATUS_MARKS = {"starting": "◌", "running": "●", "finished": "✓", "stopped": "■", "failed": "✕", "crashed": "✕"}
@@ -342,3 +342,34 @@ def megabytes(size: float | None) -> str:
 
 def busy_elsewhere(kind: str) -> str:
     return f"{KIND_WORDS.get(kind, kind)} is running; one at a time. Wait for it, or stop it on its tab."
+
+
+# -- Reports and many photos -----------------------------------------------------------------------------------------
+REPORT_MAKE, REPORT_MAKING, REPORT_LOAD = "Make a report", "Making the report…", "Download the report"
+REPORT_OF = "Report of"
+TAB_BATCH = "Many photos"
+BATCH_LEAD = "Let a model judge every box in a folder of photos, and take the answers along as a table and a report."
+BATCH_MODEL, BATCH_FOLDER = "Model", "Folder of photos"
+BATCH_MODEL_HINT = "A tuned model, or one as it is (untaught)."
+BATCH_FOLDER_HINT = (
+    "Its whole path. Boxes and types are read from YOLO, COCO, VOC or tables; conditions in them are ignored. Nothing "
+    "is written there."
+)
+BATCH_TUNED, BATCH_BASE = "tuned", "untaught"
+BATCH_START, BATCH_STOP, BATCH_RESUME = "Judge all photos", "Stop", "Resume"
+BATCH_EMPTY = "No folder judged yet. Choose a model and a folder, then press Judge all photos."
+BATCH_NO_FOLDER = "Give the folder of photos first."
+BATCH_STOPPED = "Stopped: what was judged so far is below. Resume goes on with the next photo."
+BATCH_UNSURE_SAYS = "send these to an engineer"
+BATCH_WHOLE = "These photos have no boxes, so each was judged whole, as one object. That is coarse."
+BATCH_UNCALIBRATED = (
+    "This model is not calibrated, so no answer is marked unsure: how sure it seems is not how often it is right."
+)
+UNSURE_SHORT = "unsure"
+BATCH_TABLE, BATCH_ORDER = "Answers", "the most urgent first: damaged, blocked, unsure"
+BATCH_COLUMNS = ("Condition", "Object", "How sure", "", "Photo", "No.")
+BATCH_GUESSED, BATCH_ONE_ANSWER = "type not known, as answered", "only one answer possible"
+BATCH_GALLERY, BATCH_GALLERY_SAYS = "Annotated photos", "those with the most urgent objects first"
+BATCH_NO_GALLERY = "Annotated photos were switched off for this run."
+BATCH_MORE_ROWS, BATCH_MORE_PHOTOS = "Show more answers", "Show more photos"
+BATCH_CSV = "Download the table (CSV)"

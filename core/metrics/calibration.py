@@ -213,9 +213,7 @@ def _summary(rows: Sequence[Row], key: str) -> dict[str, float]:
     return {name: scores[name] for name in ("log_loss", "brier", "ece") if name in scores}
 
 
-def told(
-    rows: Sequence[Row], calibration: Calibration, kind: str, correction: str = NONE
-) -> dict[str, Any] | None:
+def told(rows: Sequence[Row], calibration: Calibration, kind: str, correction: str = NONE) -> dict[str, Any] | None:
     """How many of the rows with a choice are unsure, and how right the sure ones are; None when there is no row.
 
     {threshold, count, total, coverage, accuracy_of_sure, max_error}.

@@ -12,8 +12,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from core.bars import Bars, accuracy_line, rehearsal_lines
+from core.bars import Bars, accuracy_line, batch_lines, rehearsal_lines
 from core.errors import UserError
+from core.report import outputs
 from core.runs import launcher, store, worker
 from core.runs.events import last_event, read_events
 from core.runs.files import read_json, write_text
@@ -97,7 +98,7 @@ def _resumed(
         was = to_flat(run.settings())
         changed = [f"{key} was {was[key]} and is now {wanted[key]}" for key in was if was[key] != wanted[key]]
         if changed:
-            fix = "Resume with the old settings (leave out --set and --config), or train under another name."
+            fix = "Resume with the old settings (leave out --set and --config), or start anew without --resume."
             raise UserError("a resumed run keeps its settings: " + ", ".join(changed), run.id, fix, "setting")
     return run
 
@@ -149,6 +150,8 @@ def closing_lines(run: Run, document: dict[str, Any]) -> list[str]:
         return rehearsal_lines(document)
     if run.kind in store.STUDIES:
         return [*_study_lines(document), f"Results: {run.workspace.study(run.kind, run.id)}"]
+    if run.kind == "batch":
+        return batch_lines(document, outputs.files_of(run))
     if run.kind != "train":
         lines = [accuracy_line(document)] if "overall_accuracy" in document else [f"The run is {document['status']}."]
         return [*lines, f"Results: {_published(run, document)}"]

@@ -23,8 +23,8 @@ from core.settings import Settings, load, merge, preset_for, save
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 STUDIES = ("ablate", "crossval")  # many small trainings each
-HEAVY = ("baseline", "train", "rehearse", "evaluate", *STUDIES)
-RESUMING = ("train", *STUDIES)  # kinds that go on where they were stopped
+HEAVY = ("baseline", "train", "rehearse", "evaluate", "batch", *STUDIES)
+RESUMING = ("train", "batch", *STUDIES)  # kinds that go on where they were stopped
 RUN_KINDS = (*HEAVY, "predict")
 # A process needs a moment to take its lock; a folder younger than this without one is starting, not crashed.
 STARTING_S = 20.0
@@ -307,12 +307,12 @@ def resumable(run: Run) -> None:
     """Raises UserError when a run cannot go on."""
     now = status(run)
     if run.kind not in RESUMING:
-        fix = "Start it again; only training and studies resume."
+        fix = "Start it again; only training, studies and batches resume."
         raise UserError(f"a {run.kind} run cannot go on", run.id, fix, "run")
     if now in ("running", "starting"):
         raise UserError(f"this run is {now}", run.id, f"Stop it first: damgui runs stop {run.id}", "busy")
     if now == "finished":
-        fix = "Start another one." if run.kind in STUDIES else "Train under another name to train more."
+        fix = "Train under another name to train more." if run.kind == "train" else "Start another one."
         raise UserError("this run is finished", run.id, fix, "run")
 
 

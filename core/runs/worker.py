@@ -110,6 +110,12 @@ def _study(work: Work) -> dict[str, Any]:
     return study.run(work.settings, studies.read_plan(run.folder), run.folder, run.workspace, work.reporter)
 
 
+def _batch(work: Work) -> dict[str, Any]:
+    from core.engine import batch
+
+    return batch.run(work.settings, work.run.folder, work.run.workspace, work.reporter)
+
+
 def _serve(work: Work) -> dict[str, Any]:
     from core.runs import service
 
@@ -119,6 +125,7 @@ def _serve(work: Work) -> dict[str, Any]:
 JOBS: dict[str, Job] = {
     "baseline": _evaluate, "evaluate": _evaluate, "train": _train, "rehearse": _rehearse, "predict": _serve,
     "ablate": _study, "crossval": _study,
+    "batch": _batch,
 }  # fmt: skip
 
 
@@ -248,7 +255,7 @@ def _publish(run: Run, settings: Settings, found: dict[str, Any], stopped: bool)
         files.write_json(path, found)
         return path
     if run.kind not in ("baseline", "evaluate", *STUDIES) or stopped:
-        return None
+        return run.results if run.kind == "batch" and not stopped else None
     if run.kind in STUDIES:
         path, rows = run.workspace.study(run.kind, run.id), run.workspace.study_predictions(run.kind, run.id)
     elif run.kind == "baseline":

@@ -9,7 +9,7 @@ import gradio as gr
 from gradio.components import Component
 
 from core.runs import launcher
-from damgui import details, forms, live, parts, results, scores, text
+from damgui import details, forms, live, parts, reports, results, scores, text
 from damgui.frame import LONG, QUIET, Frame, Updates, guarded, now
 from damgui.live import Look, Stamp
 
@@ -28,6 +28,7 @@ def build(frame: Frame) -> None:
                 frame.form.add(one, min_width=200)
     message = parts.html("", elem_id="baseline-message")
     progress = parts.html("", elem_id="baseline-progress")
+    reports.report_button(frame, "baseline", "baseline")
     score = parts.html(parts.empty(text.BASELINE_EMPTY), elem_id="baseline-score")
     panels = details.build("baseline")
 

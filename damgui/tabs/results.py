@@ -13,7 +13,7 @@ from core.errors import UserError
 from core.runs import launcher, store
 from core.runs.workspace import model_label
 from core.settings import Settings, from_dict, merge
-from damgui import charts, compare_widgets, comparing, judged, live, parts, score_charts, score_text, text
+from damgui import charts, compare_widgets, comparing, judged, live, parts, reports, score_charts, score_text, text
 from damgui.compare_widgets import Widgets
 from damgui.details import Details
 from damgui.frame import LONG, QUIET, Frame, Updates, guarded
@@ -117,6 +117,7 @@ def build(frame: Frame) -> None:
     panels.wire(lambda after: _shown(_see(frame, Choice(None, "", None, after)).after), [w.after])
     frame.jump(w.to_baseline, "baseline")
     frame.jump(w.to_training, "training")
+    reports.report_button(frame, "compare", "evaluate", "baseline")
 
 
 def _see(frame: Frame, choice: Choice) -> View:

@@ -18,7 +18,8 @@ from damgui.text import escape
 
 # Settings that other tabs hold; everything that is in no tab's view is folded away here.
 ELSEWHERE = ("data.path", "data.use_good", "data.drop_duplicates", "data.regroup", "data.format", "data.taxonomy",
-             "data.valid_share", "data.group_rule", "data.split", "data.limit", "question.kind")  # fmt: skip
+             "data.valid_share", "data.group_rule", "data.split", "data.limit", "question.kind",
+             "batch.annotate", "batch.pictures")  # fmt: skip
 HERE = ("train", "rehearse")  # runs that this tab shows itself
 
 
