@@ -151,6 +151,31 @@ def test_a_calibration_survives_its_file() -> None:
     assert len(made.curve["condition"]) <= 50
 
 
+@pytest.mark.parametrize("correction", ["none", "frequencies", "even"])
+def test_every_correction_has_a_threshold_that_keeps_the_error(correction: str) -> None:
+    """A threshold is about the probabilities that will be shown: correcting the prior moves them."""
+    rows = rows_of(2.0, 300)
+    implied = {"toe drain normal": 0.1, "toe drain blocked": 0.45, "toe drain damaged": 0.45}
+    plain = {"toe drain normal": 0.6, "toe drain blocked": 0.2, "toe drain damaged": 0.2}
+    made = fit({"condition": rows}, 0.25, 75, implied, plain)
+    shares = [made.apply(row["probabilities"], "condition", "toe drain", correction) for row in rows]
+    best = [max(one, key=lambda answer: one[answer]) for one in shares]
+    kept = [
+        answer == row["truth"]
+        for row, one, answer in zip(rows, shares, best, strict=True)
+        if not made.unsure(one[answer], "condition", correction)
+    ]
+    rule = made.rule("condition", correction)
+    assert rule is not None and rule.threshold is not None
+    assert (len(kept), kept.count(False)) == (rule.answered, rule.wrong)
+    assert len(kept) >= FEWEST and kept.count(False) <= 0.25 * len(kept)
+
+
+def test_without_a_threshold_for_a_correction_everything_is_unsure() -> None:
+    found = Calibration({"condition": 1.0}, {"condition": Threshold(0.5, 30, 0, 40, 0.05, 0.1)}, 1, 1)
+    assert not found.unsure(0.9, "condition") and found.unsure(0.9, "condition", "even")
+
+
 def test_what_is_told_counts_the_unsure() -> None:
     rule = Threshold(0.8, 30, 1, 40, 0.05, 0.1)
     found = Calibration({"condition": 1.0}, {"condition": rule}, 1, 1)
