@@ -25,7 +25,6 @@ from core.engine.questions import Asker
 from core.engine.scoring import judge_photos
 from core.engine.vision import Patches, Sight, open_photo
 from core.references.rows import items_of, prior_rows
-from core.references.warnings import not_looking_warning
 from core.runs.store import Workspace
 from core.settings import Settings, merge
 from core.taxonomy import Taxonomy
@@ -82,12 +81,21 @@ def test_photos_that_were_trained_on_are_not_judged_by_probes_that_learned_them(
     assert list(results["references"]) == ["prior", "blank", "shuffled"]
 
 
-def test_a_stop_ends_it_with_what_is_there(bench: Bench) -> None:
-    judged_photos = 3
-    results, folder, _ = bench.evaluate(ON, stop_after=judged_photos + 3)  # prior, prompt_only, then the forest's first
-    assert list(results["references"]) == ["prior", "prompt_only"]
-    assert results["complete"] and results["total"] == 10
-    assert sorted(one.name for one in (folder / "references").iterdir()) == ["prior.jsonl", "prompt_only.jsonl"]
+def test_a_stop_ends_it_with_what_is_there(judged: references.Judged, tmp_path: Path) -> None:
+    class Stopping(Told):
+        stopped = False
+
+        def emit(self, kind: str, **fields: Any) -> None:
+            self.stopped |= "Colour and texture" in fields["text"]
+
+        def stop_requested(self) -> bool:
+            return self.stopped
+
+    found, said = references.measure(judged, Workspace(tmp_path), tmp_path / "run", Stopping())
+    assert list(found) == ["prior", "prompt_only"] and isinstance(said, list)
+    assert sorted(one.name for one in (tmp_path / "run" / "references").iterdir()) == [
+        "prior.jsonl", "prompt_only.jsonl",
+    ]  # fmt: skip
 
 
 def test_the_score_is_kept_when_a_reference_fails(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -254,23 +262,6 @@ def test_a_truth_written_into_the_question_is_warned_about(
     monkeypatch.setattr(judged.asker, "text", leaking)
     (said,) = references.measure(judged, *run)[1]
     assert "gives the true condition away" in said
-
-
-def test_a_model_that_sees_is_not_warned_about() -> None:
-    def rows(right: Callable[[int], bool]) -> list[dict[str, Any]]:
-        return [
-            {
-                "image": str(n),
-                "object": 0,
-                "choices": 2,
-                "truth_class": "a",
-                "predicted_class": "a" if right(n) else "b",
-            }
-            for n in range(60)
-        ]
-
-    assert not_looking_warning(rows(lambda n: True), rows(lambda n: n % 2 == 0)) is None
-    assert not_looking_warning(rows(lambda n: True), rows(lambda n: True)) is not None
 
 
 def test_pooling_takes_the_tokens_inside_the_box() -> None:
