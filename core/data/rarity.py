@@ -49,8 +49,8 @@ def rare_classes(dataset: Dataset, settings: Settings, taxonomy: Taxonomy) -> li
             Finding(
                 "rare-to-judge", AMBER, f"{words(list(few))} too rare to judge",
                 f"With fewer than {JUDGE} validation objects a single answer moves the class's recall by more than ten "
-                f"points: {tally(few)}. For a 95 % interval of ±10 points it takes {good} objects where nine of ten "
-                f"answers are right, and {worst} where half of them are.", _photos(dataset.split("valid"), few),
+                f"points: {tally(few)}. For a 95\u00a0% interval of ±10 points it takes {good} objects where nine of "
+                f"ten answers are right, and {worst} where half of them are.", _photos(dataset.split("valid"), few),
                 "Box more of them, put more photos aside (data.valid_share), or judge by cross-validation "
                 "(data.folds=5), where every photo is judged once.",
             )
@@ -60,8 +60,8 @@ def rare_classes(dataset: Dataset, settings: Settings, taxonomy: Taxonomy) -> li
         found.append(
             Finding(
                 "rough-to-judge", NOTE, "Scores of single classes will be rough",
-                "This far the truth may lie from a class's recall, 95 % of the time, where half of the answers are "
-                f"right (less where more are): {words(spans, 12)}. {worst} validation objects give ±10 points.",
+                "This far the truth may lie from a class's recall, 95\u00a0% of the time, where half of the answers "
+                f"are right (less where more are): {words(spans, 12)}. {worst} validation objects give ±10 points.",
             )
         )  # fmt: skip
     return found + _uneven(counts.get("train", {}), settings) + _absent(names, taxonomy)

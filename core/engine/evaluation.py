@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +13,13 @@ from typing import Any
 from core import settings as knobs
 from core.data import checks, reading, splits
 from core.data.sample import Dataset, Photo
-from core.engine import features, models
+from core.engine import calibrating, features, models, references
 from core.engine.questions import Asker
 from core.engine.scoring import judge_photos
 from core.errors import UserError
 from core.metrics import score
+from core.metrics.calibration import Calibration, told
+from core.references.rows import prior_rows
 from core.runs.events import Reporter
 from core.runs.files import write_json
 from core.runs.store import Workspace
@@ -31,7 +32,8 @@ from core.taxonomy import load as load_taxonomy
 class Opened:
     """A model as asked for: the base, the adapter on it (or None), and the taxonomy its questions use.
 
-    `trained_on` holds the digests of the photos that an adapter learned from.
+    `trained_on` holds the digests of the photos that an adapter learned from, `calibration` how its probabilities are
+    to be read (None: it was not calibrated).
     """
 
     loaded: models.Loaded
@@ -39,6 +41,7 @@ class Opened:
     taxonomy: Taxonomy
     adapter: str | None
     trained_on: frozenset[str] = frozenset()
+    calibration: Calibration | None = None
 
 
 def open_model(settings: Settings) -> Opened:
@@ -59,7 +62,8 @@ def open_model(settings: Settings) -> Opened:
         )  # fmt: skip
     loaded = models.load(knobs.merge(settings, {"model.path": str(about["base_model"])}).model)
     model = models.load_adapter(loaded, Path(path)).eval()
-    return Opened(loaded, model, taxonomy, path, frozenset(about.get("train_digests", ())))
+    learned = frozenset(about.get("train_digests", ()))
+    return Opened(loaded, model, taxonomy, path, learned, calibrating.load(Path(path)))
 
 
 def seen_in_training(opened: Opened, photos: Sequence[Photo], reporter: Reporter) -> int:
@@ -109,25 +113,22 @@ def photos_of(dataset: Dataset, settings: Settings) -> list[Photo]:
 
 def prior_scores(train: Sequence[Photo], judged: Sequence[Photo], taxonomy: Taxonomy) -> dict[str, float] | None:
     """What answering each type's most frequent training condition scores: the least a model must beat."""
-    counts: dict[str, Counter[str]] = {}
-    for photo in train:
-        for one in photo.objects:
-            counts.setdefault(one.object_type, Counter())[one.condition] += 1
-    if not counts:
+    rows = prior_rows(train, judged, taxonomy)
+    if not rows:
         return None
-    rows = []
-    for photo in judged:
-        for index, one in enumerate(photo.objects):
-            seen = counts.get(one.object_type)
-            guess = seen.most_common(1)[0][0] if seen else taxonomy.allowed[one.object_type][0]
-            rows.append({
-                "image": photo.name, "object": index, "object_type": one.object_type, "truth": one.condition,
-                "predicted": guess, "truth_class": taxonomy.class_name(one.object_type, one.condition),
-                "predicted_class": taxonomy.class_name(one.object_type, guess), "question": "condition",
-                "choices": len(taxonomy.allowed[one.object_type]), "probabilities": {},
-            })  # fmt: skip
     scores = score(rows)
     return {"accuracy": scores["overall_accuracy"], "macro_f1": scores["macro_f1"]}
+
+
+def _sureness(opened: Opened, rows: Sequence[dict[str, Any]], settings: Settings) -> dict[str, Any]:
+    """What results tell of an adapter's calibration; {} where it has none."""
+    found, kind = opened.calibration, settings.question.kind
+    if found is None:
+        return {}
+    rule = found.thresholds.get(kind)
+    about = {**found.to_dict(), "threshold": rule.threshold if rule else None}
+    unsure = told(rows, found, kind)
+    return {"calibration": about, **({"unsure": unsure} if unsure else {})}
 
 
 def run(settings: Settings, run_folder: Path, workspace: Workspace, reporter: Reporter) -> dict[str, Any]:
@@ -148,6 +149,10 @@ def run(settings: Settings, run_folder: Path, workspace: Workspace, reporter: Re
     done = correct = 0
     with (run_folder / "predictions.jsonl").open("w", encoding="utf-8") as stream:
         for _photo, found, _loss in judge_photos(opened.model, asker, photos, settings.question.kind):
+            found = [
+                calibrating.calibrated_row(row, opened.calibration, settings.judging.prior_correction, opened.taxonomy)
+                for row in found
+            ]
             for row in found:
                 stream.write(json.dumps(row, ensure_ascii=False) + "\n")
             rows += found
@@ -160,7 +165,10 @@ def run(settings: Settings, run_folder: Path, workspace: Workspace, reporter: Re
             if reporter.stop_requested():
                 break
     results = {
-        **score(rows),
+        **score(
+            rows, false_alarm_rate=settings.judging.false_alarm_rate, alarming=opened.taxonomy.conditions[1:],
+        ),
+        **_sureness(opened, rows, settings),
         "complete": done == len(photos),
         "seconds": round(time.monotonic() - began, 3),
         "model": {
@@ -174,5 +182,12 @@ def run(settings: Settings, run_folder: Path, workspace: Workspace, reporter: Re
         "prior": prior_scores(dataset.split("train"), photos[:done], opened.taxonomy),
         "settings": knobs.to_dict(settings),
     }  # fmt: skip
+    # Written before the reference points too: whatever ends them, the model's own score is kept.
     write_json(run_folder / "results.json", results)
+    if settings.judging.references:
+        judged = references.Judged(opened, asker, dataset, photos[:done], rows)
+        results["references"], results["reference_warnings"] = references.measure(
+            judged, workspace, run_folder, reporter
+        )
+        write_json(run_folder / "results.json", results)
     return results

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict
+from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from transformers import AutoConfig, AutoModelForImageTextToText, AutoTokenizer, Qwen2VLImageProcessorPil
@@ -313,6 +313,16 @@ def load_adapter(loaded: Loaded, folder: Path, name: str = "default", trainable:
         ) from error  # fmt: skip
     check_adapter(model, weights, name)
     return model
+
+
+def take_adapter(model: PeftModel, folder: Path) -> None:
+    """Give the adapter that `model` carries the weights of `folder`, which it saved itself earlier.
+
+    Raises UserError unless every tensor arrived.
+    """
+    weights = folder / "adapter_model.safetensors"
+    set_peft_model_state_dict(model, load_file(weights))
+    check_adapter(model, weights, "default")
 
 
 def check_adapter(model: PeftModel, weights: Path, name: str) -> None:

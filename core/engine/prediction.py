@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from core import settings as knobs
-from core.engine import models
+from core.engine import calibrating, models
 from core.engine.questions import Asked, Asker
 from core.engine.scoring import Inquiry, Verdict, judge, read_answer
 from core.engine.vision import open_photo
 from core.errors import UserError
+from core.metrics.calibration import Calibration
 from core.prompts import BoxXyxy
 from core.settings import Settings
 from core.taxonomy import Taxonomy, key_of, restore
@@ -102,7 +103,9 @@ class Predictor:
                 verdict = judge(loaded.model, asker, asked)[0]
         else:
             verdict = judge(loaded.model, asker, asked)[0]
-        return {"model": model, "label": label(model), **described(verdict, object_type, taxonomy)}
+        found = calibrating.load(Path(model)) if adapter is not None else None
+        correction = self.settings.judging.prior_correction
+        return {"model": model, "label": label(model), **described(verdict, object_type, taxonomy, found, correction)}
 
     def _asker(self, model: str) -> Opened:
         if model in self._askers:
@@ -145,18 +148,41 @@ def label(model: str) -> str:
     return "Base model"
 
 
-def described(verdict: Verdict, object_type: str | None, taxonomy: Taxonomy) -> dict[str, Any]:
-    """A verdict as a mapping; a class question is summed up over types and over conditions too."""
+def described(
+    verdict: Verdict, object_type: str | None, taxonomy: Taxonomy, calibration: Calibration | None = None,
+    correction: str = "none",
+) -> dict[str, Any]:  # fmt: skip
+    """A verdict as a mapping; a class question is summed up over types and over conditions too.
+
+    With a calibration the answer is the most probable one after it, and is `unsure` where the calibration photos do not
+    support it; without one `unsure` is None.
+    """
     kind = "condition" if object_type else "class"
-    predicted_type, predicted = read_answer(verdict.best, object_type, kind, taxonomy)
+    raw = verdict.probabilities
+    shares = raw if calibration is None else calibration.apply(raw, kind, object_type, correction)
+    best = max(shares, key=lambda answer: shares[answer])
+    predicted_type, predicted = read_answer(best, object_type, kind, taxonomy)
     found: dict[str, Any] = {"predicted_type": predicted_type, "predicted": predicted}
-    if object_type:
-        found["probabilities"] = verdict.probabilities
-    else:
-        by_condition: dict[str, float] = defaultdict(float)
-        for answer, share in verdict.probabilities.items():
-            by_condition[read_answer(answer, None, "class", taxonomy)[1]] += share
-        found["probabilities"] = dict(by_condition)
-        found["class_probabilities"] = verdict.probabilities
-    found["probability"] = verdict.probabilities[verdict.best]
-    return found
+    found["probabilities"] = raw if object_type else by_condition(raw, taxonomy)
+    if not object_type:
+        found["class_probabilities"] = raw
+    found["probability"] = raw[best]
+    if calibration is None:
+        return found | {"unsure": None, "note": "not calibrated"}
+    rule = calibration.thresholds.get(kind)
+    return found | {
+        "calibrated": shares if object_type else by_condition(shares, taxonomy),
+        "calibrated_probability": shares[best],
+        "unsure": len(shares) > 1 and calibration.unsure(shares[best], kind),
+        "threshold": rule.threshold if rule else None,
+        "note": f"calibrated on {calibration.objects} objects of {calibration.photos} photos",
+        **({} if object_type else {"calibrated_classes": shares}),
+    }  # fmt: skip
+
+
+def by_condition(shares: dict[str, float], taxonomy: Taxonomy) -> dict[str, float]:
+    """Probabilities of classes summed up over object types."""
+    found: dict[str, float] = defaultdict(float)
+    for answer, share in shares.items():
+        found[read_answer(answer, None, "class", taxonomy)[1]] += share
+    return dict(found)

@@ -10,7 +10,7 @@ from pathlib import Path
 from core.data.sample import Photo
 from core.engine.models import Loaded
 from core.engine.sequences import IMAGE_PAD, Batch, Branch, Layout, Leaf, Tree
-from core.engine.vision import Eyes
+from core.engine.vision import Eyes, Sight
 from core.errors import UserError
 from core.prompts import BOX_UNITS, BoxXyxy, Look, answers, question_text
 from core.settings import Settings
@@ -86,7 +86,7 @@ class Asker:
             box = one.box_xyxy
             if mirrored:
                 box, others = mirrored_box(box), [mirrored_box(other) for other in others]
-            text = question_text(one.object_type, box, others, look, self.settings.enhance, self.taxonomy)
+            text = self._text(one.object_type, box, others, look)
             head, ids = self._tokens(text)
             crop = None if view == "full" else self.eyes.crop(path, box, mirrored, light)
             listed = tuple(self.answer_ids(answer) for answer in answers(one.object_type, self.taxonomy))
@@ -96,6 +96,17 @@ class Asker:
                 leaves = tuple(Leaf(ids) for ids in listed)
             branches.append(Branch(ids, leaves, crop, listed if self.closed else None))
         return Tree(head, tuple(branches), photo)
+
+    def text(self, photo: Photo, index: int, kind: str) -> str:
+        """The question of `kind` (condition or class) about one object, as `tree` writes it; the photo is not opened."""
+        one, view = photo.objects[index], self.settings.view.mode
+        resized_wh = (0, 0) if view == "crop" else self.eyes.resized(Sight(photo.path), photo.size_wh)
+        look = Look(view, resized_wh, self.box_unit)
+        others = _without(self.boxes(photo), one.box_xyxy)
+        return self._text(one.object_type if kind == "condition" else None, one.box_xyxy, others, look)
+
+    def _text(self, object_type: str | None, box: BoxXyxy, others: Sequence[BoxXyxy], look: Look) -> str:
+        return question_text(object_type, box, others, look, self.settings.enhance, self.taxonomy)
 
     def answer_ids(self, answer: str) -> tuple[int, ...]:
         """An answer's tokens with the end token."""

@@ -143,7 +143,7 @@ def prediction_row(photo: Photo, index: int, verdict: Verdict, kind: str, taxono
         "predicted_class": taxonomy.class_name(object_type, condition),
         "question": kind,
         "choices": len(verdict.probabilities),
-        "probabilities": {answer: round(value, 6) for answer, value in verdict.probabilities.items()},
+        "probabilities": {answer: float(f"{value:.6g}") for answer, value in verdict.probabilities.items()},
     }
 
 

@@ -15,7 +15,8 @@ from transformers import PrinterCallback, TrainerState, TrainingArguments, set_s
 
 from core import settings as knobs
 from core.data.sample import Dataset, Photo
-from core.engine import features, models
+from core.data.splits import calibration_split
+from core.engine import calibrating, features, models
 from core.engine.batches import Lessons
 from core.engine.checkpoints import latest_checkpoint, publish, require_free
 from core.engine.evaluation import limited, prior_scores, read_data
@@ -91,11 +92,12 @@ def split_photos(dataset: Dataset, settings: Settings) -> tuple[list[Photo], lis
 
 @dataclass(frozen=True)
 class Classroom:
-    """All that a training needs, ready to begin."""
+    """All that a training needs, ready to begin. The photos `aside` are for calibration: not learned from."""
 
     dataset: Dataset
     train: list[Photo]
     valid: list[Photo]
+    aside: list[Photo]
     loaded: models.Loaded
     taxonomy: Taxonomy
     lessons: Lessons
@@ -111,7 +113,7 @@ class Classroom:
     def looked_at(self) -> features.Wanted:
         """The photos with the versions in which they will be seen."""
         epochs = math.ceil(total_steps(self.trainer) / steps_per_epoch(self.trainer))
-        return [*self.lessons.versions_to_come(epochs), (self.valid, [(False, 0)])]
+        return [*self.lessons.versions_to_come(epochs), ([*self.valid, *self.aside], [(False, 0)])]
 
 
 def set_up(
@@ -120,7 +122,11 @@ def set_up(
     """Read the photos, load the model, put LoRA on it."""
     set_seed(settings.training.seed)
     dataset = read_data(settings, workspace, run_folder, reporter)
-    train, valid = split_photos(dataset, settings)
+    together, valid = split_photos(dataset, settings)
+    train, aside = map(list, calibration_split(together, settings.data.calibration_share, settings.training.seed))
+    if settings.data.calibration_share and not aside:
+        reporter.emit("warning", text="Too few flights to put photos aside for calibration: nothing will tell how far "
+                      "the tuned model's percentages can be believed.")  # fmt: skip
     reporter.emit("stage", text="Loading the model")
     loaded = models.load(settings.model)
     taxonomy = load_taxonomy(settings.data.taxonomy)
@@ -147,7 +153,7 @@ def set_up(
     # Rounded down: Trainer's own rounding up would spend a run of one step at a learning rate of 0.
     trainer.args.warmup_steps = int(total_steps(trainer) * settings.training.warmup_share)
     narrator.trainer = trainer
-    return Classroom(dataset, train, valid, loaded, taxonomy, lessons, trainer, narrator, all_parameters)
+    return Classroom(dataset, train, valid, aside, loaded, taxonomy, lessons, trainer, narrator, all_parameters)
 
 
 def run(
@@ -175,6 +181,8 @@ def run(
         learn(room, start, reporter)
     stopped = room.narrator.stopped
     seconds = round(earlier_seconds(run_folder) + time.monotonic() - began, 3)
+    if not stopped:
+        calibrate_best(room, checkpoints / "best", settings, reporter)
     if not stopped and trainer.is_world_process_zero():
         publish(checkpoints / "best", workspace.final(name))
     return {"name": name, "adapter": None if stopped else str(workspace.final(name)), "seconds": seconds,
@@ -194,6 +202,24 @@ def learn(room: Classroom, start: Path | None, reporter: Reporter) -> None:
     trainer.train(resume_from_checkpoint=str(start) if start else None)
     if not room.narrator.stopped and trainer.last_evaluation.get("step") != trainer.state.global_step:
         trainer.evaluate()
+
+
+def calibrate_best(room: Classroom, best: Path, settings: Settings, reporter: Reporter) -> None:
+    """Fit the calibration of the best adapter on the photos put aside, and keep it beside the adapter."""
+    trainer = room.trainer
+    if not room.aside:
+        return
+    if trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled:
+        reporter.emit("warning", text="Weights are shared out among processes: the tuned model is not calibrated.")
+        return
+    reporter.emit("stage", text=f"Calibrating on {len(room.aside)} photos that were not learned from")
+    model = trainer.accelerator.unwrap_model(trainer.model)
+    models.take_adapter(model, best)
+    model.eval()
+    with trainer.accelerator.autocast():
+        found = calibrating.calibrate(model, trainer.asker, room.aside, room.train, settings)
+    if found is not None and trainer.is_world_process_zero():
+        calibrating.keep(found, best)
 
 
 def rehearsed(
@@ -236,7 +262,7 @@ def outcome(room: Classroom, checkpoints: Path, settings: Settings) -> dict[str,
         },
         "data": {
             "path": settings.data.path, "fingerprint": room.dataset.fingerprint, "train_photos": len(room.train),
-            "valid_photos": len(room.valid),
+            "valid_photos": len(room.valid), "calibration_photos": len(room.aside),
         },
         "prior": prior_scores(room.train, room.valid, room.taxonomy), "settings": knobs.to_dict(settings),
         "history": history(trainer.state),

@@ -149,13 +149,18 @@ class Eyes:
 
     def tokens(self, sight: Sight, size_wh: tuple[int, int]) -> int:
         """How many tokens a sight of a photo of this size takes; nothing is opened."""
+        wide, high = self.resized(sight, size_wh)
+        return wide // self._unit() * (high // self._unit())
+
+    def resized(self, sight: Sight, size_wh: tuple[int, int]) -> tuple[int, int]:
+        """Width and height in pixels that a sight of a photo of this size is resized to; nothing is opened."""
         wide, high = size_wh
         if sight.box_xyxy is not None:
             left, upper, right, lower = crop_box(sight.box_xyxy, size_wh, self.view.crop_margin)
             wide, high = right - left, lower - upper
         most, least = self.limits_px(sight)
         rows, columns = smart_resize(high, wide, self._unit(), least, most)
-        return int(rows // self._unit() * (columns // self._unit()))
+        return int(columns), int(rows)
 
     def _unit(self) -> int:
         return int(self.processor.patch_size * self.processor.merge_size)

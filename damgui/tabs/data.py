@@ -5,22 +5,19 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from typing import Any, cast
 
 import gradio as gr
 from gradio.components import Component
 
 from core.data.checks import SAME_FILE
-from core.data.review import review as reviewed
+from core.data.review import review
 from core.data.sample import Dataset
 from core.data.statistics import class_counts
 from core.errors import Problem, UserError
 from core.settings import Settings
-from damgui import charts, datasets, parts, pictures, text, theme
-from damgui.findings import cards as as_cards
-from damgui.findings import light as lamp
-from damgui.findings import order as ordered
-from damgui.findings import shown, together
+from damgui import charts, datasets, findings, parts, pictures, text, theme
 from damgui.forms import FOR_DATA, FOR_REVIEW
 from damgui.frame import LONG, QUIET, Frame, Updates, guarded
 from damgui.text import escape
@@ -30,8 +27,53 @@ PROBLEMS_SHOWN = 60
 SAMPLE, FOLDER = "sample", "folder"
 
 
+@dataclass(frozen=True)
+class Shown:
+    """What a reading fills: the message, the light, numbers, problems, findings, charts and photos."""
+
+    message: gr.HTML
+    light: gr.HTML
+    summary: gr.HTML
+    wrong: gr.Column
+    problems: gr.HTML
+    rest: gr.Button
+    found: gr.Column
+    told: gr.Column
+    findings: gr.HTML
+    cures: gr.State  # the settings that cure each finding shown
+    chart: gr.HTML
+    heights: gr.HTML
+    where: gr.HTML
+    marks: gr.HTML
+    split: gr.Dropdown
+    more: gr.Button
+    thumbs: gr.HTML
+
+    @property
+    def outputs(self) -> list[Any]:
+        return [getattr(self, one.name) for one in fields(self) if one.name != "more"]
+
+
 def build(frame: Frame) -> None:
     parts.html(parts.heading(text.TAB_DATA, text.DATA_LEAD))
+    source, path, read, use_good = _controls(frame)
+    w = _places()
+
+    def choose(chosen: str) -> Updates:
+        return {path: gr.Textbox(value="demo" if chosen == SAMPLE else "", visible=chosen == FOLDER)}
+
+    def follow(now: str) -> Updates:
+        """The form was filled from elsewhere (a run's settings): the radio shows what the path says."""
+        return {source: SAMPLE if now == "demo" else FOLDER, path: gr.Textbox(visible=now != "demo")}
+
+    source.input(choose, source, path, **QUIET)
+    path.change(follow, path, [source, path], **QUIET)
+    # The form is not complete while tabs are being built: handlers that read it are wired when it is.
+    frame.later(lambda: _wire(frame, w, (read, path), use_good))
+
+
+def _controls(frame: Frame) -> tuple[gr.Radio, gr.Textbox, gr.Button, Component]:
+    """Which photos, and how they are read."""
     with gr.Column(elem_classes="dg-panel"):
         with gr.Row(elem_classes="dg-controls"):
             choices = [(text.DATA_SAMPLE, SAMPLE), (text.DATA_FOLDER, FOLDER)]
@@ -46,17 +88,21 @@ def build(frame: Frame) -> None:
             for one in ("data.drop_duplicates", "data.regroup", "data.format", "data.taxonomy", "data.valid_share",
                         "data.group_rule"):  # fmt: skip
                 frame.form.add(one, min_width=200)
+    return source, path, read, use_good
+
+
+def _places() -> Shown:
+    """Where a reading is shown, from the light down to the photos."""
     message = parts.html("", elem_id="data-message")
     light = parts.html("", elem_id="data-light")
     summary = parts.html(parts.empty(text.DATA_EMPTY), elem_id="data-summary")
     with gr.Column(visible=False, elem_classes="dg-panel") as wrong:
         problems = parts.html("", elem_id="data-problems")
         rest = gr.Button(text.DATA_USE_GOOD, elem_id="data-use-good", visible=False)
-    cures = gr.State([])  # the settings that cure each finding shown
     with gr.Column(visible=False, elem_id="data-found") as found:
         with gr.Column(visible=False) as told:
             parts.html(parts.section(text.FINDINGS))
-            findings = parts.html("", js_on_load=theme.script("examples"), elem_id="data-findings")
+            cards = parts.html("", js_on_load=theme.script("examples"), elem_id="data-findings")
         with gr.Column(elem_classes="dg-panel"):
             parts.html(parts.section(text.DATA_CHART))
             chart = charts.component("data-chart", text.DATA_CHART)
@@ -73,70 +119,59 @@ def build(frame: Frame) -> None:
                 )  # fmt: skip
                 more = gr.Button(text.DATA_MORE, size="sm", scale=0, min_width=150, elem_id="data-more-photos")
             thumbs = parts.html("", elem_id="data-thumbs")
+    return Shown(message, light, summary, wrong, problems, rest, found, told, cards, gr.State([]), chart, heights,
+                 where, marks, split, more, thumbs)  # fmt: skip
 
-    # The form is not complete while tabs are being built: ask for it when a handler runs.
-    @guarded(message)
+
+def _wire(frame: Frame, w: Shown, starts: tuple[gr.Button, gr.Textbox], use_good: Component) -> None:
+    """Read; use the good rest; cure a finding, which sets the form and reads again; look at other photos."""
+    inputs = frame.form.inputs
+    busy = parts.waiting(text.DATA_READING) + f'<p class="dg-small">{escape(text.DATA_READING)}</p>'
+
+    @guarded(w.message)
     def show(values: Mapping[Component, Any]) -> Updates:
-        settings = _settings(frame, values)
-        data = datasets.read(frame.workspace, settings, looking=True)
-        splits = [name for name in ("train", "valid", "test") if data.split(name)]
-        first = "valid" if "valid" in splits else splits[0]
-        taxonomy = datasets.taxonomy(settings.data.taxonomy)
-        counts, order = class_counts(data), taxonomy.class_names
-        kept, listed = settings.data.use_good, _listed(data)
-        review = reviewed(data, settings, taxonomy)
-        cards, places = shown(review), review.statistics["positions"]
-        return {
-            marks: parts.section(text.DATA_THUMBS) + parts.legend(taxonomy.conditions),
-            summary: _summary(data), found: gr.Column(visible=True), thumbs: _thumbs(data, first, 0),
-            chart: charts.to_json(charts.class_counts(counts, order)),
-            split: gr.Dropdown([(text.SPLIT_WORDS[name], name) for name in splits], value=first),
-            wrong: gr.Column(visible=bool(listed)), problems: _problems(listed, kept),
-            rest: gr.Button(visible=bool(listed) and not kept),
-            light: lamp(review), told: gr.Column(visible=bool(cards)), findings: as_cards(data, cards),
-            cures: [dict(one.cure_setting) for one in cards],
-            heights: charts.to_json(charts.heights(places["heights"], order)), where: _where(places),
-        }  # fmt: skip
+        return _show(frame, values, w)
 
     def cure(values: Mapping[Component, Any], event: gr.EventData) -> Updates:
-        """The cure's settings on the form; reading again follows."""
-        chosen = values[cures][event._data["index"]]
-        return {message: busy, **{frame.form.widgets[path]: value for path, value in chosen.items()}}
+        chosen = values[w.cures][event._data["index"]]
+        return {w.message: busy, **{frame.form.widgets[path]: value for path, value in chosen.items()}}
 
     def other(values: Mapping[Component, Any]) -> Any:
         data = datasets.already_read(frame.workspace, frame.form.read(values, FOR_DATA))
-        return gr.skip() if data is None else _thumbs(data, values[split], random.randrange(1, 1_000_000))
+        return gr.skip() if data is None else _thumbs(data, values[w.split], random.randrange(1, 1_000_000))
 
-    def choose(chosen: str) -> Updates:
-        return {path: gr.Textbox(value="demo" if chosen == SAMPLE else "", visible=chosen == FOLDER)}
-
-    def follow(now: str) -> Updates:
-        """The form was filled from elsewhere (a run's settings): the radio shows what the path says."""
-        return {source: SAMPLE if now == "demo" else FOLDER, path: gr.Textbox(visible=now != "demo")}
-
-    outputs = [message, marks, light, summary, found, thumbs, chart, split, wrong, problems, rest, told, findings,
-               cures, heights, where]  # fmt: skip
-    busy = parts.waiting(text.DATA_READING) + f'<p class="dg-small">{escape(text.DATA_READING)}</p>'
-    source.input(choose, source, path, **QUIET)
-    path.change(follow, path, [source, path], **QUIET)
-    frame.later(lambda: _wire(frame, (read, rest, path), use_good, busy, show, message, outputs))
-    frame.later(
-        lambda: findings.select(cure, {cures}, [message, *frame.form.widgets.values()], **QUIET).then(
-            show, frame.form.inputs, outputs, **LONG
-        )
-    )
-    frame.later(lambda: gr.on([split.input, more.click], other, frame.form.inputs | {split}, thumbs, **QUIET))
+    read, path = starts
+    for begun in (
+        gr.on([read.click, path.submit], lambda: busy, outputs=w.message, **QUIET),
+        w.rest.click(lambda: (True, busy), outputs=[use_good, w.message], **QUIET),
+        w.findings.select(cure, {w.cures}, [w.message, *frame.form.widgets.values()], **QUIET),
+    ):
+        begun.then(show, inputs, w.outputs, **LONG)
+    gr.on([w.split.input, w.more.click], other, inputs | {w.split}, w.thumbs, **QUIET)
 
 
-def _wire(frame: Frame, starts: tuple[Any, Any, Any], use_good: Component, busy: str, show: Any, message: Component,
-          outputs: list[Any]) -> None:  # fmt: skip
-    read, rest, path = starts
-    rest.click(lambda: (True, busy), outputs=[use_good, message], **QUIET).then(
-        show, frame.form.inputs, outputs, **LONG
-    )
-    gr.on([read.click, path.submit], lambda: busy, outputs=message, **QUIET).then(
-        show, frame.form.inputs, outputs, **LONG
-    )
+def _show(frame: Frame, values: Mapping[Component, Any], w: Shown) -> Updates:
+    """Read the photos, review them, and fill everything."""
+    settings = _settings(frame, values)
+    data = datasets.read(frame.workspace, settings, looking=True)
+    splits = [name for name in ("train", "valid", "test") if data.split(name)]
+    first = "valid" if "valid" in splits else splits[0]
+    taxonomy = datasets.taxonomy(settings.data.taxonomy)
+    order, kept, listed = taxonomy.class_names, settings.data.use_good, _listed(data)
+    found = review(data, settings, taxonomy)
+    cards, places = findings.shown(found), found.statistics["positions"]
+    return {
+        w.light: findings.light(found), w.summary: _summary(data),
+        w.wrong: gr.Column(visible=bool(listed)), w.problems: _problems(listed, kept),
+        w.rest: gr.Button(visible=bool(listed) and not kept),
+        w.found: gr.Column(visible=True), w.told: gr.Column(visible=bool(cards)),
+        w.findings: findings.cards(data, cards), w.cures: [dict(one.cure_setting) for one in cards],
+        w.chart: charts.to_json(charts.class_counts(class_counts(data), order)),
+        w.heights: charts.to_json(charts.heights(places["heights"], order)), w.where: _where(places),
+        w.marks: parts.section(text.DATA_THUMBS) + parts.legend(taxonomy.conditions),
+        w.split: gr.Dropdown([(text.SPLIT_WORDS[name], name) for name in splits], value=first),
+        w.thumbs: _thumbs(data, first, 0),
+    }  # fmt: skip
 
 
 def _settings(frame: Frame, values: Mapping[Component, Any]) -> Settings:
@@ -153,9 +188,10 @@ def _listed(data: Dataset) -> list[Problem]:
 
 
 def _where(places: Mapping[str, Any]) -> str:
+    above = findings.order(places["above"])
     return (
-        f'<div class="dg-where"><div>{parts.section(text.ABOVE, text.ABOVE_HINT)}{ordered(places["above"])}</div>'
-        f"<div>{parts.section(text.TOGETHER, text.TOGETHER_HINT)}{together(places['together'])}</div></div>"
+        f'<div class="dg-where"><div>{parts.section(text.ABOVE, text.ABOVE_HINT)}{above}</div>'
+        f"<div>{parts.section(text.TOGETHER, text.TOGETHER_HINT)}{findings.together(places['together'])}</div></div>"
     )
 
 

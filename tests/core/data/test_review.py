@@ -11,9 +11,12 @@ import pytest
 from PIL import Image, ImageEnhance, ImageFilter
 
 from core import taxonomy
+from core.data.boxes import disagreements
 from core.data.findings import AMBER, GREEN, NOTE, RED, Finding, Review, weigh
+from core.data.rarity import objects_needed
 from core.data.reading import read_dataset
 from core.data.review import review
+from core.data.sample import BoxedObject, Photo
 from core.settings import Settings, merge
 
 NAMES = ("toe drain", "toe drain blocked", "rock toe damaged", "vegetation")
@@ -248,6 +251,23 @@ def test_boxes_that_no_resolution_shows_want_a_crop(album: Album) -> None:
     assert found["too-small"].cure_setting == {"view.mode": "full+crop"}
 
 
+def test_one_box_drawn_twice_among_many_is_found() -> None:
+    rng = np.random.default_rng(0)
+    corners = rng.uniform(0, 0.9, (80, 2))
+    boxes = [BoxedObject((x, y, x + 0.05, y + 0.05), "toe drain", "normal") for x, y in corners.tolist()]
+    x0, y0, x1, y1 = boxes[50].box_xyxy
+    boxes.append(BoxedObject((x0, y0 + 0.001, x1, y1 + 0.001), "toe drain", "blocked", "a.txt line 9"))
+    (found,) = disagreements([Photo(Path("a"), "a", (100, 100), "train", "a", tuple(boxes))])
+    assert found.kind == "contradiction" and found.boxes == (("a", boxes[50].box_xyxy),)
+
+
+@pytest.mark.parametrize(("share", "needed"), [(0.5, 97), (0.9, 35)])
+def test_the_objects_that_an_interval_takes_are_enough_and_one_fewer_is_not(share: float, needed: int) -> None:
+    assert objects_needed(share) == needed
+    spread = np.sqrt(share * (1 - share) / np.array([needed, needed - 1])) * 1.96
+    assert spread[0] <= 0.1 < spread[1]
+
+
 def test_the_flag_is_what_a_command_line_takes() -> None:
     one = Finding(
         "k", NOTE, "t", "d", cure_setting={"data.regroup": True, "view.mode": "full+crop", "view.photo_px": 3}
@@ -280,7 +300,7 @@ def test_a_set_read_without_looking_is_looked_at(album: Album) -> None:
     assert "dark" in {one.kind for one in review(dataset, settings, taxonomy.load("")).findings}
 
 
-def test_the_real_photos_hold_nothing_but_four_slips_of_the_mouse(real_photos: Path) -> None:
+def test_the_real_photos_hold_one_slip_of_the_mouse_and_three_slivers_of_drains(real_photos: Path) -> None:
     settings = merge(Settings(), {"data.path": str(real_photos)})
     dataset = read_dataset(settings.data, real_photos, 0, looking=True)
     found = {one.kind: one for one in review(dataset, settings, taxonomy.load("")).findings if one.kind not in COUNTING}

@@ -11,6 +11,8 @@ import pytest
 
 from core.errors import UserError
 from core.metrics import bootstrap, compare, confusion, macro_f1, mcnemar, score
+from core.metrics.compare import verdict
+from core.metrics.counts import balanced
 
 
 def row(truth: str, predicted: str, kind: str = "toe drain", image: str = "a.jpg", **more: Any) -> dict[str, Any]:
@@ -36,25 +38,62 @@ def test_accuracy_and_macro_f1_are_as_counted_by_hand() -> None:
     assert (found["correct"], found["total"], found["overall_accuracy"]) == (4, 6, 4 / 6)
     # F1: normal 2*2/(3+2) = 0.8, blocked 2*1/(2+2) = 0.5, vegetation 1; damaged is no true class and does not count.
     assert found["macro_f1"] == pytest.approx((0.8 + 0.5 + 1) / 3)
-    assert found["with_choice"] == {"correct": 3, "total": 5, "accuracy": 3 / 5}
+    # Recall: normal 2/3, blocked 1/2, vegetation 1.
+    assert found["balanced_accuracy"] == pytest.approx((2 / 3 + 1 / 2 + 1) / 3)
 
 
 def test_each_class_condition_and_type_is_as_counted_by_hand() -> None:
     found = score(ROWS)
     assert found["per_class"]["toe drain normal"] == {
         "correct": 2, "total": 3, "accuracy": 2 / 3, "predicted": 2, "precision": 1.0, "recall": 2 / 3,
+        # Wilson by hand for 2 of 3.
+        "recall_interval": [pytest.approx(0.2077, abs=1e-4), pytest.approx(0.9385, abs=1e-4)],
         "f1": pytest.approx(0.8),
     }  # fmt: skip
     assert found["per_class"]["toe drain damaged"] == {
         "correct": 0, "total": 0, "accuracy": None, "predicted": 1, "precision": 0.0, "recall": None, "f1": None,
+        "recall_interval": None,
     }  # fmt: skip
     assert found["per_condition"]["normal"]["correct"] == 3
     assert found["per_condition"]["normal"]["accuracy"] == 3 / 4
     assert found["per_condition"]["blocked"]["precision"] == 1 / 2
     assert found["per_object_type"] == {
-        "toe drain": {"correct": 3, "total": 5, "accuracy": 3 / 5},
-        "vegetation": {"correct": 1, "total": 1, "accuracy": 1.0},
+        "toe drain": {"correct": 3, "total": 5, "accuracy": 3 / 5, "macro_f1": pytest.approx((0.8 + 0.5) / 2)},
+        "vegetation": {"correct": 1, "total": 1, "accuracy": 1.0, "macro_f1": 1.0},
     }
+
+
+def test_objects_with_one_possible_answer_are_told_apart_and_flatter_nothing() -> None:
+    found = score(ROWS)
+    assert found["single_answer"] == {"correct": 1, "total": 1, "accuracy": 1.0, "types": ["vegetation"]}
+    apart = found["with_choice"]
+    assert (apart["correct"], apart["total"], apart["accuracy"]) == (3, 5, 3 / 5)
+    assert apart["macro_f1"] == pytest.approx((0.8 + 0.5) / 2) == pytest.approx(score(ROWS[:5])["macro_f1"])
+    assert apart["accuracy_interval"] == score(ROWS[:5])["accuracy_interval"]
+
+
+def test_during_training_the_figures_are_the_same_and_the_slow_ones_left_out() -> None:
+    whole, light = score(ROWS), score(ROWS, intervals=False)
+    for key in ("overall_accuracy", "macro_f1", "balanced_accuracy", "confusion"):
+        assert light[key] == whole[key]
+    assert not any(key.endswith("_interval") for key in light)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_figures_are_those_of_scikit_learn(seed: int) -> None:
+    from sklearn.metrics import balanced_accuracy_score, f1_score, precision_recall_fscore_support
+
+    rng = np.random.default_rng(seed)
+    words = ("normal", "blocked", "damaged")
+    rows = [row(words[rng.integers(3)], words[rng.integers(3)], image=f"{i // 4}") for i in range(60)]
+    truth, said = ([one[key] for one in rows] for key in ("truth_class", "predicted_class"))
+    found = score(rows)
+    assert found["balanced_accuracy"] == pytest.approx(balanced_accuracy_score(truth, said))
+    assert found["macro_f1"] == pytest.approx(f1_score(truth, said, average="macro"))
+    names = sorted(set(truth))
+    for name, *theirs in zip(names, *precision_recall_fscore_support(truth, said, labels=names), strict=True):
+        mine = found["per_class"][name]
+        assert [mine[key] for key in ("precision", "recall", "f1", "total")] == pytest.approx(theirs)
 
 
 def test_confusion_has_the_truth_in_rows_and_the_order_asked_for() -> None:
@@ -114,7 +153,7 @@ def test_the_bootstrap_equals_its_slow_twin() -> None:
     for draw in itertools.product(("a.jpg", "b.jpg", "c.jpg"), repeat=3):
         drawn = [one for image in draw for one in ROWS if one["image"] == image]
         counts = confusion([one["truth_class"] for one in drawn], [one["predicted_class"] for one in drawn], names)
-        figures.append((np.trace(counts) / counts.sum(), macro_f1(counts)))
+        figures.append((np.trace(counts) / counts.sum(), macro_f1(counts), balanced(counts)))
     slow = np.percentile(np.repeat(figures, 100, axis=0), [2.5, 97.5], axis=0)
     fast = np.array(bootstrap(ROWS, names)).T
     assert fast == pytest.approx(slow, abs=0.02)
@@ -138,6 +177,22 @@ def test_a_comparison_counts_what_turned_right_and_wrong() -> None:
     assert 0 <= low < 0.5 < high <= 1
     assert found["p_value"] == pytest.approx(0.125)
     assert compare(before, before)["accuracy_change_interval"] == [0, 0]
+    assert compare(before, before)["verdict"] == "no clear difference"
+
+
+@pytest.mark.parametrize(
+    ("interval", "said"),
+    [
+        ((0.01, 0.2), "better"),
+        ((-0.2, -0.01), "worse"),
+        ((-0.01, 0.2), "no clear difference"),
+        ((-0.2, 0.01), "no clear difference"),
+        ((0.0, 0.2), "no clear difference"),
+        ((0.0, 0.0), "no clear difference"),
+    ],
+)
+def test_nothing_is_called_better_whose_interval_holds_zero(interval: tuple[float, float], said: str) -> None:
+    assert verdict(interval) == said
 
 
 @pytest.mark.parametrize(

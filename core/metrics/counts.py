@@ -1,0 +1,119 @@
+"""Confusion counts, and the figures that follow from them. numpy only, many sets at a time: the bootstrap needs it.
+
+Legend for shapes: K classes; rows are the truth, columns the answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+Row = Mapping[str, Any]
+
+
+def ordered(found: Iterable[str], first: Sequence[str] = ()) -> tuple[str, ...]:
+    """`first`, then what else occurs, in alphabetical order."""
+    return (*first, *sorted(set(found) - set(first)))
+
+
+def confusion(truths: Sequence[str], guesses: Sequence[str], names: Sequence[str]) -> np.ndarray:
+    """(K, K) counts, rows the truth, columns the answer, both in the order of `names`."""
+    place = {name: index for index, name in enumerate(names)}
+    counts = np.zeros((len(names), len(names)))
+    for truth, guess in zip(truths, guesses, strict=True):
+        counts[place[truth], place[guess]] += 1
+    return counts
+
+
+def accuracy(counts: np.ndarray) -> np.ndarray:
+    """Share of right answers (…) from counts (…, K, K); 0 where there is none."""
+    return np.trace(counts, axis1=-2, axis2=-1) / np.maximum(counts.sum(axis=(-2, -1)), 1)
+
+
+def f1_of(counts: np.ndarray) -> np.ndarray:
+    """F1 of each class, (…, K), from confusion counts (…, K, K); 0 where a class is neither true nor answered."""
+    hits = np.diagonal(counts, axis1=-2, axis2=-1)
+    both = counts.sum(axis=-1) + counts.sum(axis=-2)
+    return 2 * hits / np.maximum(both, 1)
+
+
+def macro(counts: np.ndarray) -> np.ndarray:
+    """Mean F1 (…) over the classes that occur in the truth; 0 where none does."""
+    return _mean_over_true(f1_of(counts), counts)
+
+
+def balanced(counts: np.ndarray) -> np.ndarray:
+    """Mean recall (…) over the classes that occur in the truth (balanced accuracy); 0 where none does."""
+    recall = np.diagonal(counts, axis1=-2, axis2=-1) / np.maximum(counts.sum(axis=-1), 1)
+    return _mean_over_true(recall, counts)
+
+
+def _mean_over_true(of_class: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    occurs = counts.sum(axis=-1) > 0
+    mean: np.ndarray = (of_class * occurs).sum(axis=-1) / np.maximum(occurs.sum(axis=-1), 1)
+    return mean
+
+
+def macro_f1(counts: np.ndarray) -> float:
+    """Mean F1 over the classes that occur in the truth; 0.0 when none does."""
+    return float(macro(counts[None])[0])
+
+
+def by_photo(rows: Sequence[Row], names: Sequence[str]) -> np.ndarray:
+    """(P, K, K) confusion counts of each photo, in order of first appearance."""
+    place = {name: index for index, name in enumerate(names)}
+    photo: dict[str, int] = {}
+    for row in rows:
+        photo.setdefault(str(row["image"]), len(photo))
+    counts = np.zeros((len(photo), len(names), len(names)))
+    for row in rows:
+        counts[photo[str(row["image"])], place[str(row["truth_class"])], place[str(row["predicted_class"])]] += 1
+    return counts
+
+
+def class_names(rows: Iterable[Row]) -> tuple[str, ...]:
+    """Every class that is true or answered, in alphabetical order."""
+    return ordered(str(row[key]) for row in rows for key in ("truth_class", "predicted_class"))
+
+
+def share(part: float, whole: float) -> float | None:
+    return part / whole if whole else None
+
+
+def portion(correct: int, total: int) -> dict[str, Any]:
+    return {"correct": correct, "total": total, "accuracy": share(correct, total)}
+
+
+def wilson(hits: int, total: int) -> list[float] | None:
+    """95 % interval of a share (Wilson 1927), objects taken as independent; None of nothing."""
+    if not total:
+        return None
+    from scipy.stats import binomtest
+
+    ends = binomtest(hits, total).proportion_ci(method="wilson")
+    return [float(ends.low), float(ends.high)]
+
+
+def by_label(counts: np.ndarray, names: Sequence[str], intervals: bool = True) -> dict[str, dict[str, Any]]:
+    """For each label that is true or answered: correct, total, predicted, accuracy, precision, recall (with its 95 %
+    interval) and f1.
+
+    Accuracy is the share of the label's own objects that were answered right, and so equals recall. A share of nothing
+    (precision of a label that was never answered) is None.
+    """
+    scores = f1_of(counts)
+    found = {}
+    for index, name in enumerate(names):
+        hits, total, answered = (int(n) for n in (counts[index, index], counts[index].sum(), counts[:, index].sum()))
+        if total or answered:
+            found[name] = {
+                **portion(hits, total),
+                "predicted": answered,
+                "precision": share(hits, answered),
+                "recall": share(hits, total),
+                **({"recall_interval": wilson(hits, total)} if intervals else {}),
+                "f1": float(scores[index]) if total else None,
+            }
+    return found

@@ -1,0 +1,85 @@
+"""Colour and texture of a boxed object as plain numbers, for classical classifiers. numpy and pillow only.
+
+The crop is drawn at one size, so the numbers do not depend on how many pixels the photo has. They are the usual
+descriptors: moments and percentiles of colour, histograms, gradient orientations (Dalal & Triggs, 2005) and local binary
+patterns (Ojala, Pietikäinen & Mäenpää, 2002), here only how many of the eight neighbours are brighter, which does not
+change when the photo is turned.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image
+
+from core.prompts import BoxXyxy
+
+SIDE = 64  # pixels of the square that a crop is drawn at
+MARGIN = 0.15  # of the box's width and height, on each side
+SCALES = (1, 2, 4)  # texture is looked at in every pixel, every second and every fourth
+ORIENTATIONS = 8
+GRID = 4
+PERCENTILES = (5, 25, 50, 75, 95)
+# Neighbours of a pixel, as (row, column).
+AROUND = ((-1, -1), (-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1))
+
+
+def features(photo: Image.Image, box_xyxy: BoxXyxy) -> np.ndarray:
+    """(151,) float32 of the box, in fractions of an RGB photo: colour, texture, coarse shape, and where the box lies."""
+    crop = crop_of(photo, box_xyxy)
+    rgb = np.asarray(crop, dtype=np.float64) / 255
+    hsv = np.asarray(crop.convert("HSV"), dtype=np.float64) / 255
+    grey = rgb.mean(axis=2)
+    cell = SIDE // GRID
+    parts = [
+        _colours(np.concatenate([rgb, hsv], axis=2)),
+        *(_histogram(hsv[..., channel], bins) for channel, bins in enumerate((12, 8, 8))),
+        *(part for scale in SCALES for part in _texture(grey[::scale, ::scale])),
+        grey.reshape(GRID, cell, GRID, cell).mean(axis=(1, 3)).ravel(),
+        _geometry(box_xyxy),
+    ]
+    return np.concatenate(parts).astype(np.float32)
+
+
+def crop_of(photo: Image.Image, box_xyxy: BoxXyxy) -> Image.Image:
+    """The box with its margin, SIDE x SIDE. Its edges are not rounded to whole pixels."""
+    wide, high = photo.size
+    x1, y1, x2, y2 = box_xyxy
+    margin_x, margin_y = MARGIN * (x2 - x1), MARGIN * (y2 - y1)
+    left, right = max(0.0, x1 - margin_x) * wide, min(1.0, x2 + margin_x) * wide
+    upper, lower = max(0.0, y1 - margin_y) * high, min(1.0, y2 + margin_y) * high
+    # At least one pixel, inside the photo.
+    left, upper = min(left, wide - 1.0), min(upper, high - 1.0)
+    box = (left, upper, max(right, left + 1), max(lower, upper + 1))
+    return photo.resize((SIDE, SIDE), Image.Resampling.BICUBIC, box=box, reducing_gap=3.0)
+
+
+def _colours(channels: np.ndarray) -> np.ndarray:
+    """Mean, deviation and percentiles of each channel of (SIDE, SIDE, 6)."""
+    flat = channels.reshape(-1, channels.shape[2])
+    return np.concatenate([flat.mean(axis=0), flat.std(axis=0), np.percentile(flat, PERCENTILES, axis=0).ravel()])
+
+
+def _histogram(values: np.ndarray, bins: int, high: float = 1.0, weights: np.ndarray | None = None) -> np.ndarray:
+    return np.histogram(values, bins, (0, high), weights=weights)[0] / values.size
+
+
+def _texture(grey: np.ndarray) -> list[np.ndarray]:
+    """Gradient strength by orientation, its mean and deviation, and how many neighbours are brighter (0 to 8)."""
+    down, right = np.gradient(grey)
+    strength = np.hypot(right, down)
+    angle = np.arctan2(down, right) % np.pi
+    rows, columns = grey.shape
+    middle = grey[1:-1, 1:-1]
+    brighter = sum((grey[1 + y : rows - 1 + y, 1 + x : columns - 1 + x] > middle).astype(np.int64) for y, x in AROUND)
+    patterns = np.bincount(np.ravel(brighter), minlength=len(AROUND) + 1) / middle.size
+    return [
+        _histogram(angle, ORIENTATIONS, np.pi, strength),
+        np.array([strength.mean(), strength.std()]),
+        patterns,
+    ]
+
+
+def _geometry(box_xyxy: BoxXyxy) -> np.ndarray:
+    x1, y1, x2, y2 = box_xyxy
+    wide, high = max(x2 - x1, 1e-6), max(y2 - y1, 1e-6)
+    return np.array([x1, y1, x2, y2, wide, high, wide / high, wide * high])

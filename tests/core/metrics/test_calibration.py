@@ -1,0 +1,164 @@
+"""Temperature, threshold and prior correction: known truths are found again, promises are kept."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+from core.metrics.calibration import (
+    FEWEST,
+    Calibration,
+    Threshold,
+    choose_threshold,
+    fit,
+    fit_temperature,
+    from_dict,
+    risk_coverage,
+    sharpened,
+    told,
+)
+from core.metrics.probabilities import probabilistic
+
+WORDS = ("normal", "blocked", "damaged")
+
+
+def rows_of(temperature: float, count: int, seed: int = 0, kind: str = "condition") -> list[dict[str, Any]]:
+    """Objects whose true chances are known; the model tells them sharpened or flattened by a temperature."""
+    rng = np.random.default_rng(seed)
+    made = []
+    for index, chances in enumerate(rng.dirichlet([0.7, 0.7, 0.7], count)):
+        truth = WORDS[rng.choice(3, p=chances)]
+        shares = sharpened(dict(zip(WORDS, chances.tolist(), strict=True)), 1 / temperature)
+        best = max(shares, key=lambda answer: shares[answer])
+        made.append({
+            "image": f"{index // 4}", "object": index % 4, "object_type": "toe drain", "question": kind, "choices": 3,
+            "truth": truth, "predicted": best, "truth_class": f"toe drain {truth}",
+            "predicted_class": f"toe drain {best}", "probabilities": shares,
+        })  # fmt: skip
+    return made
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0, 4.0])
+def test_the_temperature_that_was_put_in_is_found_again(temperature: float) -> None:
+    rows = rows_of(temperature, 4000)
+    found = fit_temperature(rows)
+    assert found == pytest.approx(temperature, rel=0.12)
+    cooled = [{**row, "calibrated": sharpened(row["probabilities"], found)} for row in rows]
+    before, after = probabilistic(rows), probabilistic(cooled, "calibrated")
+    assert before is not None and after is not None
+    assert after["log_loss"] <= before["log_loss"]
+    assert after["ece"] < 0.03
+
+
+def test_a_temperature_moves_no_answer_and_keeps_the_sum() -> None:
+    for row in rows_of(1.0, 50):
+        for temperature in (0.3, 3.0):
+            shares = sharpened(row["probabilities"], temperature)
+            assert sum(shares.values()) == pytest.approx(1)
+            assert max(shares, key=lambda answer: shares[answer]) == row["predicted"]
+
+
+@pytest.mark.parametrize("rows", [[], [{"choices": 1, "probabilities": {"normal": 1.0}, "truth": "normal"}]])
+def test_nothing_to_fit_leaves_probabilities_as_they_are(rows: list[Any]) -> None:
+    assert fit_temperature(rows) == 1.0
+
+
+def test_certain_and_wrong_answers_do_not_break_the_fit() -> None:
+    row = {"choices": 2, "question": "condition", "truth": "damaged", "probabilities": {"normal": 1.0, "damaged": 0.0}}
+    assert np.isfinite(fit_temperature([row] * 5))
+
+
+def test_the_curve_is_as_counted_by_hand() -> None:
+    curve = risk_coverage([0.9, 0.6, 0.9, 0.3], [True, False, False, True])
+    assert [(one["threshold"], one["answered"], one["wrong"]) for one in curve] == [
+        (0.9, 2, 1),
+        (0.6, 3, 2),
+        (0.3, 4, 2),
+    ]
+    assert curve[-1]["coverage"] == 1 and curve[-1]["error"] == 0.5
+    assert risk_coverage([], []) == []
+
+
+def test_the_threshold_is_the_lowest_that_keeps_the_error() -> None:
+    sure = np.linspace(0.99, 0.5, 100)
+    right = [index < 60 or index % 2 == 0 for index in range(100)]
+    found = choose_threshold(sure, right, 0.05)
+    kept = [ok for one, ok in zip(sure, right, strict=True) if found.threshold is not None and one >= found.threshold]
+    assert kept.count(False) / len(kept) <= 0.05
+    assert (len(kept), kept.count(False)) == (found.answered, found.wrong)
+    assert found.error_upper is not None and found.error_upper > found.wrong / found.answered
+    beyond = kept + [right[len(kept)], right[len(kept) + 1]]
+    assert beyond.count(False) / len(beyond) > 0.05
+
+
+@pytest.mark.parametrize(
+    ("sure", "right"),
+    [([], []), ([0.9] * (FEWEST - 1), [True] * (FEWEST - 1)), ([0.9] * 100, [False] * 100)],
+)
+def test_too_few_or_too_wrong_objects_allow_no_promise(sure: list[float], right: list[bool]) -> None:
+    found = choose_threshold(sure, right, 0.05)
+    assert found.threshold is None
+    calibration = Calibration({"condition": 1.0}, {"condition": found}, 1, 1)
+    assert calibration.unsure(1.0, "condition")
+    assert calibration.unsure(1.0, "class")  # a kind that was never judged
+
+
+def test_the_promise_holds_on_other_objects() -> None:
+    """Simulated: thresholds chosen on 400 objects, their error on 5,000 others, on average not above the promise by
+    more than choosing on the same objects flatters."""
+    fresh = rows_of(1.0, 5000, seed=99)
+    sure = np.array([max(row["probabilities"].values()) for row in fresh])
+    right = np.array([row["predicted"] == row["truth"] for row in fresh])
+    errors = []
+    for seed in range(30):
+        few = rows_of(1.0, 400, seed)
+        chosen = choose_threshold(
+            [max(row["probabilities"].values()) for row in few], [row["predicted"] == row["truth"] for row in few], 0.1
+        )
+        if chosen.threshold is None:  # bad luck at the top: nothing is promised
+            continue
+        errors.append(1 - right[sure >= chosen.threshold].mean())
+    assert len(errors) >= 25
+    assert 0.07 < np.mean(errors) < 0.125
+
+
+def test_correcting_the_prior_undoes_the_weights_of_teaching() -> None:
+    taught = {"toe drain normal": 0.25, "toe drain blocked": 0.75}
+    plain = {"toe drain normal": 0.75, "toe drain blocked": 0.25}
+    found = Calibration({"condition": 1.0}, {}, 1, 1, taught, plain)
+    shares = {"normal": 0.5, "blocked": 0.5}
+    assert found.apply(shares, "condition", "toe drain") == pytest.approx(shares)
+    # Odds 1 x (0.75 / 0.25) / (0.25 / 0.75) = 9.
+    assert found.apply(shares, "condition", "toe drain", "frequencies")["normal"] == pytest.approx(0.9)
+    assert found.apply(shares, "condition", "toe drain", "even")["normal"] == pytest.approx(0.75)
+    whole = {"toe drain normal": 0.5, "toe drain blocked": 0.5}
+    assert found.apply(whole, "class", None, "frequencies")["toe drain normal"] == pytest.approx(0.9)
+
+
+def test_a_class_that_was_never_taught_is_left_alone() -> None:
+    found = Calibration({}, {}, 1, 1, {"toe drain normal": 1.0}, {"toe drain normal": 1.0})
+    shares = {"normal": 0.4, "blocked": 0.6}
+    assert found.apply(shares, "condition", "toe drain", "frequencies") == pytest.approx(shares)
+
+
+def test_a_calibration_survives_its_file() -> None:
+    made = fit({"condition": rows_of(2.0, 200), "class": []}, 0.1, 50, {"a b": 1.0}, {"a b": 1.0})
+    assert from_dict(json.loads(json.dumps(made.to_dict()))) == made
+    assert made.objects == 200
+    assert len(made.curve["condition"]) <= 50
+
+
+def test_what_is_told_counts_the_unsure() -> None:
+    rule = Threshold(0.8, 30, 1, 40, 0.05, 0.1)
+    found = Calibration({"condition": 1.0}, {"condition": rule}, 1, 1)
+    rows = [{**row, "calibrated": row["probabilities"]} for row in rows_of(1.0, 100)]
+    rows = [row | {"unsure": found.unsure(max(row["calibrated"].values()), "condition")} for row in rows]
+    said = told(rows, found, "condition")
+    assert said is not None
+    sure = [row for row in rows if max(row["calibrated"].values()) >= 0.8]
+    assert (said["count"], said["total"], said["coverage"]) == (100 - len(sure), 100, len(sure) / 100)
+    assert said["accuracy_of_sure"] == sum(row["predicted"] == row["truth"] for row in sure) / len(sure)
+    assert told([], found, "condition") is None
