@@ -9,14 +9,13 @@ from typing import Any
 
 import numpy as np
 
-Row = Mapping[str, Any]
+from core.metrics.counts import Row, by_photo, class_names
+from core.metrics.resampling import HIGH, LOW, SAMPLES, resampled
+
 # The rows of each seed.
 Judged = Mapping[int, Sequence[Row]]
 
-METRICS = ("accuracy", "balanced_accuracy", "macro_f1")
-SAMPLES = 2000
-CHUNK = 250
-LOW, HIGH = 2.5, 97.5
+METRICS = ("accuracy", "macro_f1", "balanced_accuracy")  # as `resampled` orders them
 HELPS, HARMS, UNCLEAR, FEW = "recommended", "harmful", "no clear effect", "too few seeds"
 # Fewer trainings tell too little about luck: of useless enhancements one in ten looks useful with one training of each
 # where luck is as large as sampling, one in twelve with two, one in forty with three (tests/core/test_ablation.py).
@@ -35,8 +34,7 @@ class Draws:
     """
 
     def __init__(self, judged: Mapping[str, Judged], seed: int = 0) -> None:
-        names = sorted({str(row[key]) for rows in _all(judged) for row in rows
-                        for key in ("truth_class", "predicted_class")})  # fmt: skip
+        names = class_names(row for rows in _all(judged) for row in rows)
         self.seed = seed
         self.points: dict[tuple[str, int], np.ndarray] = {}
         self.samples: dict[tuple[str, int], np.ndarray] = {}
@@ -48,9 +46,9 @@ class Draws:
             if photos not in weights:
                 weights[photos] = _weights(len(photos), [seed, len(weights), 0xAB1A])
             for variant, rows in sides.items():
-                counts = _by_photo(rows, photos, names)
-                self.points[variant, number] = _scores(np.ones((1, len(photos))), counts)[0]
-                self.samples[variant, number] = _scores(weights[photos], counts)
+                counts = _counts(rows, names)
+                self.points[variant, number] = resampled(counts, np.ones((1, len(photos))))[0]
+                self.samples[variant, number] = resampled(counts, weights[photos])
 
     def seeds(self, *variants: str) -> tuple[int, ...]:
         """The seeds that all these variants have."""
@@ -101,34 +99,9 @@ def _weights(count: int, seed: Sequence[int]) -> np.ndarray:
     return np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=SAMPLES).astype(float)
 
 
-def _by_photo(rows: Sequence[Row], photos: Sequence[str], names: Sequence[str]) -> np.ndarray:
-    """(P, K, K) confusion counts of each photo: rows the truth, columns the answer."""
-    photo = {name: index for index, name in enumerate(photos)}
-    place = {name: index for index, name in enumerate(names)}
-    counts = np.zeros((len(photos), len(names), len(names)))
-    for row in rows:
-        counts[photo[str(row["image"])], place[str(row["truth_class"])], place[str(row["predicted_class"])]] += 1
-    return counts
-
-
-def _scores(weights: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """(B, 3) accuracy, balanced accuracy and macro-F1 for each weighting (B, P) of photos (P, K, K).
-
-    The means over classes are over those that occur in the truth of the sample.
-    """
-    kinds = counts.shape[1]
-    flat, found = counts.reshape(len(counts), -1), []
-    for start in range(0, len(weights), CHUNK):
-        summed = (weights[start : start + CHUNK] @ flat).reshape(-1, kinds, kinds)
-        hits = np.diagonal(summed, axis1=1, axis2=2)
-        true, said = summed.sum(axis=2), summed.sum(axis=1)
-        occurring = np.maximum((true > 0).sum(axis=1), 1)
-        found.append(np.stack([
-            hits.sum(axis=1) / np.maximum(true.sum(axis=1), 1),
-            (hits / np.maximum(true, 1)).sum(axis=1) / occurring,
-            (2 * hits / np.maximum(true + said, 1) * (true > 0)).sum(axis=1) / occurring,
-        ], axis=1))  # fmt: skip
-    return np.concatenate(found)
+def _counts(rows: Sequence[Row], names: Sequence[str]) -> np.ndarray:
+    """(P, K, K) confusion counts of each photo, photos in alphabetical order whatever that of the rows."""
+    return by_photo(sorted(rows, key=lambda row: str(row["image"])), names)
 
 
 def _interval(point: float, samples: np.ndarray) -> dict[str, Any]:

@@ -114,7 +114,7 @@ def measure(
         if made:
             rows[name], found[name] = made, _entry(name, made, remark)
             _write(run_folder / "references" / f"{name}.jsonl", made)
-    return found, _warnings(judged.rows, rows)
+    return found, warnings_about(judged.rows, rows)
 
 
 Make = Callable[[_Telling], tuple[Rows, str]]
@@ -245,7 +245,7 @@ def _judge(judged: Judged, photos: Sequence[Photo], telling: _Telling) -> Rows:
     return rows
 
 
-def _warnings(own: Rows, rows: dict[str, Rows]) -> list[str]:
+def warnings_about(own: Rows, rows: dict[str, Rows]) -> list[str]:
     """What the reference points say against the score, as sentences."""
     said: list[str | None] = []
     prior = rows.get("prior", [])

@@ -8,7 +8,6 @@ import contextlib
 import gc
 import shutil
 import time
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,11 +19,12 @@ from core import settings as knobs
 from core import studies
 from core.ablation import ablation
 from core.bars import about
-from core.crossval import LABELS, PRIOR, Part, cross_validation, pooled_rows, prior_rows
+from core.crossval import ABOUT, PRIOR, Part, cross_validation, pooled_references, pooled_rows
 from core.data.sample import Dataset
-from core.engine import evaluation, training
+from core.engine import evaluation, references, training
 from core.engine.checkpoints import latest_checkpoint
 from core.errors import UserError
+from core.references.rows import prior_rows
 from core.runs.events import Reporter, append, event
 from core.runs.files import read_json, read_lines, write_json, write_lines
 from core.runs.workspace import Nested, Workspace
@@ -129,9 +129,10 @@ class Study:
         began = time.monotonic()
         judging = knobs.merge(settings, {"model.path": str(self.inner(cell).final(NAME))})
         results = evaluation.run(judging, folder, self.inner(cell), watch)
-        if not results["complete"]:
+        # A stop ends the reference points too, whose share would be missing from the pool: judged anew when it goes on.
+        if not results["complete"] or (settings.judging.references and watch.stop_requested()):
             return False
-        if self.plan.kind == "crossval":
+        if self.plan.kind == "crossval" and not settings.judging.references:
             self._keep_prior(cell, settings)
         self._keep(cell, info, results, info["seconds"] + time.monotonic() - began)
         gc.collect()  # a model and its optimizer hold each other: gone before the next ones are made
@@ -179,16 +180,10 @@ class Study:
         })  # fmt: skip
 
     def _keep_prior(self, cell: Cell, settings: Settings) -> None:
-        """What the commonest condition of each type, counted on this cell's training photos, answers."""
+        """The least that the cell must beat, where no reference points were asked for."""
         dataset = evaluation.read_data(settings, self.workspace, self.folder(cell), Quiet(self.reporter))
         taxonomy = load_taxonomy(settings.data.taxonomy)
-        counts: dict[str, Counter[str]] = {}
-        for photo in dataset.split("train"):
-            for one in photo.objects:
-                counts.setdefault(one.object_type, Counter())[one.condition] += 1
-        names = {pair: taxonomy.class_name(*pair) for pair in taxonomy.classes}
-        otherwise = {kind: allowed[0] for kind, allowed in taxonomy.allowed.items()}
-        guessed = prior_rows(self.rows(cell), counts, names, otherwise)
+        guessed = prior_rows(dataset.split("train"), evaluation.photos_of(dataset, settings), taxonomy)
         write_lines(self.folder(cell) / "references" / f"{PRIOR}.jsonl", guessed)
 
     def rows(self, cell: Cell) -> list[Row]:
@@ -219,15 +214,20 @@ class Study:
     def _crossval(self, records: Mapping[Cell, Any]) -> dict[str, Any]:
         """Scores of the pooled answers, which are written as the run's predictions."""
         parts = [Part(cell.fold or 0, cell.seed, self.rows(cell), self._references(cell)) for cell in records]
-        write_lines(self.run_folder / "predictions.jsonl", pooled_rows(parts))
-        told = [read_json(self.folder(cell) / "results.json") or {} for cell in records]
-        labels = {name: one["label"] for found in told for name, one in (found.get("references") or {}).items()}
-        return cross_validation(parts, {**labels, **LABELS})
+        pooled = pooled_rows(parts)
+        write_lines(self.run_folder / "predictions.jsonl", pooled)
+        about: dict[str, Any] = {}
+        for cell in records:
+            about |= (read_json(self.folder(cell) / "results.json") or {}).get("references") or {}
+        alarming = load_taxonomy(self.settings.data.taxonomy).conditions[1:]
+        found = cross_validation(parts, {**ABOUT, **about}, self.settings.judging.false_alarm_rate, alarming)
+        return {**found, "reference_warnings": references.warnings_about(pooled, pooled_references(parts))}
 
     def _references(self, cell: Cell) -> dict[str, list[Row]]:
-        """The answers of whatever reference points were measured, by name: files in the cell's folder `references`."""
-        files = sorted((self.folder(cell) / "references").glob("*.jsonl"), key=lambda path: path.stem != PRIOR)
-        return {path.stem: read_lines(path) for path in files}
+        """The answers of whatever reference points were measured, in the order of the results that name them."""
+        named = (read_json(self.folder(cell) / "results.json") or {}).get("references") or {PRIOR: {}}
+        found = {name: read_lines(self.folder(cell) / "references" / f"{name}.jsonl") for name in named}
+        return {name: rows for name, rows in found.items() if rows}
 
 
 @dataclass

@@ -59,7 +59,7 @@ def test_scores_equal_those_of_scikit_learn(seed: int) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # "d" is answered and never true: that is the point
         expected = balanced_accuracy_score(truth, said)
-    accuracy, balanced, macro = Draws({"none": {0: made}}).points["none", 0]
+    accuracy, macro, balanced = Draws({"none": {0: made}}).points["none", 0]
     assert accuracy == pytest.approx(accuracy_score(truth, said))
     assert balanced == pytest.approx(expected)
     assert macro == pytest.approx(f1_score(truth, said, labels=sorted(set(truth)), average="macro"))

@@ -204,14 +204,14 @@ def test_cross_validation_judges_every_object_once_by_a_model_that_never_saw_its
     bench: Bench, desk: Callable[..., Desk]
 ) -> None:
     changes = {"data.path": bench.base.data.path, "data.group_rule": "", "training.max_steps": 1,
-               "judging.references": False, "data.calibration_share": 0.0}  # fmt: skip
-    mine = desk(plan=Plan("crossval", ("fold0", "fold1", "fold2"), 1, 3), **changes)
+               "data.calibration_share": 0.0}  # fmt: skip
+    mine = desk(plan=Plan("crossval", ("fold0", "fold1"), 1, 2), **changes)
     found = mine.do()
     pooled = read_lines(mine.folder / "predictions.jsonl")
     assert len({(row["image"], row["object"]) for row in pooled}) == len(pooled) == found["total"]
     labels = "".join(path.read_text() for path in Path(bench.base.data.path).rglob("labels/*.txt"))
     assert found["total"] == len(labels.splitlines())
-    assert {row["fold"] for row in pooled} == {0, 1, 2}
+    assert {row["fold"] for row in pooled} == {0, 1}
     for cell in found["cells"]:
         folder = mine.folder / "cells" / f"fold{cell['fold']}-0"
         assert read_json(folder / "results.json")["data"]["photos_trained_on"] == 0
@@ -219,9 +219,24 @@ def test_cross_validation_judges_every_object_once_by_a_model_that_never_saw_its
         assert {row["image"] for row in pooled if row["fold"] == cell["fold"]} <= set(split["test"])
     assert found["correct"] == sum(cell["correct"] for cell in found["cells"])
     prior = found["references"]["prior"]
-    by_hand = [read_json(mine.folder / "cells" / f"fold{fold}-0" / "results.json")["prior"] for fold in range(3)]
+    by_hand = [read_json(mine.folder / "cells" / f"fold{fold}-0" / "results.json")["prior"] for fold in range(2)]
     totals = [cell["total"] for cell in found["cells"]]
     assert prior["accuracy"] == pytest.approx(
         sum(one["accuracy"] * total for one, total in zip(by_hand, totals, strict=True)) / sum(totals)
     )
     assert prior["model_against_it"]["total"] == found["total"]
+    assert list(found["references"])[:2] == ["prior", "prompt_only"]
+    assert {"texture_forest", "blank", "shuffled"} <= set(found["references"])
+    for one in found["references"].values():
+        assert one["model_against_it"]["total"] == found["total"]
+        assert one["label"] and one["note"]
+
+
+def test_without_reference_points_cross_validation_still_tells_what_guessing_reaches(
+    bench: Bench, desk: Callable[..., Desk]
+) -> None:
+    changes = {"data.path": bench.base.data.path, "data.group_rule": "", "training.max_steps": 1,
+               "judging.references": False, "data.calibration_share": 0.0}  # fmt: skip
+    found = desk(plan=Plan("crossval", ("fold0", "fold1"), 1, 2), **changes).do()
+    assert list(found["references"]) == ["prior"]
+    assert found["references"]["prior"]["model_against_it"]["total"] == found["total"]
