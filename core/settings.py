@@ -197,13 +197,9 @@ class Training:
     weight_decay: float = knob(0.0, "Pull of the learned matrices towards zero.", low=0.0, high=1.0)
     max_grad_norm: float = knob(1.0, "Longer gradients are cut to this length.", low=0.0, high=1000)
     save_steps: int = knob(
-        100,
-        "Steps between checkpoints (saved states to go on from).",
-        low=1,
-        high=10**9,
-        unit="steps",
+        100, "Steps between checkpoints (saved states to go on from).", low=1, high=10**9, unit="steps",
         label="Checkpoint every",
-    )
+    )  # fmt: skip
     eval_steps: int = knob(100, "Steps between tests on validation photos.", low=1, high=10**9, unit="steps")
     keep_checkpoints: int = knob(3, "Checkpoints kept; the best one is kept apart.", low=1, high=1000)
     early_stopping: int = knob(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from core import cli, studies
 from core.bars import Bars
 from core.errors import UserError
 from core.runs import launcher, store
-from core.runs.events import event
+from core.runs.events import event, read_events
 from core.runs.files import read_json
 from core.runs.store import Run, Workspace
 from core.runs.workspace import Nested
@@ -62,7 +63,17 @@ def test_json_prints_the_whole_result_and_nothing_else(here: Workspace, capsys: 
 def stopped_study(here: Workspace) -> Run:
     """An ablation of fourteen trainings that was told to stop after a few."""
     words = ["ablate", "--seeds", "2", "--set", "training.learning_rate=0.05"]
-    asked = threading.Timer(0.25, lambda: only_run(here).stop_file.touch())
+
+    def ask_once_a_cell_is_done() -> None:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            for run in store.list_runs(here):
+                if any(one["kind"] == "progress" and one["done"] for one in read_events(run.events)):
+                    run.stop_file.touch()
+                    return
+            time.sleep(0.01)
+
+    asked = threading.Thread(target=ask_once_a_cell_is_done)
     asked.start()
     assert cli.main(words) == 0
     asked.join()
