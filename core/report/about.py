@@ -21,7 +21,8 @@ REPORTED = ("baseline", "evaluate", "batch")
 
 @dataclass(frozen=True)
 class About:
-    """`conditions` in the taxonomy's order, the sound one first; `made` is how and when the run was made (run.json)."""
+    """`conditions` in the taxonomy's order, the sound one first; `made` is how and when the run was made (run.json);
+    `evaluated` what the same model scored on labelled photos, for a run that has no truth."""
 
     run: Run
     results: Mapping[str, Any]
@@ -30,6 +31,7 @@ class About:
     root: Path
     conditions: tuple[str, ...]
     class_names: tuple[str, ...]
+    evaluated: Mapping[str, Any] | None = None
 
     @property
     def kind(self) -> str:
@@ -77,4 +79,19 @@ def gather(run: Run) -> About:
         conditions = tuple(results.get("per_condition") or results.get("conditions") or ())
         names = tuple(results.get("per_class") or ())
     made = read_json(run.folder / "run.json") or {}
-    return About(run, results, settings, made, photo_root(run.workspace, settings.data.path), conditions, names)
+    root = photo_root(run.workspace, settings.data.path)
+    evaluated = _evaluated(run, results) if run.kind == "batch" else None
+    return About(run, results, settings, made, root, conditions, names, evaluated)
+
+
+def _evaluated(run: Run, results: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Results of the same model on labelled photos: test photos before validation photos; None where there are none."""
+    mine = results.get("model") or {}
+    path = str(mine.get("adapter") or mine.get("path") or "")
+    places = [run.workspace.evaluation(path, split) for split in ("test", "valid")]
+    for place in (*places, run.workspace.zeroshot_results):
+        found = read_json(place)
+        about = (found or {}).get("model") or {}
+        if found and all(about.get(key) == mine.get(key) for key in ("path", "adapter", "fingerprint")):
+            return dict(found)
+    return None

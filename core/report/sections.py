@@ -98,7 +98,9 @@ def number(value: Any) -> str:
 
 
 def cannot_say(about: About) -> str:
-    return section("What this report cannot say", listed(sentences.limits(about.results, about.kind)), look="limits")
+    told = sentences.limits(about.results, about.kind)
+    told[1:1] = [sentences.known_score(about.evaluated)] if about.evaluated else []
+    return section("What this report cannot say", listed(told), look="limits")
 
 
 def scores(about: About) -> str:

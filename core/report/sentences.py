@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from core.report.svg import percent
-from core.report.words import SPLITS
+from core.report.words import REFERENCES, SPLITS
 
 # Below these, an interval is so wide, or a class so thin, that a reader must be told.
 FEW_PHOTOS, FEW_OF_A_CLASS, WIDE_INTERVAL = 30, 10, 0.10
+SIMPLER = ("prompt_only", "texture_forest", "linear_probe")
 Numbers = Mapping[str, Any]
 
 
@@ -82,6 +83,7 @@ def batch_headline(results: Numbers) -> str:
 def warnings(results: Numbers) -> list[str]:
     """What must be known before any number is believed."""
     found = [str(one) for one in results.get("reference_warnings") or []]
+    found += _simpler_is_better(results, found)
     if not results.get("complete", True):
         found.insert(0, "This run was stopped before all photos were judged: the numbers are about a part of them.")
     data = results.get("data") or {}
@@ -92,6 +94,27 @@ def warnings(results: Numbers) -> list[str]:
             "them, and its score flatters it."
         )
     return found
+
+
+def _simpler_is_better(results: Numbers, told: Sequence[str]) -> list[str]:
+    """References that need no such model and lie above its interval, where no warning has named them yet."""
+    ends, references = results.get("accuracy_interval"), results.get("references") or {}
+    better = [f"{REFERENCES[name].lower()} ({percent(references[name]['accuracy'])})"
+              for name in SIMPLER if ends and (references.get(name) or {}).get("accuracy", 0) > ends[1]]  # fmt: skip
+    if not better or any("probe" in one or "forest" in one for one in told):
+        return []
+    return [f"Simpler methods do better on these photos: {', '.join(better)}. The model is not worth its price here."]
+
+
+def broken_promise(found: Numbers) -> str:
+    """Where the sure answers were wrong more often than is tolerated: on these photos the threshold was too low."""
+    right, most = found.get("accuracy_of_sure"), found.get("max_error")
+    if right is None or most is None or 1 - right <= most:
+        return ""
+    return (
+        f"On these photos {percent(1 - right)} of the sure answers were wrong, more than the {percent(most)} "
+        "tolerated: the threshold was chosen on other and few photos. Do not rely on a single sure answer yet."
+    )
 
 
 def limits(results: Numbers, kind: str) -> list[str]:
@@ -142,6 +165,17 @@ def _limits_of_score(results: Numbers) -> list[str]:
     where = SPLITS.get(split, "photos")
     found.append(f"The score holds for photos like these {where}; another dam, camera, season or height may differ.")
     return found
+
+
+def known_score(results: Numbers) -> str:
+    """What an evaluation of the same model on labelled photos said, for a report that has no truth of its own."""
+    split = SPLITS.get(str((results.get("data") or {}).get("split")), "labelled photos")
+    ends = between(results.get("accuracy_interval"))
+    interval = f" (95 % interval {ends})" if ends else ""
+    return (
+        f"When this model was evaluated on {int(results['total']):,} labelled objects of {split} it was right for "
+        f"{percent(results['overall_accuracy'])}{interval}. That holds here only as far as these photos are like those."
+    )
 
 
 def _limits_of_batch(results: Numbers) -> list[str]:

@@ -133,7 +133,7 @@ def confusion(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> str:
 
 def reliability(bins: Sequence[Mapping[str, Any]], about: str) -> str:
     """How sure the model was (x) against how often it was right (y); a dot's area is its number of objects."""
-    side, left, top = 250.0, 52.0, 8.0
+    side, left, top = 250.0, 52.0, 14.0
     bottom = top + side
     body = ""
     for tick in TICKS:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from core.report import svg, words
+from core.report import sentences, svg, words
 from core.report.about import About
-from core.report.sections import badge, facts, number, plain, recall, section, share, table
+from core.report.sections import badge, facts, listed, number, plain, recall, section, share, table
 from core.report.svg import percent
 
 SIDES = (("As the model says", "probabilistic"), ("After calibration", "probabilistic_calibrated"))
@@ -50,7 +50,8 @@ def _sure(results: Mapping[str, Any]) -> str:
     learned = results.get("calibration") or {}
     if learned.get("objects"):
         told.append(("Calibrated on", f"{learned['objects']:,} objects of {learned.get('photos') or 0:,} photos"))
-    return section("Sure and unsure answers", facts(told), words.TERMS["Unsure"])
+    broken = listed([one] if (one := sentences.broken_promise(found)) else [], "warned")
+    return section("Sure and unsure answers", broken + facts(told), words.TERMS["Unsure"])
 
 
 def _alarms(results: Mapping[str, Any], rate: float) -> str:

@@ -13,7 +13,7 @@ import pytest
 from core import cli
 from core.errors import UserError
 from core.report import document
-from core.runs import store
+from core.runs import files, store
 from core.settings import Settings
 from tests.core.report.conftest import MakeRun, Row, row
 
@@ -244,3 +244,14 @@ def test_the_command_prints_the_path_and_takes_a_part_of_the_id(
     assert cli.main(["report", run.id, "--workspace", str(tmp_path), "--out", str(out), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["path"] == str(out)
     assert cli.main(["report", "nothing-like-it", "--workspace", str(tmp_path)]) == 2
+
+
+@pytest.mark.parametrize(("fingerprint", "told"), [("abc", True), ("other", False)])
+def test_a_batch_tells_what_the_same_model_scored_where_the_truth_was_known(
+    judged: MakeRun, few: list[Row], fingerprint: str, told: bool
+) -> None:
+    model = {"path": "some-model", "adapter": None, "fingerprint": fingerprint}
+    scored = judged(few, more={"model": model})
+    files.copy(scored.results, scored.workspace.evaluation("some-model", "valid"))
+    text = document.write(judged(few, "batch")).path.read_text(encoding="utf-8")
+    assert ("was evaluated on 7 labelled objects" in text) is told

@@ -73,3 +73,17 @@ def test_warnings_name_what_flatters() -> None:
                                 "reference_warnings": ["It does not look."]})  # fmt: skip
     assert "stopped" in found[0] and "It does not look." in found and "4 of these 9" in found[-1]
     assert sentences.warnings(BASE) == []
+
+
+@pytest.mark.parametrize(("forest", "told"), [(0.95, True), (0.9, False), (0.5, False)])
+def test_a_simpler_method_that_does_better_is_named_once(forest: float, told: bool) -> None:
+    results = {**BASE, "references": {"texture_forest": {"accuracy": forest}}}
+    found = sentences.warnings(results)
+    assert any("random forest" in one for one in found) is told
+    judged = {**results, "reference_warnings": ["It does not beat the forest."]}
+    assert sentences.warnings(judged) == ["It does not beat the forest."]
+
+
+@pytest.mark.parametrize(("right", "broken"), [(0.94, True), (0.96, False), (1.0, False), (None, False)])
+def test_a_threshold_that_does_not_keep_its_promise_is_told(right: float | None, broken: bool) -> None:
+    assert bool(sentences.broken_promise({"accuracy_of_sure": right, "max_error": 0.05})) is broken
