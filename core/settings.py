@@ -15,12 +15,15 @@ from core.errors import Problem, UserError
 from core.knobs import Knob, convert, knob
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
+# Models that come along, by name; each has a preset of its own.
+SHIPPED_MODELS = ("demo", "demo-photos")
 
 
 @dataclass(frozen=True)
 class Model:
     path: str = knob(
-        "demo", "The model that judges: demo, a hub id such as Qwen/Qwen2-VL-2B-Instruct, or a local folder.",
+        "demo", "The model that judges: demo, demo-photos, a hub id such as Qwen/Qwen2-VL-2B-Instruct, or a local "
+        "folder.",
         label="Model",
     )  # fmt: skip
     device: str = knob(
@@ -365,9 +368,9 @@ def presets() -> tuple[str, ...]:
 
 
 def preset_for(model: str) -> str:
-    """The shipped config that suits a model (`demo`, a hub id or a folder); "" when it does not come along."""
+    """The shipped config that suits a model (a shipped name, a hub id or a folder); "" when it does not come along."""
     size = "7b" if "7b" in model.lower() else "2b"
-    name = "demo" if model == "demo" else f"qwen2vl-{size}-lora"
+    name = model if model in SHIPPED_MODELS else f"qwen2vl-{size}-lora"
     return name if name in presets() else ""
 
 

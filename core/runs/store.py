@@ -19,7 +19,7 @@ from core.runs.files import read_json, write_json, writing
 from core.runs.locks import is_held
 from core.runs.workspace import Workspace, check_name, model_label
 from core.runs.workspace import open_workspace as open_workspace  # callers need one module for runs
-from core.settings import Settings, load, merge, preset_for, save
+from core.settings import SHIPPED_MODELS, Settings, load, merge, preset_for, save
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 STUDIES = ("ablate", "crossval")  # many small trainings each
@@ -130,7 +130,7 @@ def settings_for_model(model: str) -> Settings:
 def located(text: str, *roots: Path) -> str:
     """A path as a whole one, looked for in `roots`; one that is found nowhere stays as it is (a hub id, or a mistake to
     be reported in the user's own words)."""
-    if text in ("", "demo"):
+    if text in ("", *SHIPPED_MODELS):
         return text
     path = Path(text).expanduser()
     found = next((root / path for root in roots if (root / path).exists()), None)
