@@ -92,7 +92,7 @@ def test_the_tuned_model_is_calibrated_on_photos_it_did_not_learn_from(said: dic
 
 
 def test_the_report_and_the_batch_are_written(said: dict[str, tuple[Any, float]]) -> None:
-    assert Path(said["report"][0]["file"]).stat().st_size > 50_000
+    assert Path(said["report"][0]["path"]).stat().st_size > 50_000
     assert said["batch"][0]["status"] == "finished"
 
 

@@ -197,9 +197,8 @@ def _drain(
     before = area.copy()
     _channel(rng, area, across - axis, half, (day, unit), damaged)
     if damaged:
-        gone = smoothstep(
-            *sorted(rng.uniform(-0.2, 1.4, 2) + [0, 0.4]), noise(rng, (shape[0], 1), (shape[0] / (14 * unit), 2))
-        )
+        low, high = sorted(rng.uniform(-0.2, 1.4, 2) + [0, 0.4])
+        gone = smoothstep(low, high, noise(rng, (shape[0], 1), (shape[0] / (14 * unit), 2)))
         blend(area, before, np.broadcast_to(gone * rng.uniform(0.5, 1.0), shape))
     if condition == "blocked":
         _fill(rng, area, across - axis, half, (day, unit))
