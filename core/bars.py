@@ -23,6 +23,7 @@ class Bars:
     title: str = ""
     epochs: float = 0.0
     told_tenths: int = 0
+    told_done: int = 0
 
     def __call__(self, event: Event) -> None:
         show = getattr(self, f"on_{event['kind']}", None)
@@ -43,9 +44,18 @@ class Bars:
 
     def on_progress(self, event: Event) -> None:
         unit = event.get("unit", "photos")
-        self._show(f"Testing on {event['total']} {'images' if unit == 'photos' else unit}", event["total"], unit)
+        if "part" in event:  # a study: what goes on inside its trainings moves nothing here
+            self._show("Trainings", event["total"], unit)
+            left = event.get("left_s")
+            if self.bar.disable and event["done"] == self.told_done:
+                return
+            self.told_done = event["done"]
+            self._move(event["done"], event["total"], "" if left is None else f"{about(left)} left")
+            return
+        doing = "Judging" if "objects" in event else "Testing on"
+        self._show(f"{doing} {event['total']} {'images' if unit == 'photos' else unit}", event["total"], unit)
         right = f"{event['correct'] / event['judged']:.1%} right" if event.get("judged") else ""
-        self._move(event["done"], event["total"], right)
+        self._move(event["done"], event["total"], right or f"{event.get('objects', 0)} objects")
 
     def on_plan(self, event: Event) -> None:
         self.epochs = float(event.get("epochs") or 0)
@@ -106,6 +116,17 @@ def rehearsal_lines(found: Mapping[str, Any]) -> list[str]:
         share = f"{100 * found['peak_share']:.0f} % of what this device can do at most"
         lines.append(f"Speed     {found['flops_per_s'] / 1e9:,.1f} GFLOP/s, {share}")
     return lines
+
+
+def batch_lines(found: Mapping[str, Any], files: Mapping[str, Any]) -> list[str]:
+    """What a judged folder came to, and where it lies."""
+    counts = ", ".join(f"{number:,} {name}" for name, number in found["conditions"].items())
+    unsure = found.get("unsure")
+    said = f", unsure of {unsure['count']:,} of them" if unsure else ""
+    lines = [f"Judged {found['objects']:,} objects on {found['photos']:,} photos: {counts}{said}"]
+    if found.get("left_out"):
+        lines.append(f"Left out: {len(found['left_out'])} damaged photos or labels (see the notes above)")
+    return lines + [f"{name.capitalize():<12}{path}" for name, path in files.items()]
 
 
 def about(seconds: float) -> str:

@@ -1,4 +1,4 @@
-"""The command line: `damgui app | check | baseline | train | evaluate | predict | bench | cache | runs`."""
+"""The command line: `damgui app | check | baseline | train | evaluate | ablate | predict | batch | report | …`."""
 
 from __future__ import annotations
 
@@ -86,6 +86,14 @@ def _parser() -> Parser:
     evaluate = verb("evaluate", _heavy, "Test a tuned model.", model, data, tuned)
     evaluate.add_argument("--split", choices=("train", "valid", "test"))
     evaluate.add_argument("--limit", type=int, metavar="N", help="at most this many photos")
+    ablate = verb("ablate", _heavy, "Measure what each enhancement brings: many small trainings.", model, data, tuned)
+    ablate.add_argument("--only", default="", metavar="A,B", help="variants: none, all, an enhancement's name, or a+b")
+    crossval = verb("crossval", _heavy, "Train for every part of the photos and judge the part.", model, data, tuned)
+    crossval.add_argument("--folds", type=int, default=0, metavar="N", help="parts the flights are dealt into (5)")
+    for study, usual in ((ablate, 3), (crossval, 1)):
+        study.add_argument("--seeds", type=int, metavar="N", help=f"trainings of each, from other starts ({usual})")
+        study.add_argument("--keep", action="store_true", help="keep the trained models, not only their answers")
+        study.add_argument("--resume", action="store_true", help="go on with the latest one")
     predict = verb("predict", _predict, "Judge one object in a photo.", model, tuned)
     predict.add_argument("--image", required=True, metavar="F")
     predict.add_argument("--object", metavar="TYPE", help=OBJECT_HELP)
@@ -96,6 +104,14 @@ def _parser() -> Parser:
     bench.add_argument("--shape", default="", metavar="S", help="a real architecture: qwen2-vl-2b, -7b or -72b")
     bench.add_argument("--layers", type=int, default=0, metavar="N", help="with --shape: that many layers (0: all)")
     bench.add_argument("--device", choices=("cuda", "cpu"), default="cuda", help="with --shape: where (cuda)")
+    batch = verb("batch", _batch, "Judge every box in a folder whose conditions nobody knows.", model, data, tuned)
+    batch.add_argument("--limit", type=int, metavar="N", help="at most this many photos")
+    batch.add_argument("--resume", action="store_true", help="go on with the latest batch where it was stopped")
+    batch.add_argument("--out", metavar="FOLDER", help="also copy table, report and photos into this new folder")
+    report = verb("report", _report, "Write one HTML file about a baseline, evaluation or batch: to file or to print.")
+    report.add_argument("run", metavar="RUN", help="a run's id, or a part of it")
+    report.add_argument("--out", metavar="FILE", help="where to (experiments/reports/<run id>.html)")
+    report.add_argument("--pictures", type=int, default=1500, metavar="N", help="at most this many pictures (1500)")
     cache = verb("cache", _cache, "Tell how large the kept vision features are, or clear them.")
     cache.add_argument("action", nargs="?", choices=("clear",))
     runs = verb("runs", _runs, "List runs, show one, stop one or resume one.")
@@ -269,6 +285,44 @@ def _runs(args: Args) -> int:
         _print_json(document)
     else:
         print(text)
+    return 0
+
+
+def _batch(args: Args) -> int:
+    """A run of judging a folder; its files are copied to --out once it is finished."""
+    from core.report import outputs
+    from core.runs import console
+
+    target = outputs.require_new(Path(args.out), args.data or "") if args.out else None
+    with redirect_stdout(sys.stderr):
+        run, code = console.do(args, settings_of)
+    if run is None:
+        return code
+    document = console.outcome(run)
+    done = document["status"] == "finished"
+    if done:
+        document["files"] = outputs.copy_to(run, target) if target else outputs.files_of(run)
+    if args.json:
+        _print_json(document)
+    elif done:
+        print("\n".join(console.closing_lines(run, document)))
+        print(f"Copied to   {target}") if target else None
+    return code
+
+
+def _report(args: Args) -> int:
+    from core.report import document
+    from core.runs.store import find_run, open_workspace
+
+    if args.pictures < 0:
+        raise UserError(f"{args.pictures} pictures cannot be shown", "--pictures", "Give 0 or more.", "command")
+    run = find_run(open_workspace(args.workspace), args.run)
+    made = document.write(run, Path(args.out) if args.out else None, args.pictures)
+    if args.json:
+        _print_json(document.outcome(made))
+    else:
+        print(made.path)
+        print(f"{made.objects:,} objects, {made.pictures:,} pictures, {made.bytes / 1e6:.1f} MB", file=sys.stderr)
     return 0
 
 

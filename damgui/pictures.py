@@ -17,7 +17,7 @@ from damgui import theme
 from damgui.parts import badge
 from damgui.text import escape
 
-THUMB_PX, SMALL_PX, CROP_PX, VIEW_PX = 460, 320, 300, 1280
+THUMB_PX, SMALL_PX, CROP_PX, VIEW_PX, ANNOTATED_PX = 460, 320, 300, 1280, 640
 CROP_CONTEXT = 0.9  # surroundings of an object in the gallery, as a share of its longer side
 MAX_PIXELS = 200_000_000  # a photo beyond this is no photo
 Box = tuple[float, float, float, float]

@@ -12,7 +12,8 @@ TAGLINE = "Teach a vision-language model to judge the condition of dam structure
 
 SPLIT_WORDS = {"train": "Training", "valid": "Validation", "test": "Test"}
 KIND_WORDS = {"baseline": "Zero-shot baseline", "train": "Fine-tuning", "rehearse": "Trying two steps",
-              "evaluate": "Judging the tuned model", "predict": "Prediction service"}  # fmt: skip
+              "evaluate": "Judging a model", "predict": "Prediction service",
+              "batch": "Judging many photos", "ablate": "Ablation", "crossval": "Cross-validation"}  # fmt: skip
 STATUS_WORDS = {"starting": "Starting", "running": "Running", "finished": "Finished", "stopped": "Stopped",
                 "failed": "Failed", "crashed": "Broke off"}  # fmt: skip
 STATUS_MARKS = {"starting": "◌", "running": "●", "finished": "✓", "stopped": "■", "failed": "✕", "crashed": "✕"}
@@ -89,7 +90,30 @@ GLOSSARY = {
     "Split": "A part of the photos: for training, for validation or for a last test. No photo is in two of them.",
     "Flight": "Photos taken one after the other, told by their file names. They look alike, so they stay in one split.",
     "Cross-validation": "Dealing the photos into parts and judging each part once by a model taught on the others.",
+    "Ablation": "Training the same model with and without one thing, to see what that thing brings.",
+    "Seed": "The start of the random numbers. Two trainings that differ in it alone show how much is luck.",
     "Preset": "A set of settings that suits a model.",
+    # Numbers to trust
+    "Balanced accuracy": "The share found, class by class, then the mean: a rare class counts as much as a common one.",
+    "Recall": "Of the objects that are blocked, the share that was called blocked. What it misses lowers it.",
+    "Precision": "Of the objects called blocked, the share that really is. False alarms lower it.",
+    "Support": "How many objects of a class there are. A score from five objects says little.",
+    "False alarm": "An object called blocked or damaged that is not.",
+    "Log-loss": "The cost of wrong answers, the higher the surer they were given. 0 is perfect; lower is better.",
+    "Brier score": "The squared distance of probabilities from the truth. 0 is perfect; lower is better.",
+    "Calibration": "Making percentages honest: of the answers given with 80 %, 80 % should be right. Measured on "
+    "photos kept aside for it.",
+    "Reliability diagram": "How often answers were right against how sure they were. Honest percentages lie on the "
+    "diagonal.",
+    "Temperature": "The one number by which calibration makes a model less (or more) sure. It never changes the answer "
+    "itself.",
+    "Unsure": "An answer whose probability is too low to rely on. It goes to an engineer.",
+    "Reference point": "What a simple rule or a simple program reaches on the same photos: a model must beat it.",
+    "Probe": "A simple classifier on what a model sees or reads. It shows how much of a score is easy.",
+    "Bootstrap": "Drawing the same photos anew, with repeats, thousands of times, to see how much a number depends on "
+    "chance. The intervals come from it.",
+    "McNemar test": "How likely chance alone would turn so many more objects right than wrong (or the other way) "
+    "between two equally good models.",
 }
 
 # -- Data ------------------------------------------------------------------------------------------------------------
@@ -197,11 +221,9 @@ GROUP_WORDS = {"model": "Model", "data": "Data", "view": "What the model sees", 
                "enhance": "Strength of the enhancements"}  # fmt: skip
 
 # -- Compare ---------------------------------------------------------------------------------------------------------
-COMPARE_LEAD = "What did the teaching change? Both models judge the same validation photos."
+COMPARE_LEAD = "What did the teaching change, and is that more than chance? Both models judge the same objects."
 COMPARE_NO_BASELINE = "No baseline yet. It is the number the tuned model has to beat."
 COMPARE_NO_TUNED = "No tuned model yet. Teach one first."
-COMPARE_NOT_JUDGED = "has not judged the validation photos yet. Judge it to see both numbers side by side."
-COMPARE_OTHER_DATA = "These two were measured on different photos, so their difference says little. Run both again."
 COMPARE_JUDGE, COMPARE_STOP = "Judge the tuned model", "Stop"
 TUNED_MODEL = "Tuned model"
 DIFFERENCE_CHART = "Right answers by class, before and after"
@@ -320,3 +342,34 @@ def megabytes(size: float | None) -> str:
 
 def busy_elsewhere(kind: str) -> str:
     return f"{KIND_WORDS.get(kind, kind)} is running; one at a time. Wait for it, or stop it on its tab."
+
+
+# -- Reports and many photos -----------------------------------------------------------------------------------------
+REPORT_MAKE, REPORT_MAKING, REPORT_LOAD = "Make a report", "Making the report…", "Download the report"
+REPORT_OF = "Report of"
+TAB_BATCH = "Many photos"
+BATCH_LEAD = "Let a model judge every box in a folder of photos, and take the answers along as a table and a report."
+BATCH_MODEL, BATCH_FOLDER = "Model", "Folder of photos"
+BATCH_MODEL_HINT = "A tuned model, or one as it is (untaught)."
+BATCH_FOLDER_HINT = (
+    "Its whole path. Boxes and types are read from YOLO, COCO, VOC or tables; conditions in them are ignored. Nothing "
+    "is written there."
+)
+BATCH_TUNED, BATCH_BASE = "tuned", "untaught"
+BATCH_START, BATCH_STOP, BATCH_RESUME = "Judge all photos", "Stop", "Resume"
+BATCH_EMPTY = "No folder judged yet. Choose a model and a folder, then press Judge all photos."
+BATCH_NO_FOLDER = "Give the folder of photos first."
+BATCH_STOPPED = "Stopped: what was judged so far is below. Resume goes on with the next photo."
+BATCH_UNSURE_SAYS = "send these to an engineer"
+BATCH_WHOLE = "These photos have no boxes, so each was judged whole, as one object. That is coarse."
+BATCH_UNCALIBRATED = (
+    "This model is not calibrated, so no answer is marked unsure: how sure it seems is not how often it is right."
+)
+UNSURE_SHORT = "unsure"
+BATCH_TABLE, BATCH_ORDER = "Answers", "the most urgent first: damaged, blocked, unsure"
+BATCH_COLUMNS = ("Condition", "Object", "How sure", "", "Photo", "No.")
+BATCH_GUESSED, BATCH_ONE_ANSWER = "type not known, as answered", "only one answer possible"
+BATCH_GALLERY, BATCH_GALLERY_SAYS = "Annotated photos", "those with the most urgent objects first"
+BATCH_NO_GALLERY = "Annotated photos were switched off for this run."
+BATCH_MORE_ROWS, BATCH_MORE_PHOTOS = "Show more answers", "Show more photos"
+BATCH_CSV = "Download the table (CSV)"

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import gradio as gr
 
+# The conditions' colours and marks are the engine's too: reports and annotated photos carry them.
+from core.report.palette import CONDITION_FILL as CONDITION_FILL
+from core.report.palette import condition_fill as condition_fill
+from core.report.palette import condition_mark as condition_mark
+
 ASSETS = Path(__file__).resolve().parent / "assets"
 
-# Fill colours of the conditions: told apart by colour-blind eyes through lightness, readable on light and dark alike.
-CONDITION_FILL = {"normal": "#14918a", "blocked": "#e0a11b", "damaged": "#c9374a"}
-CONDITION_MARK = {"normal": "●", "blocked": "▲", "damaged": "✕"}
-OTHER_FILL = "#7b8794"  # a condition of another inspection domain
-OTHER_MARK = "◆"
 # Lines and bars that are no condition: 3:1 or better against both backgrounds.
 WATER = "#2f8fc9"
 CLAY = "#b8682f"
@@ -24,14 +24,6 @@ _MONO = ["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "DejaVu Sans Mon
 
 
 LOGO = (ASSETS / "favicon.svg").read_text(encoding="utf-8").strip()
-
-
-def condition_fill(condition: str) -> str:
-    return CONDITION_FILL.get(condition, OTHER_FILL)
-
-
-def condition_mark(condition: str) -> str:
-    return CONDITION_MARK.get(condition, OTHER_MARK)
 
 
 def css() -> str:

@@ -57,7 +57,7 @@ def check_photos(
             problems.append(Problem(SAME_FILE + twin, one.name, fix, "duplicate-photo"))
             continue
         first[fact.digest] = one.name
-        if wrong := _other_size(one, fact.size_wh):
+        if wrong := other_size(one, fact.size_wh):
             problems.append(wrong)
             continue
         objects = []
@@ -98,7 +98,8 @@ def place_box(one: RawObject, size_wh: tuple[int, int]) -> tuple[float, float, f
     return cut
 
 
-def _other_size(one: RawPhoto, size_wh: tuple[int, int]) -> Problem | None:
+def other_size(one: RawPhoto, size_wh: tuple[int, int]) -> Problem | None:
+    """What is wrong where a photo was labelled at another size than it has; None where nothing is."""
     if one.declared_wh is None or one.declared_wh == size_wh:
         return None
     said = f"labelled as {one.declared_wh[0]} x {one.declared_wh[1]} pixels, but {size_wh[0]} x {size_wh[1]} as viewed"

@@ -47,7 +47,7 @@ def read_dataset(data: Data, sample_folder: Path, seed: int = 0, looking: bool =
     rule = compile_rule(data.group_rule)
     require_fold(data.folds, data.fold)
     taxonomy = taxonomies.load(data.taxonomy)
-    root = _root(data, sample_folder)
+    root = folder_of(data, sample_folder)
     folder = list_files(root)
     format_ = recognise(folder) if data.format == "auto" else _named(folder, data.format)
     raw = READERS[format_](folder)
@@ -92,7 +92,8 @@ def _named(folder: Folder, format_: str) -> str:
                     f"Set data.format to auto or {found}: that is what lies here.", "no-data")  # fmt: skip
 
 
-def _root(data: Data, sample_folder: Path) -> Path:
+def folder_of(data: Data, sample_folder: Path) -> Path:
+    """The folder that `data.path` means; the sample set is drawn on first use. Raises UserError when none is given."""
     if data.path == DEMO:
         return draw_sample(sample_folder)
     if not data.path.strip():

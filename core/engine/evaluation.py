@@ -93,7 +93,7 @@ def read_data(settings: Settings, workspace: Workspace, run_folder: Path, report
     return dataset
 
 
-def limited(photos: Sequence[Photo], limit: int) -> list[Photo]:
+def limited(photos: Sequence[Any], limit: int) -> list[Any]:
     """At most `limit` photos (0: all), spread evenly so that no flight fills the sample."""
     if not limit or limit >= len(photos):
         return list(photos)

@@ -7,10 +7,10 @@ import contextlib
 import dataclasses
 import json
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -114,7 +114,7 @@ def measure(
         if made:
             rows[name], found[name] = made, _entry(name, made, remark)
             _write(run_folder / "references" / f"{name}.jsonl", made)
-    return found, _warnings(judged.rows, rows)
+    return found, warnings_about(judged.rows, rows)
 
 
 Make = Callable[[_Telling], tuple[Rows, str]]
@@ -237,8 +237,7 @@ def _judge(judged: Judged, photos: Sequence[Photo], telling: _Telling) -> Rows:
     rows: Rows = []
     opened, correction = judged.opened, judged.asker.settings.judging.prior_correction
     # Closed at once when a stop ends it: the model's answers must not stay narrowed to the closed list.
-    answers = judge_photos(opened.model, judged.asker, photos, "condition")
-    with contextlib.closing(cast("Generator[tuple[Photo, Rows, float], None, None]", answers)) as judging:
+    with contextlib.closing(judge_photos(opened.model, judged.asker, photos, "condition")) as judging:
         for done, (_photo, found, _loss) in enumerate(judging):
             telling.at(done, len(photos))
             # As the model's own answers were read: a correction of the prior moves answers here too.
@@ -246,7 +245,7 @@ def _judge(judged: Judged, photos: Sequence[Photo], telling: _Telling) -> Rows:
     return rows
 
 
-def _warnings(own: Rows, rows: dict[str, Rows]) -> list[str]:
+def warnings_about(own: Rows, rows: dict[str, Rows]) -> list[str]:
     """What the reference points say against the score, as sentences."""
     said: list[str | None] = []
     prior = rows.get("prior", [])

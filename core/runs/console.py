@@ -12,8 +12,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from core.bars import Bars, accuracy_line, rehearsal_lines
+from core.bars import Bars, accuracy_line, batch_lines, rehearsal_lines
 from core.errors import UserError
+from core.report import outputs
 from core.runs import launcher, store, worker
 from core.runs.events import last_event, read_events
 from core.runs.files import read_json, write_text
@@ -34,6 +35,8 @@ def do(args: argparse.Namespace, settings_of: Callable[[argparse.Namespace], Set
     dry = getattr(args, "dry_run", False)
     if dry:
         _require_dry(args)
+    if args.verb in store.STUDIES and int(os.environ.get("WORLD_SIZE") or 1) > 1:
+        raise UserError("several processes cannot share a study", args.verb, "Start one alone.", "command")
     if worker.rank() > 0:
         return None, worker.work(_meet(workspace))
     launcher.require_free(workspace)
@@ -42,16 +45,30 @@ def do(args: argparse.Namespace, settings_of: Callable[[argparse.Namespace], Set
         settings = settings_of(args)
         kind = "rehearse" if dry else args.verb
         name = (args.name or store.free_name(workspace, settings.model.path)) if kind == "train" else ""
-        run = store.create(workspace, settings, kind, name)
+        run = store.create(workspace, settings, kind, name, _plan(args, settings))
     else:
         launcher.prepare_resume(run)
     with _announced(run):
         code = worker.work(run.folder, Bars())
     for problem in outcome(run).get("errors", []):
         print(f"damgui: {launcher.refusal({'problems': [problem]})}", file=sys.stderr)
-    if run.kind == "train" and code != 2 and store.status(run) == "stopped":
-        print(f"Stopped. Go on with: damgui train --resume --name {run.name}", file=sys.stderr)
+    if run.kind in store.RESUMING and code != 2 and store.status(run) == "stopped":
+        named = f" --name {run.name}" if run.name else ""
+        print(f"Stopped. Go on with: damgui {run.kind} --resume{named}", file=sys.stderr)
     return run, code
+
+
+def _plan(args: argparse.Namespace, settings: Settings) -> dict[str, Any] | None:
+    """Which trainings a study shall consist of; None for other commands."""
+    from core import studies
+
+    if args.verb == "ablate":
+        seeds = studies.SEEDS["ablate"] if args.seeds is None else args.seeds
+        return studies.to_dict(studies.plan_ablation(args.only.split(","), seeds, settings, args.keep))
+    if args.verb == "crossval":
+        seeds = studies.SEEDS["crossval"] if args.seeds is None else args.seeds
+        return studies.to_dict(studies.plan_crossval(args.folds, seeds, settings, args.keep))
+    return None
 
 
 def _require_dry(args: argparse.Namespace) -> None:
@@ -66,17 +83,22 @@ def _require_dry(args: argparse.Namespace) -> None:
 def _resumed(
     workspace: Workspace, args: argparse.Namespace, settings_of: Callable[[argparse.Namespace], Settings]
 ) -> Run:
-    """The training run to go on with. Raises UserError when there is none, or when settings were changed."""
-    run = store.latest(workspace, "train", args.name or "")
+    """The training or study to go on with. Raises UserError when there is none, or when settings were changed."""
+    name = getattr(args, "name", None) or ""
+    run = store.latest(workspace, args.verb, name)
     if run is None:
-        fix = "Leave out --resume to start it."
-        raise UserError("there is no training run to go on with", args.name or str(workspace.root), fix, "run")
+        fix, kind = "Leave out --resume to start it.", "training" if args.verb == "train" else args.verb
+        raise UserError(f"there is no {kind} run to go on with", name or str(workspace.root), fix, "run")
+    given = vars(args)
+    if args.verb in store.STUDIES and (args.seeds is not None or given.get("only") or given.get("folds")):
+        fix = "Leave out --only, --seeds and --folds, or start another study."
+        raise UserError("a resumed study keeps its trainings", run.id, fix, "setting")
     if args.model or args.data or args.config or args.set:
         wanted = to_flat(store.anchored(settings_of(args), Path.cwd(), workspace.root))
         was = to_flat(run.settings())
         changed = [f"{key} was {was[key]} and is now {wanted[key]}" for key in was if was[key] != wanted[key]]
         if changed:
-            fix = "Resume with the old settings (leave out --set and --config), or train under another name."
+            fix = "Resume with the old settings (leave out --set and --config), or start anew without --resume."
             raise UserError("a resumed run keeps its settings: " + ", ".join(changed), run.id, fix, "setting")
     return run
 
@@ -126,6 +148,10 @@ def closing_lines(run: Run, document: dict[str, Any]) -> list[str]:
     """The last lines of a command that went well."""
     if run.kind == "rehearse":
         return rehearsal_lines(document)
+    if run.kind in store.STUDIES:
+        return [*_study_lines(document), f"Results: {run.workspace.study(run.kind, run.id)}"]
+    if run.kind == "batch":
+        return batch_lines(document, outputs.files_of(run))
     if run.kind != "train":
         lines = [accuracy_line(document)] if "overall_accuracy" in document else [f"The run is {document['status']}."]
         return [*lines, f"Results: {_published(run, document)}"]
@@ -134,6 +160,17 @@ def closing_lines(run: Run, document: dict[str, Any]) -> list[str]:
     if best.get("accuracy") is not None:
         lines.append(f"Best at step {best['step']}: {best['accuracy']:.1%} right, macro-F1 {best['macro_f1']:.3f}")
     return lines
+
+
+def _study_lines(document: dict[str, Any]) -> list[str]:
+    """A study's table and what follows from it."""
+    from core import crossval
+    from core.ablation import markdown
+
+    if "table" in document:
+        said = (document.get("recommendation") or {}).get("said", [])
+        return [*markdown(document["table"]), "", *said]
+    return [accuracy_line(document), *crossval.lines(document)] if "overall_accuracy" in document else []
 
 
 def _published(run: Run, document: dict[str, Any]) -> Path:
@@ -177,6 +214,6 @@ def _described(run: Run, document: dict[str, Any]) -> list[str]:
     lines += [f"  {line}" for line in launcher.error_of(run).splitlines()]
     if "overall_accuracy" in document["outcome"]:
         lines.append("  " + accuracy_line(document["outcome"]))
-    if run.kind == "train" and document["status"] in ("stopped", "crashed", "failed"):
+    if run.kind in store.RESUMING and document["status"] in ("stopped", "crashed", "failed"):
         lines.append(f"  go on with: damgui runs resume {run.id}")
     return lines

@@ -1,0 +1,254 @@
+"""Judging a whole folder of photos whose truth nobody has told: answers, a table, drawn photos and a report."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from core import settings as knobs
+from core.data.targets import Boxes, Scene, read_boxes
+from core.engine import calibrating
+from core.engine.evaluation import Opened, limited, open_model
+from core.engine.questions import Asked, Asker
+from core.engine.scoring import TOGETHER, Inquiry, Verdict, judge_each, read_answer
+from core.errors import UserError
+from core.report import document
+from core.report.annotate import Annotator, annotated_name
+from core.report.answers import rows_of
+from core.report.spreadsheet import write_csv
+from core.runs import store
+from core.runs.events import Reporter
+from core.runs.files import read_json, write_json, writing
+from core.runs.workspace import Workspace
+from core.settings import Settings
+from core.taxonomy import Taxonomy
+
+DIGITS = 6  # of a probability: no small one becomes zero by rounding
+
+
+@dataclass(frozen=True)
+class Begun:
+    """What an earlier start has left: photos whose lines are kept, and their objects."""
+
+    photos: int = 0
+    objects: int = 0
+
+
+def run(settings: Settings, run_folder: Path, workspace: Workspace, reporter: Reporter) -> dict[str, Any]:
+    """Judge every box of the folder `data.path`; writes predictions.jsonl, predictions.csv, annotated/, results.json
+    and report.html into the run folder and returns the results. Nothing is written anywhere else.
+
+    A requested stop ends it after the photo at hand with `"complete": false`; the same call goes on from there and ends
+    with the same bytes. Raises UserError where the folder cannot be used, or has changed since the run began.
+    """
+    reporter.emit("stage", text="Reading the photos")
+    boxes = read_boxes(settings.data, workspace.sample_data)
+    _tell(boxes, settings, reporter)
+    scenes = limited(boxes.scenes, settings.data.limit)
+    _require_same(run_folder / "folder.json", boxes.fingerprint)
+    reporter.emit("stage", text="Loading the model")
+    opened = open_model(settings)
+    seen = sum(scene.digest in opened.trained_on for scene in scenes)
+    begun = kept(run_folder / "predictions.jsonl", scenes)
+    began = time.monotonic()
+    done = _judge(opened, settings, scenes, begun, run_folder, reporter)
+    results = {
+        **tally(run_folder / "predictions.jsonl", opened.taxonomy),
+        "complete": done == len(scenes),
+        "photos": done,
+        "whole_photos": boxes.whole,
+        "left_out": [str(problem) for problem in boxes.faults],
+        "seconds": round(time.monotonic() - began, 3),
+        "model": {"path": opened.loaded.path, "adapter": opened.adapter, "fingerprint": opened.loaded.fingerprint,
+                  "parameters": opened.loaded.parameters},
+        "data": {"path": settings.data.path, "format": boxes.format, "photos": done, "fingerprint": boxes.fingerprint,
+                 "photos_trained_on": seen},
+        "settings": knobs.to_dict(settings),
+    }  # fmt: skip
+    results["data"]["objects"] = results["objects"]
+    if opened.calibration is not None:
+        rule = opened.calibration.thresholds.get("condition")
+        results["calibration"] = opened.calibration.to_dict()
+        results["unsure"] |= {"threshold": rule and rule.threshold, "max_error": rule and rule.max_error}
+    write_json(run_folder / "results.json", results)
+    write_csv(run_folder / "predictions.jsonl", run_folder / "predictions.csv", opened.taxonomy)
+    if results["complete"]:
+        _finish(settings, scenes, run_folder, reporter)
+    return results
+
+
+def _tell(boxes: Boxes, settings: Settings, reporter: Reporter) -> None:
+    """Faults refuse the folder unless the good rest shall be used; what is merely odd is told in a line each."""
+    if boxes.faults and not settings.data.use_good:
+        raise UserError.of(boxes.faults)
+    for problem in boxes.faults:
+        reporter.emit("warning", text=str(problem))
+    bare = sum(problem.kind == "photo-without-label" for problem in boxes.problems)
+    if bare:
+        reporter.emit("warning", text=f"{bare} photos have no label file beside labelled ones, so they are left out.")
+    if boxes.whole:
+        text = "There are no boxes: each photo is judged whole, as one object of unknown type. That is coarse."
+        reporter.emit("warning", text=text)
+    for name, count in boxes.strangers.items():
+        text = f"{name!r} ({count} objects) names no object type, so type and condition are asked together."
+        reporter.emit("warning", text=text)
+
+
+def _require_same(note: Path, fingerprint: str) -> None:
+    """The folder must be what it was when the run began."""
+    before = read_json(note)
+    if before is None:
+        write_json(note, {"fingerprint": fingerprint})
+    elif before.get("fingerprint") != fingerprint:
+        fix = "Start a new batch: answers about two states of a folder do not belong together."
+        raise UserError("the photos or boxes have changed since this run began", str(note.parent), fix, "changed")
+
+
+def kept(path: Path, scenes: Sequence[Scene]) -> Begun:
+    """Cut a predictions file back to whole groups of photos that were judged together, and tell what is in it.
+
+    Numbers may differ in their last digit with what is computed together; so that a run that goes on ends as an
+    unbroken one does, a group is kept whole or judged again.
+    """
+    if not path.is_file():
+        return Begun()
+    counts: Counter[str] = Counter()
+    ends: dict[str, int] = {}
+    for offset, row in rows_of(path):
+        counts[row["image"]] += 1
+        ends[row["image"]] = offset
+    whole = 0
+    while whole < len(scenes) and counts[scenes[whole].name] == len(scenes[whole].targets):
+        whole += 1
+    photos = whole if whole == len(scenes) else whole - whole % TOGETHER
+    end = _line_end(path, ends[scenes[photos - 1].name]) if photos else 0
+    with writing(path), path.open("r+b") as stream:
+        stream.truncate(end)
+    return Begun(photos, sum(len(scene.targets) for scene in scenes[:photos]))
+
+
+def _line_end(path: Path, offset: int) -> int:
+    with path.open("rb") as stream:
+        stream.seek(offset)
+        return offset + len(stream.readline())
+
+
+def _judge(
+    opened: Opened, settings: Settings, scenes: Sequence[Scene], begun: Begun, run_folder: Path, reporter: Reporter
+) -> int:
+    """Judge what is left, photo by photo; returns how many photos are done in all."""
+    asker = Asker(opened.loaded, settings, opened.taxonomy)
+    pen = Annotator(run_folder / "annotated") if settings.batch.annotate else None
+    began, done, objects = time.monotonic(), begun.photos, begun.objects
+    if done < len(scenes):
+        reporter.emit("stage", text=f"Judging {len(scenes) - done} photos")
+    path = run_folder / "predictions.jsonl"
+    try:
+        with path.open("ab") as stream:
+            for scene, rows in answers(opened, asker, scenes[done:]):
+                with writing(path):
+                    stream.write("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode())
+                    stream.flush()
+                if pen is not None:
+                    pen.add(scene.path, rows)
+                done, objects = done + 1, objects + len(rows)
+                reporter.emit(
+                    "progress", done=done, total=len(scenes), unit="photos", correct=0, judged=0, objects=objects,
+                    before=begun.photos, elapsed_s=round(time.monotonic() - began, 3),
+                )  # fmt: skip
+                if reporter.stop_requested():
+                    break
+    finally:
+        if pen is not None:
+            pen.close()
+    return done
+
+
+def answers(opened: Opened, asker: Asker, scenes: Sequence[Scene]) -> Iterator[tuple[Scene, list[dict[str, Any]]]]:
+    """For each photo its rows, as in `scoring.prediction_row` but without a truth."""
+    inquiries = [
+        Inquiry(scene.path, [one.box_xyxy for one in scene.targets],
+                [Asked(one.box_xyxy, one.object_type) for one in scene.targets])
+        for scene in scenes
+    ]  # fmt: skip
+    correction = asker.settings.judging.prior_correction
+    for scene, verdicts in zip(scenes, judge_each(opened.model, asker, inquiries), strict=True):
+        yield scene, [row_of(scene, index, one, opened, correction) for index, one in enumerate(verdicts)]
+
+
+def row_of(scene: Scene, index: int, verdict: Verdict, opened: Opened, correction: str) -> dict[str, Any]:
+    """A line of predictions.jsonl, with `calibrated` and `unsure` where the model has a calibration.
+
+    `object_type` is None where it was not known, `predicted_type` the answered one.
+    """
+    taxonomy = opened.taxonomy
+    target = scene.targets[index]
+    kind = "class" if target.object_type is None else "condition"
+    object_type, condition = read_answer(verdict.best, target.object_type, kind, taxonomy)
+    row = {
+        "image": scene.name,
+        "object": index,
+        "box_xyxy_px": [round(value * side, 1) for value, side in zip(target.box_xyxy, scene.size_wh * 2, strict=True)],
+        "object_type": target.object_type,
+        "predicted": condition,
+        "predicted_class": taxonomy.class_name(object_type, condition),
+        "question": kind,
+        "choices": len(verdict.probabilities),
+        "probabilities": {answer: float(f"{p:.{DIGITS}g}") for answer, p in verdict.probabilities.items()},
+    }
+    row = calibrating.calibrated_row(row, opened.calibration, correction, taxonomy)
+    answered = next(one for one, condition in taxonomy.classes
+                    if taxonomy.class_name(one, condition) == row["predicted_class"])  # fmt: skip
+    return row | {"predicted_type": answered}
+
+
+def tally(path: Path, taxonomy: Taxonomy) -> dict[str, Any]:
+    """Counts of a predictions file: objects, by condition, by type and condition, types not known, unsure ones."""
+    classes: Counter[str] = Counter()
+    conditions: Counter[str] = Counter()
+    unknown = unsure = total = 0
+    calibrated = False
+    for _, row in rows_of(path):
+        total += 1
+        classes[row["predicted_class"]] += 1
+        conditions[row["predicted"]] += 1
+        unknown += row["object_type"] is None
+        calibrated = calibrated or "unsure" in row
+        unsure += bool(row.get("unsure"))
+    found: dict[str, Any] = {
+        "objects": total,
+        "conditions": {name: conditions[name] for name in taxonomy.conditions},
+        "classes": {name: classes[name] for name in taxonomy.class_names if classes[name]},
+        "type_unknown": unknown,
+    }
+    return found | ({"unsure": {"count": unsure, "total": total}} if calibrated else {})
+
+
+def _finish(settings: Settings, scenes: Sequence[Scene], run_folder: Path, reporter: Reporter) -> None:
+    """Photos whose drawing was cut short, and the report."""
+    if settings.batch.annotate:
+        _draw_missing(scenes, run_folder)
+    reporter.emit("stage", text="Writing the report")
+    document.write(store.open_run(run_folder), run_folder / "report.html", settings.batch.pictures)
+
+
+def _draw_missing(scenes: Sequence[Scene], run_folder: Path) -> None:
+    folder = run_folder / "annotated"
+    missing = {scene.name: scene for scene in scenes if not (folder / annotated_name(scene.name)).is_file()}
+    if not missing:
+        return
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for _, row in rows_of(run_folder / "predictions.jsonl"):
+        if row["image"] in missing:
+            rows.setdefault(row["image"], []).append(row)
+    pen = Annotator(folder)
+    try:
+        for name, mine in rows.items():
+            pen.add(missing[name].path, mine)
+    finally:
+        pen.close()

@@ -1,0 +1,1 @@
+"""What an inspector files: one HTML page a run, complete in itself."""

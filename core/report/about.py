@@ -1,0 +1,97 @@
+"""What a report is about: the run, its results, its settings, and where its photos lie."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from core.data.reading import DEMO
+from core.errors import UserError
+from core.runs import store
+from core.runs.files import read_json
+from core.runs.store import Run, Workspace
+from core.settings import KNOBS, Settings, to_flat
+from core.taxonomy import load as load_taxonomy
+
+REPORTED = ("baseline", "evaluate", "batch")
+
+
+@dataclass(frozen=True)
+class About:
+    """`conditions` in the taxonomy's order, the sound one first; `made` is how and when the run was made (run.json);
+    `evaluated` what the same model scored on labelled photos, for a run that has no truth."""
+
+    run: Run
+    results: Mapping[str, Any]
+    settings: Settings
+    made: Mapping[str, Any]
+    root: Path
+    conditions: tuple[str, ...]
+    class_names: tuple[str, ...]
+    evaluated: Mapping[str, Any] | None = None
+
+    @property
+    def kind(self) -> str:
+        return self.run.kind
+
+    @property
+    def urgent(self) -> tuple[str, ...]:
+        """The conditions that are no sound one, the gravest (last) first."""
+        return self.conditions[:0:-1]
+
+    @property
+    def date(self) -> str:
+        return time.strftime("%d %B %Y, %H:%M", time.localtime(self.run.created))
+
+    @property
+    def changed_settings(self) -> dict[str, Any]:
+        """The settings that are not at their default."""
+        return {path: value for path, value in to_flat(self.settings).items() if value != KNOBS[path].default}
+
+
+def photo_root(workspace: Workspace, data_path: str) -> Path:
+    """The folder in which a run's photos are looked for by their names."""
+    if data_path == DEMO:
+        return workspace.sample_data
+    given = Path(data_path).expanduser()
+    given = given if given.is_absolute() else workspace.root / given
+    return given.parent if given.is_file() else given
+
+
+def gather(run: Run) -> About:
+    """All that a report needs. Raises UserError for a run that judged nothing, or has nothing to tell yet."""
+    if run.kind not in REPORTED:
+        fix = "Make a report of a baseline, an evaluation or a batch: damgui runs lists them."
+        raise UserError(f"a {run.kind} run judged nothing to report on", run.id, fix, "run")
+    results = read_json(run.results)
+    if not isinstance(results, dict) or not run.predictions.is_file():
+        now = store.status(run)
+        fix = "Wait until it is done." if now in ("running", "starting") else "Run it again to its end."
+        raise UserError(f"this run has no results to report on, it is {now}", run.id, fix, "run")
+    settings = run.settings()
+    try:
+        taxonomy = load_taxonomy(settings.data.taxonomy)
+        conditions, names = taxonomy.conditions, taxonomy.class_names
+    except UserError:  # its file was moved since: the order of names is all that is lost
+        conditions = tuple(results.get("per_condition") or results.get("conditions") or ())
+        names = tuple(results.get("per_class") or ())
+    made = read_json(run.folder / "run.json") or {}
+    root = photo_root(run.workspace, settings.data.path)
+    evaluated = _evaluated(run, results) if run.kind == "batch" else None
+    return About(run, results, settings, made, root, conditions, names, evaluated)
+
+
+def _evaluated(run: Run, results: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Results of the same model on labelled photos: test photos before validation photos; None where there are none."""
+    mine = results.get("model") or {}
+    path = str(mine.get("adapter") or mine.get("path") or "")
+    places = [run.workspace.evaluation(path, split) for split in ("test", "valid")]
+    for place in (*places, run.workspace.zeroshot_results):
+        found = read_json(place)
+        about = (found or {}).get("model") or {}
+        if found and all(about.get(key) == mine.get(key) for key in ("path", "adapter", "fingerprint")):
+            return dict(found)
+    return None

@@ -1,0 +1,192 @@
+"""One HTML file a run: complete in itself, written piece by piece, never over a file that is no report of this run."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from html import escape
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from core.errors import UserError
+from core.report import answers, cards, sections, trust, words
+from core.report.about import About, gather
+from core.report.answers import Entry
+from core.report.cards import Group
+from core.report.pictures import Box, Spool, fill
+from core.runs.files import writing
+from core.runs.store import Run
+
+MOST_PICTURES = 1500  # about 15 kB each in the file
+# The first bytes of every report name its run; a file without them is somebody else's.
+MARK = '<meta name="damgui-run" content="{}">'
+MARK_WITHIN = 4096
+# The browser itself refuses whatever does not lie in the file.
+POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+STYLE = Path(__file__).with_name("report.css")
+
+
+@dataclass(frozen=True)
+class Written:
+    """A report: its file, and what it holds. `left_out` objects are neither wrong, urgent nor unsure."""
+
+    path: Path
+    objects: int
+    pictures: int
+    left_out: int
+    bytes: int
+
+
+@dataclass
+class Plan:
+    """Which objects are shown where. `first` are shown before the rest, each once with its picture."""
+
+    first: list[Group]
+    rest: list[Group]
+    pictured: set[int]
+    left_out: int
+    unreadable: list[str] = field(default_factory=list)
+
+
+def default_path(run: Run) -> Path:
+    return run.workspace.experiments / "reports" / f"{run.id}.html"
+
+
+def require_ours(path: Path, run: Run) -> None:
+    """Raises UserError when `path` cannot take this run's report: it is a folder, or a file that is no report of it."""
+    fix = "Choose another file with --out."
+    if path.is_dir():
+        raise UserError("this is a folder, not a file", str(path), fix, "report")
+    if not path.exists():
+        return
+    with writing(path), path.open("rb") as stream:
+        begin = stream.read(MARK_WITHIN).decode("utf-8", errors="replace")
+    if MARK.format(escape(run.id)) not in begin:
+        raise UserError("another file is already there, and it is no report of this run", str(path), fix, "report")
+
+
+def write(run: Run, path: Path | None = None, most_pictures: int = MOST_PICTURES) -> Written:
+    """Make the report of a run; at most `most_pictures` pictures go into it, mistakes, faults and unsure answers first.
+
+    Raises UserError for a run that has nothing to tell, and where another file would be written over.
+    """
+    about, path = gather(run), (path or default_path(run)).expanduser().absolute()
+    require_ours(path, run)
+    entries = answers.index(run.predictions)
+    plan = planned(about, entries, most_pictures)
+    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
+    spool = Spool()
+    try:
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with run.predictions.open("rb") as lines, beside.open("w", encoding="utf-8") as out:
+                plan.unreadable += fill(spool, about.root, _boxes(lines, entries, plan.pictured))
+                for piece in _pieces(about, plan, lines, spool):
+                    out.write(piece)
+            os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+        spool.close()
+    return Written(path, len(entries), len(spool.places), plan.left_out, path.stat().st_size)
+
+
+def planned(about: About, entries: Sequence[Entry], most_pictures: int) -> Plan:
+    """Mistakes, faults and unsure answers in full; of the others as many as pictures are left for."""
+    if about.kind == "batch":
+        first = cards.most_urgent(entries, about.urgent)
+    else:
+        first = cards.mistakes(entries, about.urgent)
+        unsure = sorted((one for one in entries if one.unsure and not one.wrong), key=lambda one: one.sure)
+        first += [Group("Right, but unsure", unsure)] if unsure else []
+    ahead = [one.offset for group in first for one in group.entries]
+    special = set(ahead)
+    others = [one.offset for one in entries if one.offset not in special]
+    pictured = set([*ahead, *others][:most_pictures])
+    shown = [one for one in entries if one.offset in special or one.offset in pictured]
+    return Plan(first, cards.by_photo(shown), pictured, len(entries) - len(shown))
+
+
+def _boxes(lines: BinaryIO, entries: Sequence[Entry], pictured: set[int]) -> dict[str, list[tuple[int, Box]]]:
+    """{photo: [(offset, box in pixels)]} of the objects that get a picture."""
+    found: dict[str, list[tuple[int, Box]]] = defaultdict(list)
+    for one in entries:
+        box = answers.read(lines, one).get("box_xyxy_px") if one.offset in pictured else None
+        if box is not None and len(box) == 4:
+            x1, y1, x2, y2 = (float(value) for value in box)
+            found[one.image].append((one.offset, (x1, y1, x2, y2)))
+    return found
+
+
+def _pieces(about: About, plan: Plan, lines: BinaryIO, spool: Spool) -> Iterator[str]:
+    title = escape(f"{words.KINDS[about.kind]} {about.run.id}")
+    yield (
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">{MARK.format(escape(about.run.id))}'
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}"><meta name="viewport" '
+        f'content="width=device-width, initial-scale=1"><title>{title}</title>'
+        f"<style>{STYLE.read_text(encoding='utf-8')}</style></head><body><main>\n"
+    )
+    yield sections.opening(about)
+    yield sections.matter(about)
+    yield sections.cannot_say(about)
+    if about.kind != "batch":
+        yield sections.scores(about)
+    yield trust.calibration(about)
+    yield from _first(about, plan, lines, spool)
+    yield from _rest(about, plan, lines, spool)
+    yield sections.settings(about)
+    yield sections.terms()
+    yield "</main></body></html>\n"
+
+
+def _first(about: About, plan: Plan, lines: BinaryIO, spool: Spool) -> Iterator[str]:
+    batch = about.kind == "batch"
+    title, note = ("Most urgent", words.URGENT_SAY) if batch else ("Mistakes", words.MISTAKES_SAY)
+    yield f'<section class="objects"><h2>{title}</h2><p class="note">{escape(note)}</p>'
+    if not plan.first:
+        none = "No object was called faulty or unsure." if batch else "None: every object was judged right."
+        yield f"<p>{none}</p>"
+    for group in plan.first:
+        yield f'<h3>{escape(group.title)} <small>{len(group.entries):,}</small></h3><div class="cards">'
+        for one in group.entries:
+            yield cards.card(answers.read(lines, one), spool.get(one.offset), True, anchor=f"o{one.offset}")
+        yield "</div>\n"
+    yield "</section>\n"
+
+
+def _rest(about: About, plan: Plan, lines: BinaryIO, spool: Spool) -> Iterator[str]:
+    special = {one.offset for group in plan.first for one in group.entries}
+    yield f'<section class="objects"><h2>All objects, photo by photo</h2><p class="note">{escape(_told(plan))}</p>'
+    for group in plan.rest:
+        title = cards.path_words(group.title)
+        yield f'<h3><code>{title}</code> <small>{len(group.entries):,}</small></h3><div class="cards">'
+        for one in group.entries:
+            row = answers.read(lines, one)
+            if one.offset in special:
+                yield cards.pointer(row, f"o{one.offset}")
+            else:
+                yield cards.card(row, spool.get(one.offset), False)
+        yield "</div>\n"
+    yield "</section>\n"
+
+
+def _told(plan: Plan) -> str:
+    """What is not shown, and where it is."""
+    said = []
+    if plan.left_out:
+        said.append(
+            f"{plan.left_out:,} further objects are left out to keep this file small; none of them is a mistake, "
+            "urgent or unsure. All are in predictions.jsonl in the run's folder."
+        )
+    if plan.unreadable:
+        names = ", ".join(plan.unreadable[:5]) + (" …" if len(plan.unreadable) > 5 else "")
+        said.append(f"The photos of some objects could not be read any more, so their pictures are missing: {names}.")
+    return " ".join(said) or "Every object that was judged. Pictures that are shown above are not shown twice."
+
+
+def outcome(made: Written) -> dict[str, Any]:
+    """What `damgui report --json` prints."""
+    return {"path": str(made.path), "objects": made.objects, "pictures": made.pictures, "left_out": made.left_out,
+            "bytes": made.bytes}  # fmt: skip

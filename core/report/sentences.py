@@ -1,0 +1,197 @@
+"""The sentences of a report that depend on its numbers: the headline, the warnings, what it cannot say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from core.report.svg import percent
+from core.report.words import REFERENCES, SPLITS
+
+# Below these, an interval is so wide, or a class so thin, that a reader must be told.
+FEW_PHOTOS, FEW_OF_A_CLASS, WIDE_INTERVAL = 30, 10, 0.10
+SIMPLER = ("prompt_only", "texture_forest", "linear_probe")
+Numbers = Mapping[str, Any]
+
+
+def between(ends: Sequence[float] | None) -> str:
+    """`66.0–76.9 %`; "" where there is no interval."""
+    return f"{100 * ends[0]:.1f}–{100 * ends[1]:.1f} %" if ends else ""
+
+
+def count(number: int, one: str, many: str = "") -> str:
+    """`1 photo`, `1,129 objects`."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def guessing(results: Numbers) -> float | None:
+    """The accuracy of always answering the most frequent condition of each type; None where it is not known."""
+    named = (results.get("references") or {}).get("prior") or results.get("prior") or {}
+    found = named.get("accuracy")
+    return None if found is None else float(found)
+
+
+def headline(results: Numbers) -> str:
+    """What came out of an evaluation, with its interval and what guessing would score: one honest paragraph."""
+    correct, total = int(results["correct"]), int(results["total"])
+    said = f"The model judged {correct:,} of {count(total, 'object')} right: {percent(results['overall_accuracy'])}"
+    ends = results.get("accuracy_interval")
+    said += f" (95 % interval {between(ends)})." if ends else "."
+    guess = guessing(results)
+    said += _evenly(results)
+    if guess is None:
+        return said + " What guessing would score is not known here."
+    said += f" Always answering the most frequent condition of each type would score {percent(guess)}"
+    said += _macro_guess(results)
+    if not ends:
+        return said + "."
+    if ends[0] > guess:
+        return said + ", so the model is better than guessing on these photos."
+    if ends[1] < guess:
+        return said + ", so the model is worse than guessing on these photos."
+    return said + ", which lies within the interval: the model is not clearly better than guessing on these photos."
+
+
+def _evenly(results: Numbers) -> str:
+    """Macro-F1 beside the accuracy: an accuracy alone flatters a model that answers the frequent conditions."""
+    macro = results.get("macro_f1")
+    if macro is None:
+        return ""
+    ends = between(results.get("macro_f1_interval"))
+    return f" With every class counting the same (macro-F1) it reaches {percent(macro)}" + (
+        f" ({ends})." if ends else "."
+    )
+
+
+def _macro_guess(results: Numbers) -> str:
+    named = (results.get("references") or {}).get("prior") or results.get("prior") or {}
+    return f" (macro-F1 {percent(named['macro_f1'])})" if named.get("macro_f1") is not None else ""
+
+
+def batch_headline(results: Numbers) -> str:
+    """What a model answered about a folder whose truth nobody has told."""
+    counts = results.get("conditions") or {}
+    told = [f"{number:,} {name}" for name, number in counts.items()]
+    objects, photos = int(results["objects"]), int(results["photos"])
+    said = f"The model judged {count(objects, 'object')} on {count(photos, 'photo')}: {', '.join(told) or 'none'}."
+    unsure = results.get("unsure")
+    if isinstance(unsure, Mapping):
+        said += f" It is unsure of {int(unsure['count']):,} of them."
+    return said + " Nobody has told the truth about these objects, so how often this is right cannot be said here."
+
+
+def warnings(results: Numbers) -> list[str]:
+    """What must be known before any number is believed."""
+    found = [str(one) for one in results.get("reference_warnings") or []]
+    found += _simpler_is_better(results, found)
+    if not results.get("complete", True):
+        found.insert(0, "This run was stopped before all photos were judged: the numbers are about a part of them.")
+    data = results.get("data") or {}
+    seen = int(data.get("photos_trained_on") or 0)
+    if seen:
+        found.append(
+            f"The model was trained on {seen:,} of these {int(data.get('photos') or 0):,} photos: it may only remember "
+            "them, and its score flatters it."
+        )
+    return found
+
+
+def _simpler_is_better(results: Numbers, told: Sequence[str]) -> list[str]:
+    """References that need no such model and lie above its interval, where no warning has named them yet."""
+    ends, references = results.get("accuracy_interval"), results.get("references") or {}
+    better = [f"{REFERENCES[name].lower()} ({percent(references[name]['accuracy'])})"
+              for name in SIMPLER if ends and (references.get(name) or {}).get("accuracy", 0) > ends[1]]  # fmt: skip
+    if not better or any("probe" in one or "forest" in one for one in told):
+        return []
+    return [f"Simpler methods do better on these photos: {', '.join(better)}. The model is not worth its price here."]
+
+
+def broken_promise(found: Numbers) -> str:
+    """Where the sure answers were wrong more often than is tolerated: on these photos the threshold was too low."""
+    right, most = found.get("accuracy_of_sure"), found.get("max_error")
+    if right is None or most is None or 1 - right <= most:
+        return ""
+    return (
+        f"On these photos {percent(1 - right)} of the sure answers were wrong, more than the {percent(most)} "
+        "tolerated: the threshold was chosen on other and few photos. Do not rely on a single sure answer yet."
+    )
+
+
+def limits(results: Numbers, kind: str) -> list[str]:
+    """What this report cannot say, from what is known about data and model."""
+    data, model = results.get("data") or {}, results.get("model") or {}
+    found = _limits_of_batch(results) if kind == "batch" else _limits_of_score(results)
+    if (
+        str(model.get("path", "")) == "demo"
+        or str((results.get("settings") or {}).get("model", {}).get("path")) == "demo"
+    ):
+        found.append(
+            "The demo model is a small teaching model that knows drawn scenes only: on real photos its answers are no "
+            "basis for any decision."
+        )
+    if str(data.get("path", "")) == "demo":
+        found.append("These are drawn sample photos, not photos of a dam.")
+    if "calibration" not in results and kind != "batch":
+        found.append("The probabilities were not calibrated: how sure the model seems is not how often it is right.")
+    found.append("Only what is boxed was judged. A fault that nobody boxed is in no number here.")
+    return found
+
+
+def _limits_of_score(results: Numbers) -> list[str]:
+    found = []
+    data = results.get("data") or {}
+    photos, split = int(data.get("photos") or 0), str(data.get("split") or "")
+    ends = results.get("accuracy_interval")
+    if 0 < photos < FEW_PHOTOS:
+        found.append(f"Only {count(photos, 'photo')} were judged: on others the score may be quite another.")
+    elif ends and ends[1] - ends[0] > WIDE_INTERVAL:
+        wide = 100 * (ends[1] - ends[0])
+        found.append(f"The interval of the accuracy is {wide:.0f} points wide: smaller differences say nothing.")
+    thin = [f"{name} ({one['total']})" for name, one in (results.get("per_class") or {}).items()
+            if 0 < int(one.get("total") or 0) < FEW_OF_A_CLASS]  # fmt: skip
+    if thin:
+        found.append(f"So few objects stand behind these classes that their scores say little: {', '.join(thin)}.")
+    if (results.get("model") or {}).get("adapter") and split == "valid":
+        found.append(
+            "The model's best state was chosen on these validation photos, so the score flatters it a little. Judge it "
+            "on a test split."
+        )
+    if split == "train":
+        found.append("These are training photos: the score says nothing about photos that the model has not seen.")
+    if (results.get("settings") or {}).get("data", {}).get("limit"):
+        found.append("Only a part of the split was judged, as the settings asked (data.limit).")
+    if not results.get("references"):
+        found.append("No reference points but guessing were measured: simpler methods may do as well.")
+    where = SPLITS.get(split, "photos")
+    found.append(f"The score holds for photos like these {where}; another dam, camera, season or height may differ.")
+    return found
+
+
+def known_score(results: Numbers) -> str:
+    """What an evaluation of the same model on labelled photos said, for a report that has no truth of its own."""
+    split = SPLITS.get(str((results.get("data") or {}).get("split")), "labelled photos")
+    ends = between(results.get("accuracy_interval"))
+    interval = f" (95 % interval {ends})" if ends else ""
+    return (
+        f"When this model was evaluated on {int(results['total']):,} labelled objects of {split} it was right for "
+        f"{percent(results['overall_accuracy'])}{interval}. That holds here only as far as these photos are like those."
+    )
+
+
+def _limits_of_batch(results: Numbers) -> list[str]:
+    found = [
+        "There is no truth to compare with: this report holds answers, not a score. How reliable this model is, an "
+        "evaluation on labelled photos tells."
+    ]
+    if results.get("whole_photos"):
+        found.append(
+            "The photos have no boxes, so each whole photo was judged as one object. That is coarse: a photo that "
+            "shows several objects gets one answer, and small faults are easily lost."
+        )
+    if results.get("type_unknown"):
+        number = int(results["type_unknown"])
+        said = "1 object's type was" if number == 1 else f"The types of {number:,} objects were"
+        found.append(f"{said} not known, so type and condition were asked together, which is harder.")
+    if "unsure" not in results:
+        found.append("The model has no calibration: how sure it seems is not how often it is right.")
+    return found

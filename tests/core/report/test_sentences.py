@@ -1,0 +1,89 @@
+"""The sentences say what the numbers allow, and no more."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from core.report import sentences
+
+BASE: dict[str, Any] = {
+    "correct": 8, "total": 10, "overall_accuracy": 0.8, "accuracy_interval": [0.7, 0.9], "complete": True,
+    "data": {"path": "/p", "split": "test", "photos": 100}, "model": {"path": "m", "adapter": "models/a_final"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("guess", "said"),
+    [(0.6, "is better than guessing"), (0.95, "is worse than guessing"), (0.8, "not clearly better than guessing"),
+     (0.7, "not clearly better than guessing"), (None, "not known here")],
+)  # fmt: skip
+def test_the_headline_is_decided_by_the_interval(guess: float | None, said: str) -> None:
+    prior = None if guess is None else {"accuracy": guess, "macro_f1": 0.3}
+    found = sentences.headline({**BASE, "prior": prior})
+    assert said in found and "8 of 10 objects right: 80.0 % (95 % interval 70.0–90.0 %)" in found
+
+
+def test_a_reference_point_comes_before_the_old_key() -> None:
+    both = {**BASE, "prior": {"accuracy": 0.1}, "references": {"prior": {"accuracy": 0.75}}}
+    assert sentences.guessing(both) == 0.75
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"data": {"photos": 5, "split": "test"}}, "Only 5 photos"),
+        ({"data": {"photos": 1, "split": "test"}}, "Only 1 photo were"),
+        ({}, "20 points wide"),
+        ({"data": {"photos": 50, "split": "valid"}}, "chosen on these validation photos"),
+        ({"data": {"photos": 50, "split": "train"}}, "training photos"),
+        ({"settings": {"data": {"limit": 3}}}, "Only a part"),
+        ({"settings": {"model": {"path": "demo"}}}, "demo model"),
+        ({"model": {"path": "demo"}}, "demo model"),
+        ({"data": {"path": "demo"}}, "drawn sample photos"),
+        ({"per_class": {"x blocked": {"total": 3}, "x normal": {"total": 30}}}, "x blocked (3)."),
+        ({}, "not calibrated"),
+        ({}, "No reference points"),
+    ],
+)
+def test_limits_are_told_where_they_hold(changes: dict[str, Any], said: str) -> None:
+    assert any(said in one for one in sentences.limits({**BASE, **changes}, "evaluate"))
+
+
+def test_limits_are_not_told_where_they_do_not_hold() -> None:
+    sound = {**BASE, "accuracy_interval": [0.78, 0.82], "references": {"prior": {}}, "calibration": {},
+             "per_class": {"x": {"total": 90}}}  # fmt: skip
+    told = " ".join(sentences.limits(sound, "evaluate"))
+    for said in (
+        "photos were judged",
+        "Only a part",
+        "points wide",
+        "chosen on",
+        "training photos",
+        "demo",
+        "calibrated",
+        "so few",
+    ):
+        assert said not in told
+
+
+def test_warnings_name_what_flatters() -> None:
+    found = sentences.warnings({"complete": False, "data": {"photos": 9, "photos_trained_on": 4},
+                                "reference_warnings": ["It does not look."]})  # fmt: skip
+    assert "stopped" in found[0] and "It does not look." in found and "4 of these 9" in found[-1]
+    assert sentences.warnings(BASE) == []
+
+
+@pytest.mark.parametrize(("forest", "told"), [(0.95, True), (0.9, False), (0.5, False)])
+def test_a_simpler_method_that_does_better_is_named_once(forest: float, told: bool) -> None:
+    results = {**BASE, "references": {"texture_forest": {"accuracy": forest}}}
+    found = sentences.warnings(results)
+    assert any("random forest" in one for one in found) is told
+    judged = {**results, "reference_warnings": ["It does not beat the forest."]}
+    assert sentences.warnings(judged) == ["It does not beat the forest."]
+
+
+@pytest.mark.parametrize(("right", "broken"), [(0.94, True), (0.96, False), (1.0, False), (None, False)])
+def test_a_threshold_that_does_not_keep_its_promise_is_told(right: float | None, broken: bool) -> None:
+    assert bool(sentences.broken_promise({"accuracy_of_sure": right, "max_error": 0.05})) is broken
