@@ -145,12 +145,14 @@ def choose_threshold(sure: Sequence[float], right: Sequence[bool], max_error: fl
     """The lowest threshold whose answers are wrong at most `max_error` of the time (selective classification: El-Yaniv
     and Wiener 2010, Geifman and El-Yaniv 2017), chosen on the risk-coverage curve.
 
-    Only thresholds that at least FEWEST objects reach are considered.
+    Only thresholds that at least FEWEST objects reach are considered, and one more wrong answer than was seen must be
+    bearable (as in conformal risk control: Angelopoulos et al. 2022). Among many thresholds the luckiest is found:
+    without that, a weak model's 100 objects gave a promise that did not hold three times as often (simulated).
     """
     found = Threshold(None, 0, 0, len(sure), max_error, None)
     for point in risk_coverage(sure, right):
         answered, wrong = int(point["answered"]), int(point["wrong"])
-        if answered >= FEWEST and wrong <= max_error * answered:
+        if answered >= FEWEST and wrong + 1 <= max_error * (answered + 1):
             interval = wilson(wrong, answered)
             upper = interval[1] if interval else None
             found = Threshold(float(point["threshold"]), answered, wrong, len(sure), max_error, upper)

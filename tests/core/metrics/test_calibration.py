@@ -90,8 +90,21 @@ def test_the_threshold_is_the_lowest_that_keeps_the_error() -> None:
     assert kept.count(False) / len(kept) <= 0.05
     assert (len(kept), kept.count(False)) == (found.answered, found.wrong)
     assert found.error_upper is not None and found.error_upper > found.wrong / found.answered
-    beyond = kept + [right[len(kept)], right[len(kept) + 1]]
-    assert beyond.count(False) / len(beyond) > 0.05
+    assert (kept.count(False) + 1) / (len(kept) + 1) <= 0.05
+    for more in range(len(kept) + 1, 101):  # no lower one bears one more wrong answer than it has
+        assert (right[:more].count(False) + 1) / (more + 1) > 0.05
+
+
+def test_a_weak_model_with_few_objects_rarely_makes_a_promise() -> None:
+    """Wrong a third of the time, calibrated on 100 objects: the luckiest of a hundred thresholds is no promise."""
+    promised = 0
+    for seed in range(60):
+        rows = rows_of(1.0, 100, seed)
+        sure = [max(row["probabilities"].values()) for row in rows]
+        promised += (
+            choose_threshold(sure, [row["predicted"] == row["truth"] for row in rows], 0.05).threshold is not None
+        )
+    assert promised <= 12
 
 
 @pytest.mark.parametrize(
