@@ -197,17 +197,16 @@ def _drain(
     before = area.copy()
     _channel(rng, area, across - axis, half, (day, unit), damaged)
     if damaged:
-        gone = smoothstep(
-            *sorted(rng.uniform(-0.2, 1.4, 2) + [0, 0.4]), noise(rng, (shape[0], 1), (shape[0] / (14 * unit), 2))
-        )
+        low, high = sorted(rng.uniform(-0.2, 1.4, 2) + [0, 0.4])
+        gone = smoothstep(low, high, noise(rng, (shape[0], 1), (shape[0] / (14 * unit), 2)))
         blend(area, before, np.broadcast_to(gone * rng.uniform(0.5, 1.0), shape))
     if condition == "blocked":
         _fill(rng, area, across - axis, half, (day, unit))
     elif rng.random() < 0.25:
         # A tuft beside a sound or broken drain says nothing.
         _tuft(rng, area, np.abs(np.abs(across - axis) - half - 3 * unit) + 0 * along, day, unit)
-    low, high = float(rows.start), float(rows.stop)
-    return (low, x0, high, x1) if level else (x0, low, x1, high)
+    top, bottom = float(rows.start), float(rows.stop)
+    return (top, x0, bottom, x1) if level else (x0, top, x1, bottom)
 
 
 def _channel(
