@@ -93,7 +93,8 @@ def paint(seed: int, wanted: Sequence[Pair], size_px: int) -> tuple[Image.Image,
     stones = any(kind == "rock toe" for kind, _ in wanted)
     depth = rng.uniform(24, 60) * unit
     top = foot - rng.uniform(2, 9) * unit - depth
-    lanes = {kind: _lanes(rng, sum(one == kind for one, _ in wanted), kind) for kind in {one for one, _ in wanted}}
+    # In a fixed order: that of a set of words differs between processes.
+    lanes = {kind: _lanes(rng, sum(one == kind for one, _ in wanted), kind) for kind in ORDER}
     boxes: dict[int, Box] = {}
     # What lies on top is painted last.
     order = sorted(range(len(wanted)), key=lambda index: ORDER.index(wanted[index][0]))
