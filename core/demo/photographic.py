@@ -93,7 +93,8 @@ def paint(seed: int, wanted: Sequence[Pair], size_px: int) -> tuple[Image.Image,
     stones = any(kind == "rock toe" for kind, _ in wanted)
     depth = rng.uniform(24, 60) * unit
     top = foot - rng.uniform(2, 9) * unit - depth
-    lanes = {kind: _lanes(rng, sum(one == kind for one, _ in wanted), kind) for kind in {one for one, _ in wanted}}
+    # In a fixed order: that of a set of words differs between processes.
+    lanes = {kind: _lanes(rng, sum(one == kind for one, _ in wanted), kind) for kind in ORDER}
     boxes: dict[int, Box] = {}
     # What lies on top is painted last.
     order = sorted(range(len(wanted)), key=lambda index: ORDER.index(wanted[index][0]))
@@ -205,8 +206,8 @@ def _drain(
     elif rng.random() < 0.25:
         # A tuft beside a sound or broken drain says nothing.
         _tuft(rng, area, np.abs(np.abs(across - axis) - half - 3 * unit) + 0 * along, day, unit)
-    low, high = float(rows.start), float(rows.stop)
-    return (low, x0, high, x1) if level else (x0, low, x1, high)
+    top, bottom = float(rows.start), float(rows.stop)
+    return (top, x0, bottom, x1) if level else (x0, top, x1, bottom)
 
 
 def _channel(

@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 
 from core import studies
 from core.ablation import ablation
+from core.data.reading import draw_sample
 from core.runs import store
 from core.runs.events import append, event
 from core.runs.files import read_json, write_json
@@ -18,6 +19,7 @@ from damgui.forms import SWITCHES, elem_id
 
 
 def test_an_ablation_is_started_by_a_click_and_its_table_appears(app: App, page: Page, workspace: Path) -> None:
+    draw_sample(workspace / "sample-data")  # what is waited for below is the trainings
     visit(page, app.url)
     tab(page, text.TAB_BASELINE)
     unfold(page, "baseline-options", elem_id("data.limit"))
@@ -37,7 +39,7 @@ def test_an_ablation_is_started_by_a_click_and_its_table_appears(app: App, page:
     expect(page.locator("#ablation-start")).to_be_disabled(timeout=3_000)
     run = until(lambda: newest(workspace, "ablate"), 60, "the run")
     state = page.locator("#ablation-state")
-    expect(state).to_contain_text("1 of 2: no enhancement, seed 0", timeout=180_000)  # the sample set is drawn first
+    expect(state).to_contain_text("1 of 2: no enhancement, seed 0", timeout=180_000)
     expect(page.locator("#dg-busy")).to_contain_text(text.KIND_WORDS["ablate"])
     ended(run, "finished")
     found = read_json(run.results)

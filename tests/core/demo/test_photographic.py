@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections import defaultdict
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,6 +24,7 @@ from core.demo.texture import STATISTICS, Teller, targets, token_statistics
 from core.engine.vision import Eyes
 from core.settings import View
 
+ROOT = Path(__file__).resolve().parents[3]
 FULL_SCENE = [("rock toe", "damaged"), ("toe drain", "blocked"), ("slope drain", "damaged"), ("vegetation", "normal")]
 
 
@@ -27,6 +32,22 @@ def test_same_arguments_give_the_same_pixels() -> None:
     first, second = (draw_photographic(7, FULL_SCENE, 160) for _ in range(2))
     assert first.image.tobytes() == second.image.tobytes() and first.objects == second.objects
     assert first.image.tobytes() != draw_photographic(8, FULL_SCENE, 160).image.tobytes()
+
+
+def test_another_process_draws_the_same_scene() -> None:
+    """The order of a set of words changes from process to process; nothing may hang on it."""
+    line = (
+        "import hashlib; from core.demo.photographic import draw_photographic as draw; "
+        f"print(hashlib.sha256(draw(7, {FULL_SCENE}, 96).image.tobytes()).hexdigest())"
+    )
+    told = {
+        subprocess.run(
+            [sys.executable, "-c", line], env={**os.environ, "PYTHONHASHSEED": seed}, cwd=ROOT, capture_output=True,
+            text=True, check=True,
+        ).stdout
+        for seed in ("1", "2", "3")
+    }  # fmt: skip
+    assert len(told) == 1
 
 
 def test_all_that_is_wanted_is_drawn_inside_the_photo() -> None:
