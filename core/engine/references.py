@@ -45,6 +45,11 @@ LABELS = {
     "blank": "The model on blank photos",
     "shuffled": "The model on other photos",
 }
+# What a warning calls them.
+PROBES = {
+    "texture_forest": "a random forest on colour and texture",
+    "linear_probe": "a linear probe on untaught vision features",
+}
 NOTES = {
     "prior": "Answers each object type with its most frequent training condition. Looks at nothing.",
     "prompt_only": "Logistic regression on the words and numbers of the question. Sees no photo.",
@@ -256,6 +261,12 @@ def warnings_about(own: Rows, rows: dict[str, Rows]) -> list[str]:
             said.append(sentences.above_prior_warning(rows[name], _matching(prior, rows[name]), shown))
     if "blank" in rows:
         said.append(sentences.not_looking_warning(_matching(own, rows["blank"]), rows["blank"]))
+    probes = {named: rows[name] for name, named in PROBES.items() if rows.get(name)}
+    shared = own
+    for answers in probes.values():  # parts of a cross-validation may lack one
+        shared = _matching(shared, answers)
+    probes = {named: _matching(answers, shared) for named, answers in probes.items()}
+    said.append(sentences.simpler_is_better_warning(shared, probes))
     return [one for one in said if one]
 
 

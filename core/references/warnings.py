@@ -78,5 +78,24 @@ def not_looking_warning(rows: Sequence[Row], blank: Sequence[Row]) -> str | None
     )
 
 
+def simpler_is_better_warning(rows: Sequence[Row], probes: Mapping[str, Sequence[Row]]) -> str | None:
+    """A sentence that names the probes ({what they are: their rows}) which are clearly better than the model.
+
+    Paired bootstrap over photos: the 95 % interval of the difference in accuracy on objects with a choice lies above 0.
+    """
+    seen, named = with_choice(rows), []
+    for name, answers in probes.items():
+        its = with_choice(answers)
+        if its and compare(seen, its)["accuracy_change_interval"][0] > 0:
+            named.append(f"{name} ({sum(_right(its)) / len(its):.0%})")
+    if not named:
+        return None
+    return (
+        f"The model is right for {sum(_right(seen)) / len(seen):.0%} of the objects with a choice. Simpler methods "
+        f"that learned from the training photos do clearly better: {', '.join(named)}. Until the model beats them it "
+        "is not worth its price."
+    )
+
+
 def _right(rows: Sequence[Row]) -> list[bool]:
     return [row["truth_class"] == row["predicted_class"] for row in rows]

@@ -264,6 +264,29 @@ def test_a_truth_written_into_the_question_is_warned_about(
     assert "gives the true condition away" in said
 
 
+def answers(right: Callable[[int], bool], choices: int = 2) -> list[dict[str, Any]]:
+    """Sixty objects, each on its own photo, answered rightly where `right` says so."""
+    said = ["a" if right(n) else "b" for n in range(60)]
+    return [
+        {"image": str(n), "object": 0, "choices": choices, "truth_class": "a", "predicted_class": one}
+        for n, one in enumerate(said)
+    ]
+
+
+def test_a_simpler_method_that_is_clearly_better_is_named() -> None:
+    model = answers(lambda n: n % 2 == 0)
+    rows = {
+        "texture_forest": answers(lambda n: n % 10 > 0),
+        "linear_probe": answers(lambda n: n % 2 == 0 or n == 1),  # one more: that may be luck
+    }
+    (said,) = references.warnings_about(model, rows)
+    assert "50%" in said and "random forest on colour and texture (90%)" in said and "linear" not in said
+    assert references.warnings_about(answers(lambda n: True), rows) == []
+    (said,) = references.warnings_about(model, {**rows, "linear_probe": answers(lambda n: True)[:30]})
+    assert "(100%)" in said  # of the thirty objects that all have judged
+    assert references.warnings_about(model, {"texture_forest": answers(lambda n: True, choices=1)}) == []
+
+
 def test_pooling_takes_the_tokens_inside_the_box() -> None:
     grid = (1, 4, 8)  # 2 x 4 tokens after merging
     values = torch.arange(8, dtype=torch.float32).reshape(1, 8, 1)
