@@ -1,7 +1,7 @@
 """The shipped models: real Qwen2-VLs of a few million parameters, pretrained on drawn scenes.
 
-`python -m core.demo.base_model` makes models/demo again, and with `--style photographic` models/demo-photos, which goes
-on from the former; models/README.md holds the recipes' time and scores.
+`python -m core.demo.base_model` makes models/demo again, and with `--style photographic` a model like models/demo-photos,
+which goes on from the former; models/README.md holds how the shipped ones came to be and what they score.
 """
 
 from __future__ import annotations
