@@ -91,7 +91,7 @@ def warnings(results: Numbers) -> list[str]:
     if seen:
         found.append(
             f"The model was trained on {seen:,} of these {int(data.get('photos') or 0):,} photos: it may only remember "
-            "them, and its score flatters it."
+            "them, which flatters it."
         )
     return found
 

@@ -20,6 +20,8 @@ ASKED_FOR = (
     "training-try", "training-trial", "training-stop", "training-resume", "training-chart", "training-preset",
     "training-name", "compare-judge",
     "predict-drop", "predict-ask", "predict-type", "predict-picker",
+    "batch-model", "batch-folder", "batch-start", "batch-stop", "batch-resume", "batch-csv", "batch-report",
+    "baseline-report-make", "baseline-report-load", "compare-report-make", "compare-report-run",
 )  # fmt: skip
 
 
