@@ -23,6 +23,7 @@ class Bars:
     title: str = ""
     epochs: float = 0.0
     told_tenths: int = 0
+    told_done: int = 0
 
     def __call__(self, event: Event) -> None:
         show = getattr(self, f"on_{event['kind']}", None)
@@ -43,6 +44,14 @@ class Bars:
 
     def on_progress(self, event: Event) -> None:
         unit = event.get("unit", "photos")
+        if "part" in event:  # a study: what goes on inside its trainings moves nothing here
+            self._show("Trainings", event["total"], unit)
+            left = event.get("left_s")
+            if self.bar.disable and event["done"] == self.told_done:
+                return
+            self.told_done = event["done"]
+            self._move(event["done"], event["total"], "" if left is None else f"{about(left)} left")
+            return
         doing = "Judging" if "objects" in event else "Testing on"
         self._show(f"{doing} {event['total']} {'images' if unit == 'photos' else unit}", event["total"], unit)
         right = f"{event['correct'] / event['judged']:.1%} right" if event.get("judged") else ""

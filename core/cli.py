@@ -1,4 +1,4 @@
-"""The command line: `damgui app | check | baseline | train | evaluate | predict | batch | report | bench | runs` …"""
+"""The command line: `damgui app | check | baseline | train | evaluate | ablate | predict | batch | report | …`."""
 
 from __future__ import annotations
 
@@ -86,6 +86,14 @@ def _parser() -> Parser:
     evaluate = verb("evaluate", _heavy, "Test a tuned model.", model, data, tuned)
     evaluate.add_argument("--split", choices=("train", "valid", "test"))
     evaluate.add_argument("--limit", type=int, metavar="N", help="at most this many photos")
+    ablate = verb("ablate", _heavy, "Measure what each enhancement brings: many small trainings.", model, data, tuned)
+    ablate.add_argument("--only", default="", metavar="A,B", help="variants: none, all, an enhancement's name, or a+b")
+    crossval = verb("crossval", _heavy, "Train for every part of the photos and judge the part.", model, data, tuned)
+    crossval.add_argument("--folds", type=int, default=0, metavar="N", help="parts the flights are dealt into (5)")
+    for study, usual in ((ablate, 3), (crossval, 1)):
+        study.add_argument("--seeds", type=int, metavar="N", help=f"trainings of each, from other starts ({usual})")
+        study.add_argument("--keep", action="store_true", help="keep the trained models, not only their answers")
+        study.add_argument("--resume", action="store_true", help="go on with the latest one")
     predict = verb("predict", _predict, "Judge one object in a photo.", model, tuned)
     predict.add_argument("--image", required=True, metavar="F")
     predict.add_argument("--object", metavar="TYPE", help=OBJECT_HELP)

@@ -15,12 +15,15 @@ from core.errors import Problem, UserError
 from core.knobs import Knob, convert, knob
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
+# Models that come along, by name; each has a preset of its own.
+SHIPPED_MODELS = ("demo", "demo-photos")
 
 
 @dataclass(frozen=True)
 class Model:
     path: str = knob(
-        "demo", "The model that judges: demo, a hub id such as Qwen/Qwen2-VL-2B-Instruct, or a local folder.",
+        "demo", "The model that judges: demo, demo-photos, a hub id such as Qwen/Qwen2-VL-2B-Instruct, or a local "
+        "folder.",
         label="Model",
     )  # fmt: skip
     device: str = knob(
@@ -197,13 +200,9 @@ class Training:
     weight_decay: float = knob(0.0, "Pull of the learned matrices towards zero.", low=0.0, high=1.0)
     max_grad_norm: float = knob(1.0, "Longer gradients are cut to this length.", low=0.0, high=1000)
     save_steps: int = knob(
-        100,
-        "Steps between checkpoints (saved states to go on from).",
-        low=1,
-        high=10**9,
-        unit="steps",
+        100, "Steps between checkpoints (saved states to go on from).", low=1, high=10**9, unit="steps",
         label="Checkpoint every",
-    )
+    )  # fmt: skip
     eval_steps: int = knob(100, "Steps between tests on validation photos.", low=1, high=10**9, unit="steps")
     keep_checkpoints: int = knob(3, "Checkpoints kept; the best one is kept apart.", low=1, high=1000)
     early_stopping: int = knob(
@@ -369,9 +368,9 @@ def presets() -> tuple[str, ...]:
 
 
 def preset_for(model: str) -> str:
-    """The shipped config that suits a model (`demo`, a hub id or a folder); "" when it does not come along."""
+    """The shipped config that suits a model (a shipped name, a hub id or a folder); "" when it does not come along."""
     size = "7b" if "7b" in model.lower() else "2b"
-    name = "demo" if model == "demo" else f"qwen2vl-{size}-lora"
+    name = model if model in SHIPPED_MODELS else f"qwen2vl-{size}-lora"
     return name if name in presets() else ""
 
 

@@ -40,7 +40,7 @@ def to_json(figure: go.Figure) -> str:
     return figure.to_json()
 
 
-def _style(figure: go.Figure, height: int, **layout: Any) -> go.Figure:
+def style(figure: go.Figure, height: int, **layout: Any) -> go.Figure:
     """The one look of every chart: transparent, thin grid, no frame, legend on top."""
     clear = "rgba(0,0,0,0)"
     look: dict[str, Any] = {
@@ -100,7 +100,7 @@ def class_counts(counts: Mapping[str, Mapping[str, int]], order: Sequence[str]) 
             title_text="Objects", range=[0, 1.18 * max([*values, 1])], row=1, col=column, nticks=5, rangemode="tozero"
         )
     figure.update_annotations(font_size=14)
-    return _style(figure, 110 + 30 * max(len(names), 3))
+    return style(figure, 110 + 30 * max(len(names), 3))
 
 
 def per_class(per_class_scores: Mapping[str, Mapping[str, Any]], order: Sequence[str] = ()) -> go.Figure:
@@ -115,7 +115,7 @@ def per_class(per_class_scores: Mapping[str, Mapping[str, Any]], order: Sequence
         )
     )  # fmt: skip
     figure.update_xaxes(title_text="Right answers (%)", range=[0, 128], tickvals=[0, 25, 50, 75, 100])
-    return _style(figure, 150 + 34 * max(len(names), 3), margin={"l": 8, "r": 12, "t": 8, "b": 8})
+    return style(figure, 150 + 34 * max(len(names), 3), margin={"l": 8, "r": 12, "t": 8, "b": 8})
 
 
 def confusion(labels: Sequence[str], counts: Sequence[Sequence[int]], order: Sequence[str] = ()) -> go.Figure:
@@ -140,7 +140,7 @@ def confusion(labels: Sequence[str], counts: Sequence[Sequence[int]], order: Seq
                 figure.add_annotation(x=other, y=name, text=str(grid[row][column]), showarrow=False, font=font)
     figure.update_xaxes(title_text="The model said", tickangle=-40, side="bottom", showgrid=False)
     figure.update_yaxes(title_text="Truth", title_standoff=14, autorange="reversed", showgrid=False)
-    return _style(figure, 150 + 34 * max(len(names), 3), margin={"l": 8, "r": 12, "t": 8, "b": 8})
+    return style(figure, 150 + 34 * max(len(names), 3), margin={"l": 8, "r": 12, "t": 8, "b": 8})
 
 
 def probabilities(answers: Sequence[tuple[str, Mapping[str, float]]]) -> go.Figure:
@@ -163,7 +163,7 @@ def probabilities(answers: Sequence[tuple[str, Mapping[str, float]]]) -> go.Figu
         )  # fmt: skip
         figure.update_xaxes(title_text="Probability (%)", range=[0, 140], tickvals=[0, 50, 100], row=1, col=column)
     figure.update_annotations(font_size=14)
-    return _style(figure, 100 + 36 * max(len(names), 2))
+    return style(figure, 100 + 36 * max(len(names), 2))
 
 
 def dumbbell(before: Mapping[str, Mapping[str, Any]], after: Mapping[str, Mapping[str, Any]],
@@ -187,7 +187,7 @@ def dumbbell(before: Mapping[str, Mapping[str, Any]], after: Mapping[str, Mappin
                        hovertemplate="%{y}: %{x:.1f} % right<extra>" + label + "</extra>")
         )  # fmt: skip
     figure.update_xaxes(title_text="Right answers (%)", range=[-3, 104], tickvals=[0, 25, 50, 75, 100])
-    return _style(figure, 100 + 34 * max(len(names), 3))
+    return style(figure, 100 + 34 * max(len(names), 3))
 
 
 def smoothed(values: Sequence[float], keep: float = SMOOTHING) -> list[float]:
@@ -240,7 +240,7 @@ def training(events: Rows, revision: str) -> go.Figure:
     top = math.ceil(2 * max([*even, *(float(event["loss"]) for event in tests), 0.1])) / 2
     figure.update_yaxes(title_text="Loss", range=[-0.05 * top, 1.02 * top], row=1, col=1)
     figure.update_yaxes(title_text="Validation (%)", range=[0, 104], tickvals=[0, 25, 50, 75, 100], row=2, col=1)
-    return _style(figure, 520, uirevision=revision)
+    return style(figure, 520, uirevision=revision)
 
 
 def _dotted(color: str, symbol: str) -> dict[str, Any]:
@@ -299,7 +299,7 @@ def heights(found: Mapping[str, Mapping[str, Any]], order: Sequence[str]) -> go.
         figure.update_xaxes(range=[0, 1.05 * most], tickvals=[mark], ticktext=[f"{mark} %"], **at)
     figure.update_yaxes(range=[100, 0], tickvals=[0, 50, 100], ticktext=["Top", "Middle", "Bottom"])
     figure.update_annotations(font_size=13)
-    return _style(figure, 90 + 250 * rows, margin={"l": 8, "r": 12, "t": 74, "b": 8}, bargap=0)
+    return style(figure, 90 + 250 * rows, margin={"l": 8, "r": 12, "t": 74, "b": 8}, bargap=0)
 
 
 def _broken(name: str) -> str:

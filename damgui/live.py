@@ -129,6 +129,23 @@ def training_pace(found: Look) -> Pace | None:
     return Pace(done, total, done / total if total else 0.0, rate, left, float(newest.get("elapsed_s") or 0.0))
 
 
+def study_pace(found: Look) -> Pace | None:
+    """Trainings done, with the part of the one at work; None before the first word about it."""
+    told = _since_start(found.events, "progress")
+    if not told:
+        return None
+    done, total = int(told[-1]["done"]), int(told[-1]["total"])
+    share = (done + float(told[-1].get("part") or 0.0)) / max(total, 1)
+    return Pace(done, total, share, 0.0, told[-1].get("left_s"), float(told[-1]["elapsed_s"]))
+
+
+def pace_of(found: Look) -> Pace | None:
+    """How far a run of any heavy kind is."""
+    if found.run.kind in store.STUDIES:
+        return study_pace(found)
+    return training_pace(found) if found.run.kind == "train" else baseline_pace(found)
+
+
 def rehearsal(found: Look) -> Event | None:
     """What the two steps told that were tried when the run last started; None before they are over."""
     tried = _since_start(found.events, "rehearsal")

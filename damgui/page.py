@@ -26,11 +26,11 @@ from core.errors import UserError
 from core.runs import store
 from core.runs.store import Workspace
 from core.settings import Settings, load, presets
-from damgui import charts, live, parts, text, theme
+from damgui import charts, live, parts, study_text, text, theme
 from damgui.forms import Form
 from damgui.frame import QUIET, Frame, Updates
 from damgui.live import Look, Stamp
-from damgui.tabs import baseline, batch, data, predict, results, training, welcome
+from damgui.tabs import ablation, baseline, batch, data, predict, results, training, welcome
 from damgui.text import escape
 
 TICK_S = 1.0
@@ -43,7 +43,8 @@ ONLY_OURS = (
 TABS = (
     (text.TAB_START, "start", welcome.build), (text.TAB_DATA, "data", data.build),
     (text.TAB_BASELINE, "baseline", baseline.build), (text.TAB_TRAINING, "training", training.build),
-    (text.TAB_COMPARE, "compare", results.build), (text.TAB_PREDICT, "predict", predict.build),
+    (text.TAB_COMPARE, "compare", results.build),
+    (study_text.TAB, "ablation", ablation.build), (text.TAB_PREDICT, "predict", predict.build),
     (text.TAB_BATCH, "batch", batch.build),
 )  # fmt: skip
 
@@ -112,7 +113,7 @@ def _busy(busy: Look | None) -> str:
     """One line, on every tab: what is at work, how far, how long still."""
     if busy is None:
         return f'<span class="dg-idle">{escape(text.NOTHING_RUNS)}</span>'
-    pace = live.training_pace(busy) if busy.run.kind == "train" else live.baseline_pace(busy)
+    pace = live.pace_of(busy)
     name = f"{text.KIND_WORDS[busy.run.kind]} {busy.run.name}".strip()
     far = f"{100 * pace.share:.0f} % · {text.duration(pace.left_s)} left" if pace else live.stage(busy)
     if pace is None and busy.run.kind == "train" and (tried := live.rehearsal(busy)) is not None:

@@ -1,24 +1,19 @@
-"""Results files for the page: the big number, per-class bars, the confusion matrix and the gallery of mistakes."""
+"""Results files for the page: read once for all open pages, with every single answer and the photos behind them."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import gradio as gr
-from gradio.components import Component
-
 from core.errors import UserError
 from core.runs.files import read_json
 from core.runs.store import Workspace
-from damgui import charts, datasets, parts, pictures, text
-from damgui.frame import QUIET, Updates
-from damgui.text import escape
+from damgui import datasets, parts, pictures
 
 PAGE = 12  # mistakes shown at first, and how many more each time
 Row = dict[str, Any]
@@ -44,7 +39,7 @@ class Shown:
         """The surest mistakes first, in turn one of each class, so that no class hides the others."""
         ranked: Counter[str] = Counter()
         turns = []
-        for row in sorted((row for row in self.rows if not right(row)), key=lambda row: -_sure(row)):
+        for row in sorted((row for row in self.rows if not right(row)), key=lambda row: -probability(row)):
             turns.append((ranked[row["truth_class"]], row))
             ranked[row["truth_class"]] += 1
         return [row for _, row in sorted(turns, key=lambda pair: pair[0])]
@@ -57,8 +52,10 @@ def right(row: Row) -> bool:
     return bool(row["predicted"] == row["truth"])
 
 
-def _sure(row: Row) -> float:
-    return max((row.get("probabilities") or {"": 0.0}).values())
+def probability(row: Row, answer: str = "predicted") -> float:
+    """How probable the model found what it said ("predicted") or what is true ("truth"): calibrated where it can."""
+    shares = row.get("calibrated") or row.get("probabilities") or {}
+    return float(shares.get(row.get(f"{answer}_class"), shares.get(row[answer], 0.0)))
 
 
 def changed(path: Path) -> tuple[int, int]:
@@ -82,105 +79,26 @@ def _load(workspace: Workspace, path: Path, _changed: tuple[int, int]) -> Shown 
         return None
     root = datasets.root(workspace, str((found.get("data") or {}).get("path", "demo")))
     names = datasets.taxonomy(((found.get("settings") or {}).get("data") or {}).get("taxonomy", "")).class_names
-    return Shown(found, tuple(_rows(path.with_name(predictions_name(path)))), root, names)
+    return Shown(found, tuple(answers(path)), root, names)
 
 
 def predictions_name(path: Path) -> str:
-    """The file of single answers beside a results file."""
+    """The file of single answers beside a results file, in a run's folder or among the published ones."""
+    if path.name == "results.json":
+        return "predictions.jsonl"
     return f"{path.stem.removesuffix('_results')}_predictions.jsonl"
 
 
-def _rows(path: Path) -> list[Row]:
-    if not path.is_file():
-        return []
+def answers(path: Path) -> Iterator[Row]:
+    """The single answers beside a results file, one at a time. Raises UserError when their file is damaged."""
+    beside = path.with_name(predictions_name(path))
+    if not beside.is_file():
+        return
     try:
-        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        with beside.open(encoding="utf-8") as lines:
+            yield from (json.loads(line) for line in lines if line.strip())
     except ValueError as error:
-        raise UserError("this file of answers is damaged", str(path), "Run the evaluation again.", "disk") from error
-
-
-def headline(shown: Shown) -> str:
-    """The big number with its interval, and the few that put it into place."""
-    found = shown.results
-    prior = found.get("prior") or {}
-    choice = found.get("with_choice") or {}
-    score = (
-        f'<div class="dg-score"><span class="dg-big" data-accuracy="{found["overall_accuracy"]:.6f}">'
-        f"{100 * found['overall_accuracy']:.1f}<small>%</small></span><div><strong>of the objects judged right</strong>"
-        f"<p>{found['correct']:,} of {found['total']:,} objects on {(found.get('data') or {}).get('photos', '–')} "
-        f"photos</p><p>{escape(parts.interval(found, 'accuracy_interval'))}</p></div></div>"
-    )
-    small = [parts.figure(f"{found['macro_f1']:.2f}", "Macro-F1", parts.interval_plain(found, "macro_f1_interval"))]
-    if prior.get("accuracy") is not None:
-        small.append(parts.figure(text.percent(prior["accuracy"]), "Just guessing", "always the commonest condition"))
-    if choice.get("total"):
-        below = f"{choice['correct']} of {choice['total']}: drains and rock toes"
-        small.append(parts.figure(text.percent(choice["accuracy"]), "Where there is a choice", below))
-    small.append(
-        parts.figure(text.duration(found.get("seconds")), "Took", str((found.get("model") or {}).get("path", "")))
-    )
-    return f'<div class="dg-headline">{score}{parts.figures(small)}</div>'
-
-
-@dataclass(frozen=True)
-class Panels:
-    """Charts and gallery that show one results file."""
-
-    box: gr.Column
-    bars: gr.HTML
-    matrix: gr.HTML
-    title: gr.HTML
-    gallery: gr.HTML
-    more: gr.Button
-    count: gr.State
-
-    @property
-    def outputs(self) -> tuple[Component, ...]:
-        return (self.box, self.bars, self.matrix, self.title, self.gallery, self.more, self.count)
-
-    def fill(self, shown: Shown | None, most: int = PAGE) -> Updates:
-        if shown is None:
-            return {self.box: gr.Column(visible=False)}
-        confusion = shown.results.get("confusion") or {"labels": [], "counts": []}
-        return {
-            self.box: gr.Column(visible=True),
-            self.bars: charts.to_json(charts.per_class(shown.results["per_class"], shown.order)),
-            self.matrix: charts.to_json(charts.confusion(confusion["labels"], confusion["counts"], shown.order)),
-            **self.pages(shown, most),
-        }
-
-    def pages(self, shown: Shown, most: int) -> Updates:
-        wrong = shown.mistakes
-        note = f"{len(wrong)} of {len(shown.rows)} objects, the surest first"
-        cards = mistake_cards(shown, wrong[:most]) if wrong else parts.note(text.NO_MISTAKES, "good")
-        return {
-            self.title: parts.section(text.MISTAKES, note), self.gallery: cards, self.count: most,
-            self.more: gr.Button(visible=len(wrong) > most),
-        }  # fmt: skip
-
-    def wire(self, current: Callable[[], Shown | None]) -> None:
-        def further(most: int) -> Updates:
-            shown = current()
-            return {} if shown is None else self.pages(shown, most + PAGE)
-
-        self.more.click(further, self.count, [self.title, self.gallery, self.more, self.count], **QUIET)
-
-
-def panels(prefix: str) -> Panels:
-    """Draw the panels here, hidden until there is something to show."""
-    with gr.Column(visible=False, elem_id=f"{prefix}-results") as box:
-        with gr.Row(equal_height=True):
-            with gr.Column(elem_classes="dg-panel", min_width=420):
-                parts.html(parts.section(text.PER_CLASS))
-                bars = charts.component(f"{prefix}-per-class", text.PER_CLASS)
-            with gr.Column(elem_classes="dg-panel", min_width=420):
-                parts.html(parts.section(text.CONFUSION))
-                matrix = charts.component(f"{prefix}-confusion", text.CONFUSION)
-        with gr.Column(elem_classes="dg-panel"):
-            title = parts.html(parts.section(text.MISTAKES), elem_id=f"{prefix}-mistakes-title")
-            gallery = parts.html("", elem_id=f"{prefix}-mistakes")
-            more = gr.Button(text.MORE_MISTAKES, size="sm", visible=False, elem_id=f"{prefix}-more-mistakes")
-    return Panels(box, bars, matrix, title, gallery, more, gr.State(PAGE))
+        raise UserError("this file of answers is damaged", str(beside), "Run the evaluation again.", "disk") from error
 
 
 def mistake_cards(shown: Shown, rows: Sequence[Row], labels: tuple[str, str] = ("Truth", "Said")) -> str:
@@ -194,7 +112,7 @@ def mistake_cards(shown: Shown, rows: Sequence[Row], labels: tuple[str, str] = (
 def _how_sure(row: Row) -> str:
     kind = str(row.get("predicted_class", "")).removesuffix(f" {row['predicted']}")
     other = f"{kind} · " if kind and kind != row["object_type"] else ""
-    return f"{other}{100 * _sure(row):.0f} % sure"
+    return f"{other}{100 * probability(row):.0f} % sure"
 
 
 def card(root: Path, row: Row, lines: Sequence[tuple[str, str, str]]) -> str:

@@ -12,8 +12,8 @@ TAGLINE = "Teach a vision-language model to judge the condition of dam structure
 
 SPLIT_WORDS = {"train": "Training", "valid": "Validation", "test": "Test"}
 KIND_WORDS = {"baseline": "Zero-shot baseline", "train": "Fine-tuning", "rehearse": "Trying two steps",
-              "batch": "Judging many photos",
-              "evaluate": "Judging the tuned model", "predict": "Prediction service"}  # fmt: skip
+              "evaluate": "Judging a model", "predict": "Prediction service",
+              "batch": "Judging many photos", "ablate": "Ablation", "crossval": "Cross-validation"}  # fmt: skip
 STATUS_WORDS = {"starting": "Starting", "running": "Running", "finished": "Finished", "stopped": "Stopped",
                 "failed": "Failed", "crashed": "Broke off"}  # fmt: skip
 STATUS_MARKS = {"starting": "◌", "running": "●", "finished": "✓", "stopped": "■", "failed": "✕", "crashed": "✕"}
@@ -90,7 +90,30 @@ GLOSSARY = {
     "Split": "A part of the photos: for training, for validation or for a last test. No photo is in two of them.",
     "Flight": "Photos taken one after the other, told by their file names. They look alike, so they stay in one split.",
     "Cross-validation": "Dealing the photos into parts and judging each part once by a model taught on the others.",
+    "Ablation": "Training the same model with and without one thing, to see what that thing brings.",
+    "Seed": "The start of the random numbers. Two trainings that differ in it alone show how much is luck.",
     "Preset": "A set of settings that suits a model.",
+    # Numbers to trust
+    "Balanced accuracy": "The share found, class by class, then the mean: a rare class counts as much as a common one.",
+    "Recall": "Of the objects that are blocked, the share that was called blocked. What it misses lowers it.",
+    "Precision": "Of the objects called blocked, the share that really is. False alarms lower it.",
+    "Support": "How many objects of a class there are. A score from five objects says little.",
+    "False alarm": "An object called blocked or damaged that is not.",
+    "Log-loss": "The cost of wrong answers, the higher the surer they were given. 0 is perfect; lower is better.",
+    "Brier score": "The squared distance of probabilities from the truth. 0 is perfect; lower is better.",
+    "Calibration": "Making percentages honest: of the answers given with 80 %, 80 % should be right. Measured on "
+    "photos kept aside for it.",
+    "Reliability diagram": "How often answers were right against how sure they were. Honest percentages lie on the "
+    "diagonal.",
+    "Temperature": "The one number by which calibration makes a model less (or more) sure. It never changes the answer "
+    "itself.",
+    "Unsure": "An answer whose probability is too low to rely on. It goes to an engineer.",
+    "Reference point": "What a simple rule or a simple program reaches on the same photos: a model must beat it.",
+    "Probe": "A simple classifier on what a model sees or reads. It shows how much of a score is easy.",
+    "Bootstrap": "Drawing the same photos anew, with repeats, thousands of times, to see how much a number depends on "
+    "chance. The intervals come from it.",
+    "McNemar test": "How likely chance alone would turn so many more objects right than wrong (or the other way) "
+    "between two equally good models.",
 }
 
 # -- Data ------------------------------------------------------------------------------------------------------------
@@ -198,11 +221,9 @@ GROUP_WORDS = {"model": "Model", "data": "Data", "view": "What the model sees", 
                "enhance": "Strength of the enhancements"}  # fmt: skip
 
 # -- Compare ---------------------------------------------------------------------------------------------------------
-COMPARE_LEAD = "What did the teaching change? Both models judge the same validation photos."
+COMPARE_LEAD = "What did the teaching change, and is that more than chance? Both models judge the same objects."
 COMPARE_NO_BASELINE = "No baseline yet. It is the number the tuned model has to beat."
 COMPARE_NO_TUNED = "No tuned model yet. Teach one first."
-COMPARE_NOT_JUDGED = "has not judged the validation photos yet. Judge it to see both numbers side by side."
-COMPARE_OTHER_DATA = "These two were measured on different photos, so their difference says little. Run both again."
 COMPARE_JUDGE, COMPARE_STOP = "Judge the tuned model", "Stop"
 TUNED_MODEL = "Tuned model"
 DIFFERENCE_CHART = "Right answers by class, before and after"

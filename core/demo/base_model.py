@@ -1,6 +1,7 @@
-"""The shipped demo model: a real Qwen2-VL of a few million parameters, pretrained on drawn scenes of another style.
+"""The shipped models: real Qwen2-VLs of a few million parameters, pretrained on drawn scenes.
 
-`python -m core.demo.base_model` makes models/demo again; models/README.md holds the recipe's time and scores.
+`python -m core.demo.base_model` makes models/demo again, and with `--style photographic` models/demo-photos, which goes
+on from the former; models/README.md holds the recipes' time and scores.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -24,13 +26,16 @@ from tokenizers.trainers import BpeTrainer
 from transformers import Qwen2Tokenizer, Qwen2VLConfig, Qwen2VLForConditionalGeneration, Qwen2VLImageProcessorPil
 
 from core.data.sample import BoxedObject, Photo
+from core.demo.photographic import draw_photographic
 from core.demo.scenes import PRETRAINING, draw_scene, random_wanted
+from core.demo.texture import Teller
 from core.engine.models import DEMO_MODEL, Loaded, fingerprint
+from core.engine.models import load as load_model
 from core.engine.questions import Asked, Asker, truth_of
 from core.engine.scoring import judge_photos
 from core.engine.sequences import Tree, leaf_log_probs
 from core.prompts import Look, answers, question_text
-from core.settings import Enhance, Settings, load, merge
+from core.settings import Enhance, Model, Settings, load, merge
 from core.taxonomy import Taxonomy
 from core.taxonomy import load as load_taxonomy
 
@@ -64,6 +69,17 @@ class Recipe:
     learning_rate: float = 1.5e-3
     class_share: float = 0.3
     seed: int = 7
+    style: str = "pretraining"
+    start: str = ""  # a model to go on from; "": random weights
+    statistics: float = 0.0  # weight of the colour and texture statistics (see `statistics`) beside the answers
+    crop_share: float = 0.2  # of the lessons that show the crop alone
+
+
+PHOTOGRAPHIC = Recipe(
+    photos=2000, epochs=2, size_px=312, learning_rate=1e-3, class_share=0.15, seed=11, style="photographic",
+    start="demo", statistics=0.5, crop_share=0.85,
+)  # fmt: skip
+RECIPES = {one.style: one for one in (Recipe(), PHOTOGRAPHIC)}
 
 
 def corpus(taxonomy: Taxonomy, count: int = 400) -> Iterator[str]:
@@ -132,9 +148,14 @@ def new_model(seed: int, taxonomy: Taxonomy) -> Loaded:
     return Loaded(model, tokenizer, processor, "demo", "qwen2_vl", "", torch.device("cpu"))
 
 
-def draw_photo(folder: Path, index: int, seed: int, size_px: int) -> Photo:
+def draw_photo(folder: Path, index: int, seed: int, size_px: int, style: str = "pretraining") -> Photo:
     """One pretraining scene on disk."""
-    scene = draw_scene(seed * 1_000_003 + index, random_wanted(seed * 1_000_003 + index), PRETRAINING, size_px)
+    number = seed * 1_000_003 + index
+    wanted = random_wanted(number)
+    if style == "photographic":
+        scene = draw_photographic(number, wanted, size_px)
+    else:
+        scene = draw_scene(number, wanted, PRETRAINING, size_px)
     path = folder / f"{index:05d}.jpg"
     scene.image.save(path, quality=90)
     objects = []
@@ -144,19 +165,23 @@ def draw_photo(folder: Path, index: int, seed: int, size_px: int) -> Photo:
     return Photo(path, path.name, (size_px, size_px), "train", path.stem, tuple(objects))
 
 
-def draw_photos(folder: Path, count: int, seed: int, size_px: int) -> list[Photo]:
+def draw_photos(folder: Path, count: int, recipe: Recipe) -> list[Photo]:
+    same = ([one] * count for one in (recipe.seed, recipe.size_px, recipe.style))
     with ProcessPoolExecutor(2) as pool:
-        places = range(count)
-        return list(pool.map(draw_photo, [folder] * count, places, [seed] * count, [size_px] * count, chunksize=32))
+        return list(pool.map(draw_photo, [folder] * count, range(count), *same, chunksize=32))
 
 
-def askers(loaded: Loaded, settings: Settings, taxonomy: Taxonomy) -> list[Asker]:
+def askers(loaded: Loaded, settings: Settings, taxonomy: Taxonomy, crops: bool = False) -> list[Asker]:
     """One for each combination of the two enhancements that change the question, and one that shows the crop alone:
-    the model must know them all. The last one is the plain default."""
-    found = [Asker(loaded, replace(settings, view=replace(settings.view, mode="crop")), taxonomy)]
+    the model must know them all. The last one is the plain default. With `crops` the crop alone comes first and in
+    each combination too."""
+    alone = replace(settings, view=replace(settings.view, mode="crop"))
+    found = [Asker(loaded, alone, taxonomy)]
     for spatial, position in ((False, False), (False, True), (True, False), (True, True)):
         enhance = replace(settings.enhance, spatial_reasoning=spatial, position_encoding=position)
         found.append(Asker(loaded, replace(settings, enhance=enhance), taxonomy))
+    if crops:
+        found = [Asker(loaded, replace(alone, enhance=one.settings.enhance), taxonomy) for one in found[1:]] + found[1:]
     for other in found[1:]:
         other.eyes = found[0].eyes
     return found
@@ -175,7 +200,11 @@ def lesson(photo: Photo, asker: Asker, dice: random.Random, class_share: float) 
 def learn(loaded: Loaded, photos: Sequence[Photo], asking: Sequence[Asker], recipe: Recipe) -> None:
     """Pretrain all weights: AdamW, a linear warm-up over 5 % of the steps, then a cosine to zero."""
     steps = recipe.epochs * len(photos) // recipe.batch
-    optimizer = torch.optim.AdamW(loaded.model.parameters(), recipe.learning_rate, (0.9, 0.98), weight_decay=0.05)
+    weights = list(loaded.model.parameters())
+    teller = Teller(loaded.model.config.vision_config.hidden_size) if recipe.statistics else None
+    if teller:
+        weights += list(teller.parameters())
+    optimizer = torch.optim.AdamW(weights, recipe.learning_rate, (0.9, 0.98), weight_decay=0.05)
     warm = max(steps // 20, 1)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: min((step + 1) / warm, 0.5 + 0.5 * math.cos(math.pi * step / steps))
@@ -188,19 +217,48 @@ def learn(loaded: Loaded, photos: Sequence[Photo], asking: Sequence[Asker], reci
         dice.shuffle(order)
         for start in range(0, len(order) - recipe.batch + 1, recipe.batch):
             part = order[start : start + recipe.batch]
-            trees = [lesson(photo, dice.choice(asking), dice, recipe.class_share) for photo in part]
-            batch = asking[0].batch(trees)
-            loss = -leaf_log_probs(loaded.model, batch).mean()
+            trees = [
+                lesson(photo, asker, dice, recipe.class_share) for photo, asker in showing(part, asking, dice, recipe)
+            ]
+            with tokens_seen(loaded.model) as seen:
+                batch = asking[0].batch(trees)
+                told = loss = -leaf_log_probs(loaded.model, batch).mean()
+            if teller:
+                loss = loss + recipe.statistics * teller.loss(seen[0], batch["pixel_values"], batch["image_grid_thw"])
             loss.backward()
-            torch.nn.utils.clip_grad_norm_(loaded.model.parameters(), 1.0)
+            torch.nn.utils.clip_grad_norm_(weights, 1.0)
             optimizer.step()
             schedule.step()
             optimizer.zero_grad()
-            running = 0.98 * running + 0.02 * loss.item() if step else loss.item()
+            running = 0.98 * running + 0.02 * told.item() if step else told.item()
             step += 1
             if step % 50 == 0:
-                print(f"step {step}/{steps} loss {running:.3f} {time.monotonic() - began:.0f} s", flush=True)
+                beside = f" statistics {(loss - told).item():.3f}" if teller else ""
+                print(f"step {step}/{steps} loss {running:.3f}{beside} {time.monotonic() - began:.0f} s", flush=True)
     loaded.model.eval()
+
+
+def showing(
+    photos: Sequence[Photo], asking: Sequence[Asker], dice: random.Random, recipe: Recipe
+) -> Iterator[tuple[Photo, Asker]]:
+    """Each photo with the asker of its lesson. A batch of the photographic recipe shows crops alone or photos too."""
+    if not recipe.statistics:
+        yield from ((photo, dice.choice(asking)) for photo in photos)
+        return
+    half = len(asking) // 2
+    among = asking[:half] if dice.random() < recipe.crop_share else asking[half:]
+    yield from ((photo, dice.choice(among)) for photo in photos)
+
+
+@contextmanager
+def tokens_seen(model: Qwen2VLForConditionalGeneration) -> Iterator[list[torch.Tensor]]:
+    """What the vision tower's merger gives (T, width), one entry a look, while it lasts."""
+    seen: list[torch.Tensor] = []
+    hook = model.model.visual.merger.register_forward_hook(lambda _module, _given, tokens: seen.append(tokens))
+    try:
+        yield seen
+    finally:
+        hook.remove()
 
 
 def save(loaded: Loaded, folder: Path) -> None:
@@ -228,10 +286,11 @@ def make(folder: Path, recipe: Recipe) -> dict[str, object]:
     # Free answers: the model shall be able to write, as any Qwen2-VL can.
     settings = merge(load("demo"), {"question.answers": "free"})
     with tempfile.TemporaryDirectory() as scratch:
-        drawn = draw_photos(Path(scratch), recipe.photos + 60, recipe.seed, recipe.size_px)
+        drawn = draw_photos(Path(scratch), recipe.photos + 60, recipe)
         print(f"drew {len(drawn)} scenes in {time.monotonic() - began:.0f} s", flush=True)
-        loaded = new_model(recipe.seed, taxonomy)
-        asking = askers(loaded, settings, taxonomy)
+        torch.manual_seed(recipe.seed)
+        loaded = load_model(Model(recipe.start)) if recipe.start else new_model(recipe.seed, taxonomy)
+        asking = askers(loaded, settings, taxonomy, crops=recipe.crop_share > 0.5)
         learn(loaded, drawn[60:], asking, recipe)
         own = accuracy(loaded, asking[-1], drawn[:60])
     save(loaded, folder)
@@ -242,12 +301,16 @@ def make(folder: Path, recipe: Recipe) -> dict[str, object]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Make the demo model again.")
-    parser.add_argument("--out", type=Path, default=DEMO_MODEL)
-    parser.add_argument("--photos", type=int, default=Recipe.photos)
-    parser.add_argument("--epochs", type=int, default=Recipe.epochs)
+    parser = argparse.ArgumentParser(description="Make a shipped model again.")
+    parser.add_argument("--style", choices=sorted(RECIPES), default="pretraining")
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--photos", type=int)
+    parser.add_argument("--epochs", type=int)
     given = parser.parse_args()
-    print(json.dumps(make(given.out, replace(Recipe(), photos=given.photos, epochs=given.epochs)), indent=1))
+    recipe = RECIPES[given.style]
+    recipe = replace(recipe, photos=given.photos or recipe.photos, epochs=given.epochs or recipe.epochs)
+    usual = DEMO_MODEL if given.style == "pretraining" else DEMO_MODEL.with_name("demo-photos")
+    print(json.dumps(make(given.out or usual, recipe), indent=1))
 
 
 if __name__ == "__main__":

@@ -82,7 +82,7 @@ def calibrated_row(
     shares = found.apply(row["probabilities"], kind, row["object_type"], correction)
     best = max(shares, key=lambda answer: shares[answer])
     object_type, condition = read_answer(best, row["object_type"], kind, taxonomy)
-    unsure = len(shares) > 1 and found.unsure(shares[best], kind)
+    unsure = len(shares) > 1 and found.unsure(shares[best], kind, correction)
     return row | {
         "predicted": condition, "predicted_class": taxonomy.class_name(object_type, condition),
         "calibrated": {answer: float(f"{share:.6g}") for answer, share in shares.items()}, "unsure": unsure,

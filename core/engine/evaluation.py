@@ -116,19 +116,27 @@ def prior_scores(train: Sequence[Photo], judged: Sequence[Photo], taxonomy: Taxo
     rows = prior_rows(train, judged, taxonomy)
     if not rows:
         return None
-    scores = score(rows)
+    scores = score(rows, intervals=False)
     return {"accuracy": scores["overall_accuracy"], "macro_f1": scores["macro_f1"]}
+
+
+def _tell_promise(opened: Opened, settings: Settings, reporter: Reporter) -> None:
+    """Warn where an adapter was calibrated for another error than the one that the settings now tolerate."""
+    rule = opened.calibration and opened.calibration.rule(settings.question.kind)
+    if rule and rule.max_error != settings.judging.max_error:
+        reporter.emit(
+            "warning", text=f"This model was calibrated for a tolerated error of {rule.max_error:.1%}, not "
+            f"{settings.judging.max_error:.1%}: which answers are unsure is decided when a model is trained.",
+        )  # fmt: skip
 
 
 def _sureness(opened: Opened, rows: Sequence[dict[str, Any]], settings: Settings) -> dict[str, Any]:
     """What results tell of an adapter's calibration; {} where it has none."""
-    found, kind = opened.calibration, settings.question.kind
+    found, kind, correction = opened.calibration, settings.question.kind, settings.judging.prior_correction
     if found is None:
         return {}
-    rule = found.thresholds.get(kind)
-    about = {**found.to_dict(), "threshold": rule.threshold if rule else None}
-    unsure = told(rows, found, kind)
-    return {"calibration": about, **({"unsure": unsure} if unsure else {})}
+    unsure = told(rows, found, kind, correction)
+    return {"calibration": found.to_dict(kind, correction), **({"unsure": unsure} if unsure else {})}
 
 
 def run(settings: Settings, run_folder: Path, workspace: Workspace, reporter: Reporter) -> dict[str, Any]:
@@ -142,6 +150,7 @@ def run(settings: Settings, run_folder: Path, workspace: Workspace, reporter: Re
     opened = open_model(settings)
     asker = Asker(opened.loaded, settings, opened.taxonomy)
     seen = seen_in_training(opened, photos, reporter)
+    _tell_promise(opened, settings, reporter)
     features.prepare(asker, opened.loaded, opened.model, [(photos, [(False, 0)])], workspace, reporter)
     reporter.emit("stage", text=f"Testing on {len(photos)} images")
     began = time.monotonic()

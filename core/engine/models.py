@@ -31,7 +31,10 @@ warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
 DEMO_MODEL = Path(__file__).resolve().parents[2] / "models" / "demo"
 # What the libraries raise for files that are damaged, cut short or of another kind.
 UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, SafetensorError)
-MAKE_DEMO = "Make it again with: python -m core.demo.base_model"
+MAKE_SHIPPED = {
+    "demo": "Make it again with: python -m core.demo.base_model",
+    "demo-photos": "Make it again with: python -m core.demo.base_model --style photographic",
+}
 
 _LAYERS = r"language_model\.layers\.\d+\."
 _ATTENTION = _LAYERS + r"self_attn\.[qkvo]_proj"
@@ -91,14 +94,15 @@ def is_adapter(path: str | Path) -> bool:
 
 
 def resolve(path: str) -> str:
-    """`demo` as the shipped folder, a local folder as it is, anything else as a hub id.
+    """A shipped name (`demo`, `demo-photos`) as its folder, a local folder as it is, anything else as a hub id.
 
     Raises UserError for a local folder that is not there or holds no model.
     """
-    if path == "demo":
-        if not (DEMO_MODEL / "config.json").is_file():
-            raise UserError("the demo model's folder is missing", str(DEMO_MODEL), MAKE_DEMO, "model")
-        return str(DEMO_MODEL)
+    if path in MAKE_SHIPPED:
+        shipped = DEMO_MODEL.with_name(path)
+        if not (shipped / "config.json").is_file():
+            raise UserError(f"the {path} model's folder is missing", str(shipped), MAKE_SHIPPED[path], "model")
+        return str(shipped)
     if Path(path).exists() or path.startswith((".", "/", "~")) or re.match(r"^[A-Za-z]:\\", path):
         folder = Path(path).expanduser()
         if not (folder / "config.json").is_file():
@@ -128,7 +132,7 @@ def load(wanted: knobs.Model) -> Loaded:
     if is_adapter(wanted.path):
         raise UserError("this folder holds an adapter, not a whole model", wanted.path, "Give the base model.", "model")
     place = resolve(wanted.path)
-    local = wanted.offline or place == str(DEMO_MODEL)
+    local = wanted.offline or wanted.path in MAKE_SHIPPED
     try:
         config = AutoConfig.from_pretrained(place, local_files_only=local)
         if config.model_type not in BOX_UNITS:
@@ -153,13 +157,13 @@ def load(wanted: knobs.Model) -> Loaded:
     if lacking:
         raise UserError(
             f"{len(lacking)} weights are missing, among them {lacking[0]}", wanted.path,
-            MAKE_DEMO if wanted.path == "demo" else "Copy the whole model folder again.", "model",
+            MAKE_SHIPPED.get(wanted.path, "Copy the whole model folder again."), "model",
         )  # fmt: skip
     if tokenizer.convert_tokens_to_ids("<|image_pad|>") != config.image_token_id:
         # transformers makes an empty tokenizer where tokenizer.json is missing, and says nothing.
         raise UserError(
             "the tokenizer is missing or belongs to another model", wanted.path,
-            MAKE_DEMO if wanted.path == "demo" else "Copy the whole model folder again.", "model",
+            MAKE_SHIPPED.get(wanted.path, "Copy the whole model folder again."), "model",
         )  # fmt: skip
     if tokenizer.chat_template is None:
         raise UserError("the tokenizer has no chat template", wanted.path, "Use an instruction-tuned model.", "model")
@@ -180,7 +184,7 @@ def load(wanted: knobs.Model) -> Loaded:
 def _not_loadable(wanted: knobs.Model, place: str, error: Exception) -> UserError:
     if Path(place).is_dir():
         cause = str(error).splitlines()[0][:160]
-        again = MAKE_DEMO if wanted.path == "demo" else "Copy the whole model folder again."
+        again = MAKE_SHIPPED.get(wanted.path, "Copy the whole model folder again.")
         return UserError(f"this model cannot be loaded ({cause})", wanted.path, again, "model")
     cure = (
         "Set model.offline=false to download it, or give the folder it lies in"

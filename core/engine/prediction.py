@@ -169,15 +169,19 @@ def described(
     found["probability"] = raw[best]
     if calibration is None:
         return found | {"unsure": None, "note": "not calibrated"}
-    rule = calibration.thresholds.get(kind)
+    rule = calibration.rule(kind, correction)
+    threshold = rule.threshold if rule else None
+    note = f"calibrated on {calibration.objects} objects of {calibration.photos} photos"
+    if threshold is None and len(shares) > 1:
+        note += "; they support no promise about single answers, so every answer is unsure"
     return found | {
         "calibrated": shares if object_type else by_condition(shares, taxonomy),
         "calibrated_probability": shares[best],
-        "unsure": len(shares) > 1 and calibration.unsure(shares[best], kind),
-        "threshold": rule.threshold if rule else None,
-        "note": f"calibrated on {calibration.objects} objects of {calibration.photos} photos",
+        "unsure": len(shares) > 1 and calibration.unsure(shares[best], kind, correction),
+        "threshold": threshold,
+        "note": note,
         **({} if object_type else {"calibrated_classes": shares}),
-    }  # fmt: skip
+    }
 
 
 def by_condition(shares: dict[str, float], taxonomy: Taxonomy) -> dict[str, float]:

@@ -98,7 +98,7 @@ class Asker:
         return Tree(head, tuple(branches), photo)
 
     def text(self, photo: Photo, index: int, kind: str) -> str:
-        """The question of `kind` (condition or class) about one object, as `tree` writes it; the photo is not opened."""
+        """The question of `kind` (condition or class) about one object, as `tree` writes it; no photo is opened."""
         one, view = photo.objects[index], self.settings.view.mode
         resized_wh = (0, 0) if view == "crop" else self.eyes.resized(Sight(photo.path), photo.size_wh)
         look = Look(view, resized_wh, self.box_unit)

@@ -16,7 +16,7 @@ import numpy as np
 
 from core import settings as knobs
 from core.data.sample import Dataset, Photo
-from core.engine import features
+from core.engine import calibrating, features
 from core.engine.blindfold import blindfolded, seeing, shuffled_source
 from core.engine.models import base_of
 from core.engine.pooling import pooled
@@ -26,7 +26,7 @@ from core.engine.vision import Sight, open_photo
 from core.metrics import score
 from core.references import probes, texture
 from core.references import warnings as sentences
-from core.references.rows import Item, Rows, items_of, prior_rows, stratified, with_choice
+from core.references.rows import Item, Rows, items_of, prior_rows, stratified
 from core.runs.events import Reporter
 from core.runs.files import writing
 from core.runs.workspace import Workspace
@@ -49,7 +49,7 @@ NOTES = {
     "prior": "Answers each object type with its most frequent training condition. Looks at nothing.",
     "prompt_only": "Logistic regression on the words and numbers of the question. Sees no photo.",
     "texture_forest": "Random forest on colours and texture of the crop. Knows no language and no large model.",
-    "linear_probe": "Logistic regression on what the base model's vision part sees inside the box, before any teaching.",
+    "linear_probe": "Logistic regression on what the base model sees inside the box, before any teaching.",
     "blank": "The same model, every photo and crop uniformly grey. Should fall to guessing.",
     "shuffled": "The same model, shown another photo of this split at the same boxes. Should fall to about guessing.",
 }
@@ -114,7 +114,7 @@ def measure(
         if made:
             rows[name], found[name] = made, _entry(name, made, remark)
             _write(run_folder / "references" / f"{name}.jsonl", made)
-    return found, _warnings(judged.rows, rows)
+    return found, warnings_about(judged.rows, rows)
 
 
 Make = Callable[[_Telling], tuple[Rows, str]]
@@ -145,15 +145,12 @@ def _plan(judged: Judged, workspace: Workspace) -> dict[str, Make]:
 
 
 def _entry(name: str, rows: Rows, remark: str) -> dict[str, Any]:
-    whole, choice = score(rows), with_choice(rows)
-    part = score(choice) if choice else {"overall_accuracy": None, "macro_f1": None}
+    whole = score(rows)
     return {
         "label": LABELS[name],
         "accuracy": whole["overall_accuracy"],
-        "accuracy_interval": whole["accuracy_interval"],
-        "macro_f1": whole["macro_f1"],
-        "macro_f1_interval": whole["macro_f1_interval"],
-        "with_choice": {"accuracy": part["overall_accuracy"], "macro_f1": part["macro_f1"]},
+        **{key: whole[key] for key in ("accuracy_interval", "macro_f1", "macro_f1_interval")},
+        "with_choice": {key: whole["with_choice"][key] for key in ("accuracy", "macro_f1")},
         "note": f"{NOTES[name]} {remark}".strip(),
     }
 
@@ -238,15 +235,17 @@ def _shuffled(judged: Judged, photos: Sequence[Photo], telling: _Telling) -> Row
 
 def _judge(judged: Judged, photos: Sequence[Photo], telling: _Telling) -> Rows:
     rows: Rows = []
+    opened, correction = judged.opened, judged.asker.settings.judging.prior_correction
     # Closed at once when a stop ends it: the model's answers must not stay narrowed to the closed list.
-    with contextlib.closing(judge_photos(judged.opened.model, judged.asker, photos, "condition")) as judging:
+    with contextlib.closing(judge_photos(opened.model, judged.asker, photos, "condition")) as judging:
         for done, (_photo, found, _loss) in enumerate(judging):
             telling.at(done, len(photos))
-            rows += found
+            # As the model's own answers were read: a correction of the prior moves answers here too.
+            rows += [calibrating.calibrated_row(row, opened.calibration, correction, opened.taxonomy) for row in found]
     return rows
 
 
-def _warnings(own: Rows, rows: dict[str, Rows]) -> list[str]:
+def warnings_about(own: Rows, rows: dict[str, Rows]) -> list[str]:
     """What the reference points say against the score, as sentences."""
     said: list[str | None] = []
     prior = rows.get("prior", [])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -114,7 +114,7 @@ def asked_about(photo: Photo, kind: str) -> list[Asked]:
 
 def judge_photos(
     model: Any, asker: Asker, photos: Sequence[Photo], kind: str
-) -> Iterator[tuple[Photo, list[dict[str, Any]], float]]:
+) -> Generator[tuple[Photo, list[dict[str, Any]], float]]:
     """For each photo: its prediction rows, and the summed loss (nats) of the right answers."""
     inquiries = [Inquiry(photo.path, asker.boxes(photo), asked_about(photo, kind)) for photo in photos]
     for photo, verdicts in zip(photos, judge_each(model, asker, inquiries), strict=True):

@@ -81,7 +81,7 @@ def alarms(rows: Sequence[Row], conditions: Sequence[str], false_alarm_rate: flo
     for condition in conditions:
         scores, truths = [], []
         for row in with_choice(rows):
-            chance = _chance(row, condition)
+            chance = _chance(row, condition, conditions)
             if chance is not None:
                 scores.append(chance)
                 truths.append(row["truth"] == condition)
@@ -89,14 +89,20 @@ def alarms(rows: Sequence[Row], conditions: Sequence[str], false_alarm_rate: flo
     return found
 
 
-def _chance(row: Row, condition: str) -> float | None:
-    """The probability that an object is in a condition; None when its type does not allow it."""
+def _chance(row: Row, condition: str, conditions: Sequence[str]) -> float | None:
+    """The probability that an object is in a condition; None when its type does not allow it.
+
+    Where the class was asked, that of all classes of the condition; `conditions` tells `badly damaged` from `damaged`.
+    """
     shares: Mapping[str, float] = row["probabilities"]
     if row.get("question") != "class":
         return shares.get(condition)
     if f"{row['object_type']} {condition}" not in shares:
         return None
-    return sum(value for answer, value in shares.items() if answer.endswith(f" {condition}"))
+    longer = tuple(f" {other}" for other in conditions if other.endswith(f" {condition}"))
+    return sum(
+        value for answer, value in shares.items() if answer.endswith(f" {condition}") and not answer.endswith(longer)
+    )
 
 
 def _alarm(scores: np.ndarray, truths: np.ndarray, rate: float) -> dict[str, Any]:

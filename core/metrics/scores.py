@@ -57,8 +57,7 @@ def score(
         return found
     found["probabilistic"] = probabilistic(rows)
     found["probabilistic_calibrated"] = probabilistic(rows, "calibrated")
-    there = [one for one in alarming if one in asked]
-    found["alarms"] = alarms(rows, there, false_alarm_rate)
+    found["alarms"] = alarms(rows, alarming, false_alarm_rate)
     return {key: value for key, value in found.items() if value is not None}
 
 

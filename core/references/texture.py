@@ -1,9 +1,9 @@
 """Colour and texture of a boxed object as plain numbers, for classical classifiers. numpy and pillow only.
 
 The crop is drawn at one size, so the numbers do not depend on how many pixels the photo has. They are the usual
-descriptors: moments and percentiles of colour, histograms, gradient orientations (Dalal & Triggs, 2005) and local binary
-patterns (Ojala, Pietikäinen & Mäenpää, 2002), here only how many of the eight neighbours are brighter, which does not
-change when the photo is turned.
+descriptors: moments and percentiles of colour, histograms, gradient orientations (Dalal & Triggs, 2005) and local
+binary patterns (Ojala, Pietikäinen & Mäenpää, 2002), here only how many of the eight neighbours are brighter, which
+does not change when the photo is turned.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ AROUND = ((-1, -1), (-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1))
 
 
 def features(photo: Image.Image, box_xyxy: BoxXyxy) -> np.ndarray:
-    """(151,) float32 of the box, in fractions of an RGB photo: colour, texture, coarse shape, and where the box lies."""
+    """(F,) float32 of a box given in fractions of an RGB photo: colour, texture, and the box's shape and place."""
     crop = crop_of(photo, box_xyxy)
     rgb = np.asarray(crop, dtype=np.float64) / 255
     hsv = np.asarray(crop.convert("HSV"), dtype=np.float64) / 255

@@ -72,8 +72,9 @@ def not_looking_warning(rows: Sequence[Row], blank: Sequence[Row]) -> str | None
         return None
     right, blind = _right(seen), _right(unseen)
     return (
-        f"With the photos the model is right for {sum(right) / len(right):.0%} of the objects with a choice, with blank "
-        f"grey photos for {sum(blind) / len(blind):.0%}: no clear difference. Nothing shows that it uses the photos."
+        f"With the photos the model is right for {sum(right) / len(right):.0%} of the objects with a choice, with "
+        f"blank grey photos for {sum(blind) / len(blind):.0%}: no clear difference. "
+        "Nothing shows that it uses the photos."
     )
 
 

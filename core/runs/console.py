@@ -35,6 +35,8 @@ def do(args: argparse.Namespace, settings_of: Callable[[argparse.Namespace], Set
     dry = getattr(args, "dry_run", False)
     if dry:
         _require_dry(args)
+    if args.verb in store.STUDIES and int(os.environ.get("WORLD_SIZE") or 1) > 1:
+        raise UserError("several processes cannot share a study", args.verb, "Start one alone.", "command")
     if worker.rank() > 0:
         return None, worker.work(_meet(workspace))
     launcher.require_free(workspace)
@@ -43,7 +45,7 @@ def do(args: argparse.Namespace, settings_of: Callable[[argparse.Namespace], Set
         settings = settings_of(args)
         kind = "rehearse" if dry else args.verb
         name = (args.name or store.free_name(workspace, settings.model.path)) if kind == "train" else ""
-        run = store.create(workspace, settings, kind, name)
+        run = store.create(workspace, settings, kind, name, _plan(args, settings))
     else:
         launcher.prepare_resume(run)
     with _announced(run):
@@ -51,9 +53,22 @@ def do(args: argparse.Namespace, settings_of: Callable[[argparse.Namespace], Set
     for problem in outcome(run).get("errors", []):
         print(f"damgui: {launcher.refusal({'problems': [problem]})}", file=sys.stderr)
     if run.kind in store.RESUMING and code != 2 and store.status(run) == "stopped":
-        words = f"train --resume --name {run.name}" if run.kind == "train" else "batch --resume"
-        print(f"Stopped. Go on with: damgui {words}", file=sys.stderr)
+        named = f" --name {run.name}" if run.name else ""
+        print(f"Stopped. Go on with: damgui {run.kind} --resume{named}", file=sys.stderr)
     return run, code
+
+
+def _plan(args: argparse.Namespace, settings: Settings) -> dict[str, Any] | None:
+    """Which trainings a study shall consist of; None for other commands."""
+    from core import studies
+
+    if args.verb == "ablate":
+        seeds = studies.SEEDS["ablate"] if args.seeds is None else args.seeds
+        return studies.to_dict(studies.plan_ablation(args.only.split(","), seeds, settings, args.keep))
+    if args.verb == "crossval":
+        seeds = studies.SEEDS["crossval"] if args.seeds is None else args.seeds
+        return studies.to_dict(studies.plan_crossval(args.folds, seeds, settings, args.keep))
+    return None
 
 
 def _require_dry(args: argparse.Namespace) -> None:
@@ -68,12 +83,16 @@ def _require_dry(args: argparse.Namespace) -> None:
 def _resumed(
     workspace: Workspace, args: argparse.Namespace, settings_of: Callable[[argparse.Namespace], Settings]
 ) -> Run:
-    """The run to go on with. Raises UserError when there is none, or when settings were changed."""
+    """The training or study to go on with. Raises UserError when there is none, or when settings were changed."""
     name = getattr(args, "name", None) or ""
     run = store.latest(workspace, args.verb, name)
     if run is None:
-        fix, what = "Leave out --resume to start it.", "training run" if args.verb == "train" else args.verb
-        raise UserError(f"there is no {what} to go on with", name or str(workspace.root), fix, "run")
+        fix, kind = "Leave out --resume to start it.", "training" if args.verb == "train" else args.verb
+        raise UserError(f"there is no {kind} run to go on with", name or str(workspace.root), fix, "run")
+    given = vars(args)
+    if args.verb in store.STUDIES and (args.seeds is not None or given.get("only") or given.get("folds")):
+        fix = "Leave out --only, --seeds and --folds, or start another study."
+        raise UserError("a resumed study keeps its trainings", run.id, fix, "setting")
     if args.model or args.data or args.config or args.set:
         wanted = to_flat(store.anchored(settings_of(args), Path.cwd(), workspace.root))
         was = to_flat(run.settings())
@@ -129,6 +148,8 @@ def closing_lines(run: Run, document: dict[str, Any]) -> list[str]:
     """The last lines of a command that went well."""
     if run.kind == "rehearse":
         return rehearsal_lines(document)
+    if run.kind in store.STUDIES:
+        return [*_study_lines(document), f"Results: {run.workspace.study(run.kind, run.id)}"]
     if run.kind == "batch":
         return batch_lines(document, outputs.files_of(run))
     if run.kind != "train":
@@ -139,6 +160,17 @@ def closing_lines(run: Run, document: dict[str, Any]) -> list[str]:
     if best.get("accuracy") is not None:
         lines.append(f"Best at step {best['step']}: {best['accuracy']:.1%} right, macro-F1 {best['macro_f1']:.3f}")
     return lines
+
+
+def _study_lines(document: dict[str, Any]) -> list[str]:
+    """A study's table and what follows from it."""
+    from core import crossval
+    from core.ablation import markdown
+
+    if "table" in document:
+        said = (document.get("recommendation") or {}).get("said", [])
+        return [*markdown(document["table"]), "", *said]
+    return [accuracy_line(document), *crossval.lines(document)] if "overall_accuracy" in document else []
 
 
 def _published(run: Run, document: dict[str, Any]) -> Path:

@@ -8,7 +8,7 @@ import math
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -88,6 +88,21 @@ def read_json(path: Path) -> Any:
         return None
     except (OSError, ValueError) as error:
         raise UserError("this file is damaged or cannot be read", str(path), "Remove or mend it.", "disk") from error
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """JSON lines, such as predictions; [] when there is no such file. Raises UserError when one is damaged."""
+    try:
+        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError) as error:
+        raise UserError("this file is damaged or cannot be read", str(path), "Remove or mend it.", "disk") from error
+
+
+def write_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write or replace JSON lines in one go. Raises UserError when the disk does not take it."""
+    write_text(path, "".join(json.dumps(plain(dict(row)), ensure_ascii=False, allow_nan=False) + "\n" for row in rows))
 
 
 def copy(source: Path, target: Path) -> None:

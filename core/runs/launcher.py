@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -49,11 +50,13 @@ def require_free(workspace: Workspace) -> None:
         raise refused
 
 
-def begin(workspace: Workspace, settings: Settings, kind: str, name: str = "") -> Run:
+def begin(
+    workspace: Workspace, settings: Settings, kind: str, name: str = "", plan: Mapping[str, Any] | None = None
+) -> Run:
     """Make a run and start it. Raises UserError when it is refused; then nothing is left behind."""
     if kind in HEAVY:
         require_free(workspace)
-    run = store.create(workspace, settings, kind, name)
+    run = store.create(workspace, settings, kind, name, plan)
     try:
         return start(run)
     except UserError:
@@ -120,7 +123,7 @@ def stop(run: Run) -> None:
 
 
 def resume(run: Run) -> Run:
-    """Go on with a training run from its last checkpoint. Raises UserError when it cannot."""
+    """Go on with a training or a study from its last checkpoint. Raises UserError when it cannot."""
     prepare_resume(run)
     return start(run)
 

@@ -19,11 +19,12 @@ from core.runs.files import read_json, write_json, writing
 from core.runs.locks import is_held
 from core.runs.workspace import Workspace, check_name, model_label
 from core.runs.workspace import open_workspace as open_workspace  # callers need one module for runs
-from core.settings import Settings, load, merge, preset_for, save
+from core.settings import SHIPPED_MODELS, Settings, load, merge, preset_for, save
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
-HEAVY = ("baseline", "train", "rehearse", "evaluate", "batch")
-RESUMING = ("train", "batch")  # kinds that go on where they were stopped
+STUDIES = ("ablate", "crossval")  # many small trainings each
+HEAVY = ("baseline", "train", "rehearse", "evaluate", "batch", *STUDIES)
+RESUMING = ("train", "batch", *STUDIES)  # kinds that go on where they were stopped
 RUN_KINDS = (*HEAVY, "predict")
 # A process needs a moment to take its lock; a folder younger than this without one is starting, not crashed.
 STARTING_S = 20.0
@@ -47,6 +48,11 @@ class Run:
     @property
     def config(self) -> Path:
         return self.folder / "config.yaml"
+
+    @property
+    def plan(self) -> Path:
+        """Which trainings a study consists of."""
+        return self.folder / "study.json"
 
     @property
     def events(self) -> Path:
@@ -124,7 +130,7 @@ def settings_for_model(model: str) -> Settings:
 def located(text: str, *roots: Path) -> str:
     """A path as a whole one, looked for in `roots`; one that is found nowhere stays as it is (a hub id, or a mistake to
     be reported in the user's own words)."""
-    if text in ("", "demo"):
+    if text in ("", *SHIPPED_MODELS):
         return text
     path = Path(text).expanduser()
     found = next((root / path for root in roots if (root / path).exists()), None)
@@ -171,8 +177,10 @@ def _new_folder(workspace: Workspace, kind: str, name: str, created: float) -> P
                 number += 1
 
 
-def create(workspace: Workspace, settings: Settings, kind: str, name: str = "") -> Run:
-    """A new run's folder with its complete config. Nothing starts yet.
+def create(
+    workspace: Workspace, settings: Settings, kind: str, name: str = "", plan: Mapping[str, Any] | None = None
+) -> Run:
+    """A new run's folder with its complete config, and with its plan when it is a study. Nothing starts yet.
 
     Raises UserError when a training run would write over a model that is there, for a bad name, or when the disk does
     not take it.
@@ -194,6 +202,8 @@ def create(workspace: Workspace, settings: Settings, kind: str, name: str = "") 
     try:
         with writing(run.config):
             save(settings, run.config)
+        if plan is not None:
+            write_json(run.plan, plan)
         write_json(folder / "run.json", about)
     except UserError:
         shutil.rmtree(folder, ignore_errors=True)
@@ -297,12 +307,12 @@ def resumable(run: Run) -> None:
     """Raises UserError when a run cannot go on."""
     now = status(run)
     if run.kind not in RESUMING:
-        fix = "Start it again; only training and batches resume."
+        fix = "Start it again; only training, studies and batches resume."
         raise UserError(f"a {run.kind} run cannot go on", run.id, fix, "run")
     if now in ("running", "starting"):
         raise UserError(f"this run is {now}", run.id, f"Stop it first: damgui runs stop {run.id}", "busy")
     if now == "finished":
-        fix = "Train under another name to train more." if run.kind == "train" else "Start a new one."
+        fix = "Train under another name to train more." if run.kind == "train" else "Start another one."
         raise UserError("this run is finished", run.id, fix, "run")
 
 

@@ -19,7 +19,7 @@ from typing import Any
 from core.errors import Problem, UserError
 from core.runs import files, launcher, locks, store
 from core.runs.events import Listener, Reporter, append, event, read_events
-from core.runs.store import HEAVY, Run
+from core.runs.store import HEAVY, STUDIES, Run
 from core.settings import Settings
 
 # A signal that stops: 128 + SIGINT, as shells expect of a program that was interrupted.
@@ -102,6 +102,14 @@ def _rehearse(work: Work) -> dict[str, Any]:
     return training.try_out(work.settings, work.run.folder, work.run.workspace, work.reporter)
 
 
+def _study(work: Work) -> dict[str, Any]:
+    from core import studies
+    from core.engine import study
+
+    run = work.run
+    return study.run(work.settings, studies.read_plan(run.folder), run.folder, run.workspace, work.reporter)
+
+
 def _batch(work: Work) -> dict[str, Any]:
     from core.engine import batch
 
@@ -116,6 +124,7 @@ def _serve(work: Work) -> dict[str, Any]:
 
 JOBS: dict[str, Job] = {
     "baseline": _evaluate, "evaluate": _evaluate, "train": _train, "rehearse": _rehearse, "predict": _serve,
+    "ablate": _study, "crossval": _study,
     "batch": _batch,
 }  # fmt: skip
 
@@ -245,9 +254,11 @@ def _publish(run: Run, settings: Settings, found: dict[str, Any], stopped: bool)
         path = run.workspace.training_info(run.name)
         files.write_json(path, found)
         return path
-    if run.kind not in ("baseline", "evaluate") or stopped:
+    if run.kind not in ("baseline", "evaluate", *STUDIES) or stopped:
         return run.results if run.kind == "batch" and not stopped else None
-    if run.kind == "baseline":
+    if run.kind in STUDIES:
+        path, rows = run.workspace.study(run.kind, run.id), run.workspace.study_predictions(run.kind, run.id)
+    elif run.kind == "baseline":
         path, rows = run.workspace.zeroshot_results, run.workspace.zeroshot_predictions
     else:
         model, split = settings.model.path, settings.data.split

@@ -62,11 +62,34 @@ class Workspace:
     def evaluation_predictions(self, model: str, split: str) -> Path:
         return self.experiments / f"evaluation_{model_label(model)}_{split}_predictions.jsonl"
 
+    def study(self, kind: str, run: str) -> Path:
+        """What came of an ablation or a cross-validation; `run` is its run's id."""
+        return self.experiments / f"{'ablation' if kind == 'ablate' else kind}_{run}.json"
+
+    def study_predictions(self, kind: str, run: str) -> Path:
+        return self.study(kind, run).with_suffix("").with_name(f"{self.study(kind, run).stem}_predictions.jsonl")
+
     def final(self, name: str) -> Path:
         return self.models / f"{name}_final"
 
     def checkpoints(self, name: str) -> Path:
         return self.models / f"{name}_checkpoints"
+
+
+@dataclass(frozen=True)
+class Nested(Workspace):
+    """A workspace inside a run's folder: it keeps its own results and models, and shares the sample set and the vision
+    features of the outer one."""
+
+    outer: Workspace
+
+    @property
+    def sample_data(self) -> Path:
+        return self.outer.sample_data
+
+    @property
+    def feature_cache(self) -> Path:
+        return self.outer.feature_cache
 
 
 def open_workspace(folder: str | Path = ".") -> Workspace:

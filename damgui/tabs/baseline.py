@@ -9,7 +9,7 @@ import gradio as gr
 from gradio.components import Component
 
 from core.runs import launcher
-from damgui import forms, live, parts, reports, results, text
+from damgui import details, forms, live, parts, reports, results, scores, text
 from damgui.frame import LONG, QUIET, Frame, Updates, guarded, now
 from damgui.live import Look, Stamp
 
@@ -30,7 +30,7 @@ def build(frame: Frame) -> None:
     progress = parts.html("", elem_id="baseline-progress")
     reports.report_button(frame, "baseline", "baseline")
     score = parts.html(parts.empty(text.BASELINE_EMPTY), elem_id="baseline-score")
-    panels = results.panels("baseline")
+    panels = details.build("baseline")
 
     @guarded(message)
     def begin(values: Mapping[Component, Any]) -> Updates:
@@ -58,7 +58,7 @@ def build(frame: Frame) -> None:
         if seen is None or seen[2] != stamp[2]:
             updates |= panels.fill(shown)
         if shown is not None:
-            updates[score] = results.headline(shown)
+            updates[score] = scores.headline(shown)
         else:
             updates[score] = "" if found and found.active else parts.empty(text.BASELINE_EMPTY)
         return stamp, updates

@@ -13,8 +13,9 @@ from gradio.components import Component
 from core.data.sample import BoxedObject, Photo
 from core.errors import UserError
 from core.runs import desk, store
+from core.runs.files import read_json
 from core.settings import Settings
-from damgui import charts, datasets, live, parts, pictures, text, theme
+from damgui import charts, datasets, live, parts, pictures, score_text, text, theme
 from damgui.forms import FOR_DATA
 from damgui.frame import LONG, QUIET, Frame, Updates, guarded
 from damgui.live import Stamp
@@ -262,22 +263,49 @@ def _truth(photo: Any, value: Any) -> str:
 
 def _answered(found: dict[str, Any], truth: str, w: Widgets) -> Updates:
     """The verdicts in words, then the probabilities: of conditions, and of classes when the type was not known."""
-    cards = []
-    for answer in found["answers"]:
-        kind = found.get("object_type") or answer["predicted_type"]
-        cards.append(
-            f'<div class="dg-verdict"><span class="dg-label">{escape(answer["label"])}</span>'
-            f"<strong>{escape(kind)}</strong>{parts.badge(answer['predicted'])}"
-            f'<span class="dg-below">{text.percent(answer["probability"], 0)} sure</span></div>'
-        )
+    cards = [_verdict(answer, found.get("object_type") or answer["predicted_type"]) for answer in found["answers"]]
     known = f'<p class="dg-small">In the labels: {parts.badge(truth)}</p>' if truth else ""
     alone = parts.note(text.BASE_ONLY) if len(found["answers"]) == 1 else ""
-    labelled = [(answer["label"], answer["probabilities"]) for answer in found["answers"]]
-    by_class = [(answer["label"], answer["class_probabilities"]) for answer in found["answers"]
-                if "class_probabilities" in answer]  # fmt: skip
+    labelled = [(answer["label"], _shares(answer)) for answer in found["answers"]]
+    by_class = [(answer["label"], answer.get("calibrated_classes") or answer["class_probabilities"])
+                for answer in found["answers"] if "class_probabilities" in answer]  # fmt: skip
     return {
         w.verdict: f'<div class="dg-verdicts">{"".join(cards)}</div>{known}{alone}'
         f'<p class="dg-small">Answered in {float(found.get("seconds") or 0):.1f} s.</p>',
         w.chart: charts.to_json(charts.probabilities(labelled)),
         w.classes: charts.to_json(charts.probabilities(by_class)) if by_class else None,
     }  # fmt: skip
+
+
+def _verdict(answer: Mapping[str, Any], kind: str) -> str:
+    """What one model says: the condition with its probability, or that an engineer has to look."""
+    about = calibration(str(answer.get("model") or ""))
+    rule = (about.get("thresholds") or {}).get("class" if "class_probabilities" in answer else "condition") or {}
+    label, named = escape(answer["label"]), f"<strong>{escape(kind)}</strong>"
+    trust = score_text.calibrated_on(about) if "calibrated" in answer else score_text.NOT_CALIBRATED
+    if answer.get("unsure"):
+        why = f"<p>{escape(score_text.why_unsure(answer, rule))}</p>"
+        said, look = f'<span class="dg-handover">{escape(score_text.UNSURE)}</span>{why}', "dg-verdict dg-unsure"
+    else:
+        trust = f"{trust} {score_text.promise(rule)}".rstrip()
+        sure = f'<span class="dg-sureness">{text.percent(score_text.sureness(answer), 0)}</span>'
+        said, look = parts.badge(answer["predicted"]) + sure, "dg-verdict"
+    return (
+        f'<div class="{look}"><span class="dg-label">{label}</span>{named}{said}'
+        f'<span class="dg-below">{escape(trust)}</span></div>'
+    )
+
+
+def _shares(answer: Mapping[str, Any]) -> Mapping[str, float]:
+    """The probabilities of the conditions that the verdict speaks of."""
+    calibrated = answer.get("calibrated") or {}
+    return calibrated if set(calibrated) == set(answer["probabilities"]) else answer["probabilities"]
+
+
+def calibration(model: str) -> Mapping[str, Any]:
+    """What lies beside an adapter about how sure it may be; empty for a model without."""
+    try:
+        found = read_json(Path(model) / "calibration.json") if model else None
+    except UserError:
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -1,52 +1,78 @@
-"""Compare: baseline against tuned on the same photos: the difference, class by class, and object by object."""
+"""Compare: two runs on the same photos: the difference and what it proves, class by class, and object by object."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import gradio as gr
 
+from core.data import splits
+from core.errors import UserError
 from core.runs import launcher, store
-from core.settings import merge
-from damgui import charts, live, parts, reports, results, text
+from core.runs.workspace import model_label
+from core.settings import Settings, from_dict, merge
+from damgui import charts, compare_widgets, comparing, judged, live, parts, reports, score_charts, score_text, text
+from damgui.compare_widgets import Widgets
+from damgui.details import Details
 from damgui.frame import LONG, QUIET, Frame, Updates, guarded
+from damgui.judged import Judged
 from damgui.live import Stamp, Tuned
-from damgui.results import Row, Shown
-from damgui.text import escape
+from damgui.results import Shown
 
-SPLIT = "valid"
+SPLITS = ("valid", "test")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What is chosen on the tab: the tuned model to judge next, and the two runs that are compared."""
+
+    model: str | None
+    split: str
+    before: str | None
+    after: str | None
+
+
+@dataclass(frozen=True)
+class View:
+    """What there is to show: the tuned model to judge, all judged runs, and the two of them that are compared."""
+
+    tuned: Tuned | None
+    split: str
+    runs: Sequence[Judged]
+    before: Judged | None
+    after: Judged | None
+
+    @property
+    def comparable(self) -> bool:
+        return not comparing.why_not(self.before, self.after)
+
+    @property
+    def base_is_missing(self) -> bool:
+        """Whether no untaught model has judged the objects that a tuned one did."""
+        if self.after is None or not self.after.tuned:
+            return False
+        return all(one.tuned or one.objects != self.after.objects for one in self.runs)
 
 
 def build(frame: Frame) -> None:
     parts.html(parts.heading(text.TAB_COMPARE, text.COMPARE_LEAD))
-    with gr.Row(elem_classes="dg-actions dg-panel dg-chooser", visible=False) as chooser:
-        chosen = gr.Dropdown([], label=text.TUNED_MODEL, elem_id="compare-model", interactive=True, scale=3)
-        judge = gr.Button(text.COMPARE_JUDGE, variant="primary", elem_id="compare-judge", scale=0, min_width=220)
-        stop = gr.Button(text.COMPARE_STOP, variant="stop", visible=False, elem_id="compare-stop", scale=0)
-    message = parts.html("", elem_id="compare-message")
-    state = parts.html("", elem_id="compare-state")
-    with gr.Row(elem_classes="dg-actions"):
-        to_baseline = gr.Button(
-            "Go to the baseline", visible=False, elem_id="compare-go-baseline", scale=0, min_width=200
-        )
-        to_training = gr.Button(
-            "Go to fine-tuning", visible=False, elem_id="compare-go-training", scale=0, min_width=200
-        )
-    headline = parts.html("", elem_id="compare-headline")
-    with gr.Column(visible=False, elem_id="compare-results") as box:
-        with gr.Column(elem_classes="dg-panel"):
-            parts.html(parts.section(text.DIFFERENCE_CHART))
-            chart = charts.component("compare-chart", text.DIFFERENCE_CHART)
-        with gr.Column(elem_classes="dg-panel"):
-            changes = parts.html("", elem_id="compare-changes")
+    w, message, panels = compare_widgets.draw()
 
     @guarded(message)
-    def begin(name: str | None) -> Updates:
-        tuned = _tuned(frame, name)
+    def begin(model: str | None, split: str) -> Updates:
+        tuned = _tuned(frame, model)
         if tuned is not None:
-            launcher.begin(frame.workspace, _settings(frame, tuned), "evaluate", tuned.name)
+            launcher.begin(frame.workspace, _settings(frame, tuned, split), "evaluate", tuned.name)
+        return {}
+
+    @guarded(message)
+    def begin_base(after: str | None) -> Updates:
+        run = next((one for one in judged.all_judged(frame.workspace) if one.id == after), None)
+        if run is not None:
+            settings = _base_settings(run)
+            launcher.begin(frame.workspace, settings, "evaluate", model_label(settings.model.path))
         return {}
 
     @guarded(message)
@@ -56,56 +82,88 @@ def build(frame: Frame) -> None:
             launcher.stop(found.run)
         return {}
 
-    def draw(name: str | None) -> Updates:
-        tuned, busy = _tuned(frame, name), live.at_work(frame.workspace)
-        base = results.load(frame.workspace, frame.workspace.zeroshot_results)
-        after = results.load(frame.workspace, frame.workspace.evaluation(str(tuned.path), SPLIT)) if tuned else None
-        running = busy is not None and busy.run.kind == "evaluate"
-        updates: Updates = {
-            chooser: gr.Row(visible=tuned is not None), state: _state(frame, base, tuned, after),
-            judge: gr.Button(visible=tuned is not None, interactive=busy is None,
-                             variant="secondary" if after else "primary"),
-            stop: gr.Button(visible=running), to_baseline: gr.Button(visible=base is None),
-            to_training: gr.Button(visible=base is not None and tuned is None),
-            box: gr.Column(visible=bool(base and after)),
-        }  # fmt: skip
-        if base is None or after is None:
-            return {**updates, headline: ""}
-        order = base.order
-        figure = charts.dumbbell(base.results["per_class"], after.results["per_class"], order)
-        return {
-            **updates,
-            headline: _headline(base, after),
-            chart: charts.to_json(figure),
-            changes: _changes(base, after),
-        }
+    @guarded(message)
+    def draw(*chosen: Any) -> Updates:
+        view = _see(frame, Choice(*chosen))
+        return {**_actions(frame, view, w), **_pair(view, w, panels)}
 
-    def refresh(seen: Stamp | None, name: str | None) -> tuple[Stamp, Updates] | None:
-        names = tuple(tuned.name for tuned in live.tuned_models(frame.workspace))
-        judged = live.latest(frame.workspace, "evaluate")
-        busy = live.at_work(frame.workspace)
-        written = tuple(
-            results.changed(frame.workspace.evaluation(str(frame.workspace.final(name)), SPLIT)) for name in names
-        )
-        stamp = (names, written, judged and judged.stamp, busy and busy.run.id,
-                 results.changed(frame.workspace.zeroshot_results))  # fmt: skip
-        if stamp == seen:
-            return None
-        if seen is not None and seen[0] == names:
-            return stamp, draw(name)
-        first = names[0] if names else None
-        return stamp, {chosen: gr.Dropdown(list(names), value=first), **draw(first)}
+    @guarded(message)
+    def take(*chosen: Any) -> Updates:
+        """Another tuned model: what it has judged last is shown."""
+        offered = _splits(frame, _tuned(frame, chosen[0]))
+        view = _see(frame, replace(Choice(*chosen), split=offered[0][1]))
+        fresh = next((one for one in view.runs if one.tuned and one.name == chosen[0]), None)
+        if fresh is not None:
+            before, after = judged.chosen(view.runs, fresh, view.before, view.after)
+            view = replace(view, before=before, after=after)
+        return {**_actions(frame, view, w), **_pair(view, w, panels), **_listed(view, w),
+                w.split: gr.Radio(offered, value=view.split)}  # fmt: skip
 
-    outputs = [chooser, state, judge, stop, to_baseline, to_training, headline, box, chart, changes]
-    frame.watch(refresh, chosen, *outputs, reads=(chosen,))
-    chosen.input(draw, chosen, outputs, **QUIET)
-    judge.click(
-        lambda: (gr.Button(interactive=False), parts.waiting(text.STARTING)), outputs=[judge, state], **QUIET
-    ).then(begin, chosen, message, **LONG).then(draw, chosen, outputs, **QUIET)
-    stop.click(end, outputs=message, **QUIET)
-    frame.jump(to_baseline, "baseline")
-    frame.jump(to_training, "training")
+    def act(*chosen: Any) -> Updates:
+        return _actions(frame, _see(frame, Choice(*chosen)), w)
+
+    reads = (w.model, w.split, w.before, w.after)
+    outputs = [*w.outputs, *panels.outputs]
+    frame.watch(lambda seen, *chosen: _follow(frame, seen, Choice(*chosen), w, panels), *outputs, reads=reads)
+    for one, handler in ((w.before, draw), (w.after, draw), (w.model, take)):
+        one.input(handler, reads, [*outputs, message], **QUIET)
+    w.split.input(act, reads, w.outputs, **QUIET)
+    for button, start, given in ((w.judge, begin, [w.model, w.split]), (w.judge_base, begin_base, [w.after])):
+        button.click(
+            lambda: (gr.Button(interactive=False), parts.waiting(text.STARTING)), outputs=[button, w.state], **QUIET
+        ).then(start, given, message, **LONG).then(act, reads, w.outputs, **QUIET)
+    w.stop.click(end, outputs=message, **QUIET)
+    w.curves.input(lambda ids: {w.curves_chart: _learning(frame, ids)}, w.curves, w.curves_chart, **QUIET)
+    panels.wire(lambda after: _shown(_see(frame, Choice(None, "", None, after)).after), [w.after])
+    frame.jump(w.to_baseline, "baseline")
+    frame.jump(w.to_training, "training")
     reports.report_button(frame, "compare", "evaluate", "baseline")
+
+
+def _see(frame: Frame, choice: Choice) -> View:
+    runs = judged.all_judged(frame.workspace)
+    by_id = {one.id: one for one in runs}
+    before, after = by_id.get(choice.before or ""), by_id.get(choice.after or "")
+    return View(_tuned(frame, choice.model), choice.split, runs, before, after)
+
+
+def _follow(
+    frame: Frame, seen: Stamp | None, choice: Choice, w: Widgets, panels: Details
+) -> tuple[Stamp, Updates] | None:
+    """What changed since `seen`: models to judge, judged runs, training runs, the run at work."""
+    view = _see(frame, choice)
+    names = tuple(one.name for one in live.tuned_models(frame.workspace))
+    found, busy = live.latest(frame.workspace, "evaluate"), live.at_work(frame.workspace)
+    lessons = tuple((run.id, store.status(run)) for run in store.list_runs(frame.workspace, "train"))
+    stamp = (tuple(one.id for one in view.runs), names, lessons, found and found.stamp, busy and busy.run.id)
+    if stamp == seen:
+        return None
+    updates: Updates = {}
+    if seen is None or seen[1] != names:  # a new model is the one to judge next
+        model = _tuned(frame, names[0] if names else None)
+        offered = _splits(frame, model)
+        view = replace(view, tuned=model, split=offered[0][1])
+        updates |= {w.model: gr.Dropdown(list(names), value=model.name if model else None),
+                    w.split: gr.Radio(offered, value=view.split)}  # fmt: skip
+    if seen is None or seen[0] != stamp[0]:
+        fresh = None if seen is None else next((one for one in view.runs if one.id not in seen[0]), None)
+        before, after = judged.chosen(view.runs, fresh, view.before, view.after)
+        view = replace(view, before=before, after=after)
+        updates |= _listed(view, w) | _pair(view, w, panels)
+    if seen is None or seen[2] != lessons:
+        updates |= _curves(frame, w)
+    return stamp, {**updates, **_actions(frame, view, w)}
+
+
+def _listed(view: View, w: Widgets) -> Updates:
+    """The two lists of runs, with those that are compared."""
+    listed = [(one.label, one.id) for one in view.runs]
+    return {w.before: gr.Dropdown(listed, value=view.before.id if view.before else None),
+            w.after: gr.Dropdown(listed, value=view.after.id if view.after else None)}  # fmt: skip
+
+
+def _shown(run: Judged | None) -> Shown | None:
+    return run.shown if run else None
 
 
 def _tuned(frame: Frame, name: str | None) -> Tuned | None:
@@ -114,73 +172,102 @@ def _tuned(frame: Frame, name: str | None) -> Tuned | None:
     return next((tuned for tuned in found if tuned.name == name), found[0] if found else None)
 
 
-def _settings(frame: Frame, tuned: Tuned) -> Any:
-    """The settings to judge a tuned model: the data its training used, on the validation photos."""
+def _splits(frame: Frame, tuned: Tuned | None) -> list[tuple[str, str]]:
+    """The splits that the model can be judged on, (word, name): those that its training found in the data."""
+    run = store.latest(frame.workspace, "train", tuned.name) if tuned else None
+    there: Sequence[str] = SPLITS
+    if run is not None and (kept := run.folder / "split.json").is_file():
+        try:
+            there = [name for name in SPLITS if splits.read_split(kept).get(name)]
+        except UserError:
+            there = SPLITS  # the evaluation itself tells what is missing
+    return [(text.SPLIT_WORDS[name], name) for name in there or SPLITS[:1]]
+
+
+def _settings(frame: Frame, tuned: Tuned, split: str) -> Settings:
+    """The settings to judge a tuned model: the data its training used, on the photos of one split."""
     settings = store.settings_for_model(str(tuned.path))
     run = store.latest(frame.workspace, "train", tuned.name)
     if run is not None:
         settings = replace(settings, data=run.settings().data)
-    return merge(settings, {"data.split": SPLIT, "data.limit": 0})
+    return merge(settings, {"data.split": split or SPLITS[0], "data.limit": 0})
 
 
-def _state(frame: Frame, base: Shown | None, tuned: Tuned | None, after: Shown | None) -> str:
-    judged = live.latest(frame.workspace, "evaluate")
-    said = parts.judging(judged) if judged and (judged.active or judged.status in ("failed", "crashed")) else ""
-    if base is None:
-        said += parts.empty(text.COMPARE_NO_BASELINE)
-    elif tuned is None:
-        said += parts.empty(text.COMPARE_NO_TUNED)
-    elif after is None and not (judged and judged.active):
-        said += parts.empty(f"{tuned.name} {text.COMPARE_NOT_JUDGED}")
-    if base and after and _data(base) != _data(after):
-        said += parts.note(text.COMPARE_OTHER_DATA, "warn")
+def _base_settings(run: Judged) -> Settings:
+    """The settings that ask the model below a tuned one just as that was asked."""
+    found = run.found
+    return merge(from_dict(found["settings"], str(run.path)), {"model.path": str(found["model"]["path"])})
+
+
+def _actions(frame: Frame, view: View, w: Widgets) -> Updates:
+    """What can be done now, and what is being done."""
+    found, busy = live.latest(frame.workspace, "evaluate"), live.at_work(frame.workspace)
+    running = busy is not None and busy.run.kind == "evaluate"
+    untaught = any(not one.tuned for one in view.runs)
+    todo = view.tuned is not None and not any(
+        one.tuned and one.name == view.tuned.name and one.split == view.split for one in view.runs
+    )
+    return {
+        w.chooser: gr.Row(visible=view.tuned is not None),
+        w.judge: gr.Button(interactive=busy is None, variant="primary" if todo else "secondary"),
+        w.stop: gr.Button(visible=running, interactive=not (found and found.stopping)),
+        w.state: _state(view, found, untaught, todo),
+        w.to_baseline: gr.Button(visible=not untaught),
+        w.to_training: gr.Button(visible=untaught and view.tuned is None),
+        w.judge_base: gr.Button(visible=view.base_is_missing, interactive=busy is None),
+    }
+
+
+def _state(view: View, found: live.Look | None, untaught: bool, todo: bool) -> str:
+    said = parts.judging(found) if found and (found.active or found.status in ("failed", "crashed")) else ""
+    if view.tuned is not None and view.split == "test":
+        said += parts.note(score_text.TEST_HONEST)
+    if not untaught:
+        return said + parts.empty(text.COMPARE_NO_BASELINE)
+    if view.tuned is None:
+        return said + parts.empty(text.COMPARE_NO_TUNED)
+    if todo and not view.comparable and not (found and found.active):
+        said += parts.empty(f"{view.tuned.name} {score_text.not_judged(view.split)}")
+    if view.base_is_missing:
+        said += parts.note(score_text.NO_BASE, "warn")
+    elif view.before and view.after and not view.comparable:
+        said += parts.note(comparing.why_not(view.before, view.after), "warn")
     return said
 
 
-def _data(shown: Shown) -> tuple[Any, Any]:
-    about = shown.results.get("data") or {}
-    return about.get("fingerprint"), about.get("split")
+def _pair(view: View, w: Widgets, panels: Details) -> Updates:
+    """The two chosen runs, and all of them in the table."""
+    before, after = view.before, view.after
+    updates: Updates = {
+        w.pair: gr.Row(visible=len(view.runs) > 1), w.table_box: gr.Column(visible=bool(view.runs)),
+        w.table: comparing.runs_table(view.runs, before, after),
+        **panels.fill(_shown(after)),
+    }  # fmt: skip
+    if before is None or after is None or not view.comparable:
+        return {**updates, w.headline: "", w.box: gr.Column(visible=False)}
+    one, other = before.found["per_class"], after.found["per_class"]
+    found = comparing.compared(before, after)
+    return {
+        **updates, w.headline: comparing.headline(before, after), w.box: gr.Column(visible=True),
+        w.change: comparing.change_chart(found), w.turned: comparing.turned(found),
+        w.chart: charts.to_json(charts.dumbbell(one, other, before.shown.order)),
+        w.gallery: comparing.gallery(before.shown, after.shown),
+    }  # fmt: skip
 
 
-def _headline(base: Shown, after: Shown) -> str:
-    """Both numbers and their difference in points."""
-    old, new = base.results, after.results
-    gain = new["overall_accuracy"] - old["overall_accuracy"]
-    tone = "dg-up" if gain > 0 else "dg-down" if gain < 0 else ""
-    cells = [
-        _number(old, text.BEFORE, "compare-before"),
-        f'<div class="dg-arrow" aria-hidden="true">→</div>{_number(new, text.AFTER, "compare-after")}',
-        f'<div class="dg-gain {tone}" id="compare-gain"><span class="dg-big">{text.points(gain)}</span>'
-        f"<strong>points</strong><p>macro-F1 {old['macro_f1']:.2f} → {new['macro_f1']:.2f}</p></div>",
-    ]
-    return f'<div class="dg-headline dg-versus">{"".join(cells)}</div>'
+def _curves(frame: Frame, w: Widgets) -> Updates:
+    """The training runs to draw, the newest chosen."""
+    runs = [run for run in store.list_runs(frame.workspace, "train") if run.events.is_file()]
+    ids = [run.id for run in runs[: score_charts.MOST_CURVES]]
+    return {
+        w.curves_box: gr.Column(visible=bool(runs)),
+        w.curves: gr.Dropdown([(run.name, run.id) for run in runs], value=ids),
+        w.curves_chart: _learning(frame, ids),
+    }  # fmt: skip
 
 
-def _number(found: dict[str, Any], label: str, elem_id: str) -> str:
-    return (
-        f'<div class="dg-score" id="{elem_id}"><div><span class="dg-label">{escape(label)}</span>'
-        f'<span class="dg-big" data-accuracy="{found["overall_accuracy"]:.6f}">{100 * found["overall_accuracy"]:.1f}'
-        f"<small>%</small></span><p>{found['correct']} of {found['total']} right</p>"
-        f"<p>{escape(parts.interval(found, 'accuracy_interval'))}</p></div></div>"
-    )
-
-
-def _changes(base: Shown, after: Shown) -> str:
-    """Objects that only one of the two judged right."""
-    before = {(row["image"], row["object"]): row for row in base.rows}
-    pairs = [(before[key], row) for row in after.rows if (key := (row["image"], row["object"])) in before]
-    fixed = [pair for pair in pairs if not results.right(pair[0]) and results.right(pair[1])]
-    broken = [pair for pair in pairs if results.right(pair[0]) and not results.right(pair[1])]
-    return _group(text.FIXED, fixed, text.NONE_FIXED, after) + _group(text.BROKEN, broken, text.NONE_BROKEN, after)
-
-
-def _group(title: str, pairs: Sequence[tuple[Row, Row]], none: str, shown: Shown) -> str:
-    cards = []
-    for old, new in pairs[: results.PAGE]:
-        lines = [("Truth", new["truth"], ""), ("Before", old["predicted"], ""), ("After", new["predicted"], "")]
-        cards.append(results.card(shown.root, new, lines))
-    more = f"the first {results.PAGE} of {len(pairs)}" if len(pairs) > results.PAGE else f"{len(pairs)}"
-    body = "".join(cards)
-    return parts.section(title, more) + (
-        f'<div class="dg-gallery">{body}</div>' if cards else f'<p class="dg-small">{escape(none)}</p>'
-    )
+def _learning(frame: Frame, ids: Sequence[str] | None) -> str | None:
+    runs = [run for run in store.list_runs(frame.workspace, "train") if run.id in set(ids or ())]
+    drawn = [(run.name, live.events_of(run.events)) for run in runs[: score_charts.MOST_CURVES]]
+    drawn = [(name, events) for name, events in drawn if any(one["kind"] == "step" for one in events)]
+    return charts.to_json(score_charts.learning(drawn)) if drawn else None

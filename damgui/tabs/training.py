@@ -10,7 +10,7 @@ from gradio.components import Component
 
 from core.runs import launcher, store
 from core.settings import Settings, load, merge, preset_for, presets
-from damgui import charts, forms, live, parts, text
+from damgui import charts, forms, live, parts, score_text, text
 from damgui.forms import NOT_IN_PRESETS, SIMPLE, SWITCHES, Form
 from damgui.frame import LONG, QUIET, Frame, Updates, guarded, now
 from damgui.live import Look, Stamp
@@ -281,7 +281,7 @@ def _outcome(found: Look) -> str:
         parts.figure(f"{len(steps)}", "Steps", f"took {took}"),
     ]
     ready = parts.note(text.TUNED_READY, "good") if found.status == "finished" else ""
-    return parts.figures(items) + ready
+    return parts.figures(items) + f'<p class="dg-small">{escape(score_text.VALID_CHOSE)}</p>' + ready
 
 
 def _log(tail: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +16,7 @@ from playwright.sync_api import Page, expect
 from core.data.reading import read_dataset
 from core.data.sample import Photo
 from core.settings import Data
-from damgui import text
+from damgui import score_text, text
 from damgui.text import percent
 
 STEPS = 30
@@ -49,12 +50,13 @@ def ask(page: Page, workspace: Path) -> dict[str, Any]:
             answer["label"],
             answer["predicted_type"],
             answer["predicted"],
-            percent(answer["probability"], 0),
+            percent(score_text.sureness(answer), 0),
         ):
             expect(verdicts.nth(index)).to_contain_text(words)
     bars_of_each = [one["x"] for one in drawn(page, "predict-chart")]
     for bars, answer in zip(bars_of_each, said["answers"], strict=True):
-        assert sorted(bars) == pytest.approx(sorted(100 * p for p in answer["probabilities"].values()))
+        shares = answer.get("calibrated") or answer["probabilities"]
+        assert sorted(bars) == pytest.approx(sorted(100 * p for p in shares.values()))
         assert sum(bars) == pytest.approx(100, abs=0.1)
     return said
 
@@ -133,6 +135,27 @@ class TestNewcomer:
         # The evaluation judges the very model whose score training reported.
         assert tuned["overall_accuracy"] == pytest.approx(info["best"]["accuracy"], abs=1e-6)
 
+    def test_any_two_judged_runs_are_compared(self, app: App, page: Page, workspace: Path) -> None:
+        visit(page, app.url)
+        tab(page, text.TAB_COMPARE)
+        lines = page.locator("#compare-runs tbody tr")
+        expect(lines).to_have_count(2)
+        zero = experiments(workspace, "zeroshot_results.json")
+        tuned = experiments(workspace, "evaluation_clicked_valid.json")
+        for line, name, tag, found in ((0, "clicked", "After", tuned), (1, "demo", "Before", zero)):
+            for words in (name, tag, percent(found["overall_accuracy"]), f"{found['macro_f1']:.2f}"):
+                expect(lines.nth(line)).to_contain_text(words)
+        # The other way round: the table, the numbers and the difference follow.
+        pick_run(page, "compare-run-before", "clicked")
+        expect(page.locator("#compare-state")).to_contain_text(score_text.SAME_RUN)
+        expect(page.locator("#compare-results")).to_be_hidden()
+        pick_run(page, "compare-run-after", "demo")
+        expect(page.locator("#compare-before .dg-big")).to_contain_text(f"{100 * tuned['overall_accuracy']:.1f}")
+        expect(page.locator("#compare-after .dg-big")).to_contain_text(f"{100 * zero['overall_accuracy']:.1f}")
+        loss = zero["overall_accuracy"] - tuned["overall_accuracy"]
+        expect(page.locator("#compare-gain")).to_contain_text(text.points(loss))
+        expect(lines.first).to_contain_text("Before")
+
     def test_a_dropped_photo_is_judged_by_both_models(self, app: App, page: Page, workspace: Path) -> None:
         visit(page, app.url)
         tab(page, text.TAB_PREDICT)
@@ -188,6 +211,12 @@ class TestNewcomer:
         assert said["object_type"] is None
         assert all(len(answer["class_probabilities"]) == 9 for answer in said["answers"])
         expect(page.locator("#predict-classes .js-plotly-plot")).to_be_visible()
+
+
+def pick_run(page: Page, name: str, beginning: str) -> None:
+    """Choose the run whose name begins like this."""
+    page.locator(f"#{name} input").click()
+    page.get_by_role("option", name=re.compile(f"^{beginning},")).click()
 
 
 def drop(page: Page, photo: Path) -> None:

@@ -19,6 +19,8 @@ ASKED_FOR = (
     "go-baseline", "go-training", "go-predict", "data-read", "baseline-start", "baseline-stop", "training-start",
     "training-try", "training-trial", "training-stop", "training-resume", "training-chart", "training-preset",
     "training-name", "compare-judge",
+    "ablation-variants", "ablation-seeds", "ablation-epochs", "ablation-start", "ablation-stop", "ablation-resume",
+    "ablation-table", "ablation-chart", "ablation-use",
     "predict-drop", "predict-ask", "predict-type", "predict-picker",
     "batch-model", "batch-folder", "batch-start", "batch-stop", "batch-resume", "batch-csv", "batch-report",
     "baseline-report-make", "baseline-report-load", "compare-report-make", "compare-report-run",
@@ -48,7 +50,7 @@ def test_controls_are_named_and_no_name_comes_twice(config: dict) -> None:
 
 
 def test_every_form_widget_is_labelled(config: dict) -> None:
-    kinds = ("textbox", "number", "dropdown", "checkbox", "radio", "file")
+    kinds = ("textbox", "number", "dropdown", "checkbox", "checkboxgroup", "slider", "radio", "file")
     assert [one for one in config["components"] if one["type"] in kinds and not one["props"].get("label")] == []
 
 

@@ -12,7 +12,6 @@ from PIL import Image
 from core.errors import UserError
 from core.runs import store
 from damgui import results
-from damgui.tabs import results as compare
 
 
 def row(number: int, truth: str, predicted: str, sure: float = 0.9) -> dict[str, Any]:
@@ -60,11 +59,27 @@ def test_a_class_question_is_right_only_when_the_type_is_right_too(said_type: st
     assert results.right(one) is right
 
 
-def test_the_headline_shows_the_number_of_the_file(tmp_path: Path) -> None:
-    said = results.headline(shown(tmp_path, [row(0, "normal", "normal"), row(1, "normal", "blocked")]))
-    assert "50.0<small>%" in said
-    assert 'data-accuracy="0.500000"' in said
-    assert "95 % interval 25.0 – 75.0 %" in said
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [({}, (0.9, 0.1)), ({"calibrated": {"blocked": 0.7, "normal": 0.3}}, (0.7, 0.3)), ({"probabilities": {}}, (0, 0))],
+)
+def test_calibrated_probabilities_go_before_raw_ones(more: dict[str, Any], expected: tuple[float, float]) -> None:
+    one = row(0, "normal", "blocked") | more
+    assert (results.probability(one), results.probability(one, "truth")) == pytest.approx(expected)
+
+
+def test_a_class_question_has_its_probabilities_by_class() -> None:
+    one = row(0, "normal", "blocked") | {"probabilities": {"toe drain blocked": 0.6, "toe drain normal": 0.4}}
+    assert (results.probability(one), results.probability(one, "truth")) == (0.6, 0.4)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("results.json", "predictions.jsonl"), ("zeroshot_results.json", "zeroshot_predictions.jsonl"),
+     ("evaluation_a_test.json", "evaluation_a_test_predictions.jsonl")],
+)  # fmt: skip
+def test_answers_lie_beside_their_results(name: str, expected: str) -> None:
+    assert results.predictions_name(Path(name)) == expected
 
 
 def test_a_missing_photo_becomes_a_sentence_and_not_an_error(tmp_path: Path) -> None:
@@ -85,10 +100,3 @@ def test_file_names_are_shown_and_never_executed(tmp_path: Path) -> None:
     bad = row(0, "normal", "blocked") | {"object_type": "<img src=x onerror=alert(1)>"}
     found = shown(tmp_path, [bad])
     assert "<img src=x" not in results.mistake_cards(found, found.mistakes)
-
-
-def test_comparison_tells_fixed_from_broken(tmp_path: Path) -> None:
-    before = shown(tmp_path, [row(0, "normal", "blocked"), row(1, "normal", "normal"), row(2, "normal", "normal")])
-    after = shown(tmp_path, [row(0, "normal", "normal"), row(1, "normal", "blocked"), row(2, "normal", "normal")], "b")
-    fixed, broken = compare._changes(before, after).split("teaching broke")
-    assert fixed.count("dg-card") == broken.count("dg-card") == 1

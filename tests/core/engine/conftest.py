@@ -251,6 +251,7 @@ def bench_settings(model: Path, data: Path) -> Settings:
             "view.photo_px": 84, "view.crop_px": 56, "lora.rank": 4, "lora.alpha": 8, "lora.targets": "everything",
             "training.epochs": 1, "training.batch_size": 2, "training.accumulation": 1, "training.flip": False,
             "training.learning_rate": 5e-3, "training.save_steps": 1000, "training.eval_steps": 1000,
+            "judging.references": False,
         },
     )  # fmt: skip
 
@@ -269,3 +270,12 @@ def bench(tmp_path: Path, base: Settings) -> Bench:
 def double(monkeypatch: pytest.MonkeyPatch) -> None:
     """Models load in double precision, where equal means equal."""
     monkeypatch.setattr("core.engine.models.choose_dtype", lambda wanted, device: torch.float64)
+
+
+@pytest.fixture(scope="session")
+def tested_folder(tmp_path_factory: pytest.TempPathFactory, taxonomy: Taxonomy) -> Path:
+    """Four training photos, two for validation and two for the test, as a YOLO folder."""
+    drawn = tmp_path_factory.mktemp("drawn")
+    photos = [draw_photo(drawn, index, 3, 96) for index in range(8)]
+    parts = {"train": photos[:4], "valid": photos[4:6], "test": photos[6:]}
+    return write_yolo(tmp_path_factory.mktemp("data") / "tested", parts, taxonomy)

@@ -90,8 +90,21 @@ def test_the_threshold_is_the_lowest_that_keeps_the_error() -> None:
     assert kept.count(False) / len(kept) <= 0.05
     assert (len(kept), kept.count(False)) == (found.answered, found.wrong)
     assert found.error_upper is not None and found.error_upper > found.wrong / found.answered
-    beyond = kept + [right[len(kept)], right[len(kept) + 1]]
-    assert beyond.count(False) / len(beyond) > 0.05
+    assert (kept.count(False) + 1) / (len(kept) + 1) <= 0.05
+    for more in range(len(kept) + 1, 101):  # no lower one bears one more wrong answer than it has
+        assert (right[:more].count(False) + 1) / (more + 1) > 0.05
+
+
+def test_a_weak_model_with_few_objects_rarely_makes_a_promise() -> None:
+    """Wrong a third of the time, calibrated on 100 objects: the luckiest of a hundred thresholds is no promise."""
+    promised = 0
+    for seed in range(60):
+        rows = rows_of(1.0, 100, seed)
+        sure = [max(row["probabilities"].values()) for row in rows]
+        promised += (
+            choose_threshold(sure, [row["predicted"] == row["truth"] for row in rows], 0.05).threshold is not None
+        )
+    assert promised <= 12
 
 
 @pytest.mark.parametrize(
@@ -149,6 +162,31 @@ def test_a_calibration_survives_its_file() -> None:
     assert from_dict(json.loads(json.dumps(made.to_dict()))) == made
     assert made.objects == 200
     assert len(made.curve["condition"]) <= 50
+
+
+@pytest.mark.parametrize("correction", ["none", "frequencies", "even"])
+def test_every_correction_has_a_threshold_that_keeps_the_error(correction: str) -> None:
+    """A threshold is about the probabilities that will be shown: correcting the prior moves them."""
+    rows = rows_of(2.0, 300)
+    implied = {"toe drain normal": 0.1, "toe drain blocked": 0.45, "toe drain damaged": 0.45}
+    plain = {"toe drain normal": 0.6, "toe drain blocked": 0.2, "toe drain damaged": 0.2}
+    made = fit({"condition": rows}, 0.25, 75, implied, plain)
+    shares = [made.apply(row["probabilities"], "condition", "toe drain", correction) for row in rows]
+    best = [max(one, key=lambda answer: one[answer]) for one in shares]
+    kept = [
+        answer == row["truth"]
+        for row, one, answer in zip(rows, shares, best, strict=True)
+        if not made.unsure(one[answer], "condition", correction)
+    ]
+    rule = made.rule("condition", correction)
+    assert rule is not None and rule.threshold is not None
+    assert (len(kept), kept.count(False)) == (rule.answered, rule.wrong)
+    assert len(kept) >= FEWEST and kept.count(False) <= 0.25 * len(kept)
+
+
+def test_without_a_threshold_for_a_correction_everything_is_unsure() -> None:
+    found = Calibration({"condition": 1.0}, {"condition": Threshold(0.5, 30, 0, 40, 0.05, 0.1)}, 1, 1)
+    assert not found.unsure(0.9, "condition") and found.unsure(0.9, "condition", "even")
 
 
 def test_what_is_told_counts_the_unsure() -> None:

@@ -97,3 +97,13 @@ def test_a_type_that_cannot_be_blocked_raises_no_false_alarm() -> None:
     rows = drawn(5)
     others = [row("damaged", {"normal": 0.5, "damaged": 0.5}, kind="rock toe") for _ in range(20)]
     assert alarms([*rows, *others], ["blocked"], 0.1) == alarms(rows, ["blocked"], 0.1)
+
+
+def test_a_condition_within_another_ones_name_is_told_apart() -> None:
+    shares = {"a normal": 0.3, "a damaged": 0.3, "a badly damaged": 0.2, "b damaged": 0.1, "b badly damaged": 0.1}
+    row = {"object_type": "a", "question": "class", "choices": 5, "truth": "damaged", "probabilities": shares}
+    other = row | {"truth": "badly damaged", "probabilities": {**shares, "a damaged": 0.2, "a badly damaged": 0.3}}
+    found = alarms([row, other], ["damaged", "badly damaged"], 0.1)
+    assert found["damaged"]["threshold"] == pytest.approx(0.4)
+    assert found["badly damaged"]["threshold"] == pytest.approx(0.4)
+    assert found["damaged"]["recall"] == found["badly damaged"]["recall"] == 1

@@ -20,6 +20,7 @@ from core.errors import UserError
 from core.runs import launcher, service, worker
 
 ROW = {"image": "a.jpg", "object": 0, "truth": "blocked", "predicted": "blocked"}
+STUDY_ROW = {"image": "a.jpg", "object": 0, "truth_class": "drain blocked", "predicted_class": "drain blocked"}
 
 TRIED = {
     "peak_memory_mb": 1400.0, "memory_free_mb": 20000.0, "step_s": 1.2, "usual_step_s": 0.5, "total_s": 230.0,
@@ -94,6 +95,28 @@ def rehearse(work: worker.Work) -> dict[str, Any]:
     return {**told, "stopped": False}
 
 
+def study(work: worker.Work) -> dict[str, Any]:
+    """As many trainings as the plan has, each as long as a step; what is done stays done."""
+    from core import studies
+    from core.ablation import ablation
+
+    plan = studies.read_plan(work.run.folder)
+    cells = studies.cells(plan, work.settings.training.seed, has_test=True)
+    done_file = work.run.folder / "done"
+    done = int(done_file.read_text()) if done_file.exists() else 0
+    while done < len(cells) and not work.reporter.stop_requested():
+        work.reporter.emit("stage", text=f"{done + 1} of {len(cells)}: {cells[done].label}")
+        time.sleep(work.settings.training.learning_rate)
+        done += 1
+        done_file.write_text(str(done))
+        work.reporter.emit("progress", done=done, total=len(cells), unit="trainings", elapsed_s=0.1, part=0.0, left_s=1)
+    judged = {one.variant: {cell.seed: [STUDY_ROW] for cell in cells if cell.variant == one.variant} for one in cells}
+    stopped = done < len(cells)
+    results = {"cells_done": done, "complete": not stopped, "stopped": stopped, **ablation(judged)}
+    (work.run.folder / "results.json").write_text(json.dumps(results))
+    return results
+
+
 def load_predictor(settings: Any) -> service.Predict:
     def predict(request: dict[str, Any]) -> dict[str, Any]:
         if "refuse" in request["image"]:
@@ -110,7 +133,8 @@ def serve(work: worker.Work) -> dict[str, Any]:
     return service.serve(work.run, work.settings, work.reporter, load_predictor, idle_s)
 
 
-JOBS = {"train": train, "rehearse": rehearse, "baseline": evaluate, "evaluate": evaluate, "predict": serve}
+JOBS = {"train": train, "rehearse": rehearse, "baseline": evaluate, "evaluate": evaluate, "predict": serve,
+        "ablate": study}  # fmt: skip
 worker.JOBS.update(JOBS)
 launcher.ENTRY[:] = [sys.executable, __file__]
 

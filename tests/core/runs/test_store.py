@@ -171,7 +171,7 @@ def test_free_name_is_nobodys(workspace: Workspace) -> None:
     ("kind", "events", "said"),
     [
         ("train", [STARTED, ENDED[0]], "finished"),
-        ("baseline", [STARTED, ENDED[1]], "only training and batches resume"),
+        ("baseline", [STARTED, ENDED[1]], "only training, studies and batches resume"),
         ("train", [], "starting"),
     ],
 )

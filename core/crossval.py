@@ -1,0 +1,106 @@
+"""What a cross-validation says: the answers about all parts, each by a model that never saw the part's flights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from core.metrics import compare, score
+
+Row = Mapping[str, Any]
+PRIOR = "prior"
+# What references are called, for those that nobody else named.
+ABOUT = {PRIOR: {"label": "Always the most frequent condition", "note": "Looks at nothing."}}
+
+
+@dataclass(frozen=True)
+class Part:
+    """The answers about one part of the photos, and those of reference points about the same objects."""
+
+    fold: int
+    seed: int
+    rows: Sequence[Row]
+    references: Mapping[str, Sequence[Row]] = field(default_factory=dict)
+
+
+def pooled_rows(parts: Sequence[Part]) -> list[dict[str, Any]]:
+    """Every object once: the rows of the first seed, each with its fold and seed."""
+    first = min(part.seed for part in parts)
+    return [{**row, "fold": part.fold, "seed": part.seed} for part in parts if part.seed == first for row in part.rows]
+
+
+def pooled_references(parts: Sequence[Part]) -> dict[str, list[dict[str, Any]]]:
+    """The rows of each reference that all parts of the first seed have."""
+    first = [part for part in parts if part.seed == min(one.seed for one in parts)]
+    known = [name for name in first[0].references if all(part.references.get(name) for part in first)]
+    return {name: [dict(row) for part in first for row in part.references[name]] for name in known}
+
+
+def cross_validation(
+    parts: Sequence[Part], about: Mapping[str, Mapping[str, str]] = ABOUT, false_alarm_rate: float = 0.1,
+    alarming: Sequence[str] = ("blocked", "damaged"),
+) -> dict[str, Any]:  # fmt: skip
+    """All of `score` over the pooled rows, and: `folds` and `seeds` (lists of {fold, seed, accuracy, macro_f1, correct,
+    total}), `spread` (standard deviation of macro-F1 between seeds, None for one), and `references`.
+
+    A reference is {label, accuracy, accuracy_interval, macro_f1, macro_f1_interval, with_choice, note,
+    model_against_it}; the last is `compare` of the model with it on the same objects, pooled over the parts. A
+    reference that some part lacks is left out. `about` holds {label, note} by name; `false_alarm_rate` and `alarming`
+    are `score`'s.
+    """
+    pooled = pooled_rows(parts)
+    by_seed = {seed: [row for part in parts if part.seed == seed for row in part.rows]
+               for seed in sorted({part.seed for part in parts})}  # fmt: skip
+    seeds = [{"seed": seed, **_short(rows)} for seed, rows in by_seed.items()]
+    spread = float(np.std([one["macro_f1"] for one in seeds], ddof=1)) if len(seeds) > 1 else None
+    references = {
+        name: _reference(rows, about.get(name, {"label": name.replace("_", " "), "note": ""}), pooled)
+        for name, rows in pooled_references(parts).items()
+    }
+    return {
+        **score(pooled, false_alarm_rate=false_alarm_rate, alarming=alarming),
+        "folds": [{"fold": part.fold, "seed": part.seed, **_short(part.rows)} for part in parts],
+        "seeds": seeds, "spread": spread, "references": references,
+    }  # fmt: skip
+
+
+def _short(rows: Sequence[Row]) -> dict[str, Any]:
+    found = score(rows, intervals=False)
+    return {"accuracy": found["overall_accuracy"], "macro_f1": found["macro_f1"], "correct": found["correct"],
+            "total": found["total"]}  # fmt: skip
+
+
+def _reference(rows: Sequence[Row], about: Mapping[str, str], pooled: Sequence[Row]) -> dict[str, Any]:
+    found = score(rows)
+    keys = ("accuracy_interval", "macro_f1", "macro_f1_interval", "with_choice")
+    # One that is slow looks at fewer photos where there are very many.
+    there = {(row["image"], row["object"]) for row in rows}
+    same = [row for row in pooled if (row["image"], row["object"]) in there]
+    return {"label": about["label"], "accuracy": found["overall_accuracy"], **{key: found[key] for key in keys},
+            "note": about["note"], "model_against_it": compare(rows, same)}  # fmt: skip
+
+
+def lines(found: Mapping[str, Any]) -> list[str]:
+    """Parts, seeds and references for a terminal, a line each."""
+    said = [
+        f"Part {part['fold']}, seed {part['seed']}: {_percent(part['accuracy'])} ({part['correct']}/{part['total']}), "
+        f"macro-F1 {part['macro_f1']:.3f}"
+        for part in found["folds"]
+    ]
+    if len(found["seeds"]) > 1:
+        each = ", ".join(f"{one['macro_f1']:.3f}" for one in found["seeds"])
+        said.append(f"Macro-F1 of each seed: {each}; spread {found['spread']:.3f}")
+    for one in found["references"].values():
+        low, high = one["model_against_it"]["macro_f1_change_interval"]
+        said.append(
+            f"{one['label']}: {_percent(one['accuracy'])}, macro-F1 {one['macro_f1']:.3f}; the model's is "
+            f"{one['model_against_it']['macro_f1_change']:+.3f} from it (95 % interval {low:+.3f} to {high:+.3f})"
+        )
+    return said
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"

@@ -1,0 +1,61 @@
+"""The shipped model for real photos: it is there, it has a preset, and real photos teach it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.engine import models, training
+from core.runs.store import located, settings_for_model
+from core.runs.workspace import Workspace
+from core.settings import SHIPPED_MODELS, load, merge, preset_for
+
+
+class Silent:
+    """A reporter that nobody listens to."""
+
+    def emit(self, kind: str, **fields: Any) -> None:
+        pass
+
+    def stop_requested(self) -> bool:
+        return False
+
+
+@pytest.mark.parametrize("name", SHIPPED_MODELS)
+def test_a_shipped_model_goes_by_its_name_wherever_one_is(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert preset_for(name) == name
+    assert load(name).model.path == name == settings_for_model(name).model.path
+    assert located(name, tmp_path) == name
+    assert Path(models.resolve(name)) == models.DEMO_MODEL.with_name(name)
+    assert name in models.MAKE_SHIPPED
+
+
+@pytest.mark.parametrize("name", SHIPPED_MODELS)
+def test_a_shipped_model_loads_and_is_small(name: str) -> None:
+    loaded = models.load(merge(load(name), {"model.device": "cpu"}).model)
+    assert loaded.family == "qwen2_vl"
+    assert 3e6 < loaded.parameters < 6e6
+    size = sum(file.stat().st_size for file in Path(models.resolve(name)).iterdir())
+    assert size < 10e6
+
+
+def test_a_few_steps_on_real_photos_lower_the_loss(real_photos: Path, tmp_path: Path) -> None:
+    changes = {
+        "data.path": str(real_photos), "data.limit": 4, "training.max_steps": 12, "training.eval_steps": 12,
+        "training.lights": 1, "model.device": "cpu",
+    }  # fmt: skip
+    settings = merge(load("demo-photos"), changes)
+    workspace = Workspace(tmp_path)
+    run = tmp_path / "run"
+    run.mkdir()
+    info = training.run(settings, "few", run, workspace, Silent(), resume=False)
+    losses = [loss for _step, loss in info["history"]["train"]]
+    assert sum(losses[-3:]) < 0.9 * sum(losses[:3])
+    adapted = models.load_adapter(models.load(settings.model), workspace.final("few"))
+    assert adapted.peft_config["default"].r == settings.lora.rank
