@@ -125,8 +125,8 @@ def limits(results: Numbers, kind: str) -> list[str]:
     asked = (results.get("settings") or {}).get("model", {}).get("path")
     if model.get("path") in SHIPPED_MODELS or asked in SHIPPED_MODELS:
         found.append(
-            "The demo model is a small teaching model that was made from drawn scenes: on real photos its answers are no "
-            "basis for any decision."
+            "The demo model is a small teaching model that was made from drawn scenes: on real photos its answers are "
+            "no basis for any decision."
         )
     if str(data.get("path", "")) == "demo":
         found.append("These are drawn sample photos, not photos of a dam.")
