@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from core.metrics.compare import BETTER, FEW_PHOTOS, UNCLEAR
+from core.metrics.compare import verdict as proved
 from damgui.text import SPLIT_WORDS, percent, points
 
 # -- One set of answers ----------------------------------------------------------------------------------------------
@@ -95,7 +97,6 @@ UNTAUGHT, TUNED = "untaught", "tuned"
 UNSURE = "Unsure: send to an engineer"
 NO_THRESHOLD = "On the photos put aside, no percentage was high enough to rely on a single answer."
 NOT_CALIBRATED = "Not calibrated: take the percentage with a grain of salt."
-FEW_PHOTOS = 10  # an interval drawn from fewer photos is narrower than the truth
 LIMIT_OF_SENSE = 20  # beyond so many times the photos, more of the same photos are no advice
 
 
@@ -171,13 +172,14 @@ def verdict(found: Mapping[str, Any], photos: int) -> Verdict:
         says = (
             f"The difference of macro-F1 is {points(change)} points, from {photos} photo{'s' if photos != 1 else ''}:"
         )
-        return Verdict("", VERDICT_TITLES["no clear difference"], f"{says} too few to prove anything.")
-    if low <= 0 <= high:
+        return Verdict("", VERDICT_TITLES[UNCLEAR], f"{says} too few to prove anything.")
+    word = proved((low, high), photos)
+    if word == UNCLEAR:
         says = f"The difference of macro-F1 is {span}: the interval includes 0."
-        return Verdict("", VERDICT_TITLES["no clear difference"], f"{says} {more_photos(change, low, high, photos)}")
-    word, side = ("better", "above") if low > 0 else ("worse", "below")
+        return Verdict("", VERDICT_TITLES[UNCLEAR], f"{says} {more_photos(change, low, high, photos)}")
+    side = "above" if word == BETTER else "below"
     says = f"The difference of macro-F1 is {span}: the whole interval lies {side} 0."
-    return Verdict("up" if word == "better" else "down", VERDICT_TITLES[word], says)
+    return Verdict("up" if word == BETTER else "down", VERDICT_TITLES[word], says)
 
 
 def more_photos(change: float, low: float, high: float, photos: int) -> str:

@@ -1,7 +1,7 @@
 """The shipped models: real Qwen2-VLs of a few million parameters, pretrained on drawn scenes.
 
-`python -m core.demo.base_model` makes models/demo again, and with `--style photographic` models/demo-photos, which goes
-on from the former; models/README.md holds the recipes' time and scores.
+`python -m core.demo.base_model` makes models/demo again, and with `--style photographic` a model like
+models/demo-photos, which goes on from the former; models/README.md tells how they came to be and what they score.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Recipe:
     seed: int = 7
     style: str = "pretraining"
     start: str = ""  # a model to go on from; "": random weights
-    statistics: float = 0.0  # weight of the colour and texture statistics (see `statistics`) beside the answers
+    statistics: float = 0.0  # weight of the colour and texture statistics (see `texture`) beside the answers
     crop_share: float = 0.2  # of the lessons that show the crop alone
 
 

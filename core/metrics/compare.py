@@ -12,6 +12,7 @@ from core.metrics.counts import Row, by_photo, class_names
 from core.metrics.resampling import HIGH, LOW, resampled, weights
 
 BETTER, WORSE, UNCLEAR = "better", "worse", "no clear difference"
+FEW_PHOTOS = 10  # an interval drawn from fewer photos is narrower than the truth: of one photo it has no width at all
 
 
 def compare(before: Sequence[Row], after: Sequence[Row], seed: int = 0) -> dict[str, Any]:
@@ -20,8 +21,8 @@ def compare(before: Sequence[Row], after: Sequence[Row], seed: int = 0) -> dict[
     {better, worse (objects that turned right, wrong), total; accuracy_change, macro_f1_change and
     balanced_accuracy_change, each with …_interval (95 %, paired bootstrap over photos); p_value (exact McNemar: chance
     of so uneven a change if both were equally good); verdict}. The verdict is `better` or `worse` only where the
-    interval of the macro-F1 change leaves 0 out, else `no clear difference`. Raises UserError when the two are not
-    about the same objects.
+    interval of the macro-F1 change leaves 0 out and FEW_PHOTOS were judged, else `no clear difference`. Raises
+    UserError when the two are not about the same objects.
     """
     keys = [[(str(row["image"]), int(row["object"])) for row in rows] for rows in (before, after)]
     if not before or sorted(keys[0]) != sorted(keys[1]) or len(set(keys[0])) != len(keys[0]):
@@ -41,13 +42,15 @@ def compare(before: Sequence[Row], after: Sequence[Row], seed: int = 0) -> dict[
         figures[f"{name}_change_interval"] = [float(low[place]), float(high[place])]
     return {
         "better": better, "worse": worse, "total": len(before), **figures, "p_value": mcnemar(better, worse),
-        "verdict": verdict(figures["macro_f1_change_interval"]),
+        "verdict": verdict(figures["macro_f1_change_interval"], len(sides[0])),
     }  # fmt: skip
 
 
-def verdict(interval: Sequence[float]) -> str:
-    """What the interval of a difference allows to say."""
+def verdict(interval: Sequence[float], photos: int = FEW_PHOTOS) -> str:
+    """What the interval of a difference, drawn from so many photos, allows to say."""
     low, high = interval
+    if photos < FEW_PHOTOS:
+        return UNCLEAR
     return BETTER if low > 0 else WORSE if high < 0 else UNCLEAR
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from core.report.svg import percent
 from core.report.words import REFERENCES, SPLITS
+from core.settings import SHIPPED_MODELS
 
 # Below these, an interval is so wide, or a class so thin, that a reader must be told.
 FEW_PHOTOS, FEW_OF_A_CLASS, WIDE_INTERVAL = 30, 10, 0.10
@@ -91,7 +92,7 @@ def warnings(results: Numbers) -> list[str]:
     if seen:
         found.append(
             f"The model was trained on {seen:,} of these {int(data.get('photos') or 0):,} photos: it may only remember "
-            "them, and its score flatters it."
+            "them, which flatters it."
         )
     return found
 
@@ -121,13 +122,11 @@ def limits(results: Numbers, kind: str) -> list[str]:
     """What this report cannot say, from what is known about data and model."""
     data, model = results.get("data") or {}, results.get("model") or {}
     found = _limits_of_batch(results) if kind == "batch" else _limits_of_score(results)
-    if (
-        str(model.get("path", "")) == "demo"
-        or str((results.get("settings") or {}).get("model", {}).get("path")) == "demo"
-    ):
+    asked = (results.get("settings") or {}).get("model", {}).get("path")
+    if model.get("path") in SHIPPED_MODELS or asked in SHIPPED_MODELS:
         found.append(
-            "The demo model is a small teaching model that knows drawn scenes only: on real photos its answers are no "
-            "basis for any decision."
+            "The demo model is a small teaching model that was made from drawn scenes: on real photos its answers are "
+            "no basis for any decision."
         )
     if str(data.get("path", "")) == "demo":
         found.append("These are drawn sample photos, not photos of a dam.")

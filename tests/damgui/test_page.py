@@ -22,6 +22,8 @@ ASKED_FOR = (
     "ablation-variants", "ablation-seeds", "ablation-epochs", "ablation-start", "ablation-stop", "ablation-resume",
     "ablation-table", "ablation-chart", "ablation-use",
     "predict-drop", "predict-ask", "predict-type", "predict-picker",
+    "batch-model", "batch-folder", "batch-start", "batch-stop", "batch-resume", "batch-csv", "batch-report",
+    "baseline-report-make", "baseline-report-load", "compare-report-make", "compare-report-run",
 )  # fmt: skip
 
 

@@ -251,7 +251,7 @@ def test_the_command_resumes_the_latest_batch_with_its_own_settings(
     bench: Bench, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert command(bench, "--resume") == 2
-    assert "no batch to go on with" in capsys.readouterr().err
+    assert "no batch run to go on with" in capsys.readouterr().err
     run = begin(bench)
     judge(run, 3)
     assert store.status(run) in ("starting", "crashed")  # no worker wrote events here

@@ -208,3 +208,13 @@ def test_nothing_is_called_better_whose_interval_holds_zero(interval: tuple[floa
 def test_results_about_other_objects_are_not_compared(before: list[Any], after: list[Any]) -> None:
     with pytest.raises(UserError, match="not about the same objects"):
         compare(before, after)
+
+
+def test_a_handful_of_photos_proves_nothing() -> None:
+    """All ten objects of one photo turn right: the interval over one photo has no width and means nothing."""
+    before = [row("normal", "blocked", object=i) for i in range(10)]
+    after = [row("normal", "normal", object=i) for i in range(10)]
+    assert compare(before, after)["macro_f1_change_interval"] == [1.0, 1.0]
+    assert compare(before, after)["verdict"] == "no clear difference"
+    spread = [[one | {"image": f"{i}"} for i, one in enumerate(rows)] for rows in (before, after)]
+    assert compare(*spread)["verdict"] == "better"
