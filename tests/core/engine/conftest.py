@@ -251,7 +251,7 @@ def bench_settings(model: Path, data: Path) -> Settings:
             "view.photo_px": 84, "view.crop_px": 56, "lora.rank": 4, "lora.alpha": 8, "lora.targets": "everything",
             "training.epochs": 1, "training.batch_size": 2, "training.accumulation": 1, "training.flip": False,
             "training.learning_rate": 5e-3, "training.save_steps": 1000, "training.eval_steps": 1000,
-            "judging.references": False,
+            "judging.references": False, "data.calibration_share": 0.0,
         },
     )  # fmt: skip
 

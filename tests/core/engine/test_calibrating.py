@@ -60,7 +60,9 @@ def test_a_resumed_training_is_calibrated_like_an_unbroken_one(bench: Bench) -> 
     assert mine == its
 
 
-@pytest.mark.parametrize(("changes", "warned"), [({"data.calibration_share": 0.0}, False), ({}, True)])
+@pytest.mark.parametrize(
+    ("changes", "warned"), [({"data.calibration_share": 0.0}, False), ({"data.calibration_share": 0.1}, True)]
+)
 def test_without_photos_to_spare_there_is_no_calibration_and_that_is_said(
     bench: Bench, changes: dict[str, Any], warned: bool
 ) -> None:

@@ -204,7 +204,7 @@ def test_cross_validation_judges_every_object_once_by_a_model_that_never_saw_its
     bench: Bench, desk: Callable[..., Desk]
 ) -> None:
     changes = {"data.path": bench.base.data.path, "data.group_rule": "", "training.max_steps": 1,
-               "data.calibration_share": 0.0}  # fmt: skip
+               "judging.references": True}  # fmt: skip
     mine = desk(plan=Plan("crossval", ("fold0", "fold1"), 1, 2), **changes)
     found = mine.do()
     pooled = read_lines(mine.folder / "predictions.jsonl")
