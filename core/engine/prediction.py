@@ -171,7 +171,7 @@ def described(
         return found | {"unsure": None, "note": "not calibrated"}
     rule = calibration.rule(kind, correction)
     threshold = rule.threshold if rule else None
-    note = f"calibrated on {calibration.objects} objects of {calibration.photos} photos"
+    note = f"calibrated on {rule.total if rule else calibration.objects} objects of {calibration.photos} photos"
     if threshold is None and len(shares) > 1:
         note += "; they support no promise about single answers, so every answer is unsure"
     return found | {

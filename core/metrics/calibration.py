@@ -182,7 +182,8 @@ def fit(
     """A calibration from the rows of each kind of question ({"condition": rows, "class": rows})."""
     judged = {kind: with_choice(mine) for kind, mine in rows.items()}
     temperature = {kind: fit_temperature(mine) for kind, mine in judged.items()}
-    objects = max(map(len, judged.values()), default=0)
+    # The class question has more: it also asks about types with one condition.
+    objects = len(judged["condition"]) if "condition" in judged else max(map(len, judged.values()), default=0)
     found = Calibration(temperature, {}, photos, objects, dict(implied), dict(frequencies))
     rules: dict[str, dict[str, Threshold]] = {}
     for correction in (NONE, *CORRECTIONS):

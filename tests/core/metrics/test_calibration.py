@@ -161,6 +161,8 @@ def test_a_calibration_survives_its_file() -> None:
     made = fit({"condition": rows_of(2.0, 200), "class": []}, 0.1, 50, {"a b": 1.0}, {"a b": 1.0})
     assert from_dict(json.loads(json.dumps(made.to_dict()))) == made
     assert made.objects == 200
+    both = fit({"condition": rows_of(2.0, 50), "class": rows_of(2.0, 70)}, 0.1, 50, {}, {})
+    assert (both.objects, both.thresholds["class"].total) == (50, 70)
     assert len(made.curve["condition"]) <= 50
 
 
