@@ -82,10 +82,10 @@ def _dot(about: Found, name: str, key: str) -> Dot:
 
 
 def reference_words(found: Found) -> str:
-    """A sentence for every reference point."""
+    """A sentence for every reference point: the result's own, which also tells what was left out."""
     rows = []
     for name, about in references(found).items():
-        said = " ".join(filter(None, [score_text.REFERENCE_SAYS.get(name, ""), str(about.get("note") or "")]))
+        said = str(about.get("note") or score_text.REFERENCE_SAYS.get(name, ""))
         rows.append(f"<div><dt>{escape(str(about.get('label') or name))}</dt><dd>{escape(said)}</dd></div>")
     lead = f'<p class="dg-small">{escape(score_text.MUST_BEAT_SAYS)}</p>'
     return f'{lead}<dl class="dg-words">{"".join(rows)}</dl>' if rows else ""
