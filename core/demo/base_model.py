@@ -1,7 +1,7 @@
-"""The shipped models: real Qwen2-VLs of a few million parameters, pretrained on drawn scenes.
+"""Small models: real Qwen2-VLs of a few million parameters, pretrained on drawn scenes. One of them is shipped.
 
-`python -m core.demo.base_model` makes models/demo again, and with `--style photographic` a model like
-models/demo-photos, which goes on from the former; models/README.md tells how they came to be and what they score.
+`python -m core.demo.base_model` makes models/demo again; with `--style photographic --out FOLDER` it goes on from there
+with scenes that look more like photos, which gives a model that does not come along. models/README.md tells of both.
 """
 
 from __future__ import annotations
@@ -301,7 +301,7 @@ def make(folder: Path, recipe: Recipe) -> dict[str, object]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Make a shipped model again.")
+    parser = argparse.ArgumentParser(description="Make a small model.")
     parser.add_argument("--style", choices=sorted(RECIPES), default="pretraining")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--photos", type=int)
@@ -309,8 +309,9 @@ def main() -> None:
     given = parser.parse_args()
     recipe = RECIPES[given.style]
     recipe = replace(recipe, photos=given.photos or recipe.photos, epochs=given.epochs or recipe.epochs)
-    usual = DEMO_MODEL if given.style == "pretraining" else DEMO_MODEL.with_name("demo-photos")
-    print(json.dumps(make(given.out or usual, recipe), indent=1))
+    if given.style != "pretraining" and given.out is None:
+        parser.error("a style other than that of models/demo wants --out FOLDER")
+    print(json.dumps(make(given.out or DEMO_MODEL, recipe), indent=1))
 
 
 if __name__ == "__main__":

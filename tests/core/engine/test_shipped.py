@@ -1,4 +1,4 @@
-"""The shipped model for real photos: it is there, it has a preset, and real photos teach it."""
+"""The shipped models: each is there, has a preset, and learns from real photos."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_a_few_steps_on_real_photos_lower_the_loss(real_photos: Path, tmp_path: 
         "data.path": str(real_photos), "data.limit": 4, "training.max_steps": 12, "training.eval_steps": 12,
         "training.lights": 1, "model.device": "cpu",
     }  # fmt: skip
-    settings = merge(load("demo-photos"), changes)
+    settings = merge(load("demo"), changes)
     workspace = Workspace(tmp_path)
     run = tmp_path / "run"
     run.mkdir()
