@@ -280,10 +280,10 @@ def test_a_simpler_method_that_is_clearly_better_is_named() -> None:
         "linear_probe": answers(lambda n: n % 2 == 0 or n == 1),  # one more: that may be luck
     }
     (said,) = references.warnings_about(model, rows)
-    assert "50%" in said and "random forest on colour and texture (90%)" in said and "linear" not in said
+    assert "50 %" in said and "random forest on colour and texture (90 %)" in said and "linear" not in said
     assert references.warnings_about(answers(lambda n: True), rows) == []
     (said,) = references.warnings_about(model, {**rows, "linear_probe": answers(lambda n: True)[:30]})
-    assert "(100%)" in said  # of the thirty objects that all have judged
+    assert "(100 %)" in said  # of the thirty objects that all have judged
     assert references.warnings_about(model, {"texture_forest": answers(lambda n: True, choices=1)}) == []
 
 
