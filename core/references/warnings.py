@@ -16,7 +16,7 @@ GIVEN_AWAY = 0.95
 Row = Mapping[str, Any]
 
 
-def percent(share: float) -> str:
+def pct(share: float) -> str:
     return f"{100 * share:.0f} %"
 
 
@@ -35,8 +35,8 @@ def prompt_leak_warning(words: Sequence[Row], prior: Sequence[Row]) -> str | Non
         return None
     share, least = sum(read) / len(read), sum(guessed) / len(guessed)
     said = (
-        f"The words of the question alone, without any photo, are right for {percent(share)} of the objects with a choice; "
-        f"always naming the most frequent condition is right for {percent(least)}. "
+        f"The words of the question alone, without any photo, are right for {pct(share)} of the objects with a choice; "
+        f"always naming the most frequent condition is right for {pct(least)}. "
     )
     if share >= GIVEN_AWAY:
         return said + "That is nearly all: the question itself gives the true condition away. Do not trust this score."
@@ -58,8 +58,8 @@ def above_prior_warning(rows: Sequence[Row], prior: Sequence[Row], shown: str) -
     if found["accuracy_interval"][0] <= least:
         return None
     return (
-        f"With {shown} in place of its own the model is still right for {percent(found['overall_accuracy'])} of the objects "
-        f"with a choice, more than always naming the most frequent condition ({percent(least)}). What it knows there it "
+        f"With {shown} in place of its own the model is still right for {pct(found['overall_accuracy'])} of the "
+        f"objects with a choice, more than always naming the most frequent condition ({pct(least)}). What it knows there it "
         "did not see in the object: the question or the position of the box tells it."
     )
 
@@ -76,8 +76,8 @@ def not_looking_warning(rows: Sequence[Row], blank: Sequence[Row]) -> str | None
         return None
     right, blind = _right(seen), _right(unseen)
     return (
-        f"With the photos the model is right for {percent(sum(right) / len(right))} of the objects with a choice, with "
-        f"blank grey photos for {percent(sum(blind) / len(blind))}: no clear difference. "
+        f"With the photos the model is right for {pct(sum(right) / len(right))} of the objects with a choice, with "
+        f"blank grey photos for {pct(sum(blind) / len(blind))}: no clear difference. "
         "Nothing shows that it uses the photos."
     )
 
@@ -91,11 +91,11 @@ def simpler_is_better_warning(rows: Sequence[Row], probes: Mapping[str, Sequence
     for name, answers in probes.items():
         its = with_choice(answers)
         if its and compare(seen, its)["accuracy_change_interval"][0] > 0:
-            named.append(f"{name} ({percent(sum(_right(its)) / len(its))})")
+            named.append(f"{name} ({pct(sum(_right(its)) / len(its))})")
     if not named:
         return None
     return (
-        f"The model is right for {percent(sum(_right(seen)) / len(seen))} of the objects with a choice. Simpler methods "
+        f"The model is right for {pct(sum(_right(seen)) / len(seen))} of the objects with a choice. Simpler methods "
         f"that learned from the training photos do clearly better: {', '.join(named)}. Until the model beats them it "
         "is not worth its price."
     )
