@@ -59,8 +59,8 @@ def above_prior_warning(rows: Sequence[Row], prior: Sequence[Row], shown: str) -
         return None
     return (
         f"With {shown} in place of its own the model is still right for {pct(found['overall_accuracy'])} of the "
-        f"objects with a choice, more than always naming the most frequent condition ({pct(least)}). What it knows there it "
-        "did not see in the object: the question or the position of the box tells it."
+        f"objects with a choice, more than always naming the most frequent condition ({pct(least)}). What it knows "
+        "there it did not see in the object: the question or the position of the box tells it."
     )
 
 
