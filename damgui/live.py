@@ -100,9 +100,11 @@ class Pace:
 
 
 def baseline_pace(found: Look) -> Pace | None:
-    """Photos judged so far; None before the first."""
-    event = found.last("progress")
+    """Photos judged so far; None before the first, and while other work goes on after the last (reference points)."""
+    event, said = found.last("progress"), found.last("stage")
     if event is None:
+        return None
+    if event["done"] >= event["total"] and said is not None and found.events.index(said) > found.events.index(event):
         return None
     done, total, elapsed = int(event["done"]), int(event["total"]), float(event["elapsed_s"])
     # A batch that goes on did its first photos (`before`) at another time.

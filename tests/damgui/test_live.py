@@ -104,3 +104,12 @@ def test_a_model_counts_as_tuned_when_its_adapter_is_there(run: Run) -> None:
     assert live.tuned_models(workspace) == []
     workspace.final("mine").mkdir(parents=True)
     assert [tuned.name for tuned in live.tuned_models(workspace)] == ["mine"]
+
+
+def test_after_the_last_photo_the_reference_points_are_told_and_not_that_nothing_is_left(run: Run) -> None:
+    say(run, {"t": 0, "kind": "progress", "done": 40, "total": 40, "unit": "photos", "elapsed_s": 5.0})
+    assert live.baseline_pace(live.look(run)) is not None
+    say(run, {"t": 1, "kind": "stage", "text": "Reference points: blank photos"})
+    found = live.look(run)
+    assert live.baseline_pace(found) is None
+    assert live.stage(found) == "Reference points: blank photos"
