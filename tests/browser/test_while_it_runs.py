@@ -51,9 +51,9 @@ def race(windows: BrowserContext, app: App, workspace: Path) -> Iterator[tuple[R
     for page in pages:  # the event alone: the driver's own click would wait for the first one's answer
         page.evaluate("() => { setTimeout(() => document.querySelector('#training-start').click(), 150) }")
     messages = [page.locator("#training-message") for page in pages]
-    until(lambda: any(one.inner_text().strip() for one in messages), 30, "the refusal")
+    until(lambda: any("busy" in one.inner_text() for one in messages), 60, "the refusal")
     run = until(lambda: at_work(workspace), 30, "the run at work")
-    lost = next(page for page, one in zip(pages, messages, strict=True) if one.inner_text().strip())
+    lost = next(page for page, one in zip(pages, messages, strict=True) if "busy" in one.inner_text())
     yield run, next(page for page in pages if page is not lost), lost
     store.request_stop(run)
     ended(run, "stopped", 60)
