@@ -129,6 +129,8 @@ def visit(page: Page, url: str) -> None:
     while len(answers) < 3:
         assert time.monotonic() < deadline, "the page asks for its content when it is opened"
         page.wait_for_timeout(50)
+    # What these answers changed asks again, and a form that is filled late would take back what a test has typed.
+    page.wait_for_timeout(1500)
 
 
 def tab(page: Page, name: str) -> None:
