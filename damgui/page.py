@@ -80,9 +80,12 @@ def _start(page: gr.Blocks, frame: Frame) -> None:
     def tick(values: Mapping[Component, Any]) -> Any:
         return frame.tick(values)
 
-    page.load(restore, outputs=frame.widgets, **QUIET)
-    page.load(tick, inputs, outputs, **QUIET)
-    gr.Timer(TICK_S).tick(tick, inputs, outputs, **QUIET)
+    # One after the other, and the clock last: first looks that overlap would take back what somebody types meanwhile.
+    clock = gr.Timer(TICK_S, active=False)
+    page.load(restore, outputs=frame.widgets, **QUIET).then(tick, inputs, outputs, **QUIET).then(
+        lambda: gr.Timer(active=True), outputs=clock, **QUIET
+    )
+    clock.tick(tick, inputs, outputs, **QUIET)
 
 
 def last_settings(workspace: Workspace) -> Settings:
