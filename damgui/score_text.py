@@ -25,14 +25,7 @@ BY_CLASS = "Class by class"
 BY_KIND = "By object type and condition"
 SURE = "How sure may one be?"
 IN_DETAIL = "in detail"
-REFERENCE_SAYS = {
-    "prior": "Always answers the most frequent condition of each object type in the training photos. No model needed.",
-    "prompt_only": "A simple classifier that reads the question (type, place, size) and never sees the photo.",
-    "texture_forest": "A random forest on colour and texture of the object's crop: what a simple program sees.",
-    "linear_probe": "A simple classifier on what the model's frozen vision part sees inside the box.",
-    "blank": "The model itself on blank photos. It has to fall to guessing, else the question gives the answer away.",
-    "shuffled": "The model itself with the photos mixed up. It has to fall to guessing as well.",
-}
+GUESSING_SAYS = "Answers each object type with its most frequent training condition. Looks at nothing."
 CLASS_TABLE_SAYS = (
     "Support: how many there are. Recall: the share of them that was found, with its 95 % interval. Precision: the "
     "share of those called so that really are. F1: both in one number, 1 is perfect."

@@ -56,7 +56,8 @@ def references(found: Found) -> dict[str, Found]:
     """The reference points by name; of files from before there were any, guessing alone."""
     known = {name: about for name, about in (found.get("references") or {}).items() if about}
     prior = found.get("prior") or {}
-    return known or ({"prior": {"label": score_text.GUESSING, **prior}} if prior.get("accuracy") is not None else {})
+    guessing = {"label": score_text.GUESSING, "note": score_text.GUESSING_SAYS, **prior}
+    return known or ({"prior": guessing} if prior.get("accuracy") is not None else {})
 
 
 def reference_chart(found: Found) -> str | None:
@@ -85,7 +86,7 @@ def reference_words(found: Found) -> str:
     """A sentence for every reference point: the result's own, which also tells what was left out."""
     rows = []
     for name, about in references(found).items():
-        said = str(about.get("note") or score_text.REFERENCE_SAYS.get(name, ""))
+        said = str(about.get("note") or "")
         rows.append(f"<div><dt>{escape(str(about.get('label') or name))}</dt><dd>{escape(said)}</dd></div>")
     lead = f'<p class="dg-small">{escape(score_text.MUST_BEAT_SAYS)}</p>'
     return f'{lead}<dl class="dg-words">{"".join(rows)}</dl>' if rows else ""
