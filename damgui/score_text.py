@@ -229,11 +229,14 @@ def why_unsure(answer: Mapping[str, Any], rule: Mapping[str, Any]) -> str:
 
     `rule` is the calibration's threshold with what it was counted on.
     """
-    said = f"Its most probable answer is {answer['predicted']}, {percent(sureness(answer), 0)}."
-    threshold = answer.get("threshold")
+    said = f"Its most probable answer is {answer['predicted']}, "
+    sure, threshold = sureness(answer), answer.get("threshold")
     if threshold is None:
-        return f"{said} {NO_THRESHOLD}"
-    return f"{said} An answer is given from {percent(threshold, 0)} on. {promise(rule)}".rstrip()
+        return f"{said}{percent(sure, 0)}. {NO_THRESHOLD}"
+    # As many digits as it takes to see that one number lies below the other.
+    digits = next((one for one in (0, 1) if percent(sure, one) != percent(threshold, one)), 2)
+    given = f"An answer is given from {percent(threshold, digits)} on."
+    return f"{said}{percent(sure, digits)}. {given} {promise(rule)}".rstrip()
 
 
 def unsure(about: Mapping[str, Any]) -> tuple[str, str]:

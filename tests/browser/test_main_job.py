@@ -124,7 +124,7 @@ class TestNewcomer:
         page.locator("#compare-judge").click()
         expect(page.locator("#compare-judge")).to_be_disabled(timeout=3_000)
         headline = page.locator("#compare-headline")
-        expect(headline.locator("#compare-gain")).to_be_visible(timeout=120_000)
+        expect(headline.locator("#compare-gain")).to_be_visible(timeout=300_000)
         zero = experiments(workspace, "zeroshot_results.json")
         tuned = experiments(workspace, "evaluation_clicked_valid.json")
         info = experiments(workspace, "training_info_clicked.json")

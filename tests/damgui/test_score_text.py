@@ -129,6 +129,8 @@ def test_an_unsure_answer_says_why_and_promises_no_more_than_was_counted() -> No
         "that it was at least 83 % sure of, 2 were wrong (with other photos up to 15 %)."
     )
     assert score_text.why_unsure(UNSURE, {}).endswith("An answer is given from 83 % on.")
+    close = UNSURE | {"calibrated_probability": 0.8312, "threshold": 0.8349}
+    assert "blocked, 83.1 %. An answer is given from 83.5 % on." in score_text.why_unsure(close, {})
 
 
 def test_where_no_threshold_keeps_the_promise_every_answer_is_unsure_for_that_reason() -> None:
