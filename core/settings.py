@@ -105,6 +105,11 @@ class View:
         224, "The object's crop is resized to about this many pixels squared.", low=56, high=2048, unit="px",
         label="Crop resolution",
     )  # fmt: skip
+    crop_zoom: float = knob(
+        0.0, "Shows every crop this many times as large as it is in the photo, so that near and far, sharp and blurred "
+        "stay told apart; the crop resolution is then the most. 0: every crop in the same size.", low=0.0, high=16.0,
+        label="Crop enlargement",
+    )  # fmt: skip
     crop_margin: float = knob(
         0.15, "Surroundings shown around the box in the crop, as a share of its size.", low=0.0, high=2.0
     )

@@ -100,6 +100,7 @@ class Features:
             "photo": self._digest(sight.path), "box": sight.box_xyxy, "mirrored": sight.mirrored,
             "light": LIGHTS[sight.light], "px": self.eyes.limits_px(sight),
             "margin": self.eyes.view.crop_margin if sight.box_xyxy else 0,
+            "zoom": self.eyes.view.crop_zoom if sight.box_xyxy else 0,
             "processor": [processor.patch_size, processor.merge_size, processor.image_mean, processor.image_std,
                           int(processor.resample)],
         }  # fmt: skip

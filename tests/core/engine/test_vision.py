@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from transformers import Qwen2VLImageProcessorPil
 
-from core.engine.vision import LONGEST_CROP, Eyes, crop_box, open_photo
+from core.engine.vision import LONGEST_CROP, Eyes, Sight, crop_box, open_photo
 from core.errors import UserError
 from core.settings import View
 
@@ -80,6 +80,30 @@ def test_small_crops_are_enlarged_and_small_photos_are_not(tmp_path: Path) -> No
     assert seen.resized_wh(seen.photo(path)) == (56, 56)
     wide, high = seen.resized_wh(seen.crop(path, (0.4, 0.4, 0.6, 0.6)))
     assert wide * high >= 0.5 * 224**2
+
+
+@pytest.mark.parametrize("zoom", [0.5, 1.0, 2.0, 3.3, 16.0])
+@pytest.mark.parametrize("box", [BOX, (0.0, 0.4, 1.0, 0.46), (0.5, 0.1, 0.52, 0.9), (0.2, 0.2, 0.2, 0.2)])
+def test_a_zoomed_crop_keeps_the_scale_of_the_photo_within_half_a_token(
+    photo: Path, box: tuple[float, float, float, float], zoom: float
+) -> None:
+    seen = Eyes(Qwen2VLImageProcessorPil(), View(crop_px=672, crop_zoom=zoom))
+    with Image.open(photo) as image:
+        left, upper, right, lower = crop_box(box, image.size, View.crop_margin)
+        expected_tokens = seen.tokens(Sight(photo, box), image.size)
+    patches = seen.crop(photo, box)
+    assert patches.tokens(2) == expected_tokens
+    wide, high = seen.resized_wh(patches)
+    assert wide * high <= 672**2
+    if zoom**2 * (right - left) * (lower - upper) < 0.8 * 672**2:
+        assert abs(wide - zoom * (right - left)) <= 14 or wide == 28
+        assert abs(high - zoom * (lower - upper)) <= 14 or high == 28
+
+
+def test_a_zoomed_crop_beyond_the_resolution_is_shrunk_to_it(photo: Path) -> None:
+    seen = Eyes(Qwen2VLImageProcessorPil(), View(crop_px=84, crop_zoom=16.0))
+    wide, high = seen.resized_wh(seen.crop(photo, BOX))
+    assert 0.5 * 84**2 <= wide * high <= 84**2
 
 
 def test_remembered_patches_equal_fresh_ones_even_when_memory_is_short(photo: Path) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.references.texture import SIDE, crop_of, features
+from core.references.texture import LEAST_PX, LONGER_PX, crop_of, features
 
 BOX = (0.2, 0.3, 0.7, 0.9)
 
@@ -46,14 +46,17 @@ def test_every_box_has_finite_features_of_one_length(box: tuple[float, float, fl
     assert found.shape == features(stripes(0, True), BOX).shape and np.isfinite(found).all()
 
 
-def test_the_crop_is_the_box_with_its_margin() -> None:
+def test_the_crop_is_the_box_and_nothing_else() -> None:
     image = Image.new("RGB", (200, 100), (0, 0, 255))
     image.paste((255, 0, 0), (40, 20, 120, 80))  # 0.2 to 0.6 across, 0.2 to 0.8 down
     crop = np.asarray(crop_of(image, (0.2, 0.2, 0.6, 0.8)))
-    assert crop.shape == (SIDE, SIDE, 3)
-    edge = round(SIDE * 0.15 / 1.3)
-    assert (crop[edge + 2 : -edge - 2, edge + 2 : -edge - 2, 0] > 250).all()
-    assert (crop[: edge - 2, :, 2] > 250).all() and (crop[:, -edge + 2 :, 2] > 250).all()
+    assert crop.shape == (0.6 * 0.5 * LONGER_PX, 0.4 * LONGER_PX, 3)
+    assert (crop[4:-4, 4:-4, 0] > 250).all() and (crop[..., 2] < 150).all()
+
+
+def test_long_narrow_crops_keep_their_shape() -> None:
+    assert crop_of(Image.new("RGB", (312, 312)), (0.0, 0.5, 1.0, 0.55)).size == (LONGER_PX, 32)
+    assert crop_of(Image.new("RGB", (4000, 3000)), (0.5, 0.5, 0.5, 0.75)).size == (LEAST_PX, 120)
 
 
 def test_a_flat_crop_has_its_colour_and_no_texture() -> None:
