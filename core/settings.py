@@ -106,13 +106,10 @@ class View:
         label="Crop resolution",
     )  # fmt: skip
     crop_zoom: float = knob(
-        0.0, "Shows every crop this many times as large as it is in the photo, so that near and far, sharp and blurred "
-        "stay told apart; the crop resolution is then the most. 0: every crop in the same size.", low=0.0, high=16.0,
-        label="Crop enlargement",
+        0.0, "Shows crops this many times as large as in the photo, at most at the crop resolution, so that sharp and "
+        "blurred stay told apart. 0: all in one size.", low=0.0, high=16.0, label="Crop enlargement",
     )  # fmt: skip
-    crop_margin: float = knob(
-        0.15, "Surroundings shown around the box in the crop, as a share of its size.", low=0.0, high=2.0
-    )
+    crop_margin: float = knob(0.15, "Surroundings shown around the box, as a share of its size.", low=0.0, high=2.0)
 
 
 @dataclass(frozen=True)
@@ -216,8 +213,7 @@ class Training:
         False, "Always save memory by computing some things twice, about a third slower. Off: only if it must be."
     )
     flip: bool = knob(
-        False,
-        "Every other time a photo is seen it is mirrored left to right, boxes and all. Doubles what is kept of it.",
+        False, "Every other time a photo is seen it is mirrored left to right, boxes and all. Doubles what is kept."
     )
     lights: int = knob(
         1, "Versions of each photo in other light (brighter, paler, more contrast …) that are learned from in turn; "
@@ -388,7 +384,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raise UserError("this is not valid YAML", where, "Check the indentation and the quotes.", "setting") from error
     except (OSError, UnicodeDecodeError) as error:
         raise UserError("this file cannot be read", str(path), "Save it as UTF-8 text.", "setting") from error
-    if tree is not None and not isinstance(tree, dict):
+    if not isinstance(tree, dict | None):
         raise UserError("settings expected, something else found", str(path), "Write lines like lora: {rank: 8}.")
     return tree or {}
 

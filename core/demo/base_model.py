@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -28,12 +28,13 @@ from transformers import Qwen2Tokenizer, Qwen2VLConfig, Qwen2VLForConditionalGen
 from core.data.sample import BoxedObject, Photo
 from core.demo.photographic import draw_photographic
 from core.demo.scenes import PRETRAINING, draw_scene, random_wanted
-from core.demo.texture import Teller
+from core.demo.texture import Teller, teach
 from core.engine.models import DEMO_MODEL, Loaded, fingerprint
 from core.engine.models import load as load_model
 from core.engine.questions import Asked, Asker, truth_of
 from core.engine.scoring import judge_photos
 from core.engine.sequences import Tree, leaf_log_probs
+from core.engine.vision import open_photo
 from core.prompts import Look, answers, question_text
 from core.settings import Enhance, Model, Settings, load, merge
 from core.taxonomy import Taxonomy
@@ -71,13 +72,16 @@ class Recipe:
     seed: int = 7
     style: str = "pretraining"
     start: str = ""  # a model to go on from; "": random weights
-    statistics: float = 0.0  # weight of the colour and texture statistics (see `texture`) beside the answers
+    texture_steps: int = 0  # in which the tower first learns colour and texture alone (see `texture`)
+    texture_weight: float = 0.5  # of colour and texture beside the answers after that
     crop_share: float = 0.2  # of the lessons that show the crop alone
+    view: dict[str, float] = field(default_factory=dict)  # settings of the view other than the demo's
 
 
 PHOTOGRAPHIC = Recipe(
-    photos=2000, epochs=2, size_px=312, learning_rate=1e-3, class_share=0.15, seed=11, style="photographic",
-    start="demo", statistics=0.5, crop_share=0.85,
+    photos=1200, epochs=1, size_px=312, learning_rate=1e-3, class_share=0.15, seed=11, style="photographic",
+    start="demo", texture_steps=4000, crop_share=0.85,
+    view={"view.crop_px": 448, "view.crop_zoom": 2.0, "view.crop_margin": 0.0},
 )  # fmt: skip
 RECIPES = {one.style: one for one in (Recipe(), PHOTOGRAPHIC)}
 
@@ -197,11 +201,13 @@ def lesson(photo: Photo, asker: Asker, dice: random.Random, class_share: float) 
     return asker.tree(photo.path, asker.boxes(photo), asked, dice.random() < 0.5)
 
 
-def learn(loaded: Loaded, photos: Sequence[Photo], asking: Sequence[Asker], recipe: Recipe) -> None:
-    """Pretrain all weights: AdamW, a linear warm-up over 5 % of the steps, then a cosine to zero."""
+def learn(
+    loaded: Loaded, photos: Sequence[Photo], asking: Sequence[Asker], recipe: Recipe, teller: Teller | None
+) -> None:
+    """Pretrain all weights: AdamW, a linear warm-up over 5 % of the steps, then a cosine to zero. With a `teller` the
+    tower goes on telling colour and texture, so that it does not forget them."""
     steps = recipe.epochs * len(photos) // recipe.batch
     weights = list(loaded.model.parameters())
-    teller = Teller(loaded.model.config.vision_config.hidden_size) if recipe.statistics else None
     if teller:
         weights += list(teller.parameters())
     optimizer = torch.optim.AdamW(weights, recipe.learning_rate, (0.9, 0.98), weight_decay=0.05)
@@ -224,7 +230,7 @@ def learn(loaded: Loaded, photos: Sequence[Photo], asking: Sequence[Asker], reci
                 batch = asking[0].batch(trees)
                 told = loss = -leaf_log_probs(loaded.model, batch).mean()
             if teller:
-                loss = loss + recipe.statistics * teller.loss(seen[0], batch["pixel_values"], batch["image_grid_thw"])
+                loss = loss + recipe.texture_weight * teller.loss(seen[0], batch["pixel_values"])
             loss.backward()
             torch.nn.utils.clip_grad_norm_(weights, 1.0)
             optimizer.step()
@@ -242,12 +248,19 @@ def showing(
     photos: Sequence[Photo], asking: Sequence[Asker], dice: random.Random, recipe: Recipe
 ) -> Iterator[tuple[Photo, Asker]]:
     """Each photo with the asker of its lesson. A batch of the photographic recipe shows crops alone or photos too."""
-    if not recipe.statistics:
+    if not recipe.texture_steps:
         yield from ((photo, dice.choice(asking)) for photo in photos)
         return
     half = len(asking) // 2
     among = asking[:half] if dice.random() < recipe.crop_share else asking[half:]
     yield from ((photo, dice.choice(among)) for photo in photos)
+
+
+def texture_first(loaded: Loaded, asker: Asker, photos: Sequence[Photo], recipe: Recipe) -> Teller:
+    """The tower learns colour and texture of random parts of the scenes."""
+    scenes = [open_photo(one.path) for one in photos]
+    width, rate = loaded.model.config.vision_config.hidden_size, recipe.learning_rate
+    return teach(loaded.model.model.visual, width, asker.eyes, scenes, recipe.texture_steps, rate, recipe.seed)
 
 
 @contextmanager
@@ -284,14 +297,15 @@ def make(folder: Path, recipe: Recipe) -> dict[str, object]:
     began = time.monotonic()
     taxonomy = load_taxonomy()
     # Free answers: the model shall be able to write, as any Qwen2-VL can.
-    settings = merge(load("demo"), {"question.answers": "free"})
+    settings = merge(load("demo"), {"question.answers": "free", **recipe.view})
     with tempfile.TemporaryDirectory() as scratch:
         drawn = draw_photos(Path(scratch), recipe.photos + 60, recipe)
         print(f"drew {len(drawn)} scenes in {time.monotonic() - began:.0f} s", flush=True)
         torch.manual_seed(recipe.seed)
         loaded = load_model(Model(recipe.start)) if recipe.start else new_model(recipe.seed, taxonomy)
         asking = askers(loaded, settings, taxonomy, crops=recipe.crop_share > 0.5)
-        learn(loaded, drawn[60:], asking, recipe)
+        teller = texture_first(loaded, asking[0], drawn[60:], recipe) if recipe.texture_steps else None
+        learn(loaded, drawn[60:], asking, recipe, teller)
         own = accuracy(loaded, asking[-1], drawn[:60])
     save(loaded, folder)
     return {
@@ -306,9 +320,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     parser.add_argument("--photos", type=int)
     parser.add_argument("--epochs", type=int)
+    parser.add_argument("--texture-steps", type=int)
     given = parser.parse_args()
     recipe = RECIPES[given.style]
-    recipe = replace(recipe, photos=given.photos or recipe.photos, epochs=given.epochs or recipe.epochs)
+    asked = {"photos": given.photos, "epochs": given.epochs, "texture_steps": given.texture_steps}
+    recipe = replace(recipe, **{name: value for name, value in asked.items() if value is not None})
     if given.style != "pretraining" and given.out is None:
         parser.error("a style other than that of models/demo wants --out FOLDER")
     print(json.dumps(make(given.out or DEMO_MODEL, recipe), indent=1))

@@ -1,57 +1,163 @@
-"""A side lesson for a small vision tower: tell colour and texture of what it sees.
+"""A first lesson for a small vision tower: tell colour and texture of what it sees.
 
-A forest on such statistics of a crop judges real photos well, so a tower whose tokens carry them has something to judge
-by before it has seen a photo. Each token is asked for its own statistics, and for mean and spread of its picture's.
+Classical classifiers on such statistics of a crop judge real photos well, so a tower whose tokens carry them has
+something to judge by before it has seen a photo. It learns them from random cut-outs of drawn scenes: every token is
+asked for the statistics of its own pixels. Which ones decides: a linear probe on 16 plain ones had a macro-F1 of 0.59
+over 1,129 objects of real photos (five folds by flight), and so had a tower that had learned them; the fuller ones
+below have 0.67.
 
-Legend for shapes: N patches of a batch, T tokens (four patches each), S statistics.
+Legend for shapes: N patches of a batch, T tokens (four patches each), S statistics, h the side of a token in pixels.
 """
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
+
+import numpy as np
 import torch
+from PIL import Image, ImageFilter
+
+from core.engine.vision import Eyes
 
 PATCH = 14
-STATISTICS = 17
+TOKEN = 2 * PATCH
+CHANNELS = 3
+# Values are normalised by about a quarter of the full range: this is about the least step of a JPEG.
+LEAST = 0.01
+CROPS = 24  # a step
+ZOOM = 2.0
+# Patches hold (merge rows, merge columns, channels, frames, rows, columns); the eight neighbours of a pixel as a ring.
+RING = ((-1, -1), (-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1))
+
+
+def pixels(values: torch.Tensor) -> torch.Tensor:
+    """Patches (N, 3 * 2 * 14 * 14) as the processor orders them -> the tokens' pixels (T, 3, h, h), normalised."""
+    quarters = values.reshape(-1, 2, 2, CHANNELS, 2, PATCH, PATCH)[:, :, :, :, 0]
+    return quarters.permute(0, 3, 1, 4, 2, 5).reshape(-1, CHANNELS, TOKEN, TOKEN)
 
 
 def token_statistics(values: torch.Tensor) -> torch.Tensor:
-    """Patches (N, 3 * 2 * 14 * 14) as the processor orders them -> (T, S): mean and spread of the three colours, grey
-    of the quarters, excess of green and its spread, the darkest grey, steps down and across, fine and coarse."""
-    quarters = values.reshape(-1, 2, 2, 3, 2, PATCH, PATCH)[:, :, :, :, 0]
-    token = quarters.permute(0, 3, 1, 4, 2, 5).reshape(-1, 3, 2 * PATCH, 2 * PATCH)
-    grey = token.mean(1)
-    green = 2 * token[:, 1] - token[:, 0] - token[:, 2]
-    steps = [(grey[:, gap:] - grey[:, :-gap]).abs().mean((1, 2)) for gap in (1, 5)]
-    steps += [(grey[:, :, gap:] - grey[:, :, :-gap]).abs().mean((1, 2)) for gap in (1, 5)]
-    corners = quarters.mean((3, 4, 5)).reshape(-1, 4)
-    own = [token.mean((2, 3)), token.std((2, 3)), corners, green.mean((1, 2))[:, None], green.std((1, 2))[:, None]]
-    dark = torch.stack([grey.amin((1, 2))], 1)
-    return torch.cat([*own, dark, torch.stack(steps, 1)], 1)
+    """Patches -> (T, S): moments and percentiles of colour, steps down and across at three distances, the share of each
+    local binary pattern (Ojala, Pietikäinen & Mäenpää, 2002) at two, curvature, slant and stripes.
+
+    What varies over orders of magnitude is told as a logarithm.
+    """
+    colour = pixels(values)
+    grey, (red, green, blue) = colour.mean(1), colour.unbind(1)
+    highest, lowest = colour.amax(1), colour.amin(1)
+    tints = [2 * green - red - blue, red - blue, highest - lowest]
+    ends = torch.tensor([0.05, 0.25, 0.75, 0.95])
+    parts = [colour.mean((2, 3)), _log(colour.std((2, 3))), grey.flatten(1).quantile(ends, 1).T]
+    parts += [torch.stack([one.mean((1, 2)), _log(one.std((1, 2)))], 1) for one in tints]
+    parts += [(tints[0] > 0.3).float().mean((1, 2))[:, None]]
+    for gap in (1, 2, 5):
+        steps = (grey[:, gap:] - grey[:, :-gap]).abs(), (grey[:, :, gap:] - grey[:, :, :-gap]).abs()
+        parts += [_log(torch.stack([one.mean((1, 2)), one.std((1, 2))], 1)) for one in steps]
+    parts += [_patterns(grey, gap) for gap in (1, 2)]
+    down, across = (grey[:, 2:] - grey[:, :-2])[:, :, 1:-1], (grey[:, :, 2:] - grey[:, :, :-2])[:, 1:-1]
+    slant = down * across
+    bend = 4 * grey[:, 1:-1, 1:-1] - grey[:, 2:, 1:-1] - grey[:, :-2, 1:-1] - grey[:, 1:-1, 2:] - grey[:, 1:-1, :-2]
+    rest = [
+        _log(bend.abs().mean((1, 2))), slant.mean((1, 2)) / (slant.abs().mean((1, 2)) + LEAST),
+        _log(grey.mean(1).std(1)), _log(grey.mean(2).std(1)),
+    ]  # fmt: skip
+    return torch.cat([*parts, torch.stack(rest, 1)], 1)
 
 
-def targets(values: torch.Tensor, grid_thw: torch.Tensor) -> torch.Tensor:
-    """What each token is asked for (T, 3 S): its own statistics, their mean and their spread over its picture."""
-    own = token_statistics(values)
-    lengths = (grid_thw.prod(-1) // 4).tolist()
-    wanted = []
-    for part in own.split(lengths):
-        middle, spread = part.mean(0), part.std(0, correction=0)
-        wanted.append(torch.cat([part, middle.expand_as(part), spread.expand_as(part)], 1))
-    return torch.cat(wanted)
+def _log(values: torch.Tensor) -> torch.Tensor:
+    return torch.log(values + LEAST)
+
+
+def _patterns(grey: torch.Tensor, gap: int) -> torch.Tensor:
+    """(T, 10): how often 0 to 8 neighbours in one piece are brighter than the pixel, and how often in several."""
+    inner = slice(gap, TOKEN - gap)
+    middle = grey[:, inner, inner]
+    brighter = [
+        grey[:, gap + y * gap : TOKEN - gap + y * gap, gap + x * gap : TOKEN - gap + x * gap] > middle for y, x in RING
+    ]
+    count = torch.stack(brighter).sum(0)
+    changes = sum((brighter[place] ^ brighter[place - 1]).long() for place in range(len(RING)))
+    code = torch.where(torch.as_tensor(changes) <= 2, count, len(RING) + 1)
+    return torch.stack([(code == one).float().mean((1, 2)) for one in range(len(RING) + 2)], 1)
+
+
+def cut_out(scene: Image.Image, rng: np.random.Generator) -> Image.Image:
+    """A random part of a scene, from long and narrow to broad, in whole tokens at twice the scene's scale, in random
+    light, with random blur, sharpening and grain."""
+    wide, high = scene.size
+    area, shape = np.exp(rng.uniform(np.log(500), np.log(12_000))), np.exp(rng.uniform(-2.6, 2.6))
+    box_w, box_h = (float(min(side, max(10, value))) for side, value in
+                    ((wide, (area * shape) ** 0.5), (high, (area / shape) ** 0.5)))  # fmt: skip
+    left, upper = rng.uniform(0, wide - box_w + 1e-6), rng.uniform(0, high - box_h + 1e-6)
+    columns, rows = (max(1, round(ZOOM * side / TOKEN)) for side in (box_w, box_h))
+    # Nearer or farther: a part of the cut-out is shown in its place.
+    part = min(1.0, float(np.exp(-abs(rng.normal(0, 0.35)))))
+    box = (left, upper, left + max(2.0, part * box_w), upper + max(2.0, part * box_h))
+    image = scene.resize((columns * TOKEN, rows * TOKEN), Image.Resampling.BICUBIC, box=box)
+    chance = rng.random()
+    if chance < 0.3:
+        image = image.filter(ImageFilter.GaussianBlur(float(rng.uniform(0.2, 1.6))))
+    elif chance < 0.6:
+        image = image.filter(ImageFilter.UnsharpMask(2, int(rng.uniform(50, 300)), 0))
+    values = np.asarray(image, dtype=np.float32)
+    middle = values.mean((0, 1))
+    light = np.exp(rng.normal(0, 0.2, 3) + rng.normal(0, 0.1))
+    values = (values - middle) * np.exp(rng.normal(0, 0.4)) + middle * light
+    if rng.random() < 0.4:
+        values = values + rng.normal(0, rng.uniform(1, 14), values.shape[:2])[..., None]
+    return Image.fromarray(values.clip(0, 255).astype(np.uint8))
 
 
 class Teller(torch.nn.Module):
-    """A linear layer from tokens (T, width) to statistics, thrown away after pretraining."""
+    """A linear layer from tokens (T, width) to their statistics, thrown away after pretraining."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, samples: torch.Tensor) -> None:
+        """`samples` (T, S) give each statistic its mean and spread."""
         super().__init__()
-        self.tell = torch.nn.Linear(width, 3 * STATISTICS)
-        self.scale: tuple[torch.Tensor, torch.Tensor] | None = None
+        self.tell = torch.nn.Linear(width, samples.shape[1])
+        self.register_buffer("middle", samples.mean(0))
+        self.register_buffer("spread", samples.std(0) + 1e-3)
 
-    def loss(self, tokens: torch.Tensor, values: torch.Tensor, grid_thw: torch.Tensor) -> torch.Tensor:
-        """Smooth L1 distance to the statistics, each scaled by mean and spread of the first batch."""
-        wanted = targets(values, grid_thw)
-        if self.scale is None:
-            self.scale = (wanted.mean(0), wanted.std(0) + 1e-3)
-        wanted = ((wanted - self.scale[0]) / self.scale[1]).clamp(-4, 4)
+    def loss(self, tokens: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+        """Smooth L1 distance to the scaled statistics of the patches."""
+        wanted = ((token_statistics(values) - self.middle) / self.spread).clamp(-4, 4)
         return torch.nn.functional.smooth_l1_loss(self.tell(tokens), wanted)
+
+
+def teach(
+    tower: torch.nn.Module, width: int, eyes: Eyes, scenes: Sequence[Image.Image], steps: int, learning_rate: float,
+    seed: int,
+) -> Teller:  # fmt: skip
+    """Teach a vision tower, whose tokens have `width`, with all its weights; returns the layer that tells."""
+    rng = np.random.default_rng(seed)
+
+    def look() -> tuple[torch.Tensor, torch.Tensor]:
+        seen = []
+        for _ in range(CROPS):
+            image = cut_out(scenes[int(rng.integers(len(scenes)))], rng)
+            seen.append(eyes.patches(image, 10**9, TOKEN**2))
+        return torch.cat([torch.from_numpy(one.values) for one in seen]), torch.tensor([one.grid_thw for one in seen])
+
+    teller = Teller(width, torch.cat([token_statistics(look()[0]) for _ in range(4)]))
+    weights = [*tower.parameters(), *teller.parameters()]
+    optimizer = torch.optim.AdamW(weights, learning_rate, (0.9, 0.98), weight_decay=0.02)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, learning_rate, max(steps, 2), pct_start=0.05, cycle_momentum=False
+    )
+    tower.train()
+    began, running = time.monotonic(), 0.0
+    for step in range(steps):
+        values, grid = look()
+        tokens = tower(values, grid)
+        loss = teller.loss(tokens if torch.is_tensor(tokens) else tokens.pooler_output, values)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(weights, 1.0)
+        optimizer.step()
+        schedule.step()
+        optimizer.zero_grad()
+        running = 0.98 * running + 0.02 * loss.item() if step else loss.item()
+        if (step + 1) % 200 == 0:
+            print(f"statistics {step + 1}/{steps} loss {running:.4f} {time.monotonic() - began:.0f} s", flush=True)
+    tower.eval()
+    return teller

@@ -1,4 +1,4 @@
-"""Laws of the photographic scenes and of the side lesson about colour and texture."""
+"""Laws of the photographic scenes."""
 
 from __future__ import annotations
 
@@ -10,19 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
-from PIL import Image
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from transformers import Qwen2VLImageProcessorPil
 
 from core.demo.photographic import draw_photographic
 from core.demo.scenes import CLASS_OF, Scene, random_wanted
-from core.demo.texture import STATISTICS, Teller, targets, token_statistics
-from core.engine.vision import Eyes
-from core.settings import View
 
 ROOT = Path(__file__).resolve().parents[3]
 FULL_SCENE = [("rock toe", "damaged"), ("toe drain", "blocked"), ("slope drain", "damaged"), ("vegetation", "normal")]
@@ -94,54 +88,3 @@ def test_plain_statistics_of_the_crop_tell_the_condition_better_than_guessing() 
     for kind, least in {"toe drain": 0.5, "slope drain": 0.5, "rock toe": 0.6}.items():
         judge = make_pipeline(StandardScaler(), LogisticRegression(max_iter=500))
         assert cross_val_score(judge, *found[kind], cv=4).mean() > least, kind
-
-
-def patches_of(pixels: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
-    eyes = Eyes(Qwen2VLImageProcessorPil(), View(mode="crop", crop_px=112))
-    found = eyes.patches(Image.fromarray(pixels), 112**2, 112**2 // 2)
-    return torch.from_numpy(found.values), torch.tensor([found.grid_thw])
-
-
-def test_each_token_tells_of_its_own_place() -> None:
-    """Colours are told where they are: the tokens' means are the means of squares of 28 pixels."""
-    rng = np.random.default_rng(0)
-    pixels = rng.integers(0, 255, (112, 84, 3), dtype=np.uint8)
-    values, grid = patches_of(pixels)
-    assert tuple(grid[0]) == (1, 8, 6)
-    processor = Qwen2VLImageProcessorPil()
-    scaled = (pixels / 255 - np.array(processor.image_mean)) / np.array(processor.image_std)
-    squares = scaled.reshape(4, 28, 3, 28, 3)
-    means = squares.mean((1, 3)).reshape(12, 3)
-    told = token_statistics(values)
-    assert told.shape == (12, STATISTICS)
-    np.testing.assert_allclose(told[:, :3], means, atol=1e-4)
-    across = np.abs(np.diff(scaled.mean(2).reshape(4, 28, 3, 28), axis=3)).mean((1, 3)).reshape(12)
-    np.testing.assert_allclose(told[:, -2], across, atol=1e-4)
-
-
-def test_a_flat_picture_has_no_texture() -> None:
-    told = token_statistics(patches_of(np.full((112, 112, 3), 90, dtype=np.uint8))[0])
-    np.testing.assert_allclose(told[:, [3, 4, 5, 11, 13, 14, 15, 16]], 0, atol=1e-4)
-
-
-def test_pictures_of_one_batch_do_not_mix() -> None:
-    rng = np.random.default_rng(1)
-    one, two = (patches_of(rng.integers(0, 255, (112, side, 3), dtype=np.uint8)) for side in (84, 140))
-    both = targets(torch.cat([one[0], two[0]]), torch.cat([one[1], two[1]]))
-    torch.testing.assert_close(both, torch.cat([targets(*one), targets(*two)]))
-
-
-def test_the_teller_learns_what_tokens_carry() -> None:
-    torch.manual_seed(0)
-    values, grid = patches_of(np.random.default_rng(2).integers(0, 255, (112, 112, 3), dtype=np.uint8))
-    teller = Teller(3 * STATISTICS)
-    tokens = targets(values, grid)
-    optimizer = torch.optim.Adam(teller.parameters(), 0.05)
-    losses = []
-    for _ in range(60):
-        loss = teller.loss(tokens, values, grid)
-        losses.append(loss.item())
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-    assert losses[-1] < 0.5 * losses[0]

@@ -1,0 +1,89 @@
+"""Laws of the lesson in which a vision tower learns to tell colour and texture."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from transformers import Qwen2VLImageProcessorPil
+
+from core.demo import texture
+from core.demo.photographic import draw_photographic
+from core.demo.scenes import random_wanted
+from core.demo.texture import TOKEN, cut_out, pixels, teach, token_statistics
+from core.engine.models import load as load_model
+from core.engine.vision import Eyes
+from core.settings import Model, View
+
+PATTERNS = slice(29, 39)  # at a distance of one pixel
+
+
+def eyes() -> Eyes:
+    return Eyes(Qwen2VLImageProcessorPil(), View(mode="crop"))
+
+
+def patches_of(image: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(eyes().patches(Image.fromarray(image), 10**9, TOKEN**2).values)
+
+
+def test_each_token_tells_of_its_own_place() -> None:
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 255, (112, 84, 3), dtype=np.uint8)
+    processor = Qwen2VLImageProcessorPil()
+    scaled = (image / 255 - np.array(processor.image_mean)) / np.array(processor.image_std)
+    squares = scaled.reshape(4, TOKEN, 3, TOKEN, 3).transpose(0, 2, 4, 1, 3).reshape(12, 3, TOKEN, TOKEN)
+    np.testing.assert_allclose(pixels(patches_of(image)), squares, atol=1e-4)
+    np.testing.assert_allclose(token_statistics(patches_of(image))[:, :3], squares.mean((2, 3)), atol=1e-4)
+
+
+def test_patterns_are_those_of_scikit_image_counted_by_hand() -> None:
+    """A slow twin of the local binary patterns: one pixel after the other."""
+    image = np.repeat(np.random.default_rng(3).integers(0, 255, (28, 28, 1), dtype=np.uint8), 3, axis=2)
+    grey = pixels(patches_of(image))[0].mean(0).numpy()
+    counts = np.zeros(10)
+    for y in range(1, 27):
+        for x in range(1, 27):
+            ring = [(-1, -1), (-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1)]
+            bits = [bool(grey[y + dy, x + dx] > grey[y, x]) for dy, dx in ring]
+            changes = sum(bits[place] != bits[place - 1] for place in range(8))
+            counts[sum(bits) if changes <= 2 else 9] += 1
+    np.testing.assert_allclose(token_statistics(patches_of(image))[0, PATTERNS], counts / 26**2, atol=1e-6)
+
+
+def test_a_flat_picture_has_no_texture_and_finite_statistics() -> None:
+    told = token_statistics(patches_of(np.full((56, 84, 3), 90, dtype=np.uint8)))
+    assert told.isfinite().all()
+    np.testing.assert_allclose(told[:, 3:6], np.log(0.01), atol=1e-3)  # no spread in any colour
+    assert (told[:, PATTERNS][:, 0] == 1).all()  # no neighbour is brighter
+
+
+def test_level_and_upright_stripes_are_told_apart() -> None:
+    wave = np.repeat((127 + 100 * np.sin(np.arange(56) / 2))[:, None, None], 56, 1).repeat(3, 2).astype(np.uint8)
+    level, upright = (
+        token_statistics(patches_of(one)) for one in (wave, np.ascontiguousarray(wave.transpose(1, 0, 2)))
+    )
+    assert (level - upright).abs().max() > 1
+    np.testing.assert_allclose(level[:, :3], upright[:, :3], atol=0.2)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_cut_out_is_whole_tokens(seed: int) -> None:
+    scene = draw_photographic(seed, random_wanted(seed), 160).image
+    image = cut_out(scene, np.random.default_rng(seed))
+    assert image.size[0] % TOKEN == 0 and image.size[1] % TOKEN == 0
+    assert image.tobytes() == cut_out(scene, np.random.default_rng(seed)).tobytes()
+
+
+def test_a_tower_learns_to_tell(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(texture, "CROPS", 6)
+    tower, scenes = load_model(Model("demo")).model.model.visual, [draw_photographic(1, random_wanted(1), 160).image]
+    values, grid = patches_of(np.asarray(scenes[0].resize((112, 112)))), torch.tensor([(1, 8, 8)])
+
+    def loss(steps: int) -> float:
+        teller = teach(tower, 192, eyes(), scenes, steps, 2e-3, 0)
+        with torch.no_grad():
+            return float(teller.loss(tower(values, grid).pooler_output, values))
+
+    before = loss(0)
+    assert loss(40) < 0.85 * before
