@@ -16,13 +16,13 @@ from core.knobs import Knob, convert, knob
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 # Models that come along, by name; each has a preset of its own.
-SHIPPED_MODELS = ("demo",)
+SHIPPED_MODELS = ("demo", "demo-photos")
 
 
 @dataclass(frozen=True)
 class Model:
     path: str = knob(
-        "demo", "The model that judges: demo, a hub id such as Qwen/Qwen2-VL-2B-Instruct, or a local folder.",
+        "demo", "The model that judges: demo, demo-photos, a hub id such as Qwen/Qwen2-VL-2B-Instruct, or a folder.",
         label="Model",
     )  # fmt: skip
     device: str = knob(

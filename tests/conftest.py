@@ -16,6 +16,9 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 # Before torch is imported: spinning threads would starve the tests that run beside these.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("GOMP_SPINCOUNT", "0")
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # One thread for each of two tests at once does a quarter more than two threads each on two cores.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # A suite started in the background, or under nohup, inherits ignored signals, as do the processes it starts: the tests
 # of Ctrl-C and of a closed terminal need them as a terminal has them.

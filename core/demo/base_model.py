@@ -1,7 +1,7 @@
-"""Small models: real Qwen2-VLs of a few million parameters, pretrained on drawn scenes. One of them is shipped.
+"""The shipped models: real Qwen2-VLs of a few million parameters, pretrained on drawn scenes.
 
-`python -m core.demo.base_model` makes models/demo again; with `--style photographic --out FOLDER` it goes on from there
-with scenes that look more like photos, which gives a model that does not come along. models/README.md tells of both.
+`python -m core.demo.base_model` makes models/demo again, and with `--style photographic` a model like
+models/demo-photos, which goes on from the former; models/README.md tells how they came to be and what they score.
 """
 
 from __future__ import annotations
@@ -315,7 +315,7 @@ def make(folder: Path, recipe: Recipe) -> dict[str, object]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Make a small model.")
+    parser = argparse.ArgumentParser(description="Make a shipped model again.")
     parser.add_argument("--style", choices=sorted(RECIPES), default="pretraining")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--photos", type=int)
@@ -325,9 +325,8 @@ def main() -> None:
     recipe = RECIPES[given.style]
     asked = {"photos": given.photos, "epochs": given.epochs, "texture_steps": given.texture_steps}
     recipe = replace(recipe, **{name: value for name, value in asked.items() if value is not None})
-    if given.style != "pretraining" and given.out is None:
-        parser.error("a style other than that of models/demo wants --out FOLDER")
-    print(json.dumps(make(given.out or DEMO_MODEL, recipe), indent=1))
+    usual = DEMO_MODEL if given.style == "pretraining" else DEMO_MODEL.with_name("demo-photos")
+    print(json.dumps(make(given.out or usual, recipe), indent=1))
 
 
 if __name__ == "__main__":

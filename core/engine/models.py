@@ -31,7 +31,10 @@ warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
 DEMO_MODEL = Path(__file__).resolve().parents[2] / "models" / "demo"
 # What the libraries raise for files that are damaged, cut short or of another kind.
 UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, SafetensorError)
-MAKE_SHIPPED = {"demo": "Make it again with: python -m core.demo.base_model"}
+MAKE_SHIPPED = {
+    "demo": "Make it again with: python -m core.demo.base_model",
+    "demo-photos": "Make it again with: python -m core.demo.base_model --style photographic",
+}
 
 _LAYERS = r"language_model\.layers\.\d+\."
 _ATTENTION = _LAYERS + r"self_attn\.[qkvo]_proj"
@@ -91,7 +94,7 @@ def is_adapter(path: str | Path) -> bool:
 
 
 def resolve(path: str) -> str:
-    """A shipped name (`demo`) as its folder, a local folder as it is, anything else as a hub id.
+    """A shipped name (`demo`, `demo-photos`) as its folder, a local folder as it is, anything else as a hub id.
 
     Raises UserError for a local folder that is not there or holds no model.
     """

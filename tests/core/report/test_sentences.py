@@ -41,7 +41,7 @@ def test_a_reference_point_comes_before_the_old_key() -> None:
         ({"settings": {"data": {"limit": 3}}}, "Only a part"),
         ({"settings": {"model": {"path": "demo"}}}, "demo model"),
         ({"model": {"path": "demo"}}, "demo model"),
-        ({"model": {"path": "demo", "adapter": "models/a_final"}}, "demo model"),
+        ({"model": {"path": "demo-photos", "adapter": "models/a_final"}}, "demo model"),
         ({"data": {"path": "demo"}}, "drawn sample photos"),
         ({"per_class": {"x blocked": {"total": 3}, "x normal": {"total": 30}}}, "x blocked (3)."),
         ({}, "not calibrated"),
