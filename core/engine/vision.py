@@ -28,6 +28,8 @@ from core.settings import View
 # The processor refuses shapes beyond 200 : 1 and a crop of one token's height shows little; the short side of a very
 # long crop is filled up with surroundings until this ratio.
 LONGEST_CROP = 10.0
+# Crops that keep the photo's scale show the box alone, so they may be longer.
+LONGEST_ZOOMED = 150
 # Photos and crops are looked at again in every epoch; decoding costs more than this much memory is worth.
 CACHE_BYTES = 1 << 30
 # Versions of a photo in other light: brightness, contrast and colour, each as a factor. The first is the photo itself.
@@ -85,6 +87,17 @@ def crop_box(box_xyxy: BoxXyxy, size_wh: tuple[int, int], margin: float) -> tupl
     left, right = max(0, int(middle_x - crop_w / 2)), min(wide, round(middle_x + crop_w / 2 + 0.5))
     upper, lower = max(0, int(middle_y - crop_h / 2)), min(high, round(middle_y + crop_h / 2 + 0.5))
     return min(left, wide - 1), min(upper, high - 1), max(right, left + 1), max(lower, upper + 1)
+
+
+def exact_box(box_xyxy: BoxXyxy, size_wh: tuple[int, int], margin: float) -> tuple[float, float, float, float]:
+    """The box with its margin in pixels of the photo, not rounded to whole ones: a pixel more on each side of a drain
+    14 pixels wide is a seventh of other ground. At least one pixel, inside the photo."""
+    wide, high = size_wh
+    x1, y1, x2, y2 = box_xyxy
+    margin_x, margin_y = margin * (x2 - x1), margin * (y2 - y1)
+    left, upper = min(max(0.0, x1 - margin_x) * wide, wide - 1.0), min(max(0.0, y1 - margin_y) * high, high - 1.0)
+    right, lower = min(1.0, x2 + margin_x) * wide, min(1.0, y2 + margin_y) * high
+    return left, upper, max(right, left + 1.0), max(lower, upper + 1.0)
 
 
 def stamp(path: Path) -> tuple[int, ...]:
@@ -157,19 +170,21 @@ class Eyes:
         """Width and height in pixels that a sight of a photo of this size is resized to; nothing is opened."""
         wide, high = size_wh
         if sight.box_xyxy is not None:
+            if self.view.crop_zoom:
+                return self._zoomed(exact_box(sight.box_xyxy, size_wh, self.view.crop_margin))
             left, upper, right, lower = crop_box(sight.box_xyxy, size_wh, self.view.crop_margin)
             wide, high = right - left, lower - upper
-            if self.view.crop_zoom:
-                return self._zoomed(wide, high)
         most, least = self.limits_px(sight)
         rows, columns = smart_resize(high, wide, self._unit(), least, most)
         return int(columns), int(rows)
 
-    def _zoomed(self, wide: int, high: int) -> tuple[int, int]:
-        """A crop's size in pixels enlarged by `view.crop_zoom`, in whole tokens and no larger than may be."""
-        unit, most = self._unit(), max(self.view.crop_px**2, self._unit() ** 2)
+    def _zoomed(self, box: tuple[float, float, float, float]) -> tuple[int, int]:
+        """Size in pixels of a box of the photo enlarged by `view.crop_zoom`, in whole tokens, no larger than may be."""
+        unit = self._unit()
+        wide, high, most = box[2] - box[0], box[3] - box[1], max(self.view.crop_px**2, unit**2)
         zoom = min(self.view.crop_zoom, (most / (wide * high)) ** 0.5)
         columns, rows = (max(1, round(zoom * side / unit)) for side in (wide, high))
+        columns, rows = min(columns, LONGEST_ZOOMED * rows), min(rows, LONGEST_ZOOMED * columns)
         while columns * rows * unit**2 > most:  # rounding up passed the limit
             columns, rows = (columns - 1, rows) if columns >= rows else (columns, rows - 1)
         return columns * unit, rows * unit
@@ -203,10 +218,11 @@ class Eyes:
         with self._lock:
             image = self._open(sight)
             if sight.box_xyxy is not None:
-                size_wh = image.size
-                image = image.crop(crop_box(sight.box_xyxy, size_wh, self.view.crop_margin))
                 if self.view.crop_zoom:
-                    image = image.resize(self.resized(sight, size_wh), Image.Resampling.BICUBIC)
+                    box = exact_box(sight.box_xyxy, image.size, self.view.crop_margin)
+                    image = image.resize(self._zoomed(box), Image.Resampling.BICUBIC, box=box)
+                else:
+                    image = image.crop(crop_box(sight.box_xyxy, image.size, self.view.crop_margin))
             return self.patches(image, *self.limits_px(sight))
 
     def patches(self, image: Image.Image, most_px: int, least_px: int) -> Patches:
