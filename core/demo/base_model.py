@@ -72,7 +72,8 @@ class Recipe:
     seed: int = 7
     style: str = "pretraining"
     start: str = ""  # a model to go on from; "": random weights
-    texture_steps: int = 0  # in which the tower first learns colour and texture alone (see `texture`)
+    texture_steps: int = 0  # in which the tower first learns each token's colour and texture alone (see `texture`)
+    picture_steps: int = 0  # in which it then learns those of the whole picture too
     texture_weight: float = 0.5  # of colour and texture beside the answers after that
     crop_share: float = 0.2  # of the lessons that show the crop alone
     view: dict[str, float] = field(default_factory=dict)  # settings of the view other than the demo's
@@ -80,7 +81,7 @@ class Recipe:
 
 PHOTOGRAPHIC = Recipe(
     photos=1200, epochs=1, size_px=312, learning_rate=1e-3, class_share=0.15, seed=11, style="photographic",
-    start="demo", texture_steps=4000, crop_share=0.85,
+    start="demo", texture_steps=4000, picture_steps=1500, crop_share=0.85,
     view={"view.crop_px": 448, "view.crop_zoom": 2.0, "view.crop_margin": 0.0},
 )  # fmt: skip
 RECIPES = {one.style: one for one in (Recipe(), PHOTOGRAPHIC)}
@@ -230,7 +231,8 @@ def learn(
                 batch = asking[0].batch(trees)
                 told = loss = -leaf_log_probs(loaded.model, batch).mean()
             if teller:
-                loss = loss + recipe.texture_weight * teller.loss(seen[0], batch["pixel_values"])
+                beside = teller.loss(seen[0], batch["pixel_values"], batch["image_grid_thw"])
+                loss = loss + recipe.texture_weight * beside
             loss.backward()
             torch.nn.utils.clip_grad_norm_(weights, 1.0)
             optimizer.step()
@@ -239,8 +241,8 @@ def learn(
             running = 0.98 * running + 0.02 * told.item() if step else told.item()
             step += 1
             if step % 50 == 0:
-                beside = f" statistics {(loss - told).item():.3f}" if teller else ""
-                print(f"step {step}/{steps} loss {running:.3f}{beside} {time.monotonic() - began:.0f} s", flush=True)
+                texture = f" texture {(loss - told).item():.3f}" if teller else ""
+                print(f"step {step}/{steps} loss {running:.3f}{texture} {time.monotonic() - began:.0f} s", flush=True)
     loaded.model.eval()
 
 
@@ -259,8 +261,10 @@ def showing(
 def texture_first(loaded: Loaded, asker: Asker, photos: Sequence[Photo], recipe: Recipe) -> Teller:
     """The tower learns colour and texture of random parts of the scenes."""
     scenes = [open_photo(one.path) for one in photos]
-    width, rate = loaded.model.config.vision_config.hidden_size, recipe.learning_rate
-    return teach(loaded.model.model.visual, width, asker.eyes, scenes, recipe.texture_steps, rate, recipe.seed)
+    tower, width = loaded.model.model.visual, loaded.model.config.vision_config.hidden_size
+    teach(tower, width, asker.eyes, scenes, recipe.texture_steps, recipe.learning_rate, recipe.seed, whole=False)
+    steps = recipe.picture_steps
+    return teach(tower, width, asker.eyes, scenes, steps, recipe.learning_rate, recipe.seed + 1, whole=True)
 
 
 @contextmanager

@@ -109,27 +109,44 @@ def cut_out(scene: Image.Image, rng: np.random.Generator) -> Image.Image:
     return Image.fromarray(values.clip(0, 255).astype(np.uint8))
 
 
+def targets(values: torch.Tensor, grid_thw: torch.Tensor, whole: bool) -> torch.Tensor:
+    """What each token is asked for: its own statistics (T, S), and with `whole` their mean and their spread over its
+    picture too (T, 3 S)."""
+    own = token_statistics(values)
+    if not whole:
+        return own
+    wanted = []
+    for part in own.split((grid_thw.prod(-1) // 4).tolist()):
+        middle, spread = part.mean(0), part.std(0, correction=0)
+        wanted.append(torch.cat([part, middle.expand_as(part), spread.expand_as(part)], 1))
+    return torch.cat(wanted)
+
+
 class Teller(torch.nn.Module):
     """A linear layer from tokens (T, width) to their statistics, thrown away after pretraining."""
 
-    def __init__(self, width: int, samples: torch.Tensor) -> None:
-        """`samples` (T, S) give each statistic its mean and spread."""
+    def __init__(self, width: int, samples: torch.Tensor, whole: bool) -> None:
+        """`samples`, rows of `targets`, give each statistic its mean and spread."""
         super().__init__()
+        self.whole = whole
         self.tell = torch.nn.Linear(width, samples.shape[1])
         self.register_buffer("middle", samples.mean(0))
         self.register_buffer("spread", samples.std(0) + 1e-3)
 
-    def loss(self, tokens: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
-        """Smooth L1 distance to the scaled statistics of the patches."""
-        wanted = ((token_statistics(values) - self.middle) / self.spread).clamp(-4, 4)
+    def loss(self, tokens: torch.Tensor, values: torch.Tensor, grid_thw: torch.Tensor) -> torch.Tensor:
+        """Smooth L1 distance to the scaled targets."""
+        wanted = ((targets(values, grid_thw, self.whole) - self.middle) / self.spread).clamp(-4, 4)
         return torch.nn.functional.smooth_l1_loss(self.tell(tokens), wanted)
 
 
 def teach(
     tower: torch.nn.Module, width: int, eyes: Eyes, scenes: Sequence[Image.Image], steps: int, learning_rate: float,
-    seed: int,
+    seed: int, whole: bool,
 ) -> Teller:  # fmt: skip
-    """Teach a vision tower, whose tokens have `width`, with all its weights; returns the layer that tells."""
+    """Teach a vision tower, whose tokens have `width`, with all its weights; returns the layer that tells.
+
+    `whole` as for `targets`: a language model that looks at a few tokens of a picture then knows its mean texture.
+    """
     rng = np.random.default_rng(seed)
 
     def look() -> tuple[torch.Tensor, torch.Tensor]:
@@ -139,7 +156,7 @@ def teach(
             seen.append(eyes.patches(image, 10**9, TOKEN**2))
         return torch.cat([torch.from_numpy(one.values) for one in seen]), torch.tensor([one.grid_thw for one in seen])
 
-    teller = Teller(width, torch.cat([token_statistics(look()[0]) for _ in range(4)]))
+    teller = Teller(width, torch.cat([targets(*look(), whole) for _ in range(8)]), whole)
     weights = [*tower.parameters(), *teller.parameters()]
     optimizer = torch.optim.AdamW(weights, learning_rate, (0.9, 0.98), weight_decay=0.02)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
@@ -150,7 +167,7 @@ def teach(
     for step in range(steps):
         values, grid = look()
         tokens = tower(values, grid)
-        loss = teller.loss(tokens if torch.is_tensor(tokens) else tokens.pooler_output, values)
+        loss = teller.loss(tokens if torch.is_tensor(tokens) else tokens.pooler_output, values, grid)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(weights, 1.0)
         optimizer.step()

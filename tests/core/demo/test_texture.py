@@ -11,7 +11,7 @@ from transformers import Qwen2VLImageProcessorPil
 from core.demo import texture
 from core.demo.photographic import draw_photographic
 from core.demo.scenes import random_wanted
-from core.demo.texture import TOKEN, cut_out, pixels, teach, token_statistics
+from core.demo.texture import TOKEN, cut_out, pixels, targets, teach, token_statistics
 from core.engine.models import load as load_model
 from core.engine.vision import Eyes
 from core.settings import Model, View
@@ -80,10 +80,20 @@ def test_a_tower_learns_to_tell(monkeypatch: pytest.MonkeyPatch) -> None:
     tower, scenes = load_model(Model("demo")).model.model.visual, [draw_photographic(1, random_wanted(1), 160).image]
     values, grid = patches_of(np.asarray(scenes[0].resize((112, 112)))), torch.tensor([(1, 8, 8)])
 
-    def loss(steps: int) -> float:
-        teller = teach(tower, 192, eyes(), scenes, steps, 2e-3, 0)
+    def loss(steps: int, whole: bool) -> float:
+        teller = teach(tower, 192, eyes(), scenes, steps, 2e-3, 0, whole)
         with torch.no_grad():
-            return float(teller.loss(tower(values, grid).pooler_output, values))
+            return float(teller.loss(tower(values, grid).pooler_output, values, grid))
 
-    before = loss(0)
-    assert loss(40) < 0.85 * before
+    before, before_whole = loss(0, False), loss(0, True)
+    assert loss(40, False) < 0.85 * before
+    assert loss(40, True) < 0.85 * before_whole
+
+
+def test_pictures_of_one_batch_do_not_mix() -> None:
+    rng = np.random.default_rng(1)
+    one, two = (patches_of(rng.integers(0, 255, (112, side, 3), dtype=np.uint8)) for side in (84, 140))
+    grids = torch.tensor([(1, 8, 6), (1, 8, 10)])
+    both = targets(torch.cat([one, two]), grids, True)
+    torch.testing.assert_close(both, torch.cat([targets(one, grids[:1], True), targets(two, grids[1:], True)]))
+    assert (both[:12, both.shape[1] // 3 :] == both[0, both.shape[1] // 3 :]).all()
