@@ -147,16 +147,16 @@ class Lora:
 @dataclass(frozen=True)
 class Enhance:
     class_weighting: bool = knob(
-        True, "Rare classes count more in the loss. Costs nothing in time; too much makes rare answers too frequent."
+        False, "Rare classes count more in the loss. Costs nothing in time; too much makes rare answers too frequent."
     )
     spatial_reasoning: bool = knob(
-        True, "The question says how the box lies among the other boxes. Costs about 20 more tokens a question."
+        False, "The question says how the box lies among the other boxes. Costs about 20 more tokens a question."
     )
     oversampling: bool = knob(
         False, "Photos with rare classes are seen more often in an epoch. An epoch takes longer in proportion."
     )
     position_encoding: bool = knob(
-        True, "The question says how high in the photo the object lies. Costs about 10 more tokens a question."
+        False, "The question says how high in the photo the object lies. Costs about 10 more tokens a question."
     )
     condition_weighting: bool = knob(
         False, "Blocked and damaged objects count more in the loss. Costs nothing in time; can raise false alarms."

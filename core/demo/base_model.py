@@ -15,7 +15,6 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -28,7 +27,7 @@ from transformers import Qwen2Tokenizer, Qwen2VLConfig, Qwen2VLForConditionalGen
 from core.data.sample import BoxedObject, Photo
 from core.demo.photographic import draw_photographic
 from core.demo.scenes import PRETRAINING, draw_scene, random_wanted
-from core.demo.texture import Teller, teach
+from core.demo.texture import teach, whiten
 from core.engine.models import DEMO_MODEL, Loaded, fingerprint
 from core.engine.models import load as load_model
 from core.engine.questions import Asked, Asker, truth_of
@@ -74,7 +73,6 @@ class Recipe:
     start: str = ""  # a model to go on from; "": random weights
     texture_steps: int = 0  # in which the tower first learns each token's colour and texture alone (see `texture`)
     picture_steps: int = 0  # in which it then learns those of the whole picture too
-    texture_weight: float = 0.5  # of colour and texture beside the answers after that
     crop_share: float = 0.2  # of the lessons that show the crop alone
     view: dict[str, float] = field(default_factory=dict)  # settings of the view other than the demo's
 
@@ -202,15 +200,10 @@ def lesson(photo: Photo, asker: Asker, dice: random.Random, class_share: float) 
     return asker.tree(photo.path, asker.boxes(photo), asked, dice.random() < 0.5)
 
 
-def learn(
-    loaded: Loaded, photos: Sequence[Photo], asking: Sequence[Asker], recipe: Recipe, teller: Teller | None
-) -> None:
-    """Pretrain all weights: AdamW, a linear warm-up over 5 % of the steps, then a cosine to zero. With a `teller` the
-    tower goes on telling colour and texture, so that it does not forget them."""
+def learn(loaded: Loaded, photos: Sequence[Photo], asking: Sequence[Asker], recipe: Recipe) -> None:
+    """Pretrain all weights that are not frozen: AdamW, a warm-up over 5 % of the steps, then a cosine to zero."""
     steps = recipe.epochs * len(photos) // recipe.batch
-    weights = list(loaded.model.parameters())
-    if teller:
-        weights += list(teller.parameters())
+    weights = [one for one in loaded.model.parameters() if one.requires_grad]
     optimizer = torch.optim.AdamW(weights, recipe.learning_rate, (0.9, 0.98), weight_decay=0.05)
     warm = max(steps // 20, 1)
     schedule = torch.optim.lr_scheduler.LambdaLR(
@@ -227,22 +220,16 @@ def learn(
             trees = [
                 lesson(photo, asker, dice, recipe.class_share) for photo, asker in showing(part, asking, dice, recipe)
             ]
-            with tokens_seen(loaded.model) as seen:
-                batch = asking[0].batch(trees)
-                told = loss = -leaf_log_probs(loaded.model, batch).mean()
-            if teller:
-                beside = teller.loss(seen[0], batch["pixel_values"], batch["image_grid_thw"])
-                loss = loss + recipe.texture_weight * beside
+            loss = -leaf_log_probs(loaded.model, asking[0].batch(trees)).mean()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(weights, 1.0)
             optimizer.step()
             schedule.step()
             optimizer.zero_grad()
-            running = 0.98 * running + 0.02 * told.item() if step else told.item()
+            running = 0.98 * running + 0.02 * loss.item() if step else loss.item()
             step += 1
             if step % 50 == 0:
-                texture = f" texture {(loss - told).item():.3f}" if teller else ""
-                print(f"step {step}/{steps} loss {running:.3f}{texture} {time.monotonic() - began:.0f} s", flush=True)
+                print(f"step {step}/{steps} loss {running:.3f} {time.monotonic() - began:.0f} s", flush=True)
     loaded.model.eval()
 
 
@@ -258,24 +245,15 @@ def showing(
     yield from ((photo, dice.choice(among)) for photo in photos)
 
 
-def texture_first(loaded: Loaded, asker: Asker, photos: Sequence[Photo], recipe: Recipe) -> Teller:
-    """The tower learns colour and texture of random parts of the scenes."""
+def texture_first(loaded: Loaded, asker: Asker, photos: Sequence[Photo], recipe: Recipe) -> None:
+    """The tower learns colour and texture of random parts of the scenes, and then no more."""
     scenes = [open_photo(one.path) for one in photos]
     tower, width = loaded.model.model.visual, loaded.model.config.vision_config.hidden_size
     teach(tower, width, asker.eyes, scenes, recipe.texture_steps, recipe.learning_rate, recipe.seed, whole=False)
     steps = recipe.picture_steps
-    return teach(tower, width, asker.eyes, scenes, steps, recipe.learning_rate, recipe.seed + 1, whole=True)
-
-
-@contextmanager
-def tokens_seen(model: Qwen2VLForConditionalGeneration) -> Iterator[list[torch.Tensor]]:
-    """What the vision tower's merger gives (T, width), one entry a look, while it lasts."""
-    seen: list[torch.Tensor] = []
-    hook = model.model.visual.merger.register_forward_hook(lambda _module, _given, tokens: seen.append(tokens))
-    try:
-        yield seen
-    finally:
-        hook.remove()
+    teach(tower, width, asker.eyes, scenes, steps, recipe.learning_rate, recipe.seed + 1, whole=True)
+    whiten(tower, asker.eyes, scenes, recipe.seed + 2)
+    tower.requires_grad_(False)
 
 
 def save(loaded: Loaded, folder: Path) -> None:
@@ -308,8 +286,9 @@ def make(folder: Path, recipe: Recipe) -> dict[str, object]:
         torch.manual_seed(recipe.seed)
         loaded = load_model(Model(recipe.start)) if recipe.start else new_model(recipe.seed, taxonomy)
         asking = askers(loaded, settings, taxonomy, crops=recipe.crop_share > 0.5)
-        teller = texture_first(loaded, asking[0], drawn[60:], recipe) if recipe.texture_steps else None
-        learn(loaded, drawn[60:], asking, recipe, teller)
+        if recipe.texture_steps:
+            texture_first(loaded, asking[0], drawn[60:], recipe)
+        learn(loaded, drawn[60:], asking, recipe)
         own = accuracy(loaded, asking[-1], drawn[:60])
     save(loaded, folder)
     return {

@@ -27,6 +27,8 @@ CHANNELS = 3
 LEAST = 0.01
 CROPS = 24  # a step
 ZOOM = 2.0
+WHITENED = 400  # cut-outs
+FLOOR = 0.01
 # Patches hold (merge rows, merge columns, channels, frames, rows, columns); the eight neighbours of a pixel as a ring.
 RING = ((-1, -1), (-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1))
 
@@ -178,3 +180,28 @@ def teach(
             print(f"statistics {step + 1}/{steps} loss {running:.4f} {time.monotonic() - began:.0f} s", flush=True)
     tower.eval()
     return teller
+
+
+@torch.no_grad()
+def whiten(tower: torch.nn.Module, eyes: Eyes, scenes: Sequence[Image.Image], seed: int) -> None:
+    """Turn and scale the tower's tokens so that over random cut-outs no direction outweighs another (ZCA whitening:
+    Bell & Sejnowski 1997, doi 10.1016/S0042-6989(97)00121-1). It goes into the merger's last layer.
+
+    Without it brightness fills the tokens and fine texture, by which conditions are told, is a small part of them: a
+    linear probe scales every feature first, gradient descent through a language model does not.
+    """
+    rng = np.random.default_rng(seed)
+    seen = []
+    for _ in range(WHITENED):
+        made = eyes.patches(cut_out(scenes[int(rng.integers(len(scenes)))], rng), 10**9, TOKEN**2)
+        tokens = tower(torch.from_numpy(made.values), torch.tensor([made.grid_thw]))
+        seen.append(tokens if torch.is_tensor(tokens) else tokens.pooler_output)
+    found = torch.cat(seen).double()
+    middle = found.mean(0)
+    strengths, directions = torch.linalg.eigh(torch.cov(found.T))
+    # Directions that hardly vary are noise: they are raised to a tenth of the others' spread at most.
+    scales = (strengths.clamp(min=0) + FLOOR * strengths.mean()).rsqrt()
+    turn = directions @ torch.diag(scales) @ directions.T
+    last = tower.merger.mlp[-1]
+    last.weight.copy_((turn @ last.weight.double()).float())
+    last.bias.copy_((turn @ (last.bias.double() - middle)).float())

@@ -57,11 +57,14 @@ def test_no_photos_have_no_weights() -> None:
 @pytest.mark.parametrize(
     ("enhance", "ratios"),
     [
-        (Enhance(), (1, 2, 4)),  # square roots of 16/16, 16/4, 16/1
-        (Enhance(class_weight_power=1.0, weight_cap=1000), (1, 4, 16)),
-        (Enhance(class_weight_power=1.0, weight_cap=3.0), (1, 3, 3)),
-        (Enhance(class_weight_power=0.0), (1, 1, 1)),
-        (Enhance(condition_weighting=True, blocked_weight=2, damaged_weight=1.5), (1, 4, 6)),
+        (Enhance(class_weighting=True), (1, 2, 4)),  # square roots of 16/16, 16/4, 16/1
+        (Enhance(class_weighting=True, class_weight_power=1.0, weight_cap=1000), (1, 4, 16)),
+        (Enhance(class_weighting=True, class_weight_power=1.0, weight_cap=3.0), (1, 3, 3)),
+        (Enhance(class_weighting=True, class_weight_power=0.0), (1, 1, 1)),
+        (
+            Enhance(class_weighting=True, condition_weighting=True, blocked_weight=2, damaged_weight=1.5),
+            (1, 4, 6),
+        ),
         (Enhance(class_weighting=False, condition_weighting=True, blocked_weight=2, damaged_weight=0.5), (2, 4, 1)),
         (Enhance(class_weighting=False, condition_weighting=True, damaged_weight=0.01, weight_cap=10), (10, 10, 1)),
     ],

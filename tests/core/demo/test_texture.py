@@ -11,7 +11,7 @@ from transformers import Qwen2VLImageProcessorPil
 from core.demo import texture
 from core.demo.photographic import draw_photographic
 from core.demo.scenes import random_wanted
-from core.demo.texture import TOKEN, cut_out, pixels, targets, teach, token_statistics
+from core.demo.texture import TOKEN, cut_out, pixels, targets, teach, token_statistics, whiten
 from core.engine.models import load as load_model
 from core.engine.vision import Eyes
 from core.settings import Model, View
@@ -97,3 +97,26 @@ def test_pictures_of_one_batch_do_not_mix() -> None:
     both = targets(torch.cat([one, two]), grids, True)
     torch.testing.assert_close(both, torch.cat([targets(one, grids[:1], True), targets(two, grids[1:], True)]))
     assert (both[:12, both.shape[1] // 3 :] == both[0, both.shape[1] // 3 :]).all()
+
+
+def test_whitened_tokens_vary_alike_in_every_direction_and_say_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(texture, "WHITENED", 60)
+    tower, scenes = load_model(Model("demo")).model.model.visual, [draw_photographic(2, random_wanted(2), 160).image]
+    rng = np.random.default_rng(5)  # the cut-outs that `whiten` looks at
+    looked = [eyes().patches(cut_out(scenes[0], rng), 10**9, TOKEN**2) for _ in range(60)]
+
+    def tokens() -> torch.Tensor:
+        with torch.no_grad():
+            seen = [tower(torch.from_numpy(one.values), torch.tensor([one.grid_thw])).pooler_output for one in looked]
+        return torch.cat(seen).double()
+
+    before = tokens()
+    whiten(tower, eyes(), scenes, 5)
+    after = tokens()
+    strengths = torch.linalg.eigvalsh(torch.cov(after.T))
+    assert after.mean(0).abs().max() < 1e-3 and 0.5 < strengths[-1] <= 1.001
+    spread = torch.linalg.eigvalsh(torch.cov(before.T))
+    assert strengths[-1] / strengths[96] < 0.2 * spread[-1] / spread[96]
+    # An affine map: what could be told linearly before can be told after.
+    told = torch.linalg.lstsq(torch.cat([after, torch.ones(len(after), 1)], 1), before).solution
+    assert (torch.cat([after, torch.ones(len(after), 1)], 1) @ told - before).abs().max() < 1e-2
