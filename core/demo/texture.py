@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -131,6 +132,8 @@ class Teller(torch.nn.Module):
         """`samples`, rows of `targets`, give each statistic its mean and spread."""
         super().__init__()
         self.whole = whole
+        self.middle: torch.Tensor
+        self.spread: torch.Tensor
         self.tell = torch.nn.Linear(width, samples.shape[1])
         self.register_buffer("middle", samples.mean(0))
         self.register_buffer("spread", samples.std(0) + 1e-3)
@@ -168,8 +171,7 @@ def teach(
     began, running = time.monotonic(), 0.0
     for step in range(steps):
         values, grid = look()
-        tokens = tower(values, grid)
-        loss = teller.loss(tokens if torch.is_tensor(tokens) else tokens.pooler_output, values, grid)
+        loss = teller.loss(tower(values, grid).pooler_output, values, grid)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(weights, 1.0)
         optimizer.step()
@@ -194,14 +196,14 @@ def whiten(tower: torch.nn.Module, eyes: Eyes, scenes: Sequence[Image.Image], se
     seen = []
     for _ in range(WHITENED):
         made = eyes.patches(cut_out(scenes[int(rng.integers(len(scenes)))], rng), 10**9, TOKEN**2)
-        tokens = tower(torch.from_numpy(made.values), torch.tensor([made.grid_thw]))
-        seen.append(tokens if torch.is_tensor(tokens) else tokens.pooler_output)
+        seen.append(tower(torch.from_numpy(made.values), torch.tensor([made.grid_thw])).pooler_output)
     found = torch.cat(seen).double()
     middle = found.mean(0)
     strengths, directions = torch.linalg.eigh(torch.cov(found.T))
-    # Directions that hardly vary are noise: they are raised to a tenth of the others' spread at most.
+    # Directions that hardly vary are noise: the floor keeps them from being raised to the spread of the others.
     scales = (strengths.clamp(min=0) + FLOOR * strengths.mean()).rsqrt()
     turn = directions @ torch.diag(scales) @ directions.T
-    last = tower.merger.mlp[-1]
+    merger: Any = tower.merger
+    last = merger.mlp[-1]
     last.weight.copy_((turn @ last.weight.double()).float())
     last.bias.copy_((turn @ (last.bias.double() - middle)).float())
