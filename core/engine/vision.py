@@ -89,17 +89,6 @@ def crop_box(box_xyxy: BoxXyxy, size_wh: tuple[int, int], margin: float) -> tupl
     return min(left, wide - 1), min(upper, high - 1), max(right, left + 1), max(lower, upper + 1)
 
 
-def exact_box(box_xyxy: BoxXyxy, size_wh: tuple[int, int], margin: float) -> tuple[float, float, float, float]:
-    """The box with its margin in pixels of the photo, not rounded to whole ones: a pixel more on each side of a drain
-    14 pixels wide is a seventh of other ground. At least one pixel, inside the photo."""
-    wide, high = size_wh
-    x1, y1, x2, y2 = box_xyxy
-    margin_x, margin_y = margin * (x2 - x1), margin * (y2 - y1)
-    left, upper = min(max(0.0, x1 - margin_x) * wide, wide - 1.0), min(max(0.0, y1 - margin_y) * high, high - 1.0)
-    right, lower = min(1.0, x2 + margin_x) * wide, min(1.0, y2 + margin_y) * high
-    return left, upper, max(right, left + 1.0), max(lower, upper + 1.0)
-
-
 def stamp(path: Path) -> tuple[int, ...]:
     """What changes when a photo is replaced by another of the same name; () when there is none."""
     try:
@@ -171,7 +160,7 @@ class Eyes:
         wide, high = size_wh
         if sight.box_xyxy is not None:
             if self.view.crop_zoom:
-                return self._zoomed(exact_box(sight.box_xyxy, size_wh, self.view.crop_margin))
+                return self._zoomed(photos.exact_box(sight.box_xyxy, size_wh, self.view.crop_margin))
             left, upper, right, lower = crop_box(sight.box_xyxy, size_wh, self.view.crop_margin)
             wide, high = right - left, lower - upper
         most, least = self.limits_px(sight)
@@ -219,7 +208,7 @@ class Eyes:
             image = self._open(sight)
             if sight.box_xyxy is not None:
                 if self.view.crop_zoom:
-                    box = exact_box(sight.box_xyxy, image.size, self.view.crop_margin)
+                    box = photos.exact_box(sight.box_xyxy, image.size, self.view.crop_margin)
                     image = image.resize(self._zoomed(box), Image.Resampling.BICUBIC, box=box)
                 else:
                     image = image.crop(crop_box(sight.box_xyxy, image.size, self.view.crop_margin))

@@ -12,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
+from core.data.photos import exact_box
 from core.prompts import BoxXyxy
 
 LONGER_PX = 640  # the longer side that every photo is taken at
@@ -42,14 +43,9 @@ def features(photo: Image.Image, box_xyxy: BoxXyxy) -> np.ndarray:
 
 
 def crop_of(photo: Image.Image, box_xyxy: BoxXyxy) -> Image.Image:
-    """The box at the scale at which the photo's longer side has LONGER_PX pixels; its edges are not rounded to whole
-    pixels of the photo."""
-    wide, high = photo.size
-    x1, y1, x2, y2 = box_xyxy
-    # At least one pixel, inside the photo.
-    left, upper = min(x1 * wide, wide - 1.0), min(y1 * high, high - 1.0)
-    box = (left, upper, max(x2 * wide, left + 1), max(y2 * high, upper + 1))
-    scale = LONGER_PX / max(wide, high)
+    """The box without surroundings, at the scale at which the photo's longer side has LONGER_PX pixels."""
+    box = exact_box(box_xyxy, photo.size, 0.0)
+    scale = LONGER_PX / max(photo.size)
     size = tuple(max(LEAST_PX, round(scale * side)) for side in (box[2] - box[0], box[3] - box[1]))
     return photo.resize(size, Image.Resampling.BICUBIC, box=box, reducing_gap=3.0)  # type: ignore[arg-type]
 

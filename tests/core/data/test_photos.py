@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from core.data.photos import PhotoFacts, examine, examine_photo, open_photo
+from core.data.photos import PhotoFacts, exact_box, examine, examine_photo, open_photo
 from core.errors import Problem
 
 Write = Callable[..., Path]
@@ -99,3 +99,11 @@ def test_a_photo_that_changes_is_examined_again(tmp_path: Path, write_photo: Wri
     assert examine(tmp_path, ["a.bmp"]) == {"a.bmp": examine_photo(path, "a.bmp")} != first
     path.write_bytes(path.read_bytes()[:-50])
     assert isinstance(examine(tmp_path, ["a.bmp"])["a.bmp"], Problem)
+
+
+def test_an_exact_box_is_not_rounded_and_stays_inside_the_photo() -> None:
+    assert exact_box((0.1, 0.2, 0.15, 0.6), (312, 312), 0.0) == pytest.approx((31.2, 62.4, 46.8, 187.2))
+    assert exact_box((0.0, 0.5, 1.0, 0.6), (200, 100), 0.1) == pytest.approx((0, 49, 200, 61))
+    for box in [(1.0, 1.0, 1.0, 1.0), (0.0, 0.0, 0.0, 0.0), (0.9999, 0.0, 1.0, 1.0)]:
+        left, upper, right, lower = exact_box(box, (312, 312), 0.0)
+        assert 0 <= left < right <= 312 and 0 <= upper < lower <= 312

@@ -37,8 +37,7 @@ def test_each_token_tells_of_its_own_place() -> None:
     np.testing.assert_allclose(token_statistics(patches_of(image))[:, :3], squares.mean((2, 3)), atol=1e-4)
 
 
-def test_patterns_are_those_of_scikit_image_counted_by_hand() -> None:
-    """A slow twin of the local binary patterns: one pixel after the other."""
+def test_patterns_equal_those_counted_one_pixel_after_the_other() -> None:
     image = np.repeat(np.random.default_rng(3).integers(0, 255, (28, 28, 1), dtype=np.uint8), 3, axis=2)
     grey = pixels(patches_of(image))[0].mean(0).numpy()
     counts = np.zeros(10)

@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 from transformers import Qwen2VLImageProcessorPil
 
-from core.engine.vision import LONGEST_CROP, Eyes, Sight, crop_box, exact_box, open_photo
+from core.data.photos import exact_box
+from core.engine.vision import LONGEST_CROP, Eyes, Sight, crop_box, open_photo
 from core.errors import UserError
 from core.settings import View
 
@@ -98,14 +99,6 @@ def test_a_zoomed_crop_keeps_the_scale_of_the_photo_within_half_a_token(
     if zoom**2 * (right - left) * (lower - upper) < 0.8 * 672**2:
         assert abs(wide - zoom * (right - left)) <= 14 or wide == 28
         assert abs(high - zoom * (lower - upper)) <= 14 or high == 28
-
-
-def test_an_exact_box_is_not_rounded_and_stays_inside_the_photo() -> None:
-    assert exact_box((0.1, 0.2, 0.15, 0.6), (312, 312), 0.0) == pytest.approx((31.2, 62.4, 46.8, 187.2))
-    assert exact_box((0.0, 0.5, 1.0, 0.6), (200, 100), 0.1) == pytest.approx((0, 49, 200, 61))
-    for box in [(1.0, 1.0, 1.0, 1.0), (0.0, 0.0, 0.0, 0.0), (0.9999, 0.0, 1.0, 1.0)]:
-        left, upper, right, lower = exact_box(box, (312, 312), 0.0)
-        assert 0 <= left < right <= 312 and 0 <= upper < lower <= 312
 
 
 def test_a_zoomed_crop_of_a_line_across_a_large_photo_is_taken(tmp_path: Path) -> None:
