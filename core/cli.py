@@ -61,7 +61,7 @@ def _parser() -> Parser:
     tuned.add_argument("--set", action="append", default=[], metavar="lora.rank=8", help="change one setting")
     tuned.add_argument("--help-settings", action=HelpSettings, nargs=0, help="list every setting and exit")
     model = Parser(add_help=False)
-    model.add_argument("--model", metavar="M", help="demo, a hub id, a model folder or an adapter folder")
+    model.add_argument("--model", metavar="M", help="demo, demo-photos, a hub id, a model folder or an adapter folder")
     data = Parser(add_help=False)
     data.add_argument("--data", metavar="D", help="demo, or a folder in YOLO, COCO, VOC or table format")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="COMMAND")

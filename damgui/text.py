@@ -186,7 +186,7 @@ def problems_title(count: int, kept: bool) -> str:
 BASELINE_LEAD = "How good is the model before any teaching? It judges every boxed object of the validation photos once."
 BASELINE_START, BASELINE_STOP = "Start baseline", "Stop"
 BASELINE_EMPTY = "No baseline yet. Press Start baseline: with the demo it takes about half a minute."
-MODEL_HINT = "demo, a hub id such as Qwen/Qwen2-VL-2B-Instruct, or a local folder."
+MODEL_HINT = "demo, demo-photos, a hub id such as Qwen/Qwen2-VL-2B-Instruct, or a local folder."
 PER_CLASS = "Right answers by class"
 CONFUSION = "What was true, what the model said"
 MISTAKES = "Mistakes"
