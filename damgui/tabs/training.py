@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import gradio as gr
 from gradio.components import Component
 
+from core.errors import UserError
 from core.runs import launcher, store
 from core.settings import Settings, load, merge, preset_for, presets
 from damgui import charts, forms, live, parts, score_text, text
@@ -21,6 +24,7 @@ ELSEWHERE = ("data.path", "data.use_good", "data.drop_duplicates", "data.regroup
              "data.valid_share", "data.group_rule", "data.split", "data.limit", "question.kind",
              "batch.annotate", "batch.pictures")  # fmt: skip
 HERE = ("train", "rehearse")  # runs that this tab shows itself
+SUGGESTED = re.compile(r"|.*-tuned(-\d+)?")  # a name that nobody typed, or none
 
 
 def build(frame: Frame) -> None:
@@ -102,7 +106,7 @@ def build(frame: Frame) -> None:
     frame.jump(judge, "compare")
     frame.jump(ask, "predict")
     frame.follow(preset, lambda settings: preset_for(settings.model.path))
-    frame.later(lambda: _wire_form(frame, preset))
+    frame.later(lambda: _wire_form(frame, preset, name))
     frame.later(
         lambda: start.click(lambda: (gr.Button(interactive=False), parts.waiting(text.STARTING)),
                             outputs=[start, state], **QUIET)
@@ -153,25 +157,33 @@ def _form(form: Form) -> tuple[gr.Dropdown, gr.Textbox, gr.Button, gr.Button]:
     return preset, name, start, attempt
 
 
-def _wire_form(frame: Frame, preset: gr.Dropdown) -> None:
-    """Preset, model here and model on the baseline tab agree; a preset fills the form."""
+def _wire_form(frame: Frame, preset: gr.Dropdown, name: gr.Textbox) -> None:
+    """Preset, model here and model on the baseline tab agree; a preset fills the form, and a name that nobody typed
+    follows the model."""
     model = frame.form.widgets["model.path"]
     models = [model, *(one for one in frame.followers if one is not preset)]
 
-    def fill(chosen: str, now: str) -> Updates:
+    def shown(settings: Settings, typed: str) -> Updates:
+        updates = frame.show(settings, NOT_IN_PRESETS)
+        if SUGGESTED.fullmatch(typed or ""):
+            with suppress(UserError):  # a damaged model folder: Start says so
+                updates[name] = store.free_name(frame.workspace, settings.model.path or "demo")
+        return updates
+
+    def fill(chosen: str, now: str, typed: str) -> Updates:
         """The preset's settings; a model of the user's own stays."""
         settings = load(chosen)
         own = {} if now in forms.models() else {"model.path": now}
-        return {**frame.show(merge(settings, own), NOT_IN_PRESETS), preset: chosen}
+        return {**shown(merge(settings, own), typed), preset: chosen}
 
-    def suit(now: str) -> Updates:
+    def suit(now: str, typed: str) -> Updates:
         """The preset that suits a model, with this model in it."""
         chosen = preset_for(now or "demo")
-        return frame.show(merge(load(chosen) if chosen else Settings(), {"model.path": now}), NOT_IN_PRESETS)
+        return shown(merge(load(chosen) if chosen else Settings(), {"model.path": now}), typed)
 
-    preset.input(fill, [preset, model], frame.widgets, **QUIET)
+    preset.input(fill, [preset, model, name], [*frame.widgets, name], **QUIET)
     for one in models:
-        one.input(suit, one, frame.widgets, **QUIET)
+        one.input(suit, [one, name], [*frame.widgets, name], **QUIET)
 
 
 def _free_name(frame: Frame, found: Look | None) -> Any:
