@@ -30,6 +30,10 @@ for name, usual in (("SIGINT", signal.default_int_handler), ("SIGHUP", signal.SI
 ROOT = Path(__file__).resolve().parents[1]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--full", action="store_true", help="train for as long as the README says, and hold its scores")
+
+
 @pytest.fixture(scope="session")
 def root() -> Path:
     return ROOT

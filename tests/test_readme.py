@@ -9,6 +9,7 @@ import shlex
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,29 +17,37 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-# The whole job with a full training, on cores that other tests share.
+# The whole job, with --full in its full length, on cores that other tests share.
 pytestmark = pytest.mark.timeout(1500)
+# Without --full training stops here: enough to see that it teaches, a seventh of the time.
+SHORT = ["--set", "training.max_steps=42", "--set", "training.eval_steps=42"]
 COMMANDS = [line[2:] for block in re.findall(r"```console\n(.*?)```", README, re.S) for line in block.splitlines()]
 
 
-def run(command: str, folder: Path) -> tuple[int, Any, str]:
+def run(command: str, folder: Path, also: Sequence[str] = ()) -> tuple[int, Any, str]:
     """A `damgui …` line as written, with --json, in `folder`: (exit code, document, stderr)."""
     words = shlex.split(command)
     assert words[0] == "damgui"
-    line = [sys.executable, "-m", "core.cli", *words[1:], *(["--json"] if words[1] != "app" else [])]
+    line = [sys.executable, "-m", "core.cli", *words[1:], *also, *(["--json"] if words[1] != "app" else [])]
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(line, cwd=folder, env=env, capture_output=True, text=True, timeout=900, check=False)
     return done.returncode, json.loads(done.stdout) if done.stdout else None, done.stderr
 
 
 @pytest.fixture(scope="module")
-def said(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Any, float]]:
+def full(request: pytest.FixtureRequest) -> bool:
+    return bool(request.config.getoption("--full"))
+
+
+@pytest.fixture(scope="module")
+def said(tmp_path_factory: pytest.TempPathFactory, full: bool) -> dict[str, tuple[Any, float]]:
     """Every command of the README, run in its order in one fresh folder: verb -> (document, seconds)."""
     folder = tmp_path_factory.mktemp("newcomer")
     found = {}
     for command in COMMANDS:
         began = time.monotonic()
-        code, document, errors = run(command, folder)
+        short = [] if full or " train " not in command else SHORT
+        code, document, errors = run(command, folder, short)
         assert code == 0, f"{command}\n{errors}"
         found[command.split()[1]] = (document, time.monotonic() - began)
     return found
@@ -96,7 +105,16 @@ def test_the_report_and_the_batch_are_written(said: dict[str, tuple[Any, float]]
     assert said["batch"][0]["status"] == "finished"
 
 
-def test_three_minutes_of_training_teach_the_sample_set(said: dict[str, tuple[Any, float]]) -> None:
+def test_an_epoch_of_training_already_teaches(said: dict[str, tuple[Any, float]]) -> None:
+    zero, info = said["baseline"][0], said["train"][0]
+    assert info["data"]["fingerprint"] == zero["data"]["fingerprint"]
+    assert info["best"]["accuracy"] > zero["overall_accuracy"] + 0.05
+    assert info["best"]["macro_f1"] > zero["macro_f1"] + 0.1
+
+
+def test_six_epochs_of_training_teach_the_sample_set(said: dict[str, tuple[Any, float]], full: bool) -> None:
+    if not full:
+        pytest.skip("trains for minutes; --full does")
     info, _ = said["train"]
     assert info["best"]["accuracy"] > 0.90
     assert info["best"]["macro_f1"] > 0.85

@@ -160,16 +160,26 @@ def unfold(page: Page, name: str, inside: str) -> None:
     field_of(page, inside).wait_for(state="visible")
 
 
-def fill_training(page: Page, name: str, steps_wanted: int) -> None:
+def limit_photos(page: Page, photos: int) -> None:
+    """Let the next run take so many photos of each split."""
+    tab(page, text.TAB_BASELINE)
+    unfold(page, "baseline-options", elem_id("data.limit"))
+    write(page, elem_id("data.limit"), photos)
+
+
+def fill_training(page: Page, name: str, steps_wanted: int, photos: int = 0) -> None:
+    """The form of a training; with `photos` it learns from few and is judged on few: what is waited for are steps."""
+    if photos:
+        limit_photos(page, photos)
     tab(page, text.TAB_TRAINING)
     write(page, "training-name", name)
     unfold(page, "training-more", elem_id("training.max_steps"))
     write(page, elem_id("training.max_steps"), steps_wanted)
 
 
-def start_training(page: Page, workspace: Path, name: str, steps_wanted: int) -> Run:
+def start_training(page: Page, workspace: Path, name: str, steps_wanted: int, photos: int = 0) -> Run:
     """Fill in the form and press the button; returns the run once it steps."""
-    fill_training(page, name, steps_wanted)
+    fill_training(page, name, steps_wanted, photos)
     page.locator("#training-start").click()
     run: Run = until(lambda: newest(workspace, "train", name), 60, "the run")
     until(lambda: steps(run) or store.status(run) in ("failed", "crashed"), 120, "the first step")

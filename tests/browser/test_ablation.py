@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from clicks import App, ended, newest, serve, tab, unfold, until, visit, write
+from clicks import App, ended, limit_photos, newest, serve, tab, unfold, until, visit, write
 from playwright.sync_api import Page, expect
 
 from core import studies
@@ -21,9 +21,7 @@ from damgui.forms import SWITCHES, elem_id
 def test_an_ablation_is_started_by_a_click_and_its_table_appears(app: App, page: Page, workspace: Path) -> None:
     draw_sample(workspace / "sample-data")  # what is waited for below is the trainings
     visit(page, app.url)
-    tab(page, text.TAB_BASELINE)
-    unfold(page, "baseline-options", elem_id("data.limit"))
-    write(page, elem_id("data.limit"), 5)
+    limit_photos(page, 5)
     tab(page, text.TAB_TRAINING)
     unfold(page, "training-more", elem_id("training.max_steps"))
     write(page, elem_id("training.max_steps"), 1)

@@ -12,13 +12,15 @@ from core.runs import store
 from core.runs.events import read_events
 from damgui import text
 
+FEW = 12
+
 
 def test_a_run_outlives_browser_and_app_and_a_new_app_shows_it(browser: Browser, page: Page, workspace: Path) -> None:
     doomed = serve(workspace)
     context = browser.new_context(viewport=SIZE)
     first = context.new_page()
     visit(first, doomed.url)
-    run = start_training(first, workspace, "survivor", 20)
+    run = start_training(first, workspace, "survivor", 20, FEW)
     context.close()
     doomed.kill()
     before = len(steps(run))
@@ -44,7 +46,7 @@ def test_what_was_stopped_is_saved_and_resume_finishes_without_a_step_lost_or_re
     app: App, page: Page, workspace: Path
 ) -> None:
     visit(page, app.url)
-    run = start_training(page, workspace, "paused", 14)
+    run = start_training(page, workspace, "paused", 14, FEW)
     until(lambda: len(steps(run)) >= 3, 60, "three steps")
     page.locator("#training-stop").click()
     ended(run, "stopped", 60)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from clicks import App, ended, field_of, newest, tab, until, visit, write
+from clicks import App, ended, field_of, limit_photos, newest, tab, until, visit, write
 from playwright.sync_api import Page, expect
 
 from core.runs.events import read_events
@@ -15,6 +15,7 @@ from damgui.forms import elem_id
 
 def test_two_steps_are_tried_by_a_click_and_nothing_is_trained(app: App, page: Page, workspace: Path) -> None:
     visit(page, app.url)
+    limit_photos(page, 12)
     tab(page, text.TAB_TRAINING)
     models = sorted((workspace / "models").rglob("*"))
     page.locator("#training-try").click()

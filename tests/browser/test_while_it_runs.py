@@ -47,7 +47,7 @@ def race(windows: BrowserContext, app: App, workspace: Path) -> Iterator[tuple[R
     for page in pages:
         watch.over(page)
         visit(page, app.url)
-        fill_training(page, "live", 2000)
+        fill_training(page, "live", 2000, photos=40)
     for page in pages:  # the event alone: the driver's own click would wait for the first one's answer
         page.evaluate("() => { setTimeout(() => document.querySelector('#training-start').click(), 150) }")
     messages = [page.locator("#training-message") for page in pages]
