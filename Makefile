@@ -11,7 +11,7 @@ run: $(VENV)/.run-ready
 
 test: $(VENV)/.test-ready
 	@tests/browser/chromium.sh $(BIN)/python
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(VENV)/.test-ready
 	$(BIN)/ruff check .

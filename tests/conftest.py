@@ -34,6 +34,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--full", action="store_true", help="train for as long as the README says, and hold its scores")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes minutes comes first: begun last, it would keep one core waiting for the other."""
+    long = ("test_main_job", "test_readme", "browser", "test_real_photos", "engine")
+    items.sort(key=lambda item: next((place for place, part in enumerate(long) if part in str(item.path)), len(long)))
+
+
 @pytest.fixture(scope="session")
 def root() -> Path:
     return ROOT
