@@ -96,9 +96,11 @@ def class_counts(counts: Mapping[str, Mapping[str, int]], order: Sequence[str]) 
             ),
             row=1, col=column,
         )  # fmt: skip
+        most = max([*values, 1])
         figure.update_xaxes(
-            title_text="Objects", range=[0, 1.18 * max([*values, 1])], row=1, col=column, nticks=5, rangemode="tozero"
-        )
+            title_text="Objects", range=[0, 1.18 * most], row=1, col=column, nticks=5, rangemode="tozero",
+            dtick=1 if most < 5 else None,  # no halves of objects
+        )  # fmt: skip
     figure.update_annotations(font_size=14)
     return style(figure, 110 + 30 * max(len(names), 3))
 

@@ -67,8 +67,7 @@ OTHER_SURROUNDINGS = (
     "objects are."
 )
 SAME_RUN = "Twice the same run: there is nothing to compare. Choose another one."
-JUDGE_BASE = "Judge the untaught model on these photos too"
-NO_BASE = "The untaught model has not judged these photos yet, so there is nothing to compare with."
+JUDGE_BASE = "Judge the untaught model on them too"
 JUDGE_SPLIT = "Photos"
 VALID_CHOSE = (
     "The validation photos chose which state of the model was kept, so their score flatters a little. Test photos, "
@@ -97,6 +96,12 @@ def not_judged(split: str) -> str:
     """What is said after the name of a tuned model that has not judged a split yet."""
     which = SPLIT_WORDS.get(split, split).lower()
     return f"has not judged the {which} photos yet. Judge it to see both numbers side by side."
+
+
+def no_base(name: str, split: str) -> str:
+    """What is said of a tuned model that judged photos which no untaught one did."""
+    which = SPLIT_WORDS.get(split, split).lower()
+    return f"{name} judged the {which} photos and no untaught model did: there is nothing to compare it with yet."
 
 
 def interval(ends: Any) -> str:

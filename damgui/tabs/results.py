@@ -228,8 +228,8 @@ def _state(view: View, found: live.Look | None, untaught: bool, todo: bool) -> s
         return said + parts.empty(text.COMPARE_NO_TUNED)
     if todo and not view.comparable and not (found and found.active):
         said += parts.empty(f"{view.tuned.name} {score_text.not_judged(view.split)}")
-    if view.base_is_missing:
-        said += parts.note(score_text.NO_BASE, "warn")
+    if view.after and view.base_is_missing:
+        said += parts.note(score_text.no_base(view.after.name, view.after.split), "warn")
     elif view.before and view.after and not view.comparable:
         said += parts.note(comparing.why_not(view.before, view.after), "warn")
     return said

@@ -120,6 +120,7 @@ def test_class_counts_have_a_panel_for_every_split_with_objects() -> None:
     counts = {"train": {"a normal": 3}, "valid": {"a normal": 1, "a blocked": 2}, "test": {}}
     figure = charts.class_counts(counts, ["a normal", "a blocked"]).to_plotly_json()
     assert [list(bar["x"])[::-1] for bar in figure["data"]] == [[3, 0], [1, 2]]
+    assert figure["layout"]["xaxis"]["dtick"] == 1, "objects are counted in whole ones"
 
 
 def test_axes_carry_titles_with_units() -> None:

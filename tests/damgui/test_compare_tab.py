@@ -93,7 +93,7 @@ def test_the_tab_says_what_to_do_next(frame: Frame, workspace: Workspace, judge:
     assert said(tuned) == ""
     assert score_text.TEST_HONEST in said(tuned, "test")
     judge(RIGHT, "mine", "test")
-    assert score_text.NO_BASE in said(tuned)
+    assert score_text.no_base("mine", "test") in said(tuned)
 
 
 def test_the_curves_of_several_trainings_carry_their_names(frame: Frame, workspace: Workspace) -> None:
