@@ -8,14 +8,16 @@ from typing import Any
 from core.contrasts import FEW, HARMS, HELPS, LEAST_SEEDS, UNCLEAR, Draws, Judged, verdict_on
 from core.studies import ENHANCEMENTS, NONE, enhancements_of, label, switches
 
+MORE_STEPS = 1.1  # times as many as without enhancements: from here on the steps may be what helps
 
-def ablation(judged: Mapping[str, Judged], seed: int = 0) -> dict[str, Any]:
+
+def ablation(judged: Mapping[str, Judged], seed: int = 0, steps: Mapping[str, int] | None = None) -> dict[str, Any]:
     """{table, recommendation} of an ablation's rows, {variant: {seed: rows}}; variants in the order of the table.
 
-    A row of the table is {variant, label, enhancements, seeds, accuracy, balanced_accuracy, macro_f1 (each {mean,
-    interval, spread}), difference (the same, from `none`; null for `none` itself), verdict}. For the recommendation see
-    `recommend`. A study that is not finished has fewer seeds in some rows; each difference is over the seeds that both
-    sides have.
+    A row of the table is {variant, label, enhancements, seeds, steps (of one training, from `steps`; null where they
+    are not known), accuracy, balanced_accuracy, macro_f1 (each {mean, interval, spread}), difference (the same, from
+    `none`; null for `none` itself), verdict}. For the recommendation see `recommend`. A study that is not finished has
+    fewer seeds in some rows; each difference is over the seeds that both sides have.
     """
     draws = Draws({variant: found for variant, found in judged.items() if found}, seed)
     table = []
@@ -25,7 +27,8 @@ def ablation(judged: Mapping[str, Judged], seed: int = 0) -> dict[str, Any]:
         change = draws.difference(NONE, variant) if variant != NONE and judged.get(NONE) else None
         table.append({
             "variant": variant, "label": label(variant), "enhancements": list(enhancements_of(variant)),
-            "seeds": list(draws.seeds(variant)), **draws.scores(variant), "difference": change,
+            "seeds": list(draws.seeds(variant)), "steps": (steps or {}).get(variant), **draws.scores(variant),
+            "difference": change,
             "verdict": verdict_on(change) if change else None,
         })  # fmt: skip
     return {"table": table, "recommendation": recommend(table, draws)}
@@ -55,7 +58,8 @@ def recommend(table: Sequence[Mapping[str, Any]], draws: Draws) -> dict[str, Any
     stacking = _stacking(rows, draws)
     enough = FEW not in [row["verdict"] for row in rows.values()]
     found = {"use": use, "enough": enough, "settings": switches(use), "enhancements": alone, "stacking": stacking}
-    return {**found, "said": _sentences(found, rows)}
+    usual = next((row["steps"] for row in table if row["variant"] == NONE), None)
+    return {**found, "said": _sentences(found, rows, usual)}
 
 
 def _gain(row: Mapping[str, Any]) -> float:
@@ -80,8 +84,14 @@ def _stacking(rows: Mapping[str, Mapping[str, Any]], draws: Draws) -> dict[str, 
     return {"variant": most, "best_part": best, "difference": change["macro_f1"], "verdict": verdict_on(change)}
 
 
-def _sentences(found: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    return [*_of_each(found, rows), *_of_stacking(found["stacking"]), *_of_use(found, rows)]
+def _sentences(found: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any]], usual: int | None) -> list[str]:
+    """`usual`: steps of a training without enhancements."""
+    return [
+        *_of_each(found, rows),
+        *_of_stacking(found["stacking"]),
+        *_of_use(found, rows),
+        *_of_steps(found, rows, usual),
+    ]
 
 
 def _of_each(found: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -117,6 +127,17 @@ def _of_use(found: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any]]) -> 
         names = " and ".join(one.replace("_", " ") for one in helping)
         said.append(f"{names.capitalize()} help each by itself; whether they help together was not measured.")
     return said
+
+
+def _of_steps(found: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any]], usual: int | None) -> list[str]:
+    """What oversampling brings may be no more than the longer epochs that come with it."""
+    taken = rows[found["use"]].get("steps") if found["use"] != NONE else None
+    if not taken or not usual or taken < MORE_STEPS * usual:
+        return []
+    return [
+        f"It took {taken / usual:.1f} times as many steps as {label(NONE)} in as many epochs, and they may be all that "
+        f"helps: measure both again with training.max_steps={taken}."
+    ]
 
 
 def _signed(change: Mapping[str, Any]) -> str:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import torch
@@ -209,7 +210,10 @@ class Study:
         judged: dict[str, dict[int, Sequence[Row]]] = {variant: {} for variant in self.plan.variants}
         for cell in records:
             judged[cell.variant][cell.seed] = self.rows(cell)
-        return ablation(judged)
+        steps: dict[str, list[int]] = {}
+        for cell, record in records.items():
+            steps.setdefault(cell.variant, []).append(record["steps"])
+        return ablation(judged, steps={variant: round(fmean(taken)) for variant, taken in steps.items()})
 
     def _crossval(self, records: Mapping[Cell, Any]) -> dict[str, Any]:
         """Scores of the pooled answers, which are written as the run's predictions."""

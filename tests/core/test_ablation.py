@@ -186,6 +186,21 @@ def test_help_alone_that_was_not_measured_together_is_said_so() -> None:
     assert any(one.startswith("Use class weighting alone") for one in said)
 
 
+@pytest.mark.parametrize(("taken", "warned"), [(276, True), (182, True), (181, False), (165, False), (None, False)])
+def test_whoever_trains_longer_is_told_that_the_steps_may_be_what_helps(taken: int | None, warned: bool) -> None:
+    steps = {"none": 165} | ({"oversampling": taken} if taken else {})
+    found = ablation(study({"none": 0.5, "oversampling": 0.8}), steps=steps)
+    assert [row["steps"] for row in found["table"]] == [165, taken]
+    said = [one for one in found["recommendation"]["said"] if "as many steps" in one]
+    assert len(said) == warned
+    assert all(f"training.max_steps={taken}" in one for one in said)
+
+
+def test_longer_training_that_is_not_recommended_needs_no_warning() -> None:
+    found = ablation(study({"none": 0.8, "oversampling": 0.5}), steps={"none": 165, "oversampling": 276})
+    assert not any("as many steps" in one for one in found["recommendation"]["said"])
+
+
 @pytest.mark.parametrize("seeds", [1, 2])
 def test_too_few_trainings_recommend_nothing(seeds: int) -> None:
     found = ablation(study({"none": 0.2, "oversampling": 0.9, "all": 1.0}, seeds=seeds))["recommendation"]

@@ -94,7 +94,7 @@ def test_an_ablation_trains_and_judges_every_cell_on_test_photos_that_none_of_th
     monkeypatch.undo()  # this one study rehearses
     found = mine.do(told)
     assert (found["complete"], found["stopped"], found["cells_done"], found["cells_total"]) == (True, False, 2, 2)
-    assert [row["variant"] for row in found["table"]] == ["none", "all"]
+    assert [(row["variant"], row["steps"]) for row in found["table"]] == [("none", 3), ("all", 3)]
     assert found["recommendation"]["use"] == "none"
     for cell in found["cells"]:
         results = read_json(mine.folder / "cells" / f"{cell['variant']}-0" / "results.json")
