@@ -105,7 +105,7 @@ def test_the_report_and_the_batch_are_written(said: dict[str, tuple[Any, float]]
     assert said["batch"][0]["status"] == "finished"
 
 
-def test_an_epoch_of_training_already_teaches(said: dict[str, tuple[Any, float]]) -> None:
+def test_less_than_an_epoch_of_training_already_teaches(said: dict[str, tuple[Any, float]]) -> None:
     zero, info = said["baseline"][0], said["train"][0]
     assert info["data"]["fingerprint"] == zero["data"]["fingerprint"]
     assert info["best"]["accuracy"] > zero["overall_accuracy"] + 0.05

@@ -12,6 +12,7 @@ from gradio.components import Component
 
 from core.errors import UserError
 from core.runs import launcher, store
+from core.runs.workspace import model_label
 from core.settings import Settings, load, merge, preset_for, presets
 from damgui import charts, forms, live, parts, score_text, text
 from damgui.forms import NOT_IN_PRESETS, SIMPLE, SWITCHES, Form
@@ -24,7 +25,6 @@ ELSEWHERE = ("data.path", "data.use_good", "data.drop_duplicates", "data.regroup
              "data.valid_share", "data.group_rule", "data.split", "data.limit", "question.kind",
              "batch.annotate", "batch.pictures")  # fmt: skip
 HERE = ("train", "rehearse")  # runs that this tab shows itself
-SUGGESTED = re.compile(r"|.*-tuned(-\d+)?")  # a name that nobody typed, or none
 
 
 def build(frame: Frame) -> None:
@@ -165,7 +165,7 @@ def _wire_form(frame: Frame, preset: gr.Dropdown, name: gr.Textbox) -> None:
 
     def shown(settings: Settings, typed: str) -> Updates:
         updates = frame.show(settings, NOT_IN_PRESETS)
-        if SUGGESTED.fullmatch(typed or ""):
+        if _is_suggestion(typed or ""):
             with suppress(UserError):  # a damaged model folder: Start says so
                 updates[name] = store.free_name(frame.workspace, settings.model.path or "demo")
         return updates
@@ -184,6 +184,12 @@ def _wire_form(frame: Frame, preset: gr.Dropdown, name: gr.Textbox) -> None:
     preset.input(fill, [preset, model, name], [*frame.widgets, name], **QUIET)
     for one in models:
         one.input(suit, [one, name], [*frame.widgets, name], **QUIET)
+
+
+def _is_suggestion(typed: str) -> bool:
+    """Whether a name is none, or one that this page suggests for a model of its list; any other somebody typed."""
+    labels = "|".join(re.escape(model_label(one)) for one in forms.models())
+    return re.fullmatch(rf"|({labels})-tuned(-\d+)?", typed) is not None
 
 
 def _free_name(frame: Frame, found: Look | None) -> Any:

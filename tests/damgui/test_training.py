@@ -141,3 +141,15 @@ def test_a_run_that_goes_on_can_be_stopped_whatever_was_tried_before(workspace: 
         assert training._newer(tried, found) is None
         button = training._stop_button(training._newer(tried, found) or found)
     assert button.visible and button.interactive
+
+
+@pytest.mark.parametrize(
+    ("name", "suggested"),
+    [
+        ("", True), ("demo-tuned", True), ("demo-tuned-2", True), ("demo-photos-tuned-11", True),
+        ("Qwen2-VL-2B-Instruct-tuned", True), ("mine", False), ("mine-tuned", False), ("demo-tuned-again", False),
+        ("demo", False), ("north dam demo-tuned", False),
+    ],
+)  # fmt: skip
+def test_only_a_name_that_the_page_suggested_follows_the_model(name: str, suggested: bool) -> None:
+    assert training._is_suggestion(name) is suggested
