@@ -25,12 +25,18 @@ def ablation(judged: Mapping[str, Judged], seed: int = 0, steps: Mapping[str, in
         if not found:
             continue
         change = draws.difference(NONE, variant) if variant != NONE and judged.get(NONE) else None
-        table.append({
-            "variant": variant, "label": label(variant), "enhancements": list(enhancements_of(variant)),
-            "seeds": list(draws.seeds(variant)), "steps": (steps or {}).get(variant), **draws.scores(variant),
-            "difference": change,
-            "verdict": verdict_on(change) if change else None,
-        })  # fmt: skip
+        table.append(
+            {
+                "variant": variant,
+                "label": label(variant),
+                "enhancements": list(enhancements_of(variant)),
+                "seeds": list(draws.seeds(variant)),
+                "steps": (steps or {}).get(variant),
+                **draws.scores(variant),
+                "difference": change,
+                "verdict": verdict_on(change) if change else None,
+            }
+        )
     return {"table": table, "recommendation": recommend(table, draws)}
 
 
@@ -96,9 +102,11 @@ def _sentences(found: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any]], 
 
 def _of_each(found: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any]]) -> list[str]:
     tails = {
-        HELPS: "it helps", HARMS: "it harms: leave it off", UNCLEAR: "no clear effect: leave it off",
+        HELPS: "it helps",
+        HARMS: "it harms: leave it off",
+        UNCLEAR: "no clear effect: leave it off",
         FEW: "too few trainings of each to tell",
-    }  # fmt: skip
+    }
     return [
         f"{name.replace('_', ' ').capitalize()}: macro-F1 {_signed(rows[name]['difference']['macro_f1'])}; "
         f"{tails[judged]}."
@@ -110,8 +118,10 @@ def _of_stacking(stacking: Mapping[str, Any] | None) -> list[str]:
     if not stacking or stacking["verdict"] == FEW:
         return []
     tail = {
-        HELPS: "is clearly better than", HARMS: "is clearly worse than", UNCLEAR: "shows no clear difference from",
-    }[stacking["verdict"]]  # fmt: skip
+        HELPS: "is clearly better than",
+        HARMS: "is clearly worse than",
+        UNCLEAR: "shows no clear difference from",
+    }[stacking["verdict"]]
     against = f"the best part ({label(stacking['best_part'])})"
     return [f"{label(stacking['variant']).capitalize()} {tail} {against}: macro-F1 {_signed(stacking['difference'])}."]
 
@@ -155,13 +165,22 @@ def signed(value: float) -> str:
 
 def markdown(table: Sequence[Mapping[str, Any]]) -> list[str]:
     """The table for a terminal or a text, a line each."""
-    lines = ["| variant | seeds | accuracy | balanced accuracy | macro-F1 | macro-F1 from none | verdict |",
-             "|---|---|---|---|---|---|---|"]  # fmt: skip
+    lines = [
+        "| variant | seeds | accuracy | balanced accuracy | macro-F1 | macro-F1 from none | verdict |",
+        "|---|---|---|---|---|---|---|",
+    ]
     for row in table:
         change = row["difference"]
         macro = "" if not change else _signed(change["macro_f1"]).replace("95 % interval ", "")
-        cells = [row["label"], str(len(row["seeds"])), _share(row["accuracy"]), _share(row["balanced_accuracy"]),
-                 _score(row["macro_f1"]), macro, row["verdict"] or ""]  # fmt: skip
+        cells = [
+            row["label"],
+            str(len(row["seeds"])),
+            _share(row["accuracy"]),
+            _share(row["balanced_accuracy"]),
+            _score(row["macro_f1"]),
+            macro,
+            row["verdict"] or "",
+        ]
         lines.append("| " + " | ".join(cells) + " |")
     return lines
 

@@ -73,8 +73,11 @@ class Bars:
 
     def on_evaluation(self, event: Event) -> None:
         parts = [f"{event['accuracy']:.1%} right"] if event.get("accuracy") is not None else []
-        parts += [f"{name} {event[key]:.3f}" for name, key in (("macro-F1", "macro_f1"), ("loss", "loss"))
-                  if event.get(key) is not None]  # fmt: skip
+        parts += [
+            f"{name} {event[key]:.3f}"
+            for name, key in (("macro-F1", "macro_f1"), ("loss", "loss"))
+            if event.get(key) is not None
+        ]
         self.say(f"Validation at step {event['step']}: {', '.join(parts)}")
 
     def on_ended(self, event: Event) -> None:

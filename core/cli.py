@@ -149,8 +149,12 @@ def settings_of(args: Args) -> knobs.Settings:
     # Found before its settings are looked up: an adapter taken for a hub id would be asked what it never learned.
     model = located(model, Path.cwd(), Path(getattr(args, "workspace", ".")).expanduser().resolve())
     base = knobs.merge(settings_for_model(model), config, args.config or "")
-    named = {"model.path": model, "data.path": getattr(args, "data", None), "data.split": getattr(args, "split", None),
-             "data.limit": getattr(args, "limit", None)}  # fmt: skip
+    named = {
+        "model.path": model,
+        "data.path": getattr(args, "data", None),
+        "data.split": getattr(args, "split", None),
+        "data.limit": getattr(args, "limit", None),
+    }
     changes = {key: value for key, value in named.items() if value is not None} | by_hand
     return knobs.merge(base, changes, "command line")
 
@@ -188,13 +192,18 @@ def _check(args: Args) -> int:
     counts, faults = class_counts(dataset), faults_of(dataset.problems)
     found = review(dataset, settings, taxonomy.load(settings.data.taxonomy))
     if args.json:
-        _print_json({
-            "data": str(dataset.root), "format": dataset.format, "fingerprint": dataset.fingerprint,
-            "photos": {split: len(dataset.split(split)) for split in counts},
-            "objects": {split: sum(of_class.values()) for split, of_class in counts.items()},
-            "counts": counts, "problems": [asdict(problem) for problem in dataset.problems],
-            "review": found.as_dict(),
-        })  # fmt: skip
+        _print_json(
+            {
+                "data": str(dataset.root),
+                "format": dataset.format,
+                "fingerprint": dataset.fingerprint,
+                "photos": {split: len(dataset.split(split)) for split in counts},
+                "objects": {split: sum(of_class.values()) for split, of_class in counts.items()},
+                "counts": counts,
+                "problems": [asdict(problem) for problem in dataset.problems],
+                "review": found.as_dict(),
+            }
+        )
     else:
         for problem in dataset.problems:
             if not problem.what.startswith(SAME_FILE):  # the review lists these
@@ -244,8 +253,12 @@ def _predict(args: Args) -> int:
     if not image.is_file():
         raise UserError("there is no such photo", str(image), "Give a photo's path.", "photo")
     settings = anchored(settings_of(args), Path.cwd(), workspace.root)
-    request = {"image": str(image.resolve()), "box_xyxy_px": box, "object_type": args.object,
-               "models": [settings.model.path]}  # fmt: skip
+    request = {
+        "image": str(image.resolve()),
+        "box_xyxy_px": box,
+        "object_type": args.object,
+        "models": [settings.model.path],
+    }
     with redirect_stdout(sys.stderr):
         found = predict_once(settings, request)
     if args.json:

@@ -67,8 +67,10 @@ class Draws:
         point, samples = self.mean(variant, seeds)
         each = np.array([self.points[variant, one] for one in seeds])
         spread = each.std(axis=0, ddof=1) if len(seeds) > 1 else [None] * len(METRICS)
-        return {name: {**_interval(point[at], samples[:, at]), "spread": _plain(spread[at])}
-                for at, name in enumerate(METRICS)}  # fmt: skip
+        return {
+            name: {**_interval(point[at], samples[:, at]), "spread": _plain(spread[at])}
+            for at, name in enumerate(METRICS)
+        }
 
     def difference(self, before: str, after: str) -> dict[str, Any] | None:
         """{seeds, metric: {mean, interval, spread}}: after minus before over the seeds both have; None without any."""
@@ -78,8 +80,10 @@ class Draws:
         (old, old_samples), (new, new_samples) = self.mean(before, seeds), self.mean(after, seeds)
         each = np.array([self.points[after, one] - self.points[before, one] for one in seeds])
         spread = each.std(axis=0, ddof=1) if len(seeds) > 1 else [None] * len(METRICS)
-        found = {name: {**_interval((new - old)[at], (new_samples - old_samples)[:, at]), "spread": _plain(spread[at])}
-                 for at, name in enumerate(METRICS)}  # fmt: skip
+        found = {
+            name: {**_interval((new - old)[at], (new_samples - old_samples)[:, at]), "spread": _plain(spread[at])}
+            for at, name in enumerate(METRICS)
+        }
         return {"seeds": list(seeds), **found}
 
 

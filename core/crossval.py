@@ -40,9 +40,11 @@ def pooled_references(parts: Sequence[Part]) -> dict[str, list[dict[str, Any]]]:
 
 
 def cross_validation(
-    parts: Sequence[Part], about: Mapping[str, Mapping[str, str]] = ABOUT, false_alarm_rate: float = 0.1,
+    parts: Sequence[Part],
+    about: Mapping[str, Mapping[str, str]] = ABOUT,
+    false_alarm_rate: float = 0.1,
     alarming: Sequence[str] = ("blocked", "damaged"),
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     """All of `score` over the pooled rows, and: `folds` and `seeds` (lists of {fold, seed, accuracy, macro_f1, correct,
     total}), `spread` (standard deviation of macro-F1 between seeds, None for one), and `references`.
 
@@ -52,8 +54,10 @@ def cross_validation(
     are `score`'s.
     """
     pooled = pooled_rows(parts)
-    by_seed = {seed: [row for part in parts if part.seed == seed for row in part.rows]
-               for seed in sorted({part.seed for part in parts})}  # fmt: skip
+    by_seed = {
+        seed: [row for part in parts if part.seed == seed for row in part.rows]
+        for seed in sorted({part.seed for part in parts})
+    }
     seeds = [{"seed": seed, **_short(rows)} for seed, rows in by_seed.items()]
     spread = float(np.std([one["macro_f1"] for one in seeds], ddof=1)) if len(seeds) > 1 else None
     references = {
@@ -63,14 +67,20 @@ def cross_validation(
     return {
         **score(pooled, false_alarm_rate=false_alarm_rate, alarming=alarming),
         "folds": [{"fold": part.fold, "seed": part.seed, **_short(part.rows)} for part in parts],
-        "seeds": seeds, "spread": spread, "references": references,
-    }  # fmt: skip
+        "seeds": seeds,
+        "spread": spread,
+        "references": references,
+    }
 
 
 def _short(rows: Sequence[Row]) -> dict[str, Any]:
     found = score(rows, intervals=False)
-    return {"accuracy": found["overall_accuracy"], "macro_f1": found["macro_f1"], "correct": found["correct"],
-            "total": found["total"]}  # fmt: skip
+    return {
+        "accuracy": found["overall_accuracy"],
+        "macro_f1": found["macro_f1"],
+        "correct": found["correct"],
+        "total": found["total"],
+    }
 
 
 def _reference(rows: Sequence[Row], about: Mapping[str, str], pooled: Sequence[Row]) -> dict[str, Any]:
@@ -79,8 +89,13 @@ def _reference(rows: Sequence[Row], about: Mapping[str, str], pooled: Sequence[R
     # One that is slow looks at fewer photos where there are very many.
     there = {(row["image"], row["object"]) for row in rows}
     same = [row for row in pooled if (row["image"], row["object"]) in there]
-    return {"label": about["label"], "accuracy": found["overall_accuracy"], **{key: found[key] for key in keys},
-            "note": about["note"], "model_against_it": compare(rows, same)}  # fmt: skip
+    return {
+        "label": about["label"],
+        "accuracy": found["overall_accuracy"],
+        **{key: found[key] for key in keys},
+        "note": about["note"],
+        "model_against_it": compare(rows, same),
+    }
 
 
 def lines(found: Mapping[str, Any]) -> list[str]:

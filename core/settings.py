@@ -22,31 +22,42 @@ SHIPPED_MODELS = ("demo", "demo-photos")
 @dataclass(frozen=True)
 class Model:
     path: str = knob(
-        "demo", "The model that judges: demo, demo-photos, a hub id such as Qwen/Qwen2-VL-2B-Instruct, or a folder.",
+        "demo",
+        "The model that judges: demo, demo-photos, a hub id such as Qwen/Qwen2-VL-2B-Instruct, or a folder.",
         label="Model",
-    )  # fmt: skip
+    )
     device: str = knob(
         "auto", "Where to compute: auto takes a GPU when there is one.", choices=("auto", "cpu", "cuda", "mps")
     )
     dtype: str = knob(
-        "auto", "Number format: auto takes bfloat16 where the device has it, else float32.",
-        choices=("auto", "float32", "bfloat16"), label="Number format",
-    )  # fmt: skip
+        "auto",
+        "Number format: auto takes bfloat16 where the device has it, else float32.",
+        choices=("auto", "float32", "bfloat16"),
+        label="Number format",
+    )
     four_bit: bool = knob(
-        False, "Keep the language layers in 4 bits: a quarter of their memory for a little precision. It needs "
-        "bitsandbytes (pip install '.[four-bit]').", label="4-bit weights",
-    )  # fmt: skip
+        False,
+        "Keep the language layers in 4 bits: a quarter of their memory for a little precision. It needs "
+        "bitsandbytes (pip install '.[four-bit]').",
+        label="4-bit weights",
+    )
     offline: bool = knob(
         True, "Never ask the network: a hub id must already be on this machine. Switch off to let it be downloaded."
     )
     cache_features: bool = knob(
-        True, "Keep on disk what the model sees in a photo, so that it looks at each photo once. Switches itself off "
-        "where the layers that see are learning too.", label="Keep vision features",
-    )  # fmt: skip
+        True,
+        "Keep on disk what the model sees in a photo, so that it looks at each photo once. Switches itself off "
+        "where the layers that see are learning too.",
+        label="Keep vision features",
+    )
     cache_gb: float = knob(
-        20.0, "The kept vision features take at most this much disk; those used longest ago go first.",
-        low=0.01, high=100_000, unit="GB", label="Room for vision features",
-    )  # fmt: skip
+        20.0,
+        "The kept vision features take at most this much disk; those used longest ago go first.",
+        low=0.01,
+        high=100_000,
+        unit="GB",
+        label="Room for vision features",
+    )
 
 
 @dataclass(frozen=True)
@@ -60,9 +71,12 @@ class Data:
     )
     split: str = knob("valid", "The photos that are judged.", choices=("train", "valid", "test"))
     valid_share: float = knob(
-        0.2, "Share of the photos put aside for validation when the data has no validation split.", low=0.05, high=0.5,
+        0.2,
+        "Share of the photos put aside for validation when the data has no validation split.",
+        low=0.05,
+        high=0.5,
         label="Validation share",
-    )  # fmt: skip
+    )
     group_rule: str = knob(
         r"(?i)^(.*?)[ _-]*\d+(?:_V)?(?:[._]jpe?g|[._]png)?(?:\.rf\.[0-9a-f]+)?$",
         "A regular expression on the file name without its ending: its first group names the flight or site that "
@@ -70,23 +84,33 @@ class Data:
         label="Flight rule",
     )
     drop_duplicates: bool = knob(
-        False, "Leave out photos that are the same picture as another one, saved again, resized or brightened. Of a "
-        "picture in training and in validation the one in validation stays.", label="Leave out duplicates",
-    )  # fmt: skip
+        False,
+        "Leave out photos that are the same picture as another one, saved again, resized or brightened. Of a "
+        "picture in training and in validation the one in validation stays.",
+        label="Leave out duplicates",
+    )
     regroup: bool = knob(
-        False, "Make training, validation and test photos anew: whole flights on one side, with neighbouring frames "
-        "and duplicates. Off: the splits of the data stay as they are.", label="Split anew by flight",
-    )  # fmt: skip
+        False,
+        "Make training, validation and test photos anew: whole flights on one side, with neighbouring frames "
+        "and duplicates. Off: the splits of the data stay as they are.",
+        label="Split anew by flight",
+    )
     folds: int = knob(
-        0, "For cross-validation: the photos are dealt into this many parts, whole flights together, and part `fold` "
-        "is the test split. 0: the splits stay as they are.", low=0, high=50,
-    )  # fmt: skip
+        0,
+        "For cross-validation: the photos are dealt into this many parts, whole flights together, and part `fold` "
+        "is the test split. 0: the splits stay as they are.",
+        low=0,
+        high=50,
+    )
     fold: int = knob(0, "Which part is the test split in cross-validation, counted from 0.", low=0, high=49)
     calibration_share: float = knob(
-        0.1, "Share of the training photos, whole flights, that is neither learned from nor used to choose the best "
-        "checkpoint: it teaches the tuned model how sure it may be. 0: no calibration.", low=0.0, high=0.5,
+        0.1,
+        "Share of the training photos, whole flights, that is neither learned from nor used to choose the best "
+        "checkpoint: it teaches the tuned model how sure it may be. 0: no calibration.",
+        low=0.0,
+        high=0.5,
         label="Calibration share",
-    )  # fmt: skip
+    )
     use_good: bool = knob(False, "Go on with the good photos and objects when some are bad.", label="Skip bad data")
     limit: int = knob(0, "At most this many photos; 0 means all.", low=0, high=10_000_000, unit="photos")
 
@@ -94,54 +118,78 @@ class Data:
 @dataclass(frozen=True)
 class View:
     mode: str = knob(
-        "full+crop", "What the model sees of an object: the whole photo, the whole photo and the object's crop, or the "
-        "crop alone.", choices=("full", "full+crop", "crop"),
-    )  # fmt: skip
+        "full+crop",
+        "What the model sees of an object: the whole photo, the whole photo and the object's crop, or the crop alone.",
+        choices=("full", "full+crop", "crop"),
+    )
     photo_px: int = knob(
-        640, "The photo is shown with at most this many pixels squared: more shows more and costs more.",
-        low=56, high=4096, unit="px", label="Photo resolution",
-    )  # fmt: skip
+        640,
+        "The photo is shown with at most this many pixels squared: more shows more and costs more.",
+        low=56,
+        high=4096,
+        unit="px",
+        label="Photo resolution",
+    )
     crop_px: int = knob(
-        224, "The object's crop is resized to about this many pixels squared.", low=56, high=2048, unit="px",
+        224,
+        "The object's crop is resized to about this many pixels squared.",
+        low=56,
+        high=2048,
+        unit="px",
         label="Crop resolution",
-    )  # fmt: skip
+    )
     crop_zoom: float = knob(
-        0.0, "Shows crops this many times as large as in the photo, at most at the crop resolution, so that sharp and "
-        "blurred stay told apart. 0: all in one size.", low=0.0, high=16.0, label="Crop enlargement",
-    )  # fmt: skip
+        0.0,
+        "Shows crops this many times as large as in the photo, at most at the crop resolution, so that sharp and "
+        "blurred stay told apart. 0: all in one size.",
+        low=0.0,
+        high=16.0,
+        label="Crop enlargement",
+    )
     crop_margin: float = knob(0.15, "Surroundings shown around the box, as a share of its size.", low=0.0, high=2.0)
 
 
 @dataclass(frozen=True)
 class Question:
     kind: str = knob(
-        "condition", "What evaluation asks: the condition of a known object type, or the class of an unknown one.",
+        "condition",
+        "What evaluation asks: the condition of a known object type, or the class of an unknown one.",
         choices=("condition", "class"),
-    )  # fmt: skip
+    )
     answers: str = knob(
-        "closed", "How answers are scored and learned. Closed: as a choice among the allowed ones, which is exact and "
+        "closed",
+        "How answers are scored and learned. Closed: as a choice among the allowed ones, which is exact and "
         "cheap. Free: as text that the model writes, so that other programs can let the tuned model write.",
         choices=("closed", "free"),
-    )  # fmt: skip
+    )
     class_share: float = knob(
-        0.25, "Share of the training questions that hide the object type and ask for the class, so that prediction "
-        "works when the type is not known.", low=0.0, high=1.0, label="Share of class questions",
-    )  # fmt: skip
+        0.25,
+        "Share of the training questions that hide the object type and ask for the class, so that prediction "
+        "works when the type is not known.",
+        low=0.0,
+        high=1.0,
+        label="Share of class questions",
+    )
 
 
 @dataclass(frozen=True)
 class Lora:
     rank: int = knob(
-        16, "Size of LoRA's small matrices, which learn while the model stays frozen; more can overfit.",
-        low=1, high=256, label="LoRA rank",
-    )  # fmt: skip
+        16,
+        "Size of LoRA's small matrices, which learn while the model stays frozen; more can overfit.",
+        low=1,
+        high=256,
+        label="LoRA rank",
+    )
     alpha: float = knob(32.0, "How strongly the small matrices act; twice the rank is common.", low=0.1, high=1024)
     dropout: float = knob(0.0, "Share of the signal dropped at random while learning.", low=0.0, high=0.9)
     targets: str = knob(
-        "attention", "Which layers learn: attention (q, k, v, o), language (attention and MLP), language+merger, or "
+        "attention",
+        "Which layers learn: attention (q, k, v, o), language (attention and MLP), language+merger, or "
         "everything (the vision tower too).",
-        choices=("attention", "language", "language+merger", "everything"), label="Layers that learn",
-    )  # fmt: skip
+        choices=("attention", "language", "language+merger", "everything"),
+        label="Layers that learn",
+    )
 
 
 @dataclass(frozen=True)
@@ -162,15 +210,19 @@ class Enhance:
         False, "Blocked and damaged objects count more in the loss. Costs nothing in time; can raise false alarms."
     )
     class_weight_power: float = knob(
-        0.5, "How strongly rarity counts: the weight is (largest count / count) to this power; 1 is fully inverse.",
-        low=0.0, high=1.0,
-    )  # fmt: skip
+        0.5,
+        "How strongly rarity counts: the weight is (largest count / count) to this power; 1 is fully inverse.",
+        low=0.0,
+        high=1.0,
+    )
     blocked_weight: float = knob(2.0, "Weight of blocked objects with condition weighting.", low=0.1, high=100)
     damaged_weight: float = knob(1.5, "Weight of damaged objects with condition weighting.", low=0.1, high=100)
     weight_cap: float = knob(
-        10.0, "No object weighs more than this many times the lightest; weights are then scaled to a mean of 1.",
-        low=1.0, high=1000,
-    )  # fmt: skip
+        10.0,
+        "No object weighs more than this many times the lightest; weights are then scaled to a mean of 1.",
+        low=1.0,
+        high=1000,
+    )
     oversampling_cap: int = knob(3, "A photo is seen at most this many times in an epoch.", low=1, high=100)
 
 
@@ -183,17 +235,27 @@ class Training:
         2, "Photos a step of learning looks at; with accumulation, so many times more.", low=1, high=1024, unit="photos"
     )
     accumulation: int = knob(
-        2, "A step of learning looks at batch size times this many photos. Memory depends on tokens per pass alone.",
-        low=1, high=4096, unit="batches",
-    )  # fmt: skip
+        2,
+        "A step of learning looks at batch size times this many photos. Memory depends on tokens per pass alone.",
+        low=1,
+        high=4096,
+        unit="batches",
+    )
     tokens_per_pass: int = knob(
-        4096, "About this many tokens go through the model at once (one photo with its questions at least). A step of "
-        "more is computed in parts: the same result with less memory.", low=256, high=10_000_000, unit="tokens",
-    )  # fmt: skip
+        4096,
+        "About this many tokens go through the model at once (one photo with its questions at least). A step of "
+        "more is computed in parts: the same result with less memory.",
+        low=256,
+        high=10_000_000,
+        unit="tokens",
+    )
     questions_per_sequence: int = knob(
-        0, "Questions about one photo asked in one go; 0 means all of them, 1 asks one at a time as most scripts do "
-        "(slower, the same loss).", low=0, high=1000,
-    )  # fmt: skip
+        0,
+        "Questions about one photo asked in one go; 0 means all of them, 1 asks one at a time as most scripts do "
+        "(slower, the same loss).",
+        low=0,
+        high=1000,
+    )
     warmup_share: float = knob(0.05, "Share of the steps in which the learning rate rises.", low=0.0, high=1.0)
     schedule: str = knob(
         "cosine", "How the learning rate falls after that.", choices=("cosine", "linear", "constant_with_warmup")
@@ -201,9 +263,13 @@ class Training:
     weight_decay: float = knob(0.0, "Pull of the learned matrices towards zero.", low=0.0, high=1.0)
     max_grad_norm: float = knob(1.0, "Longer gradients are cut to this length.", low=0.0, high=1000)
     save_steps: int = knob(
-        100, "Steps between checkpoints (saved states to go on from).", low=1, high=10**9, unit="steps",
+        100,
+        "Steps between checkpoints (saved states to go on from).",
+        low=1,
+        high=10**9,
+        unit="steps",
         label="Checkpoint every",
-    )  # fmt: skip
+    )
     eval_steps: int = knob(100, "Steps between tests on validation photos.", low=1, high=10**9, unit="steps")
     keep_checkpoints: int = knob(3, "Checkpoints kept; the best one is kept apart.", low=1, high=1000)
     early_stopping: int = knob(
@@ -216,44 +282,61 @@ class Training:
         False, "Every other time a photo is seen it is mirrored left to right, boxes and all. Doubles what is kept."
     )
     lights: int = knob(
-        1, "Versions of each photo in other light (brighter, paler, more contrast …) that are learned from in turn; "
-        "1: the photo as it is. Helps when the photos are few; multiplies what is kept of each.", low=1, high=8,
+        1,
+        "Versions of each photo in other light (brighter, paler, more contrast …) that are learned from in turn; "
+        "1: the photo as it is. Helps when the photos are few; multiplies what is kept of each.",
+        low=1,
+        high=8,
         label="Versions in other light",
-    )  # fmt: skip
+    )
     seed: int = knob(0, "Start of the random numbers: the same seed gives the same run.", low=0, high=2**31 - 1)
 
 
 @dataclass(frozen=True)
 class Judging:
     references: bool = knob(
-        True, "Also measure what a model must beat (guessing, a probe without the photo, classical probes) and whether "
-        "it looks at the photo at all (blank and shuffled photos).", label="Reference points",
-    )  # fmt: skip
+        True,
+        "Also measure what a model must beat (guessing, a probe without the photo, classical probes) and whether "
+        "it looks at the photo at all (blank and shuffled photos).",
+        label="Reference points",
+    )
     prior_correction: str = knob(
-        "none", "Probabilities carry how frequent the conditions were in training. None: leave them. Frequencies: undo "
+        "none",
+        "Probabilities carry how frequent the conditions were in training. None: leave them. Frequencies: undo "
         "weights and oversampling. Even: every condition counts as equally frequent.",
         choices=("none", "frequencies", "even"),
-    )  # fmt: skip
+    )
     max_error: float = knob(
-        0.05, "An answer less probable than a threshold counts as unsure (send to an engineer); it is chosen so "
-        "that the others are wrong at most this often.", low=0.0, high=0.5, label="Tolerated error",
-    )  # fmt: skip
+        0.05,
+        "An answer less probable than a threshold counts as unsure (send to an engineer); it is chosen so "
+        "that the others are wrong at most this often.",
+        low=0.0,
+        high=0.5,
+        label="Tolerated error",
+    )
     false_alarm_rate: float = knob(
-        0.1, "Recall of blocked and damaged is told for the threshold at which this share of the other objects gives a "
-        "false alarm.", low=0.001, high=0.5,
-    )  # fmt: skip
+        0.1,
+        "Recall of blocked and damaged is told for the threshold at which this share of the other objects gives a "
+        "false alarm.",
+        low=0.001,
+        high=0.5,
+    )
 
 
 @dataclass(frozen=True)
 class Batch:
     annotate: bool = knob(
-        True, "Also save each photo of a judged folder with its boxes drawn in, with the condition's colour, mark and "
-        "word.", label="Annotated photos",
-    )  # fmt: skip
+        True,
+        "Also save each photo of a judged folder with its boxes drawn in, with the condition's colour, mark and word.",
+        label="Annotated photos",
+    )
     pictures: int = knob(
-        1500, "At most this many pictures go into a report; damaged, blocked and unsure objects come first.",
-        low=0, high=100_000, label="Pictures in a report",
-    )  # fmt: skip
+        1500,
+        "At most this many pictures go into a report; damaged, blocked and unsure objects come first.",
+        low=0,
+        high=100_000,
+        label="Pictures in a report",
+    )
 
 
 @dataclass(frozen=True)
@@ -296,9 +379,13 @@ def flatten(tree: Mapping[str, Any], where: str = "") -> tuple[dict[str, Any], l
             flat.update({f"{name}.{inner}": deep for inner, deep in value.items()})
         elif name in groups:
             problems.append(
-                Problem(f"{name} holds {value!r}, not a group of settings", where, f"Write {name}: and its settings "
-                        "indented below it.", "setting")
-            )  # fmt: skip
+                Problem(
+                    f"{name} holds {value!r}, not a group of settings",
+                    where,
+                    f"Write {name}: and its settings indented below it.",
+                    "setting",
+                )
+            )
         else:
             flat[name] = value
     return flat, problems

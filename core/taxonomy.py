@@ -109,9 +109,13 @@ def from_dict(tree: Mapping[str, Any], where: str = "") -> Taxonomy:
     else:
         wrong("class_spellings: class names with their spellings expected")
     taxonomy = Taxonomy(
-        name=str(tree.get("name") or "unnamed"), question_scene=str(tree.get("scene") or "photo"),
-        object_types=tuple(kinds), conditions=tuple(conditions), allowed=allowed, aliases=aliases,
-    )  # fmt: skip
+        name=str(tree.get("name") or "unnamed"),
+        question_scene=str(tree.get("scene") or "photo"),
+        object_types=tuple(kinds),
+        conditions=tuple(conditions),
+        allowed=allowed,
+        aliases=aliases,
+    )
     for name in set(map(str, whole)) - set(taxonomy.class_names):
         wrong(f"class_spellings: {name!r} is not a class", f"Use one of: {', '.join(taxonomy.class_names)}.")
     seen: dict[str, tuple[str, str]] = {}
@@ -140,7 +144,10 @@ def _words(given: Any) -> tuple[str, ...]:
 def restore(tree: Mapping[str, Any]) -> Taxonomy:
     """The taxonomy that `dataclasses.asdict` wrote beside a model: the one its answers were learned with."""
     return Taxonomy(
-        name=tree["name"], question_scene=tree["question_scene"], object_types=tuple(tree["object_types"]),
-        conditions=tuple(tree["conditions"]), allowed={kind: tuple(words) for kind, words in tree["allowed"].items()},
+        name=tree["name"],
+        question_scene=tree["question_scene"],
+        object_types=tuple(tree["object_types"]),
+        conditions=tuple(tree["conditions"]),
+        allowed={kind: tuple(words) for kind, words in tree["allowed"].items()},
         aliases={name: tuple(words) for name, words in tree["aliases"].items()},
-    )  # fmt: skip
+    )

@@ -31,10 +31,14 @@ def progress(found: Look) -> str:
         said = text.STOPPING if found.stopping else live.stage(found) or text.STARTING
         body = f'{parts.waiting(said)}<p class="dg-stage">{escape(said)}</p>'
     else:
-        body = parts.bar(pace.share, "Progress") + parts.facts([
-            ("Photos", f"{pace.done:,} of {pace.total:,}"), ("Objects", f"{int(event.get('objects') or 0):,}"),
-            ("Speed", text.rate(pace.per_s, "photo")), (text.TIME_LEFT, text.duration(pace.left_s)),
-        ])  # fmt: skip
+        body = parts.bar(pace.share, "Progress") + parts.facts(
+            [
+                ("Photos", f"{pace.done:,} of {pace.total:,}"),
+                ("Objects", f"{int(event.get('objects') or 0):,}"),
+                ("Speed", text.rate(pace.per_s, "photo")),
+                (text.TIME_LEFT, text.duration(pace.left_s)),
+            ]
+        )
         said = text.STOPPING if found.stopping else live.stage(found)
         body += f'<p class="dg-stage">{escape(said)}</p>'
     return f'<div class="dg-live">{parts.run_head(found)}{body}{parts.warnings(found)}</div>'
@@ -47,8 +51,9 @@ def summary(run: Run) -> str:
         return ""
     cells = "".join(
         f'<div class="dg-figure"><span class="dg-label">{parts.badge(name)}</span><span class="dg-value">{number:,}'
-        f"</span></div>" for name, number in found["conditions"].items()
-    )  # fmt: skip
+        f"</span></div>"
+        for name, number in found["conditions"].items()
+    )
     unsure = found.get("unsure")
     if unsure:
         cells += parts.figure(f"{unsure['count']:,}", f"{UNSURE_MARK} {text.UNSURE_SHORT}", text.BATCH_UNSURE_SAYS)

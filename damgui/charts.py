@@ -44,10 +44,16 @@ def style(figure: go.Figure, height: int, **layout: Any) -> go.Figure:
     """The one look of every chart: transparent, thin grid, no frame, legend on top."""
     clear = "rgba(0,0,0,0)"
     look: dict[str, Any] = {
-        "template": None, "height": height, "paper_bgcolor": clear, "plot_bgcolor": clear, "font": {"size": 13},
-        "margin": {"l": 8, "r": 12, "t": 30, "b": 8}, "hovermode": "closest", "bargap": 0.28,
+        "template": None,
+        "height": height,
+        "paper_bgcolor": clear,
+        "plot_bgcolor": clear,
+        "font": {"size": 13},
+        "margin": {"l": 8, "r": 12, "t": 30, "b": 8},
+        "hovermode": "closest",
+        "bargap": 0.28,
         "legend": {"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom", "bgcolor": clear},
-    }  # fmt: skip
+    }
     figure.update_layout(**{**look, **layout})
     figure.update_xaxes(automargin=True, zeroline=False, ticks="", title_font_size=13)
     figure.update_yaxes(automargin=True, zeroline=False, ticks="", title_font_size=13)
@@ -91,16 +97,30 @@ def class_counts(counts: Mapping[str, Mapping[str, int]], order: Sequence[str]) 
         values = [counts[split].get(name, 0) for name in names]
         figure.add_trace(
             go.Bar(
-                x=values, y=names, orientation="h", marker=_bar_look(names), text=values, textposition="outside",
-                cliponaxis=False, showlegend=False, name=split, hovertemplate="%{y}: %{x} objects<extra></extra>",
+                x=values,
+                y=names,
+                orientation="h",
+                marker=_bar_look(names),
+                text=values,
+                textposition="outside",
+                cliponaxis=False,
+                showlegend=False,
+                name=split,
+                hovertemplate="%{y}: %{x} objects<extra></extra>",
             ),
-            row=1, col=column,
-        )  # fmt: skip
+            row=1,
+            col=column,
+        )
         most = max([*values, 1])
         figure.update_xaxes(
-            title_text="Objects", range=[0, 1.18 * most], row=1, col=column, nticks=5, rangemode="tozero",
+            title_text="Objects",
+            range=[0, 1.18 * most],
+            row=1,
+            col=column,
+            nticks=5,
+            rangemode="tozero",
             dtick=1 if most < 5 else None,  # no halves of objects
-        )  # fmt: skip
+        )
     figure.update_annotations(font_size=14)
     return style(figure, 110 + 30 * max(len(names), 3))
 
@@ -112,10 +132,16 @@ def per_class(per_class_scores: Mapping[str, Mapping[str, Any]], order: Sequence
     labels = [f"{per_class_scores[name]['correct']} of {per_class_scores[name]['total']}" for name in names]
     figure = go.Figure(
         go.Bar(
-            x=values, y=names, orientation="h", marker=_bar_look(names), text=labels, textposition="outside",
-            cliponaxis=False, hovertemplate="%{y}: %{x:.1f} % right (%{text})<extra></extra>",
+            x=values,
+            y=names,
+            orientation="h",
+            marker=_bar_look(names),
+            text=labels,
+            textposition="outside",
+            cliponaxis=False,
+            hovertemplate="%{y}: %{x:.1f} % right (%{text})<extra></extra>",
         )
-    )  # fmt: skip
+    )
     figure.update_xaxes(title_text="Right answers (%)", range=[0, 128], tickvals=[0, 25, 50, 75, 100])
     return style(figure, 150 + 34 * max(len(names), 3), margin={"l": 8, "r": 12, "t": 8, "b": 8})
 
@@ -129,12 +155,19 @@ def confusion(labels: Sequence[str], counts: Sequence[Sequence[int]], order: Seq
     shares = [[100 * n / sum(row) if sum(row) else 0 for n in row] for row in grid]
     figure = go.Figure(
         go.Heatmap(
-            z=shares, x=names, y=names, zmin=0, zmax=100, showscale=False, xgap=2, ygap=2,
+            z=shares,
+            x=names,
+            y=names,
+            zmin=0,
+            zmax=100,
+            showscale=False,
+            xgap=2,
+            ygap=2,
             colorscale=[[0, "rgba(47,143,201,0.07)"], [1, "rgba(11,92,138,1)"]],
             customdata=grid,
             hovertemplate="Truth: %{y}<br>Said: %{x}<br>%{customdata} objects, %{z:.0f} % of the row<extra></extra>",
         )
-    )  # fmt: skip
+    )
     for row, name in enumerate(names):
         for column, other in enumerate(names):
             if grid[row][column]:
@@ -149,27 +182,38 @@ def probabilities(answers: Sequence[tuple[str, Mapping[str, float]]]) -> go.Figu
     """Every answer's probability, a panel for every model; `answers` is [(label, {answer: p})], from top to bottom."""
     names = list(dict.fromkeys(name for _, found in answers for name in found))[::-1]
     figure = make_subplots(
-        rows=1, cols=max(len(answers), 1), shared_yaxes=True, horizontal_spacing=0.06,
+        rows=1,
+        cols=max(len(answers), 1),
+        shared_yaxes=True,
+        horizontal_spacing=0.06,
         subplot_titles=[label for label, _ in answers] or [""],
-    )  # fmt: skip
+    )
     marks = [f"{theme.condition_mark(condition_of(' ' + name))} {name}" for name in names]
     for column, (_, found) in enumerate(answers, start=1):
         values = [100 * found.get(name, 0.0) for name in names]
         figure.add_trace(
             go.Bar(
-                x=values, y=marks, orientation="h", marker=_bar_look([f" {name}" for name in names]), showlegend=False,
-                text=[f"{value:.0f} %" if value >= 0.5 else "< 1 %" for value in values], textposition="outside",
-                cliponaxis=False, hovertemplate="%{y}: %{x:.1f} %<extra></extra>",
+                x=values,
+                y=marks,
+                orientation="h",
+                marker=_bar_look([f" {name}" for name in names]),
+                showlegend=False,
+                text=[f"{value:.0f} %" if value >= 0.5 else "< 1 %" for value in values],
+                textposition="outside",
+                cliponaxis=False,
+                hovertemplate="%{y}: %{x:.1f} %<extra></extra>",
             ),
-            row=1, col=column,
-        )  # fmt: skip
+            row=1,
+            col=column,
+        )
         figure.update_xaxes(title_text="Probability (%)", range=[0, 140], tickvals=[0, 50, 100], row=1, col=column)
     figure.update_annotations(font_size=14)
     return style(figure, 100 + 36 * max(len(names), 2))
 
 
-def dumbbell(before: Mapping[str, Mapping[str, Any]], after: Mapping[str, Mapping[str, Any]],
-             order: Sequence[str] = ()) -> go.Figure:  # fmt: skip
+def dumbbell(
+    before: Mapping[str, Mapping[str, Any]], after: Mapping[str, Mapping[str, Any]], order: Sequence[str] = ()
+) -> go.Figure:
     """Share of right answers for every class, before and after teaching, joined by a line."""
     names = [name for name in (order or before) if before.get(name, {}).get("total")][::-1]
     old = [100 * float(before[name]["accuracy"]) for name in names]
@@ -177,17 +221,29 @@ def dumbbell(before: Mapping[str, Mapping[str, Any]], after: Mapping[str, Mappin
     figure = go.Figure()
     for name, left, right in zip(names, old, new, strict=True):
         figure.add_trace(
-            go.Scatter(x=[left, right], y=[name, name], mode="lines", hoverinfo="skip", showlegend=False,
-                       line={"color": theme.WATER if right >= left else theme.CLAY, "width": 3})
-        )  # fmt: skip
+            go.Scatter(
+                x=[left, right],
+                y=[name, name],
+                mode="lines",
+                hoverinfo="skip",
+                showlegend=False,
+                line={"color": theme.WATER if right >= left else theme.CLAY, "width": 3},
+            )
+        )
     for label, values, look in (
         (text.BEFORE, old, {"color": theme.SLATE, "size": 11, "symbol": "circle-open", "line": {"width": 2.5}}),
         (text.AFTER, new, {"color": theme.WATER, "size": 13, "symbol": "circle"}),
     ):
         figure.add_trace(
-            go.Scatter(x=values, y=names, mode="markers", name=label, marker=look,
-                       hovertemplate="%{y}: %{x:.1f} % right<extra>" + label + "</extra>")
-        )  # fmt: skip
+            go.Scatter(
+                x=values,
+                y=names,
+                mode="markers",
+                name=label,
+                marker=look,
+                hovertemplate="%{y}: %{x:.1f} % right<extra>" + label + "</extra>",
+            )
+        )
     figure.update_xaxes(title_text="Right answers (%)", range=[-3, 104], tickvals=[0, 25, 50, 75, 100])
     return style(figure, 100 + 34 * max(len(names), 3))
 
@@ -281,9 +337,13 @@ def heights(found: Mapping[str, Mapping[str, Any]], order: Sequence[str]) -> go.
     rows = -(-max(len(names), 1) // across)
     titles = [f"{_broken(name)}<br>{found[name]['objects']:,} objects" for name in names]
     figure = make_subplots(
-        rows=rows, cols=across, shared_yaxes=True, horizontal_spacing=0.014, vertical_spacing=0.3 / rows,
+        rows=rows,
+        cols=across,
+        shared_yaxes=True,
+        horizontal_spacing=0.014,
+        vertical_spacing=0.3 / rows,
         subplot_titles=titles or [""],
-    )  # fmt: skip
+    )
     for place, name in enumerate(names):
         bins, total = found[name]["bins"], max(found[name]["objects"], 1)
         shares, look = [100 * count / total for count in bins], _bar_look([name])
@@ -292,9 +352,18 @@ def heights(found: Mapping[str, Mapping[str, Any]], order: Sequence[str]) -> go.
         marker = {"color": look["color"][0], "pattern": {**look["pattern"], "shape": look["pattern"]["shape"][0]}}
         said = "%{y:.0f} % below the top: %{x:.0f} % of the boxes<extra>" + name + "</extra>"
         figure.add_trace(
-            go.Bar(x=shares, y=middles, orientation="h", width=9.0, marker=marker, showlegend=False, name=name,
-                   hovertemplate=said), **at,
-        )  # fmt: skip
+            go.Bar(
+                x=shares,
+                y=middles,
+                orientation="h",
+                width=9.0,
+                marker=marker,
+                showlegend=False,
+                name=name,
+                hovertemplate=said,
+            ),
+            **at,
+        )
         most = max([*shares, 1])
         # One number is enough to read the bars by, and two would run into the neighbour's.
         mark = next((step for step in (50, 20, 10, 5, 2) if step <= 0.8 * most), 1)

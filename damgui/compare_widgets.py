@@ -81,15 +81,42 @@ def draw() -> tuple[Widgets, gr.HTML, Details]:
         gr.Column(elem_classes="dg-panel", visible=False) as curves_box,
         gr.Accordion(score_text.CURVES_TITLE, open=False, elem_classes="dg-fold", elem_id="compare-curves"),
     ):
-        curves = gr.Dropdown([], label=score_text.CURVES_PICK, multiselect=True, interactive=True,
-                             max_choices=score_charts.MOST_CURVES, elem_id="compare-curves-runs")  # fmt: skip
+        curves = gr.Dropdown(
+            [],
+            label=score_text.CURVES_PICK,
+            multiselect=True,
+            interactive=True,
+            max_choices=score_charts.MOST_CURVES,
+            elem_id="compare-curves-runs",
+        )
         curves_chart = charts.component(
             "compare-curves-chart", score_text.CURVES_TITLE, score_text.CURVES_EMPTY, zoom=True
         )
     with gr.Accordion(score_text.AFTER_DETAIL, open=False, elem_classes="dg-fold dg-bare", elem_id="compare-detail"):
         panels = details.build("compare-after")
     w = Widgets(
-        chooser, model, split, judge, stop, state, to_baseline, to_training, judge_base, pair, before, after, headline,
-        box, change, turned, chart, gallery, table_box, table, curves_box, curves, curves_chart,
-    )  # fmt: skip
+        chooser,
+        model,
+        split,
+        judge,
+        stop,
+        state,
+        to_baseline,
+        to_training,
+        judge_base,
+        pair,
+        before,
+        after,
+        headline,
+        box,
+        change,
+        turned,
+        chart,
+        gallery,
+        table_box,
+        table,
+        curves_box,
+        curves,
+        curves_chart,
+    )
     return w, message, panels

@@ -108,10 +108,17 @@ def gallery(before: Shown, after: Shown) -> str:
 
 def _group(title: str, pairs: Sequence[tuple[Row, Row]], none: str, shown: Shown) -> str:
     cards = [
-        results.card(shown.root, new, [("Truth", new["truth"], ""), ("Before", old["predicted"], _sure(old)),
-                                       ("After", new["predicted"], _sure(new))])
+        results.card(
+            shown.root,
+            new,
+            [
+                ("Truth", new["truth"], ""),
+                ("Before", old["predicted"], _sure(old)),
+                ("After", new["predicted"], _sure(new)),
+            ],
+        )
         for old, new in sorted(pairs, key=lambda pair: -results.probability(pair[1]))[: results.PAGE]
-    ]  # fmt: skip
+    ]
     more = f"the surest {results.PAGE} of {len(pairs)}" if len(pairs) > results.PAGE else f"{len(pairs)}"
     body = pictures.gallery(cards) if cards else f'<p class="dg-small">{escape(none)}</p>'
     return parts.section(title, more) + body

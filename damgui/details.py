@@ -49,25 +49,30 @@ class Details:
         return {
             self.box: gr.Column(visible=True),
             self.beat: gr.Column(visible=chart is not None),
-            self.references: chart, self.reference_words: scores.reference_words(found),
-            self.alarm_box: gr.Column(visible=bool(alarms)), self.alarms: alarms,
+            self.references: chart,
+            self.reference_words: scores.reference_words(found),
+            self.alarm_box: gr.Column(visible=bool(alarms)),
+            self.alarms: alarms,
             self.bars: charts.to_json(charts.per_class(found["per_class"], shown.order)),
             self.class_table: scores.class_table(found["per_class"], shown.order),
             self.matrix: charts.to_json(charts.confusion(confusion["labels"], confusion["counts"], shown.order)),
             self.tables: _tables(shown),
             self.sure_box: gr.Column(visible=reliability is not None),
-            self.reliability: reliability, self.sureness: scores.sureness(found),
+            self.reliability: reliability,
+            self.sureness: scores.sureness(found),
             **self.pages(shown, most),
-        }  # fmt: skip
+        }
 
     def pages(self, shown: Shown, most: int) -> Updates:
         wrong = shown.mistakes
         note = f"{len(wrong)} of {len(shown.rows)} objects, the surest first"
         cards = results.mistake_cards(shown, wrong[:most]) if wrong else parts.note(text.NO_MISTAKES, "good")
         return {
-            self.title: parts.section(text.MISTAKES, note), self.gallery: cards, self.count: most,
+            self.title: parts.section(text.MISTAKES, note),
+            self.gallery: cards,
+            self.count: most,
             self.more: gr.Button(visible=len(wrong) > most),
-        }  # fmt: skip
+        }
 
     def wire(self, current: Callable[..., Shown | None], reads: list[Component] | None = None) -> None:
         """`current` gets the values of `reads` and tells what is shown."""
@@ -130,6 +135,21 @@ def build(prefix: str) -> Details:
             gallery = parts.html("", elem_id=f"{prefix}-mistakes")
             more = gr.Button(text.MORE_MISTAKES, size="sm", visible=False, elem_id=f"{prefix}-more-mistakes")
     return Details(
-        box, beat, references, words, alarm_box, alarms, bars, class_table, matrix, tables, sure_box, reliability,
-        sureness, title, gallery, more, gr.State(PAGE),
-    )  # fmt: skip
+        box,
+        beat,
+        references,
+        words,
+        alarm_box,
+        alarms,
+        bars,
+        class_table,
+        matrix,
+        tables,
+        sure_box,
+        reliability,
+        sureness,
+        title,
+        gallery,
+        more,
+        gr.State(PAGE),
+    )

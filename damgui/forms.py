@@ -16,16 +16,34 @@ from core.knobs import Knob
 from core.settings import KNOBS, Settings
 
 # The six settings in view; everything else is folded.
-SIMPLE = ("model.path", "training.epochs", "training.learning_rate", "lora.rank", "training.batch_size",
-          "training.save_steps")  # fmt: skip
-SWITCHES = ("enhance.class_weighting", "enhance.spatial_reasoning", "enhance.oversampling",
-            "enhance.position_encoding", "enhance.condition_weighting")  # fmt: skip
+SIMPLE = (
+    "model.path",
+    "training.epochs",
+    "training.learning_rate",
+    "lora.rank",
+    "training.batch_size",
+    "training.save_steps",
+)
+SWITCHES = (
+    "enhance.class_weighting",
+    "enhance.spatial_reasoning",
+    "enhance.oversampling",
+    "enhance.position_encoding",
+    "enhance.condition_weighting",
+)
 # What reading photos depends on; a mistake in any other setting must not hinder it.
 FOR_DATA = ("data.", "training.seed")
 FOR_REVIEW = (*FOR_DATA, "view.", "enhance.")
 # Where the data lies and what is left out of it is the user's choice, not a preset's.
-NOT_IN_PRESETS = ("data.path", "data.format", "data.use_good", "data.drop_duplicates", "data.regroup", "data.split",
-                  "data.limit")  # fmt: skip
+NOT_IN_PRESETS = (
+    "data.path",
+    "data.format",
+    "data.use_good",
+    "data.drop_duplicates",
+    "data.regroup",
+    "data.split",
+    "data.limit",
+)
 
 
 @dataclass

@@ -22,8 +22,13 @@ from damgui.results import Row, Shown
 NEEDED = ("overall_accuracy", "correct", "total", "macro_f1", "per_class")
 # They have columns of their own, or change nothing in the answers.
 OWN_COLUMN = ("model.path", "data.path", "data.split")
-NO_MATTER = ("model.cache_features", "model.cache_gb", "training.save_steps", "training.keep_checkpoints",
-             "training.gradient_checkpointing")  # fmt: skip
+NO_MATTER = (
+    "model.cache_features",
+    "model.cache_gb",
+    "training.save_steps",
+    "training.keep_checkpoints",
+    "training.gradient_checkpointing",
+)
 # Of an untaught model: what only teaching reads.
 TAUGHT = ("lora.", "training.", "question.class_share", "data.calibration_share", "enhance.")
 ASKED = ("enhance.spatial_reasoning", "enhance.position_encoding")  # these shape the question, taught or not

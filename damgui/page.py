@@ -41,12 +41,15 @@ ONLY_OURS = (
     "connect-src 'self' data: blob:"
 )
 TABS = (
-    (text.TAB_START, "start", welcome.build), (text.TAB_DATA, "data", data.build),
-    (text.TAB_BASELINE, "baseline", baseline.build), (text.TAB_TRAINING, "training", training.build),
+    (text.TAB_START, "start", welcome.build),
+    (text.TAB_DATA, "data", data.build),
+    (text.TAB_BASELINE, "baseline", baseline.build),
+    (text.TAB_TRAINING, "training", training.build),
     (text.TAB_COMPARE, "compare", results.build),
-    (study_text.TAB, "ablation", ablation.build), (text.TAB_PREDICT, "predict", predict.build),
+    (study_text.TAB, "ablation", ablation.build),
+    (text.TAB_PREDICT, "predict", predict.build),
     (text.TAB_BATCH, "batch", batch.build),
-)  # fmt: skip
+)
 
 
 def build(workspace: Workspace) -> gr.Blocks:
@@ -159,10 +162,23 @@ def serve(workspace: Path, host: str = "127.0.0.1", port: int = 7860, open_brows
     gr.set_static_paths([charts.PLOTLY_JS])
     page = build(opened)
     page.launch(
-        server_name=host, server_port=port, share=False, quiet=True, inbrowser=False, show_error=False, ssr_mode=False,
-        theme=theme.theme(), css=theme.css(), footer_links=[], prevent_thread_lock=True, pwa=False, mcp_server=False,
-        run_history=False, app_kwargs={"middleware": [Middleware(OnlyOurs)]}, favicon_path=theme.ASSETS / "favicon.svg",
-    )  # fmt: skip
+        server_name=host,
+        server_port=port,
+        share=False,
+        quiet=True,
+        inbrowser=False,
+        show_error=False,
+        ssr_mode=False,
+        theme=theme.theme(),
+        css=theme.css(),
+        footer_links=[],
+        prevent_thread_lock=True,
+        pwa=False,
+        mcp_server=False,
+        run_history=False,
+        app_kwargs={"middleware": [Middleware(OnlyOurs)]},
+        favicon_path=theme.ASSETS / "favicon.svg",
+    )
     shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host
     url = f"http://{shown}:{port}"
     print(f"damgui is at {url}  (Ctrl+C ends it; runs go on)", flush=True)

@@ -147,9 +147,13 @@ def judging(found: live.Look) -> str:
     said = text.STOPPING if found.stopping else ""
     return (
         f'<div class="dg-live">{run_head(found)}{bar(pace.share, "Progress")}'
-        + facts([
-            (f"{unit.capitalize()}s", f"{pace.done} of {pace.total}"), ("Right so far", so_far),
-            ("Speed", text.rate(pace.per_s, unit)), ("Time left", text.duration(pace.left_s)),
-        ])
+        + facts(
+            [
+                (f"{unit.capitalize()}s", f"{pace.done} of {pace.total}"),
+                ("Right so far", so_far),
+                ("Speed", text.rate(pace.per_s, unit)),
+                ("Time left", text.duration(pace.left_s)),
+            ]
+        )
         + f'<p class="dg-stage">{escape(said)}</p></div>'
-    )  # fmt: skip
+    )

@@ -23,11 +23,13 @@ def report_button(frame: Frame, prefix: str, *kinds: str) -> None:
     A report takes seconds and no model: it is made in the handler, from the run's files alone, and may be made again.
     """
     with gr.Row(visible=False, elem_classes="dg-actions dg-report", elem_id=f"{prefix}-report") as row:
-        chosen = gr.Dropdown([], label=text.REPORT_OF, visible=False, interactive=True, min_width=320,
-                             elem_id=f"{prefix}-report-run")  # fmt: skip
+        chosen = gr.Dropdown(
+            [], label=text.REPORT_OF, visible=False, interactive=True, min_width=320, elem_id=f"{prefix}-report-run"
+        )
         make = gr.Button(text.REPORT_MAKE, elem_id=f"{prefix}-report-make", scale=0, min_width=170)
-        load = gr.DownloadButton(text.REPORT_LOAD, visible=False, elem_id=f"{prefix}-report-load", scale=0,
-                                 min_width=170)  # fmt: skip
+        load = gr.DownloadButton(
+            text.REPORT_LOAD, visible=False, elem_id=f"{prefix}-report-load", scale=0, min_width=170
+        )
         said = parts.html("", elem_id=f"{prefix}-report-said")
 
     def refresh(seen: Stamp | None) -> tuple[Stamp, Updates] | None:
@@ -55,8 +57,11 @@ def report_button(frame: Frame, prefix: str, *kinds: str) -> None:
         except UserError as error:
             return {**ready, said: parts.problem(error)}
         told = f"{made.objects:,} objects · {made.bytes / 1e6:.1f} MB · {made.path}"
-        return {**ready, load: gr.DownloadButton(value=offer(made.path), visible=True),
-                said: f'<p class="dg-small">{text.escape(told)}</p>'}  # fmt: skip
+        return {
+            **ready,
+            load: gr.DownloadButton(value=offer(made.path), visible=True),
+            said: f'<p class="dg-small">{text.escape(told)}</p>',
+        }
 
     outputs: list[Any] = [make, load, said]
     frame.watch(refresh, row, chosen, load, said)

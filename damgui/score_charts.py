@@ -12,8 +12,14 @@ from plotly.subplots import make_subplots
 from damgui import charts, score_text, text, theme
 
 # Told apart by dash as well as by colour: never colour alone.
-CURVES = ((theme.WATER, "solid"), (theme.CLAY, "dash"), (theme.PLUM, "dot"), (theme.SLATE, "dashdot"),
-          (theme.condition_fill("normal"), "longdash"), (theme.condition_fill("blocked"), "solid"))  # fmt: skip
+CURVES = (
+    (theme.WATER, "solid"),
+    (theme.CLAY, "dash"),
+    (theme.PLUM, "dot"),
+    (theme.SLATE, "dashdot"),
+    (theme.condition_fill("normal"), "longdash"),
+    (theme.condition_fill("blocked"), "solid"),
+)
 MOST_CURVES = len(CURVES)
 ROW_PX = 30
 
@@ -56,12 +62,22 @@ def _dot(dot: Dot) -> go.Scatter:
     span = f", 95 % interval {low:.1f} – {high:.1f}" if dot.interval else ""
     color = theme.WATER if dot.own else theme.SLATE
     return go.Scatter(
-        x=[dot.value], y=[dot.label], mode="markers", name=dot.label,
+        x=[dot.value],
+        y=[dot.label],
+        mode="markers",
+        name=dot.label,
         marker={"size": 13 if dot.own else 10, "color": color, "symbol": "circle" if dot.own else "diamond"},
-        error_x={"type": "data", "symmetric": False, "array": [high - dot.value], "arrayminus": [dot.value - low],
-                 "color": color, "thickness": 2.5 if dot.own else 1.8, "width": 4},
+        error_x={
+            "type": "data",
+            "symmetric": False,
+            "array": [high - dot.value],
+            "arrayminus": [dot.value - low],
+            "color": color,
+            "thickness": 2.5 if dot.own else 1.8,
+            "width": 4,
+        },
         hovertemplate=f"%{{y}}: %{{x:.1f}}{span}<extra></extra>",
-    )  # fmt: skip
+    )
 
 
 def _padded(scale: tuple[float, float]) -> list[float]:
@@ -73,8 +89,11 @@ def differences(dots: Sequence[Dot]) -> go.Figure:
     """Changes in points with their intervals around a line at 0, on one scale that holds them all."""
     ends = [abs(end) for dot in dots for end in (dot.value, *(dot.interval or ()))]
     reach = 5 * (int(max([*ends, 5.0]) / 5) + 1)
-    figure = forest([(score_text.CHANGE_AXIS, [Dot(one.label, one.value, one.interval) for one in dots])],
-                    (-reach, reach), row_px=44)  # fmt: skip
+    figure = forest(
+        [(score_text.CHANGE_AXIS, [Dot(one.label, one.value, one.interval) for one in dots])],
+        (-reach, reach),
+        row_px=44,
+    )
     for trace, dot in zip(figure.data, dots, strict=True):
         low, high = dot.interval or (0.0, 0.0)
         color = theme.SLATE if low <= 0 <= high else theme.WATER if low > 0 else theme.CLAY
@@ -101,18 +120,34 @@ def reliability(sides: Sequence[tuple[str, Mapping[str, Any]]]) -> go.Figure:
         marker = {"color": color, "symbol": symbol, "size": 11, "line": {"width": 2.5, "color": color}}
         figure.add_trace(
             go.Scatter(
-                x=sure, y=right, name=label, mode="lines+markers", marker=marker, customdata=counts,
+                x=sure,
+                y=right,
+                name=label,
+                mode="lines+markers",
+                marker=marker,
+                customdata=counts,
                 line={"color": color, "width": 1.5},
                 hovertemplate="%{x:.0f} % sure, %{y:.0f} % right, %{customdata} objects<extra>" + label + "</extra>",
-            ), 1, 1,
-        )  # fmt: skip
+            ),
+            1,
+            1,
+        )
         middles = [50 * (one["low"] + one["high"]) for one in bins]
         figure.add_trace(
             go.Bar(
-                x=middles, y=counts, name=label, showlegend=False, marker={"color": color}, text=counts,
-                textposition="outside", cliponaxis=False, hovertemplate="%{y} objects<extra>" + label + "</extra>",
-            ), 2, 1,
-        )  # fmt: skip
+                x=middles,
+                y=counts,
+                name=label,
+                showlegend=False,
+                marker={"color": color},
+                text=counts,
+                textposition="outside",
+                cliponaxis=False,
+                hovertemplate="%{y} objects<extra>" + label + "</extra>",
+            ),
+            2,
+            1,
+        )
     figure.update_xaxes(range=[-3, 103], tickvals=[0, 25, 50, 75, 100])
     figure.update_xaxes(title_text=score_text.CONFIDENCE, row=2, col=1)
     figure.update_yaxes(title_text=score_text.RIGHT_SHARE, range=[-4, 106], tickvals=[0, 25, 50, 75, 100], row=1, col=1)
@@ -130,17 +165,33 @@ def learning(runs: Sequence[tuple[str, charts.Rows]]) -> go.Figure:
         drawn = charts.thinned(list(zip([int(event["step"]) for event in steps], calm, strict=True)))
         line = {"color": color, "width": 2.4, "dash": dash}
         figure.add_trace(
-            go.Scatter(x=[x for x, _ in drawn], y=[y for _, y in drawn], mode="lines", line=line, name=name,
-                       legendgroup=name, hovertemplate="step %{x}: %{y:.3f}<extra>" + text.escape(name) + "</extra>"),
-            1, 1,
-        )  # fmt: skip
+            go.Scatter(
+                x=[x for x, _ in drawn],
+                y=[y for _, y in drawn],
+                mode="lines",
+                line=line,
+                name=name,
+                legendgroup=name,
+                hovertemplate="step %{x}: %{y:.3f}<extra>" + text.escape(name) + "</extra>",
+            ),
+            1,
+            1,
+        )
         figure.add_trace(
             go.Scatter(
-                x=[int(event["step"]) for event in tests], y=[100 * event["macro_f1"] for event in tests],
-                mode="lines+markers", line=line, marker={"size": 7}, name=name, legendgroup=name, showlegend=False,
+                x=[int(event["step"]) for event in tests],
+                y=[100 * event["macro_f1"] for event in tests],
+                mode="lines+markers",
+                line=line,
+                marker={"size": 7},
+                name=name,
+                legendgroup=name,
+                showlegend=False,
                 hovertemplate="step %{x}: %{y:.1f} %<extra>" + text.escape(name) + "</extra>",
-            ), 2, 1,
-        )  # fmt: skip
+            ),
+            2,
+            1,
+        )
     figure.update_xaxes(rangemode="tozero")
     figure.update_xaxes(title_text="Step (one update of the model)", row=2, col=1)
     figure.update_yaxes(title_text=score_text.SMOOTHED_LOSS, rangemode="tozero", row=1, col=1)

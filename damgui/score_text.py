@@ -38,9 +38,12 @@ RELIABILITY_SAYS = (
 SURENESS = (
     ("log_loss", "Log-loss", "What a wrong answer costs, the more the surer it was. 0 is perfect; lower is better."),
     ("brier", "Brier score", "The squared distance of the probabilities from the truth. 0 is perfect, lower better."),
-    ("ece", "Calibration error (ECE)", "How far, on average, how sure it is lies from how often it is right. 0 is "
-     "perfect."),
-)  # fmt: skip
+    (
+        "ece",
+        "Calibration error (ECE)",
+        "How far, on average, how sure it is lies from how often it is right. 0 is perfect.",
+    ),
+)
 RAW, CALIBRATED = "As the model says", "Calibrated"
 CALIBRATED_SAYS = (
     "Calibrated: the same answers, with their probabilities pulled to what they are worth. It was measured on photos "

@@ -66,9 +66,12 @@ def reference_chart(found: Found) -> str | None:
     if not known:
         return None
     own = {
-        "label": score_text.THIS_MODEL, "accuracy": found["overall_accuracy"], "macro_f1": found["macro_f1"],
-        "accuracy_interval": found.get("accuracy_interval"), "macro_f1_interval": found.get("macro_f1_interval"),
-    }  # fmt: skip
+        "label": score_text.THIS_MODEL,
+        "accuracy": found["overall_accuracy"],
+        "macro_f1": found["macro_f1"],
+        "accuracy_interval": found.get("accuracy_interval"),
+        "macro_f1_interval": found.get("macro_f1_interval"),
+    }
     panels = []
     for title, key in ((f"{text.ACCURACY} (%)", "accuracy"), (f"{text.MACRO_F1} (%)", "macro_f1")):
         measured = [(name, about) for name, about in {"": own, **known}.items() if about.get(key) is not None]

@@ -73,9 +73,10 @@ def state(found: Look | None) -> str:
     if pace is None:
         return f'<div class="dg-live">{head}{parts.waiting(said)}<p class="dg-stage">{escape(said)}</p></div>'
     facts = [
-        ("Trainings done", f"{pace.done} of {pace.total}"), (text.TIME_LEFT, text.duration(pace.left_s)),
+        ("Trainings done", f"{pace.done} of {pace.total}"),
+        (text.TIME_LEFT, text.duration(pace.left_s)),
         ("So far", text.duration(pace.elapsed_s)),
-    ]  # fmt: skip
+    ]
     return (
         f'<div class="dg-live">{head}{parts.bar(pace.share, "Progress")}{parts.facts(facts)}'
         f'<p class="dg-stage">{escape(said)}</p>{parts.warnings(found)}</div>'
@@ -93,8 +94,12 @@ def table(found: Mapping[str, Any]) -> str:
 
 
 def _row(row: Mapping[str, Any]) -> str:
-    cells = [(str(len(row["seeds"])), ""), study_text.share(row["accuracy"]),
-             study_text.share(row["balanced_accuracy"]), study_text.score(row["macro_f1"])]  # fmt: skip
+    cells = [
+        (str(len(row["seeds"])), ""),
+        study_text.share(row["accuracy"]),
+        study_text.share(row["balanced_accuracy"]),
+        study_text.score(row["macro_f1"]),
+    ]
     change = row["difference"]
     if change:
         low, high = change["macro_f1"]["interval"]
@@ -144,30 +149,45 @@ def differences(rows: Sequence[Mapping[str, Any]]) -> go.Figure:
     figure = go.Figure()
     names = [row["label"][0].upper() + row["label"][1:] for row in rows]
     looks = {
-        "recommended": (theme.condition_fill("normal"), "circle"), "harmful": (theme.condition_fill("damaged"), "x"),
-        "no clear effect": (theme.SLATE, "circle-open"), "too few seeds": (theme.SLATE, "diamond-open"),
-    }  # fmt: skip
+        "recommended": (theme.condition_fill("normal"), "circle"),
+        "harmful": (theme.condition_fill("damaged"), "x"),
+        "no clear effect": (theme.SLATE, "circle-open"),
+        "too few seeds": (theme.SLATE, "diamond-open"),
+    }
     for verdict, (colour, symbol) in looks.items():
-        mine = [(name, row["difference"]["macro_f1"]) for name, row in zip(names, rows, strict=True)
-                if row["verdict"] == verdict]  # fmt: skip
+        mine = [
+            (name, row["difference"]["macro_f1"])
+            for name, row in zip(names, rows, strict=True)
+            if row["verdict"] == verdict
+        ]
         if not mine:
             continue
         middle = [macro["mean"] for _, macro in mine]
         reach = {
-            "type": "data", "symmetric": False, "thickness": 2.5, "width": 0, "color": colour,
+            "type": "data",
+            "symmetric": False,
+            "thickness": 2.5,
+            "width": 0,
+            "color": colour,
             "array": [macro["interval"][1] - macro["mean"] for _, macro in mine],
             "arrayminus": [macro["mean"] - macro["interval"][0] for _, macro in mine],
-        }  # fmt: skip
-        said = [f"{signed(macro['mean'])} ({signed(macro['interval'][0])} to {signed(macro['interval'][1])})"
-                for _, macro in mine]  # fmt: skip
+        }
+        said = [
+            f"{signed(macro['mean'])} ({signed(macro['interval'][0])} to {signed(macro['interval'][1])})"
+            for _, macro in mine
+        ]
         figure.add_trace(
             go.Scatter(
-                x=middle, y=[name for name, _ in mine], mode="markers", error_x=reach, customdata=said,
+                x=middle,
+                y=[name for name, _ in mine],
+                mode="markers",
+                error_x=reach,
+                customdata=said,
                 name=study_text.VERDICTS[verdict][1],
                 marker={"color": colour, "symbol": symbol, "size": 12, "line": {"width": 2.5, "color": colour}},
                 hovertemplate="%{y}: %{customdata}<extra></extra>",
             )
-        )  # fmt: skip
+        )
     ends = [end for row in rows for end in row["difference"]["macro_f1"]["interval"]]
     far = 1.15 * max(0.02, *(abs(end) for end in ends))
     figure.add_vline(x=0, line={"color": theme.SLATE, "width": 1.5, "dash": "dot"})

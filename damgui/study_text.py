@@ -41,14 +41,19 @@ COLUMNS = ("Trained with", "Trainings", "Accuracy", "Balanced accuracy", "Macro-
 ADVICE = "What to switch on"
 USE = "Use these settings"
 VERDICTS = {
-    "recommended": ("✓", "helps", "good"), "harmful": ("✕", "harms", "bad"),
-    "no clear effect": ("○", "no clear effect", "none"), "too few seeds": ("…", "too few trainings", "none"),
-}  # fmt: skip
+    "recommended": ("✓", "helps", "good"),
+    "harmful": ("✕", "harms", "bad"),
+    "no clear effect": ("○", "no clear effect", "none"),
+    "too few seeds": ("…", "too few trainings", "none"),
+}
 ALONE = {
-    "class_weighting": "Class weighting alone", "spatial_reasoning": "Spatial reasoning alone",
-    "oversampling": "Oversampling alone", "position_encoding": "Position encoding alone",
-    "condition_weighting": "Condition weighting alone", "all": "All together",
-}  # fmt: skip
+    "class_weighting": "Class weighting alone",
+    "spatial_reasoning": "Spatial reasoning alone",
+    "oversampling": "Oversampling alone",
+    "position_encoding": "Position encoding alone",
+    "condition_weighting": "Condition weighting alone",
+    "all": "All together",
+}
 
 
 def estimate(cells: int, cell_s: float | None) -> str:

@@ -11,11 +11,24 @@ TITLE = "damgui"
 TAGLINE = "Teach a vision-language model to judge the condition of dam structures"
 
 SPLIT_WORDS = {"train": "Training", "valid": "Validation", "test": "Test"}
-KIND_WORDS = {"baseline": "Zero-shot baseline", "train": "Fine-tuning", "rehearse": "Trying two steps",
-              "evaluate": "Judging a model", "predict": "Prediction service",
-              "batch": "Judging many photos", "ablate": "Ablation", "crossval": "Cross-validation"}  # fmt: skip
-STATUS_WORDS = {"starting": "Starting", "running": "Running", "finished": "Finished", "stopped": "Stopped",
-                "failed": "Failed", "crashed": "Broke off"}  # fmt: skip
+KIND_WORDS = {
+    "baseline": "Zero-shot baseline",
+    "train": "Fine-tuning",
+    "rehearse": "Trying two steps",
+    "evaluate": "Judging a model",
+    "predict": "Prediction service",
+    "batch": "Judging many photos",
+    "ablate": "Ablation",
+    "crossval": "Cross-validation",
+}
+STATUS_WORDS = {
+    "starting": "Starting",
+    "running": "Running",
+    "finished": "Finished",
+    "stopped": "Stopped",
+    "failed": "Failed",
+    "crashed": "Broke off",
+}
 STATUS_MARKS = {"starting": "◌", "running": "●", "finished": "✓", "stopped": "■", "failed": "✕", "crashed": "✕"}
 
 TAB_START, TAB_DATA, TAB_BASELINE = "Start here", "Data", "Zero-shot baseline"
@@ -34,13 +47,31 @@ WELCOME_LEAD = (
     "teaching changed. All of it happens on this computer."
 )
 STEPS = (
-    ("Measure", "Zero-shot baseline", "The model judges photos it has never seen, untaught. This number is what "
-     "teaching has to beat.", "Demo: about half a minute", "Go to the baseline", "baseline"),
-    ("Teach", "Fine-tuning", "Small matrices beside the model learn from your training photos. Watch the loss fall, "
-     "live.", "Demo: about three minutes", "Go to fine-tuning", "training"),
-    ("Ask", "Predict", "Drop a photo, box an object, and see what the untaught and the taught model say, side by "
-     "side.", "A few seconds a question", "Go to predict", "predict"),
-)  # fmt: skip
+    (
+        "Measure",
+        "Zero-shot baseline",
+        "The model judges photos it has never seen, untaught. This number is what teaching has to beat.",
+        "Demo: about half a minute",
+        "Go to the baseline",
+        "baseline",
+    ),
+    (
+        "Teach",
+        "Fine-tuning",
+        "Small matrices beside the model learn from your training photos. Watch the loss fall, live.",
+        "Demo: about three minutes",
+        "Go to fine-tuning",
+        "training",
+    ),
+    (
+        "Ask",
+        "Predict",
+        "Drop a photo, box an object, and see what the untaught and the taught model say, side by side.",
+        "A few seconds a question",
+        "Go to predict",
+        "predict",
+    ),
+)
 DATA_STEP = "The sample set is ready to use. Your own photos go in on the Data tab."
 GO_DATA = "Choose photos"
 OPTIONS = "Options"
@@ -137,9 +168,11 @@ LIGHTS = {
 LEVELS = {"red": ("✕", "Stops a run"), "amber": ("!", "Take care"), "note": ("ℹ", "Good to know")}
 FINDINGS = "What the data says before anything is computed"
 CURES = {
-    "data.use_good": "Use the good rest", "data.drop_duplicates": "Leave out duplicates",
-    "data.regroup": "Split anew by flight", "enhance.class_weighting": "Switch on Class weighting",
-}  # fmt: skip
+    "data.use_good": "Use the good rest",
+    "data.drop_duplicates": "Leave out duplicates",
+    "data.regroup": "Split anew by flight",
+    "enhance.class_weighting": "Switch on Class weighting",
+}
 CURE_ALSO = "Changes the setting on the form and reads again."
 LEFT_OUT = "Left out"
 WHERE = "Where things lie"
@@ -216,9 +249,16 @@ CHART_TITLE = "Learning, step by step"
 LOG_TITLE = "Output of the process"
 LOG_EMPTY = "Nothing printed yet."
 TUNED_READY = "The tuned model is ready. Compare it with the baseline, or ask it about a photo."
-GROUP_WORDS = {"model": "Model", "data": "Data", "view": "What the model sees", "question": "Questions",
-               "lora": "LoRA", "judging": "Judging", "training": "Training",
-               "enhance": "Strength of the enhancements"}  # fmt: skip
+GROUP_WORDS = {
+    "model": "Model",
+    "data": "Data",
+    "view": "What the model sees",
+    "question": "Questions",
+    "lora": "LoRA",
+    "judging": "Judging",
+    "training": "Training",
+    "enhance": "Strength of the enhancements",
+}
 
 # -- Compare ---------------------------------------------------------------------------------------------------------
 COMPARE_LEAD = "What did the teaching change, and is that more than chance? Both models judge the same objects."
@@ -325,12 +365,18 @@ def tried(found: Mapping[str, Any]) -> tuple[tuple[str, str, str], ...]:
     cache = f", {megabytes(found['cache_mb'])} to remember what it sees in the photos" if found.get("cache_mb") else ""
     told = (
         (TRIED_MEMORY, megabytes(found["peak_memory_mb"]), f"of {there} there, in the largest step"),
-        (TRIED_STEP, seconds(found["usual_step_s"]),
-         f"for one update of the model; the largest takes {seconds(found['step_s'])}"),
+        (
+            TRIED_STEP,
+            seconds(found["usual_step_s"]),
+            f"for one update of the model; the largest takes {seconds(found['step_s'])}",
+        ),
         (TRIED_ALL, about(found["total_s"]), f"for {found['steps']:,} steps and the tests on validation photos"),
-        (TRIED_DISK, megabytes(found["checkpoint_mb"] + found["cache_mb"]),
-         f"of {free} free: {megabytes(found['checkpoint_mb'])} of saved states{cache}"),
-    )  # fmt: skip
+        (
+            TRIED_DISK,
+            megabytes(found["checkpoint_mb"] + found["cache_mb"]),
+            f"of {free} free: {megabytes(found['checkpoint_mb'])} of saved states{cache}",
+        ),
+    )
     return tuple((label, value, UNIT.sub("\\1\u00a0\\2", said)) for label, value, said in told)
 
 

@@ -29,23 +29,28 @@ def disagreements(photos: Sequence[Photo]) -> list[Finding]:
         said = [f"{_name(one)} and {_name(other)} ({one.source or photo.name})" for photo, one, other in two]
         found.append(
             Finding(
-                "contradiction", AMBER, f"{counted(len(two), 'box', 'boxes')} with two classes at once",
+                "contradiction",
+                AMBER,
+                f"{counted(len(two), 'box', 'boxes')} with two classes at once",
                 f"Whatever the model answers there, it is wrong once: {words(said, 3)}.",
                 tuple(dict.fromkeys(photo.name for photo, _, _ in two)),
                 "Look at these photos and remove the class that is not true.",
                 boxes=tuple((photo.name, one.box_xyxy) for photo, one, _ in two),
             )
-        )  # fmt: skip
+        )
     if one_twice:
         said = [f"{_name(one)} ({other.source or photo.name})" for photo, one, other in one_twice]
         found.append(
             Finding(
-                "double-label", NOTE, f"{counted(len(one_twice), 'box', 'boxes')} drawn twice with one class",
+                "double-label",
+                NOTE,
+                f"{counted(len(one_twice), 'box', 'boxes')} drawn twice with one class",
                 f"They count double in learning and in every score: {words(said, 3)}.",
-                tuple(dict.fromkeys(photo.name for photo, _, _ in one_twice)), "Remove one of the two boxes.",
+                tuple(dict.fromkeys(photo.name for photo, _, _ in one_twice)),
+                "Remove one of the two boxes.",
                 boxes=tuple((photo.name, one.box_xyxy) for photo, one, _ in one_twice),
             )
-        )  # fmt: skip
+        )
     return found
 
 

@@ -72,7 +72,7 @@ def check_photos(
                 objects.append(BoxedObject(placed, *found, source=labelled.source))
         photos.append(
             Photo(root / one.name, one.name, fact.size_wh, one.split, "", tuple(objects), fact.digest, fact.look)
-        )  # fmt: skip
+        )
     problems.extend(_unknown_class(name, places, taxonomy) for name, places in unknown.items())
     return photos, problems
 

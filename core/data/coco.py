@@ -171,8 +171,11 @@ def _object(entry: Mapping[str, Any], categories: Mapping[Any, Mapping[str, Any]
 
 def _around(segmentation: Any, name: str, where: str) -> RawObject | Problem:
     """The box around polygons [[x1, y1, x2, y2, …], …]."""
-    flat = [value for part in segmentation if isinstance(part, list) for value in part] if segmentation and isinstance(
-        segmentation, list) else []  # fmt: skip
+    flat = (
+        [value for part in segmentation if isinstance(part, list) for value in part]
+        if segmentation and isinstance(segmentation, list)
+        else []
+    )
     if len(flat) < 6 or len(flat) % 2:
         return Problem("neither a bbox nor a polygon", where, BOX, "wrong-count")
     values = numbers(flat, where)

@@ -11,8 +11,15 @@ from pathlib import Path, PurePosixPath
 from core.errors import Problem, UserError
 
 PHOTO_ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
-SPLIT_WORDS = {"train": "train", "training": "train", "val": "valid", "valid": "valid", "validation": "valid",
-               "test": "test", "testing": "test"}  # fmt: skip
+SPLIT_WORDS = {
+    "train": "train",
+    "training": "train",
+    "val": "valid",
+    "valid": "valid",
+    "validation": "valid",
+    "test": "test",
+    "testing": "test",
+}
 MOST_FILES = 2_000_000  # more is somebody's whole disk, not a data set
 MOST_TEXT_BYTES = 1 << 29  # a label file above half a gigabyte is none
 

@@ -24,14 +24,17 @@ def same_files(problems: Sequence[Problem], use_good: bool) -> list[Finding]:
     title = f"{counted(len(twins), 'photo file is', 'photo files are')} there twice"
     return [
         Finding(
-            "same-file", NOTE if use_good else RED, title,
+            "same-file",
+            NOTE if use_good else RED,
+            title,
             "The same file under two names teaches nothing new, and on two sides of a split it gives answers away. "
             + ("The first is used." if use_good else "A run does not start before it is known which to use."),
-            photos=tuple(dict.fromkeys(name for pair in twins for name in pair)), groups=tuple(twins),
+            photos=tuple(dict.fromkeys(name for pair in twins for name in pair)),
+            groups=tuple(twins),
             cure_setting=DROP,
             cure_words="Leave out duplicates: of a picture in training and in validation the one in validation stays.",
         )
-    ]  # fmt: skip
+    ]
 
 
 def same_pictures(photos: Sequence[Photo]) -> list[Finding]:
@@ -43,20 +46,30 @@ def same_pictures(photos: Sequence[Photo]) -> list[Finding]:
     if across:
         found.append(
             Finding(
-                "duplicate-across", AMBER, f"{counted(len(across), 'picture')} on both sides of a split",
+                "duplicate-across",
+                AMBER,
+                f"{counted(len(across), 'picture')} on both sides of a split",
                 "Saved again, resized or brightened it is still the same picture: what was learned by heart is judged "
-                "as if it were new, and the score is too good.", names_of(across), groups=_sets(across),
-                cure_words="Leave out duplicates: the judged one stays, the learned one goes.", cure_setting=DROP,
+                "as if it were new, and the score is too good.",
+                names_of(across),
+                groups=_sets(across),
+                cure_words="Leave out duplicates: the judged one stays, the learned one goes.",
+                cure_setting=DROP,
             )
-        )  # fmt: skip
+        )
     if within:
         found.append(
             Finding(
-                "duplicate", NOTE, f"{counted(len(within), 'picture')} more than once in a split",
+                "duplicate",
+                NOTE,
+                f"{counted(len(within), 'picture')} more than once in a split",
                 "Saved again, resized or brightened it is still the same picture, and counts more than the others.",
-                names_of(within), groups=_sets(within), cure_words="Leave out duplicates.", cure_setting=DROP,
+                names_of(within),
+                groups=_sets(within),
+                cure_words="Leave out duplicates.",
+                cure_setting=DROP,
             )
-        )  # fmt: skip
+        )
     return found
 
 
@@ -87,15 +100,20 @@ def shared_flights(photos: Sequence[Photo]) -> list[Finding]:
     curable = len({photo.group for photo in linked(photos)}) > 1 and (len(sides) > 1 or bool(near))
     return [
         Finding(
-            "flight-across", AMBER,
-            f"{counted(len(torn), 'flight')} on both sides of a split" if torn
+            "flight-across",
+            AMBER,
+            f"{counted(len(torn), 'flight')} on both sides of a split"
+            if torn
             else f"{counted(len(near), 'pair')} of neighbouring frames on both sides of a split",
-            said, tuple(sorted(concerned)), groups=_sets(near),
-            cure_words="Make the splits anew by flight." if curable
+            said,
+            tuple(sorted(concerned)),
+            groups=_sets(near),
+            cure_words="Make the splits anew by flight."
+            if curable
             else "Set data.group_rule so that it tells flights apart, or add photos of another flight.",
             cure_setting=REGROUP if curable else {},
         )
-    ]  # fmt: skip
+    ]
 
 
 def names_of(groups: Sequence[Sequence[Photo]]) -> tuple[str, ...]:

@@ -28,15 +28,33 @@ def poor_photos(photos: Sequence[Photo]) -> list[Finding]:
     tiny = [photo for photo in photos if min(photo.size_wh) < TINY_PX]
     again = "Look at them: take them again, or remove them."
     kinds = (
-        ("blurred", blurred, "blurred", "They have less than a tenth of the sharpness that is usual in this data, seen "
-         "at the size a model is shown. Fine cracks and blockages are gone.", again),
+        (
+            "blurred",
+            blurred,
+            "blurred",
+            "They have less than a tenth of the sharpness that is usual in this data, seen "
+            "at the size a model is shown. Fine cracks and blockages are gone.",
+            again,
+        ),
         ("dark", dark, "very dark", "Nineteen of twenty of their pixels are nearly black.", again),
         ("over-exposed", white, "over-exposed", "More than a third of their pixels are plain white.", again),
-        ("tiny-photo", tiny, "tiny", f"Their shorter side has fewer than {TINY_PX} pixels: the model sees less than "
-         "four tokens of it.", "Export them larger; thumbnails are not enough."),
-    )  # fmt: skip
+        (
+            "tiny-photo",
+            tiny,
+            "tiny",
+            f"Their shorter side has fewer than {TINY_PX} pixels: the model sees less than four tokens of it.",
+            "Export them larger; thumbnails are not enough.",
+        ),
+    )
     return [
-        Finding(kind, level_of(len(which), len(photos)), f"{counted(len(which), 'photo')} {word}", said,
-                tuple(photo.name for photo in which), cure)
-        for kind, which, word, said, cure in kinds if which
-    ]  # fmt: skip
+        Finding(
+            kind,
+            level_of(len(which), len(photos)),
+            f"{counted(len(which), 'photo')} {word}",
+            said,
+            tuple(photo.name for photo in which),
+            cure,
+        )
+        for kind, which, word, said, cure in kinds
+        if which
+    ]

@@ -101,8 +101,9 @@ def examine_photo(path: Path, name: str, looking: bool = False) -> PhotoFacts | 
             return Problem(f"this photo file has {bytes_ / 1e9:.1f} GB", name, "Make it smaller.", "huge-photo")
         raw = path.read_bytes()
     except OSError as error:
-        return Problem(f"this photo cannot be read ({error.strerror})", name, "Check its permissions.",
-                       "unreadable-photo")  # fmt: skip
+        return Problem(
+            f"this photo cannot be read ({error.strerror})", name, "Check its permissions.", "unreadable-photo"
+        )
     try:
         image = Image.open(io.BytesIO(raw), formats=FORMATS)
     except Image.DecompressionBombError:
@@ -132,8 +133,12 @@ def _decode(image: Image.Image, raw: bytes, name: str, looking: bool) -> PhotoFa
     except (OSError, ValueError, SyntaxError, EOFError, MemoryError) as error:
         cut = "truncated" in str(error).lower() or "unexpected end" in str(error).lower() or isinstance(error, EOFError)
         if cut:
-            return Problem("this photo is truncated: the end of the file is missing", name,
-                           "Copy it again from the camera, or remove it.", "truncated-photo")  # fmt: skip
+            return Problem(
+                "this photo is truncated: the end of the file is missing",
+                name,
+                "Copy it again from the camera, or remove it.",
+                "truncated-photo",
+            )
         fix = "Export this photo again, or remove it."
         return Problem(f"this photo cannot be decoded ({_short(error)})", name, fix, "unreadable-photo")
     size = (height, width) if turn in QUARTER_TURNS else (width, height)

@@ -38,32 +38,40 @@ def rare_classes(dataset: Dataset, settings: Settings, taxonomy: Taxonomy) -> li
     if few := {name: train.get(name, 0) for name in names if train and train.get(name, 0) < LEARN}:
         found.append(
             Finding(
-                "rare-to-learn", AMBER, f"{words(list(few))} too rare to learn",
+                "rare-to-learn",
+                AMBER,
+                f"{words(list(few))} too rare to learn",
                 f"Fewer than {LEARN} training objects (a rule of thumb) are learned by heart rather than understood: "
-                f"{tally(few)}.", _photos(dataset.split("train"), few),
+                f"{tally(few)}.",
+                _photos(dataset.split("train"), few),
                 "Box more of them. Oversampling (enhance.oversampling=true) shows the few more often, no more.",
             )
-        )  # fmt: skip
+        )
     if few := {name: valid.get(name, 0) for name in names if valid and valid.get(name, 0) < JUDGE}:
         found.append(
             Finding(
-                "rare-to-judge", AMBER, f"{words(list(few))} too rare to judge",
+                "rare-to-judge",
+                AMBER,
+                f"{words(list(few))} too rare to judge",
                 f"With fewer than {JUDGE} validation objects a single answer moves the class's recall by more than ten "
                 f"points: {tally(few)}. For a 95\u00a0% interval of ±10 points it takes {good} objects where nine of "
-                f"ten answers are right, and {worst} where half of them are.", _photos(dataset.split("valid"), few),
+                f"ten answers are right, and {worst} where half of them are.",
+                _photos(dataset.split("valid"), few),
                 "Box more of them, put more photos aside (data.valid_share), or judge by cross-validation "
                 "(data.folds=5), where every photo is judged once.",
             )
-        )  # fmt: skip
+        )
     if rough := {name: valid[name] for name in names if JUDGE <= valid.get(name, 0) < worst}:
         spans = [f"{name} ±{100 * 0.98 / math.sqrt(count):.0f} points" for name, count in rough.items()]
         found.append(
             Finding(
-                "rough-to-judge", NOTE, "Scores of single classes will be rough",
+                "rough-to-judge",
+                NOTE,
+                "Scores of single classes will be rough",
                 "This far the truth may lie from a class's recall, 95\u00a0% of the time, where half of the answers "
                 f"are right (less where more are): {words(spans, 12)}. {worst} validation objects give ±10 points.",
             )
-        )  # fmt: skip
+        )
     return found + _uneven(counts.get("train", {}), settings) + _absent(names, taxonomy)
 
 
@@ -76,8 +84,16 @@ def _uneven(train: dict[str, int], settings: Settings) -> list[Finding]:
         f"{most} has {train[most]:,} training objects and {least} {train[least]:,}, {ratio:.0f} times fewer. Answering "
         "what is frequent then pays off, and rare conditions are missed."
     )
-    return [Finding("imbalance", AMBER, "Classes are very uneven", said, cure_words="Let rare classes count more.",
-                    cure_setting={"enhance.class_weighting": True})]  # fmt: skip
+    return [
+        Finding(
+            "imbalance",
+            AMBER,
+            "Classes are very uneven",
+            said,
+            cure_words="Let rare classes count more.",
+            cure_setting={"enhance.class_weighting": True},
+        )
+    ]
 
 
 def _absent(names: list[str], taxonomy: Taxonomy) -> list[Finding]:

@@ -56,9 +56,11 @@ def numbers(values: Sequence[Any], source: str) -> tuple[float, ...] | Problem:
 
 def without_label(name: str) -> Problem:
     return Problem(
-        "no label for this photo, so it is left out", name, "Label it; an empty label means that nothing is there.",
+        "no label for this photo, so it is left out",
+        name,
+        "Label it; an empty label means that nothing is there.",
         "photo-without-label",
-    )  # fmt: skip
+    )
 
 
 def without_photo(source: str, said: str = "no photo belongs to this label file") -> Problem:

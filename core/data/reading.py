@@ -24,12 +24,18 @@ from core.settings import Data
 
 DEMO = "demo"
 READERS: Mapping[str, Callable[[Folder], RawSet]] = {
-    "yolo": read_yolo, "coco": read_coco, "voc": read_voc, "table": read_table,
-}  # fmt: skip
+    "yolo": read_yolo,
+    "coco": read_coco,
+    "voc": read_voc,
+    "table": read_table,
+}
 # In this order: a YOLO folder may carry tables or JSON beside its labels, a VOC folder never carries data.yaml.
 FINDERS: Mapping[str, Callable[[Folder], bool]] = {
-    "yolo": finds_yolo, "coco": finds_coco, "voc": finds_voc, "table": finds_table,
-}  # fmt: skip
+    "yolo": finds_yolo,
+    "coco": finds_coco,
+    "voc": finds_voc,
+    "table": finds_table,
+}
 LABEL_ENDINGS = (".yaml", ".yml", ".json", ".xml", ".csv", ".tsv", ".jsonl", ".ndjson", ".txt")
 FORMATS_SAID = "YOLO (data.yaml), COCO (JSON), Pascal VOC (XML) or a table (CSV, JSON lines)"
 
@@ -88,8 +94,12 @@ def _named(folder: Folder, format_: str) -> str:
     if FINDERS[format_](folder) or (format_ == "yolo" and find_config(folder)):
         return format_
     found = recognise(folder)
-    raise UserError(f"no labels in {format_} format", str(folder.root),
-                    f"Set data.format to auto or {found}: that is what lies here.", "no-data")  # fmt: skip
+    raise UserError(
+        f"no labels in {format_} format",
+        str(folder.root),
+        f"Set data.format to auto or {found}: that is what lies here.",
+        "no-data",
+    )
 
 
 def folder_of(data: Data, sample_folder: Path) -> Path:

@@ -22,8 +22,12 @@ from core.errors import Problem
 from core.settings import Settings
 from core.taxonomy import Taxonomy
 
-SAID = {"photo-without-label": "photos without a label", "link-folder": "links to folders", "one-flight": "one flight",
-        "duplicates-left-out": "duplicates left out"}  # fmt: skip
+SAID = {
+    "photo-without-label": "photos without a label",
+    "link-folder": "links to folders",
+    "one-flight": "one flight",
+    "duplicates-left-out": "duplicates left out",
+}
 
 
 def review(dataset: Dataset, settings: Settings, taxonomy: Taxonomy) -> Review:
@@ -68,21 +72,29 @@ def _faults(problems: Sequence[Problem], use_good: bool) -> list[Finding]:
     kinds = tally(Counter(one.kind.replace("-", " ") for one in faults))
     return [
         Finding(
-            "faults", NOTE if use_good else RED, f"{counted(len(faults), 'thing')} wrong with photos or labels",
-            f"By kind: {kinds}. " + ("They are left out, and the good rest is used." if use_good
-                                     else "A run does not start before they are cured or left out."),
+            "faults",
+            NOTE if use_good else RED,
+            f"{counted(len(faults), 'thing')} wrong with photos or labels",
+            f"By kind: {kinds}. "
+            + (
+                "They are left out, and the good rest is used."
+                if use_good
+                else "A run does not start before they are cured or left out."
+            ),
             cure_words="" if use_good else "Cure them one by one, as listed, or go on with the good rest.",
             cure_setting={} if use_good else {"data.use_good": True},
         )
-    ]  # fmt: skip
+    ]
 
 
 def _hints(problems: Sequence[Problem]) -> list[Finding]:
     return [
-        Finding(kind, NOTE, f"{counted(len(which), 'hint')}: {SAID[kind]}", f"{str(which[0]).rstrip('.')}.",
-                cure_words="")
-        for kind in sorted(HINTS) if (which := [one for one in problems if one.kind == kind])
-    ]  # fmt: skip
+        Finding(
+            kind, NOTE, f"{counted(len(which), 'hint')}: {SAID[kind]}", f"{str(which[0]).rstrip('.')}.", cure_words=""
+        )
+        for kind in sorted(HINTS)
+        if (which := [one for one in problems if one.kind == kind])
+    ]
 
 
 def _photo_facts(dataset: Dataset) -> dict[str, Any]:

@@ -27,10 +27,20 @@ from core.data.raw import PIXELS, SHARE, RawObject, RawPhoto, RawSet, numbers, w
 from core.errors import Problem
 
 SPELLED = {
-    "filename": "image", "file_name": "image", "file": "image", "photo": "image", "label": "class",
-    "class_name": "class", "category": "class", "xmin": "x1", "ymin": "y1", "xmax": "x2", "ymax": "y2",
-    "subset": "split", "set": "split",
-}  # fmt: skip
+    "filename": "image",
+    "file_name": "image",
+    "file": "image",
+    "photo": "image",
+    "label": "class",
+    "class_name": "class",
+    "category": "class",
+    "xmin": "x1",
+    "ymin": "y1",
+    "xmax": "x2",
+    "ymax": "y2",
+    "subset": "split",
+    "set": "split",
+}
 CORNERS, CENTRE = ("x1", "y1", "x2", "y2"), ("x_center", "y_center", "width", "height")
 TABLES, LINES = (".csv", ".tsv"), (".jsonl", ".ndjson")
 COLUMNS = "Name the columns image, class, x1, y1, x2, y2 (pixels), and split if there is one."

@@ -106,9 +106,12 @@ def _raw(folder: Folder, format_: str) -> RawSet:
 
 
 def _scene(
-    root: Path, raw: RawPhoto, known: tuple[PhotoFacts | Problem, Taxonomy], problems: list[Problem],
+    root: Path,
+    raw: RawPhoto,
+    known: tuple[PhotoFacts | Problem, Taxonomy],
+    problems: list[Problem],
     strangers: Counter[str],
-) -> Scene | None:  # fmt: skip
+) -> Scene | None:
     """A photo with its sound boxes; None where the photo is not sound. What is wrong goes to `problems`."""
     fact, taxonomy = known
     trouble = fact if isinstance(fact, Problem) else other_size(raw, fact.size_wh)

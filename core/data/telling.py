@@ -57,5 +57,6 @@ def _listed(items: Sequence[str]) -> list[str]:
 
 
 def _wrapped(said: str) -> list[str]:
-    return textwrap.wrap(said, WIDTH, initial_indent="  ", subsequent_indent="  ", break_long_words=False,
-                         break_on_hyphens=False)  # fmt: skip
+    return textwrap.wrap(
+        said, WIDTH, initial_indent="  ", subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+    )

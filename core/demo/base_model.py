@@ -41,10 +41,21 @@ from core.taxonomy import load as load_taxonomy
 
 # Qwen2-VL's special tokens, in its order; the chat template below is its documented format for pictures and text.
 SPECIAL = (
-    "<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|object_ref_start|>", "<|object_ref_end|>", "<|box_start|>",
-    "<|box_end|>", "<|quad_start|>", "<|quad_end|>", "<|vision_start|>", "<|vision_end|>", "<|vision_pad|>",
-    "<|image_pad|>", "<|video_pad|>",
-)  # fmt: skip
+    "<|endoftext|>",
+    "<|im_start|>",
+    "<|im_end|>",
+    "<|object_ref_start|>",
+    "<|object_ref_end|>",
+    "<|box_start|>",
+    "<|box_end|>",
+    "<|quad_start|>",
+    "<|quad_end|>",
+    "<|vision_start|>",
+    "<|vision_end|>",
+    "<|vision_pad|>",
+    "<|image_pad|>",
+    "<|video_pad|>",
+)
 TEMPLATE = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n"
     "{% if message['content'] is string %}{{ message['content'] }}{% else %}"
@@ -78,10 +89,19 @@ class Recipe:
 
 
 PHOTOGRAPHIC = Recipe(
-    photos=1200, epochs=1, size_px=312, learning_rate=1e-3, class_share=0.15, seed=11, style="photographic",
-    start="demo", texture_steps=4000, picture_steps=1500, crop_share=0.85,
+    photos=1200,
+    epochs=1,
+    size_px=312,
+    learning_rate=1e-3,
+    class_share=0.15,
+    seed=11,
+    style="photographic",
+    start="demo",
+    texture_steps=4000,
+    picture_steps=1500,
+    crop_share=0.85,
     view={"view.crop_px": 448, "view.crop_zoom": 2.0, "view.crop_margin": 0.0},
-)  # fmt: skip
+)
 RECIPES = {one.style: one for one in (Recipe(), PHOTOGRAPHIC)}
 
 
@@ -105,9 +125,12 @@ def build_tokenizer(taxonomy: Taxonomy) -> Qwen2Tokenizer:
     """A byte-level BPE over our questions, with Qwen2-VL's special tokens and chat template."""
     raw = Tokenizer(BPE())
     raw.normalizer = normalizers.NFC()
-    raw.pre_tokenizer = pre_tokenizers.Sequence([
-        pre_tokenizers.Split(Regex(SPLIT), behavior="isolated"), pre_tokenizers.ByteLevel(False, use_regex=False),
-    ])  # fmt: skip
+    raw.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(SPLIT), behavior="isolated"),
+            pre_tokenizers.ByteLevel(False, use_regex=False),
+        ]
+    )
     raw.decoder = decoders.ByteLevel()
     room = VOCABULARY - len(SPECIAL)
     trainer = BpeTrainer(vocab_size=room, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False)
@@ -125,20 +148,34 @@ def demo_config(tokenizer: Qwen2Tokenizer) -> Qwen2VLConfig:
     ids = {token: tokenizer.convert_tokens_to_ids(token) for token in SPECIAL}
     return Qwen2VLConfig(
         text_config={
-            "vocab_size": VOCABULARY, "hidden_size": 192, "intermediate_size": 512, "num_hidden_layers": 4,
-            "num_attention_heads": 6, "num_key_value_heads": 2, "max_position_embeddings": 4096,
+            "vocab_size": VOCABULARY,
+            "hidden_size": 192,
+            "intermediate_size": 512,
+            "num_hidden_layers": 4,
+            "num_attention_heads": 6,
+            "num_key_value_heads": 2,
+            "max_position_embeddings": 4096,
             "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [4, 6, 6]},
-            "bos_token_id": ids["<|endoftext|>"], "eos_token_id": ids["<|im_end|>"],
+            "bos_token_id": ids["<|endoftext|>"],
+            "eos_token_id": ids["<|im_end|>"],
             "pad_token_id": ids["<|endoftext|>"],
         },
         vision_config={
-            "depth": 4, "embed_dim": 192, "hidden_size": 192, "num_heads": 6, "mlp_ratio": 2,
-            "patch_size": 14, "spatial_merge_size": 2, "temporal_patch_size": 2,
+            "depth": 4,
+            "embed_dim": 192,
+            "hidden_size": 192,
+            "num_heads": 6,
+            "mlp_ratio": 2,
+            "patch_size": 14,
+            "spatial_merge_size": 2,
+            "temporal_patch_size": 2,
         },
-        image_token_id=ids["<|image_pad|>"], video_token_id=ids["<|video_pad|>"],
-        vision_start_token_id=ids["<|vision_start|>"], vision_end_token_id=ids["<|vision_end|>"],
+        image_token_id=ids["<|image_pad|>"],
+        video_token_id=ids["<|video_pad|>"],
+        vision_start_token_id=ids["<|vision_start|>"],
+        vision_end_token_id=ids["<|vision_end|>"],
         tie_word_embeddings=True,
-    )  # fmt: skip
+    )
 
 
 def new_model(seed: int, taxonomy: Taxonomy) -> Loaded:
@@ -292,9 +329,12 @@ def make(folder: Path, recipe: Recipe) -> dict[str, object]:
         own = accuracy(loaded, asking[-1], drawn[:60])
     save(loaded, folder)
     return {
-        "recipe": recipe.__dict__, "parameters": loaded.parameters, "seconds": round(time.monotonic() - began),
-        "unseen_scenes_of_its_own_style": own, "fingerprint": fingerprint(folder),
-    }  # fmt: skip
+        "recipe": recipe.__dict__,
+        "parameters": loaded.parameters,
+        "seconds": round(time.monotonic() - began),
+        "unseen_scenes_of_its_own_style": own,
+        "fingerprint": fingerprint(folder),
+    }
 
 
 def main() -> None:

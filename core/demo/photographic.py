@@ -27,17 +27,25 @@ Pair = tuple[str, str]
 RGB = tuple[float, float, float]
 # Dark and light end of a ground; one photo mixes two of them.
 GROUNDS: tuple[tuple[RGB, RGB], ...] = (
-    ((88, 80, 70), (186, 174, 158)), ((100, 80, 62), (206, 180, 148)), ((118, 76, 48), (208, 152, 106)),
-    ((84, 86, 84), (184, 184, 178)), ((66, 62, 56), (156, 150, 136)), ((126, 116, 102), (226, 216, 200)),
-)  # fmt: skip
+    ((88, 80, 70), (186, 174, 158)),
+    ((100, 80, 62), (206, 180, 148)),
+    ((118, 76, 48), (208, 152, 106)),
+    ((84, 86, 84), (184, 184, 178)),
+    ((66, 62, 56), (156, 150, 136)),
+    ((126, 116, 102), (226, 216, 200)),
+)
 GREENS: tuple[tuple[RGB, RGB], ...] = (
-    ((38, 56, 28), (128, 156, 70)), ((46, 78, 26), (146, 196, 66)), ((52, 68, 48), (138, 154, 116)),
+    ((38, 56, 28), (128, 156, 70)),
+    ((46, 78, 26), (146, 196, 66)),
+    ((52, 68, 48), (138, 154, 116)),
     ((64, 66, 40), (150, 148, 96)),
-)  # fmt: skip
+)
 STONES: tuple[tuple[RGB, RGB], ...] = (
-    ((72, 66, 60), (212, 204, 192)), ((56, 60, 68), (156, 164, 174)), ((92, 76, 60), (216, 190, 158)),
+    ((72, 66, 60), (212, 204, 192)),
+    ((56, 60, 68), (156, 164, 174)),
+    ((92, 76, 60), (216, 190, 158)),
     ((60, 58, 54), (176, 172, 162)),
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True)
@@ -172,9 +180,13 @@ def _slope(rng: np.random.Generator, day: Day, size_px: int) -> Array:
 
 
 def _drain(
-    rng: np.random.Generator, picture: Array, where: tuple[float, float, float], condition: str,
-    scene: tuple[Day, float], level: bool,
-) -> Box:  # fmt: skip
+    rng: np.random.Generator,
+    picture: Array,
+    where: tuple[float, float, float],
+    condition: str,
+    scene: tuple[Day, float],
+    level: bool,
+) -> Box:
     """A drain along the middle `where[0]` from `where[1]` to `where[2]`, upright, or `level` (then x and y swapped)."""
     day, unit = scene
     view = picture.transpose(1, 0, 2) if level else picture

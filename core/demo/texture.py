@@ -62,9 +62,11 @@ def token_statistics(values: torch.Tensor) -> torch.Tensor:
     slant = down * across
     bend = 4 * grey[:, 1:-1, 1:-1] - grey[:, 2:, 1:-1] - grey[:, :-2, 1:-1] - grey[:, 1:-1, 2:] - grey[:, 1:-1, :-2]
     rest = [
-        _log(bend.abs().mean((1, 2))), slant.mean((1, 2)) / (slant.abs().mean((1, 2)) + LEAST),
-        _log(grey.mean(1).std(1)), _log(grey.mean(2).std(1)),
-    ]  # fmt: skip
+        _log(bend.abs().mean((1, 2))),
+        slant.mean((1, 2)) / (slant.abs().mean((1, 2)) + LEAST),
+        _log(grey.mean(1).std(1)),
+        _log(grey.mean(2).std(1)),
+    ]
     return torch.cat([*parts, torch.stack(rest, 1)], 1)
 
 
@@ -90,8 +92,10 @@ def cut_out(scene: Image.Image, rng: np.random.Generator) -> Image.Image:
     light, with random blur, sharpening and grain."""
     wide, high = scene.size
     area, shape = np.exp(rng.uniform(np.log(500), np.log(12_000))), np.exp(rng.uniform(-2.6, 2.6))
-    box_w, box_h = (float(min(side, max(10, value))) for side, value in
-                    ((wide, (area * shape) ** 0.5), (high, (area / shape) ** 0.5)))  # fmt: skip
+    box_w, box_h = (
+        float(min(side, max(10, value)))
+        for side, value in ((wide, (area * shape) ** 0.5), (high, (area / shape) ** 0.5))
+    )
     left, upper = rng.uniform(0, wide - box_w + 1e-6), rng.uniform(0, high - box_h + 1e-6)
     columns, rows = (max(1, round(ZOOM * side / TOKEN)) for side in (box_w, box_h))
     # Nearer or farther: a part of the cut-out is shown in its place.
@@ -145,9 +149,15 @@ class Teller(torch.nn.Module):
 
 
 def teach(
-    tower: torch.nn.Module, width: int, eyes: Eyes, scenes: Sequence[Image.Image], steps: int, learning_rate: float,
-    seed: int, whole: bool,
-) -> Teller:  # fmt: skip
+    tower: torch.nn.Module,
+    width: int,
+    eyes: Eyes,
+    scenes: Sequence[Image.Image],
+    steps: int,
+    learning_rate: float,
+    seed: int,
+    whole: bool,
+) -> Teller:
     """Teach a vision tower, whose tokens have `width`, with all its weights; returns the layer that tells.
 
     `whole` as for `targets`: a language model that looks at a few tokens of a picture then knows its mean texture.

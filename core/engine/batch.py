@@ -64,12 +64,21 @@ def run(settings: Settings, run_folder: Path, workspace: Workspace, reporter: Re
         "whole_photos": boxes.whole,
         "left_out": [str(problem) for problem in boxes.faults],
         "seconds": round(time.monotonic() - began, 3),
-        "model": {"path": opened.loaded.path, "adapter": opened.adapter, "fingerprint": opened.loaded.fingerprint,
-                  "parameters": opened.loaded.parameters},
-        "data": {"path": settings.data.path, "format": boxes.format, "photos": done, "fingerprint": boxes.fingerprint,
-                 "photos_trained_on": seen},
+        "model": {
+            "path": opened.loaded.path,
+            "adapter": opened.adapter,
+            "fingerprint": opened.loaded.fingerprint,
+            "parameters": opened.loaded.parameters,
+        },
+        "data": {
+            "path": settings.data.path,
+            "format": boxes.format,
+            "photos": done,
+            "fingerprint": boxes.fingerprint,
+            "photos_trained_on": seen,
+        },
         "settings": knobs.to_dict(settings),
-    }  # fmt: skip
+    }
     results["data"]["objects"] = results["objects"]
     if opened.calibration is not None:
         rule = opened.calibration.thresholds.get("condition")
@@ -158,9 +167,16 @@ def _judge(
                     pen.add(scene.path, rows)
                 done, objects = done + 1, objects + len(rows)
                 reporter.emit(
-                    "progress", done=done, total=len(scenes), unit="photos", correct=0, judged=0, objects=objects,
-                    before=begun.photos, elapsed_s=round(time.monotonic() - began, 3),
-                )  # fmt: skip
+                    "progress",
+                    done=done,
+                    total=len(scenes),
+                    unit="photos",
+                    correct=0,
+                    judged=0,
+                    objects=objects,
+                    before=begun.photos,
+                    elapsed_s=round(time.monotonic() - began, 3),
+                )
                 if reporter.stop_requested():
                     break
     finally:
@@ -172,10 +188,13 @@ def _judge(
 def answers(opened: Opened, asker: Asker, scenes: Sequence[Scene]) -> Iterator[tuple[Scene, list[dict[str, Any]]]]:
     """For each photo its rows, as in `scoring.prediction_row` but without a truth."""
     inquiries = [
-        Inquiry(scene.path, [one.box_xyxy for one in scene.targets],
-                [Asked(one.box_xyxy, one.object_type) for one in scene.targets])
+        Inquiry(
+            scene.path,
+            [one.box_xyxy for one in scene.targets],
+            [Asked(one.box_xyxy, one.object_type) for one in scene.targets],
+        )
         for scene in scenes
-    ]  # fmt: skip
+    ]
     correction = asker.settings.judging.prior_correction
     for scene, verdicts in zip(scenes, judge_each(opened.model, asker, inquiries), strict=True):
         yield scene, [row_of(scene, index, one, opened, correction) for index, one in enumerate(verdicts)]
@@ -202,8 +221,9 @@ def row_of(scene: Scene, index: int, verdict: Verdict, opened: Opened, correctio
         "probabilities": {answer: float(f"{p:.{DIGITS}g}") for answer, p in verdict.probabilities.items()},
     }
     row = calibrating.calibrated_row(row, opened.calibration, correction, taxonomy)
-    answered = next(one for one, condition in taxonomy.classes
-                    if taxonomy.class_name(one, condition) == row["predicted_class"])  # fmt: skip
+    answered = next(
+        one for one, condition in taxonomy.classes if taxonomy.class_name(one, condition) == row["predicted_class"]
+    )
     return row | {"predicted_type": answered}
 
 

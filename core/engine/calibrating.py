@@ -84,6 +84,8 @@ def calibrated_row(
     object_type, condition = read_answer(best, row["object_type"], kind, taxonomy)
     unsure = len(shares) > 1 and found.unsure(shares[best], kind, correction)
     return row | {
-        "predicted": condition, "predicted_class": taxonomy.class_name(object_type, condition),
-        "calibrated": {answer: float(f"{share:.6g}") for answer, share in shares.items()}, "unsure": unsure,
-    }  # fmt: skip
+        "predicted": condition,
+        "predicted_class": taxonomy.class_name(object_type, condition),
+        "calibrated": {answer: float(f"{share:.6g}") for answer, share in shares.items()},
+        "unsure": unsure,
+    }

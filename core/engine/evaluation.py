@@ -57,9 +57,11 @@ def open_model(settings: Settings) -> Opened:
     about = models.adapter_about(Path(path))
     if restore(about["taxonomy"]).allowed != taxonomy.allowed:
         raise UserError(
-            "this is not the taxonomy that the adapter learned", settings.data.taxonomy or "the dam taxonomy",
-            "Give the file it was trained with as data.taxonomy, or train again.", "taxonomy",
-        )  # fmt: skip
+            "this is not the taxonomy that the adapter learned",
+            settings.data.taxonomy or "the dam taxonomy",
+            "Give the file it was trained with as data.taxonomy, or train again.",
+            "taxonomy",
+        )
     loaded = models.load(knobs.merge(settings, {"model.path": str(about["base_model"])}).model)
     model = models.load_adapter(loaded, Path(path)).eval()
     learned = frozenset(about.get("train_digests", ()))
@@ -105,9 +107,11 @@ def photos_of(dataset: Dataset, settings: Settings) -> list[Photo]:
     found = [photo for photo in dataset.split(settings.data.split) if photo.objects]
     if not found:
         raise UserError(
-            f"the split {settings.data.split} holds no boxed objects", settings.data.path,
-            "Choose another split.", "empty-split",
-        )  # fmt: skip
+            f"the split {settings.data.split} holds no boxed objects",
+            settings.data.path,
+            "Choose another split.",
+            "empty-split",
+        )
     return limited(found, settings.data.limit)
 
 
@@ -125,9 +129,10 @@ def _tell_promise(opened: Opened, settings: Settings, reporter: Reporter) -> Non
     rule = opened.calibration and opened.calibration.rule(settings.question.kind)
     if rule and rule.max_error != settings.judging.max_error:
         reporter.emit(
-            "warning", text=f"This model was calibrated for a tolerated error of {rule.max_error:.1%}, not "
+            "warning",
+            text=f"This model was calibrated for a tolerated error of {rule.max_error:.1%}, not "
             f"{settings.judging.max_error:.1%}: which answers are unsure is decided when a model is trained.",
-        )  # fmt: skip
+        )
 
 
 def _sureness(opened: Opened, rows: Sequence[dict[str, Any]], settings: Settings) -> dict[str, Any]:
@@ -168,29 +173,42 @@ def run(settings: Settings, run_folder: Path, workspace: Workspace, reporter: Re
             done += 1
             correct += sum(row["truth_class"] == row["predicted_class"] for row in found)
             reporter.emit(
-                "progress", done=done, total=len(photos), unit="photos", correct=correct, judged=len(rows),
+                "progress",
+                done=done,
+                total=len(photos),
+                unit="photos",
+                correct=correct,
+                judged=len(rows),
                 elapsed_s=round(time.monotonic() - began, 3),
-            )  # fmt: skip
+            )
             if reporter.stop_requested():
                 break
     results = {
         **score(
-            rows, false_alarm_rate=settings.judging.false_alarm_rate, alarming=opened.taxonomy.conditions[1:],
+            rows,
+            false_alarm_rate=settings.judging.false_alarm_rate,
+            alarming=opened.taxonomy.conditions[1:],
         ),
         **_sureness(opened, rows, settings),
         "complete": done == len(photos),
         "seconds": round(time.monotonic() - began, 3),
         "model": {
-            "path": opened.loaded.path, "adapter": opened.adapter, "fingerprint": opened.loaded.fingerprint,
+            "path": opened.loaded.path,
+            "adapter": opened.adapter,
+            "fingerprint": opened.loaded.fingerprint,
             "parameters": opened.loaded.parameters,
         },
         "data": {
-            "path": settings.data.path, "split": settings.data.split, "photos": done, "objects": len(rows),
-            "fingerprint": dataset.fingerprint, "photos_trained_on": seen,
+            "path": settings.data.path,
+            "split": settings.data.split,
+            "photos": done,
+            "objects": len(rows),
+            "fingerprint": dataset.fingerprint,
+            "photos_trained_on": seen,
         },
         "prior": prior_scores(dataset.split("train"), photos[:done], opened.taxonomy),
         "settings": knobs.to_dict(settings),
-    }  # fmt: skip
+    }
     # Written before the reference points too: whatever ends them, the model's own score is kept.
     write_json(run_folder / "results.json", results)
     if settings.judging.references:

@@ -97,13 +97,21 @@ class Features:
             return None
         processor = self.eyes.processor
         facts = {
-            "photo": self._digest(sight.path), "box": sight.box_xyxy, "mirrored": sight.mirrored,
-            "light": LIGHTS[sight.light], "px": self.eyes.limits_px(sight),
+            "photo": self._digest(sight.path),
+            "box": sight.box_xyxy,
+            "mirrored": sight.mirrored,
+            "light": LIGHTS[sight.light],
+            "px": self.eyes.limits_px(sight),
             "margin": self.eyes.view.crop_margin if sight.box_xyxy else 0,
             "zoom": self.eyes.view.crop_zoom if sight.box_xyxy else 0,
-            "processor": [processor.patch_size, processor.merge_size, processor.image_mean, processor.image_std,
-                          int(processor.resample)],
-        }  # fmt: skip
+            "processor": [
+                processor.patch_size,
+                processor.merge_size,
+                processor.image_mean,
+                processor.image_std,
+                int(processor.resample),
+            ],
+        }
         name = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:40]
         return self.folder / name[:2] / f"{name}.safetensors"
 

@@ -20,9 +20,11 @@ def quantization(dtype: torch.dtype) -> BitsAndBytesConfig:
         raise UserError("4-bit weights need bitsandbytes", "model.four_bit", CURE, "model") from error
     # The names are patterns from the start of a module's path: a bare "visual" would spare nothing.
     return BitsAndBytesConfig(
-        load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=dtype,
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_compute_dtype=dtype,
         llm_int8_skip_modules=["model.visual", "lm_head"],
-    )  # fmt: skip
+    )
 
 
 def require_only_language(model: Any) -> None:

@@ -107,9 +107,11 @@ class LessonTrainer(Trainer):
         loss = weighted_loss(log_probs, inputs["leaf_weights"], questions)
         if not bool(torch.isfinite(loss)):
             raise UserError(
-                f"the loss is not a finite number at step {self.state.global_step + 1}", "training.learning_rate",
-                "Lower the learning rate, or set model.dtype to float32, and resume.", "non-finite",
-            )  # fmt: skip
+                f"the loss is not a finite number at step {self.state.global_step + 1}",
+                "training.learning_rate",
+                "Lower the learning rate, or set model.dtype to float32, and resume.",
+                "non-finite",
+            )
         # Distributed training averages gradients over processes; the divisor above already spans all of them.
         loss = loss * self.accelerator.num_processes
         return (loss, log_probs) if return_outputs else loss

@@ -137,9 +137,11 @@ def load(wanted: knobs.Model) -> Loaded:
         config = AutoConfig.from_pretrained(place, local_files_only=local)
         if config.model_type not in BOX_UNITS:
             raise UserError(
-                f"a {config.model_type} model cannot be used here", wanted.path,
-                f"Choose a model of one of the families {', '.join(BOX_UNITS)}.", "model",
-            )  # fmt: skip
+                f"a {config.model_type} model cannot be used here",
+                wanted.path,
+                f"Choose a model of one of the families {', '.join(BOX_UNITS)}.",
+                "model",
+            )
         tokenizer = AutoTokenizer.from_pretrained(place, local_files_only=local)
         processor = Qwen2VLImageProcessorPil.from_pretrained(place, local_files_only=local)
         dtype = choose_dtype(wanted.dtype, device)
@@ -156,15 +158,19 @@ def load(wanted: knobs.Model) -> Loaded:
     lacking = sorted(info["missing_keys"])
     if lacking:
         raise UserError(
-            f"{len(lacking)} weights are missing, among them {lacking[0]}", wanted.path,
-            MAKE_SHIPPED.get(wanted.path, "Copy the whole model folder again."), "model",
-        )  # fmt: skip
+            f"{len(lacking)} weights are missing, among them {lacking[0]}",
+            wanted.path,
+            MAKE_SHIPPED.get(wanted.path, "Copy the whole model folder again."),
+            "model",
+        )
     if tokenizer.convert_tokens_to_ids("<|image_pad|>") != config.image_token_id:
         # transformers makes an empty tokenizer where tokenizer.json is missing, and says nothing.
         raise UserError(
-            "the tokenizer is missing or belongs to another model", wanted.path,
-            MAKE_SHIPPED.get(wanted.path, "Copy the whole model folder again."), "model",
-        )  # fmt: skip
+            "the tokenizer is missing or belongs to another model",
+            wanted.path,
+            MAKE_SHIPPED.get(wanted.path, "Copy the whole model folder again."),
+            "model",
+        )
     if tokenizer.chat_template is None:
         raise UserError("the tokenizer has no chat template", wanted.path, "Use an instruction-tuned model.", "model")
     # On H100 and H200 cuDNN's attention gives NaN gradients with a mask (torch 2.11 to 2.13).
@@ -279,9 +285,11 @@ def adapter_about(folder: Path) -> dict[str, Any]:
             raise ValueError("it lacks what an adapter's questions are made of")
     except (OSError, ValueError) as error:
         raise UserError(
-            "this adapter has no readable damgui.json, so its questions are unknown", str(folder),
-            "Use an adapter that damgui trained.", "adapter",
-        ) from error  # fmt: skip
+            "this adapter has no readable damgui.json, so its questions are unknown",
+            str(folder),
+            "Use an adapter that damgui trained.",
+            "adapter",
+        ) from error
     return about
 
 
@@ -293,16 +301,20 @@ def load_adapter(loaded: Loaded, folder: Path, name: str = "default", trainable:
     weights = folder / "adapter_model.safetensors"
     if not is_adapter(folder) or not weights.is_file():
         raise UserError(
-            "this is not an adapter folder", str(folder),
-            "Give a folder with adapter_config.json and adapter_model.safetensors.", "adapter",
-        )  # fmt: skip
+            "this is not an adapter folder",
+            str(folder),
+            "Give a folder with adapter_config.json and adapter_model.safetensors.",
+            "adapter",
+        )
     if (folder / "damgui.json").is_file():
         trained_on = adapter_about(folder).get("base_fingerprint")
         if trained_on and trained_on != loaded.fingerprint:
             raise UserError(
                 f"this adapter was trained on another base model ({adapter_about(folder).get('base_model')})",
-                str(folder), "Load it with the model it was trained on.", "adapter",
-            )  # fmt: skip
+                str(folder),
+                "Load it with the model it was trained on.",
+                "adapter",
+            )
     try:
         if isinstance(loaded.model, PeftModel):
             loaded.model.load_adapter(str(folder), adapter_name=name, is_trainable=trainable)
@@ -312,9 +324,11 @@ def load_adapter(loaded: Loaded, folder: Path, name: str = "default", trainable:
     except UNREADABLE as error:
         cause = str(error).splitlines()[0][:160]
         raise UserError(
-            f"this adapter does not fit the model ({cause})", str(folder), "Load it with the model it was trained on.",
+            f"this adapter does not fit the model ({cause})",
+            str(folder),
+            "Load it with the model it was trained on.",
             "adapter",
-        ) from error  # fmt: skip
+        ) from error
     check_adapter(model, weights, name)
     return model
 
@@ -338,8 +352,10 @@ def check_adapter(model: PeftModel, weights: Path, name: str) -> None:
         missing, left = len(set(have) - stored), len(stored - set(have))
         raise UserError(
             f"the adapter does not fit: {missing} of its layers are missing and {left} have no place in the model",
-            str(weights), "Load it with the model and the library versions it was trained with.", "adapter",
-        )  # fmt: skip
+            str(weights),
+            "Load it with the model and the library versions it was trained with.",
+            "adapter",
+        )
     tensors = load_file(weights)
     if not any("lora_B" in key and bool(value.any()) for key, value in tensors.items()):
         raise UserError("the adapter is empty: all its matrices are zero", str(weights), "Train it again.", "adapter")

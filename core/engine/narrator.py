@@ -56,25 +56,38 @@ class Narrator(TrainerCallback):
         gradient = float(logs.get("grad_norm") or 0.0)
         if not math.isfinite(gradient):
             raise UserError(
-                f"the gradient is not a finite number at step {state.global_step}", "training.learning_rate",
-                "Lower the learning rate, or set model.dtype to float32, and resume.", "non-finite",
-            )  # fmt: skip
+                f"the gradient is not a finite number at step {state.global_step}",
+                "training.learning_rate",
+                "Lower the learning rate, or set model.dtype to float32, and resume.",
+                "non-finite",
+            )
         done = (self.trainer.photos_done, self.trainer.questions_done)
         photos, questions = (now - then for now, then in zip(done, self.before, strict=True))
         self.before = done
         self.reporter.emit(
-            "step", step=state.global_step, total_steps=state.max_steps, epoch=round(state.epoch or 0.0, 4),
-            loss=float(logs["loss"]), learning_rate=float(logs["learning_rate"]), grad_norm=gradient,
-            photos_per_s=round(photos / self.step_seconds, 3), questions_per_s=round(questions / self.step_seconds, 3),
-            memory_mb=round(memory_mb(args.device)), elapsed_s=round(time.monotonic() - self.began, 3),
+            "step",
+            step=state.global_step,
+            total_steps=state.max_steps,
+            epoch=round(state.epoch or 0.0, 4),
+            loss=float(logs["loss"]),
+            learning_rate=float(logs["learning_rate"]),
+            grad_norm=gradient,
+            photos_per_s=round(photos / self.step_seconds, 3),
+            questions_per_s=round(questions / self.step_seconds, 3),
+            memory_mb=round(memory_mb(args.device)),
+            elapsed_s=round(time.monotonic() - self.began, 3),
             **self.trainer.meter.reading(self.step_seconds),
-        )  # fmt: skip
+        )
         self.step_began = time.monotonic()
 
     def on_evaluate(
-        self, args: Any, state: TrainerState, control: TrainerControl, metrics: dict[str, float] | None = None,
+        self,
+        args: Any,
+        state: TrainerState,
+        control: TrainerControl,
+        metrics: dict[str, float] | None = None,
         **kwargs: Any,
-    ) -> None:  # fmt: skip
+    ) -> None:
         if metrics is None or self.trainer is None:
             return
         scores = dict(self.trainer.last_evaluation)

@@ -42,9 +42,11 @@ def box_fractions(box_xyxy_px: Any, size_wh: tuple[int, int]) -> BoxXyxy:
     upper, lower = max(0.0, min(y1, y2)), min(float(high), max(y1, y2))
     if right - left < 1 or lower - upper < 1:
         raise UserError(
-            f"the box holds nothing of the photo, which is {wide} x {high} pixels", str(list(box_xyxy_px)),
-            "Draw it inside the photo.", "box-outside",
-        )  # fmt: skip
+            f"the box holds nothing of the photo, which is {wide} x {high} pixels",
+            str(list(box_xyxy_px)),
+            "Draw it inside the photo.",
+            "box-outside",
+        )
     return left / wide, upper / high, right / wide, lower / high
 
 
@@ -87,13 +89,16 @@ class Predictor:
     def _answer(self, model: str, path: Path, boxes: list[BoxXyxy], object_type: str | None) -> dict[str, Any]:
         loaded, adapter, asker = self._asker(model)
         taxonomy = asker.taxonomy
-        object_type = next((one for one in taxonomy.object_types if object_type and key_of(one) == key_of(object_type)),
-                           object_type)  # fmt: skip
+        object_type = next(
+            (one for one in taxonomy.object_types if object_type and key_of(one) == key_of(object_type)), object_type
+        )
         if object_type is not None and object_type not in taxonomy.allowed:
             raise UserError(
-                f"{object_type!r} is no known object type", "object",
-                f"Choose one of: {', '.join(taxonomy.object_types)}.", "object-type",
-            )  # fmt: skip
+                f"{object_type!r} is no known object type",
+                "object",
+                f"Choose one of: {', '.join(taxonomy.object_types)}.",
+                "object-type",
+            )
         asked = Inquiry(path, boxes, [Asked(boxes[0], object_type)])
         if adapter is not None:
             loaded.model.set_adapter(adapter)
@@ -149,9 +154,12 @@ def label(model: str) -> str:
 
 
 def described(
-    verdict: Verdict, object_type: str | None, taxonomy: Taxonomy, calibration: Calibration | None = None,
+    verdict: Verdict,
+    object_type: str | None,
+    taxonomy: Taxonomy,
+    calibration: Calibration | None = None,
     correction: str = "none",
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     """A verdict as a mapping; a class question is summed up over types and over conditions too.
 
     With a calibration the answer is the most probable one after it, and is `unsure` where the calibration photos do not

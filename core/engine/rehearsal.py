@@ -140,8 +140,11 @@ def require_disk(needed_bytes: int, cache_bytes: int, free_bytes: int, folder: P
     ways += ["switch model.cache_features off"] if cache_bytes else []
     raise UserError(
         f"{(needed_bytes + cache_bytes) / 1e9:.1f} GB are needed for checkpoints and kept features, "
-        f"{free_bytes / 1e9:.1f} GB are free", str(folder), f"{', '.join(ways[:-1])} or {ways[-1]}.", "does-not-fit",
-    )  # fmt: skip
+        f"{free_bytes / 1e9:.1f} GB are free",
+        str(folder),
+        f"{', '.join(ways[:-1])} or {ways[-1]}.",
+        "does-not-fit",
+    )
 
 
 class Stopped(Exception):
@@ -257,8 +260,11 @@ def require_memory(stage: Stage, reporter: Reporter) -> None:
     if not fitting and not args.activation_checkpointing:
         args.activation_checkpointing = True
         stage.peak = Peak(args.device)
-        reporter.emit("warning", text="Memory is short, so some things are computed twice (gradient checkpointing): "
-                      "the same result, about a third slower.")  # fmt: skip
+        reporter.emit(
+            "warning",
+            text="Memory is short, so some things are computed twice (gradient checkpointing): "
+            "the same result, about a third slower.",
+        )
         fitting = fits(stage)
     if not fitting:
         raise too_little(stage)
@@ -268,8 +274,10 @@ def too_little(stage: Stage) -> UserError:
     device = stage.trainer.args.device
     return UserError(
         f"this training needs more memory than there is ({stage.machine.memory_bytes(device) / 1e9:.1f} GB)",
-        str(device), "Lower training.tokens_per_pass, view.photo_px or lora.rank.", "does-not-fit",
-    )  # fmt: skip
+        str(device),
+        "Lower training.tokens_per_pass, view.photo_px or lora.rank.",
+        "does-not-fit",
+    )
 
 
 def judging_s(trainer: Any) -> float:
@@ -302,9 +310,13 @@ def computing_dtype(trainer: Any) -> torch.dtype:
 
 
 def rehearse(
-    trainer: Any, reporter: Reporter, steps: int, cache: Cache | None = None, machine: Machine | None = None,
+    trainer: Any,
+    reporter: Reporter,
+    steps: int,
+    cache: Cache | None = None,
+    machine: Machine | None = None,
     stop: Callable[[], bool] = lambda: False,
-) -> Rehearsal | None:  # fmt: skip
+) -> Rehearsal | None:
     """Try the largest step of this training and one of usual size; tells what it found as an event.
 
     `steps` are those still to be taken. Raises UserError (kind `does-not-fit`) with a cure when disk or memory will not
@@ -347,11 +359,16 @@ def rehearse(
     found = Rehearsal(
         peak_memory_mb=round(stage.needed(used) / 1e6, 1),
         memory_free_mb=round(machine.memory_bytes(device) / 1e6, 1),
-        step_s=round(stage.largest_s, 4), usual_step_s=round(usual_s, 4),
-        total_s=round(steps_s + tests_s, 1), steps=steps,
-        checkpoint_mb=round(saved / 1e6, 3), cache_mb=round(cache.missing_bytes / 1e6, 3),
-        disk_free_mb=round(free / 1e6, 1), gradient_checkpointing=bool(trainer.args.activation_checkpointing),
-        flops_per_s=round(flops_per_s), peak_share=round(flops_per_s / peak, 4),
-    )  # fmt: skip
+        step_s=round(stage.largest_s, 4),
+        usual_step_s=round(usual_s, 4),
+        total_s=round(steps_s + tests_s, 1),
+        steps=steps,
+        checkpoint_mb=round(saved / 1e6, 3),
+        cache_mb=round(cache.missing_bytes / 1e6, 3),
+        disk_free_mb=round(free / 1e6, 1),
+        gradient_checkpointing=bool(trainer.args.activation_checkpointing),
+        flops_per_s=round(flops_per_s),
+        peak_share=round(flops_per_s / peak, 4),
+    )
     reporter.emit("rehearsal", **asdict(found))
     return found

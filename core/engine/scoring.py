@@ -97,9 +97,11 @@ def _judged(model: Any, asker: Asker, group: Sequence[Inquiry], batches: Sequenc
                 number += 1
             if not bool(torch.isfinite(log).all()):
                 raise UserError(
-                    "the model's answer is not a finite number", str(one.path),
-                    "Set model.dtype to float32, or copy the model again.", "non-finite",
-                )  # fmt: skip
+                    "the model's answer is not a finite number",
+                    str(one.path),
+                    "Set model.dtype to float32, or copy the model again.",
+                    "non-finite",
+                )
             share = torch.softmax(log, 0).tolist()
             verdicts.append(
                 Verdict(dict(zip(allowed, share, strict=True)), dict(zip(allowed, log.tolist(), strict=True)))

@@ -272,14 +272,17 @@ class Layout:
         row_of_read = reads.cumsum().reshape(reads.shape) - 1
         answer_rows = np.concatenate([row_of_read[i, row.chosen_at] for i, row in enumerate(rows)])
         batch = {
-            "input_ids": ids, "attention_mask": mask, "position_ids": positions, "reads": reads,
+            "input_ids": ids,
+            "attention_mask": mask,
+            "position_ids": positions,
+            "reads": reads,
             "answer_rows": answer_rows.astype(np.int64),
             "answer_leaves": np.array([leaf for row in rows for leaf in row.leaf_of], dtype=np.int64),
             "leaf_weights": np.array([leaf.weight for leaf in leaves], dtype=np.float32),
             "leaf_counts": np.array([len(branch.leaves) for i in used for branch in parts[i].branches], dtype=np.int64),
             "questions": np.concatenate([np.arange(numbers[i], numbers[i + 1]) for i in used]),
             "tokens": np.array(sum(len(row.ids) for row in rows)),
-        }  # fmt: skip
+        }
         made = {key: torch.from_numpy(np.ascontiguousarray(value)) for key, value in batch.items()}
         made |= self._answers(rows, answer_rows, int(reads.sum()))
         return made | _images([image for row in rows for image in row.images])

@@ -172,13 +172,25 @@ class Study:
 
     def _keep(self, cell: Cell, info: Mapping[str, Any], results: Mapping[str, Any], seconds: float) -> None:
         best = info.get("best") or {}
-        write_json(self.folder(cell) / "cell.json", {
-            "variant": cell.variant, "seed": cell.seed, "fold": cell.fold, "changes": dict(cell.changes),
-            "seconds": round(seconds, 3), "steps": info["steps"], "best_step": best.get("step"),
-            "valid_macro_f1": best.get("macro_f1"), "accuracy": results["overall_accuracy"],
-            "macro_f1": results["macro_f1"], "correct": results["correct"], "total": results["total"],
-            "photos": results["data"]["photos"], "fingerprint": results["data"]["fingerprint"],
-        })  # fmt: skip
+        write_json(
+            self.folder(cell) / "cell.json",
+            {
+                "variant": cell.variant,
+                "seed": cell.seed,
+                "fold": cell.fold,
+                "changes": dict(cell.changes),
+                "seconds": round(seconds, 3),
+                "steps": info["steps"],
+                "best_step": best.get("step"),
+                "valid_macro_f1": best.get("macro_f1"),
+                "accuracy": results["overall_accuracy"],
+                "macro_f1": results["macro_f1"],
+                "correct": results["correct"],
+                "total": results["total"],
+                "photos": results["data"]["photos"],
+                "fingerprint": results["data"]["fingerprint"],
+            },
+        )
 
     def _keep_prior(self, cell: Cell, settings: Settings) -> None:
         """The least that the cell must beat, where no reference points were asked for."""
@@ -194,13 +206,18 @@ class Study:
         """What all finished cells tell so far; also written as the run's results.json."""
         records = self.records()
         found: dict[str, Any] = {
-            "kind": self.plan.kind, "complete": complete, "stopped": not complete, "plan": studies.to_dict(self.plan),
-            "cells_done": len(records), "cells_total": len(self.cells), "cells": list(records.values()),
+            "kind": self.plan.kind,
+            "complete": complete,
+            "stopped": not complete,
+            "plan": studies.to_dict(self.plan),
+            "cells_done": len(records),
+            "cells_total": len(self.cells),
+            "cells": list(records.values()),
             "seconds": round(sum(one["seconds"] for one in records.values()), 3),
             "model": {"path": self.settings.model.path},
             "data": {"path": self.settings.data.path, **(read_json(self.run_folder / "photos" / "photos.json") or {})},
             "settings": knobs.to_dict(self.settings),
-        }  # fmt: skip
+        }
         if records:
             found |= self._ablation(records) if self.plan.kind == "ablate" else self._crossval(records)
         write_json(self.run_folder / "results.json", found)
@@ -295,9 +312,16 @@ class CellReporter:
         spent = sum(one["seconds"] for one in records.values())
         running = 0.0 if self.cell in records else now - self.began
         self.study.reporter.emit(
-            "progress", done=len(records), total=len(self.study.cells), unit="trainings", correct=0, judged=0,
-            elapsed_s=round(spent + running, 3), part=round(share, 4), left_s=self.left(records),
-        )  # fmt: skip
+            "progress",
+            done=len(records),
+            total=len(self.study.cells),
+            unit="trainings",
+            correct=0,
+            judged=0,
+            elapsed_s=round(spent + running, 3),
+            part=round(share, 4),
+            left_s=self.left(records),
+        )
 
     def left(self, records: Mapping[Cell, Mapping[str, Any]]) -> float | None:
         """Seconds to the end, from the finished cells; from this one's own pace while there are none."""

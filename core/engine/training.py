@@ -37,9 +37,11 @@ def require_launcher(also: str = "Start with: accelerate launch -m core.cli trai
     """Raises UserError on several GPUs without a launcher: the Trainer would fall back to DataParallel."""
     if torch.cuda.device_count() > 1 and "WORLD_SIZE" not in os.environ:
         raise UserError(
-            f"{torch.cuda.device_count()} GPUs are visible but nothing tells how to share the work", "training",
-            f"{also}{'show' if also else 'Show'} one GPU with CUDA_VISIBLE_DEVICES=0.", "device",
-        )  # fmt: skip
+            f"{torch.cuda.device_count()} GPUs are visible but nothing tells how to share the work",
+            "training",
+            f"{also}{'show' if also else 'Show'} one GPU with CUDA_VISIBLE_DEVICES=0.",
+            "device",
+        )
 
 
 def arguments(settings: Settings, checkpoints: Path, device: torch.device) -> TrainingArguments:
@@ -83,9 +85,11 @@ def split_photos(dataset: Dataset, settings: Settings) -> tuple[list[Photo], lis
         photos = [photo for photo in dataset.split(name) if photo.objects]
         if not photos:
             raise UserError(
-                f"the split {name} holds no boxed objects", settings.data.path,
-                "Add photos to it, or let a validation split be made.", "empty-split",
-            )  # fmt: skip
+                f"the split {name} holds no boxed objects",
+                settings.data.path,
+                "Add photos to it, or let a validation split be made.",
+                "empty-split",
+            )
         found.append(limited(photos, settings.data.limit))
     return found[0], found[1]
 
@@ -125,8 +129,11 @@ def set_up(
     together, valid = split_photos(dataset, settings)
     train, aside = map(list, calibration_split(together, settings.data.calibration_share, settings.training.seed))
     if settings.data.calibration_share and not aside:
-        reporter.emit("warning", text="Too few flights to put photos aside for calibration: nothing will tell how far "
-                      "the tuned model's percentages can be believed.")  # fmt: skip
+        reporter.emit(
+            "warning",
+            text="Too few flights to put photos aside for calibration: nothing will tell how far "
+            "the tuned model's percentages can be believed.",
+        )
     reporter.emit("stage", text="Loading the model")
     loaded = models.load(settings.model)
     taxonomy = load_taxonomy(settings.data.taxonomy)
@@ -139,15 +146,24 @@ def set_up(
     models.close_head(model, asker.candidates)
     lessons = Lessons(train, asker, settings)
     about = {
-        "name": name, "base_model": settings.model.path, "base_fingerprint": loaded.fingerprint,
-        "settings": knobs.to_dict(settings), "taxonomy": asdict(taxonomy), "data_fingerprint": dataset.fingerprint,
+        "name": name,
+        "base_model": settings.model.path,
+        "base_fingerprint": loaded.fingerprint,
+        "settings": knobs.to_dict(settings),
+        "taxonomy": asdict(taxonomy),
+        "data_fingerprint": dataset.fingerprint,
         "train_digests": sorted(photo.digest for photo in train),
-    }  # fmt: skip
+    }
     narrator = Narrator(about, checkpoints, settings.training.early_stopping, reporter)
     trainer = LessonTrainer(
-        lessons, asker, reporter, model=model, args=arguments(settings, checkpoints, loaded.device),
-        eval_dataset=valid, callbacks=[narrator],
-    )  # fmt: skip
+        lessons,
+        asker,
+        reporter,
+        model=model,
+        args=arguments(settings, checkpoints, loaded.device),
+        eval_dataset=valid,
+        callbacks=[narrator],
+    )
     # The run's events say it all; what Trainer prints would mix with them.
     trainer.remove_callback(PrinterCallback)
     # Rounded down: Trainer's own rounding up would spend a run of one step at a learning rate of 0.
@@ -185,8 +201,12 @@ def run(
         calibrate_best(room, checkpoints / "best", settings, reporter)
     if not stopped and trainer.is_world_process_zero():
         publish(checkpoints / "best", workspace.final(name))
-    return {"name": name, "adapter": None if stopped else str(workspace.final(name)), "seconds": seconds,
-            **outcome(room, checkpoints, settings)}  # fmt: skip
+    return {
+        "name": name,
+        "adapter": None if stopped else str(workspace.final(name)),
+        "seconds": seconds,
+        **outcome(room, checkpoints, settings),
+    }
 
 
 def learn(room: Classroom, start: Path | None, reporter: Reporter) -> None:
@@ -194,11 +214,15 @@ def learn(room: Classroom, start: Path | None, reporter: Reporter) -> None:
     trainer = room.trainer
     reporter.emit("stage", text=f"Going on from step {start.name.split('-')[1]}" if start else "Learning")
     reporter.emit(
-        "plan", total_steps=total_steps(trainer), photos=len(room.train),
+        "plan",
+        total_steps=total_steps(trainer),
+        photos=len(room.train),
         epochs=round(total_steps(trainer) / steps_per_epoch(trainer), 3),
-        objects=sum(len(photo.objects) for photo in room.train), trainable_parameters=room.trainable,
-        all_parameters=room.all_parameters, save_steps=trainer.args.save_steps,
-    )  # fmt: skip
+        objects=sum(len(photo.objects) for photo in room.train),
+        trainable_parameters=room.trainable,
+        all_parameters=room.all_parameters,
+        save_steps=trainer.args.save_steps,
+    )
     trainer.train(resume_from_checkpoint=str(start) if start else None)
     if not room.narrator.stopped and trainer.last_evaluation.get("step") != trainer.state.global_step:
         trainer.evaluate()
@@ -252,21 +276,29 @@ def outcome(room: Classroom, checkpoints: Path, settings: Settings) -> dict[str,
     """What `training_info_<name>.json` tells of a training that is over."""
     trainer, best = room.trainer, room.narrator.best
     return {
-        "base_model": settings.model.path, "base_fingerprint": room.loaded.fingerprint,
-        "stopped": room.narrator.stopped, "steps": trainer.state.global_step,
-        "epochs": trainer.state.epoch, "final": trainer.last_evaluation,
+        "base_model": settings.model.path,
+        "base_fingerprint": room.loaded.fingerprint,
+        "stopped": room.narrator.stopped,
+        "steps": trainer.state.global_step,
+        "epochs": trainer.state.epoch,
+        "final": trainer.last_evaluation,
         "best": {**best, "path": str(checkpoints / "best")} if best else {},
-        "trainable_parameters": room.trainable, "all_parameters": room.all_parameters,
+        "trainable_parameters": room.trainable,
+        "all_parameters": room.all_parameters,
         "class_weights": {
             room.taxonomy.class_name(*one): round(weight, 4) for one, weight in room.lessons.weights.items()
         },
         "data": {
-            "path": settings.data.path, "fingerprint": room.dataset.fingerprint, "train_photos": len(room.train),
-            "valid_photos": len(room.valid), "calibration_photos": len(room.aside),
+            "path": settings.data.path,
+            "fingerprint": room.dataset.fingerprint,
+            "train_photos": len(room.train),
+            "valid_photos": len(room.valid),
+            "calibration_photos": len(room.aside),
         },
-        "prior": prior_scores(room.train, room.valid, room.taxonomy), "settings": knobs.to_dict(settings),
+        "prior": prior_scores(room.train, room.valid, room.taxonomy),
+        "settings": knobs.to_dict(settings),
         "history": history(trainer.state),
-    }  # fmt: skip
+    }
 
 
 def earlier_seconds(run_folder: Path) -> float:

@@ -34,9 +34,15 @@ LONGEST_ZOOMED = 150
 CACHE_BYTES = 1 << 30
 # Versions of a photo in other light: brightness, contrast and colour, each as a factor. The first is the photo itself.
 LIGHTS = (
-    (1.0, 1.0, 1.0), (1.15, 1.0, 0.9), (0.85, 1.1, 1.0), (1.0, 0.85, 1.15), (1.1, 1.15, 0.85), (0.9, 0.9, 1.1),
-    (1.2, 0.95, 1.1), (0.8, 1.0, 0.9),
-)  # fmt: skip
+    (1.0, 1.0, 1.0),
+    (1.15, 1.0, 0.9),
+    (0.85, 1.1, 1.0),
+    (1.0, 0.85, 1.15),
+    (1.1, 1.15, 0.85),
+    (0.9, 0.9, 1.1),
+    (1.2, 0.95, 1.1),
+    (0.8, 1.0, 0.9),
+)
 
 
 @dataclass(frozen=True)

@@ -168,17 +168,23 @@ def risk_coverage(sure: Sequence[float], right: Sequence[bool]) -> list[dict[str
     last = np.flatnonzero(np.r_[values[1:] != values[:-1], True]) if len(values) else np.array([], dtype=int)
     return [
         {
-            "threshold": float(values[at]), "answered": int(at + 1), "wrong": int(wrong[at]),
-            "coverage": float((at + 1) / len(values)), "error": float(wrong[at] / (at + 1)),
+            "threshold": float(values[at]),
+            "answered": int(at + 1),
+            "wrong": int(wrong[at]),
+            "coverage": float((at + 1) / len(values)),
+            "error": float(wrong[at] / (at + 1)),
         }
         for at in last
-    ]  # fmt: skip
+    ]
 
 
 def fit(
-    rows: Mapping[str, Sequence[Row]], max_error: float, photos: int, implied: Mapping[str, float],
+    rows: Mapping[str, Sequence[Row]],
+    max_error: float,
+    photos: int,
+    implied: Mapping[str, float],
     frequencies: Mapping[str, float],
-) -> Calibration:  # fmt: skip
+) -> Calibration:
     """A calibration from the rows of each kind of question ({"condition": rows, "class": rows})."""
     judged = {kind: with_choice(mine) for kind, mine in rows.items()}
     temperature = {kind: fit_temperature(mine) for kind, mine in judged.items()}
@@ -196,8 +202,13 @@ def fit(
         cooled = [{**row, "calibrated": sharpened(row["probabilities"], temperature[kind])} for row in mine]
         before[kind], after[kind] = _summary(cooled, "probabilities"), _summary(cooled, "calibrated")
     return replace(
-        found, thresholds=rules.pop(NONE), corrected=rules, curve=curve, before=before, after=after,
-    )  # fmt: skip
+        found,
+        thresholds=rules.pop(NONE),
+        corrected=rules,
+        curve=curve,
+        before=before,
+        after=after,
+    )
 
 
 def _sureness(rows: Sequence[Row], found: Calibration, correction: str) -> tuple[list[float], list[bool]]:
@@ -228,7 +239,10 @@ def told(rows: Sequence[Row], calibration: Calibration, kind: str, correction: s
     sure = [row for row in judged if not row["unsure"]]
     right = sum(row["truth_class"] == row["predicted_class"] for row in sure)
     return {
-        "threshold": rule.threshold, "count": len(judged) - len(sure), "total": len(judged),
-        "coverage": len(sure) / len(judged), "accuracy_of_sure": right / len(sure) if sure else None,
+        "threshold": rule.threshold,
+        "count": len(judged) - len(sure),
+        "total": len(judged),
+        "coverage": len(sure) / len(judged),
+        "accuracy_of_sure": right / len(sure) if sure else None,
         "max_error": rule.max_error,
-    }  # fmt: skip
+    }

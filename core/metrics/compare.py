@@ -41,9 +41,13 @@ def compare(before: Sequence[Row], after: Sequence[Row], seed: int = 0) -> dict[
         figures[f"{name}_change"] = float(change[place])
         figures[f"{name}_change_interval"] = [float(low[place]), float(high[place])]
     return {
-        "better": better, "worse": worse, "total": len(before), **figures, "p_value": mcnemar(better, worse),
+        "better": better,
+        "worse": worse,
+        "total": len(before),
+        **figures,
+        "p_value": mcnemar(better, worse),
         "verdict": verdict(figures["macro_f1_change_interval"], len(sides[0])),
-    }  # fmt: skip
+    }
 
 
 def verdict(interval: Sequence[float], photos: int = FEW_PHOTOS) -> str:

@@ -49,9 +49,12 @@ def probabilistic(rows: Sequence[Row], key: str = "probabilities") -> dict[str, 
     bins = reliability(sure, right)
     gaps = [one["count"] * abs(one["confidence"] - one["accuracy"]) for one in bins if one["count"]]
     return {
-        "log_loss": float(np.mean(losses)), "brier": float(np.mean(squares)), "ece": sum(gaps) / len(judged),
-        "total": len(judged), "reliability": bins,
-    }  # fmt: skip
+        "log_loss": float(np.mean(losses)),
+        "brier": float(np.mean(squares)),
+        "ece": sum(gaps) / len(judged),
+        "total": len(judged),
+        "reliability": bins,
+    }
 
 
 def reliability(sure: Sequence[float], right: Sequence[bool]) -> list[dict[str, Any]]:
@@ -63,10 +66,15 @@ def reliability(sure: Sequence[float], right: Sequence[bool]) -> list[dict[str, 
     for index in range(BINS):
         mine = place == index
         count = int(mine.sum())
-        found.append({
-            "low": index / BINS, "high": (index + 1) / BINS, "count": count,
-            "confidence": share(float(values[mine].sum()), count), "accuracy": share(float(hits[mine].sum()), count),
-        })  # fmt: skip
+        found.append(
+            {
+                "low": index / BINS,
+                "high": (index + 1) / BINS,
+                "count": count,
+                "confidence": share(float(values[mine].sum()), count),
+                "accuracy": share(float(hits[mine].sum()), count),
+            }
+        )
     return found
 
 
@@ -107,8 +115,15 @@ def _chance(row: Row, condition: str, conditions: Sequence[str]) -> float | None
 
 def _alarm(scores: np.ndarray, truths: np.ndarray, rate: float) -> dict[str, Any]:
     positives, negatives = int(truths.sum()), int((~truths).sum())
-    told: dict[str, Any] = {"false_alarm_rate": None, "recall": None, "recall_interval": None, "threshold": None,
-                            "auc": None, "positives": positives, "negatives": negatives}  # fmt: skip
+    told: dict[str, Any] = {
+        "false_alarm_rate": None,
+        "recall": None,
+        "recall_interval": None,
+        "threshold": None,
+        "auc": None,
+        "positives": positives,
+        "negatives": negatives,
+    }
     if not positives or not negatives:
         return told
     from sklearn.metrics import roc_auc_score, roc_curve
@@ -117,8 +132,10 @@ def _alarm(scores: np.ndarray, truths: np.ndarray, rate: float) -> dict[str, Any
     place = int(np.flatnonzero(false <= rate + 1e-12)[-1])
     hits = round(float(true[place]) * positives)
     return told | {
-        "false_alarm_rate": float(false[place]), "recall": hits / positives, "recall_interval": wilson(hits, positives),
+        "false_alarm_rate": float(false[place]),
+        "recall": hits / positives,
+        "recall_interval": wilson(hits, positives),
         # Nothing reaches the first threshold, which is infinite.
         "threshold": float(thresholds[place]) if np.isfinite(thresholds[place]) else None,
         "auc": float(roc_auc_score(truths, scores)),
-    }  # fmt: skip
+    }

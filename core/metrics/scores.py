@@ -14,9 +14,14 @@ ALARMING = ("blocked", "damaged")
 
 
 def score(
-    rows: Sequence[Row], labels: Sequence[str] = (), seed: int = 0, *, intervals: bool = True,
-    false_alarm_rate: float = 0.1, alarming: Sequence[str] = ALARMING,
-) -> dict[str, Any]:  # fmt: skip
+    rows: Sequence[Row],
+    labels: Sequence[str] = (),
+    seed: int = 0,
+    *,
+    intervals: bool = True,
+    false_alarm_rate: float = 0.1,
+    alarming: Sequence[str] = ALARMING,
+) -> dict[str, Any]:
     """All figures of a set of prediction rows, as plain values for JSON.
 
     A row has image, object_type, truth, predicted (conditions), truth_class, predicted_class, choices (how many answers
@@ -39,7 +44,9 @@ def score(
     only = [row for row in rows if int(row["choices"]) <= 1]
     whole = _figures(rows, seed, intervals)
     found = {
-        "overall_accuracy": whole["accuracy"], "correct": whole["correct"], "total": whole["total"],
+        "overall_accuracy": whole["accuracy"],
+        "correct": whole["correct"],
+        "total": whole["total"],
         **{key: value for key, value in whole.items() if key not in ("accuracy", "correct", "total")},
         "per_class": by_label(counts, names, intervals),
         "per_condition": by_label(confusion(*conditions, asked), asked, intervals),
@@ -50,9 +57,10 @@ def score(
         "confusion": {"labels": list(names), "counts": counts.astype(int).tolist()},
         "with_choice": _figures(open_rows, seed, intervals),
         "single_answer": {
-            **portion(_right(only), len(only)), "types": list(ordered(str(row["object_type"]) for row in only)),
+            **portion(_right(only), len(only)),
+            "types": list(ordered(str(row["object_type"]) for row in only)),
         },
-    }  # fmt: skip
+    }
     if not intervals:
         return found
     found["probabilistic"] = probabilistic(rows)

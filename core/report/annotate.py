@@ -89,8 +89,11 @@ def _place(box: Box, strip_wh: tuple[float, float], size_wh: tuple[int, int], wr
     free of other words, else the first within the photo."""
     wide, high = strip_wh
     left = min(max(box[0], 0), max(size_wh[0] - wide, 0))
-    places = [(left, top, left + wide, top + high)
-              for top in (box[1] - high, box[1], box[3] - high, box[3]) if 0 <= top <= size_wh[1] - high]  # fmt: skip
+    places = [
+        (left, top, left + wide, top + high)
+        for top in (box[1] - high, box[1], box[3] - high, box[3])
+        if 0 <= top <= size_wh[1] - high
+    ]
     places = places or [(left, 0.0, left + wide, high)]
     return next((one for one in places if not any(_overlap(one, other) for other in written)), places[0])
 

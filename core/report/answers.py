@@ -86,8 +86,18 @@ def _entry(offset: int, row: Row) -> Entry:
     truth, said, condition, true_condition, image = (
         sys.intern(str(row.get(key) or "")) for key in ("truth_class", "predicted_class", "predicted", "truth", "image")
     )
-    return Entry(offset, image, int(row["object"]), is_wrong(row), bool(row.get("unsure")), sureness(row), truth, said,
-                 condition, true_condition)  # fmt: skip
+    return Entry(
+        offset,
+        image,
+        int(row["object"]),
+        is_wrong(row),
+        bool(row.get("unsure")),
+        sureness(row),
+        truth,
+        said,
+        condition,
+        true_condition,
+    )
 
 
 def read(stream: BinaryIO, entry: Entry) -> dict[str, Any]:

@@ -36,14 +36,18 @@ def mistakes(entries: Iterable[Entry], urgent: Sequence[str]) -> list[Group]:
         missed = first.true_condition in urgent and first.condition not in urgent
         return (urgent.index(first.true_condition) if missed else len(urgent), -len(item[1]), first.truth)
 
-    return [Group(f"{truth}, called {said}", sorted(ones, key=lambda one: -one.sure))
-            for (truth, said), ones in sorted(found.items(), key=rank)]  # fmt: skip
+    return [
+        Group(f"{truth}, called {said}", sorted(ones, key=lambda one: -one.sure))
+        for (truth, said), ones in sorted(found.items(), key=rank)
+    ]
 
 
 def most_urgent(entries: Sequence[Entry], urgent: Sequence[str]) -> list[Group]:
     """Answers that ask for somebody: faults, the gravest and surest first, then what is unsure."""
-    groups = [Group(name, sorted((one for one in entries if one.condition == name), key=lambda one: -one.sure))
-              for name in urgent]  # fmt: skip
+    groups = [
+        Group(name, sorted((one for one in entries if one.condition == name), key=lambda one: -one.sure))
+        for name in urgent
+    ]
     rest = [one for one in entries if one.unsure and one.condition not in urgent]
     groups.append(Group("unsure, though called sound", sorted(rest, key=lambda one: one.sure)))
     return [group for group in groups if group.entries]

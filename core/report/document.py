@@ -188,5 +188,10 @@ def _told(plan: Plan) -> str:
 
 def outcome(made: Written) -> dict[str, Any]:
     """What `damgui report --json` prints."""
-    return {"path": str(made.path), "objects": made.objects, "pictures": made.pictures, "left_out": made.left_out,
-            "bytes": made.bytes}  # fmt: skip
+    return {
+        "path": str(made.path),
+        "objects": made.objects,
+        "pictures": made.pictures,
+        "left_out": made.left_out,
+        "bytes": made.bytes,
+    }

@@ -62,8 +62,10 @@ def cut(path: Path, boxes_px: Sequence[Box]) -> list[Cut]:
     """Every box of one photo with its surroundings; the photo is opened once. Raises one of UNREADABLE."""
     with Image.open(path, formats=FORMATS) as picture:
         most = max(picture.size)
-    sides = [max(square[2] - square[0], square[3] - square[1])
-             for square in (square_around(box, (most, most)) for box in boxes_px)]  # fmt: skip
+    sides = [
+        max(square[2] - square[0], square[3] - square[1])
+        for square in (square_around(box, (most, most)) for box in boxes_px)
+    ]
     photo, size = open_at(path, min(1.0, CROP_PX / max(1.0, min(sides, default=1.0))))
     return [_cut(photo, size, box) for box in boxes_px]
 
@@ -78,8 +80,12 @@ def _cut(photo: Image.Image, size_wh: tuple[int, int], box_px: Box) -> Cut:
     stream = io.BytesIO()
     small.save(stream, "JPEG", quality=QUALITY, optimize=True)
     x1, y1, x2, y2 = box_px
-    box = ((x1 - left) / (right - left), (y1 - top) / (bottom - top), (x2 - left) / (right - left),
-           (y2 - top) / (bottom - top))  # fmt: skip
+    box = (
+        (x1 - left) / (right - left),
+        (y1 - top) / (bottom - top),
+        (x2 - left) / (right - left),
+        (y2 - top) / (bottom - top),
+    )
     return Cut(stream.getvalue(), box)
 
 

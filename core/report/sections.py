@@ -83,12 +83,21 @@ def matter(about: About) -> str:
     parameters = model.get("parameters")
     adapter = model.get("adapter") or "none: the model as it is"
     asked = "class (type and condition)" if about.settings.question.kind == "class" else "condition of a known type"
-    what = [("Photos from", data.get("path")), ("Part", split), ("Photos", number(data.get("photos"))),
-            ("Objects", number(data.get("objects"))),
-            ("Data fingerprint", str(data.get("fingerprint") or "")[:16])]  # fmt: skip
-    by = [("Model", model.get("path")), ("LoRA adapter", adapter), ("Model fingerprint", model.get("fingerprint")),
-          ("Parameters", number(parameters)), ("Asked for", "" if about.kind == "batch" else asked),
-          ("Took", f"{float(about.results.get('seconds') or 0):.0f} s")]  # fmt: skip
+    what = [
+        ("Photos from", data.get("path")),
+        ("Part", split),
+        ("Photos", number(data.get("photos"))),
+        ("Objects", number(data.get("objects"))),
+        ("Data fingerprint", str(data.get("fingerprint") or "")[:16]),
+    ]
+    by = [
+        ("Model", model.get("path")),
+        ("LoRA adapter", adapter),
+        ("Model fingerprint", model.get("fingerprint")),
+        ("Parameters", number(parameters)),
+        ("Asked for", "" if about.kind == "batch" else asked),
+        ("Took", f"{float(about.results.get('seconds') or 0):.0f} s"),
+    ]
     body = f'<div class="two"><div><h3>Data</h3>{facts(what)}</div><div><h3>Model</h3>{facts(by)}</div></div>'
     return section("What was judged, by what", body)
 
@@ -107,8 +116,11 @@ def scores(about: About) -> str:
     """Scores and reference points, classes, conditions, confusion."""
     results = about.results
     chart = svg.interval_dots(_dots(results), "Scores and reference points with 95 % intervals")
-    notes = [f"{words.REFERENCES.get(name, name)}: {one['note']}" for name, one in
-             (results.get("references") or {}).items() if one.get("note")]  # fmt: skip
+    notes = [
+        f"{words.REFERENCES.get(name, name)}: {one['note']}"
+        for name, one in (results.get("references") or {}).items()
+        if one.get("note")
+    ]
     parts = section("Scores and what they must beat", chart + listed(notes, "small"), words.SCORES_SAY)
     parts += _classes(about)
     found = results.get("per_condition") or {}
@@ -125,11 +137,16 @@ def scores(about: About) -> str:
 
 def _dots(results: Mapping[str, Any]) -> list[Dot]:
     """The model's own scores, then the accuracy of the reference points."""
-    own = (("Accuracy", "overall_accuracy", "accuracy_interval"),
-           ("Balanced accuracy", "balanced_accuracy", "balanced_accuracy_interval"),
-           ("Macro-F1", "macro_f1", "macro_f1_interval"))  # fmt: skip
-    dots = [Dot(label, float(results[key]), results.get(ends), main=True)
-            for label, key, ends in own if results.get(key) is not None]  # fmt: skip
+    own = (
+        ("Accuracy", "overall_accuracy", "accuracy_interval"),
+        ("Balanced accuracy", "balanced_accuracy", "balanced_accuracy_interval"),
+        ("Macro-F1", "macro_f1", "macro_f1_interval"),
+    )
+    dots = [
+        Dot(label, float(results[key]), results.get(ends), main=True)
+        for label, key, ends in own
+        if results.get(key) is not None
+    ]
     choice = results.get("with_choice") or {}
     if choice.get("accuracy") is not None and choice.get("total") != results.get("total"):
         dots.append(Dot("Accuracy where a choice exists", choice["accuracy"], choice.get("accuracy_interval"), True))
@@ -150,8 +167,17 @@ def _classes(about: About) -> str:
     ]
     true = [name for name in order if found[name].get("total")]
     of = {name: condition_of(name, about.conditions) for name in order}
-    rows = [(badge_of_class(name, of[name]), number(one.get("total")), recall(one), share(one.get("precision")),
-             plain(one.get("f1"))) for name in order for one in [found[name]]]  # fmt: skip
+    rows = [
+        (
+            badge_of_class(name, of[name]),
+            number(one.get("total")),
+            recall(one),
+            share(one.get("precision")),
+            plain(one.get("f1")),
+        )
+        for name in order
+        for one in [found[name]]
+    ]
     body = svg.class_bars(found, true, of)
     body += table(("Class", "Support", "Recall", "Precision", "F1"), rows, "numbers")
     return section("Class by class", body, words.CLASSES_SAY)
@@ -182,8 +208,15 @@ def _groups(title: str, first: str, found: Mapping[str, Mapping[str, Any]], name
     """A small table of right answers; macro-F1 and F1 where the results have them."""
     last = "F1" if any("f1" in one for one in found.values()) else "Macro-F1"
     key = "f1" if last == "F1" else "macro_f1"
-    rows = [(name(kind), f"{one.get('correct', 0):,} of {one.get('total', 0):,}", share(one.get("accuracy")),
-             plain(one.get(key))) for kind, one in found.items()]  # fmt: skip
+    rows = [
+        (
+            name(kind),
+            f"{one.get('correct', 0):,} of {one.get('total', 0):,}",
+            share(one.get("accuracy")),
+            plain(one.get(key)),
+        )
+        for kind, one in found.items()
+    ]
     head = (first, "Right", "Share", last)
     return f"<div><h3>{escape(title)}</h3>{table(head, rows, 'numbers')}</div>"
 
@@ -199,14 +232,29 @@ def _ordered(labels: Sequence[str], counts: Sequence[Sequence[int]], names: Sequ
 def settings(about: About) -> str:
     """What differs from the defaults, versions, and the complete settings folded."""
     changed, everything = about.changed_settings, to_flat(about.settings)
-    rows = [(f"<code>{escape(path)}</code>", f"<b>{escape(str(value))}</b>", escape(str(KNOBS[path].default)),
-             escape(KNOBS[path].help)) for path, value in changed.items()]  # fmt: skip
+    rows = [
+        (
+            f"<code>{escape(path)}</code>",
+            f"<b>{escape(str(value))}</b>",
+            escape(str(KNOBS[path].default)),
+            escape(KNOBS[path].help),
+        )
+        for path, value in changed.items()
+    ]
     body = table(("Setting", "Here", "Default", "What it does"), rows, "settings") if rows else "<p>None.</p>"
-    whole = table(("Setting", "Value"), [(f"<code>{escape(path)}</code>", escape(str(value)))
-                                         for path, value in everything.items()], "settings")  # fmt: skip
+    whole = table(
+        ("Setting", "Value"),
+        [(f"<code>{escape(path)}</code>", escape(str(value))) for path, value in everything.items()],
+        "settings",
+    )
     made = about.made
-    versions = [("damgui", made.get("damgui")), ("Git commit", made.get("git_commit")), ("Python", made.get("python")),
-                *(made.get("libraries") or {}).items(), ("System", made.get("platform"))]  # fmt: skip
+    versions = [
+        ("damgui", made.get("damgui")),
+        ("Git commit", made.get("git_commit")),
+        ("Python", made.get("python")),
+        *(made.get("libraries") or {}).items(),
+        ("System", made.get("platform")),
+    ]
     return (
         section("Settings that differ from the defaults", body)
         + f"<section><details><summary>All {len(everything)} settings</summary>{whole}</details></section>"

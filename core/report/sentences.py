@@ -100,8 +100,11 @@ def warnings(results: Numbers) -> list[str]:
 def _simpler_is_better(results: Numbers, told: Sequence[str]) -> list[str]:
     """References that need no such model and lie above its interval, where no warning has named them yet."""
     ends, references = results.get("accuracy_interval"), results.get("references") or {}
-    better = [f"{REFERENCES[name].lower()} ({percent(references[name]['accuracy'])})"
-              for name in SIMPLER if ends and (references.get(name) or {}).get("accuracy", 0) > ends[1]]  # fmt: skip
+    better = [
+        f"{REFERENCES[name].lower()} ({percent(references[name]['accuracy'])})"
+        for name in SIMPLER
+        if ends and (references.get(name) or {}).get("accuracy", 0) > ends[1]
+    ]
     if not better or any("probe" in one or "forest" in one for one in told):
         return []
     return [f"Simpler methods do better on these photos: {', '.join(better)}. The model is not worth its price here."]
@@ -146,8 +149,11 @@ def _limits_of_score(results: Numbers) -> list[str]:
     elif ends and ends[1] - ends[0] > WIDE_INTERVAL:
         wide = 100 * (ends[1] - ends[0])
         found.append(f"The interval of the accuracy is {wide:.0f} points wide: smaller differences say nothing.")
-    thin = [f"{name} ({one['total']})" for name, one in (results.get("per_class") or {}).items()
-            if 0 < int(one.get("total") or 0) < FEW_OF_A_CLASS]  # fmt: skip
+    thin = [
+        f"{name} ({one['total']})"
+        for name, one in (results.get("per_class") or {}).items()
+        if 0 < int(one.get("total") or 0) < FEW_OF_A_CLASS
+    ]
     if thin:
         found.append(f"So few objects stand behind these classes that their scores say little: {', '.join(thin)}.")
     if (results.get("model") or {}).get("adapter") and split == "valid":

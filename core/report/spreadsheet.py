@@ -14,8 +14,20 @@ from core.report.answers import Row, rows_of
 from core.runs.files import writing
 from core.taxonomy import Taxonomy
 
-FIXED = ("photo", "object", "x1", "y1", "x2", "y2", "type", "type_known", "condition", "probability",
-         "calibrated_probability", "unsure")  # fmt: skip
+FIXED = (
+    "photo",
+    "object",
+    "x1",
+    "y1",
+    "x2",
+    "y2",
+    "type",
+    "type_known",
+    "condition",
+    "probability",
+    "calibrated_probability",
+    "unsure",
+)
 # Spreadsheets take a cell that begins so for a formula and run it.
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -53,12 +65,18 @@ def cells(row: Row, taxonomy: Taxonomy, classes: Sequence[str]) -> list[Any]:
     chances = raw if known else by_condition(raw, taxonomy)
     unsure = row.get("unsure")
     return [
-        harmless(str(row["image"])), int(row["object"]) + 1, *row["box_xyxy_px"],
-        row.get("object_type") or row.get("predicted_type"), "yes" if known else "no", row["predicted"], raw[best],
-        "" if not calibrated else calibrated[best], "" if unsure is None else "yes" if unsure else "no",
+        harmless(str(row["image"])),
+        int(row["object"]) + 1,
+        *row["box_xyxy_px"],
+        row.get("object_type") or row.get("predicted_type"),
+        "yes" if known else "no",
+        row["predicted"],
+        raw[best],
+        "" if not calibrated else calibrated[best],
+        "" if unsure is None else "yes" if unsure else "no",
         *(chances.get(name, "") for name in taxonomy.conditions),
         *("" if known else raw.get(name, "") for name in classes),
-    ]  # fmt: skip
+    ]
 
 
 def by_condition(probabilities: Mapping[str, float], taxonomy: Taxonomy) -> dict[str, float]:

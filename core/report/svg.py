@@ -62,8 +62,10 @@ def interval_dots(dots: Sequence[Dot], about: str) -> str:
     main = next((dot for dot in dots if dot.main and dot.interval), None)
     if main and main.interval:
         low, high = main.interval
-        body += (f'<rect x="{left + low * across:.1f}" y="{top:.1f}" width="{(high - low) * across:.1f}" '
-                 f'height="{bottom - top:.1f}" fill="#e3eef6"/>')  # fmt: skip
+        body += (
+            f'<rect x="{left + low * across:.1f}" y="{top:.1f}" width="{(high - low) * across:.1f}" '
+            f'height="{bottom - top:.1f}" fill="#e3eef6"/>'
+        )
     body += _axis(left, right, top, bottom)
     for number, dot in enumerate(dots):
         y = top + step * (number + 0.5)
@@ -71,8 +73,10 @@ def interval_dots(dots: Sequence[Dot], about: str) -> str:
         if dot.interval:
             low, high = (left + end * across for end in dot.interval)
             body += _line(low, y, high, y, colour, 'stroke-width="2.5" stroke-linecap="round"')
-        body += (f'<circle cx="{left + dot.value * across:.1f}" cy="{y:.1f}" r="5.5" stroke="{colour}" '
-                 f'stroke-width="2" fill="{colour if dot.main else "#fff"}"/>')  # fmt: skip
+        body += (
+            f'<circle cx="{left + dot.value * across:.1f}" cy="{y:.1f}" r="5.5" stroke="{colour}" '
+            f'stroke-width="2" fill="{colour if dot.main else "#fff"}"/>'
+        )
         weight = ' font-weight="650"' if dot.main else ""
         body += _text(left - 12, y + 4, dot.label, f'text-anchor="end"{weight}')
         body += _text(right + 10, y + 4, percent(dot.value), weight.strip())
@@ -89,8 +93,10 @@ def class_bars(per_class: Mapping[str, Mapping[str, Any]], names: Sequence[str],
         found, y = per_class[name], top + step * number
         share = float(found.get("recall") or 0.0)
         fill, mark = condition_fill(of.get(name, "")), condition_mark(of.get(name, ""))
-        body += (f'<rect x="{left:.1f}" y="{y + 5:.1f}" width="{max(share * across, 1):.1f}" height="18" rx="2" '
-                 f'fill="{fill}"/>')  # fmt: skip
+        body += (
+            f'<rect x="{left:.1f}" y="{y + 5:.1f}" width="{max(share * across, 1):.1f}" height="18" rx="2" '
+            f'fill="{fill}"/>'
+        )
         if ends := found.get("recall_interval"):
             low, high = (left + end * across for end in ends)
             body += _line(low, y + 14, high, y + 14, INK, 'stroke-width="1.6"')
@@ -114,8 +120,10 @@ def confusion(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> str:
             share = count / total if total else 0.0
             x = left + column * cell
             frame = f'stroke="{INK}" stroke-width="1.4"' if row == column else f'stroke="{GRID}"'
-            body += (f'<rect x="{x + 1:.1f}" y="{y + 1:.1f}" width="{cell - 2:.1f}" height="{down - 2:.1f}" '
-                     f'fill="{MAIN}" fill-opacity="{share * 0.9:.2f}" {frame} stroke-opacity=".8"/>')  # fmt: skip
+            body += (
+                f'<rect x="{x + 1:.1f}" y="{y + 1:.1f}" width="{cell - 2:.1f}" height="{down - 2:.1f}" '
+                f'fill="{MAIN}" fill-opacity="{share * 0.9:.2f}" {frame} stroke-opacity=".8"/>'
+            )
             if count:
                 ink = "#fff" if share > 0.55 else INK
                 look = f'text-anchor="middle" font-size="12" fill="{ink}"'
@@ -148,8 +156,10 @@ def reliability(bins: Sequence[Mapping[str, Any]], about: str) -> str:
         radius = 3 + 9 * (int(one["count"]) / most) ** 0.5
         x, y = left + float(one["confidence"]) * side, bottom - float(one["accuracy"]) * side
         told = f"{one['count']} objects, {percent(one['confidence'], 0)} sure, {percent(one['accuracy'], 0)} right"
-        body += (f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}" fill="{MAIN}" fill-opacity=".75" stroke="#fff">'
-                 f"<title>{escape(told)}</title></circle>")  # fmt: skip
+        body += (
+            f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}" fill="{MAIN}" fill-opacity=".75" stroke="#fff">'
+            f"<title>{escape(told)}</title></circle>"
+        )
     look = f'text-anchor="middle" fill="{MUTED}" font-size="11"'
     body += _text(left + side / 2, bottom + 32, "how sure it was", look)
     turn = f' transform="rotate(-90 12 {top + side / 2:.1f})"'

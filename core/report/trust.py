@@ -24,10 +24,14 @@ def calibration(about: About) -> str:
 
 
 def _side(title: str, found: Mapping[str, Any]) -> str:
-    told = facts([
-        ("Expected calibration error", _three(found.get("ece"))), ("Brier score", _three(found.get("brier"))),
-        ("Log loss", _three(found.get("log_loss"))), ("Objects", number(found.get("total"))),
-    ])  # fmt: skip
+    told = facts(
+        [
+            ("Expected calibration error", _three(found.get("ece"))),
+            ("Brier score", _three(found.get("brier"))),
+            ("Log loss", _three(found.get("log_loss"))),
+            ("Objects", number(found.get("total"))),
+        ]
+    )
     return f"<div><h3>{title}</h3>{svg.reliability(found.get('reliability') or [], title)}{told}</div>"
 
 
@@ -44,8 +48,11 @@ def _sure(results: Mapping[str, Any]) -> str:
         ("Threshold", percent(float(found["threshold"])) if kept else words.NO_THRESHOLD),
         ("Unsure", f"{found.get('count', 0):,} of {found.get('total', 0):,}"),
     ]
-    more = (("Answered surely", "coverage"), ("Right among the sure ones", "accuracy_of_sure"),
-            ("Tolerated error", "max_error"))  # fmt: skip
+    more = (
+        ("Answered surely", "coverage"),
+        ("Right among the sure ones", "accuracy_of_sure"),
+        ("Tolerated error", "max_error"),
+    )
     told += [(label, share(found[key])) for label, key in more if found.get(key) is not None]
     learned = results.get("calibration") or {}
     if learned.get("objects"):
@@ -56,10 +63,15 @@ def _sure(results: Mapping[str, Any]) -> str:
 
 def _alarms(results: Mapping[str, Any], rate: float) -> str:
     rows = [
-        (badge(name), f"{one.get('positives') or 0:,}", recall(one), share(one.get("false_alarm_rate")),
-         plain(one.get("auc")))
+        (
+            badge(name),
+            f"{one.get('positives') or 0:,}",
+            recall(one),
+            share(one.get("false_alarm_rate")),
+            plain(one.get("auc")),
+        )
         for name, one in (results.get("alarms") or {}).items()
-    ]  # fmt: skip
+    ]
     if not rows:
         return ""
     head = ("Condition", "Objects", f"Found at {percent(rate, 0)} false alarms", "False alarms", "AUC")

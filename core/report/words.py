@@ -6,10 +6,13 @@ KINDS = {"baseline": "Zero-shot baseline", "evaluate": "Evaluation of a model", 
 SPLITS = {"train": "training photos", "valid": "validation photos", "test": "test photos"}
 
 REFERENCES = {
-    "prior": "Always the most frequent condition", "prompt_only": "A probe that reads the question only",
-    "texture_forest": "Random forest on colour and texture", "linear_probe": "Linear probe on vision features",
-    "blank": "The model on blank photos", "shuffled": "The model on other photos",
-}  # fmt: skip
+    "prior": "Always the most frequent condition",
+    "prompt_only": "A probe that reads the question only",
+    "texture_forest": "Random forest on colour and texture",
+    "linear_probe": "Linear probe on vision features",
+    "blank": "The model on blank photos",
+    "shuffled": "The model on other photos",
+}
 SCORES_SAY = (
     "A dot is a score, the line through it its 95 % interval. Hollow dots are reference points: what can be had "
     "without this model, or without looking at the photo. A model earns trust by being clearly to the right of them."

@@ -22,8 +22,13 @@ KEPT = 3
 def _same_model(one: Settings, other: Settings) -> bool:
     """Whether one service can answer for both: all that prediction reads is equal."""
     return (one.model, one.view, one.question, one.enhance, one.data.taxonomy, one.judging) == (
-        other.model, other.view, other.question, other.enhance, other.data.taxonomy, other.judging,
-    )  # fmt: skip
+        other.model,
+        other.view,
+        other.question,
+        other.enhance,
+        other.data.taxonomy,
+        other.judging,
+    )
 
 
 def _find(workspace: Workspace, settings: Settings) -> Run | None:

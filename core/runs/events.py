@@ -20,16 +20,38 @@ KINDS: dict[str, tuple[str, ...]] = {
     "stage": ("text",),
     "progress": ("done", "total", "unit", "correct", "judged", "elapsed_s"),
     "plan": ("total_steps", "epochs", "photos", "objects", "trainable_parameters", "all_parameters"),
-    "rehearsal": ("peak_memory_mb", "memory_free_mb", "step_s", "usual_step_s", "total_s", "steps", "checkpoint_mb",
-                  "cache_mb", "disk_free_mb", "gradient_checkpointing", "flops_per_s", "peak_share"),
-    "step": ("step", "total_steps", "epoch", "loss", "learning_rate", "grad_norm", "photos_per_s", "questions_per_s",
-             "memory_mb", "elapsed_s"),
+    "rehearsal": (
+        "peak_memory_mb",
+        "memory_free_mb",
+        "step_s",
+        "usual_step_s",
+        "total_s",
+        "steps",
+        "checkpoint_mb",
+        "cache_mb",
+        "disk_free_mb",
+        "gradient_checkpointing",
+        "flops_per_s",
+        "peak_share",
+    ),
+    "step": (
+        "step",
+        "total_steps",
+        "epoch",
+        "loss",
+        "learning_rate",
+        "grad_norm",
+        "photos_per_s",
+        "questions_per_s",
+        "memory_mb",
+        "elapsed_s",
+    ),
     "evaluation": ("step", "loss", "accuracy", "macro_f1", "total", "elapsed_s"),
     "checkpoint": ("step", "path", "best"),
     "warning": ("text",),
     "result": ("path", "summary"),
     "ended": ("how", "error", "problems", "seconds"),
-}  # fmt: skip
+}
 
 # The last line of a log is looked for in this many bytes; the longest event (a result's summary) is far shorter.
 TAIL_BYTES = 65_536

@@ -116,14 +116,23 @@ def settings_for_model(model: str) -> Settings:
     if is_adapter(model):
         stored = merge(Settings(), _stored_settings(model), str(Path(model) / "damgui.json"))
         settings = replace(
-            settings, view=stored.view, question=stored.question, enhance=stored.enhance, lora=stored.lora,
+            settings,
+            view=stored.view,
+            question=stored.question,
+            enhance=stored.enhance,
+            lora=stored.lora,
             data=replace(
-                settings.data, taxonomy=stored.data.taxonomy, valid_share=stored.data.valid_share,
-                group_rule=stored.data.group_rule, drop_duplicates=stored.data.drop_duplicates,
-                regroup=stored.data.regroup, folds=stored.data.folds, fold=stored.data.fold,
+                settings.data,
+                taxonomy=stored.data.taxonomy,
+                valid_share=stored.data.valid_share,
+                group_rule=stored.data.group_rule,
+                drop_duplicates=stored.data.drop_duplicates,
+                regroup=stored.data.regroup,
+                folds=stored.data.folds,
+                fold=stored.data.fold,
             ),
             training=replace(settings.training, seed=stored.training.seed),
-        )  # fmt: skip
+        )
     return merge(settings, {"model.path": model})
 
 
@@ -140,8 +149,10 @@ def located(text: str, *roots: Path) -> str:
 def anchored(settings: Settings, *roots: Path) -> Settings:
     """`settings` with whole paths: the process that works may have another current folder."""
     given = {
-        "data.path": settings.data.path, "model.path": settings.model.path, "data.taxonomy": settings.data.taxonomy,
-    }  # fmt: skip
+        "data.path": settings.data.path,
+        "model.path": settings.model.path,
+        "data.taxonomy": settings.data.taxonomy,
+    }
     return merge(settings, {key: located(text, *roots) for key, text in given.items()})
 
 
@@ -194,11 +205,16 @@ def create(
     folder = _new_folder(workspace, kind, name, created)
     run = Run(folder, kind, name, created, workspace)
     about = {
-        "kind": kind, "name": name, "created": created, "workspace": str(workspace.root),
-        "damgui": version_of("damgui"), "git_commit": _commit(),
+        "kind": kind,
+        "name": name,
+        "created": created,
+        "workspace": str(workspace.root),
+        "damgui": version_of("damgui"),
+        "git_commit": _commit(),
         "libraries": {library: version_of(library) for library in LIBRARIES},
-        "python": sys.version.split()[0], "platform": platform.platform(),
-    }  # fmt: skip
+        "python": sys.version.split()[0],
+        "platform": platform.platform(),
+    }
     try:
         with writing(run.config):
             save(settings, run.config)
@@ -318,5 +334,11 @@ def resumable(run: Run) -> None:
 
 def summary(run: Run) -> Mapping[str, Any]:
     """What a list of runs shows of one."""
-    return {"id": run.id, "kind": run.kind, "name": run.name, "created": run.created, "status": status(run),
-            "folder": str(run.folder)}  # fmt: skip
+    return {
+        "id": run.id,
+        "kind": run.kind,
+        "name": run.name,
+        "created": run.created,
+        "status": status(run),
+        "folder": str(run.folder),
+    }

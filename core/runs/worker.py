@@ -123,10 +123,15 @@ def _serve(work: Work) -> dict[str, Any]:
 
 
 JOBS: dict[str, Job] = {
-    "baseline": _evaluate, "evaluate": _evaluate, "train": _train, "rehearse": _rehearse, "predict": _serve,
-    "ablate": _study, "crossval": _study,
+    "baseline": _evaluate,
+    "evaluate": _evaluate,
+    "train": _train,
+    "rehearse": _rehearse,
+    "predict": _serve,
+    "ablate": _study,
+    "crossval": _study,
     "batch": _batch,
-}  # fmt: skip
+}
 
 
 def rank() -> int:
@@ -201,8 +206,11 @@ def _attempt(run: Run, reporter: RunReporter, jobs: Mapping[str, Job], held: con
             return "failed", files.full(str(run.workspace.root)).problems, 2
         _keep_traceback(run)
         what = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"
-        return "failed", (Problem(f"this failed unexpectedly ({what})", str(run.process_log), "Read that file's end.",
-                                  "failed"),), 1  # fmt: skip
+        return (
+            "failed",
+            (Problem(f"this failed unexpectedly ({what})", str(run.process_log), "Read that file's end.", "failed"),),
+            1,
+        )
 
 
 def _take_engine(run: Run, held: contextlib.ExitStack) -> None:

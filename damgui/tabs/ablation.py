@@ -87,16 +87,22 @@ def build(frame: Frame) -> None:
         if stamp == seen:
             return None
         updates: Updates = {
-            start: gr.Button(interactive=busy is None), state: _state(found, busy), stop: _stop_button(found),
-            resume: gr.Button(visible=_can_resume(found), interactive=busy is None), title: _title(found, shown),
-        }  # fmt: skip
+            start: gr.Button(interactive=busy is None),
+            state: _state(found, busy),
+            stop: _stop_button(found),
+            resume: gr.Button(visible=_can_resume(found), interactive=busy is None),
+            title: _title(found, shown),
+        }
         if seen is None or seen[2] != stamp[2]:
             told = shown[1] if shown else {}
             updates |= {
-                chart: study.chart(told), advice: study.advice(told), advised: gr.Column(visible=_advises(told)),
-                numbers: gr.Column(visible=bool(told)), table: study.table(told) if told else "",
+                chart: study.chart(told),
+                advice: study.advice(told),
+                advised: gr.Column(visible=_advises(told)),
+                numbers: gr.Column(visible=bool(told)),
+                table: study.table(told) if told else "",
                 use: gr.Button(visible=bool((told.get("recommendation") or {}).get("enough"))),
-            }  # fmt: skip
+            }
         return stamp, updates
 
     def take_over() -> Updates:
@@ -131,17 +137,27 @@ def _choices(frame: Frame) -> tuple[gr.CheckboxGroup, gr.Slider, gr.Number, gr.B
     """What is tried, how often and how long; the start button, and the place that tells what it will take."""
     with gr.Column(elem_classes="dg-panel"):
         variants = gr.CheckboxGroup(
-            CHOICES, value=[name for _, name in CHOICES], label=study_text.VARIANTS, info=study_text.VARIANTS_HINT,
+            CHOICES,
+            value=[name for _, name in CHOICES],
+            label=study_text.VARIANTS,
+            info=study_text.VARIANTS_HINT,
             elem_id="ablation-variants",
-        )  # fmt: skip
+        )
         seeds = gr.Slider(
-            1, MOST_SEEDS, value=studies.SEEDS["ablate"], step=1, label=study_text.SEEDS, info=study_text.SEEDS_HINT,
+            1,
+            MOST_SEEDS,
+            value=studies.SEEDS["ablate"],
+            step=1,
+            label=study_text.SEEDS,
+            info=study_text.SEEDS_HINT,
             elem_id="ablation-seeds",
-        )  # fmt: skip
+        )
         epochs = gr.Number(
-            None, label=study_text.EPOCHS, info=study_text.EPOCHS_HINT,
+            None,
+            label=study_text.EPOCHS,
+            info=study_text.EPOCHS_HINT,
             elem_id="ablation-epochs",
-        )  # fmt: skip
+        )
         start = gr.Button(study_text.START, variant="primary", elem_id="ablation-start")
         cost = parts.html("", elem_id="ablation-cost")
         parts.html(_small(study_text.OTHER_SETTINGS))

@@ -21,8 +21,9 @@ def build(frame: Frame) -> None:
             twin = forms.model_widget(elem_id="baseline-model", info=text.MODEL_HINT, scale=3)
             frame.follow(twin, lambda settings: settings.model.path)
             start = gr.Button(text.BASELINE_START, variant="primary", elem_id="baseline-start", scale=0, min_width=220)
-            stop = gr.Button(text.BASELINE_STOP, variant="stop", elem_id="baseline-stop", visible=False, scale=0,
-                             min_width=120)  # fmt: skip
+            stop = gr.Button(
+                text.BASELINE_STOP, variant="stop", elem_id="baseline-stop", visible=False, scale=0, min_width=120
+            )
         with gr.Accordion(text.OPTIONS, open=False, elem_id="baseline-options"), gr.Row(elem_classes="dg-grid3"):
             for one in ("data.split", "data.limit", "question.kind"):
                 frame.form.add(one, min_width=200)
@@ -67,11 +68,14 @@ def build(frame: Frame) -> None:
     panels.wire(lambda: results.load(frame.workspace, frame.workspace.zeroshot_results))
     stop.click(end, outputs=message, **QUIET)
     frame.later(
-        lambda: start.click(lambda: (gr.Button(interactive=False), parts.waiting(text.STARTING)),
-                            outputs=[start, progress], **QUIET)
-        .then(begin, frame.form.inputs, message, **LONG)
-        .then(now(refresh), outputs=[progress, start, stop, score, *panels.outputs], **QUIET)
-    )  # fmt: skip
+        lambda: (
+            start.click(
+                lambda: (gr.Button(interactive=False), parts.waiting(text.STARTING)), outputs=[start, progress], **QUIET
+            )
+            .then(begin, frame.form.inputs, message, **LONG)
+            .then(now(refresh), outputs=[progress, start, stop, score, *panels.outputs], **QUIET)
+        )
+    )
 
 
 def _progress(found: Look | None, busy: Look | None) -> str:

@@ -115,23 +115,37 @@ def build(frame: Frame) -> None:
     for button, more_rows, more_photos in ((w.more_rows, batches.ROWS, 0), (w.more_photos, 0, batches.PHOTOS)):
         button.click(_further(frame, w, more_rows, more_photos), [w.rows, w.photos], w.lists, **QUIET)
     frame.later(
-        lambda: w.start.click(lambda: (gr.Button(interactive=False), parts.waiting(text.STARTING)),
-                              outputs=[w.start, w.state], **QUIET)
-        .then(begin, frame.form.inputs | {w.model, w.folder}, w.message, **LONG)
-        .then(now, outputs=w.outputs, **QUIET)
-    )  # fmt: skip
+        lambda: (
+            w.start.click(
+                lambda: (gr.Button(interactive=False), parts.waiting(text.STARTING)),
+                outputs=[w.start, w.state],
+                **QUIET,
+            )
+            .then(begin, frame.form.inputs | {w.model, w.folder}, w.message, **LONG)
+            .then(now, outputs=w.outputs, **QUIET)
+        )
+    )
 
 
 def _draw(frame: Frame) -> Widgets:
     with gr.Column(elem_classes="dg-panel"):
         with gr.Row(elem_classes="dg-controls"):
-            model = gr.Dropdown([], label=text.BATCH_MODEL, info=text.BATCH_MODEL_HINT, interactive=True,
-                                allow_custom_value=True, elem_id="batch-model", scale=2)  # fmt: skip
-            folder = gr.Textbox("", label=text.BATCH_FOLDER, info=text.BATCH_FOLDER_HINT, max_lines=1,
-                                elem_id="batch-folder", scale=3)  # fmt: skip
+            model = gr.Dropdown(
+                [],
+                label=text.BATCH_MODEL,
+                info=text.BATCH_MODEL_HINT,
+                interactive=True,
+                allow_custom_value=True,
+                elem_id="batch-model",
+                scale=2,
+            )
+            folder = gr.Textbox(
+                "", label=text.BATCH_FOLDER, info=text.BATCH_FOLDER_HINT, max_lines=1, elem_id="batch-folder", scale=3
+            )
             start = gr.Button(text.BATCH_START, variant="primary", elem_id="batch-start", scale=0, min_width=190)
-            stop = gr.Button(text.BATCH_STOP, variant="stop", visible=False, elem_id="batch-stop", scale=0,
-                             min_width=110)  # fmt: skip
+            stop = gr.Button(
+                text.BATCH_STOP, variant="stop", visible=False, elem_id="batch-stop", scale=0, min_width=110
+            )
             resume = gr.Button(text.BATCH_RESUME, visible=False, elem_id="batch-resume", scale=0, min_width=110)
         with gr.Accordion(text.OPTIONS, open=False, elem_id="batch-options"), gr.Row(elem_classes="dg-grid2"):
             for one in ("batch.annotate", "batch.pictures"):
@@ -151,8 +165,26 @@ def _draw(frame: Frame) -> Widgets:
             parts.html(parts.section(text.BATCH_GALLERY, text.BATCH_GALLERY_SAYS))
             gallery = parts.html("", elem_id="batch-gallery")
             more_photos = gr.Button(text.BATCH_MORE_PHOTOS, size="sm", visible=False, elem_id="batch-more-photos")
-    return Widgets(model, folder, start, stop, resume, message, state, summary, box, csv, report, title, table,
-                   more_rows, gallery, more_photos, gr.State(batches.ROWS), gr.State(batches.PHOTOS))  # fmt: skip
+    return Widgets(
+        model,
+        folder,
+        start,
+        stop,
+        resume,
+        message,
+        state,
+        summary,
+        box,
+        csv,
+        report,
+        title,
+        table,
+        more_rows,
+        gallery,
+        more_photos,
+        gr.State(batches.ROWS),
+        gr.State(batches.PHOTOS),
+    )
 
 
 def _models(frame: Frame, seen: Stamp | None, chosen: str | None, w: Widgets) -> tuple[Stamp, Updates] | None:
@@ -198,8 +230,10 @@ def _results(found: Look | None, w: Widgets) -> Updates:
     if run is None:
         return {w.summary: "", w.box: gr.Column(visible=False)}
     files = {w.csv: batches.file_of(run, "predictions.csv"), w.report: batches.file_of(run, "report.html")}
-    loads = {one: gr.DownloadButton(value=offer(path) if path else None, visible=path is not None)
-             for one, path in files.items()}  # fmt: skip
+    loads = {
+        one: gr.DownloadButton(value=offer(path) if path else None, visible=path is not None)
+        for one, path in files.items()
+    }
     lists = _lists(run, w, batches.ROWS, batches.PHOTOS)
     return {w.summary: batches.summary(run), w.box: gr.Column(visible=True), **loads, **lists}
 
@@ -209,11 +243,14 @@ def _lists(run: Run, w: Widgets, rows: int, photos: int) -> Updates:
     drawn = (run.folder / "annotated").is_dir()
     note = f"{min(rows, total):,} of {total:,}, {text.BATCH_ORDER}"
     return {
-        w.title: parts.section(text.BATCH_TABLE, note), w.table: batches.table(run, rows),
+        w.title: parts.section(text.BATCH_TABLE, note),
+        w.table: batches.table(run, rows),
         w.more_rows: gr.Button(visible=total > rows),
         w.gallery: batches.gallery(run, photos) if drawn else parts.empty(text.BATCH_NO_GALLERY),
-        w.more_photos: gr.Button(visible=drawn and pictured > photos), w.rows: rows, w.photos: photos,
-    }  # fmt: skip
+        w.more_photos: gr.Button(visible=drawn and pictured > photos),
+        w.rows: rows,
+        w.photos: photos,
+    }
 
 
 def _further(frame: Frame, w: Widgets, more_rows: int, more_photos: int) -> Any:

@@ -85,8 +85,14 @@ def _controls(frame: Frame) -> tuple[gr.Radio, gr.Textbox, gr.Button, Component]
             read = gr.Button(text.DATA_READ, variant="primary", elem_id="data-read", scale=0, min_width=220)
         with gr.Accordion(text.OPTIONS, open=False, elem_id="data-more"), gr.Row(elem_classes="dg-grid3"):
             use_good = frame.form.add("data.use_good", min_width=200)
-            for one in ("data.drop_duplicates", "data.regroup", "data.format", "data.taxonomy", "data.valid_share",
-                        "data.group_rule"):  # fmt: skip
+            for one in (
+                "data.drop_duplicates",
+                "data.regroup",
+                "data.format",
+                "data.taxonomy",
+                "data.valid_share",
+                "data.group_rule",
+            ):
                 frame.form.add(one, min_width=200)
     return source, path, read, use_good
 
@@ -114,13 +120,36 @@ def _places() -> Shown:
             with gr.Row(elem_classes="dg-sectionrow"):
                 marks = parts.html(parts.section(text.DATA_THUMBS))
                 split = gr.Dropdown(
-                    [], label="Split", show_label=False, container=False, scale=0, min_width=150, elem_id="data-split",
+                    [],
+                    label="Split",
+                    show_label=False,
+                    container=False,
+                    scale=0,
+                    min_width=150,
+                    elem_id="data-split",
                     interactive=True,
-                )  # fmt: skip
+                )
                 more = gr.Button(text.DATA_MORE, size="sm", scale=0, min_width=150, elem_id="data-more-photos")
             thumbs = parts.html("", elem_id="data-thumbs")
-    return Shown(message, light, summary, wrong, problems, rest, found, told, cards, gr.State([]), chart, heights,
-                 where, marks, split, more, thumbs)  # fmt: skip
+    return Shown(
+        message,
+        light,
+        summary,
+        wrong,
+        problems,
+        rest,
+        found,
+        told,
+        cards,
+        gr.State([]),
+        chart,
+        heights,
+        where,
+        marks,
+        split,
+        more,
+        thumbs,
+    )
 
 
 def _wire(frame: Frame, w: Shown, starts: tuple[gr.Button, gr.Textbox], use_good: Component) -> None:
@@ -161,17 +190,22 @@ def _show(frame: Frame, values: Mapping[Component, Any], w: Shown) -> Updates:
     found = review(data, settings, taxonomy)
     cards, places = findings.shown(found), found.statistics["positions"]
     return {
-        w.light: findings.light(found), w.summary: _summary(data),
-        w.wrong: gr.Column(visible=bool(listed)), w.problems: _problems(listed, kept),
+        w.light: findings.light(found),
+        w.summary: _summary(data),
+        w.wrong: gr.Column(visible=bool(listed)),
+        w.problems: _problems(listed, kept),
         w.rest: gr.Button(visible=bool(listed) and not kept),
-        w.found: gr.Column(visible=True), w.told: gr.Column(visible=bool(cards)),
-        w.findings: findings.cards(data, cards), w.cures: [dict(one.cure_setting) for one in cards],
+        w.found: gr.Column(visible=True),
+        w.told: gr.Column(visible=bool(cards)),
+        w.findings: findings.cards(data, cards),
+        w.cures: [dict(one.cure_setting) for one in cards],
         w.chart: charts.to_json(charts.class_counts(class_counts(data), order)),
-        w.heights: charts.to_json(charts.heights(places["heights"], order)), w.where: _where(places),
+        w.heights: charts.to_json(charts.heights(places["heights"], order)),
+        w.where: _where(places),
         w.marks: parts.section(text.DATA_THUMBS) + parts.legend(taxonomy.conditions),
         w.split: gr.Dropdown([(text.SPLIT_WORDS[name], name) for name in splits], value=first),
         w.thumbs: _thumbs(data, first, 0),
-    }  # fmt: skip
+    }
 
 
 def _settings(frame: Frame, values: Mapping[Component, Any]) -> Settings:

@@ -59,10 +59,14 @@ class Widgets:
     def forget(self) -> Updates:
         """Another photo, box or type: the last answer holds no more, and a waiting one is not waited for."""
         return {
-            self.pending: None, self.clock: gr.Timer(active=False), self.ask: gr.Button(interactive=True),
-            self.stop: gr.Button(visible=False), self.verdict: parts.empty(text.PREDICT_EMPTY), self.chart: None,
+            self.pending: None,
+            self.clock: gr.Timer(active=False),
+            self.ask: gr.Button(interactive=True),
+            self.stop: gr.Button(visible=False),
+            self.verdict: parts.empty(text.PREDICT_EMPTY),
+            self.chart: None,
             self.classes: None,
-        }  # fmt: skip
+        }
 
 
 def build(frame: Frame) -> None:
@@ -85,8 +89,24 @@ def build(frame: Frame) -> None:
                 verdict = parts.html(parts.empty(text.PREDICT_EMPTY), elem_id="predict-answer")
                 chart = charts.component("predict-chart", "Probability of every condition")
                 classes = charts.component("predict-classes", "Probability of every class")
-    w = Widgets(gr.State(None), gr.State(None), drop, chosen, picker, examples, go_data, kind, model, ask, stop,
-                message, verdict, chart, classes, gr.Timer(ASK_EVERY_S, active=False))  # fmt: skip
+    w = Widgets(
+        gr.State(None),
+        gr.State(None),
+        drop,
+        chosen,
+        picker,
+        examples,
+        go_data,
+        kind,
+        model,
+        ask,
+        stop,
+        message,
+        verdict,
+        chart,
+        classes,
+        gr.Timer(ASK_EVERY_S, active=False),
+    )
     frame.jump(go_data, "data")
     frame.on_open("predict", lambda values: _open(frame, values, w), [examples, go_data, kind])
     frame.watch(lambda seen: _models(frame, seen, w), model)
@@ -132,9 +152,15 @@ def _wire_choice(frame: Frame, w: Widgets, other: gr.Button) -> None:
     w.picker.select(picked, w.photo, [w.kind, *w.answer], **QUIET)
     w.kind.input(w.forget, outputs=w.answer, **QUIET)
     other.click(
-        lambda: {w.drop: gr.File(value=None, visible=True), w.chosen: gr.Column(visible=False), w.photo: None,
-                 **w.forget()}, outputs=shown, **QUIET,
-    )  # fmt: skip
+        lambda: {
+            w.drop: gr.File(value=None, visible=True),
+            w.chosen: gr.Column(visible=False),
+            w.photo: None,
+            **w.forget(),
+        },
+        outputs=shown,
+        **QUIET,
+    )
     frame.later(lambda: w.examples.select(took, frame.form.inputs, shown, **LONG))
 
 
@@ -214,13 +240,18 @@ def _show(path: Path, objects: Sequence[BoxedObject], w: Widgets) -> Updates:
     boxes = [{"box": list(one.box_xyxy), "label": one.object_type} for one in objects]
     about = {"src": pictures.whole(path, pictures.VIEW_PX), "about": path.name, "boxes": boxes}
     current = {
-        "path": str(path), "size_wh": pictures.photo_size(path),
+        "path": str(path),
+        "size_wh": pictures.photo_size(path),
         "objects": [(one.object_type, one.condition, one.box_xyxy) for one in objects],
-    }  # fmt: skip
+    }
     return {
-        **w.forget(), w.drop: gr.File(visible=False), w.chosen: gr.Column(visible=True), w.photo: current, w.kind: "",
+        **w.forget(),
+        w.drop: gr.File(visible=False),
+        w.chosen: gr.Column(visible=True),
+        w.photo: current,
+        w.kind: "",
         w.picker: gr.HTML(value=None, photo=about),
-    }  # fmt: skip
+    }
 
 
 def _request(frame: Frame, values: Mapping[Component, Any], w: Widgets) -> tuple[dict[str, Any], Settings]:
@@ -238,10 +269,12 @@ def _request(frame: Frame, values: Mapping[Component, Any], w: Widgets) -> tuple
     picked = value.get("index")
     others = [one[2] for i, one in enumerate(photo["objects"]) if i != picked] if picked is not None else []
     request = {
-        "image": photo["path"], "box_xyxy_px": _pixels(box, size_wh) if box else None,
-        "object_type": values[w.kind] or None, "models": [base, path] if tuned else [base],
+        "image": photo["path"],
+        "box_xyxy_px": _pixels(box, size_wh) if box else None,
+        "object_type": values[w.kind] or None,
+        "models": [base, path] if tuned else [base],
         "other_boxes_xyxy_px": [_pixels(one, size_wh) for one in others],
-    }  # fmt: skip
+    }
     return request, settings
 
 
@@ -267,14 +300,17 @@ def _answered(found: dict[str, Any], truth: str, w: Widgets) -> Updates:
     known = f'<p class="dg-small">In the labels: {parts.badge(truth)}</p>' if truth else ""
     alone = parts.note(text.BASE_ONLY) if len(found["answers"]) == 1 else ""
     labelled = [(answer["label"], _shares(answer)) for answer in found["answers"]]
-    by_class = [(answer["label"], answer.get("calibrated_classes") or answer["class_probabilities"])
-                for answer in found["answers"] if "class_probabilities" in answer]  # fmt: skip
+    by_class = [
+        (answer["label"], answer.get("calibrated_classes") or answer["class_probabilities"])
+        for answer in found["answers"]
+        if "class_probabilities" in answer
+    ]
     return {
         w.verdict: f'<div class="dg-verdicts">{"".join(cards)}</div>{known}{alone}'
         f'<p class="dg-small">Answered in {float(found.get("seconds") or 0):.1f} s.</p>',
         w.chart: charts.to_json(charts.probabilities(labelled)),
         w.classes: charts.to_json(charts.probabilities(by_class)) if by_class else None,
-    }  # fmt: skip
+    }
 
 
 def _verdict(answer: Mapping[str, Any], kind: str) -> str:

@@ -96,8 +96,12 @@ def build(frame: Frame) -> None:
         if fresh is not None:
             before, after = judged.chosen(view.runs, fresh, view.before, view.after)
             view = replace(view, before=before, after=after)
-        return {**_actions(frame, view, w), **_pair(view, w, panels), **_listed(view, w),
-                w.split: gr.Radio(offered, value=view.split)}  # fmt: skip
+        return {
+            **_actions(frame, view, w),
+            **_pair(view, w, panels),
+            **_listed(view, w),
+            w.split: gr.Radio(offered, value=view.split),
+        }
 
     def act(*chosen: Any) -> Updates:
         return _actions(frame, _see(frame, Choice(*chosen)), w)
@@ -143,8 +147,10 @@ def _follow(
         model = _tuned(frame, names[0] if names else None)
         offered = _splits(frame, model)
         view = replace(view, tuned=model, split=offered[0][1])
-        updates |= {w.model: gr.Dropdown(list(names), value=model.name if model else None),
-                    w.split: gr.Radio(offered, value=view.split)}  # fmt: skip
+        updates |= {
+            w.model: gr.Dropdown(list(names), value=model.name if model else None),
+            w.split: gr.Radio(offered, value=view.split),
+        }
     if seen is None or seen[0] != stamp[0]:
         fresh = None if seen is None else next((one for one in view.runs if one.id not in seen[0]), None)
         before, after = judged.chosen(view.runs, fresh, view.before, view.after)
@@ -158,8 +164,10 @@ def _follow(
 def _listed(view: View, w: Widgets) -> Updates:
     """The two lists of runs, with those that are compared."""
     listed = [(one.label, one.id) for one in view.runs]
-    return {w.before: gr.Dropdown(listed, value=view.before.id if view.before else None),
-            w.after: gr.Dropdown(listed, value=view.after.id if view.after else None)}  # fmt: skip
+    return {
+        w.before: gr.Dropdown(listed, value=view.before.id if view.before else None),
+        w.after: gr.Dropdown(listed, value=view.after.id if view.after else None),
+    }
 
 
 def _shown(run: Judged | None) -> Shown | None:
@@ -239,20 +247,24 @@ def _pair(view: View, w: Widgets, panels: Details) -> Updates:
     """The two chosen runs, and all of them in the table."""
     before, after = view.before, view.after
     updates: Updates = {
-        w.pair: gr.Row(visible=len(view.runs) > 1), w.table_box: gr.Column(visible=bool(view.runs)),
+        w.pair: gr.Row(visible=len(view.runs) > 1),
+        w.table_box: gr.Column(visible=bool(view.runs)),
         w.table: comparing.runs_table(view.runs, before, after),
         **panels.fill(_shown(after)),
-    }  # fmt: skip
+    }
     if before is None or after is None or not view.comparable:
         return {**updates, w.headline: "", w.box: gr.Column(visible=False)}
     one, other = before.found["per_class"], after.found["per_class"]
     found = comparing.compared(before, after)
     return {
-        **updates, w.headline: comparing.headline(before, after), w.box: gr.Column(visible=True),
-        w.change: comparing.change_chart(found), w.turned: comparing.turned(found),
+        **updates,
+        w.headline: comparing.headline(before, after),
+        w.box: gr.Column(visible=True),
+        w.change: comparing.change_chart(found),
+        w.turned: comparing.turned(found),
         w.chart: charts.to_json(charts.dumbbell(one, other, before.shown.order)),
         w.gallery: comparing.gallery(before.shown, after.shown),
-    }  # fmt: skip
+    }
 
 
 def _curves(frame: Frame, w: Widgets) -> Updates:
@@ -263,7 +275,7 @@ def _curves(frame: Frame, w: Widgets) -> Updates:
         w.curves_box: gr.Column(visible=bool(runs)),
         w.curves: gr.Dropdown([(run.name, run.id) for run in runs], value=ids),
         w.curves_chart: _learning(frame, ids),
-    }  # fmt: skip
+    }
 
 
 def _learning(frame: Frame, ids: Sequence[str] | None) -> str | None:

@@ -21,9 +21,21 @@ from damgui.live import Look, Stamp
 from damgui.text import escape
 
 # Settings that other tabs hold; everything that is in no tab's view is folded away here.
-ELSEWHERE = ("data.path", "data.use_good", "data.drop_duplicates", "data.regroup", "data.format", "data.taxonomy",
-             "data.valid_share", "data.group_rule", "data.split", "data.limit", "question.kind",
-             "batch.annotate", "batch.pictures")  # fmt: skip
+ELSEWHERE = (
+    "data.path",
+    "data.use_good",
+    "data.drop_duplicates",
+    "data.regroup",
+    "data.format",
+    "data.taxonomy",
+    "data.valid_share",
+    "data.group_rule",
+    "data.split",
+    "data.limit",
+    "question.kind",
+    "batch.annotate",
+    "batch.pictures",
+)
 HERE = ("train", "rehearse")  # runs that this tab shows itself
 
 
@@ -87,11 +99,14 @@ def build(frame: Frame) -> None:
         updates: Updates = {one: gr.Button(interactive=busy is None) for one in (start, attempt)}
         if seen is None or seen[:3] != stamp[:3]:
             updates |= {
-                trial: _trial(tried), state: _state(found, busy), stop: _stop_button(newest), chart: _chart(found),
+                trial: _trial(tried),
+                state: _state(found, busy),
+                stop: _stop_button(newest),
+                chart: _chart(found),
                 resume: gr.Button(visible=_can_resume(found), interactive=busy is None),
                 judge: gr.Button(visible=bool(found and found.status == "finished")),
                 ask: gr.Button(visible=bool(found and found.status == "finished")),
-            }  # fmt: skip
+            }
             # Only when a run begins or ends: what somebody is typing stays, whatever else goes on.
             if seen is None or (seen[0] != stamp[0] and not (found and found.active)):
                 updates[name] = _free_name(frame, found)
@@ -108,17 +123,23 @@ def build(frame: Frame) -> None:
     frame.follow(preset, lambda settings: preset_for(settings.model.path))
     frame.later(lambda: _wire_form(frame, preset, name))
     frame.later(
-        lambda: start.click(lambda: (gr.Button(interactive=False), parts.waiting(text.STARTING)),
-                            outputs=[start, state], **QUIET)
-        .then(begin, frame.form.inputs | {name}, message, **LONG)
-        .then(now(refresh), outputs=outputs, **QUIET)
-    )  # fmt: skip
+        lambda: (
+            start.click(
+                lambda: (gr.Button(interactive=False), parts.waiting(text.STARTING)), outputs=[start, state], **QUIET
+            )
+            .then(begin, frame.form.inputs | {name}, message, **LONG)
+            .then(now(refresh), outputs=outputs, **QUIET)
+        )
+    )
     frame.later(
-        lambda: attempt.click(lambda: (gr.Button(interactive=False), parts.waiting(text.STARTING)),
-                              outputs=[attempt, trial], **QUIET)
-        .then(try_first, frame.form.inputs, message, **LONG)
-        .then(now(refresh), outputs=outputs, **QUIET)
-    )  # fmt: skip
+        lambda: (
+            attempt.click(
+                lambda: (gr.Button(interactive=False), parts.waiting(text.STARTING)), outputs=[attempt, trial], **QUIET
+            )
+            .then(try_first, frame.form.inputs, message, **LONG)
+            .then(now(refresh), outputs=outputs, **QUIET)
+        )
+    )
 
 
 def _form(form: Form) -> tuple[gr.Dropdown, gr.Textbox, gr.Button, gr.Button]:
@@ -126,9 +147,13 @@ def _form(form: Form) -> tuple[gr.Dropdown, gr.Textbox, gr.Button, gr.Button]:
     with gr.Column(elem_classes="dg-panel"):
         with gr.Row(elem_classes="dg-grid2"):
             preset = gr.Dropdown(
-                list(presets()), value=(presets() or ("",))[0], label=text.PRESET, info=text.PRESET_HINT,
-                elem_id="training-preset", min_width=160,
-            )  # fmt: skip
+                list(presets()),
+                value=(presets() or ("",))[0],
+                label=text.PRESET,
+                info=text.PRESET_HINT,
+                elem_id="training-preset",
+                min_width=160,
+            )
             form.widgets["model.path"] = forms.model_widget(
                 elem_id=forms.elem_id("model.path"), info=text.MODEL_HINT, min_width=160
             )
@@ -138,8 +163,9 @@ def _form(form: Form) -> tuple[gr.Dropdown, gr.Textbox, gr.Button, gr.Button]:
                     form.add(path, min_width=160)
         with gr.Row(elem_classes="dg-grid2"):
             form.add(SIMPLE[5], min_width=160)
-            name = gr.Textbox("", label=text.RUN_NAME, info=text.RUN_NAME_HINT, max_lines=1, min_width=160,
-                              elem_id="training-name")  # fmt: skip
+            name = gr.Textbox(
+                "", label=text.RUN_NAME, info=text.RUN_NAME_HINT, max_lines=1, min_width=160, elem_id="training-name"
+            )
         with gr.Row(elem_classes="dg-begin"):
             start = gr.Button(text.TRAINING_START, variant="primary", elem_id="training-start", min_width=160)
             attempt = gr.Button(text.TRAINING_TRY, elem_id="training-try", min_width=160)
@@ -209,9 +235,10 @@ def _newer(tried: Look | None, found: Look | None) -> Look | None:
 def _stop_button(newest: Look | None) -> gr.Button:
     trying = newest is not None and newest.run.kind == "rehearse"
     return gr.Button(
-        text.TRAINING_STOP_TRYING if trying else text.TRAINING_STOP, visible=bool(newest and newest.active),
+        text.TRAINING_STOP_TRYING if trying else text.TRAINING_STOP,
+        visible=bool(newest and newest.active),
         interactive=not (newest and newest.stopping),
-    )  # fmt: skip
+    )
 
 
 def _trial(tried: Look | None) -> str:

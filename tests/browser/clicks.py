@@ -28,9 +28,14 @@ from damgui.forms import elem_id
 ROOT = Path(__file__).resolve().parents[2]
 # Chromium asks for its maker's servers at every start; offline these are refused, many at a time.
 QUIET = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 SIZE = {"width": 1280, "height": 900}
 WAIT_MS = 60_000
 

@@ -61,12 +61,19 @@ def test_the_advice_fills_the_five_switches_by_a_click(page: Page, tmp_path: Pat
     run = store.create(workspace, settings, "ablate", plan=studies.to_dict(plan))
     judged = {
         variant: {
-            seed: [{"image": f"{i}.jpg", "object": 0, "truth_class": "ab"[i % 2],
-                    "predicted_class": "ab"[(i + (i > right)) % 2]} for i in range(40)]
+            seed: [
+                {
+                    "image": f"{i}.jpg",
+                    "object": 0,
+                    "truth_class": "ab"[i % 2],
+                    "predicted_class": "ab"[(i + (i > right)) % 2],
+                }
+                for i in range(40)
+            ]
             for seed in range(3)
         }
         for variant, right in (("none", 20), ("oversampling", 36))
-    }  # fmt: skip
+    }
     write_json(run.results, {"kind": "ablate", "cells": [], **ablation(judged)})
     append(run.events, event("started", run=run.id, pid=1, job="ablate", parent=1))
     append(run.events, event("ended", how="finished", error="", problems=[], seconds=1.0))

@@ -88,9 +88,11 @@ class TestNewcomer:
             zero["overall_accuracy"], abs=1e-6
         )
         for words in (
-            f"{100 * zero['overall_accuracy']:.1f}", f"{zero['correct']} of {zero['total']}", f"{zero['macro_f1']:.2f}",
+            f"{100 * zero['overall_accuracy']:.1f}",
+            f"{zero['correct']} of {zero['total']}",
+            f"{zero['macro_f1']:.2f}",
             percent(zero["prior"]["accuracy"]),
-        ):  # fmt: skip
+        ):
             expect(score).to_contain_text(words)
         wrong = zero["total"] - zero["correct"]
         expect(page.locator("#baseline-mistakes-title")).to_contain_text(f"{wrong} of {zero['total']}")

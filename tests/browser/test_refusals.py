@@ -183,9 +183,12 @@ def test_a_question_without_a_photo(desk: App, page: Page) -> None:
 
 
 PRIMARY = {
-    text.TAB_START: "go-baseline", text.TAB_DATA: "data-read", text.TAB_BASELINE: "baseline-start",
-    text.TAB_TRAINING: "training-start", text.TAB_PREDICT: "predict-ask",
-}  # fmt: skip
+    text.TAB_START: "go-baseline",
+    text.TAB_DATA: "data-read",
+    text.TAB_BASELINE: "baseline-start",
+    text.TAB_TRAINING: "training-start",
+    text.TAB_PREDICT: "predict-ask",
+}
 FOCUSED = "() => { const now = document.activeElement; return now.id || now.closest('[id]')?.id || now.tagName }"
 NAMELESS = """() => [...document.querySelectorAll('input, textarea, select, button')]
     .filter(one => one.checkVisibility() && one.type !== 'file')

@@ -25,16 +25,28 @@ def judged(workspace: Path, photos: Path) -> Run:
     rows = []
     for image, truth in (("<b>bold.png", "damaged"), ("plain.png", "normal")):
         Image.new("RGB", (120, 90), (90, 130, 80)).save(photos / image)
-        rows.append({
-            "image": image, "object": 0, "box_xyxy_px": [20, 20, 60, 70], "object_type": "slope drain", "truth": truth,
-            "predicted": "normal", "truth_class": f"slope drain {truth}", "predicted_class": "slope drain normal",
-            "question": "condition", "choices": 3, "probabilities": {"normal": 0.8, "blocked": 0.1, "damaged": 0.1},
-        })  # fmt: skip
+        rows.append(
+            {
+                "image": image,
+                "object": 0,
+                "box_xyxy_px": [20, 20, 60, 70],
+                "object_type": "slope drain",
+                "truth": truth,
+                "predicted": "normal",
+                "truth_class": f"slope drain {truth}",
+                "predicted_class": "slope drain normal",
+                "question": "condition",
+                "choices": 3,
+                "probabilities": {"normal": 0.8, "blocked": 0.1, "damaged": 0.1},
+            }
+        )
     run = store.create(store.open_workspace(workspace), merge(Settings(), {"data.path": str(photos)}), "baseline")
     run.predictions.write_text("".join(json.dumps(row) + "\n" for row in rows))
     about = {"path": str(photos), "split": "valid", "photos": 2, "objects": 2, "fingerprint": "f"}
-    write_json(run.results, {**score(rows), "complete": True, "seconds": 1.0, "data": about,
-                             "model": {"path": "demo", "adapter": None}})  # fmt: skip
+    write_json(
+        run.results,
+        {**score(rows), "complete": True, "seconds": 1.0, "data": about, "model": {"path": "demo", "adapter": None}},
+    )
     return run
 
 

@@ -53,8 +53,15 @@ def test_scores_and_differences_are_as_counted_by_hand() -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_scores_equal_those_of_scikit_learn(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    made = [{"image": f"{i // 4}", "object": i % 4, "truth_class": str(rng.choice(list("abc"), p=[0.7, 0.2, 0.1])),
-             "predicted_class": str(rng.choice(list("abcd")))} for i in range(80)]  # fmt: skip
+    made = [
+        {
+            "image": f"{i // 4}",
+            "object": i % 4,
+            "truth_class": str(rng.choice(list("abc"), p=[0.7, 0.2, 0.1])),
+            "predicted_class": str(rng.choice(list("abcd"))),
+        }
+        for i in range(80)
+    ]
     truth, said = [one["truth_class"] for one in made], [one["predicted_class"] for one in made]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # "d" is answered and never true: that is the point
@@ -124,10 +131,16 @@ def test_variants_judged_on_other_objects_are_not_compared() -> None:
 @pytest.mark.parametrize(
     ("interval", "seeds", "said"),
     [
-        ((0.001, 0.1), 3, HELPS), ((0.0, 0.1), 3, UNCLEAR), ((-0.1, 0.2), 3, UNCLEAR), ((-0.1, 0.0), 3, UNCLEAR),
-        ((-0.2, -0.001), 3, HARMS), ((0.1, 0.2), 5, HELPS), ((0.1, 0.2), 2, FEW), ((-0.2, -0.1), 1, FEW),
+        ((0.001, 0.1), 3, HELPS),
+        ((0.0, 0.1), 3, UNCLEAR),
+        ((-0.1, 0.2), 3, UNCLEAR),
+        ((-0.1, 0.0), 3, UNCLEAR),
+        ((-0.2, -0.001), 3, HARMS),
+        ((0.1, 0.2), 5, HELPS),
+        ((0.1, 0.2), 2, FEW),
+        ((-0.2, -0.1), 1, FEW),
     ],
-)  # fmt: skip
+)
 def test_a_verdict_is_where_zero_lies_and_few_trainings_give_none(
     interval: tuple[float, float], seeds: int, said: str
 ) -> None:
@@ -149,16 +162,28 @@ def study(right: dict[str, float], seeds: int = 3, photos: int = 60) -> dict[str
         ({"none": 0.5, "oversampling": 0.8}, "oversampling", {"oversampling": HELPS}),
         ({"none": 0.5, "oversampling": 0.51}, "none", {"oversampling": UNCLEAR}),
         ({"none": 0.8, "oversampling": 0.5}, "none", {"oversampling": HARMS}),
-        ({"none": 0.5, "oversampling": 0.7, "class_weighting": 0.8}, "class_weighting",
-         {"oversampling": HELPS, "class_weighting": HELPS}),
+        (
+            {"none": 0.5, "oversampling": 0.7, "class_weighting": 0.8},
+            "class_weighting",
+            {"oversampling": HELPS, "class_weighting": HELPS},
+        ),
         ({"none": 0.5, "oversampling": 0.8, "all": 0.81}, "oversampling", {"oversampling": HELPS}),  # simplest wins
         ({"none": 0.5, "oversampling": 0.7, "all": 0.95}, "all", {"oversampling": HELPS}),
         ({"none": 0.5, "oversampling": 0.52, "all": 0.9}, "all", {"oversampling": UNCLEAR}),
         ({"none": 0.5, "oversampling": 0.9, "all": 0.6}, "oversampling", {"oversampling": HELPS}),
-        ({"none": 0.5, "class_weighting": 0.7, "oversampling": 0.7, "class_weighting+oversampling": 0.9, "all": 0.91},
-         "class_weighting+oversampling", {"class_weighting": HELPS, "oversampling": HELPS}),
+        (
+            {
+                "none": 0.5,
+                "class_weighting": 0.7,
+                "oversampling": 0.7,
+                "class_weighting+oversampling": 0.9,
+                "all": 0.91,
+            },
+            "class_weighting+oversampling",
+            {"class_weighting": HELPS, "oversampling": HELPS},
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_is_clearly_better_is_recommended_and_the_simplest_wins(
     right: dict[str, float], use: str, alone: dict[str, str]
 ) -> None:
@@ -227,8 +252,11 @@ def simulated(rng: np.random.Generator, effect: float, seeds: int, luck: float) 
         logits = rng.normal(0, 0.8, (40, 4, 3)) + rng.normal(0, luck, 3)
         logits[np.arange(40)[:, None], np.arange(4), truth] += 1 + more - 0.7 * hard
         said = logits.argmax(axis=2)
-        return [{"image": str(i), "object": j, "truth_class": str(truth[i, j]), "predicted_class": str(said[i, j])}
-                for i in range(40) for j in range(4)]  # fmt: skip
+        return [
+            {"image": str(i), "object": j, "truth_class": str(truth[i, j]), "predicted_class": str(said[i, j])}
+            for i in range(40)
+            for j in range(4)
+        ]
 
     made: dict[str, dict[int, Sequence[Any]]] = {
         "none": {seed: judged(0) for seed in range(seeds)},

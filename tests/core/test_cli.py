@@ -25,9 +25,13 @@ QUICK = ("--set", "training.learning_rate=0.001", "--set", "training.max_steps=6
 
 def damgui(folder: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, str(FAKE), *words], cwd=folder, capture_output=True, text=True, timeout=30,
+        [sys.executable, str(FAKE), *words],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=30,
         env={**os.environ, **environment},
-    )  # fmt: skip
+    )
 
 
 def train(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -39,8 +43,11 @@ def test_help_comes_without_any_heavy_library() -> None:
     heavy = "print(sorted(m for m in ('torch', 'transformers', 'gradio', 'numpy', 'PIL') if m in sys.modules))"
     found = subprocess.run(
         [sys.executable, "-c", f"import sys\ntry:\n    {code}\nexcept SystemExit:\n    {heavy}"],
-        cwd=ROOT, capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert found.stdout.endswith("[]\n")
     began = time.monotonic()
     subprocess.run([sys.executable, "-m", "core.cli", "--help"], cwd=ROOT, capture_output=True, check=True)
@@ -255,9 +262,12 @@ def test_error_of_the_engine_that_the_user_can_cure_has_code_2(tmp_path: Path) -
 def test_interrupt_saves_says_how_to_resume_and_the_same_command_goes_on(tmp_path: Path) -> None:
     slow = ["--set", "training.learning_rate=0.02", "--set", "training.max_steps=40", "--name", "pilot"]
     child = subprocess.Popen(
-        [sys.executable, str(FAKE), "train", *slow], cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE,
+        [sys.executable, str(FAKE), "train", *slow],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
         text=True,
-    )  # fmt: skip
+    )
     while not list(tmp_path.glob("models/pilot_checkpoints/state.json")):
         time.sleep(0.02)
     second = damgui(tmp_path, "baseline")
@@ -307,10 +317,16 @@ def test_runs_are_listed_shown_stopped_and_resumed(tmp_path: Path) -> None:
 def test_of_several_processes_of_one_launch_only_the_first_makes_a_run(tmp_path: Path) -> None:
     words = [sys.executable, str(FAKE), "train", "--name", "pilot", *QUICK]
     children = [
-        subprocess.Popen(words, cwd=tmp_path, env={**os.environ, "RANK": rank, "WORLD_SIZE": "2"},
-                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        subprocess.Popen(
+            words,
+            cwd=tmp_path,
+            env={**os.environ, "RANK": rank, "WORLD_SIZE": "2"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
         for rank in ("1", "0")
-    ]  # fmt: skip
+    ]
     said = [child.communicate(timeout=30) for child in children]
     assert [child.returncode for child in children] == [0, 0], said
     assert said[0] == ("", "")
@@ -365,8 +381,11 @@ def test_the_cache_is_told_and_cleared(tmp_path: Path) -> None:
     kept.write_bytes(b"x" * 1000)
     told = damgui(tmp_path, "cache", "--json")
     assert json.loads(told.stdout) == {
-        "folder": str(tmp_path / "cache" / "features"), "cleared": False, "files": 1, "bytes": 1000,
-    }  # fmt: skip
+        "folder": str(tmp_path / "cache" / "features"),
+        "cleared": False,
+        "files": 1,
+        "bytes": 1000,
+    }
     assert kept.exists()
     assert damgui(tmp_path, "cache", "clear").stdout.startswith("Cleared: 1 vision features, 0.0 MB")
     assert not kept.exists()

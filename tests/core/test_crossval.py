@@ -20,12 +20,19 @@ def rows(photo: str, *words: str) -> list[dict[str, Any]]:
     names = {"n": "normal", "b": "blocked", "d": "damaged"}
     return [
         {
-            "image": f"{photo}.jpg", "object": index, "object_type": "drain", "choices": 3, "question": "condition",
-            "truth": names[word[0]], "predicted": names[word[1]], "probabilities": sure(names[word[1]]),
-            "truth_class": f"drain {names[word[0]]}", "predicted_class": f"drain {names[word[1]]}",
+            "image": f"{photo}.jpg",
+            "object": index,
+            "object_type": "drain",
+            "choices": 3,
+            "question": "condition",
+            "truth": names[word[0]],
+            "predicted": names[word[1]],
+            "probabilities": sure(names[word[1]]),
+            "truth_class": f"drain {names[word[0]]}",
+            "predicted_class": f"drain {names[word[1]]}",
         }
         for index, word in enumerate(words)
-    ]  # fmt: skip
+    ]
 
 
 def part(fold: int, seed: int, answers: list[dict[str, Any]], **references: list[dict[str, Any]]) -> Part:
@@ -49,8 +56,12 @@ def test_all_parts_are_scored_together_and_each_for_itself() -> None:
 def test_pooled_rows_hold_every_object_once_and_say_which_part_it_was() -> None:
     pooled = pooled_rows([part(0, 3, ONE), part(1, 3, TWO), part(0, 4, ONE), part(1, 4, TWO)])
     assert [(row["image"], row["object"], row["fold"], row["seed"]) for row in pooled] == [
-        ("a.jpg", 0, 0, 3), ("a.jpg", 1, 0, 3), ("a.jpg", 2, 0, 3), ("b.jpg", 0, 1, 3), ("b.jpg", 1, 1, 3),
-    ]  # fmt: skip
+        ("a.jpg", 0, 0, 3),
+        ("a.jpg", 1, 0, 3),
+        ("a.jpg", 2, 0, 3),
+        ("b.jpg", 0, 1, 3),
+        ("b.jpg", 1, 1, 3),
+    ]
 
 
 def test_further_seeds_show_the_spread_and_do_not_count_twice() -> None:

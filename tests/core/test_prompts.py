@@ -89,13 +89,19 @@ def test_neighbours_are_counted_by_where_they_lie(others: list[tuple[float, floa
         (
             None,
             (
-                "toe drain normal", "toe drain blocked", "toe drain damaged",
-                "slope drain normal", "slope drain blocked", "slope drain damaged",
-                "rock toe normal", "rock toe damaged", "vegetation normal",
+                "toe drain normal",
+                "toe drain blocked",
+                "toe drain damaged",
+                "slope drain normal",
+                "slope drain blocked",
+                "slope drain damaged",
+                "rock toe normal",
+                "rock toe damaged",
+                "vegetation normal",
             ),
         ),
     ],
-)  # fmt: skip
+)
 def test_answers_are_a_closed_list_and_the_question_names_all_of_it(
     object_type: str | None, allowed: tuple[str, ...]
 ) -> None:
@@ -119,11 +125,15 @@ def test_the_question_shows_the_object_as_the_view_does(view: str, unit: str, be
 
 
 def test_the_second_picture_is_mentioned_exactly_where_there_is_one() -> None:
-    said = {view: question_text("rock toe", BOX, [], Look(view, (9, 9)), PLAIN, load()) for view in
-            ("full", "full+crop", "crop")}  # fmt: skip
+    said = {
+        view: question_text("rock toe", BOX, [], Look(view, (9, 9)), PLAIN, load())
+        for view in ("full", "full+crop", "crop")
+    }
     assert {view: "second picture" in text for view, text in said.items()} == {
-        "full": False, "full+crop": True, "crop": False,
-    }  # fmt: skip
+        "full": False,
+        "full+crop": True,
+        "crop": False,
+    }
 
 
 @pytest.mark.parametrize(("spatial", "position"), [(False, False), (True, False), (False, True), (True, True)])

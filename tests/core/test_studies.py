@@ -50,8 +50,11 @@ def test_a_cell_switches_its_enhancements_on_and_all_others_off(variant: str, on
 def test_without_a_test_split_every_seed_is_judged_on_another_part_the_same_for_all_variants() -> None:
     found = cells(plan_ablation(["all"], 7, Settings()), 10, has_test=False)
     assert [(one.variant, one.seed, one.fold) for one in found[:4]] == [
-        ("none", 10, 0), ("all", 10, 0), ("none", 11, 1), ("all", 11, 1),
-    ]  # fmt: skip
+        ("none", 10, 0),
+        ("all", 10, 0),
+        ("none", 11, 1),
+        ("all", 11, 1),
+    ]
     assert [one.fold for one in found if one.variant == "none"] == [0, 1, 2, 3, 4, 0, 1]
     assert all((one.changes["data.folds"], one.changes["data.fold"]) == (5, one.fold) for one in found)
 

@@ -15,10 +15,16 @@ DAMS = load()
 
 def test_the_dam_taxonomy_has_nine_classes_in_order() -> None:
     assert DAMS.class_names == (
-        "toe drain normal", "toe drain blocked", "toe drain damaged",
-        "slope drain normal", "slope drain blocked", "slope drain damaged",
-        "rock toe normal", "rock toe damaged", "vegetation normal",
-    )  # fmt: skip
+        "toe drain normal",
+        "toe drain blocked",
+        "toe drain damaged",
+        "slope drain normal",
+        "slope drain blocked",
+        "slope drain damaged",
+        "rock toe normal",
+        "rock toe damaged",
+        "vegetation normal",
+    )
     assert DAMS.question_scene == "dam slope"
     assert DAMS.conditions == ("normal", "blocked", "damaged")
     assert DAMS.allowed["vegetation"] == ("normal",)
@@ -47,9 +53,22 @@ def test_messy_spellings_are_read(text: str, pair: tuple[str, str]) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", " ", "-", "drain", "toe", "toe drain maybe", "not toe drain", "rock toe blocked", "vegetation damaged",
-     "blocked", "toe drain blocked damaged", "crack", "0"],
-)  # fmt: skip
+    [
+        "",
+        " ",
+        "-",
+        "drain",
+        "toe",
+        "toe drain maybe",
+        "not toe drain",
+        "rock toe blocked",
+        "vegetation damaged",
+        "blocked",
+        "toe drain blocked damaged",
+        "crack",
+        "0",
+    ],
+)
 def test_what_is_no_class_is_not_guessed(text: str) -> None:
     assert DAMS.read_class(text) is None
 

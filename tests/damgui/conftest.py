@@ -28,10 +28,18 @@ def workspace(tmp_path: Path) -> Workspace:
 def answer(image: str, number: int, truth: str, said: str, kind: str = "toe drain") -> dict[str, Any]:
     sure = {"normal": 0.1, "blocked": 0.1, "damaged": 0.1} | {said: 0.8}
     return {
-        "image": image, "object": number, "box_xyxy_px": [4, 4 + number, 20, 12], "object_type": kind,
-        "truth": truth, "predicted": said, "truth_class": f"{kind} {truth}", "predicted_class": f"{kind} {said}",
-        "question": "condition", "choices": 3, "probabilities": sure,
-    }  # fmt: skip
+        "image": image,
+        "object": number,
+        "box_xyxy_px": [4, 4 + number, 20, 12],
+        "object_type": kind,
+        "truth": truth,
+        "predicted": said,
+        "truth_class": f"{kind} {truth}",
+        "predicted_class": f"{kind} {said}",
+        "question": "condition",
+        "choices": 3,
+        "probabilities": sure,
+    }
 
 
 @pytest.fixture
@@ -51,11 +59,18 @@ def judge(workspace: Workspace) -> Judge:
             adapter.mkdir(parents=True, exist_ok=True)
             (adapter / "damgui.json").write_text(json.dumps({"settings": to_dict(used)}))
         found = metrics.score(rows) | {
-            "seconds": 1.0, "complete": True, "settings": to_dict(used),
+            "seconds": 1.0,
+            "complete": True,
+            "settings": to_dict(used),
             "model": {"path": "demo", "adapter": str(adapter) if adapter else None},
-            "data": {"path": "demo", "split": split, "photos": len(rows), "objects": len(rows),
-                     "fingerprint": fingerprint},
-        }  # fmt: skip
+            "data": {
+                "path": "demo",
+                "split": split,
+                "photos": len(rows),
+                "objects": len(rows),
+                "fingerprint": fingerprint,
+            },
+        }
         run.results.write_text(json.dumps(found))
         run.predictions.write_text("".join(json.dumps(row) + "\n" for row in rows))
         run.events.write_text(json.dumps({"t": 1.0, "kind": "ended", "how": "finished"}) + "\n")

@@ -27,15 +27,28 @@ HOSTILE = "<script>alert(1)</script>.jpg"
 
 
 def answer(image: str, number: int, predicted: str, share: float, **more: Any) -> dict[str, Any]:
-    return {"image": image, "object": number, "box_xyxy_px": [1, 1, 9, 9], "object_type": "toe drain",
-            "predicted_type": "toe drain", "predicted": predicted, "predicted_class": f"toe drain {predicted}",
-            "question": "condition", "choices": 3, "probabilities": {predicted: share}, **more}  # fmt: skip
+    return {
+        "image": image,
+        "object": number,
+        "box_xyxy_px": [1, 1, 9, 9],
+        "object_type": "toe drain",
+        "predicted_type": "toe drain",
+        "predicted": predicted,
+        "predicted_class": f"toe drain {predicted}",
+        "question": "condition",
+        "choices": 3,
+        "probabilities": {predicted: share},
+        **more,
+    }
 
 
 ANSWERS = [
-    answer("a.jpg", 0, "normal", 0.9), answer("a.jpg", 1, "blocked", 0.6), answer("b.jpg", 0, "damaged", 0.7),
-    answer("b.jpg", 1, "normal", 0.5, unsure=True), answer(HOSTILE, 0, "damaged", 0.999),
-]  # fmt: skip
+    answer("a.jpg", 0, "normal", 0.9),
+    answer("a.jpg", 1, "blocked", 0.6),
+    answer("b.jpg", 0, "damaged", 0.7),
+    answer("b.jpg", 1, "normal", 0.5, unsure=True),
+    answer(HOSTILE, 0, "damaged", 0.999),
+]
 
 
 @pytest.fixture
@@ -44,8 +57,18 @@ def run(tmp_path: Path) -> Run:
     made = store.create(store.open_workspace(tmp_path), merge(Settings(), {"data.path": str(tmp_path)}), "batch")
     made.predictions.write_text("".join(json.dumps(one) + "\n" for one in ANSWERS))
     counts = {"normal": 2, "blocked": 1, "damaged": 2}
-    write_json(made.results, {"conditions": counts, "objects": 5, "photos": 3, "unsure": {"count": 1, "total": 5},
-                              "complete": True, "model": {}, "data": {}})  # fmt: skip
+    write_json(
+        made.results,
+        {
+            "conditions": counts,
+            "objects": 5,
+            "photos": 3,
+            "unsure": {"count": 1, "total": 5},
+            "complete": True,
+            "model": {},
+            "data": {},
+        },
+    )
     for name in ("a.jpg", "b.jpg"):
         path = made.folder / "annotated" / annotated_name(name)
         path.parent.mkdir(exist_ok=True)
@@ -130,8 +153,12 @@ def ask(run: Run) -> Callable[[str, str], Settings]:
             frame = Frame(run.workspace, Form(), tabs)
             w = batch._draw(frame)
             frame.form.add("data.use_good")
-        values: Mapping[Any, Any] = {w.model: model, w.folder: folder, frame.form.widgets["batch.annotate"]: False,
-                                     frame.form.widgets["data.use_good"]: True}  # fmt: skip
+        values: Mapping[Any, Any] = {
+            w.model: model,
+            w.folder: folder,
+            frame.form.widgets["batch.annotate"]: False,
+            frame.form.widgets["data.use_good"]: True,
+        }
         return batch._settings(frame, values, w)
 
     return settings

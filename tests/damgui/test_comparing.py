@@ -99,13 +99,18 @@ def test_settings_that_differ_are_columns_and_untaught_models_have_dashes(
 
 
 def test_changes_that_were_not_measured_are_not_drawn() -> None:
-    found = {"accuracy_change": 0.1, "accuracy_change_interval": [0.0, 0.2], "macro_f1_change": 0.2,
-             "macro_f1_change_interval": [0.1, 0.3]}  # fmt: skip
+    found = {
+        "accuracy_change": 0.1,
+        "accuracy_change_interval": [0.0, 0.2],
+        "macro_f1_change": 0.2,
+        "macro_f1_change_interval": [0.1, 0.3],
+    }
     assert [dot.label for dot in comparing.changes(found)] == ["Accuracy", "Macro-F1"]
     found |= {"balanced_accuracy_change": 0.3, "balanced_accuracy_change_interval": [0.2, 0.4]}
     assert [(dot.label, dot.interval) for dot in comparing.changes(found)][1] == (
-        score_text.BALANCED, (pytest.approx(20.0), pytest.approx(40.0))
-    )  # fmt: skip
+        score_text.BALANCED,
+        (pytest.approx(20.0), pytest.approx(40.0)),
+    )
 
 
 def test_no_run_is_an_empty_state() -> None:

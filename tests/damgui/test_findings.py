@@ -25,8 +25,16 @@ def data(tmp_path: Path) -> Dataset:
 
 
 def test_photos_that_belong_together_stand_side_by_side_with_their_splits(data: Dataset) -> None:
-    one = Finding("duplicate-across", AMBER, "t", "d", ("a&b.jpg", "c.jpg"), "cure", {"data.regroup": True},
-                  groups=(("a&b.jpg", "c.jpg", "gone.jpg"),))  # fmt: skip
+    one = Finding(
+        "duplicate-across",
+        AMBER,
+        "t",
+        "d",
+        ("a&b.jpg", "c.jpg"),
+        "cure",
+        {"data.regroup": True},
+        groups=(("a&b.jpg", "c.jpg", "gone.jpg"),),
+    )
     card = findings.cards(data, [one])
     assert card.count("<img") == 2 and card.count('class="dg-pair"') == 1
     assert "a&amp;b.jpg" in card and text.SPLIT_WORDS["train"] in card and text.SPLIT_WORDS["valid"] in card

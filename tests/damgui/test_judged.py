@@ -79,12 +79,14 @@ def test_runs_can_be_compared_only_about_the_same_objects_and_truth(
         ([{"lora.rank": 8, "view.mode": "full"}, {"lora.rank": 16, "view.mode": "full"}], ["lora.rank"]),
         ([{"lora.rank": 8}, {}], []),  # an untaught model has no rank
         ([{"lora.rank": 8}, {}, {"lora.rank": 4}], ["lora.rank"]),
-        ([{"training.epochs": 1.0, "view.mode": "full"}, {"training.epochs": 2.0, "view.mode": "crop"}],
-         ["view.mode", "training.epochs"]),
+        (
+            [{"training.epochs": 1.0, "view.mode": "full"}, {"training.epochs": 2.0, "view.mode": "crop"}],
+            ["view.mode", "training.epochs"],
+        ),
         ([{"model.cache_gb": 1.0, "data.split": "valid"}, {"model.cache_gb": 2.0, "data.split": "test"}], []),
         ([{"gone.setting": 1}, {"gone.setting": 2}], []),
     ],
-)  # fmt: skip
+)
 def test_only_settings_that_differ_and_matter_become_columns(
     settings: list[dict[str, Any]], expected: list[str]
 ) -> None:
@@ -128,8 +130,13 @@ def test_without_a_tuned_model_there_is_nothing_after(workspace: Workspace, judg
 
 
 def test_what_was_just_judged_is_shown_and_the_rest_of_the_choice_stays(workspace: Workspace, judge: Any) -> None:
-    for said, tuned, split in ((WRONG, "", "valid"), (WRONG, "", "test"), (RIGHT, "a", "valid"), (RIGHT, "b", "test"),
-                               (RIGHT, "c", "valid")):  # fmt: skip
+    for said, tuned, split in (
+        (WRONG, "", "valid"),
+        (WRONG, "", "test"),
+        (RIGHT, "a", "valid"),
+        (RIGHT, "b", "test"),
+        (RIGHT, "c", "valid"),
+    ):
         judge(said, tuned, split)
     runs = judged.all_judged(workspace)
     c, b, a, base_test, base = runs

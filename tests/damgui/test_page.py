@@ -16,15 +16,46 @@ from core.settings import KNOBS
 from damgui import forms, page, theme
 
 ASKED_FOR = (
-    "go-baseline", "go-training", "go-predict", "data-read", "baseline-start", "baseline-stop", "training-start",
-    "training-try", "training-trial", "training-stop", "training-resume", "training-chart", "training-preset",
-    "training-name", "compare-judge",
-    "ablation-variants", "ablation-seeds", "ablation-epochs", "ablation-start", "ablation-stop", "ablation-resume",
-    "ablation-table", "ablation-chart", "ablation-use",
-    "predict-drop", "predict-ask", "predict-type", "predict-picker",
-    "batch-model", "batch-folder", "batch-start", "batch-stop", "batch-resume", "batch-csv", "batch-report",
-    "baseline-report-make", "baseline-report-load", "compare-report-make", "compare-report-run",
-)  # fmt: skip
+    "go-baseline",
+    "go-training",
+    "go-predict",
+    "data-read",
+    "baseline-start",
+    "baseline-stop",
+    "training-start",
+    "training-try",
+    "training-trial",
+    "training-stop",
+    "training-resume",
+    "training-chart",
+    "training-preset",
+    "training-name",
+    "compare-judge",
+    "ablation-variants",
+    "ablation-seeds",
+    "ablation-epochs",
+    "ablation-start",
+    "ablation-stop",
+    "ablation-resume",
+    "ablation-table",
+    "ablation-chart",
+    "ablation-use",
+    "predict-drop",
+    "predict-ask",
+    "predict-type",
+    "predict-picker",
+    "batch-model",
+    "batch-folder",
+    "batch-start",
+    "batch-stop",
+    "batch-resume",
+    "batch-csv",
+    "batch-report",
+    "baseline-report-make",
+    "baseline-report-load",
+    "compare-report-make",
+    "compare-report-run",
+)
 
 
 @pytest.fixture(scope="module")
@@ -98,11 +129,17 @@ def variables(block: str) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("ink", "ground"),
     [
-        ("ink", "card"), ("ink", "ground"), ("muted", "card"), ("muted", "ground"), ("normal", "normal-soft"),
-        ("blocked", "blocked-soft"), ("damaged", "damaged-soft"), ("accent-ink", "accent-soft"),
+        ("ink", "card"),
+        ("ink", "ground"),
+        ("muted", "card"),
+        ("muted", "ground"),
+        ("normal", "normal-soft"),
+        ("blocked", "blocked-soft"),
+        ("damaged", "damaged-soft"),
+        ("accent-ink", "accent-soft"),
         ("muted", "accent-soft"),
     ],
-)  # fmt: skip
+)
 def test_text_can_be_read_in_light_and_dark(mode: str, ink: str, ground: str) -> None:
     light, dark = theme.css().split(".dark,", 1)
     colours = variables(light if mode == "light" else dark.split("}", 1)[0])

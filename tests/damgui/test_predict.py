@@ -12,11 +12,19 @@ from damgui import score_text
 from damgui.tabs import predict
 
 RAW = {
-    "model": "", "label": "Tuned: mine", "predicted": "blocked", "predicted_type": "toe drain", "probability": 0.991,
+    "model": "",
+    "label": "Tuned: mine",
+    "predicted": "blocked",
+    "predicted_type": "toe drain",
+    "probability": 0.991,
     "probabilities": {"blocked": 0.991, "normal": 0.009},
-}  # fmt: skip
-CALIBRATED = RAW | {"calibrated": {"blocked": 0.93, "normal": 0.07}, "calibrated_probability": 0.93, "unsure": False,
-                    "threshold": 0.8}  # fmt: skip
+}
+CALIBRATED = RAW | {
+    "calibrated": {"blocked": 0.93, "normal": 0.07},
+    "calibrated_probability": 0.93,
+    "unsure": False,
+    "threshold": 0.8,
+}
 
 
 RULE = {"threshold": 0.8, "answered": 45, "wrong": 2, "total": 85, "max_error": 0.05, "error_upper": 0.148}

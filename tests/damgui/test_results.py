@@ -16,19 +16,31 @@ from damgui import results
 
 def row(number: int, truth: str, predicted: str, sure: float = 0.9) -> dict[str, Any]:
     return {
-        "image": "valid/images/a.jpg", "object": number, "box_xyxy_px": [4, 4, 20, 12], "object_type": "toe drain",
-        "truth": truth, "predicted": predicted, "truth_class": f"toe drain {truth}",
-        "predicted_class": f"toe drain {predicted}", "probabilities": {predicted: sure, truth: 1 - sure},
-    }  # fmt: skip
+        "image": "valid/images/a.jpg",
+        "object": number,
+        "box_xyxy_px": [4, 4, 20, 12],
+        "object_type": "toe drain",
+        "truth": truth,
+        "predicted": predicted,
+        "truth_class": f"toe drain {truth}",
+        "predicted_class": f"toe drain {predicted}",
+        "probabilities": {predicted: sure, truth: 1 - sure},
+    }
 
 
 def document(rows: list[dict[str, Any]]) -> dict[str, Any]:
     right = sum(one["truth"] == one["predicted"] for one in rows)
     return {
-        "overall_accuracy": right / len(rows), "correct": right, "total": len(rows), "macro_f1": 0.5,
-        "accuracy_interval": [0.25, 0.75], "per_class": {}, "confusion": {"labels": [], "counts": []},
-        "data": {"path": "demo", "photos": 1, "fingerprint": "f", "split": "valid"}, "model": {"path": "demo"},
-    }  # fmt: skip
+        "overall_accuracy": right / len(rows),
+        "correct": right,
+        "total": len(rows),
+        "macro_f1": 0.5,
+        "accuracy_interval": [0.25, 0.75],
+        "per_class": {},
+        "confusion": {"labels": [], "counts": []},
+        "data": {"path": "demo", "photos": 1, "fingerprint": "f", "split": "valid"},
+        "model": {"path": "demo"},
+    }
 
 
 def shown(tmp_path: Path, rows: list[dict[str, Any]], name: str = "zeroshot") -> results.Shown:
@@ -47,9 +59,11 @@ def shown(tmp_path: Path, rows: list[dict[str, Any]], name: str = "zeroshot") ->
 
 def test_mistakes_take_turns_between_classes_and_the_surest_comes_first(tmp_path: Path) -> None:
     rows = [
-        row(0, "normal", "blocked", 0.7), row(1, "normal", "blocked", 0.9), row(2, "damaged", "normal", 0.6),
+        row(0, "normal", "blocked", 0.7),
+        row(1, "normal", "blocked", 0.9),
+        row(2, "damaged", "normal", 0.6),
         row(3, "normal", "normal"),
-    ]  # fmt: skip
+    ]
     assert [one["object"] for one in shown(tmp_path, rows).mistakes] == [1, 2, 0]
 
 
@@ -75,9 +89,12 @@ def test_a_class_question_has_its_probabilities_by_class() -> None:
 
 @pytest.mark.parametrize(
     ("name", "expected"),
-    [("results.json", "predictions.jsonl"), ("zeroshot_results.json", "zeroshot_predictions.jsonl"),
-     ("evaluation_a_test.json", "evaluation_a_test_predictions.jsonl")],
-)  # fmt: skip
+    [
+        ("results.json", "predictions.jsonl"),
+        ("zeroshot_results.json", "zeroshot_predictions.jsonl"),
+        ("evaluation_a_test.json", "evaluation_a_test_predictions.jsonl"),
+    ],
+)
 def test_answers_lie_beside_their_results(name: str, expected: str) -> None:
     assert results.predictions_name(Path(name)) == expected
 

@@ -48,14 +48,19 @@ def test_curves_of_several_runs_differ_by_dash_and_carry_their_names() -> None:
 
     drawn = traces(score_charts.learning([("first", events(2.0)), ("second", events(1.0))]))
     assert [(one["name"], list(one["y"])) for one in drawn] == [
-        ("first", [2.0, 2.0, 2.0]), ("first", [50.0]), ("second", [1.0, 1.0, 1.0]), ("second", [50.0])
-    ]  # fmt: skip
+        ("first", [2.0, 2.0, 2.0]),
+        ("first", [50.0]),
+        ("second", [1.0, 1.0, 1.0]),
+        ("second", [50.0]),
+    ]
     assert len({one["line"]["dash"] for one in drawn}) == 2
     assert [one.get("showlegend") for one in drawn] == [None, False, None, False]
 
 
 def test_a_bin_without_objects_has_no_dot() -> None:
-    bins = [{"low": 0.0, "high": 0.5, "count": 0, "confidence": None, "accuracy": None},
-            {"low": 0.5, "high": 1.0, "count": 4, "confidence": 0.8, "accuracy": 1.0}]  # fmt: skip
+    bins = [
+        {"low": 0.0, "high": 0.5, "count": 0, "confidence": None, "accuracy": None},
+        {"low": 0.5, "high": 1.0, "count": 4, "confidence": 0.8, "accuracy": 1.0},
+    ]
     _diagonal, line, bars = traces(score_charts.reliability([("Raw", {"reliability": bins})]))
     assert (list(line["x"]), list(line["y"]), list(bars["x"]), list(bars["y"])) == ([80.0], [100.0], [75.0], [4])

@@ -85,14 +85,16 @@ def test_rates_are_said_as_people_say_them(rate: float, said: str) -> None:
 @pytest.mark.parametrize(
     ("about", "says"),
     [
-        ({"positives": 27, "negatives": 141, "recall": 0.62, "false_alarm_rate": 0.1}, "27 blocked objects found, at "
-         "14 false alarms among 141 others (one in ten is tolerated)"),
+        (
+            {"positives": 27, "negatives": 141, "recall": 0.62, "false_alarm_rate": 0.1},
+            "27 blocked objects found, at 14 false alarms among 141 others (one in ten is tolerated)",
+        ),
         ({"positives": 2, "negatives": 9, "recall": 0.0, "false_alarm_rate": 0.0}, "at 0 false alarms among 9 others"),
         ({"positives": 0, "negatives": 9, "recall": None}, "No object here is blocked"),
         ({"positives": 9, "negatives": 0, "recall": None}, "Every object here is blocked"),
         ({}, "No object here is blocked"),
     ],
-)  # fmt: skip
+)
 def test_alarms_say_what_cannot_be_told(about: dict[str, Any], says: str) -> None:
     assert says in score_text.alarm("blocked", about)
 
@@ -106,14 +108,20 @@ CHOICE = {"total": 168, "correct": 109, "accuracy": 0.649, "accuracy_interval": 
         ({}, ""),
         ({"with_choice": CHOICE}, ""),
         ({"with_choice": CHOICE, "single_answer": {"total": 0, "types": []}}, ""),
-        ({"with_choice": CHOICE, "single_answer": {"total": 40, "correct": 40, "types": ["vegetation"]}},
-         "Vegetation has only one possible answer: 40 objects, always right. Without them: 64.9 % right (95 % interval "
-         "57.0 – 72.0 %), macro-F1 0.45, over 168 objects."),
-        ({"with_choice": {"total": 8, "accuracy": 0.5},
-          "single_answer": {"total": 4, "correct": 3, "types": ["a", "b"]}},
-         "A and b have only one possible answer: 4 objects, 3 of them right. Without them: 50.0 % right, over 8"),
+        (
+            {"with_choice": CHOICE, "single_answer": {"total": 40, "correct": 40, "types": ["vegetation"]}},
+            "Vegetation has only one possible answer: 40 objects, always right. Without them: 64.9 % right (95 % "
+            "interval 57.0 – 72.0 %), macro-F1 0.45, over 168 objects.",
+        ),
+        (
+            {
+                "with_choice": {"total": 8, "accuracy": 0.5},
+                "single_answer": {"total": 4, "correct": 3, "types": ["a", "b"]},
+            },
+            "A and b have only one possible answer: 4 objects, 3 of them right. Without them: 50.0 % right, over 8",
+        ),
     ],
-)  # fmt: skip
+)
 def test_objects_with_one_possible_answer_are_told_apart(found: dict[str, Any], says: str) -> None:
     said = score_text.single_answers(found)
     assert says in said if says else said == ""
@@ -145,15 +153,25 @@ def test_without_counts_nothing_is_promised(gap: str) -> None:
 @pytest.mark.parametrize(
     ("about", "tone", "says"),
     [
-        ({"threshold": 0.7, "count": 3, "total": 10, "accuracy_of_sure": 0.96, "max_error": 0.05}, "info",
-         "3 of 10 answers are unsure (less than 70 %) and would go to an engineer; 7 are given, 96.0 % of them right."),
-        ({"threshold": 0.7, "count": 3, "total": 10, "accuracy_of_sure": 0.868, "max_error": 0.05}, "warn",
-         "95 % was aimed at"),
-        ({"threshold": 0.99, "count": 10, "total": 10, "accuracy_of_sure": None, "max_error": 0.05}, "info",
-         "engineer."),
+        (
+            {"threshold": 0.7, "count": 3, "total": 10, "accuracy_of_sure": 0.96, "max_error": 0.05},
+            "info",
+            "3 of 10 answers are unsure (less than 70 %) and would go to an engineer; "
+            "7 are given, 96.0 % of them right.",
+        ),
+        (
+            {"threshold": 0.7, "count": 3, "total": 10, "accuracy_of_sure": 0.868, "max_error": 0.05},
+            "warn",
+            "95 % was aimed at",
+        ),
+        (
+            {"threshold": 0.99, "count": 10, "total": 10, "accuracy_of_sure": None, "max_error": 0.05},
+            "info",
+            "engineer.",
+        ),
         ({"threshold": None, "count": 10, "total": 10, "accuracy_of_sure": None, "max_error": 0.05}, "warn", "All 10"),
     ],
-)  # fmt: skip
+)
 def test_a_promise_that_was_not_kept_is_said(about: dict[str, Any], tone: str, says: str) -> None:
     found, said = score_text.unsure(about)
     assert (found, says in said) == (tone, True)
@@ -166,8 +184,23 @@ def test_a_calibration_tells_how_much_stands_behind_it(about: dict[str, Any], sa
 
 @pytest.mark.parametrize(
     "word",
-    ["Balanced accuracy", "Precision", "Recall", "Support", "False alarm", "Log-loss", "Brier score", "Calibration",
-     "Reliability diagram", "Temperature", "Reference point", "Probe", "Bootstrap", "McNemar test", "Unsure"],
-)  # fmt: skip
+    [
+        "Balanced accuracy",
+        "Precision",
+        "Recall",
+        "Support",
+        "False alarm",
+        "Log-loss",
+        "Brier score",
+        "Calibration",
+        "Reliability diagram",
+        "Temperature",
+        "Reference point",
+        "Probe",
+        "Bootstrap",
+        "McNemar test",
+        "Unsure",
+    ],
+)
 def test_every_term_about_scores_is_in_the_glossary(word: str) -> None:
     assert text.GLOSSARY[word].endswith(".")

@@ -13,33 +13,78 @@ from damgui import score_text, scores
 from damgui.results import Shown
 
 PER_CLASS = {
-    "drain normal": {"correct": 3, "total": 4, "predicted": 4, "accuracy": 0.75, "precision": 0.75, "recall": 0.75,
-                     "f1": 0.75, "recall_interval": [0.30, 0.95]},
-    "drain blocked": {"correct": 0, "total": 0, "predicted": 1, "accuracy": None, "precision": 0.0, "recall": None,
-                      "f1": None, "recall_interval": None},
-}  # fmt: skip
+    "drain normal": {
+        "correct": 3,
+        "total": 4,
+        "predicted": 4,
+        "accuracy": 0.75,
+        "precision": 0.75,
+        "recall": 0.75,
+        "f1": 0.75,
+        "recall_interval": [0.30, 0.95],
+    },
+    "drain blocked": {
+        "correct": 0,
+        "total": 0,
+        "predicted": 1,
+        "accuracy": None,
+        "precision": 0.0,
+        "recall": None,
+        "f1": None,
+        "recall_interval": None,
+    },
+}
 OLD = {
-    "overall_accuracy": 0.5, "correct": 1, "total": 2, "macro_f1": 0.51, "accuracy_interval": [0.25, 0.75],
-    "macro_f1_interval": [0.4, 0.6], "per_class": {}, "data": {"photos": 1}, "model": {"path": "demo"},
-}  # fmt: skip
-BINS = [{"low": 0.0, "high": 0.5, "count": 0, "confidence": None, "accuracy": None},
-        {"low": 0.5, "high": 1.0, "count": 8, "confidence": 0.9, "accuracy": 0.75}]  # fmt: skip
+    "overall_accuracy": 0.5,
+    "correct": 1,
+    "total": 2,
+    "macro_f1": 0.51,
+    "accuracy_interval": [0.25, 0.75],
+    "macro_f1_interval": [0.4, 0.6],
+    "per_class": {},
+    "data": {"photos": 1},
+    "model": {"path": "demo"},
+}
+BINS = [
+    {"low": 0.0, "high": 0.5, "count": 0, "confidence": None, "accuracy": None},
+    {"low": 0.5, "high": 1.0, "count": 8, "confidence": 0.9, "accuracy": 0.75},
+]
 MEASURED = {"log_loss": 0.61234, "brier": 0.3, "ece": 0.15, "total": 8, "reliability": BINS}
 NEW = OLD | {
-    "balanced_accuracy": 0.579, "balanced_accuracy_interval": [0.529, 0.629],
+    "balanced_accuracy": 0.579,
+    "balanced_accuracy_interval": [0.529, 0.629],
     "prior": {"accuracy": 0.4, "macro_f1": 0.2},
     "references": {
-        "prior": {"label": "Most frequent", "accuracy": 0.4, "accuracy_interval": [0.3, 0.5], "macro_f1": 0.2,
-                  "macro_f1_interval": [0.1, 0.3], "note": "Looks at nothing."},
-        "texture_forest": {"label": "Texture", "accuracy": 0.6, "accuracy_interval": [0.5, 0.7], "macro_f1": 0.55,
-                           "macro_f1_interval": None, "note": "217 photos."},
+        "prior": {
+            "label": "Most frequent",
+            "accuracy": 0.4,
+            "accuracy_interval": [0.3, 0.5],
+            "macro_f1": 0.2,
+            "macro_f1_interval": [0.1, 0.3],
+            "note": "Looks at nothing.",
+        },
+        "texture_forest": {
+            "label": "Texture",
+            "accuracy": 0.6,
+            "accuracy_interval": [0.5, 0.7],
+            "macro_f1": 0.55,
+            "macro_f1_interval": None,
+            "note": "217 photos.",
+        },
     },
     "reference_warnings": ["The model does not beat <texture>."],
-    "alarms": {"blocked": {"false_alarm_rate": 0.1, "recall": 0.62, "recall_interval": [0.4, 0.8], "positives": 27,
-                           "negatives": 141},
-               "damaged": {"false_alarm_rate": 0.1, "recall": None, "positives": 0, "negatives": 168}},
+    "alarms": {
+        "blocked": {
+            "false_alarm_rate": 0.1,
+            "recall": 0.62,
+            "recall_interval": [0.4, 0.8],
+            "positives": 27,
+            "negatives": 141,
+        },
+        "damaged": {"false_alarm_rate": 0.1, "recall": None, "positives": 0, "negatives": 168},
+    },
     "probabilistic": MEASURED,
-}  # fmt: skip
+}
 
 
 def shown(found: dict[str, Any]) -> Shown:
@@ -55,9 +100,15 @@ def drawn(figure: str | None) -> dict[str, Any]:
 def test_the_headline_shows_the_numbers_of_the_file_each_with_its_interval() -> None:
     said = scores.headline(shown(NEW))
     for words in (
-        "50.0<small>%", 'data-accuracy="0.500000"', "95 % interval 25.0 – 75.0 %", "57.9 %",
-        "95 % interval 52.9 – 62.9 %", "0.51", "95 % interval 0.40 – 0.60", "The model does not beat &lt;texture&gt;.",
-    ):  # fmt: skip
+        "50.0<small>%",
+        'data-accuracy="0.500000"',
+        "95 % interval 25.0 – 75.0 %",
+        "57.9 %",
+        "95 % interval 52.9 – 62.9 %",
+        "0.51",
+        "95 % interval 0.40 – 0.60",
+        "The model does not beat &lt;texture&gt;.",
+    ):
         assert words in said
 
 
@@ -77,9 +128,13 @@ def test_guessing_alone_is_the_reference_of_files_that_know_no_other() -> None:
 def test_the_model_stands_among_its_references_on_both_axes() -> None:
     figure = drawn(scores.reference_chart(NEW))
     assert [(one["y"][0], one["x"][0]) for one in figure["data"]] == [
-        (score_text.THIS_MODEL, 50.0), ("Most frequent", 40.0), ("Texture", 60.0),
-        (score_text.THIS_MODEL, 51.0), ("Most frequent", 20.0), ("Texture", pytest.approx(55.0)),
-    ]  # fmt: skip
+        (score_text.THIS_MODEL, 50.0),
+        ("Most frequent", 40.0),
+        ("Texture", 60.0),
+        (score_text.THIS_MODEL, 51.0),
+        ("Most frequent", 20.0),
+        ("Texture", pytest.approx(55.0)),
+    ]
     assert len(figure["layout"]["shapes"]) == 2, "the model's own interval is a band on each axis"
 
 

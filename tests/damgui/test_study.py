@@ -64,8 +64,11 @@ def test_one_training_of_each_says_so_and_not_that_it_helps() -> None:
 def test_the_chart_has_a_dot_and_an_interval_for_each_variant_but_none() -> None:
     found = results({"none": 20, "oversampling": 36, "position_encoding": 4, "all": 21})
     drawn = json.loads(study.chart(found) or "")
-    dots = {name: (trace["x"][place], trace["error_x"]["arrayminus"][place], trace["error_x"]["array"][place])
-            for trace in drawn["data"] for place, name in enumerate(trace["y"])}  # fmt: skip
+    dots = {
+        name: (trace["x"][place], trace["error_x"]["arrayminus"][place], trace["error_x"]["array"][place])
+        for trace in drawn["data"]
+        for place, name in enumerate(trace["y"])
+    }
     assert set(dots) == {"Oversampling alone", "Position encoding alone", "All together"}
     for row in found["table"][1:]:
         macro = row["difference"]["macro_f1"]
@@ -89,9 +92,14 @@ def test_advice_says_first_what_to_do() -> None:
 
 @pytest.mark.parametrize(
     ("changes", "expected"),
-    [({}, 100.0), ({"training.epochs": 6.0}, 200.0), ({"model.path": "other"}, None), ({"data.path": "mine"}, None),
-     ({"training.max_steps": 10}, None)],
-)  # fmt: skip
+    [
+        ({}, 100.0),
+        ({"training.epochs": 6.0}, 200.0),
+        ({"model.path": "other"}, None),
+        ({"data.path": "mine"}, None),
+        ({"training.max_steps": 10}, None),
+    ],
+)
 def test_the_time_of_a_training_is_that_of_the_last_study_of_this_model_by_epochs(
     workspace: Workspace, changes: dict[str, Any], expected: float | None
 ) -> None:

@@ -15,14 +15,32 @@ from damgui import live, text
 from damgui.tabs import training
 
 TRIED = {
-    "t": 1.0, "kind": "rehearsal", "peak_memory_mb": 1400.0, "memory_free_mb": 20000.0, "step_s": 1.2,
-    "usual_step_s": 0.5, "total_s": 230.0, "steps": 330, "checkpoint_mb": 49.0, "cache_mb": 30.0,
-    "disk_free_mb": 82000.0, "gradient_checkpointing": False, "flops_per_s": 42e9, "peak_share": 0.27,
-}  # fmt: skip
+    "t": 1.0,
+    "kind": "rehearsal",
+    "peak_memory_mb": 1400.0,
+    "memory_free_mb": 20000.0,
+    "step_s": 1.2,
+    "usual_step_s": 0.5,
+    "total_s": 230.0,
+    "steps": 330,
+    "checkpoint_mb": 49.0,
+    "cache_mb": 30.0,
+    "disk_free_mb": 82000.0,
+    "gradient_checkpointing": False,
+    "flops_per_s": 42e9,
+    "peak_share": 0.27,
+}
 STEP = {
-    "t": 2.0, "kind": "step", "step": 1, "total_steps": 330, "epoch": 0.02, "loss": 0.7, "photos_per_s": 6.0,
-    "memory_mb": 900, "elapsed_s": 1.0,
-}  # fmt: skip
+    "t": 2.0,
+    "kind": "step",
+    "step": 1,
+    "total_steps": 330,
+    "epoch": 0.02,
+    "loss": 0.7,
+    "photos_per_s": 6.0,
+    "memory_mb": 900,
+    "elapsed_s": 1.0,
+}
 MACHINE = {
     "questions_per_s": 30.12,
     "tokens_per_s": 3100.4,
@@ -50,9 +68,17 @@ def ended(how: str, error: str = "") -> dict[str, Any]:
 def test_a_trial_shows_its_four_figures_each_with_its_explanation(workspace: Workspace) -> None:
     said = training._trial(live.look(made(workspace, "rehearse", TRIED, ended("finished")))).replace("\u00a0", " ")
     for words in (
-        text.KIND_WORDS["rehearse"], "1.4 GB", "of 19.5 GB there", "0.50 s", "the largest takes 1.2 s", "≈ 4 min",
-        "330 steps", "79 MB", "of 80.1 GB free: 49 MB of saved states, 30 MB to remember", text.TRIED_FITS,
-    ):  # fmt: skip
+        text.KIND_WORDS["rehearse"],
+        "1.4 GB",
+        "of 19.5 GB there",
+        "0.50 s",
+        "the largest takes 1.2 s",
+        "≈ 4 min",
+        "330 steps",
+        "79 MB",
+        "of 80.1 GB free: 49 MB of saved states, 30 MB to remember",
+        text.TRIED_FITS,
+    ):
         assert words in said
 
 
@@ -95,8 +121,14 @@ def test_a_run_shows_its_rehearsal_until_steps_arrive_and_then_what_they_measure
     for words in (text.TIME_LEFT, "≈ 4 min", text.MEMORY_NEEDED, "1.4 GB", text.DISK_NEEDED, "79 MB"):
         assert words in before
     assert text.MEMORY_NEEDED not in after
-    for words in ("6.0 photos/s", "30.1 questions/s", "3,100 tokens/s and 8 % filler", "42 GFLOP/s",
-                  "27 % of what this processor can do", "3 min 49 s"):  # fmt: skip
+    for words in (
+        "6.0 photos/s",
+        "30.1 questions/s",
+        "3,100 tokens/s and 8 % filler",
+        "42 GFLOP/s",
+        "27 % of what this processor can do",
+        "3 min 49 s",
+    ):
         assert words in after
 
 
@@ -146,10 +178,17 @@ def test_a_run_that_goes_on_can_be_stopped_whatever_was_tried_before(workspace: 
 @pytest.mark.parametrize(
     ("name", "suggested"),
     [
-        ("", True), ("demo-tuned", True), ("demo-tuned-2", True), ("demo-photos-tuned-11", True),
-        ("Qwen2-VL-2B-Instruct-tuned", True), ("mine", False), ("mine-tuned", False), ("demo-tuned-again", False),
-        ("demo", False), ("north dam demo-tuned", False),
+        ("", True),
+        ("demo-tuned", True),
+        ("demo-tuned-2", True),
+        ("demo-photos-tuned-11", True),
+        ("Qwen2-VL-2B-Instruct-tuned", True),
+        ("mine", False),
+        ("mine-tuned", False),
+        ("demo-tuned-again", False),
+        ("demo", False),
+        ("north dam demo-tuned", False),
     ],
-)  # fmt: skip
+)
 def test_only_a_name_that_the_page_suggested_follows_the_model(name: str, suggested: bool) -> None:
     assert training._is_suggestion(name) is suggested

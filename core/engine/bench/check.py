@@ -39,8 +39,10 @@ def closed_log_probs(whole: torch.Tensor, ids: Sequence[Sequence[int]]) -> torch
 def plain_log_probs(subject: Subject, encoder: Encoder, question: Question) -> tuple[torch.Tensor, torch.Tensor]:
     """(open, closed) log-probabilities (answers,) of the allowed answers, by the plain forward over full logits."""
     model = subject.loaded.model
-    ids = [[*encoder.tokenizer(answer + "<|im_end|>", add_special_tokens=False)["input_ids"]]
-           for answer in question.allowed]  # fmt: skip
+    ids = [
+        [*encoder.tokenizer(answer + "<|im_end|>", add_special_tokens=False)["input_ids"]]
+        for answer in question.allowed
+    ]
     batch = encoder.collate([encoder.example(question, answer) for answer in question.allowed])
     labels = batch.pop("labels")
     start = int((labels[0] != -100).nonzero()[0]) - 1
@@ -69,8 +71,10 @@ def compare(job: Job, subject: Subject, beat: Beat) -> None:
         worst = max(worst, float(((closed if asker.closed else free) - mine).abs().max()))
     if not worst <= TOLERANCE:
         raise UserError(
-            f"the plain forward and damgui's differ by {worst:.2g} nats in an answer's log-probability", job.model,
-            "Nothing was timed: a comparison of different work says nothing. Please report it.", "bench",
-        )  # fmt: skip
+            f"the plain forward and damgui's differ by {worst:.2g} nats in an answer's log-probability",
+            job.model,
+            "Nothing was timed: a comparison of different work says nothing. Please report it.",
+            "bench",
+        )
     beat.begin(difference=worst, questions=len(verdicts), answers="closed" if asker.closed else "free")
     beat(questions=len(verdicts))

@@ -88,9 +88,12 @@ class Worker:
         self.log = log_folder / f"{name.replace(' ', '-').replace('/', '-')}.log"
         with self.log.open("wb") as stream:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "core.engine.bench.worker", json.dumps(asdict(job))], cwd=ROOT,
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stream,
-            )  # fmt: skip
+                [sys.executable, "-m", "core.engine.bench.worker", json.dumps(asdict(job))],
+                cwd=ROOT,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=stream,
+            )
 
     def hear(self) -> dict[str, Any]:
         """The next answer. Raises UserError with what the process complained of, or the words it ended with."""

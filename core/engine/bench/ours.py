@@ -73,9 +73,14 @@ def trainer_of(job: Job, subject: Subject, beat: Beat) -> LessonTrainer:
     """The engine's trainer on the job's photos: the one place that knows how `training.set_up` puts it together."""
     settings = knobs.merge(
         subject.settings,
-        {"training.max_steps": 10**9, "training.save_steps": 10**9, "training.eval_steps": 10**9,
-         "training.schedule": "constant_with_warmup", "training.warmup_share": 0.0},
-    )  # fmt: skip
+        {
+            "training.max_steps": 10**9,
+            "training.save_steps": 10**9,
+            "training.eval_steps": 10**9,
+            "training.schedule": "constant_with_warmup",
+            "training.warmup_share": 0.0,
+        },
+    )
     model = lora_on(subject)
     asker, fill_s = asker_of(job, subject, model, [(False, 0)])
     tokens = Tokens(asker)
@@ -87,9 +92,14 @@ def trainer_of(job: Job, subject: Subject, beat: Beat) -> LessonTrainer:
         return {"questions": trainer.questions_done, "photos": trainer.photos_done, "tokens": tokens.count}
 
     trainer = LessonTrainer(
-        lessons, asker, Quiet(), model=model, eval_dataset=[], callbacks=[Metronome(beat, done)],
+        lessons,
+        asker,
+        Quiet(),
+        model=model,
+        eval_dataset=[],
+        callbacks=[Metronome(beat, done)],
         args=arguments(settings, Path(job.workspace) / "checkpoints", subject.loaded.device),
-    )  # fmt: skip
+    )
     trainer.remove_callback(PrinterCallback)
     beat.begin(fill_s=round(fill_s, 3), photos_per_step=settings.training.batch_size * settings.training.accumulation)
     return trainer

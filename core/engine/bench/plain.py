@@ -114,9 +114,12 @@ def train(job: Job, subject: Subject, beat: Beat) -> None:
         return {"questions": steps * per_step}
 
     trainer = Trainer(
-        model=lora_on(subject), args=TrainingArguments(**given), data_collator=encoder.collate,
-        train_dataset=Questions(subject.questions, encoder), callbacks=[Metronome(beat, done)],
-    )  # fmt: skip
+        model=lora_on(subject),
+        args=TrainingArguments(**given),
+        data_collator=encoder.collate,
+        train_dataset=Questions(subject.questions, encoder),
+        callbacks=[Metronome(beat, done)],
+    )
     trainer.remove_callback(PrinterCallback)
     beat.begin(batch=job.batch, questions_per_step=per_step)
     trainer.train()

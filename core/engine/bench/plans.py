@@ -21,9 +21,16 @@ SMALL = "qwen2-vl-2b"
 DEEPER = 6
 # The same small matrices everywhere, and questions about conditions only, so that all variants ask the same.
 COMMON: Mapping[str, Any] = {
-    "lora.rank": 16, "lora.alpha": 32, "lora.targets": "attention", "question.class_share": 0.0, "training.flip": False,
-    "training.lights": 1, "training.batch_size": 4, "training.accumulation": 1, "training.learning_rate": 2e-4,
-}  # fmt: skip
+    "lora.rank": 16,
+    "lora.alpha": 32,
+    "lora.targets": "attention",
+    "question.class_share": 0.0,
+    "training.flip": False,
+    "training.lights": 1,
+    "training.batch_size": 4,
+    "training.accumulation": 1,
+    "training.learning_rate": 2e-4,
+}
 
 
 @dataclass(frozen=True)
@@ -120,14 +127,28 @@ def training(make: Maker) -> Iterator[Group]:
     own = make.job(make.settings(), make.album())
     whole = make.job(make.settings(view__mode="full", view__photo_px=308), make.album())
     yield Group(
-        "training", "demo model, its own view (photo and crop, 112 px)", make.variants(own, names, "t1"), pace,
-        60 if make.quick else 200, "plain", batches, make.checked(own, "t1"), rank=0,
-    )  # fmt: skip
+        "training",
+        "demo model, its own view (photo and crop, 112 px)",
+        make.variants(own, names, "t1"),
+        pace,
+        60 if make.quick else 200,
+        "plain",
+        batches,
+        make.checked(own, "t1"),
+        rank=0,
+    )
     yield small(make, (2, 2), ["trl", "packed", "cached"])
     yield Group(
-        "training", "demo model, the whole photo at 308 px", make.variants(whole, names, "t2"), pace,
-        60 if make.quick else 240, "plain", batches, make.checked(whole, "t2"), rank=5,
-    )  # fmt: skip
+        "training",
+        "demo model, the whole photo at 308 px",
+        make.variants(whole, names, "t2"),
+        pace,
+        60 if make.quick else 240,
+        "plain",
+        batches,
+        make.checked(whole, "t2"),
+        rank=5,
+    )
     if not make.quick:
         yield small(make, (DEEPER, DEEPER), ["packed", "cached"])
 
@@ -140,9 +161,16 @@ def small(make: Maker, layers: tuple[int, int], names: Sequence[str]) -> Group:
     pace = Pace(1, 4.0, 1, 1) if make.quick else Pace(3, 8.0, 1, 1)
     title = f"2B-shaped ({layers[0]} language and {layers[1]} vision layers), the whole photo at 640 px"
     return Group(
-        "training", title, make.variants(job, names, f"s{layers[0]}"), pace, 100 if make.quick else 300, "plain",
-        (1,) if make.quick or layers[0] == DEEPER else (1, 2), make.checked(job, f"s{layers[0]}", questions=1), rank=1,
-    )  # fmt: skip
+        "training",
+        title,
+        make.variants(job, names, f"s{layers[0]}"),
+        pace,
+        100 if make.quick else 300,
+        "plain",
+        (1,) if make.quick or layers[0] == DEEPER else (1, 2),
+        make.checked(job, f"s{layers[0]}", questions=1),
+        rank=1,
+    )
 
 
 def evaluation(make: Maker) -> Iterator[Group]:

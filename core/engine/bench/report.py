@@ -6,11 +6,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 NAMES = {
-    "plain": "plain Trainer", "trl": "TRL SFTTrainer 1.16", "packed": "damgui, packed",
-    "cached": "damgui, packed, features kept", "generate": "generate(), object by object", "judge": "damgui",
-    "judge cached": "damgui, features kept", "shape": "LoRA", "shape cached": "LoRA, features kept",
+    "plain": "plain Trainer",
+    "trl": "TRL SFTTrainer 1.16",
+    "packed": "damgui, packed",
+    "cached": "damgui, packed, features kept",
+    "generate": "generate(), object by object",
+    "judge": "damgui",
+    "judge cached": "damgui, features kept",
+    "shape": "LoRA",
+    "shape cached": "LoRA, features kept",
     "shape 4-bit": "LoRA, 4-bit",
-}  # fmt: skip
+}
 
 
 def short(value: float) -> str:
@@ -24,10 +30,12 @@ def table(rows: Sequence[Sequence[str]]) -> list[str]:
     """Lines with aligned columns: the first to the left, the others to the right."""
     widths = [max(len(row[index]) for row in rows) for index in range(len(rows[0]))]
     return [
-        "  ".join(cell.ljust(wide) if index == 0 else cell.rjust(wide)
-                  for index, (cell, wide) in enumerate(zip(row, widths, strict=True))).rstrip()
+        "  ".join(
+            cell.ljust(wide) if index == 0 else cell.rjust(wide)
+            for index, (cell, wide) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
         for row in rows
-    ]  # fmt: skip
+    ]
 
 
 def spread(found: Mapping[str, float] | None) -> str:
@@ -84,8 +92,9 @@ def shaped(group: Mapping[str, Any]) -> list[str]:
             told.append(f"  {NAMES.get(name, name)}: {row['unavailable']}")
             continue
         rate = [short(row[f"{unit}_per_s"]["median"]) for unit in ("photos", "questions", "tokens")]
-        lines.append([f"{NAMES.get(name, name)}, {row['dtype']}", *rate, f"{row['share_of_peak']:.1%}",
-                      short(row["peak_mb"])])  # fmt: skip
+        lines.append(
+            [f"{NAMES.get(name, name)}, {row['dtype']}", *rate, f"{row['share_of_peak']:.1%}", short(row["peak_mb"])]
+        )
         told.append(
             f"  {row['device']}: {row['parameters'] / 1e9:.2f} billion weights, {row['photo_tokens']} tokens a photo, "
             f"a large matrix product reaches {row['best_flops'] / 1e12:.3g} TFLOP/s."

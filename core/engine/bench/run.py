@@ -33,20 +33,37 @@ LIBRARIES = ("torch", "transformers", "peft", "trl", "accelerate", "bitsandbytes
 ALL = ("training", "evaluation", "growth", "shape")
 # What must be known to read the numbers, and the sections that it is about.
 NOTES: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("Rates are questions (evaluation: objects) per second over whole steps, data included, after warm-up; ratios are "
-     "taken turn by turn; all are given as median (least–greatest).", ALL),
-    ("Every variant has a process of its own: peak is the most memory it ever held, above is what its steps added to "
-     "the process with the model loaded.", ALL),
-    ("Every variant opens its photos anew at every step, as with more photos than memory. Objects whose type has one "
-     "allowed condition are left out: nothing is asked about them.", ("training", "evaluation")),
-    ("damgui's answers are closed (a choice among the allowed ones); the plain trainer computes whole logits.",
-     ("training", "evaluation")),
-    ("With two layers the output layer is most of a 2B-shaped model's work per token, so variants that compute it "
-     "whole look slower there than at full depth.", ("training",)),
+    (
+        "Rates are questions (evaluation: objects) per second over whole steps, data included, after warm-up; ratios "
+        "are taken turn by turn; all are given as median (least–greatest).",
+        ALL,
+    ),
+    (
+        "Every variant has a process of its own: peak is the most memory it ever held, above is what its steps added "
+        "to the process with the model loaded.",
+        ALL,
+    ),
+    (
+        "Every variant opens its photos anew at every step, as with more photos than memory. Objects whose type has "
+        "one allowed condition are left out: nothing is asked about them.",
+        ("training", "evaluation"),
+    ),
+    (
+        "damgui's answers are closed (a choice among the allowed ones); the plain trainer computes whole logits.",
+        ("training", "evaluation"),
+    ),
+    (
+        "With two layers the output layer is most of a 2B-shaped model's work per token, so variants that compute it "
+        "whole look slower there than at full depth.",
+        ("training",),
+    ),
     ("More photos than the sample set has are copies of its photos with other digests.", ("growth",)),
-    ("The share of peak counts 4 operations per language weight and token and 2 per vision weight and patch; attention "
-     "and LoRA come on top.", ("shape",)),
-)  # fmt: skip
+    (
+        "The share of peak counts 4 operations per language weight and token and 2 per vision weight and patch; "
+        "attention and LoRA come on top.",
+        ("shape",),
+    ),
+)
 
 
 @dataclass
@@ -133,9 +150,11 @@ def require_cuda() -> None:
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     if told.stdout.strip() != "True":
         raise UserError(
-            "not measured: no CUDA device; a processor's speed tells nothing of a GPU's", "--shape",
-            "Run it on a machine with a CUDA GPU, or try the code alone with --device cpu --layers 1.", "device",
-        )  # fmt: skip
+            "not measured: no CUDA device; a processor's speed tells nothing of a GPU's",
+            "--shape",
+            "Run it on a machine with a CUDA GPU, or try the code alone with --device cpu --layers 1.",
+            "device",
+        )
 
 
 def free_name(folder: Path) -> Path:
@@ -154,9 +173,13 @@ def machine() -> dict[str, Any]:
         except metadata.PackageNotFoundError:
             versions[name] = None
     return {
-        "system": platform.platform(), "python": platform.python_version(), "cores": os.cpu_count(),
-        "memory_gb": round(psutil.virtual_memory().total / 1e9, 1), "load": _load(), "versions": versions,
-    }  # fmt: skip
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "cores": os.cpu_count(),
+        "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
+        "load": _load(),
+        "versions": versions,
+    }
 
 
 def _load() -> list[float] | None:

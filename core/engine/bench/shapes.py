@@ -48,22 +48,38 @@ def config_of(shape: Shape, layers: int, tower_layers: int, ids: Mapping[str, in
     """Qwen2-VL's configuration at this shape, with so many layers; `ids` are the tokenizer's special tokens."""
     special = {"bos_token_id": ids["<|endoftext|>"], "eos_token_id": ids["<|im_end|>"]}
     text = {
-        "vocab_size": shape.vocabulary, "hidden_size": shape.hidden, "intermediate_size": shape.inner,
-        "num_hidden_layers": layers, "num_attention_heads": shape.heads, "num_key_value_heads": shape.kv_heads,
-        "head_dim": shape.head, "max_position_embeddings": 32_768, "tie_word_embeddings": shape.tied,
+        "vocab_size": shape.vocabulary,
+        "hidden_size": shape.hidden,
+        "intermediate_size": shape.inner,
+        "num_hidden_layers": layers,
+        "num_attention_heads": shape.heads,
+        "num_key_value_heads": shape.kv_heads,
+        "head_dim": shape.head,
+        "max_position_embeddings": 32_768,
+        "tie_word_embeddings": shape.tied,
         "rope_parameters": {"rope_type": "default", "rope_theta": 1e6, "mrope_section": list(shape.section)},
-        **special, "pad_token_id": ids["<|endoftext|>"],
-    }  # fmt: skip
+        **special,
+        "pad_token_id": ids["<|endoftext|>"],
+    }
     tower = {
-        "depth": tower_layers, "embed_dim": shape.tower_width, "hidden_size": shape.hidden,
-        "num_heads": shape.tower_heads, "mlp_ratio": shape.tower_ratio, "patch_size": PATCH,
-        "spatial_merge_size": 2, "temporal_patch_size": 2,
-    }  # fmt: skip
+        "depth": tower_layers,
+        "embed_dim": shape.tower_width,
+        "hidden_size": shape.hidden,
+        "num_heads": shape.tower_heads,
+        "mlp_ratio": shape.tower_ratio,
+        "patch_size": PATCH,
+        "spatial_merge_size": 2,
+        "temporal_patch_size": 2,
+    }
     return Qwen2VLConfig(
-        text_config=text, vision_config=tower, image_token_id=ids["<|image_pad|>"],
-        video_token_id=ids["<|video_pad|>"], vision_start_token_id=ids["<|vision_start|>"],
-        vision_end_token_id=ids["<|vision_end|>"], tie_word_embeddings=shape.tied,
-    )  # fmt: skip
+        text_config=text,
+        vision_config=tower,
+        image_token_id=ids["<|image_pad|>"],
+        video_token_id=ids["<|video_pad|>"],
+        vision_start_token_id=ids["<|vision_start|>"],
+        vision_end_token_id=ids["<|vision_end|>"],
+        tie_word_embeddings=shape.tied,
+    )
 
 
 def quantise(block: torch.nn.Module, device: torch.device) -> torch.nn.Module:
@@ -73,9 +89,14 @@ def quantise(block: torch.nn.Module, device: torch.device) -> torch.nn.Module:
     for name, layer in list(block.named_modules()):
         if isinstance(layer, torch.nn.Linear):
             small = bitsandbytes.nn.Linear4bit(
-                layer.in_features, layer.out_features, bias=layer.bias is not None, compute_dtype=layer.weight.dtype,
-                quant_type="nf4", quant_storage=torch.uint8, device="meta",
-            )  # fmt: skip
+                layer.in_features,
+                layer.out_features,
+                bias=layer.bias is not None,
+                compute_dtype=layer.weight.dtype,
+                quant_type="nf4",
+                quant_storage=torch.uint8,
+                device="meta",
+            )
             values = layer.weight.detach().to("cpu")
             small.weight = bitsandbytes.nn.Params4bit(values, requires_grad=False, quant_type="nf4", module=small)
             if layer.bias is not None:

@@ -126,14 +126,25 @@ def plain_arguments(subject: Subject, job: Job) -> dict[str, Any]:
     mine = subject.settings.training
     per_step = questions_per_step(subject) if job.accumulate else job.batch
     return {
-        "output_dir": str(Path(job.workspace) / "plain"), "per_device_train_batch_size": job.batch,
-        "gradient_accumulation_steps": max(round(per_step / job.batch), 1), "max_steps": 10**9,
-        "learning_rate": mine.learning_rate, "lr_scheduler_type": "constant", "weight_decay": mine.weight_decay,
-        "max_grad_norm": mine.max_grad_norm, "save_strategy": "no", "logging_steps": 10, "seed": SEED,
-        "use_cpu": subject.loaded.device.type == "cpu", "bf16": subject.loaded.model.dtype == torch.bfloat16,
-        "dataloader_pin_memory": subject.loaded.device.type == "cuda", "remove_unused_columns": False,
-        "report_to": "none", "disable_tqdm": True, "gradient_checkpointing": False,
-    }  # fmt: skip
+        "output_dir": str(Path(job.workspace) / "plain"),
+        "per_device_train_batch_size": job.batch,
+        "gradient_accumulation_steps": max(round(per_step / job.batch), 1),
+        "max_steps": 10**9,
+        "learning_rate": mine.learning_rate,
+        "lr_scheduler_type": "constant",
+        "weight_decay": mine.weight_decay,
+        "max_grad_norm": mine.max_grad_norm,
+        "save_strategy": "no",
+        "logging_steps": 10,
+        "seed": SEED,
+        "use_cpu": subject.loaded.device.type == "cpu",
+        "bf16": subject.loaded.model.dtype == torch.bfloat16,
+        "dataloader_pin_memory": subject.loaded.device.type == "cuda",
+        "remove_unused_columns": False,
+        "report_to": "none",
+        "disable_tqdm": True,
+        "gradient_checkpointing": False,
+    }
 
 
 def questions_per_step(subject: Subject) -> int:

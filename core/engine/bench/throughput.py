@@ -38,10 +38,13 @@ def train(job: Job, subject: Subject, beat: Beat) -> None:
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     beat.ready |= {
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu", "best_flops": peak,
-        "weights": weights_of(subject), "parameters": subject.loaded.parameters,
-        "photo_tokens": _photo_tokens(trainer), "dtype": str(subject.loaded.model.dtype).removeprefix("torch."),
-    }  # fmt: skip
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
+        "best_flops": peak,
+        "weights": weights_of(subject),
+        "parameters": subject.loaded.parameters,
+        "photo_tokens": _photo_tokens(trainer),
+        "dtype": str(subject.loaded.model.dtype).removeprefix("torch."),
+    }
     trainer.train()
 
 

@@ -74,9 +74,12 @@ def train(job: Job, subject: Subject, beat: Beat) -> None:
     if subject.loaded.model.dtype != torch.bfloat16:
         given["bf16"] = False
     trainer = SFTTrainer(
-        model=lora_on(subject), args=SFTConfig(**given, max_length=None), train_dataset=rows(subject),
-        processing_class=processor_of(subject), callbacks=[Metronome(beat, done)],
-    )  # fmt: skip
+        model=lora_on(subject),
+        args=SFTConfig(**given, max_length=None),
+        train_dataset=rows(subject),
+        processing_class=processor_of(subject),
+        callbacks=[Metronome(beat, done)],
+    )
     trainer.remove_callback(PrinterCallback)
     beat.begin(batch=job.batch, questions_per_step=per_step)
     trainer.train()

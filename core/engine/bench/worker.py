@@ -104,11 +104,18 @@ def variants() -> Mapping[str, Callable[[Job, Any, Beat], None]]:
     from core.engine.bench import check, evaluation, ours, plain, throughput, trl
 
     return {
-        "plain": plain.train, "trl": trl.train, "packed": ours.train, "cached": ours.train,
-        "generate": evaluation.generate, "judge": evaluation.judge, "judge cached": evaluation.judge,
-        "check": check.compare, "shape": throughput.train, "shape cached": throughput.train,
+        "plain": plain.train,
+        "trl": trl.train,
+        "packed": ours.train,
+        "cached": ours.train,
+        "generate": evaluation.generate,
+        "judge": evaluation.judge,
+        "judge cached": evaluation.judge,
+        "check": check.compare,
+        "shape": throughput.train,
+        "shape cached": throughput.train,
         "shape 4-bit": throughput.train,
-    }  # fmt: skip
+    }
 
 
 def work(job: Job, hear: TextIO, out: TextIO) -> None:

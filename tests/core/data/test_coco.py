@@ -19,11 +19,13 @@ Tree = Callable[..., dict[str, Any]]
 
 LAYOUTS = {
     "roboflow": ({"train": "train/_annotations.coco.json", "valid": "valid/_annotations.coco.json"}, "{split}/{name}"),
-    "original": ({"train": "annotations/instances_train.json", "valid": "annotations/instances_val.json"},
-                 "{word}/{name}"),
+    "original": (
+        {"train": "annotations/instances_train.json", "valid": "annotations/instances_val.json"},
+        "{word}/{name}",
+    ),
     "with images": ({"train": "annotations/train.json", "valid": "annotations/val.json"}, "images/{word}/{name}"),
     "one images folder": ({"train": "train.json", "valid": "val.json"}, "images/{name}"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -118,18 +120,33 @@ def test_a_file_that_holds_a_list_is_told() -> None:
     [
         (lambda text: text[: len(text) // 2].encode(), "bad-label", "valid/_annotations.coco.json line 1"),
         (lambda text: text.encode("utf-16"), "wrong-encoding", "valid/_annotations.coco.json"),
-        (lambda text: text.replace("toe drain", "böschung").replace("\\u00f6", "ö").encode("latin-1"),
-         "wrong-encoding", "valid/_annotations.coco.json line 1"),
-        (lambda text: text.replace("b_1.jpg", "lost.jpg").encode(), "label-without-photo",
-         "valid/_annotations.coco.json image 0"),
-        (lambda text: text.replace('"width": 64', '"width": 640').encode(), "size-mismatch",
-         "valid/_annotations.coco.json image 0"),
-        (lambda text: text.replace("toe drain blocked", "gate").encode(), "unknown-class",
-         "valid/_annotations.coco.json annotation 0"),
-        (lambda text: b'{"images": [], "annotations": [], "categories": []}', "empty-split",
-         "valid/_annotations.coco.json"),
+        (
+            lambda text: text.replace("toe drain", "böschung").replace("\\u00f6", "ö").encode("latin-1"),
+            "wrong-encoding",
+            "valid/_annotations.coco.json line 1",
+        ),
+        (
+            lambda text: text.replace("b_1.jpg", "lost.jpg").encode(),
+            "label-without-photo",
+            "valid/_annotations.coco.json image 0",
+        ),
+        (
+            lambda text: text.replace('"width": 64', '"width": 640').encode(),
+            "size-mismatch",
+            "valid/_annotations.coco.json image 0",
+        ),
+        (
+            lambda text: text.replace("toe drain blocked", "gate").encode(),
+            "unknown-class",
+            "valid/_annotations.coco.json annotation 0",
+        ),
+        (
+            lambda text: b'{"images": [], "annotations": [], "categories": []}',
+            "empty-split",
+            "valid/_annotations.coco.json",
+        ),
     ],
-)  # fmt: skip
+)
 def test_one_bad_file_leaves_the_other_splits_usable(
     tmp_path: Path,
     read: Read,

@@ -36,8 +36,9 @@ def test_close_hashes_are_those_that_comparing_all_pairs_finds(seed: int) -> Non
     ]
     hashes = np.unique(np.concatenate([far, np.array(turned, dtype=np.uint64)]))
     found = {tuple(pair) for pairs in close_hashes(hashes, NEAR_BITS) for pair in pairs.tolist()}
-    wanted = {(i, j) for i, j in combinations(range(len(hashes)), 2)
-              if int(hashes[i] ^ hashes[j]).bit_count() <= NEAR_BITS}  # fmt: skip
+    wanted = {
+        (i, j) for i, j in combinations(range(len(hashes)), 2) if int(hashes[i] ^ hashes[j]).bit_count() <= NEAR_BITS
+    }
     assert found == wanted and len(wanted) > 100
 
 
@@ -58,7 +59,7 @@ def test_the_hash_is_that_of_imagehash() -> None:
         (lambda one: picture(99), False),
     ],
     ids=["smaller", "brighter", "paler", "grey", "other framing", "mirrored", "another"],
-)  # fmt: skip
+)
 def test_what_counts_as_the_same_picture(change: object, same: bool) -> None:
     looks = [look_at(picture(7)), look_at(change(picture(7)))]  # type: ignore[operator]
     assert near_pairs(looks) == ([(0, 1)] if same else [])
@@ -79,8 +80,15 @@ def test_a_chain_of_likenesses_is_one_group() -> None:
 
 def test_the_judged_photo_stays_and_the_first_by_name_of_the_others() -> None:
     one, other = look_at(picture(1)), look_at(picture(2))
-    photos = [photo("b", "train", one), photo("a", "valid", one), photo("c", "test", one), photo("e", "train", other),
-              photo("d", "train", other), photo("x", "", None), photo("y", "valid", None, "x")]  # fmt: skip
+    photos = [
+        photo("b", "train", one),
+        photo("a", "valid", one),
+        photo("c", "test", one),
+        photo("e", "train", other),
+        photo("d", "train", other),
+        photo("x", "", None),
+        photo("y", "valid", None, "x"),
+    ]
     kept, hints = leave_out(photos)
     assert [one.name for one in kept] == ["c", "d", "y"]
     assert [hint.kind for hint in hints] == ["duplicates-left-out"] and hints[0].what.startswith("4 photos")
@@ -90,6 +98,8 @@ def test_the_judged_photo_stays_and_the_first_by_name_of_the_others() -> None:
 def test_the_real_photos_hold_no_duplicate(real_photos: Path) -> None:
     looks = [look_at(Image.open(path)) for path in sorted(real_photos.glob("*/images/*"))]
     assert len(looks) == 217 and near_pairs(looks) == []
-    again = [look_at(ImageEnhance.Brightness(Image.open(path)).enhance(1.2)) for path in
-             sorted(real_photos.glob("*/images/*"))[:60]]  # fmt: skip
+    again = [
+        look_at(ImageEnhance.Brightness(Image.open(path)).enhance(1.2))
+        for path in sorted(real_photos.glob("*/images/*"))[:60]
+    ]
     assert near_pairs([*looks[:60], *again]) == [(i, 60 + i) for i in range(60)]

@@ -102,9 +102,16 @@ def test_utf_8_is_read_with_and_without_its_mark(tmp_path: Path, raw: str) -> No
 
 @pytest.mark.parametrize(
     ("name", "split"),
-    [("train/images/a.jpg", "train"), ("images/val/a.jpg", "valid"), ("Valid/a.jpg", "valid"), ("validation/a.jpg",
-     "valid"), ("x/test/y/a.jpg", "test"), ("all/train.jpg", ""), ("training_old/a.jpg", "")],
-)  # fmt: skip
+    [
+        ("train/images/a.jpg", "train"),
+        ("images/val/a.jpg", "valid"),
+        ("Valid/a.jpg", "valid"),
+        ("validation/a.jpg", "valid"),
+        ("x/test/y/a.jpg", "test"),
+        ("all/train.jpg", ""),
+        ("training_old/a.jpg", ""),
+    ],
+)
 def test_folders_name_the_split(name: str, split: str) -> None:
     assert split_in(name) == split
 

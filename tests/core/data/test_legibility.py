@@ -38,7 +38,7 @@ def test_sizes_are_those_of_the_models_own_code() -> None:
         ((4000, 3000), 640, (728, 532)),
         ((40, 40), 640, (56, 56)),  # but a tiny one is, to two tokens a side
     ],
-)  # fmt: skip
+)
 def test_a_photo_is_seen_at_its_own_size_at_most(
     size_wh: tuple[int, int], photo_px: int, seen: tuple[int, int]
 ) -> None:

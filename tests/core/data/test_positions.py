@@ -14,11 +14,13 @@ def photo(*objects: tuple[str, float]) -> Photo:
 
 
 def test_heights_order_and_company_by_hand() -> None:
-    found = where_things_lie([
-        photo(("slope drain normal", 0.25), ("toe drain blocked", 0.95), ("toe drain blocked", 0.85)),
-        photo(("toe drain blocked", 0.15), ("slope drain normal", 0.55)),
-        photo(("slope drain normal", 0.35)),
-    ])  # fmt: skip
+    found = where_things_lie(
+        [
+            photo(("slope drain normal", 0.25), ("toe drain blocked", 0.95), ("toe drain blocked", 0.85)),
+            photo(("toe drain blocked", 0.15), ("slope drain normal", 0.55)),
+            photo(("slope drain normal", 0.35)),
+        ]
+    )
     assert found["heights"]["toe drain blocked"] == {"bins": [0, 1, 0, 0, 0, 0, 0, 0, 1, 1], "mean": 0.65, "objects": 3}
     assert found["above"] == [{"upper": "slope drain", "lower": "toe drain", "share": round(2 / 3, 4), "pairs": 3}]
     assert found["together"] == [{"classes": ["slope drain normal", "toe drain blocked"], "photos": 2}]

@@ -142,7 +142,7 @@ PLANTED = [
     (blurred, "blurred", NOTE, {"train/images/F2_100.jpg"}),
     (thumbnail, "tiny-photo", NOTE, {"train/images/F2_100.jpg"}),
     (bad_label, "faults", RED, set()),
-]  # fmt: skip
+]
 
 
 def test_a_clean_set_has_no_finding(album: Album) -> None:

@@ -25,17 +25,20 @@ def folder(tmp_path: Path, write_photo: Write) -> Path:
 
 
 TABLES = {
-    "pixels": ("t.csv", "image,class,x1,y1,x2,y2,split\n"
-               "images/{0}.jpg,Toe drain- Blocked,8,12,24,36,{1}\n"),
+    "pixels": ("t.csv", "image,class,x1,y1,x2,y2,split\nimages/{0}.jpg,Toe drain- Blocked,8,12,24,36,{1}\n"),
     "no split": ("t.csv", "image,class,x1,y1,x2,y2\n{0}.jpg,toe drain blocked,8,12,24,36\n"),
-    "fractions": ("t.csv", "image,class,x_center,y_center,width,height,split\n"
-                  "{0}.jpg,toe drain blocked,0.25,0.5,0.25,0.5,{1}\n"),
-    "roboflow": ("_annotations.csv", "filename,width,height,class,xmin,ymin,xmax,ymax\n"
-                 "{0}.jpg,64,48,toe drain blocked,8,12,24,36\n"),
+    "fractions": (
+        "t.csv",
+        "image,class,x_center,y_center,width,height,split\n{0}.jpg,toe drain blocked,0.25,0.5,0.25,0.5,{1}\n",
+    ),
+    "roboflow": (
+        "_annotations.csv",
+        "filename,width,height,class,xmin,ymin,xmax,ymax\n{0}.jpg,64,48,toe drain blocked,8,12,24,36\n",
+    ),
     "semicolons": ("t.csv", "Image;Class;X1;Y1;X2;Y2\n{0}.jpg;toe drain blocked;8;12;24;36\n"),
     "tabs and mark": ("t.tsv", "\ufeffimage\tclass\tx1\ty1\tx2\ty2\r\n{0}.jpg\ttoe drain blocked\t8\t12\t24\t36\r\n"),
     "two columns": ("t.csv", "image,object_type,condition,x1,y1,x2,y2\n{0}.jpg,toe drain,blocked,8,12,24,36\n"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", TABLES)

@@ -33,11 +33,15 @@ def yolo(root: Path) -> None:
 def coco(root: Path) -> None:
     photo(root / "a.png")
     names = ["slope drain", "toe drain blocked", "rock toe", "spillway"]
-    (root / "instances.json").write_text(json.dumps({
-        "images": [{"id": 1, "file_name": "a.png", "width": 100, "height": 50}],
-        "categories": [{"id": i, "name": name} for i, name in enumerate(names)],
-        "annotations": [{"id": i, "image_id": 1, "category_id": i, "bbox": [40, 15, 20, 20]} for i in range(4)],
-    }))  # fmt: skip
+    (root / "instances.json").write_text(
+        json.dumps(
+            {
+                "images": [{"id": 1, "file_name": "a.png", "width": 100, "height": 50}],
+                "categories": [{"id": i, "name": name} for i, name in enumerate(names)],
+                "annotations": [{"id": i, "image_id": 1, "category_id": i, "bbox": [40, 15, 20, 20]} for i in range(4)],
+            }
+        )
+    )
 
 
 def voc(root: Path) -> None:

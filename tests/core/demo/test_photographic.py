@@ -36,11 +36,15 @@ def test_another_process_draws_the_same_scene() -> None:
     )
     told = {
         subprocess.run(
-            [sys.executable, "-c", line], env={**os.environ, "PYTHONHASHSEED": seed}, cwd=ROOT, capture_output=True,
-            text=True, check=True,
+            [sys.executable, "-c", line],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
         ).stdout
         for seed in ("1", "2", "3")
-    }  # fmt: skip
+    }
     assert len(told) == 1
 
 

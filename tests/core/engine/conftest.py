@@ -34,23 +34,36 @@ from core.taxonomy import Taxonomy
 from core.taxonomy import load as load_taxonomy
 
 TEXT = {
-    "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2, "num_attention_heads": 2,
-    "num_key_value_heads": 1, "head_dim": 32, "max_position_embeddings": 4096,
+    "hidden_size": 64,
+    "intermediate_size": 96,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "num_key_value_heads": 1,
+    "head_dim": 32,
+    "max_position_embeddings": 4096,
     "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [4, 6, 6]},
-}  # fmt: skip
+}
 TOWER = {"depth": 2, "num_heads": 2, "spatial_merge_size": 2, "temporal_patch_size": 2}
 # The window of Qwen2.5's tower is made so small that its windowed and its full attention both matter.
 TOWERS: Mapping[str, Mapping[str, Any]] = {
     "qwen2_vl": {"embed_dim": 64, "hidden_size": 64, "mlp_ratio": 2, "patch_size": 14},
     "qwen2_5_vl": {
-        "hidden_size": 64, "intermediate_size": 96, "out_hidden_size": 64, "patch_size": 14, "window_size": 56,
+        "hidden_size": 64,
+        "intermediate_size": 96,
+        "out_hidden_size": 64,
+        "patch_size": 14,
+        "window_size": 56,
         "fullatt_block_indexes": [1],
     },
     "qwen3_vl": {
-        "hidden_size": 64, "intermediate_size": 96, "out_hidden_size": 64, "patch_size": 16,
-        "num_position_embeddings": 64, "deepstack_visual_indexes": [0],
+        "hidden_size": 64,
+        "intermediate_size": 96,
+        "out_hidden_size": 64,
+        "patch_size": 16,
+        "num_position_embeddings": 64,
+        "deepstack_visual_indexes": [0],
     },
-}  # fmt: skip
+}
 FAMILIES: Mapping[str, tuple[Any, Any]] = {
     "qwen2_vl": (Qwen2VLConfig, Qwen2VLForConditionalGeneration),
     "qwen2_5_vl": (Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration),
@@ -227,9 +240,13 @@ class Bench:
         return path
 
     def train(
-        self, changes: Mapping[str, Any] | None = None, name: str = "a", stop_after: int = 0, resume: bool = False,
+        self,
+        changes: Mapping[str, Any] | None = None,
+        name: str = "a",
+        stop_after: int = 0,
+        resume: bool = False,
         since: str = "plan",
-    ) -> Trained:  # fmt: skip
+    ) -> Trained:
         """`stop_after` counts steps: what is asked before the first one (see `since`) does not count."""
         told = Recorder(stop_after, since)
         info = training.run(self.settings(changes), name, self.folder(name), self.workspace, told, resume)
@@ -247,13 +264,25 @@ def bench_settings(model: Path, data: Path) -> Settings:
     return merge(
         load_settings("demo"),
         {
-            "model.path": str(model), "model.device": "cpu", "data.path": str(data),
-            "view.photo_px": 84, "view.crop_px": 56, "lora.rank": 4, "lora.alpha": 8, "lora.targets": "everything",
-            "training.epochs": 1, "training.batch_size": 2, "training.accumulation": 1, "training.flip": False,
-            "training.learning_rate": 5e-3, "training.save_steps": 1000, "training.eval_steps": 1000,
-            "judging.references": False, "data.calibration_share": 0.0,
+            "model.path": str(model),
+            "model.device": "cpu",
+            "data.path": str(data),
+            "view.photo_px": 84,
+            "view.crop_px": 56,
+            "lora.rank": 4,
+            "lora.alpha": 8,
+            "lora.targets": "everything",
+            "training.epochs": 1,
+            "training.batch_size": 2,
+            "training.accumulation": 1,
+            "training.flip": False,
+            "training.learning_rate": 5e-3,
+            "training.save_steps": 1000,
+            "training.eval_steps": 1000,
+            "judging.references": False,
+            "data.calibration_share": 0.0,
         },
-    )  # fmt: skip
+    )
 
 
 @pytest.fixture(scope="session")

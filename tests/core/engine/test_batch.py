@@ -47,8 +47,9 @@ class Told:
 
 
 def begin(bench: Bench, **changes: Any) -> Run:
-    return store.create(bench.workspace, bench.settings({key.replace("__", "."): v for key, v in changes.items()}),
-                        "batch")  # fmt: skip
+    return store.create(
+        bench.workspace, bench.settings({key.replace("__", "."): v for key, v in changes.items()}), "batch"
+    )
 
 
 def judge(run: Run, stop_after: int = 0) -> tuple[dict[str, Any], Told]:
@@ -66,8 +67,9 @@ def table(run: Run) -> list[dict[str, str]]:
 
 
 def contents(folder: Path) -> Iterator[tuple[str, bytes]]:
-    return ((path.relative_to(folder).as_posix(), path.read_bytes()) for path in sorted(folder.rglob("*"))
-            if path.is_file())  # fmt: skip
+    return (
+        (path.relative_to(folder).as_posix(), path.read_bytes()) for path in sorted(folder.rglob("*")) if path.is_file()
+    )
 
 
 def test_table_and_lines_say_what_an_evaluation_of_the_same_photos_says(bench: Bench, data_folder: Path) -> None:

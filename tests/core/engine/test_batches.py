@@ -123,9 +123,11 @@ def test_oversampled_photos_come_more_often_and_differently(
     assert set(seen) == set(range(5))
     often = seen.most_common(1)[0][0]
     asked = {
-        tuple(branch.token_ids for branch in lessons.tree(key).branches) for epoch in range(4)
-        for key in lessons.order(epoch) if key.photo == often
-    }  # fmt: skip
+        tuple(branch.token_ids for branch in lessons.tree(key).branches)
+        for epoch in range(4)
+        for key in lessons.order(epoch)
+        if key.photo == often
+    }
     assert len(asked) > 4
 
 

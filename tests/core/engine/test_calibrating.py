@@ -97,9 +97,14 @@ def made(taxonomy: Taxonomy, threshold: float = 0.6) -> Calibration:
     rules = {"condition": rule, "class": rule}
     moved = {kind: replace(rule, threshold=0.9) for kind in rules}
     return Calibration(
-        {"condition": 2.0, "class": 3.0}, rules, 7, 60, implied, dict.fromkeys(names, 1.0),
+        {"condition": 2.0, "class": 3.0},
+        rules,
+        7,
+        60,
+        implied,
+        dict.fromkeys(names, 1.0),
         corrected={"frequencies": moved, "even": moved},
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize("correction", ["none", "frequencies", "even"])
@@ -115,11 +120,15 @@ def test_evaluation_and_prediction_read_probabilities_alike(
     image = bench.base.data.path + "/valid/images/" + Path(rows[0]["image"]).name
     mine = [row for row in rows if row["image"] == rows[0]["image"]]
     for row in mine:
-        answer = asked.predict({
-            "image": image, "box_xyxy_px": row["box_xyxy_px"], "models": [final],
-            "other_boxes_xyxy_px": [one["box_xyxy_px"] for one in mine if one is not row],
-            "object_type": row["object_type"] if kind == "condition" else None,
-        })["answers"][0]  # fmt: skip
+        answer = asked.predict(
+            {
+                "image": image,
+                "box_xyxy_px": row["box_xyxy_px"],
+                "models": [final],
+                "other_boxes_xyxy_px": [one["box_xyxy_px"] for one in mine if one is not row],
+                "object_type": row["object_type"] if kind == "condition" else None,
+            }
+        )["answers"][0]
         shares = answer["calibrated"] if kind == "condition" else answer["calibrated_classes"]
         # The rows tell boxes in tenths of a pixel, so the crop may differ by a pixel.
         assert shares == pytest.approx(row["calibrated"], abs=2e-2)
@@ -139,9 +148,9 @@ def test_evaluation_and_prediction_read_probabilities_alike(
     choice = [row for row in rows if row["choices"] > 1]
     sure = [row for row in choice if not row["unsure"]]
     assert results["unsure"]["count"] == len(choice) - len(sure)
-    assert results["unsure"]["threshold"] == results["calibration"]["threshold"] == (
-        0.6 if correction == "none" else 0.9
-    )  # fmt: skip
+    assert (
+        results["unsure"]["threshold"] == results["calibration"]["threshold"] == (0.6 if correction == "none" else 0.9)
+    )
     assert results["probabilistic_calibrated"]["total"] == len(choice)
 
 

@@ -34,17 +34,24 @@ def folder(tmp_path_factory: pytest.TempPathFactory, base: Settings, root: Path)
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     common = {
-        **os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "WORLD_SIZE": "2",
-        "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port),
-    }  # fmt: skip
+        **os.environ,
+        "PYTHONPATH": str(root),
+        "OMP_NUM_THREADS": "1",
+        "CUDA_VISIBLE_DEVICES": "",
+        "WORLD_SIZE": "2",
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+    }
     started = [
         subprocess.Popen(
-            [sys.executable, str(JOB), str(place / "jobs.json")], stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL, stderr=(place / f"errors-{rank}").open("w"),
+            [sys.executable, str(JOB), str(place / "jobs.json")],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=(place / f"errors-{rank}").open("w"),
             env={**common, "RANK": str(rank), "LOCAL_RANK": str(rank)},
         )
         for rank in (0, 1)
-    ]  # fmt: skip
+    ]
     try:
         codes = [process.wait(timeout=240) for process in started]
     finally:

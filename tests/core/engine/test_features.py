@@ -114,9 +114,10 @@ def test_the_size_is_told_before_anything_is_opened(
     fill(kept, photos)
     stored = sum(
         found.features.nbytes
-        for photo in photos for sight in sights(photo, kept.eyes, VERSIONS)
+        for photo in photos
+        for sight in sights(photo, kept.eyes, VERSIONS)
         if (found := kept.look(sight)).features is not None
-    )  # fmt: skip
+    )
     assert plan.missing_bytes == plan.all_bytes == stored
     again = kept.plan(photos, VERSIONS)
     assert (again.missing, again.missing_bytes, again.all_bytes) == ((), 0, stored)
@@ -140,11 +141,13 @@ def other_size(kept: Features, photo: Photo) -> Sight:
 
 
 OTHERS: Mapping[str, Callable[[Features, Photo], Sight]] = {
-    "model": other_model, "bytes": other_bytes, "resolution": other_size,
+    "model": other_model,
+    "bytes": other_bytes,
+    "resolution": other_size,
     "side": lambda _, photo: Sight(photo.path, None, True),
     "light": lambda _, photo: Sight(photo.path, None, False, 1),
     "box": lambda _, photo: Sight(photo.path, (0.1, 0.1, 0.5, 0.5)),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("what", list(OTHERS))
@@ -221,8 +224,10 @@ def test_room_is_made_by_what_was_used_longest_ago(kept: Features, photos: list[
     assert files(kept) == []
 
 
-@pytest.mark.parametrize(("targets", "kept_there"), [("attention", True), ("language", True), ("everything", False),
-                                                     ("language+merger", False)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("targets", "kept_there"),
+    [("attention", True), ("language", True), ("everything", False), ("language+merger", False)],
+)
 def test_features_are_kept_only_while_what_sees_is_frozen(bench: Bench, targets: str, kept_there: bool) -> None:
     bench.train({"training.max_steps": 1, "lora.targets": targets, "training.flip": True})
     assert (cache.size(bench.workspace)[0] > 0) == kept_there

@@ -179,10 +179,12 @@ MERGER = {
     "qwen2_vl": {"merger.mlp.0", "merger.mlp.2"},
     "qwen2_5_vl": {"merger.mlp.0", "merger.mlp.2"},
     "qwen3_vl": {
-        "merger.linear_fc1", "merger.linear_fc2", "deepstack_merger_list.0.linear_fc1",
+        "merger.linear_fc1",
+        "merger.linear_fc2",
+        "deepstack_merger_list.0.linear_fc1",
         "deepstack_merger_list.0.linear_fc2",
     },
-}  # fmt: skip
+}
 
 
 def intended(family: str, targets: str) -> set[str]:
@@ -200,9 +202,10 @@ def intended(family: str, targets: str) -> set[str]:
 @pytest.mark.parametrize("targets", list(TARGETS))
 def test_lora_sits_on_exactly_the_layers_asked_for(loaded: Loaded, family: str, targets: str) -> None:
     linear = {
-        name.removeprefix("model.") for name, one in loaded.model.named_modules()
+        name.removeprefix("model.")
+        for name, one in loaded.model.named_modules()
         if isinstance(one, torch.nn.Linear) and name != "lm_head"
-    }  # fmt: skip
+    }
     model = attach_lora(loaded.model, Lora(rank=2, targets=targets))
     learning = [name for name, one in model.named_parameters() if one.requires_grad]
     reached = {name.split(".lora_")[0].removeprefix("base_model.model.model.") for name in learning}
@@ -269,8 +272,9 @@ def test_patches_embedded_by_a_product_are_those_of_the_convolution(saved: Saved
     loaded = load(Model(path=str(saved(family)), device="cpu", dtype="float32"))
     quick = loaded.model.model.visual.patch_embed.proj
     assert isinstance(quick, models.PatchMatmul)
-    slow = torch.nn.Conv3d(quick.in_channels, quick.out_channels, quick.kernel_size, quick.stride,
-                           bias=quick.bias is not None)  # fmt: skip
+    slow = torch.nn.Conv3d(
+        quick.in_channels, quick.out_channels, quick.kernel_size, quick.stride, bias=quick.bias is not None
+    )
     slow.load_state_dict(quick.state_dict())
     patches = torch.randn(37, 3, *quick.kernel_size, dtype=torch.float64)
     torch.testing.assert_close(quick.double()(patches), slow.double()(patches), rtol=1e-12, atol=1e-12)

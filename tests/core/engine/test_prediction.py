@@ -79,26 +79,31 @@ def test_base_and_tuned_differ_and_the_base_answers_as_if_alone(bench: Bench, as
     second = bench.train({"training.max_steps": 3, "training.seed": 1, "lora.targets": "attention"}, "second").final
     base = bench.base.model.path
     for object_type in ("toe drain", None):
-        alone = verdicts(Predictor(bench.base).predict(
-            {"image": str(photo), "box_xyxy_px": BOX, "object_type": object_type, "models": [base]}
-        ))  # fmt: skip
+        alone = verdicts(
+            Predictor(bench.base).predict(
+                {"image": str(photo), "box_xyxy_px": BOX, "object_type": object_type, "models": [base]}
+            )
+        )
         beside = verdicts(ask(models=[base, str(first), str(second), base], object_type=object_type))
         assert beside[0] == alone[0] == beside[3]
         assert len({tuple(one.values()) for one in beside}) == 3
         # An adapter's answer does not depend on who else is loaded, nor on the order.
         assert verdicts(ask(models=[str(second), str(first)], object_type=object_type)) == [beside[2], beside[1]]
         for path, its in ((first, beside[1]), (second, beside[2])):
-            fresh = verdicts(Predictor(bench.base).predict(
-                {"image": str(photo), "box_xyxy_px": BOX, "object_type": object_type, "models": [str(path)]}
-            ))  # fmt: skip
+            fresh = verdicts(
+                Predictor(bench.base).predict(
+                    {"image": str(photo), "box_xyxy_px": BOX, "object_type": object_type, "models": [str(path)]}
+                )
+            )
             assert fresh[0] == pytest.approx(its, rel=1e-5)
 
 
 def test_models_have_names_for_people(bench: Bench, ask: Ask) -> None:
     tuned = bench.train({"training.max_steps": 1}, "dike").final  # a single step teaches: no warm-up swallows it
     assert [one["label"] for one in ask(models=[bench.base.model.path, str(tuned)])["answers"]] == [
-        "Base model", "Tuned: dike",
-    ]  # fmt: skip
+        "Base model",
+        "Tuned: dike",
+    ]
 
 
 @pytest.mark.filterwarnings("ignore:Found missing adapter keys")

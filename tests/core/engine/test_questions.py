@@ -181,8 +181,16 @@ def test_a_tokenizer_without_qwens_special_tokens_is_refused(
         def convert_tokens_to_ids(self, text: str) -> int:
             return 0
 
-    loaded = type("Foreign", (), {"tokenizer": Foreign(), "processor": asker.eyes.processor, "family": "qwen2_vl",
-                                  "device": torch.device("cpu")})()  # fmt: skip
+    loaded = type(
+        "Foreign",
+        (),
+        {
+            "tokenizer": Foreign(),
+            "processor": asker.eyes.processor,
+            "family": "qwen2_vl",
+            "device": torch.device("cpu"),
+        },
+    )()
     with pytest.raises(UserError, match="the tokenizer lacks"):
         Asker(loaded, settings, taxonomy)
 

@@ -94,8 +94,9 @@ def test_a_stop_ends_it_with_what_is_there(judged: references.Judged, tmp_path: 
     found, said = references.measure(judged, Workspace(tmp_path), tmp_path / "run", Stopping())
     assert list(found) == ["prior", "prompt_only"] and isinstance(said, list)
     assert sorted(one.name for one in (tmp_path / "run" / "references").iterdir()) == [
-        "prior.jsonl", "prompt_only.jsonl",
-    ]  # fmt: skip
+        "prior.jsonl",
+        "prompt_only.jsonl",
+    ]
 
 
 def test_the_score_is_kept_when_a_reference_fails(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -205,9 +206,12 @@ def judged(loaded: Loaded, asker: Asker, photos: list[Photo], taxonomy: Taxonomy
     ]
     dataset = Dataset(tmp_path, "yolo", tuple(many))
     return references.Judged(
-        Opened(loaded, loaded.model, taxonomy, None), asker, dataset, dataset.split("valid"),
+        Opened(loaded, loaded.model, taxonomy, None),
+        asker,
+        dataset,
+        dataset.split("valid"),
         prior_rows(dataset.split("train"), dataset.split("valid"), taxonomy),
-    )  # fmt: skip
+    )
 
 
 class Told:
@@ -306,8 +310,9 @@ def test_the_linear_probe_looks_with_untaught_eyes(
         return references._linear(
             dataclasses.replace(judged, opened=Opened(loaded, model, taxonomy, None)),
             (items_of(judged.dataset.split("train")), items_of(judged.photos[:5])),
-            Workspace(tmp_path), references._Telling(Told(), "x"),
-        )  # fmt: skip
+            Workspace(tmp_path),
+            references._Telling(Told(), "x"),
+        )
 
     model: Any = loaded.model
     plain = answer()

@@ -48,9 +48,13 @@ def test_a_shipped_model_loads_and_is_small(name: str) -> None:
 @pytest.mark.parametrize("name", SHIPPED_MODELS)
 def test_a_few_steps_on_real_photos_lower_the_loss(name: str, real_photos: Path, tmp_path: Path) -> None:
     changes = {
-        "data.path": str(real_photos), "data.limit": 4, "training.max_steps": 12, "training.eval_steps": 12,
-        "training.lights": 1, "model.device": "cpu",
-    }  # fmt: skip
+        "data.path": str(real_photos),
+        "data.limit": 4,
+        "training.max_steps": 12,
+        "training.eval_steps": 12,
+        "training.lights": 1,
+        "model.device": "cpu",
+    }
     settings = merge(load(name), changes)
     workspace = Workspace(tmp_path)
     run = tmp_path / "run"

@@ -105,8 +105,9 @@ def test_an_ablation_trains_and_judges_every_cell_on_test_photos_that_none_of_th
         assert cell["seconds"] > 0
     assert read_json(mine.folder / "results.json") == json.loads(json.dumps(found))
     assert [one["text"].split(" (")[0] for one in told.of("stage")][1:] == [
-        "1 of 2: no enhancement, seed 0", "2 of 2: all together, seed 0",
-    ]  # fmt: skip
+        "1 of 2: no enhancement, seed 0",
+        "2 of 2: all together, seed 0",
+    ]
     progress = told.of("progress")
     assert [one["done"] for one in progress] == sorted(one["done"] for one in progress)
     assert (progress[-1]["done"], progress[-1]["total"], progress[-1]["left_s"]) == (2, 2, 0.0)
@@ -203,8 +204,12 @@ def test_without_a_test_split_seeds_judge_parts_that_share_no_photo(bench: Bench
 def test_cross_validation_judges_every_object_once_by_a_model_that_never_saw_its_photo(
     bench: Bench, desk: Callable[..., Desk]
 ) -> None:
-    changes = {"data.path": bench.base.data.path, "data.group_rule": "", "training.max_steps": 1,
-               "judging.references": True}  # fmt: skip
+    changes = {
+        "data.path": bench.base.data.path,
+        "data.group_rule": "",
+        "training.max_steps": 1,
+        "judging.references": True,
+    }
     mine = desk(plan=Plan("crossval", ("fold0", "fold1"), 1, 2), **changes)
     found = mine.do()
     pooled = read_lines(mine.folder / "predictions.jsonl")
@@ -235,8 +240,13 @@ def test_cross_validation_judges_every_object_once_by_a_model_that_never_saw_its
 def test_without_reference_points_cross_validation_still_tells_what_guessing_reaches(
     bench: Bench, desk: Callable[..., Desk]
 ) -> None:
-    changes = {"data.path": bench.base.data.path, "data.group_rule": "", "training.max_steps": 1,
-               "judging.references": False, "data.calibration_share": 0.0}  # fmt: skip
+    changes = {
+        "data.path": bench.base.data.path,
+        "data.group_rule": "",
+        "training.max_steps": 1,
+        "judging.references": False,
+        "data.calibration_share": 0.0,
+    }
     found = desk(plan=Plan("crossval", ("fold0", "fold1"), 1, 2), **changes).do()
     assert list(found["references"]) == ["prior"]
     assert found["references"]["prior"]["model_against_it"]["total"] == found["total"]

@@ -84,23 +84,36 @@ def test_updates_do_not_depend_on_how_a_step_is_cut(bench: Bench) -> None:
     """Six photos of three to eight questions a step: in one pass, two, or row by row, and with one question a row."""
     whole = None
     for batch, accumulation, tokens in ((6, 1, 100_000), (2, 3, 1024), (1, 6, 256)):
-        changes = {"training.max_steps": 2, "training.batch_size": batch, "training.accumulation": accumulation,
-                   "training.tokens_per_pass": tokens}  # fmt: skip
+        changes = {
+            "training.max_steps": 2,
+            "training.batch_size": batch,
+            "training.accumulation": accumulation,
+            "training.tokens_per_pass": tokens,
+        }
         found = bench.train(changes, name=f"cut{batch}")
         whole = whole or found
         assert found.losses == pytest.approx(whole.losses, rel=1e-6)  # the Trainer keeps its sum in float32
         assert farthest(found.weights(), whole.weights()) < ADAM
     objects = found.told.of("plan")[0]["objects"]
-    single = {"training.questions_per_sequence": 1, "training.batch_size": objects, "training.max_steps": 2,
-              "question.class_share": 0}  # fmt: skip
+    single = {
+        "training.questions_per_sequence": 1,
+        "training.batch_size": objects,
+        "training.max_steps": 2,
+        "question.class_share": 0,
+    }
     packed = {"training.batch_size": 6, "training.max_steps": 2, "question.class_share": 0}
     one, all_at_once = bench.train(single, "single"), bench.train(packed, "packed")
     assert one.losses == pytest.approx(all_at_once.losses, rel=1e-6)
     assert farthest(one.weights(), all_at_once.weights()) < ADAM
 
 
-STEADY = {"training.epochs": 3, "training.save_steps": 2, "training.eval_steps": 2, "training.flip": True,
-          "lora.dropout": 0.1}  # fmt: skip
+STEADY = {
+    "training.epochs": 3,
+    "training.save_steps": 2,
+    "training.eval_steps": 2,
+    "training.flip": True,
+    "lora.dropout": 0.1,
+}
 
 
 def without_path(scores: dict[str, Any]) -> dict[str, Any]:

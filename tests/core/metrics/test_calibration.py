@@ -33,11 +33,20 @@ def rows_of(temperature: float, count: int, seed: int = 0, kind: str = "conditio
         truth = WORDS[rng.choice(3, p=chances)]
         shares = sharpened(dict(zip(WORDS, chances.tolist(), strict=True)), 1 / temperature)
         best = max(shares, key=lambda answer: shares[answer])
-        made.append({
-            "image": f"{index // 4}", "object": index % 4, "object_type": "toe drain", "question": kind, "choices": 3,
-            "truth": truth, "predicted": best, "truth_class": f"toe drain {truth}",
-            "predicted_class": f"toe drain {best}", "probabilities": shares,
-        })  # fmt: skip
+        made.append(
+            {
+                "image": f"{index // 4}",
+                "object": index % 4,
+                "object_type": "toe drain",
+                "question": kind,
+                "choices": 3,
+                "truth": truth,
+                "predicted": best,
+                "truth_class": f"toe drain {truth}",
+                "predicted_class": f"toe drain {best}",
+                "probabilities": shares,
+            }
+        )
     return made
 
 

@@ -17,9 +17,16 @@ from core.metrics.counts import balanced
 
 def row(truth: str, predicted: str, kind: str = "toe drain", image: str = "a.jpg", **more: Any) -> dict[str, Any]:
     return {
-        "image": image, "object": more.pop("object", 0), "object_type": kind, "truth": truth, "predicted": predicted,
-        "truth_class": f"{kind} {truth}", "predicted_class": f"{kind} {predicted}", "choices": 3, **more,
-    }  # fmt: skip
+        "image": image,
+        "object": more.pop("object", 0),
+        "object_type": kind,
+        "truth": truth,
+        "predicted": predicted,
+        "truth_class": f"{kind} {truth}",
+        "predicted_class": f"{kind} {predicted}",
+        "choices": 3,
+        **more,
+    }
 
 
 # Toe drains: 2 of 3 normal right, 1 of 2 blocked right; vegetation: 1 of 1, without a choice.
@@ -45,15 +52,26 @@ def test_accuracy_and_macro_f1_are_as_counted_by_hand() -> None:
 def test_each_class_condition_and_type_is_as_counted_by_hand() -> None:
     found = score(ROWS)
     assert found["per_class"]["toe drain normal"] == {
-        "correct": 2, "total": 3, "accuracy": 2 / 3, "predicted": 2, "precision": 1.0, "recall": 2 / 3,
+        "correct": 2,
+        "total": 3,
+        "accuracy": 2 / 3,
+        "predicted": 2,
+        "precision": 1.0,
+        "recall": 2 / 3,
         # Wilson by hand for 2 of 3.
         "recall_interval": [pytest.approx(0.2077, abs=1e-4), pytest.approx(0.9385, abs=1e-4)],
         "f1": pytest.approx(0.8),
-    }  # fmt: skip
+    }
     assert found["per_class"]["toe drain damaged"] == {
-        "correct": 0, "total": 0, "accuracy": None, "predicted": 1, "precision": 0.0, "recall": None, "f1": None,
+        "correct": 0,
+        "total": 0,
+        "accuracy": None,
+        "predicted": 1,
+        "precision": 0.0,
+        "recall": None,
+        "f1": None,
         "recall_interval": None,
-    }  # fmt: skip
+    }
     assert found["per_condition"]["normal"]["correct"] == 3
     assert found["per_condition"]["normal"]["accuracy"] == 3 / 4
     assert found["per_condition"]["blocked"]["precision"] == 1 / 2

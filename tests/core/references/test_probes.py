@@ -78,11 +78,18 @@ def test_an_honest_question_is_not_accused(seed: int, taxonomy: Taxonomy) -> Non
 def answers(right: int, total: int, offset: int = 0, choices: int = 2) -> list[dict[str, object]]:
     """`total` rows, a photo each, `right` of them right from `offset` on, round about."""
     return [
-        {"image": str(n), "object": 0, "object_type": KIND, "truth": "a", "truth_class": "a", "choices": choices,
-         "predicted": "a" if (n - offset) % total < right else "b",
-         "predicted_class": "a" if (n - offset) % total < right else "b"}
+        {
+            "image": str(n),
+            "object": 0,
+            "object_type": KIND,
+            "truth": "a",
+            "truth_class": "a",
+            "choices": choices,
+            "predicted": "a" if (n - offset) % total < right else "b",
+            "predicted_class": "a" if (n - offset) % total < right else "b",
+        }
         for n in range(total)
-    ]  # fmt: skip
+    ]
 
 
 @pytest.mark.parametrize(

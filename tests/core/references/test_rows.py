@@ -53,6 +53,9 @@ def test_what_training_lacks_is_answered_with_the_first_allowed_condition(taxono
 
 def test_objects_with_one_allowed_answer_are_no_choice(taxonomy: Taxonomy) -> None:
     kinds = list(taxonomy.allowed)
-    rows = prior_rows([photo("a", *((kind, taxonomy.allowed[kind][0]) for kind in kinds))], [
-        photo("b", *((kind, taxonomy.allowed[kind][0]) for kind in kinds))], taxonomy)  # fmt: skip
+    rows = prior_rows(
+        [photo("a", *((kind, taxonomy.allowed[kind][0]) for kind in kinds))],
+        [photo("b", *((kind, taxonomy.allowed[kind][0]) for kind in kinds))],
+        taxonomy,
+    )
     assert [row["object_type"] for row in with_choice(rows)] == [k for k in kinds if len(taxonomy.allowed[k]) > 1]

@@ -28,11 +28,19 @@ def row(image: str, number: int, truth: str = "normal", predicted: str = "normal
     chances = {predicted: share, others[0]: (1 - share) * 0.75, others[1]: (1 - share) * 0.25}
     x = 10.0 + 20 * number
     return {
-        "image": image, "object": number, "box_xyxy_px": [x, 30.0, x + 16, 60.0], "object_type": "slope drain",
-        "truth": truth, "predicted": predicted, "truth_class": f"slope drain {truth}",
-        "predicted_class": f"slope drain {predicted}", "question": "condition", "choices": 3,
-        "probabilities": {name: chances[name] for name in ("normal", "blocked", "damaged")}, **more,
-    }  # fmt: skip
+        "image": image,
+        "object": number,
+        "box_xyxy_px": [x, 30.0, x + 16, 60.0],
+        "object_type": "slope drain",
+        "truth": truth,
+        "predicted": predicted,
+        "truth_class": f"slope drain {truth}",
+        "predicted_class": f"slope drain {predicted}",
+        "question": "condition",
+        "choices": 3,
+        "probabilities": {name: chances[name] for name in ("normal", "blocked", "damaged")},
+        **more,
+    }
 
 
 def paint(path: Path, size_wh: tuple[int, int] = (200, 120)) -> None:
@@ -46,9 +54,11 @@ def judged(tmp_path: Path) -> MakeRun:
     """judged(rows, kind, more, settings): a run that has judged these rows; its photos are painted."""
 
     def make(
-        rows: Sequence[Row], kind: str = "evaluate", more: dict[str, Any] | None = None,
+        rows: Sequence[Row],
+        kind: str = "evaluate",
+        more: dict[str, Any] | None = None,
         settings: dict[str, Any] | None = None,
-    ) -> Run:  # fmt: skip
+    ) -> Run:
         data = tmp_path / "photos"
         for image in {one["image"] for one in rows}:
             if not (data / image).exists():
@@ -58,11 +68,17 @@ def judged(tmp_path: Path) -> MakeRun:
         run = store.create(workspace, chosen, kind)
         run.predictions.write_text("".join(json.dumps(one) + "\n" for one in rows), encoding="utf-8")
         told: dict[str, Any] = {
-            "complete": True, "seconds": 2.0,
+            "complete": True,
+            "seconds": 2.0,
             "model": {"path": "some-model", "adapter": None, "fingerprint": "abc", "parameters": 1000},
-            "data": {"path": str(data), "split": "valid", "photos": len({one["image"] for one in rows}),
-                     "objects": len(rows), "fingerprint": "f" * 64},
-        }  # fmt: skip
+            "data": {
+                "path": str(data),
+                "split": "valid",
+                "photos": len({one["image"] for one in rows}),
+                "objects": len(rows),
+                "fingerprint": "f" * 64,
+            },
+        }
         if kind == "batch":
             counts = {name: sum(one["predicted"] == name for one in rows) for name in ("normal", "blocked", "damaged")}
             told |= {"conditions": counts, "objects": len(rows), "photos": told["data"]["photos"], "type_unknown": 0}
@@ -78,7 +94,11 @@ def judged(tmp_path: Path) -> MakeRun:
 def few() -> list[Row]:
     """Seven answers about three photos, two of them wrong, one unsure."""
     return [
-        row("a.png", 0), row("a.png", 1, "damaged", "normal"), row("a.png", 2, "damaged", "damaged"),
-        row("sub/b.png", 0, "normal", "blocked"), row("sub/b.png", 1, "blocked", "blocked"),
-        row("c.png", 0, unsure=True, calibrated={"normal": 0.6, "blocked": 0.3, "damaged": 0.1}), row("c.png", 1),
-    ]  # fmt: skip
+        row("a.png", 0),
+        row("a.png", 1, "damaged", "normal"),
+        row("a.png", 2, "damaged", "damaged"),
+        row("sub/b.png", 0, "normal", "blocked"),
+        row("sub/b.png", 1, "blocked", "blocked"),
+        row("c.png", 0, unsure=True, calibrated={"normal": 0.6, "blocked": 0.3, "damaged": 0.1}),
+        row("c.png", 1),
+    ]

@@ -192,39 +192,106 @@ def test_a_batch_tells_counts_and_no_score(judged: MakeRun) -> None:
 
 
 CONTRACT: dict[str, Any] = {
-    "balanced_accuracy": 0.61, "balanced_accuracy_interval": [0.5, 0.7],
-    "probabilistic": {"log_loss": 0.7, "brier": 0.3, "ece": 0.123, "total": 7, "reliability": [
-        {"low": 0.8, "high": 0.9, "count": 5, "confidence": 0.85, "accuracy": 0.6},
-        {"low": 0.9, "high": 1.0, "count": 0, "confidence": None, "accuracy": None}]},
+    "balanced_accuracy": 0.61,
+    "balanced_accuracy_interval": [0.5, 0.7],
+    "probabilistic": {
+        "log_loss": 0.7,
+        "brier": 0.3,
+        "ece": 0.123,
+        "total": 7,
+        "reliability": [
+            {"low": 0.8, "high": 0.9, "count": 5, "confidence": 0.85, "accuracy": 0.6},
+            {"low": 0.9, "high": 1.0, "count": 0, "confidence": None, "accuracy": None},
+        ],
+    },
     "probabilistic_calibrated": {"log_loss": 0.5, "brier": 0.2, "ece": 0.045, "total": 7, "reliability": []},
-    "alarms": {"blocked": {"false_alarm_rate": 0.1, "recall": 0.5, "recall_interval": [0.2, 0.8], "threshold": 0.4,
-                           "positives": 2, "negatives": 5, "auc": 0.77},
-               "damaged": {"false_alarm_rate": None, "recall": None, "recall_interval": None, "threshold": None,
-                           "positives": 0, "negatives": 7, "auc": None}},
-    "unsure": {"threshold": 0.62, "count": 1, "total": 7, "coverage": 0.857, "accuracy_of_sure": 0.83,
-               "max_error": 0.05},
-    "references": {"prior": {"label": "Prior", "accuracy": 0.57, "accuracy_interval": [0.4, 0.7], "macro_f1": 0.2,
-                             "macro_f1_interval": [0.1, 0.3], "with_choice": {}, "note": ""},
-                   "blank": {"label": "Blank", "accuracy": 0.55, "accuracy_interval": None, "macro_f1": 0.2,
-                             "macro_f1_interval": None, "with_choice": {}, "note": "fell to the prior"}},
+    "alarms": {
+        "blocked": {
+            "false_alarm_rate": 0.1,
+            "recall": 0.5,
+            "recall_interval": [0.2, 0.8],
+            "threshold": 0.4,
+            "positives": 2,
+            "negatives": 5,
+            "auc": 0.77,
+        },
+        "damaged": {
+            "false_alarm_rate": None,
+            "recall": None,
+            "recall_interval": None,
+            "threshold": None,
+            "positives": 0,
+            "negatives": 7,
+            "auc": None,
+        },
+    },
+    "unsure": {
+        "threshold": 0.62,
+        "count": 1,
+        "total": 7,
+        "coverage": 0.857,
+        "accuracy_of_sure": 0.83,
+        "max_error": 0.05,
+    },
+    "references": {
+        "prior": {
+            "label": "Prior",
+            "accuracy": 0.57,
+            "accuracy_interval": [0.4, 0.7],
+            "macro_f1": 0.2,
+            "macro_f1_interval": [0.1, 0.3],
+            "with_choice": {},
+            "note": "",
+        },
+        "blank": {
+            "label": "Blank",
+            "accuracy": 0.55,
+            "accuracy_interval": None,
+            "macro_f1": 0.2,
+            "macro_f1_interval": None,
+            "with_choice": {},
+            "note": "fell to the prior",
+        },
+    },
     "reference_warnings": ["The model does not beat a probe."],
     "calibration": {"temperature": {"condition": 1.4}, "threshold": 0.62, "photos": 12, "objects": 80},
-}  # fmt: skip
+}
 
 
 def test_what_a_full_evaluation_measures_is_told(judged: MakeRun, few: list[Row]) -> None:
     text, _ = parsed(document.write(judged(few, more=CONTRACT)).path)
-    for told in ("61.0 %", "0.123", "0.045", "0.77", "62.0 %", "83.0 %", "80 objects of 12 photos", "does not beat",
-                 "fell to the prior", "The model on blank photos", "57.0 %"):  # fmt: skip
+    for told in (
+        "61.0 %",
+        "0.123",
+        "0.045",
+        "0.77",
+        "62.0 %",
+        "83.0 %",
+        "80 objects of 12 photos",
+        "does not beat",
+        "fell to the prior",
+        "The model on blank photos",
+        "57.0 %",
+    ):
         assert told in text
     assert "were not calibrated" not in text
 
 
-@pytest.mark.parametrize("missing", [*CONTRACT, "prior", "accuracy_interval", "macro_f1_interval", "confusion",
-                                     "per_condition", "per_object_type", "with_choice", "seconds"])  # fmt: skip
-def test_results_of_other_versions_are_told_as_far_as_they_go(
-    judged: MakeRun, few: list[Row], missing: str
-) -> None:  # fmt: skip
+@pytest.mark.parametrize(
+    "missing",
+    [
+        *CONTRACT,
+        "prior",
+        "accuracy_interval",
+        "macro_f1_interval",
+        "confusion",
+        "per_condition",
+        "per_object_type",
+        "with_choice",
+        "seconds",
+    ],
+)
+def test_results_of_other_versions_are_told_as_far_as_they_go(judged: MakeRun, few: list[Row], missing: str) -> None:
     run = judged(few, more=CONTRACT)
     found = json.loads(run.results.read_text())
     found.pop(missing)

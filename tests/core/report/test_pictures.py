@@ -88,8 +88,15 @@ def test_the_spool_gives_back_what_went_in_in_any_order(tmp_path: Path) -> None:
 
 
 def answer(box: list[float], predicted: str = "damaged", **more: Any) -> dict[str, Any]:
-    return {"image": "a.png", "object": 0, "box_xyxy_px": box, "predicted": predicted, "choices": 3,
-            "probabilities": {"normal": 0.1, predicted: 0.9}, **more}  # fmt: skip
+    return {
+        "image": "a.png",
+        "object": 0,
+        "box_xyxy_px": box,
+        "predicted": predicted,
+        "choices": 3,
+        "probabilities": {"normal": 0.1, predicted: 0.9},
+        **more,
+    }
 
 
 def hexed(colour: str) -> tuple[int, int, int]:

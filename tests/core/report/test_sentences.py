@@ -9,16 +9,26 @@ import pytest
 from core.report import sentences
 
 BASE: dict[str, Any] = {
-    "correct": 8, "total": 10, "overall_accuracy": 0.8, "accuracy_interval": [0.7, 0.9], "complete": True,
-    "data": {"path": "/p", "split": "test", "photos": 100}, "model": {"path": "m", "adapter": "models/a_final"},
-}  # fmt: skip
+    "correct": 8,
+    "total": 10,
+    "overall_accuracy": 0.8,
+    "accuracy_interval": [0.7, 0.9],
+    "complete": True,
+    "data": {"path": "/p", "split": "test", "photos": 100},
+    "model": {"path": "m", "adapter": "models/a_final"},
+}
 
 
 @pytest.mark.parametrize(
     ("guess", "said"),
-    [(0.6, "is better than guessing"), (0.95, "is worse than guessing"), (0.8, "not clearly better than guessing"),
-     (0.7, "not clearly better than guessing"), (None, "not known here")],
-)  # fmt: skip
+    [
+        (0.6, "is better than guessing"),
+        (0.95, "is worse than guessing"),
+        (0.8, "not clearly better than guessing"),
+        (0.7, "not clearly better than guessing"),
+        (None, "not known here"),
+    ],
+)
 def test_the_headline_is_decided_by_the_interval(guess: float | None, said: str) -> None:
     prior = None if guess is None else {"accuracy": guess, "macro_f1": 0.3}
     found = sentences.headline({**BASE, "prior": prior})
@@ -53,8 +63,13 @@ def test_limits_are_told_where_they_hold(changes: dict[str, Any], said: str) -> 
 
 
 def test_limits_are_not_told_where_they_do_not_hold() -> None:
-    sound = {**BASE, "accuracy_interval": [0.78, 0.82], "references": {"prior": {}}, "calibration": {},
-             "per_class": {"x": {"total": 90}}}  # fmt: skip
+    sound = {
+        **BASE,
+        "accuracy_interval": [0.78, 0.82],
+        "references": {"prior": {}},
+        "calibration": {},
+        "per_class": {"x": {"total": 90}},
+    }
     told = " ".join(sentences.limits(sound, "evaluate"))
     for said in (
         "photos were judged",
@@ -70,8 +85,9 @@ def test_limits_are_not_told_where_they_do_not_hold() -> None:
 
 
 def test_warnings_name_what_flatters() -> None:
-    found = sentences.warnings({"complete": False, "data": {"photos": 9, "photos_trained_on": 4},
-                                "reference_warnings": ["It does not look."]})  # fmt: skip
+    found = sentences.warnings(
+        {"complete": False, "data": {"photos": 9, "photos_trained_on": 4}, "reference_warnings": ["It does not look."]}
+    )
     assert "stopped" in found[0] and "It does not look." in found and "4 of these 9" in found[-1]
     assert sentences.warnings(BASE) == []
 

@@ -16,10 +16,19 @@ DAMS = load()
 
 
 def line(**more: Any) -> dict[str, Any]:
-    return {"image": "a.jpg", "object": 0, "box_xyxy_px": [1.0, 2.0, 3.5, 4.0], "object_type": "toe drain",
-            "predicted_type": "toe drain", "predicted": "blocked", "predicted_class": "toe drain blocked",
-            "question": "condition", "choices": 3,
-            "probabilities": {"normal": 0.2, "blocked": 0.7, "damaged": 0.1}, **more}  # fmt: skip
+    return {
+        "image": "a.jpg",
+        "object": 0,
+        "box_xyxy_px": [1.0, 2.0, 3.5, 4.0],
+        "object_type": "toe drain",
+        "predicted_type": "toe drain",
+        "predicted": "blocked",
+        "predicted_class": "toe drain blocked",
+        "question": "condition",
+        "choices": 3,
+        "probabilities": {"normal": 0.2, "blocked": 0.7, "damaged": 0.1},
+        **more,
+    }
 
 
 def table(tmp_path: Path, *rows: dict[str, Any]) -> list[dict[str, str]]:
@@ -35,8 +44,12 @@ def test_a_row_holds_photo_box_type_condition_and_all_probabilities(tmp_path: Pa
     (found,) = table(tmp_path, line())
     assert list(found) == [*FIXED, "p normal", "p blocked", "p damaged"]
     assert (found["photo"], found["object"], found["x2"], found["type"], found["type_known"]) == (
-        "a.jpg", "1", "3.5", "toe drain", "yes",
-    )  # fmt: skip
+        "a.jpg",
+        "1",
+        "3.5",
+        "toe drain",
+        "yes",
+    )
     assert (found["condition"], found["probability"], found["p damaged"]) == ("blocked", "0.7", "0.1")
     assert (found["calibrated_probability"], found["unsure"]) == ("", "")
 
@@ -50,8 +63,11 @@ def test_calibrated_answers_and_unsure_ones_are_told(tmp_path: Path) -> None:
 
 
 def test_unknown_types_get_a_column_for_every_class_and_their_sum_by_condition(tmp_path: Path) -> None:
-    chances = dict.fromkeys(DAMS.class_names, 0.0) | {"toe drain blocked": 0.5, "slope drain blocked": 0.3,
-                                                      "vegetation normal": 0.2}  # fmt: skip
+    chances = dict.fromkeys(DAMS.class_names, 0.0) | {
+        "toe drain blocked": 0.5,
+        "slope drain blocked": 0.3,
+        "vegetation normal": 0.2,
+    }
     known, unknown = table(tmp_path, line(), line(object_type=None, question="class", choices=9, probabilities=chances))
     assert (unknown["type"], unknown["type_known"], unknown["probability"]) == ("toe drain", "no", "0.5")
     assert (unknown["p blocked"], unknown["p normal"], unknown["p vegetation normal"]) == ("0.8", "0.2", "0.2")

@@ -56,11 +56,15 @@ def test_reliability_leaves_empty_bins_out() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        svg.interval_dots([], "none"), svg.interval_dots([Dot("<b>&", 0.5)], '"<'), svg.confusion([], []),
-        svg.confusion(["<i>"], [[1]]), svg.reliability([], "<"), svg.class_bars({}, [], {}),
+        svg.interval_dots([], "none"),
+        svg.interval_dots([Dot("<b>&", 0.5)], '"<'),
+        svg.confusion([], []),
+        svg.confusion(["<i>"], [[1]]),
+        svg.reliability([], "<"),
+        svg.class_bars({}, [], {}),
         svg.class_bars({"<x>": {"recall": None, "correct": 0, "total": 0}}, ["<x>"], {}),
     ],
-)  # fmt: skip
+)
 def test_charts_of_nothing_and_of_odd_words_are_well_formed(text: str) -> None:
     root = ET.fromstring(text)
     assert root.tag == "svg"

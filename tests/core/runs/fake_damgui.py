@@ -23,10 +23,18 @@ ROW = {"image": "a.jpg", "object": 0, "truth": "blocked", "predicted": "blocked"
 STUDY_ROW = {"image": "a.jpg", "object": 0, "truth_class": "drain blocked", "predicted_class": "drain blocked"}
 
 TRIED = {
-    "peak_memory_mb": 1400.0, "memory_free_mb": 20000.0, "step_s": 1.2, "usual_step_s": 0.5, "total_s": 230.0,
-    "checkpoint_mb": 49.0, "cache_mb": 30.0, "disk_free_mb": 82000.0, "gradient_checkpointing": False,
-    "flops_per_s": 42e9, "peak_share": 0.27,
-}  # fmt: skip
+    "peak_memory_mb": 1400.0,
+    "memory_free_mb": 20000.0,
+    "step_s": 1.2,
+    "usual_step_s": 0.5,
+    "total_s": 230.0,
+    "checkpoint_mb": 49.0,
+    "cache_mb": 30.0,
+    "disk_free_mb": 82000.0,
+    "gradient_checkpointing": False,
+    "flops_per_s": 42e9,
+    "peak_share": 0.27,
+}
 
 
 def train(work: worker.Work) -> dict[str, Any]:
@@ -133,8 +141,14 @@ def serve(work: worker.Work) -> dict[str, Any]:
     return service.serve(work.run, work.settings, work.reporter, load_predictor, idle_s)
 
 
-JOBS = {"train": train, "rehearse": rehearse, "baseline": evaluate, "evaluate": evaluate, "predict": serve,
-        "ablate": study}  # fmt: skip
+JOBS = {
+    "train": train,
+    "rehearse": rehearse,
+    "baseline": evaluate,
+    "evaluate": evaluate,
+    "predict": serve,
+    "ablate": study,
+}
 worker.JOBS.update(JOBS)
 launcher.ENTRY[:] = [sys.executable, __file__]
 

@@ -118,9 +118,12 @@ time.sleep(60)
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL and no process groups")
 def test_killing_the_parent_and_its_group_leaves_the_run_alive(workspace: Workspace) -> None:
     parent = subprocess.Popen(
-        [sys.executable, "-c", PARENT, str(FAKE), str(workspace.root)], stdout=subprocess.PIPE, text=True,
-        start_new_session=True, cwd=store.PROJECT,
-    )  # fmt: skip
+        [sys.executable, "-c", PARENT, str(FAKE), str(workspace.root)],
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        cwd=store.PROJECT,
+    )
     assert parent.stdout is not None
     identity = parent.stdout.readline().strip()
     os.killpg(parent.pid, signal.SIGKILL)

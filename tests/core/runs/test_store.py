@@ -218,9 +218,16 @@ def _adapter(folder: Path, settings: Settings) -> str:
 def test_adapter_is_asked_what_it_was_trained_with(tmp_path: Path) -> None:
     trained = merge(
         Settings(),
-        {"view.mode": "crop", "question.kind": "class", "enhance.spatial_reasoning": False, "data.taxonomy": "t.yaml",
-         "data.path": "elsewhere", "training.epochs": 9, "model.path": "Qwen/Qwen2-VL-2B-Instruct"},
-    )  # fmt: skip
+        {
+            "view.mode": "crop",
+            "question.kind": "class",
+            "enhance.spatial_reasoning": False,
+            "data.taxonomy": "t.yaml",
+            "data.path": "elsewhere",
+            "training.epochs": 9,
+            "model.path": "Qwen/Qwen2-VL-2B-Instruct",
+        },
+    )
     adapter = _adapter(tmp_path / "pilot_final", trained)
     found = store.settings_for_model(adapter)
     assert (found.view, found.question, found.enhance) == (trained.view, trained.question, trained.enhance)
@@ -249,8 +256,17 @@ def test_folder_without_write_permission_is_refused(tmp_path: Path) -> None:
 def test_an_adapter_is_asked_as_it_was_trained_from_whatever_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    trained = merge(load("demo"), {"view.photo_px": 84, "training.seed": 5, "data.valid_share": 0.3,
-                                     "data.regroup": True, "data.folds": 3, "data.fold": 2})  # fmt: skip
+    trained = merge(
+        load("demo"),
+        {
+            "view.photo_px": 84,
+            "training.seed": 5,
+            "data.valid_share": 0.3,
+            "data.regroup": True,
+            "data.folds": 3,
+            "data.fold": 2,
+        },
+    )
     adapter = tmp_path / "ws" / "models" / "a_final"
     adapter.mkdir(parents=True)
     (adapter / "adapter_config.json").write_text("{}")

@@ -51,9 +51,12 @@ def test_training_begins_with_started_and_has_the_last_word(workspace: Workspace
 
 @pytest.mark.parametrize(
     ("name", "code", "sentence", "kind"),
-    [("refuse", 2, "models/x: the model folder is empty. Give another one.", "model"),
-     ("overflow", 2, "the disk is full. Make room", "disk"), ("explode", 1, "tensors quarrelled", "failed")],
-)  # fmt: skip
+    [
+        ("refuse", 2, "models/x: the model folder is empty. Give another one.", "model"),
+        ("overflow", 2, "the disk is full. Make room", "disk"),
+        ("explode", 1, "tensors quarrelled", "failed"),
+    ],
+)
 def test_failure_becomes_one_sentence_and_an_exit_code(
     workspace: Workspace, name: str, code: int, sentence: str, kind: str
 ) -> None:

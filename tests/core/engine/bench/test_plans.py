@@ -26,20 +26,26 @@ def test_the_shapes_offered_are_the_shapes_there_are() -> None:
 
 @pytest.mark.parametrize(
     ("only", "shape", "wanted"),
-    [("", "", ["training", "evaluation", "growth"]), ("growth, training", "", ["growth", "training"]),
-     ("", "qwen2-vl-7b", ["shape"]), ("training,shape", "qwen2-vl-2b", ["training", "shape"])],
-)  # fmt: skip
+    [
+        ("", "", ["training", "evaluation", "growth"]),
+        ("growth, training", "", ["growth", "training"]),
+        ("", "qwen2-vl-7b", ["shape"]),
+        ("training,shape", "qwen2-vl-2b", ["training", "shape"]),
+    ],
+)
 def test_sections_follow_from_the_command(only: str, shape: str, wanted: list[str]) -> None:
     assert plans.chosen(only, shape) == wanted
 
 
 @pytest.mark.parametrize(
     ("words", "said"),
-    [(["--shape", "qwen9"], "there is no shape qwen9. Choose one of qwen2-vl-2b"),
-     (["--only", "speed"], "'speed' is no part of the bench. Choose of training"),
-     (["--only", "shape"], "which shape?"),
-     (["--shape", "qwen2-vl-2b", "--device", "cpu"], "Add --layers 1")],
-)  # fmt: skip
+    [
+        (["--shape", "qwen9"], "there is no shape qwen9. Choose one of qwen2-vl-2b"),
+        (["--only", "speed"], "'speed' is no part of the bench. Choose of training"),
+        (["--only", "shape"], "which shape?"),
+        (["--shape", "qwen2-vl-2b", "--device", "cpu"], "Add --layers 1"),
+    ],
+)
 def test_what_cannot_be_measured_is_said_in_a_sentence(
     words: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -25,17 +25,29 @@ def test_columns_are_aligned() -> None:
 
 def test_a_comparison_shows_ratio_spread_memory_and_the_check() -> None:
     group = {
-        "section": "training", "title": "demo model", "base": "plain",
+        "section": "training",
+        "title": "demo model",
+        "base": "plain",
         "check": {"questions": 5, "answers": "closed", "difference": 3e-6},
-        "variants": {"plain": {**ROW, "batch": 4}, "trl": {"unavailable": "not installed: pip install .[bench]"},
-                     "cached": {**ROW, "fill_s": 2.5}},
+        "variants": {
+            "plain": {**ROW, "batch": 4},
+            "trl": {"unavailable": "not installed: pip install .[bench]"},
+            "cached": {**ROW, "fill_s": 2.5},
+        },
         "ratios": {"cached": {"median": 2.0, "low": 1.9, "high": 2.25}},
-    }  # fmt: skip
+    }
     text = "\n".join(report.lines_of({"groups": [group], "notes": ["so be it"]}))
     for wanted in (
-        "differ by at most 3e-06 nats", "plain Trainer, 4 a batch", "30.0 (28.0–33.3)", "2 (1.9–2.25)", "700", "120",
-        "not installed: pip install .[bench]", "took 2.5 s, once", "Note: so be it",
-    ):  # fmt: skip
+        "differ by at most 3e-06 nats",
+        "plain Trainer, 4 a batch",
+        "30.0 (28.0–33.3)",
+        "2 (1.9–2.25)",
+        "700",
+        "120",
+        "not installed: pip install .[bench]",
+        "took 2.5 s, once",
+        "Note: so be it",
+    ):
         assert wanted in text
 
 
@@ -47,10 +59,17 @@ def test_growth_is_one_table_in_which_the_size_leads() -> None:
 
 def test_the_share_of_the_peak_counts_language_and_unkept_vision() -> None:
     row = {
-        "questions_per_s": RATE, "photos_per_s": {"median": 6.0}, "tokens_per_s": {"median": 1000.0},
-        "photo_tokens": 100, "weights": {"language": 1_000_000, "vision": 500_000}, "best_flops": 1e12,
-        "peak_mb": 1.0, "device": "cpu", "parameters": 2_000_000, "dtype": "float32",
-    }  # fmt: skip
+        "questions_per_s": RATE,
+        "photos_per_s": {"median": 6.0},
+        "tokens_per_s": {"median": 1000.0},
+        "photo_tokens": 100,
+        "weights": {"language": 1_000_000, "vision": 500_000},
+        "best_flops": 1e12,
+        "peak_mb": 1.0,
+        "device": "cpu",
+        "parameters": 2_000_000,
+        "dtype": "float32",
+    }
     group = {"section": "shape", "title": "a shape", "variants": {"shape": dict(row), "shape cached": dict(row)}}
     rows = with_share(group)["variants"]
     # 4 x 1e6 weights x 1000 tokens, and 2 x 5e5 weights x 6 photos x 400 patches.

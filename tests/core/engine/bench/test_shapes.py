@@ -15,8 +15,21 @@ from core.engine.bench.plans import Maker
 from core.engine.bench.shapes import SHAPES, Shape, random_model
 from core.engine.bench.subjects import Unavailable, open_subject
 
-TINY = Shape(64, 3, 2, 1, 96, 700, tied=False, tower_depth=2, tower_width=64, tower_heads=2, tower_ratio=2, head=32,
-             section=(4, 6, 6))  # fmt: skip
+TINY = Shape(
+    64,
+    3,
+    2,
+    1,
+    96,
+    700,
+    tied=False,
+    tower_depth=2,
+    tower_width=64,
+    tower_heads=2,
+    tower_ratio=2,
+    head=32,
+    section=(4, 6, 6),
+)
 
 
 def test_a_shape_has_the_layers_asked_for_and_untied_weights_of_its_own() -> None:
