@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from core.cli import main
+from damgui.cli.commands import main
 
 if __name__ == "__main__":
     raise SystemExit(main(["app", *sys.argv[1:]]))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from core.settings import Enhance
+from core.settings import EnhanceSettings
 from core.taxonomy import Taxonomy
 
 BoxXyxy = tuple[float, float, float, float]
@@ -67,7 +67,7 @@ def question_text(
     box_xyxy: BoxXyxy,
     others: Sequence[BoxXyxy],
     look: Look,
-    enhance: Enhance,
+    enhance: EnhanceSettings,
     taxonomy: Taxonomy,
 ) -> str:
     """The question about one object. `object_type` None asks for the class instead of the condition."""

@@ -1,4 +1,4 @@
-"""Settings <-> widgets, the only converter. Label, help, range and choices come from core.settings.KNOBS."""
+"""Settings <-> widgets, the only converter. Label, help, range and choices come from core.settings.FIELDS."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from gradio.blocks import Block
 from gradio.components import Component
 
 from core import settings as core_settings
-from core.knobs import Knob
-from core.settings import KNOBS, Settings
+from core.settings import FIELDS, Settings
+from core.settings.fields import SettingField
 
 # The six settings in view; everything else is folded.
 SIMPLE = (
@@ -54,7 +54,7 @@ class Form:
 
     def add(self, path: str, **overrides: Any) -> Component:
         """Draw one setting here. `overrides` go to the widget, such as `choices` or `info`."""
-        self.widgets[path] = widget(KNOBS[path], **overrides)
+        self.widgets[path] = widget(FIELDS[path], **overrides)
         return self.widgets[path]
 
     @property
@@ -78,18 +78,18 @@ class Form:
 
 def _given(path: str, value: Any) -> Any:
     """An emptied number field asks for the default, not for nothing."""
-    return KNOBS[path].default if value is None else value
+    return FIELDS[path].default if value is None else value
 
 
 def elem_id(path: str) -> str:
     return "set-" + path.replace(".", "-").replace("_", "-")
 
 
-def label(one: Knob) -> str:
+def label(one: SettingField) -> str:
     return f"{one.label} ({one.unit})" if one.unit else one.label
 
 
-def info(one: Knob) -> str:
+def info(one: SettingField) -> str:
     """The help sentence, with the range where it tells something. Gradio reads it as Markdown, so marks are escaped."""
     said = re.sub(r"([\\`*_<>\[\]])", r"\\\1", one.help)
     if (
@@ -103,7 +103,7 @@ def info(one: Knob) -> str:
     return said
 
 
-def widget(one: Knob, **overrides: Any) -> Component:
+def widget(one: SettingField, **overrides: Any) -> Component:
     """The widget for one setting: a box to tick, a list to choose from, a number or a line of text."""
     about: dict[str, Any] = {"label": label(one), "info": info(one), "value": one.default, "elem_id": elem_id(one.path)}
     about |= overrides
@@ -125,14 +125,14 @@ def models() -> list[str]:
 
 def model_widget(path: str = "model.path", **overrides: Any) -> Component:
     """The model: chosen from those with a preset, or typed (a hub id, a folder)."""
-    return widget(KNOBS[path], **{"choices": models(), "allow_custom_value": True, **overrides})
+    return widget(FIELDS[path], **{"choices": models(), "allow_custom_value": True, **overrides})
 
 
 def folded(paths_in_view: Iterable[str]) -> dict[str, list[str]]:
     """The settings that are not in view, by group, in the order of declaration."""
     shown = set(paths_in_view)
     groups: dict[str, list[str]] = {}
-    for path in KNOBS:
+    for path in FIELDS:
         if path not in shown:
             groups.setdefault(path.split(".")[0], []).append(path)
     return groups

@@ -13,9 +13,9 @@ from gradio.components import Component
 from core.errors import UserError
 from core.runs.store import Workspace
 from core.settings import Settings
-from damgui import parts
+from damgui.components import html as parts
 from damgui.forms import Form
-from damgui.live import Stamp
+from damgui.run_state import Stamp
 
 Updates = dict[Any, Any]
 # Gets the stamp shown last and the values of the watcher's `reads`.

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from core import units
+
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 # Requests to ourselves must not go through a proxy.
@@ -26,11 +28,18 @@ from core.errors import UserError
 from core.runs import store
 from core.runs.store import Workspace
 from core.settings import Settings, load, presets
-from damgui import charts, live, parts, study_text, text, theme
+from damgui import run_state, text, theme
+from damgui.charts import training as charts
+from damgui.components import html as parts
 from damgui.forms import Form
 from damgui.frame import QUIET, Frame, Updates
-from damgui.live import Look, Stamp
-from damgui.tabs import ablation, baseline, batch, data, predict, results, training, welcome
+from damgui.run_state import Look, Stamp
+from damgui.tabs import baseline, predict, training, welcome
+from damgui.tabs.ablation import tab as ablation
+from damgui.tabs.ablation import text as study_text
+from damgui.tabs.batch import tab as batch
+from damgui.tabs.compare import tab as results
+from damgui.tabs.data import tab as data
 from damgui.text import escape
 
 TICK_S = 1.0
@@ -102,7 +111,7 @@ def last_settings(workspace: Workspace) -> Settings:
 
 
 def _follow(workspace: Workspace, header: Component, seen: Stamp | None) -> tuple[Stamp, Updates] | None:
-    busy = live.at_work(workspace)
+    busy = run_state.at_work(workspace)
     stamp: Stamp = busy.stamp if busy else ("idle",)
     return None if stamp == seen else (stamp, {header: _header(busy)})
 
@@ -119,11 +128,11 @@ def _busy(busy: Look | None) -> str:
     """One line, on every tab: what is at work, how far, how long still."""
     if busy is None:
         return f'<span class="dg-idle">{escape(text.NOTHING_RUNS)}</span>'
-    pace = live.pace_of(busy)
+    pace = run_state.pace_of(busy)
     name = f"{text.KIND_WORDS[busy.run.kind]} {busy.run.name}".strip()
-    far = f"{100 * pace.share:.0f} % · {text.duration(pace.left_s)} left" if pace else live.stage(busy)
-    if pace is None and busy.run.kind == "train" and (tried := live.rehearsal(busy)) is not None:
-        far += f" · {text.about(tried['total_s'])} in all"
+    far = f"{100 * pace.share:.0f} % · {units.duration(pace.left_s)} left" if pace else run_state.stage(busy)
+    if pace is None and busy.run.kind == "train" and (tried := run_state.rehearsal(busy)) is not None:
+        far += f" · {units.about(tried['total_s'])} in all"
     return f"{parts.status_badge(busy.status)}<span><b>{escape(name)}</b> {escape(far)}</span>"
 
 

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from html import escape as escape
 from typing import Any
 
+from core import units
+
 TITLE = "damgui"
 TAGLINE = "Teach a vision-language model to judge the condition of dam structures"
 
@@ -190,9 +192,9 @@ DATA_SPLIT_MADE = "The data has no validation photos of its own: damgui puts som
 
 def cure(setting: Mapping[str, Any]) -> str:
     """What the button of a cure says: Split anew by flight; Photo resolution 336."""
-    from core.settings import KNOBS
+    from core.settings import FIELDS
 
-    said = [CURES.get(path) or f"Set {KNOBS[path].label} to {value}" for path, value in setting.items()]
+    said = [CURES.get(path) or f"Set {FIELDS[path].label} to {value}" for path, value in setting.items()]
     return ", ".join(said)
 
 
@@ -293,97 +295,45 @@ UNIT = re.compile(r"(\d) (GB|MB|s)\b")
 NOTHING_RUNS = "Nothing is running"
 
 
-def percent(share: float, digits: int = 1) -> str:
-    return f"{100 * share:.{digits}f} %"
-
-
-def points(difference: float) -> str:
-    """A difference of shares in percentage points, its sign always written."""
-    rounded = round(100 * difference, 1)
-    sign = "+" if rounded > 0 else "−" if rounded < 0 else "±"
-    return f"{sign}{abs(rounded):.1f}"
-
-
-def duration(seconds: float | None) -> str:
-    """12 s, 3 min 20 s, 2 h 5 min; a dash when it is not known."""
-    if seconds is None:
-        return "–"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
-
-
-def rate(per_s: float, unit: str) -> str:
-    """4.2 photos/s, or the time one takes when it is slow."""
-    if per_s <= 0:
-        return "–"
-    return f"{per_s:.1f} {unit}s/s" if per_s >= 0.95 else f"{1 / per_s:.1f} s/{unit}"
-
-
-def about(seconds: float) -> str:
-    """An estimate, no more exact than it is: ≈ 45 s, ≈ 4 min, ≈ 6.4 h."""
-    return f"≈ {seconds:.0f} s" if seconds < 90 else f"≈ {seconds / 60:.0f} min" if seconds < 5400 else hours(seconds)
-
-
-def hours(seconds: float) -> str:
-    return f"≈ {seconds / 3600:.1f} h" if seconds < 48 * 3600 else f"≈ {seconds / 86400:.1f} days"
-
-
-def seconds(value: float) -> str:
-    """0.35 s, 2.4 s, 14 s."""
-    return f"{value:.2f} s" if value < 1 else f"{value:.1f} s" if value < 10 else f"{value:.0f} s"
-
-
-def operations(per_s: float) -> str:
-    """Calculations a second: 42 GFLOP/s, 310 TFLOP/s."""
-    giga = per_s / 1e9
-    if giga >= 1000:
-        return f"{giga / 1000:.0f} TFLOP/s"
-    return f"{giga:.0f} GFLOP/s" if giga >= 10 else f"{giga:.1f} GFLOP/s"
-
-
 def machine_speed(step: Mapping[str, Any]) -> str:
     """What a step's event tells of the machine's work, in one line; "" for logs that do not have it."""
     said = []
     if step.get("questions_per_s"):
         said.append(f"{step['questions_per_s']:.1f} questions/s")
     if step.get("tokens_per_s"):
-        filled = f" and {percent(step['padding'], 0)} filler" if step.get("padding", 0) >= 0.005 else ""
+        filled = f" and {units.percent(step['padding'], 0)} filler" if step.get("padding", 0) >= 0.005 else ""
         said.append(f"{step['tokens_per_s']:,.0f} tokens/s{filled}")
     if step.get("flops_per_s"):
-        share = f", {percent(step['peak_share'], 0)} of what this processor can do" if step.get("peak_share") else ""
-        said.append(operations(step["flops_per_s"]) + share)
+        share = (
+            f", {units.percent(step['peak_share'], 0)} of what this processor can do" if step.get("peak_share") else ""
+        )
+        said.append(units.operations(step["flops_per_s"]) + share)
     return " · ".join(said)
 
 
 def tried(found: Mapping[str, Any]) -> tuple[tuple[str, str, str], ...]:
     """(label, value, one-line explanation) of what two steps told of a training."""
-    there, free = megabytes(found["memory_free_mb"]), megabytes(found["disk_free_mb"])
-    cache = f", {megabytes(found['cache_mb'])} to remember what it sees in the photos" if found.get("cache_mb") else ""
+    there, free = units.megabytes(found["memory_free_mb"]), units.megabytes(found["disk_free_mb"])
+    cache = (
+        f", {units.megabytes(found['cache_mb'])} to remember what it sees in the photos"
+        if found.get("cache_mb")
+        else ""
+    )
     told = (
-        (TRIED_MEMORY, megabytes(found["peak_memory_mb"]), f"of {there} there, in the largest step"),
+        (TRIED_MEMORY, units.megabytes(found["peak_memory_mb"]), f"of {there} there, in the largest step"),
         (
             TRIED_STEP,
-            seconds(found["usual_step_s"]),
-            f"for one update of the model; the largest takes {seconds(found['step_s'])}",
+            units.seconds(found["usual_step_s"]),
+            f"for one update of the model; the largest takes {units.seconds(found['step_s'])}",
         ),
-        (TRIED_ALL, about(found["total_s"]), f"for {found['steps']:,} steps and the tests on validation photos"),
+        (TRIED_ALL, units.about(found["total_s"]), f"for {found['steps']:,} steps and the tests on validation photos"),
         (
             TRIED_DISK,
-            megabytes(found["checkpoint_mb"] + found["cache_mb"]),
-            f"of {free} free: {megabytes(found['checkpoint_mb'])} of saved states{cache}",
+            units.megabytes(found["checkpoint_mb"] + found["cache_mb"]),
+            f"of {free} free: {units.megabytes(found['checkpoint_mb'])} of saved states{cache}",
         ),
     )
     return tuple((label, value, UNIT.sub("\\1\u00a0\\2", said)) for label, value, said in told)
-
-
-def megabytes(size: float | None) -> str:
-    if not size:
-        return "–"
-    return f"{size / 1024:.1f} GB" if size >= 1024 else f"{size:.0f} MB"
 
 
 def busy_elsewhere(kind: str) -> str:

@@ -28,7 +28,7 @@ def run(command: str, folder: Path, also: Sequence[str] = ()) -> tuple[int, Any,
     """A `damgui …` line as written, with --json, in `folder`: (exit code, document, stderr)."""
     words = shlex.split(command)
     assert words[0] == "damgui"
-    line = [sys.executable, "-m", "core.cli", *words[1:], *also, *(["--json"] if words[1] != "app" else [])]
+    line = [sys.executable, "-m", "damgui", *words[1:], *also, *(["--json"] if words[1] != "app" else [])]
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(line, cwd=folder, env=env, capture_output=True, text=True, timeout=900, check=False)
     return done.returncode, json.loads(done.stdout) if done.stdout else None, done.stderr

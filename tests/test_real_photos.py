@@ -20,7 +20,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def damgui(workspace: Path, *words: str) -> Any:
-    line = [sys.executable, "-m", "core.cli", *words, "--workspace", str(workspace), "--json"]
+    line = [sys.executable, "-m", "damgui", *words, "--workspace", str(workspace), "--json"]
     done = subprocess.run(line, cwd=ROOT, env=os.environ, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)

@@ -6,11 +6,11 @@ import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from core.data.formats.base import PIXELS, RawObject, RawPhoto
 from core.data.photos import PhotoFacts
-from core.data.raw import PIXELS, RawObject, RawPhoto
-from core.data.sample import SPLITS, BoxedObject, Dataset, Photo
+from core.data.types import SPLITS, BoxedObject, Dataset, Photo
 from core.errors import Problem, UserError
-from core.settings import Data
+from core.settings import DataSettings
 from core.taxonomy import Taxonomy
 
 ROUNDING = 0.01 + 1e-9  # a box may reach this share of the photo beyond its edge and is then cut there
@@ -19,7 +19,7 @@ SAME_FILE = "this is the same file as "  # followed by the name of the photo tha
 HINTS = frozenset({"photo-without-label", "one-flight", "link-folder", "duplicates-left-out"})
 
 
-def require_clean(dataset: Dataset, data: Data) -> None:
+def require_clean(dataset: Dataset, data: DataSettings) -> None:
     """Raises UserError listing every fault, unless the settings say to go on with what is good (`use_good`)."""
     faults = faults_of(dataset.problems)
     if faults and not data.use_good:

@@ -8,8 +8,8 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import PurePosixPath
 
-from core.data.duplicates import connected, same_photos
-from core.data.sample import Photo
+from core.data.quality.duplicates import connected, same_photos
+from core.data.types import Photo
 
 FRAME = re.compile(r"(?i)^(.*?)[ _-]*(\d+)(?:_V)?(?:[._]jpe?g|[._]png)?(?:\.rf\.[0-9a-f]+)?$")
 NEAR_FRAMES = 5  # frames of a flight whose numbers differ by no more are taken for views of the same place

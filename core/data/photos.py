@@ -24,7 +24,7 @@ from PIL import (
     WebPImagePlugin,  # noqa: F401
 )
 
-from core.data.looks import LONGEST, Look, look_at
+from core.data.quality.image_stats import LONGEST, Look, look_at
 from core.errors import Problem
 from core.prompts import BoxXyxy
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from core.data.sample import SPLITS, Dataset, Photo
+from core.data.types import SPLITS, Dataset, Photo
 from core.errors import Problem, UserError
 
 MISSING = 10.0  # cost of a class that is absent from one side: more than any unevenness of shares

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from core.data.sample import SPLITS, Dataset, Photo
+from core.data.types import SPLITS, Dataset, Photo
 
 
 def class_counts(dataset: Dataset) -> dict[str, dict[str, int]]:

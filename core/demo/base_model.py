@@ -24,18 +24,18 @@ from tokenizers.models import BPE
 from tokenizers.trainers import BpeTrainer
 from transformers import Qwen2Tokenizer, Qwen2VLConfig, Qwen2VLForConditionalGeneration, Qwen2VLImageProcessorPil
 
-from core.data.sample import BoxedObject, Photo
+from core.data.types import BoxedObject, Photo
 from core.demo.photographic import draw_photographic
 from core.demo.scenes import PRETRAINING, draw_scene, random_wanted
 from core.demo.texture import teach, whiten
 from core.engine.models import DEMO_MODEL, Loaded, fingerprint
 from core.engine.models import load as load_model
+from core.engine.packing import Tree, leaf_log_probs
 from core.engine.questions import Asked, Asker, truth_of
 from core.engine.scoring import judge_photos
-from core.engine.sequences import Tree, leaf_log_probs
 from core.engine.vision import open_photo
 from core.prompts import Look, answers, question_text
-from core.settings import Enhance, Model, Settings, load, merge
+from core.settings import EnhanceSettings, ModelSettings, Settings, load, merge
 from core.taxonomy import Taxonomy
 from core.taxonomy import load as load_taxonomy
 
@@ -113,7 +113,7 @@ def corpus(taxonomy: Taxonomy, count: int = 400) -> Iterator[str]:
         x1, y1 = dice.random() * 0.8, dice.random() * 0.8
         boxes = [(dice.random(), dice.random(), 1.0, 1.0) for _ in range(dice.randrange(6))]
         view = dice.choice(["full", "full+crop", "crop"])
-        enhance = Enhance(spatial_reasoning=dice.random() < 0.5, position_encoding=dice.random() < 0.5)
+        enhance = EnhanceSettings(spatial_reasoning=dice.random() < 0.5, position_encoding=dice.random() < 0.5)
         kind = dice.choice(types)
         box = (x1, y1, x1 + 0.2 * dice.random(), y1 + 0.2 * dice.random())
         yield question_text(kind, box, boxes, Look(view, (112, 112)), enhance, taxonomy)
@@ -321,7 +321,7 @@ def make(folder: Path, recipe: Recipe) -> dict[str, object]:
         drawn = draw_photos(Path(scratch), recipe.photos + 60, recipe)
         print(f"drew {len(drawn)} scenes in {time.monotonic() - began:.0f} s", flush=True)
         torch.manual_seed(recipe.seed)
-        loaded = load_model(Model(recipe.start)) if recipe.start else new_model(recipe.seed, taxonomy)
+        loaded = load_model(ModelSettings(recipe.start)) if recipe.start else new_model(recipe.seed, taxonomy)
         asking = askers(loaded, settings, taxonomy, crops=recipe.crop_share > 0.5)
         if recipe.texture_steps:
             texture_first(loaded, asking[0], drawn[60:], recipe)

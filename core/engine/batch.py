@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core import settings as knobs
-from core.data.targets import Boxes, Scene, read_boxes
-from core.engine import calibrating
+from core import settings as schema
+from core.data.unlabelled import Boxes, Scene, read_boxes
+from core.engine import calibration as calibrating
 from core.engine.evaluation import Opened, limited, open_model
 from core.engine.questions import Asked, Asker
 from core.engine.scoring import TOGETHER, Inquiry, Verdict, judge_each, read_answer
@@ -77,7 +77,7 @@ def run(settings: Settings, run_folder: Path, workspace: Workspace, reporter: Re
             "fingerprint": boxes.fingerprint,
             "photos_trained_on": seen,
         },
-        "settings": knobs.to_dict(settings),
+        "settings": schema.to_dict(settings),
     }
     results["data"]["objects"] = results["objects"]
     if opened.calibration is not None:

@@ -10,22 +10,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core import settings as knobs
-from core.data import checks, reading, splits
-from core.data.sample import Dataset, Photo
-from core.engine import calibrating, features, models, references
+from core import settings as schema
+from core.data import checks, splits
+from core.data import dataset as reading
+from core.data.types import Dataset, Photo
+from core.engine import calibration as calibrating
+from core.engine import feature_cache, models
 from core.engine.questions import Asker
+from core.engine.reference_points import run as references
+from core.engine.reference_points.rows import prior_rows
 from core.engine.scoring import judge_photos
 from core.errors import UserError
 from core.metrics import score
 from core.metrics.calibration import Calibration, told
-from core.references.rows import prior_rows
 from core.runs.events import Reporter
 from core.runs.files import write_json
 from core.runs.store import Workspace
 from core.settings import Settings
 from core.taxonomy import Taxonomy, restore
 from core.taxonomy import load as load_taxonomy
+from core.units import percent
 
 
 @dataclass
@@ -62,7 +66,7 @@ def open_model(settings: Settings) -> Opened:
             "Give the file it was trained with as data.taxonomy, or train again.",
             "taxonomy",
         )
-    loaded = models.load(knobs.merge(settings, {"model.path": str(about["base_model"])}).model)
+    loaded = models.load(schema.merge(settings, {"model.path": str(about["base_model"])}).model)
     model = models.load_adapter(loaded, Path(path)).eval()
     learned = frozenset(about.get("train_digests", ()))
     return Opened(loaded, model, taxonomy, path, learned, calibrating.load(Path(path)))
@@ -130,8 +134,8 @@ def _tell_promise(opened: Opened, settings: Settings, reporter: Reporter) -> Non
     if rule and rule.max_error != settings.judging.max_error:
         reporter.emit(
             "warning",
-            text=f"This model was calibrated for a tolerated error of {rule.max_error:.1%}, not "
-            f"{settings.judging.max_error:.1%}: which answers are unsure is decided when a model is trained.",
+            text=f"This model was calibrated for a tolerated error of {percent(rule.max_error)}, not "
+            f"{percent(settings.judging.max_error)}: which answers are unsure is decided when a model is trained.",
         )
 
 
@@ -156,7 +160,7 @@ def run(settings: Settings, run_folder: Path, workspace: Workspace, reporter: Re
     asker = Asker(opened.loaded, settings, opened.taxonomy)
     seen = seen_in_training(opened, photos, reporter)
     _tell_promise(opened, settings, reporter)
-    features.prepare(asker, opened.loaded, opened.model, [(photos, [(False, 0)])], workspace, reporter)
+    feature_cache.prepare(asker, opened.loaded, opened.model, [(photos, [(False, 0)])], workspace, reporter)
     reporter.emit("stage", text=f"Testing on {len(photos)} images")
     began = time.monotonic()
     rows: list[dict[str, Any]] = []
@@ -207,7 +211,7 @@ def run(settings: Settings, run_folder: Path, workspace: Workspace, reporter: Re
             "photos_trained_on": seen,
         },
         "prior": prior_scores(dataset.split("train"), photos[:done], opened.taxonomy),
-        "settings": knobs.to_dict(settings),
+        "settings": schema.to_dict(settings),
     }
     # Written before the reference points too: whatever ends them, the model's own score is kept.
     write_json(run_folder / "results.json", results)

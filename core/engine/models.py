@@ -20,7 +20,7 @@ from safetensors.torch import load_file
 from transformers import AutoConfig, AutoModelForImageTextToText, AutoTokenizer, Qwen2VLImageProcessorPil
 from transformers.utils import logging
 
-from core import settings as knobs
+from core import settings as schema
 from core.engine import four_bit
 from core.errors import UserError
 from core.prompts import BOX_UNITS
@@ -125,7 +125,7 @@ def fingerprint(folder: Path) -> str:
     return digest.hexdigest()[:16]
 
 
-def load(wanted: knobs.Model) -> Loaded:
+def load(wanted: schema.ModelSettings) -> Loaded:
     """The base model of `wanted.path`, in evaluation mode. Raises UserError for anything that is not a usable one."""
     logging.disable_progress_bar()
     device = choose_device(wanted.device)
@@ -187,7 +187,7 @@ def load(wanted: knobs.Model) -> Loaded:
     return Loaded(model, tokenizer, processor, wanted.path, config.model_type, mark, device)
 
 
-def _not_loadable(wanted: knobs.Model, place: str, error: Exception) -> UserError:
+def _not_loadable(wanted: schema.ModelSettings, place: str, error: Exception) -> UserError:
     if Path(place).is_dir():
         cause = str(error).splitlines()[0][:160]
         again = MAKE_SHIPPED.get(wanted.path, "Copy the whole model folder again.")
@@ -269,7 +269,7 @@ def sees_anew(model: Any, adapter: str = "") -> bool:
     )
 
 
-def attach_lora(model: Any, lora: knobs.Lora) -> PeftModel:
+def attach_lora(model: Any, lora: schema.LoraSettings) -> PeftModel:
     """`model` with fresh LoRA matrices (Hu et al. 2021, arXiv:2106.09685) on the chosen layers; all else frozen."""
     config = LoraConfig(
         r=lora.rank, lora_alpha=lora.alpha, lora_dropout=lora.dropout, target_modules=TARGETS[lora.targets], bias="none"

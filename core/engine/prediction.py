@@ -10,8 +10,9 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from core import settings as knobs
-from core.engine import calibrating, models
+from core import settings as schema
+from core.engine import calibration as calibrating
+from core.engine import models
 from core.engine.questions import Asked, Asker
 from core.engine.scoring import Inquiry, Verdict, judge, read_answer
 from core.engine.vision import open_photo
@@ -116,12 +117,12 @@ class Predictor:
         if model in self._askers:
             return self._askers[model]
         if not models.is_adapter(model):
-            settings = knobs.merge(self.settings, {"model.path": model})
+            settings = schema.merge(self.settings, {"model.path": model})
             loaded = self._base(settings.model)
             made: Opened = (loaded, None, Asker(loaded, settings, load_taxonomy(settings.data.taxonomy)))
         else:
             about = models.adapter_about(Path(model))
-            settings = knobs.from_dict(about["settings"], str(Path(model) / "damgui.json"))
+            settings = schema.from_dict(about["settings"], str(Path(model) / "damgui.json"))
             wanted = replace(self.settings.model, path=str(about["base_model"]))
             loaded = self._base(wanted)
             name = f"adapter{next(self._numbers)}"
@@ -140,7 +141,7 @@ class Predictor:
         self._bases = {path: one for path, one in self._bases.items() if one is not loaded}
         self._askers = {path: one for path, one in self._askers.items() if one[0] is not loaded}
 
-    def _base(self, wanted: knobs.Model) -> models.Loaded:
+    def _base(self, wanted: schema.ModelSettings) -> models.Loaded:
         if wanted.path not in self._bases:
             self._bases[wanted.path] = models.load(wanted)
         return self._bases[wanted.path]

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.data.sample import Photo
+from core.data.types import Photo
 from core.engine.models import Loaded
-from core.engine.sequences import IMAGE_PAD, Batch, Branch, Layout, Leaf, Tree
+from core.engine.packing import IMAGE_PAD, Batch, Branch, Layout, Leaf, Tree
 from core.engine.vision import Eyes, Sight
 from core.errors import UserError
 from core.prompts import BOX_UNITS, BoxXyxy, Look, answers, question_text

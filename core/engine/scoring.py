@@ -9,11 +9,11 @@ from typing import Any
 
 import torch
 
-from core.data.sample import Photo
-from core.engine.ahead import ahead
+from core.data.types import Photo
 from core.engine.models import closed_head
+from core.engine.packing import Batch, leaf_log_probs
+from core.engine.prefetch import ahead
 from core.engine.questions import Asked, Asker, truth_of
-from core.engine.sequences import Batch, leaf_log_probs
 from core.errors import UserError
 from core.prompts import BoxXyxy, answers
 from core.taxonomy import Taxonomy

@@ -23,7 +23,7 @@ from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import smart_res
 from core.data import photos
 from core.errors import UserError
 from core.prompts import BoxXyxy
-from core.settings import View
+from core.settings import ViewSettings
 
 # The processor refuses shapes beyond 200 : 1 and a crop of one token's height shows little; the short side of a very
 # long crop is filled up with surroundings until this ratio.
@@ -119,7 +119,7 @@ class Eyes:
     the next batch is prepared while a test looks at other photos.
     """
 
-    def __init__(self, processor: Qwen2VLImageProcessorPil, view: View, cache_bytes: int = CACHE_BYTES) -> None:
+    def __init__(self, processor: Qwen2VLImageProcessorPil, view: ViewSettings, cache_bytes: int = CACHE_BYTES) -> None:
         self.processor = processor
         self.view = view
         self.features: Callable[[Sight], Patches] | None = None

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core.data.reading import DEMO
+from core.data.dataset import DEMO
 from core.errors import UserError
 from core.runs import store
 from core.runs.files import read_json
 from core.runs.store import Run, Workspace
-from core.settings import KNOBS, Settings, to_flat
+from core.settings import FIELDS, Settings, to_flat
 from core.taxonomy import load as load_taxonomy
 
 REPORTED = ("baseline", "evaluate", "batch")
@@ -49,7 +49,7 @@ class About:
     @property
     def changed_settings(self) -> dict[str, Any]:
         """The settings that are not at their default."""
-        return {path: value for path, value in to_flat(self.settings).items() if value != KNOBS[path].default}
+        return {path: value for path, value in to_flat(self.settings).items() if value != FIELDS[path].default}
 
 
 def photo_root(workspace: Workspace, data_path: str) -> Path:

@@ -10,7 +10,7 @@ from core.report import sentences, svg, words
 from core.report.about import About
 from core.report.palette import condition_fill, condition_mark
 from core.report.svg import Dot, percent
-from core.settings import KNOBS, to_flat
+from core.settings import FIELDS, to_flat
 
 
 def badge(condition: str) -> str:
@@ -236,8 +236,8 @@ def settings(about: About) -> str:
         (
             f"<code>{escape(path)}</code>",
             f"<b>{escape(str(value))}</b>",
-            escape(str(KNOBS[path].default)),
-            escape(KNOBS[path].help),
+            escape(str(FIELDS[path].default)),
+            escape(FIELDS[path].help),
         )
         for path, value in changed.items()
     ]

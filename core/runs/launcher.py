@@ -23,7 +23,7 @@ START_WAIT_S = 15.0
 LOOK_EVERY_S = 0.03
 
 # How a worker is called; tests put another engine behind it.
-ENTRY = [sys.executable, "-m", "core.cli"]
+ENTRY = [sys.executable, "-m", "core.runs.worker"]
 # Children that may still live: somebody must ask for their exit status, or they stay as zombies until we end.
 _children: list[subprocess.Popen[bytes]] = []
 
@@ -108,7 +108,7 @@ def _spawn(run: Run) -> subprocess.Popen[bytes]:
     detached: dict[str, Any] = {"start_new_session": True}
     if sys.platform == "win32":
         detached = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.DETACHED_PROCESS}
-    command = [*ENTRY, "work", str(run.folder)]
+    command = [*ENTRY, str(run.folder)]
     with writing(run.process_log), run.process_log.open("ab") as log:
         child = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, cwd=PROJECT, **detached

@@ -90,21 +90,21 @@ def _evaluate(work: Work) -> dict[str, Any]:
 
 
 def _train(work: Work) -> dict[str, Any]:
-    from core.engine import training
+    from core.engine.training import run as training
 
     run = work.run
     return training.run(work.settings, run.name, run.folder, run.workspace, work.reporter, work.resume)
 
 
 def _rehearse(work: Work) -> dict[str, Any]:
-    from core.engine import training
+    from core.engine.training import run as training
 
     return training.try_out(work.settings, work.run.folder, work.run.workspace, work.reporter)
 
 
 def _study(work: Work) -> dict[str, Any]:
-    from core import studies
-    from core.engine import study
+    from core.engine import studies as study
+    from core.studies import plan as studies
 
     run = work.run
     return study.run(work.settings, studies.read_plan(run.folder), run.folder, run.workspace, work.reporter)
@@ -117,9 +117,9 @@ def _batch(work: Work) -> dict[str, Any]:
 
 
 def _serve(work: Work) -> dict[str, Any]:
-    from core.runs import service
+    from core.runs import prediction_server
 
-    return service.serve(work.run, work.settings, work.reporter)
+    return prediction_server.serve(work.run, work.settings, work.reporter)
 
 
 JOBS: dict[str, Job] = {
@@ -325,3 +325,19 @@ def predict_once(settings: Settings, request: Mapping[str, Any]) -> dict[str, An
     from core.engine.prediction import Predictor
 
     return Predictor(settings).predict(dict(request))
+
+
+def main() -> int:
+    """What the launcher starts: `python -m core.runs.worker RUN_FOLDER`."""
+    if len(sys.argv) != 2:
+        print("usage: python -m core.runs.worker RUN_FOLDER", file=sys.stderr)
+        return 2
+    try:
+        return work(Path(sys.argv[1]))
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -9,9 +9,12 @@ import gradio as gr
 from gradio.components import Component
 
 from core.runs import launcher
-from damgui import details, forms, live, parts, reports, results, scores, text
+from damgui import forms, run_state, text
+from damgui.components import html as parts
+from damgui.components import report_button
 from damgui.frame import LONG, QUIET, Frame, Updates, guarded, now
-from damgui.live import Look, Stamp
+from damgui.run_state import Look, Stamp
+from damgui.scores import details, results, scores
 
 
 def build(frame: Frame) -> None:
@@ -29,7 +32,7 @@ def build(frame: Frame) -> None:
                 frame.form.add(one, min_width=200)
     message = parts.html("", elem_id="baseline-message")
     progress = parts.html("", elem_id="baseline-progress")
-    reports.report_button(frame, "baseline", "baseline")
+    report_button.report_button(frame, "baseline", "baseline")
     score = parts.html(parts.empty(text.BASELINE_EMPTY), elem_id="baseline-score")
     panels = details.build("baseline")
 
@@ -40,13 +43,13 @@ def build(frame: Frame) -> None:
 
     @guarded(message)
     def end() -> Updates:
-        found = live.latest(frame.workspace, "baseline")
+        found = run_state.latest(frame.workspace, "baseline")
         if found is not None:
             launcher.stop(found.run)
         return {}
 
     def refresh(seen: Stamp | None) -> tuple[Stamp, Updates] | None:
-        found, busy = live.latest(frame.workspace, "baseline"), live.at_work(frame.workspace)
+        found, busy = run_state.latest(frame.workspace, "baseline"), run_state.at_work(frame.workspace)
         stamp = (found and found.stamp, busy and busy.run.id, results.changed(frame.workspace.zeroshot_results))
         if stamp == seen:
             return None

@@ -10,15 +10,21 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
-from core.data.sample import BoxedObject, Photo
+from core import units
+from core.data.types import BoxedObject, Photo
 from core.errors import UserError
-from core.runs import desk, store
+from core.runs import prediction_client, store
 from core.runs.files import read_json
 from core.settings import Settings
-from damgui import charts, datasets, live, parts, pictures, score_text, text, theme
+from damgui import run_state, text, theme
+from damgui.charts import training as charts
+from damgui.components import datasets
+from damgui.components import html as parts
+from damgui.components import photos as pictures
 from damgui.forms import FOR_DATA
 from damgui.frame import LONG, QUIET, Frame, Updates, guarded
-from damgui.live import Stamp
+from damgui.run_state import Stamp
+from damgui.scores import text as score_text
 from damgui.text import escape
 
 EXAMPLES = 12
@@ -174,13 +180,13 @@ def _wire_question(frame: Frame, w: Widgets) -> None:
     def begin(values: Mapping[Component, Any]) -> Updates:
         try:
             request, settings = _request(frame, values, w)
-            number = desk.ask(frame.workspace, settings, request)
+            number = prediction_client.ask(frame.workspace, settings, request)
         except UserError as error:
             return {**w.forget(), w.message: parts.problem(error)}
         return {w.pending: number, w.clock: gr.Timer(active=True), w.stop: gr.Button(visible=True), w.message: ""}
 
     def poll(number: str | None, current: dict[str, Any] | None, box: Any) -> Any:
-        found = desk.answer(frame.workspace, number) if number else None
+        found = prediction_client.answer(frame.workspace, number) if number else None
         if found is None:
             return gr.skip()
         if "error" in found:
@@ -196,7 +202,7 @@ def _wire_question(frame: Frame, w: Widgets) -> None:
 
 def _models(frame: Frame, seen: Stamp | None, w: Widgets) -> tuple[Stamp, Updates] | None:
     """The tuned models to choose from, when there is a new one."""
-    names = tuple(tuned.name for tuned in live.tuned_models(frame.workspace))
+    names = tuple(tuned.name for tuned in run_state.tuned_models(frame.workspace))
     if (names,) == seen:
         return None
     return (names,), {w.model: gr.Dropdown(list(names), value=names[0] if names else None, visible=bool(names))}
@@ -259,7 +265,7 @@ def _request(frame: Frame, values: Mapping[Component, Any], w: Widgets) -> tuple
     photo, value = values[w.photo], values[w.picker] or {}
     if not photo:
         raise UserError(text.PREDICT_NO_PHOTO)
-    tuned = next((one for one in live.tuned_models(frame.workspace) if one.name == values[w.model]), None)
+    tuned = next((one for one in run_state.tuned_models(frame.workspace) if one.name == values[w.model]), None)
     path = str(tuned.path) if tuned else _base(frame)
     base = store.base_model(path)
     settings = store.settings_for_model(path)
@@ -324,7 +330,7 @@ def _verdict(answer: Mapping[str, Any], kind: str) -> str:
         said, look = f'<span class="dg-handover">{escape(score_text.UNSURE)}</span>{why}', "dg-verdict dg-unsure"
     else:
         trust = f"{trust} {score_text.promise(rule)}".rstrip()
-        sure = f'<span class="dg-sureness">{text.percent(score_text.sureness(answer), 0)}</span>'
+        sure = f'<span class="dg-sureness">{units.percent(score_text.sureness(answer), 0)}</span>'
         said, look = parts.badge(answer["predicted"]) + sure, "dg-verdict"
     return (
         f'<div class="{look}"><span class="dg-label">{label}</span>{named}{said}'

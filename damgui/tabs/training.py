@@ -10,14 +10,18 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
+from core import units
 from core.errors import UserError
 from core.runs import launcher, store
 from core.runs.workspace import model_label
 from core.settings import Settings, load, merge, preset_for, presets
-from damgui import charts, forms, live, parts, score_text, text
+from damgui import forms, run_state, text
+from damgui.charts import training as charts
+from damgui.components import html as parts
 from damgui.forms import NOT_IN_PRESETS, SIMPLE, SWITCHES, Form
 from damgui.frame import LONG, QUIET, Frame, Updates, guarded, now
-from damgui.live import Look, Stamp
+from damgui.run_state import Look, Stamp
+from damgui.scores import text as score_text
 from damgui.text import escape
 
 # Settings that other tabs hold; everything that is in no tab's view is folded away here.
@@ -76,21 +80,21 @@ def build(frame: Frame) -> None:
     @guarded(message)
     def end() -> Updates:
         for kind in ("train", "rehearse"):
-            found = live.latest(frame.workspace, kind)
+            found = run_state.latest(frame.workspace, kind)
             if found is not None and found.active:
                 launcher.stop(found.run)
         return {}
 
     @guarded(message)
     def go_on() -> Updates:
-        found = live.latest(frame.workspace, "train")
+        found = run_state.latest(frame.workspace, "train")
         if found is not None:
             launcher.resume(found.run)
         return {}
 
     def refresh(seen: Stamp | None) -> tuple[Stamp, Updates] | None:
-        found, busy = live.latest(frame.workspace, "train"), live.at_work(frame.workspace)
-        tried = _newer(live.latest(frame.workspace, "rehearse"), found)
+        found, busy = run_state.latest(frame.workspace, "train"), run_state.at_work(frame.workspace)
+        tried = _newer(run_state.latest(frame.workspace, "rehearse"), found)
         newest = tried or found
         written = newest.run.process_log.stat().st_size if newest and newest.run.process_log.exists() else 0
         stamp = (found and found.stamp, tried and tried.stamp, busy and busy.run.id, written)
@@ -110,7 +114,7 @@ def build(frame: Frame) -> None:
             # Only when a run begins or ends: what somebody is typing stays, whatever else goes on.
             if seen is None or (seen[0] != stamp[0] and not (found and found.active)):
                 updates[name] = _free_name(frame, found)
-        return stamp, {**updates, log: _log(live.log_tail(newest.run) if newest else "")}
+        return stamp, {**updates, log: _log(run_state.log_tail(newest.run) if newest else "")}
 
     outputs = [start, attempt, trial, state, stop, chart, resume, judge, ask, name, log]
     frame.watch(refresh, *outputs)
@@ -245,9 +249,9 @@ def _trial(tried: Look | None) -> str:
     """The panel of "Try two steps first"."""
     if tried is None:
         return ""
-    head, told = parts.run_head(tried), live.rehearsal(tried)
+    head, told = parts.run_head(tried), run_state.rehearsal(tried)
     if tried.active:
-        said = text.STOPPING_TRIAL if tried.stopping else live.stage(tried) or text.STARTING
+        said = text.STOPPING_TRIAL if tried.stopping else run_state.stage(tried) or text.STARTING
         body = parts.waiting(said) + f'<p class="dg-stage">{escape(said)}</p>'
     elif told is None:
         stopped = parts.note(text.TRIED_STOPPED) if tried.status == "stopped" else ""
@@ -275,14 +279,14 @@ def _state(found: Look | None, busy: Look | None) -> str:
     head = parts.run_head(found)
     if not found.active:
         return f'{other}<div class="dg-live">{head}{_outcome(found)}{parts.ended(found)}</div>'
-    pace = live.training_pace(found)
+    pace = run_state.training_pace(found)
     if pace is None:
-        said, tried = live.stage(found) or text.STARTING, live.rehearsal(found)
+        said, tried = run_state.stage(found) or text.STARTING, run_state.rehearsal(found)
         body = parts.waiting(said)
         body += parts.facts(_expected(tried)) if tried else ""
         body += f'<p class="dg-stage">{escape(said)}</p>'
     else:
-        said = text.STOPPING if found.stopping else live.stage(found)
+        said = text.STOPPING if found.stopping else run_state.stage(found)
         body = parts.bar(pace.share, "Progress") + parts.facts(_facts(found, pace))
         body += f'<p class="dg-small">{escape(text.machine_speed(found.last("step") or {}))}</p>'
         body += f'<p class="dg-stage">{escape(said)}</p>'
@@ -292,23 +296,23 @@ def _state(found: Look | None, busy: Look | None) -> str:
 def _expected(tried: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What two steps told, until those of the training itself tell it."""
     return [
-        (text.TIME_LEFT, text.about(tried["total_s"])),
-        (text.TRIED_STEP, text.seconds(tried["usual_step_s"])),
-        (text.MEMORY_NEEDED, text.megabytes(tried["peak_memory_mb"])),
-        (text.DISK_NEEDED, text.megabytes(tried["checkpoint_mb"] + tried["cache_mb"])),
+        (text.TIME_LEFT, units.about(tried["total_s"])),
+        (text.TRIED_STEP, units.seconds(tried["usual_step_s"])),
+        (text.MEMORY_NEEDED, units.megabytes(tried["peak_memory_mb"])),
+        (text.DISK_NEEDED, units.megabytes(tried["checkpoint_mb"] + tried["cache_mb"])),
     ]
 
 
-def _facts(found: Look, pace: live.Pace) -> list[tuple[str, str]]:
+def _facts(found: Look, pace: run_state.Pace) -> list[tuple[str, str]]:
     step, plan = found.last("step") or {}, found.last("plan") or {}
     epochs = float(plan.get("epochs") or found.run.settings().training.epochs)
     return [
         ("Step", f"{pace.done} of {pace.total}"),
         ("Epoch", f"{float(step.get('epoch') or 0):.2f} of {round(epochs, 2):g}"),
         ("Loss", f"{float(step['loss']):.3f}"),
-        ("Speed", text.rate(float(step.get("photos_per_s") or 0.0), "photo")),
-        (text.TIME_LEFT, text.duration(pace.left_s)),
-        ("Memory", text.megabytes(step.get("memory_mb"))),
+        ("Speed", units.rate(float(step.get("photos_per_s") or 0.0), "photo")),
+        (text.TIME_LEFT, units.duration(pace.left_s)),
+        ("Memory", units.megabytes(step.get("memory_mb"))),
     ]
 
 
@@ -318,9 +322,9 @@ def _outcome(found: Look) -> str:
     if not tests:
         return ""
     best, steps = max(tests, key=lambda test: test["macro_f1"]), charts.by_step(found.of("step"))
-    took = text.duration((found.last("ended") or {}).get("seconds"))
+    took = units.duration((found.last("ended") or {}).get("seconds"))
     items = [
-        parts.figure(text.percent(best["accuracy"]), "Accuracy", "of the validation objects right"),
+        parts.figure(units.percent(best["accuracy"]), "Accuracy", "of the validation objects right"),
         parts.figure(f"{best['macro_f1']:.2f}", "Macro-F1", "every class counts the same"),
         parts.figure(f"{best['step']}", "Best step", "its state is kept"),
         parts.figure(f"{len(steps)}", "Steps", f"took {took}"),

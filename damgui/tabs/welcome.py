@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import gradio as gr
 
+from core import units
 from core.errors import UserError
 from core.runs.files import read_json
-from damgui import live, parts, text
+from damgui import run_state, text
+from damgui.components import html as parts
 from damgui.frame import Frame, Updates
-from damgui.live import Stamp
+from damgui.run_state import Stamp
 from damgui.text import escape
 
 
@@ -42,13 +44,13 @@ def _scores(frame: Frame) -> tuple[str, str]:
     """The workspace's own baseline and tuned accuracy on validation photos, as text; "" where there is none."""
     try:
         found = read_json(frame.workspace.zeroshot_results) or {}
-        tuned = live.tuned_models(frame.workspace)[:1]
+        tuned = run_state.tuned_models(frame.workspace)[:1]
     except UserError:  # a file that is being replaced by hand; the tabs themselves say so
         return "", ""
-    base = text.percent(found["overall_accuracy"]) if "overall_accuracy" in found else ""
+    base = units.percent(found["overall_accuracy"]) if "overall_accuracy" in found else ""
     info = tuned[0].info if tuned else {}
     final = (info.get("best") or info.get("final") or {}).get("accuracy")
-    return base, text.percent(final) if final is not None else ""
+    return base, units.percent(final) if final is not None else ""
 
 
 def _hero() -> str:

@@ -7,15 +7,17 @@ from pathlib import Path
 from clicks import App, ended, limit_photos, newest, serve, tab, unfold, until, visit, write
 from playwright.sync_api import Page, expect
 
-from core import studies
-from core.ablation import ablation
-from core.data.reading import draw_sample
+from core import units
+from core.data.dataset import draw_sample
 from core.runs import store
 from core.runs.events import append, event
 from core.runs.files import read_json, write_json
 from core.settings import load
-from damgui import study_text, text
+from core.studies import plan as studies
+from core.studies.ablation import ablation
+from damgui import text
 from damgui.forms import SWITCHES, elem_id
+from damgui.tabs.ablation import text as study_text
 
 
 def test_an_ablation_is_started_by_a_click_and_its_table_appears(app: App, page: Page, workspace: Path) -> None:
@@ -45,7 +47,7 @@ def test_an_ablation_is_started_by_a_click_and_its_table_appears(app: App, page:
     expect(page.locator("#ablation-table tbody tr")).to_have_count(2)
     for row in found["table"]:
         shown = page.locator(f"#ablation-table tr[data-variant={row['variant']}]")
-        expect(shown).to_contain_text(text.percent(row["accuracy"]["mean"]))
+        expect(shown).to_contain_text(units.percent(row["accuracy"]["mean"]))
         expect(shown).to_contain_text(f"{row['macro_f1']['mean']:.3f}")
     expect(page.locator("#ablation-chart .js-plotly-plot .main-svg").first).to_be_visible()
     expect(page.locator("#ablation-advice")).to_contain_text("at least 3 times")  # one training of each proves nothing

@@ -13,11 +13,13 @@ import pytest
 from clicks import ROOT, App, drawn, ended, newest, points, start_training, steps, tab, until, visit
 from playwright.sync_api import Page, expect
 
-from core.data.reading import read_dataset
-from core.data.sample import Photo
-from core.settings import Data
-from damgui import score_text, text
-from damgui.text import percent
+from core import units
+from core.data.dataset import read_dataset
+from core.data.types import Photo
+from core.settings import DataSettings
+from core.units import percent
+from damgui import text
+from damgui.scores import text as score_text
 
 STEPS = 30
 
@@ -63,7 +65,7 @@ def ask(page: Page, workspace: Path) -> dict[str, Any]:
 
 def examples(workspace: Path) -> list[Photo]:
     """The example photos in the order in which the page shows them."""
-    photos = [one for one in read_dataset(Data(), workspace / "sample-data").split("valid") if one.objects]
+    photos = [one for one in read_dataset(DataSettings(), workspace / "sample-data").split("valid") if one.objects]
     return sorted(photos, key=lambda photo: -len({one.condition for one in photo.objects}))
 
 
@@ -135,7 +137,7 @@ class TestNewcomer:
             expect(big).to_contain_text(f"{100 * found['overall_accuracy']:.1f}")
             expect(big).to_contain_text(f"{found['correct']} of {found['total']}")
         gain = tuned["overall_accuracy"] - zero["overall_accuracy"]
-        expect(headline.locator("#compare-gain")).to_contain_text(text.points(gain))
+        expect(headline.locator("#compare-gain")).to_contain_text(units.points(gain))
         # The evaluation judges the very model whose score training reported.
         assert tuned["overall_accuracy"] == pytest.approx(info["best"]["accuracy"], abs=1e-6)
 
@@ -157,7 +159,7 @@ class TestNewcomer:
         expect(page.locator("#compare-before .dg-big")).to_contain_text(f"{100 * tuned['overall_accuracy']:.1f}")
         expect(page.locator("#compare-after .dg-big")).to_contain_text(f"{100 * zero['overall_accuracy']:.1f}")
         loss = zero["overall_accuracy"] - tuned["overall_accuracy"]
-        expect(page.locator("#compare-gain")).to_contain_text(text.points(loss))
+        expect(page.locator("#compare-gain")).to_contain_text(units.points(loss))
         expect(lines.first).to_contain_text("Before")
 
     def test_a_dropped_photo_is_judged_by_both_models(self, app: App, page: Page, workspace: Path) -> None:
@@ -258,7 +260,7 @@ def test_the_page_and_the_command_line_agree(app: App, page: Page, workspace: Pa
         until(shown.is_file, 150, "the baseline")
         ended(newest(workspace, "baseline") or pytest.fail("no run"), "finished")
     words = f"baseline --model demo --data {workspace / 'sample-data'} --json --workspace"
-    line = [sys.executable, "-m", "core.cli", *words.split(), str(tmp_path)]
+    line = [sys.executable, "-m", "damgui", *words.split(), str(tmp_path)]
     told = json.loads(subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=240, check=True).stdout)
     found = json.loads(shown.read_text())
     for key in ("overall_accuracy", "correct", "total", "macro_f1", "per_class", "confusion", "accuracy_interval"):

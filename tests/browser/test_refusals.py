@@ -14,8 +14,8 @@ from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
 from core.data.checks import SAME_FILE
-from core.data.reading import read_dataset
-from core.settings import Data
+from core.data.dataset import read_dataset
+from core.settings import DataSettings
 from damgui import text
 from damgui.forms import elem_id
 
@@ -92,7 +92,7 @@ def test_every_problem_of_a_folder_is_listed_at_once_and_the_good_rest_can_be_us
     page.locator("#data-read").click()
     listed = page.locator("#data-problems li")
     listed.first.wait_for(state="visible")
-    found = read_dataset(Data(path=str(faulty)), faulty)
+    found = read_dataset(DataSettings(path=str(faulty)), faulty)
     assert [" ".join(line.split()) for line in listed.all_inner_texts()] == [
         " ".join(str(one).split()) for one in found.problems if not one.what.startswith(SAME_FILE)
     ]

@@ -15,10 +15,10 @@ from core.prompts import (
     neighbour_words,
     question_text,
 )
-from core.settings import Enhance
+from core.settings import EnhanceSettings
 from core.taxonomy import load
 
-PLAIN = Enhance(spatial_reasoning=False, position_encoding=False)
+PLAIN = EnhanceSettings(spatial_reasoning=False, position_encoding=False)
 BOX = (0.25, 0.5, 0.5, 0.75)
 CONDITIONS = ("normal", "blocked", "damaged")
 
@@ -138,7 +138,7 @@ def test_the_second_picture_is_mentioned_exactly_where_there_is_one() -> None:
 
 @pytest.mark.parametrize(("spatial", "position"), [(False, False), (True, False), (False, True), (True, True)])
 def test_each_enhancement_adds_its_own_sentence_and_nothing_else(spatial: bool, position: bool) -> None:
-    enhance = Enhance(spatial_reasoning=spatial, position_encoding=position)
+    enhance = EnhanceSettings(spatial_reasoning=spatial, position_encoding=position)
     text = question_text("rock toe", BOX, [ABOVE], Look("full", (9, 9)), enhance, load())
     height, neighbours = height_words(BOX) + " ", neighbour_words(BOX, [ABOVE]) + " "
     assert (height in text, neighbours in text) == (position, spatial)
@@ -149,7 +149,7 @@ def test_each_enhancement_adds_its_own_sentence_and_nothing_else(spatial: bool, 
 def test_no_condition_stands_in_the_question_before_the_list_of_answers() -> None:
     taxonomy = load()
     for object_type in (None, *taxonomy.object_types):
-        text = question_text(object_type, BOX, [ABOVE, OVER], Look("full+crop", (9, 9)), Enhance(), taxonomy)
+        text = question_text(object_type, BOX, [ABOVE, OVER], Look("full+crop", (9, 9)), EnhanceSettings(), taxonomy)
         before, _list = text.split("Answer with one of")
         assert not any(condition in before for condition in CONDITIONS)
 

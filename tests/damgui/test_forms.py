@@ -8,7 +8,7 @@ import gradio as gr
 import pytest
 
 from core.errors import UserError
-from core.settings import KNOBS, Settings, merge
+from core.settings import FIELDS, Settings, merge
 from damgui import forms
 from damgui.forms import Form
 
@@ -16,7 +16,7 @@ from damgui.forms import Form
 def whole_form() -> Form:
     form = Form()
     with gr.Blocks(analytics_enabled=False):
-        for path in KNOBS:
+        for path in FIELDS:
             form.add(path)
     return form
 
@@ -32,13 +32,13 @@ def test_settings_survive_the_way_through_the_form() -> None:
     assert form.read(given(form, settings)) == settings
 
 
-@pytest.mark.parametrize("path", list(KNOBS))
+@pytest.mark.parametrize("path", list(FIELDS))
 def test_every_knob_has_a_labelled_widget_with_its_help(path: str) -> None:
     with gr.Blocks(analytics_enabled=False):
-        one = forms.widget(KNOBS[path])
+        one = forms.widget(FIELDS[path])
     assert one.elem_id == forms.elem_id(path)
     assert one.label
-    assert one.info.replace("\\", "").startswith(KNOBS[path].help)
+    assert one.info.replace("\\", "").startswith(FIELDS[path].help)
 
 
 def test_all_wrong_values_are_named_at_once() -> None:
@@ -64,7 +64,7 @@ def test_an_emptied_number_means_the_default() -> None:
     form = whole_form()
     values = given(form, Settings())
     values[form.widgets["lora.rank"]] = None
-    assert form.read(values).lora.rank == KNOBS["lora.rank"].default
+    assert form.read(values).lora.rank == FIELDS["lora.rank"].default
 
 
 def test_a_preset_leaves_the_choice_of_photos_alone() -> None:
@@ -77,7 +77,7 @@ def test_a_preset_leaves_the_choice_of_photos_alone() -> None:
 def test_what_is_not_in_view_is_folded_and_nothing_is_lost() -> None:
     shown = (*forms.SIMPLE, *forms.SWITCHES)
     folded = [path for paths in forms.folded(shown).values() for path in paths]
-    assert sorted([*folded, *shown]) == sorted(KNOBS)
+    assert sorted([*folded, *shown]) == sorted(FIELDS)
     assert len(forms.SIMPLE) == 6
     assert len(forms.SWITCHES) == 5
 
@@ -86,4 +86,4 @@ def test_what_is_not_in_view_is_folded_and_nothing_is_lost() -> None:
 def test_marks_in_a_help_sentence_are_not_read_as_formatting(sign: str) -> None:
     from dataclasses import replace
 
-    assert f"\\{sign}" in forms.info(replace(KNOBS["data.path"], help=f"a {sign} b"))
+    assert f"\\{sign}" in forms.info(replace(FIELDS["data.path"], help=f"a {sign} b"))

@@ -12,7 +12,7 @@ import pytest
 
 from core.errors import UserError
 from core.runs import store
-from core.settings import KNOBS
+from core.settings import FIELDS
 from damgui import forms, page, theme
 
 ASKED_FOR = (
@@ -69,8 +69,8 @@ def names(config: dict) -> list[str]:
 
 def test_every_setting_has_exactly_one_widget(config: dict) -> None:
     counted = Counter(names(config))
-    assert {forms.elem_id(path): counted[forms.elem_id(path)] for path in KNOBS} == {
-        forms.elem_id(path): 1 for path in KNOBS
+    assert {forms.elem_id(path): counted[forms.elem_id(path)] for path in FIELDS} == {
+        forms.elem_id(path): 1 for path in FIELDS
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from core import units
 from damgui import text
 
 
@@ -12,22 +13,22 @@ from damgui import text
     [(None, "–"), (0.4, "0 s"), (59.4, "59 s"), (59.6, "1 min 0 s"), (200, "3 min 20 s"), (7500, "2 h 5 min")],
 )
 def test_durations_carry_units(seconds: float | None, said: str) -> None:
-    assert text.duration(seconds) == said
+    assert units.duration(seconds) == said
 
 
 @pytest.mark.parametrize(("difference", "said"), [(0.274, "+27.4"), (-0.031, "−3.1"), (0.0, "±0.0"), (0.0001, "±0.0")])
 def test_points_always_carry_their_sign(difference: float, said: str) -> None:
-    assert text.points(difference) == said
+    assert units.points(difference) == said
 
 
 @pytest.mark.parametrize(("rate", "said"), [(4.24, "4.2 photos/s"), (0.5, "2.0 s/photo"), (0, "–")])
 def test_slow_rates_are_said_the_other_way_round(rate: float, said: str) -> None:
-    assert text.rate(rate, "photo") == said
+    assert units.rate(rate, "photo") == said
 
 
 @pytest.mark.parametrize(("size", "said"), [(None, "–"), (812.3, "812 MB"), (2048, "2.0 GB")])
 def test_memory_carries_units(size: float | None, said: str) -> None:
-    assert text.megabytes(size) == said
+    assert units.megabytes(size) == said
 
 
 @pytest.mark.parametrize("word", ["Zero-shot", "LoRA", "Epoch", "Loss", "Checkpoint", "Macro-F1", "Validation photos"])

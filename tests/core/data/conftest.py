@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.data.reading import read_dataset
-from core.data.sample import Dataset
-from core.settings import Data
+from core.data.dataset import read_dataset
+from core.data.types import Dataset
+from core.settings import DataSettings
 
 NAMES = ("Toe drain", "Toe drain- Blocked", "rock toe damaged", "vegetation")
 BOX = "0 0.5 0.5 0.2 0.4\n"
@@ -55,7 +55,7 @@ def read(tmp_path: Path) -> Callable[..., Dataset]:
     """read(root, **settings of data)"""
 
     def reading(root: Path, **settings: object) -> Dataset:
-        return read_dataset(Data(path=str(root), **settings), tmp_path / "sample-data")  # type: ignore[arg-type]
+        return read_dataset(DataSettings(path=str(root), **settings), tmp_path / "sample-data")  # type: ignore[arg-type]
 
     return reading
 

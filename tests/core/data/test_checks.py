@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from core.data.checks import place_box, require_clean
-from core.data.raw import PIXELS, SHARE, RawObject
-from core.data.sample import Dataset
+from core.data.formats.base import PIXELS, SHARE, RawObject
+from core.data.types import Dataset
 from core.errors import Problem, UserError
-from core.settings import Data
+from core.settings import DataSettings
 
 Read = Callable[..., Dataset]
 NAN, INF = float("nan"), float("inf")
@@ -135,12 +135,12 @@ def test_all_faults_are_listed_at_once(yolo: Path, read: Read) -> None:
 def test_bad_data_stops_a_run_unless_the_user_asks_to_go_on(yolo: Path, read: Read, what: str) -> None:
     damage(yolo, what)
     dataset = read(yolo)
-    require_clean(dataset, Data(use_good=True))
+    require_clean(dataset, DataSettings(use_good=True))
     if what == "photo alone":  # worth a sentence, but nothing that is used is wrong
-        require_clean(dataset, Data())
+        require_clean(dataset, DataSettings())
         return
     with pytest.raises(UserError) as caught:
-        require_clean(dataset, Data())
+        require_clean(dataset, DataSettings())
     assert caught.value.problems == dataset.problems
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from core.data.flights import frame_of, linked, neighbours
-from core.data.sample import Photo
+from core.data.types import Photo
 
 
 def photos(*names: str, group: str = "") -> list[Photo]:

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from core.data import splits
-from core.data.reading import read_dataset
-from core.data.sample import BoxedObject, Dataset, Photo
+from core.data.dataset import read_dataset
 from core.data.splits import calibration_split, make_folds
+from core.data.types import BoxedObject, Dataset, Photo
 from core.errors import UserError
-from core.settings import Data
+from core.settings import DataSettings
 
 KINDS = ("toe drain normal", "toe drain blocked", "rock toe damaged", "vegetation normal")
 
@@ -97,7 +97,7 @@ def test_a_part_without_objects_is_told(photos: list[Photo], said: str) -> None:
 
 def test_the_real_photos_are_dealt_by_flight_with_every_class_in_every_part(real_photos: Path) -> None:
     for fold in range(5):
-        test = read_dataset(Data(path=str(real_photos), folds=5, fold=fold), real_photos).split("test")
+        test = read_dataset(DataSettings(path=str(real_photos), folds=5, fold=fold), real_photos).split("test")
         assert len({(one.object_type, one.condition) for each in test for one in each.objects}) == 9
         assert 30 < len(test) < 60
 

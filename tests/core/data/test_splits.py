@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.data.sample import BoxedObject, Dataset, Photo
 from core.data.splits import apply_split, compile_rule, group_of, make_split, read_split, with_fingerprint, write_split
+from core.data.types import BoxedObject, Dataset, Photo
 from core.errors import UserError
-from core.settings import Data
+from core.settings import DataSettings
 
-RULE = compile_rule(Data().group_rule)
+RULE = compile_rule(DataSettings().group_rule)
 
 
 def photo(name: str, group: str, *classes: str, split: str = "train") -> Photo:

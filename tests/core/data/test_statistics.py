@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from core.data.sample import BoxedObject, Dataset, Photo
 from core.data.statistics import class_counts, condition_counts, fingerprint, imbalance, summary, type_counts
+from core.data.types import BoxedObject, Dataset, Photo
 from core.errors import Problem
 
 TOE = BoxedObject((0.1, 0.1, 0.2, 0.2), "toe drain", "blocked", "a.txt line 1")

@@ -14,13 +14,13 @@ from core.demo.scenes import random_wanted
 from core.demo.texture import TOKEN, cut_out, pixels, targets, teach, token_statistics, whiten
 from core.engine.models import load as load_model
 from core.engine.vision import Eyes
-from core.settings import Model, View
+from core.settings import ModelSettings, ViewSettings
 
 PATTERNS = slice(29, 39)  # at a distance of one pixel
 
 
 def eyes() -> Eyes:
-    return Eyes(Qwen2VLImageProcessorPil(), View(mode="crop"))
+    return Eyes(Qwen2VLImageProcessorPil(), ViewSettings(mode="crop"))
 
 
 def patches_of(image: np.ndarray) -> torch.Tensor:
@@ -76,7 +76,10 @@ def test_a_cut_out_is_whole_tokens(seed: int) -> None:
 
 def test_a_tower_learns_to_tell(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(texture, "CROPS", 6)
-    tower, scenes = load_model(Model("demo")).model.model.visual, [draw_photographic(1, random_wanted(1), 160).image]
+    tower, scenes = (
+        load_model(ModelSettings("demo")).model.model.visual,
+        [draw_photographic(1, random_wanted(1), 160).image],
+    )
     values, grid = patches_of(np.asarray(scenes[0].resize((112, 112)))), torch.tensor([(1, 8, 8)])
 
     def loss(steps: int, whole: bool) -> float:
@@ -100,7 +103,10 @@ def test_pictures_of_one_batch_do_not_mix() -> None:
 
 def test_whitened_tokens_vary_alike_in_every_direction_and_say_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(texture, "WHITENED", 60)
-    tower, scenes = load_model(Model("demo")).model.model.visual, [draw_photographic(2, random_wanted(2), 160).image]
+    tower, scenes = (
+        load_model(ModelSettings("demo")).model.model.visual,
+        [draw_photographic(2, random_wanted(2), 160).image],
+    )
     rng = np.random.default_rng(5)  # the cut-outs that `whiten` looks at
     looked = [eyes().patches(cut_out(scenes[0], rng), 10**9, TOKEN**2) for _ in range(60)]
 

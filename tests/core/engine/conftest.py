@@ -21,11 +21,12 @@ from transformers import (
     Qwen3VLForConditionalGeneration,
 )
 
-from core.data.sample import Photo
+from core.data.types import Photo
 from core.demo.base_model import build_tokenizer, draw_photo, save
-from core.engine import evaluation, training
+from core.engine import evaluation
 from core.engine.models import Loaded
 from core.engine.questions import Asker
+from core.engine.training import run as training
 from core.runs.events import event
 from core.runs.store import Workspace
 from core.settings import Settings, merge

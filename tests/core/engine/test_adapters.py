@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from core.engine.models import Loaded, adapter_about, attach_lora, load, load_adapter
 from core.errors import UserError
-from core.settings import Lora, Model
+from core.settings import LoraSettings, ModelSettings
 
 Tensors = dict[str, torch.Tensor]
 # peft only warns where damgui refuses.
@@ -22,15 +22,15 @@ pytestmark = pytest.mark.filterwarnings("ignore:Found missing adapter keys", "ig
 
 @pytest.fixture
 def fresh(saved: Callable[..., Path]) -> Loaded:
-    return load(Model(path=str(saved()), device="cpu"))
+    return load(ModelSettings(path=str(saved()), device="cpu"))
 
 
 @pytest.fixture(scope="module")
 def trained(saved: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An adapter whose matrices are not zero, with what damgui writes beside it."""
     folder = tmp_path_factory.mktemp("adapters") / "a_final"
-    loaded = load(Model(path=str(saved()), device="cpu"))
-    model = attach_lora(loaded.model, Lora(rank=2, targets="language"))
+    loaded = load(ModelSettings(path=str(saved()), device="cpu"))
+    model = attach_lora(loaded.model, LoraSettings(rank=2, targets="language"))
     torch.manual_seed(5)
     for name, one in model.named_parameters():
         if "lora_B" in name:
@@ -138,4 +138,4 @@ def test_an_adapter_without_readable_damgui_json_cannot_say_its_questions(adapte
 def test_an_adapter_is_no_base_model(adapter: Path) -> None:
     (adapter / "config.json").write_text("{}")
     with pytest.raises(UserError, match="an adapter, not a whole model"):
-        load(Model(path=str(adapter), device="cpu"))
+        load(ModelSettings(path=str(adapter), device="cpu"))

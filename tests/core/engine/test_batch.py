@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from core import cli
 from core.engine import batch, scoring
 from core.errors import UserError
 from core.report.annotate import annotated_name
 from core.runs import store
 from core.runs.store import Run
+from damgui.cli import commands
 
 Bench = Any  # of conftest.py
 PHOTOS = 9  # of the bench's folder
@@ -215,7 +215,7 @@ def command(bench: Bench, *words: str) -> int:
     """`damgui batch` with the bench's small model and photos."""
     changes = ("view.photo_px=84", "view.crop_px=56", "model.device=cpu")
     given = [word for change in changes for word in ("--set", change)] if "--resume" not in words else []
-    return cli.main(["batch", *words, *given, "--workspace", str(bench.workspace.root)])
+    return commands.main(["batch", *words, *given, "--workspace", str(bench.workspace.root)])
 
 
 def test_the_command_prints_where_things_are_and_copies_them_where_asked(
@@ -257,5 +257,7 @@ def test_the_command_resumes_the_latest_batch_with_its_own_settings(
     run = begin(bench)
     judge(run, 3)
     assert store.status(run) in ("starting", "crashed")  # no worker wrote events here
-    assert cli.main(["batch", "--resume", "--set", "view.crop_px=112", "--workspace", str(bench.workspace.root)]) == 2
+    assert (
+        commands.main(["batch", "--resume", "--set", "view.crop_px=112", "--workspace", str(bench.workspace.root)]) == 2
+    )
     assert "keeps its settings" in capsys.readouterr().err

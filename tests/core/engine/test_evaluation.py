@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from core.data.sample import BoxedObject, Photo
+from core.data.types import BoxedObject, Photo
 from core.engine.evaluation import limited, open_model, prior_scores
 from core.errors import UserError
 from core.metrics import score

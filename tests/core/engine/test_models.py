@@ -17,7 +17,7 @@ from core.engine import models
 from core.engine.models import TARGETS, Loaded, attach_lora, load
 from core.errors import UserError
 from core.prompts import BOX_UNITS
-from core.settings import Lora, Model
+from core.settings import LoraSettings, ModelSettings
 
 Saved = Callable[..., Path]
 
@@ -36,7 +36,7 @@ def change_weights(folder: Path, change: Callable[[dict[str, torch.Tensor]], obj
 
 def refused(path: Path | str, **settings: object) -> UserError:
     with pytest.raises(UserError) as caught:
-        load(Model(path=str(path), **{"device": "cpu", **settings}))  # type: ignore[arg-type]
+        load(ModelSettings(path=str(path), **{"device": "cpu", **settings}))  # type: ignore[arg-type]
     assert len(caught.value.problems) == 1
     sentence = str(caught.value)
     assert "\n" not in sentence
@@ -48,7 +48,7 @@ def refused(path: Path | str, **settings: object) -> UserError:
 @pytest.mark.parametrize("family", list(BOX_UNITS))
 def test_a_saved_model_loads_with_every_weight_and_knows_its_family(saved: Saved, family: str) -> None:
     folder = saved(family)
-    found = load(Model(path=str(folder), device="cpu", dtype="float32"))
+    found = load(ModelSettings(path=str(folder), device="cpu", dtype="float32"))
     stored = load_file(folder / "model.safetensors")
     held = found.model.state_dict()
     assert found.family == family
@@ -206,7 +206,7 @@ def test_lora_sits_on_exactly_the_layers_asked_for(loaded: Loaded, family: str, 
         for name, one in loaded.model.named_modules()
         if isinstance(one, torch.nn.Linear) and name != "lm_head"
     }
-    model = attach_lora(loaded.model, Lora(rank=2, targets=targets))
+    model = attach_lora(loaded.model, LoraSettings(rank=2, targets=targets))
     learning = [name for name, one in model.named_parameters() if one.requires_grad]
     reached = {name.split(".lora_")[0].removeprefix("base_model.model.model.") for name in learning}
     assert all("lora_" in name for name in learning)
@@ -218,12 +218,12 @@ def test_lora_sits_on_exactly_the_layers_asked_for(loaded: Loaded, family: str, 
 
 def four_bit(folder: Path) -> Loaded:
     pytest.importorskip("bitsandbytes", reason="4-bit weights need the extra .[four-bit]")
-    return load(Model(path=str(folder), device="cpu", dtype="float32", four_bit=True))
+    return load(ModelSettings(path=str(folder), device="cpu", dtype="float32", four_bit=True))
 
 
 @pytest.mark.parametrize("family", list(BOX_UNITS))
 def test_in_four_bits_only_the_language_layers_are(saved: Saved, family: str) -> None:
-    small, whole = four_bit(saved(family)), load(Model(path=str(saved(family)), device="cpu", dtype="float32"))
+    small, whole = four_bit(saved(family)), load(ModelSettings(path=str(saved(family)), device="cpu", dtype="float32"))
     held = {name: one.dtype for name, one in small.model.named_parameters()}
     layers = {name for name in held if re.search(r"language_model\.layers\.\d+\.(self_attn|mlp).*_proj\.weight", name)}
     assert layers and {held[name] for name in layers} == {torch.uint8}
@@ -233,7 +233,7 @@ def test_in_four_bits_only_the_language_layers_are(saved: Saved, family: str) ->
 
 
 def test_four_bit_answers_stay_near_the_whole_models() -> None:
-    small, whole = four_bit(models.DEMO_MODEL), load(Model(path="demo", device="cpu", dtype="float32"))
+    small, whole = four_bit(models.DEMO_MODEL), load(ModelSettings(path="demo", device="cpu", dtype="float32"))
     tokens = torch.arange(20, 40)[None]
     places = torch.arange(20).expand(3, 1, 20)
     with torch.no_grad():
@@ -243,7 +243,7 @@ def test_four_bit_answers_stay_near_the_whole_models() -> None:
 
 
 def test_lora_learns_on_four_bit_layers(saved: Saved) -> None:
-    model = attach_lora(four_bit(saved()).model, Lora(rank=4, targets="language"))
+    model = attach_lora(four_bit(saved()).model, LoraSettings(rank=4, targets="language"))
     logits = model(input_ids=torch.arange(20, 40)[None], position_ids=torch.arange(20).expand(3, 1, 20)).logits
     logits.square().mean().backward()
     learning = {name: one for name, one in model.named_parameters() if one.requires_grad}
@@ -269,7 +269,7 @@ def test_without_bitsandbytes_four_bits_are_refused_with_the_line_that_installs_
 
 @pytest.mark.parametrize("family", list(BOX_UNITS))
 def test_patches_embedded_by_a_product_are_those_of_the_convolution(saved: Saved, family: str) -> None:
-    loaded = load(Model(path=str(saved(family)), device="cpu", dtype="float32"))
+    loaded = load(ModelSettings(path=str(saved(family)), device="cpu", dtype="float32"))
     quick = loaded.model.model.visual.patch_embed.proj
     assert isinstance(quick, models.PatchMatmul)
     slow = torch.nn.Conv3d(

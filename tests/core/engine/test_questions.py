@@ -12,10 +12,10 @@ import torch
 from PIL import Image, ImageOps
 from transformers import Qwen2Tokenizer
 
-from core.data.sample import BoxedObject, Photo
-from core.engine.batches import Lessons
+from core.data.types import BoxedObject, Photo
 from core.engine.questions import Asked, Asker, mirrored_box
 from core.engine.scoring import asked_about
+from core.engine.training.data import Lessons
 from core.engine.vision import Patches
 from core.errors import UserError
 from core.prompts import answers

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from core.engine import models, training
+from core.engine import models
+from core.engine.training import run as training
 from core.runs.store import located, settings_for_model
 from core.runs.workspace import Workspace
 from core.settings import SHIPPED_MODELS, load, merge, preset_for

@@ -12,7 +12,7 @@ from transformers import Qwen2VLImageProcessorPil
 from core.data.photos import exact_box
 from core.engine.vision import LONGEST_CROP, Eyes, Sight, crop_box, open_photo
 from core.errors import UserError
-from core.settings import View
+from core.settings import ViewSettings
 
 BOX = (0.25, 0.25, 0.5, 0.5)
 
@@ -26,7 +26,7 @@ def photo(tmp_path: Path) -> Path:
 
 
 def eyes(cache_bytes: int = 1 << 30) -> Eyes:
-    return Eyes(Qwen2VLImageProcessorPil(), View(photo_px=112, crop_px=84), cache_bytes)
+    return Eyes(Qwen2VLImageProcessorPil(), ViewSettings(photo_px=112, crop_px=84), cache_bytes)
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_every_box_gives_a_crop_that_the_processor_takes(photo: Path, box: tuple
 
 @pytest.mark.parametrize("px", [56, 84, 112, 168])
 def test_patches_stay_within_the_resolution_asked_for(photo: Path, px: int) -> None:
-    seen = Eyes(Qwen2VLImageProcessorPil(), View(photo_px=px, crop_px=px))
+    seen = Eyes(Qwen2VLImageProcessorPil(), ViewSettings(photo_px=px, crop_px=px))
     for patches in (seen.photo(photo), seen.crop(photo, BOX)):
         frames, rows, columns = patches.grid_thw
         assert (frames, rows % 2, columns % 2) == (1, 0, 0)
@@ -77,7 +77,7 @@ def test_patches_stay_within_the_resolution_asked_for(photo: Path, px: int) -> N
 def test_small_crops_are_enlarged_and_small_photos_are_not(tmp_path: Path) -> None:
     path = tmp_path / "small.png"
     Image.new("RGB", (60, 60), "red").save(path)
-    seen = Eyes(Qwen2VLImageProcessorPil(), View(photo_px=280, crop_px=224))
+    seen = Eyes(Qwen2VLImageProcessorPil(), ViewSettings(photo_px=280, crop_px=224))
     assert seen.resized_wh(seen.photo(path)) == (56, 56)
     wide, high = seen.resized_wh(seen.crop(path, (0.4, 0.4, 0.6, 0.6)))
     assert wide * high >= 0.5 * 224**2
@@ -88,9 +88,9 @@ def test_small_crops_are_enlarged_and_small_photos_are_not(tmp_path: Path) -> No
 def test_a_zoomed_crop_keeps_the_scale_of_the_photo_within_half_a_token(
     photo: Path, box: tuple[float, float, float, float], zoom: float
 ) -> None:
-    seen = Eyes(Qwen2VLImageProcessorPil(), View(crop_px=672, crop_zoom=zoom))
+    seen = Eyes(Qwen2VLImageProcessorPil(), ViewSettings(crop_px=672, crop_zoom=zoom))
     with Image.open(photo) as image:
-        left, upper, right, lower = exact_box(box, image.size, View.crop_margin)
+        left, upper, right, lower = exact_box(box, image.size, ViewSettings.crop_margin)
         expected_tokens = seen.tokens(Sight(photo, box), image.size)
     patches = seen.crop(photo, box)
     assert patches.tokens(2) == expected_tokens
@@ -104,13 +104,13 @@ def test_a_zoomed_crop_keeps_the_scale_of_the_photo_within_half_a_token(
 def test_a_zoomed_crop_of_a_line_across_a_large_photo_is_taken(tmp_path: Path) -> None:
     path = tmp_path / "wide.png"
     Image.new("RGB", (8000, 400), "green").save(path)
-    seen = Eyes(Qwen2VLImageProcessorPil(), View(crop_px=672, crop_zoom=4.0, crop_margin=0.0))
+    seen = Eyes(Qwen2VLImageProcessorPil(), ViewSettings(crop_px=672, crop_zoom=4.0, crop_margin=0.0))
     wide, high = seen.resized_wh(seen.crop(path, (0.0, 0.5, 1.0, 0.501)))
     assert wide / high <= 150
 
 
 def test_a_zoomed_crop_beyond_the_resolution_is_shrunk_to_it(photo: Path) -> None:
-    seen = Eyes(Qwen2VLImageProcessorPil(), View(crop_px=84, crop_zoom=16.0))
+    seen = Eyes(Qwen2VLImageProcessorPil(), ViewSettings(crop_px=84, crop_zoom=16.0))
     wide, high = seen.resized_wh(seen.crop(photo, BOX))
     assert 0.5 * 84**2 <= wide * high <= 84**2
 

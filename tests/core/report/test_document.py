@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from core import cli
 from core.errors import UserError
 from core.report import document
 from core.runs import files, store
 from core.settings import Settings
+from damgui.cli import commands
 from tests.core.report.conftest import MakeRun, Row, row
 
 VOID = {"meta", "img", "br", "wbr", "link", "hr", "input"}
@@ -303,14 +303,14 @@ def test_the_command_prints_the_path_and_takes_a_part_of_the_id(
     judged: MakeRun, few: list[Row], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = judged(few)
-    assert cli.main(["report", run.id[-8:], "--workspace", str(tmp_path)]) == 0
+    assert commands.main(["report", run.id[-8:], "--workspace", str(tmp_path)]) == 0
     default = tmp_path / "experiments" / "reports" / f"{run.id}.html"
     assert capsys.readouterr().out.strip() == str(default)
     assert default.is_file()
     out = tmp_path / "deep" / "x.html"
-    assert cli.main(["report", run.id, "--workspace", str(tmp_path), "--out", str(out), "--json"]) == 0
+    assert commands.main(["report", run.id, "--workspace", str(tmp_path), "--out", str(out), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["path"] == str(out)
-    assert cli.main(["report", "nothing-like-it", "--workspace", str(tmp_path)]) == 2
+    assert commands.main(["report", "nothing-like-it", "--workspace", str(tmp_path)]) == 2
 
 
 @pytest.mark.parametrize(("fingerprint", "told"), [("abc", True), ("other", False)])

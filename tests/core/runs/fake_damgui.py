@@ -15,9 +15,9 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
-from core import cli
 from core.errors import UserError
-from core.runs import launcher, service, worker
+from core.runs import launcher, prediction_server, worker
+from damgui.cli import commands
 
 ROW = {"image": "a.jpg", "object": 0, "truth": "blocked", "predicted": "blocked"}
 STUDY_ROW = {"image": "a.jpg", "object": 0, "truth_class": "drain blocked", "predicted_class": "drain blocked"}
@@ -105,8 +105,8 @@ def rehearse(work: worker.Work) -> dict[str, Any]:
 
 def study(work: worker.Work) -> dict[str, Any]:
     """As many trainings as the plan has, each as long as a step; what is done stays done."""
-    from core import studies
-    from core.ablation import ablation
+    from core.studies import plan as studies
+    from core.studies.ablation import ablation
 
     plan = studies.read_plan(work.run.folder)
     cells = studies.cells(plan, work.settings.training.seed, has_test=True)
@@ -125,7 +125,7 @@ def study(work: worker.Work) -> dict[str, Any]:
     return results
 
 
-def load_predictor(settings: Any) -> service.Predict:
+def load_predictor(settings: Any) -> prediction_server.Predict:
     def predict(request: dict[str, Any]) -> dict[str, Any]:
         if "refuse" in request["image"]:
             raise UserError("this photo cannot be read", request["image"], "Give another one.", "photo")
@@ -138,7 +138,7 @@ def load_predictor(settings: Any) -> service.Predict:
 
 def serve(work: worker.Work) -> dict[str, Any]:
     idle_s = 600.0 if work.settings.data.limit == 0 else 0.2
-    return service.serve(work.run, work.settings, work.reporter, load_predictor, idle_s)
+    return prediction_server.serve(work.run, work.settings, work.reporter, load_predictor, idle_s)
 
 
 JOBS = {
@@ -153,4 +153,5 @@ worker.JOBS.update(JOBS)
 launcher.ENTRY[:] = [sys.executable, __file__]
 
 if __name__ == "__main__":
-    sys.exit(cli.main())
+    at_work = len(sys.argv) == 2 and (Path(sys.argv[1]) / "run.json").is_file()
+    sys.exit(worker.main() if at_work else commands.main())

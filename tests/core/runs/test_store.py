@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from core import cli
 from core.errors import UserError
 from core.runs import locks, store
 from core.runs.events import append, event
 from core.runs.files import write_json
 from core.runs.store import Run, Workspace
 from core.settings import Settings, load, merge, to_dict
+from damgui.cli import commands
 
 
 @pytest.mark.parametrize("name", ["pilot", "a", "Dam_2.1-b", "x" * 64, "2024"])
@@ -276,7 +276,7 @@ def test_an_adapter_is_asked_as_it_was_trained_from_whatever_folder(
     for folder, model in ((tmp_path / "ws", "models/a_final"), (tmp_path / "elsewhere", "models/a_final")):
         monkeypatch.chdir(folder)
         line = ["evaluate", "--model", model, "--data", "demo", "--workspace", str(tmp_path / "ws")]
-        found.append(cli.settings_of(cli._parser().parse_args(line)))
+        found.append(commands.settings_of(commands._parser().parse_args(line)))
     assert found[0] == found[1]
     assert (found[0].view.photo_px, found[0].training.seed, found[0].data.valid_share) == (84, 5, 0.3)
     assert (found[0].data.regroup, found[0].data.folds, found[0].data.fold) == (True, 3, 2)

@@ -10,8 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from core import cli, studies
-from core.bars import Bars
 from core.errors import UserError
 from core.runs import launcher, store
 from core.runs.events import event, read_events
@@ -19,6 +17,9 @@ from core.runs.files import read_json
 from core.runs.store import Run, Workspace
 from core.runs.workspace import Nested
 from core.settings import Settings
+from core.studies import plan as studies
+from damgui.cli import commands
+from damgui.cli.progress import Bars
 
 pytestmark = pytest.mark.usefixtures("fake_engine")
 
@@ -41,7 +42,7 @@ def test_an_ablation_prints_its_table_and_writes_it_where_nothing_else_is(
     here: Workspace, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for _ in range(2):
-        assert cli.main(["ablate", "--only", "all", "--seeds", "2", *QUICK]) == 0
+        assert commands.main(["ablate", "--only", "all", "--seeds", "2", *QUICK]) == 0
     out, err = capsys.readouterr()
     assert out.count("| all together | 2 |") == 2
     assert "at least 3 times" in out
@@ -53,7 +54,7 @@ def test_an_ablation_prints_its_table_and_writes_it_where_nothing_else_is(
 
 
 def test_json_prints_the_whole_result_and_nothing_else(here: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["ablate", "--only", "all", "--json", *QUICK]) == 0
+    assert commands.main(["ablate", "--only", "all", "--json", *QUICK]) == 0
     document = json.loads(capsys.readouterr().out)
     assert document["status"] == "finished"
     assert document["cells_done"] == 6
@@ -75,7 +76,7 @@ def stopped_study(here: Workspace) -> Run:
 
     asked = threading.Thread(target=ask_once_a_cell_is_done)
     asked.start()
-    assert cli.main(words) == 0
+    assert commands.main(words) == 0
     asked.join()
     return only_run(here)
 
@@ -89,10 +90,10 @@ def test_a_stopped_study_is_not_finished_and_the_same_command_goes_on(
     assert not list(here.experiments.glob("ablation_*"))
     before = read_json(run.results)["cells_done"]
     assert 0 < before < 14
-    assert cli.main(["ablate", "--resume", "--set", "lora.rank=3"]) == 2
-    assert cli.main(["ablate", "--resume", "--seeds", "3"]) == 2
+    assert commands.main(["ablate", "--resume", "--set", "lora.rank=3"]) == 2
+    assert commands.main(["ablate", "--resume", "--seeds", "3"]) == 2
     assert "keeps its trainings" in capsys.readouterr().err
-    assert cli.main(["ablate", "--resume"]) == 0
+    assert commands.main(["ablate", "--resume"]) == 0
     assert store.status(run) == "finished"
     assert only_run(here).id == run.id
     assert read_json(here.study("ablate", run.id))["cells_done"] == 14
@@ -122,7 +123,7 @@ def test_several_processes_do_not_share_a_study(
     verb: str, here: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")
-    assert cli.main([verb]) == 2
+    assert commands.main([verb]) == 2
     assert "Start one alone" in capsys.readouterr().err
     assert store.list_runs(here) == []
 

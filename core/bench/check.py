@@ -1,0 +1,80 @@
+"""Do the variants compute the same? Answers' log-probabilities of the plain forward against damgui's, before timing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import torch
+
+from core.bench.measure import Job
+from core.bench.ours import asker_of
+from core.bench.plain import Encoder, Question
+from core.bench.subjects import Subject
+from core.engine.scoring import Inquiry, asked_about, judge
+from core.errors import UserError
+
+if TYPE_CHECKING:
+    from core.bench.worker import Beat
+
+TOLERANCE = 1e-4
+
+
+def closed_log_probs(whole: torch.Tensor, ids: Sequence[Sequence[int]]) -> torch.Tensor:
+    """Log-probability of each answer as a chain of choices among the allowed ones, from log-probabilities over the
+    whole vocabulary: `whole` (answers, answers, places) holds, along the path of one answer, those of another's token.
+
+    At every place of an answer its token competes with the tokens with which other answers that began alike go on.
+    """
+    found = torch.zeros(len(ids), dtype=whole.dtype)
+    for mine, path in enumerate(ids):
+        for place in range(len(path)):
+            rivals = {other[place]: k for k, other in enumerate(ids) if other[:place] == path[:place]}
+            logs = torch.stack([whole[mine, k, place] for k in rivals.values()])
+            found[mine] += whole[mine, mine, place] - logs.logsumexp(0)
+    return found
+
+
+@torch.no_grad()
+def plain_log_probs(subject: Subject, encoder: Encoder, question: Question) -> tuple[torch.Tensor, torch.Tensor]:
+    """(open, closed) log-probabilities (answers,) of the allowed answers, by the plain forward over full logits."""
+    model = subject.loaded.model
+    ids = [
+        [*encoder.tokenizer(answer + "<|im_end|>", add_special_tokens=False)["input_ids"]]
+        for answer in question.allowed
+    ]
+    batch = encoder.collate([encoder.example(question, answer) for answer in question.allowed])
+    labels = batch.pop("labels")
+    start = int((labels[0] != -100).nonzero()[0]) - 1
+    logits = model(**{key: value.to(model.device) for key, value in batch.items()}, use_cache=False).logits
+    logs = torch.log_softmax(logits[:, start:].double().cpu(), -1)
+    longest = max(map(len, ids))
+    whole = torch.full((len(ids), len(ids), longest), -torch.inf, dtype=torch.float64)
+    for mine in range(len(ids)):
+        for other, path in enumerate(ids):
+            whole[mine, other, : len(path)] = logs[mine, torch.arange(len(path)), torch.tensor(path)]
+    free = torch.stack([whole[mine, mine, : len(path)].sum() for mine, path in enumerate(ids)])
+    return free, closed_log_probs(whole, ids)
+
+
+def compare(job: Job, subject: Subject, beat: Beat) -> None:
+    """The questions of one photo, both ways; told as the greatest difference. Raises UserError when they differ."""
+    encoder = Encoder(subject.loaded, subject.settings.view)
+    photo = next(one for one in subject.photos if one.objects)
+    asker, _ = asker_of(job, subject, subject.loaded.model, [(False, 0)])
+    inquiry = Inquiry(photo.path, asker.boxes(photo), asked_about(photo, "condition"))
+    verdicts = judge(subject.loaded.model, asker, inquiry)
+    worst = 0.0
+    for question, verdict in zip(subject.questions, verdicts, strict=False):
+        free, closed = plain_log_probs(subject, encoder, question)
+        mine = torch.tensor([verdict.log_probs[answer] for answer in question.allowed], dtype=torch.float64)
+        worst = max(worst, float(((closed if asker.closed else free) - mine).abs().max()))
+    if not worst <= TOLERANCE:
+        raise UserError(
+            f"the plain forward and damgui's differ by {worst:.2g} nats in an answer's log-probability",
+            job.model,
+            "Nothing was timed: a comparison of different work says nothing. Please report it.",
+            "bench",
+        )
+    beat.begin(difference=worst, questions=len(verdicts), answers="closed" if asker.closed else "free")
+    beat(questions=len(verdicts))

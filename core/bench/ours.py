@@ -1,0 +1,110 @@
+"""damgui's own training and judging, built as `core/engine/training/run.py` and `evaluation.py` build them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from transformers import PrinterCallback
+
+from core import settings as schema
+from core.bench.measure import Job
+from core.bench.subjects import Metronome, Subject, lora_on
+from core.data.types import Photo
+from core.engine import feature_cache, models
+from core.engine.packing import tree_tokens
+from core.engine.questions import Asker
+from core.engine.training.data import Lessons
+from core.engine.training.run import arguments
+from core.engine.training.trainer import LessonTrainer
+from core.engine.vision import Eyes
+from core.runs.store import Workspace
+
+if TYPE_CHECKING:
+    from core.bench.worker import Beat
+
+
+class Quiet:
+    """A reporter that keeps warnings and nothing else: a run's events cost a millisecond and belong to the run."""
+
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+
+    def emit(self, kind: str, **fields: Any) -> None:
+        if kind == "warning":
+            self.warnings.append(str(fields.get("text", "")))
+
+    def stop_requested(self) -> bool:
+        return False
+
+
+def asker_of(job: Job, subject: Subject, model: Any, versions: Sequence[tuple[bool, int]]) -> tuple[Asker, float]:
+    """An asker that looks at photos as the job says, and the seconds that filling the feature cache took."""
+    keep = job.variant.endswith("cached")
+    settings = schema.merge(subject.settings, {"model.cache_features": keep})
+    asker = Asker(subject.loaded, settings, subject.taxonomy)
+    if not job.remember:
+        asker.eyes = Eyes(subject.loaded.processor, settings.view, cache_bytes=1)
+    began = time.perf_counter()
+    if keep:
+        quiet = Quiet()
+        wanted: list[tuple[list[Photo], Sequence[tuple[bool, int]]]] = [(subject.photos, versions)]
+        feature_cache.prepare(asker, subject.loaded, model, wanted, Workspace(Path(job.workspace)), quiet)
+        if quiet.warnings:
+            raise RuntimeError(quiet.warnings[0])
+    return asker, time.perf_counter() - began
+
+
+class Tokens:
+    """Counts the tokens of the trees that an asker lays out, padding left out."""
+
+    def __init__(self, asker: Asker) -> None:
+        self.count, self._batches, self._merge = 0, asker.batches, asker.eyes.merge
+        asker.batches = self.batches  # type: ignore[method-assign]
+
+    def batches(self, trees: Sequence[Any]) -> Any:
+        self.count += sum(tree_tokens(tree, self._merge) for tree in trees)
+        return self._batches(trees)
+
+
+def trainer_of(job: Job, subject: Subject, beat: Beat) -> LessonTrainer:
+    """The engine's trainer on the job's photos: the one place that knows how `training.set_up` puts it together."""
+    settings = schema.merge(
+        subject.settings,
+        {
+            "training.max_steps": 10**9,
+            "training.save_steps": 10**9,
+            "training.eval_steps": 10**9,
+            "training.schedule": "constant_with_warmup",
+            "training.warmup_share": 0.0,
+        },
+    )
+    model = lora_on(subject)
+    asker, fill_s = asker_of(job, subject, model, [(False, 0)])
+    tokens = Tokens(asker)
+    models.close_head(model, asker.candidates)
+    lessons = Lessons(subject.photos, asker, settings)
+    trainer: LessonTrainer
+
+    def done(_steps: int) -> dict[str, float]:
+        return {"questions": trainer.questions_done, "photos": trainer.photos_done, "tokens": tokens.count}
+
+    trainer = LessonTrainer(
+        lessons,
+        asker,
+        Quiet(),
+        model=model,
+        eval_dataset=[],
+        callbacks=[Metronome(beat, done)],
+        args=arguments(settings, Path(job.workspace) / "checkpoints", subject.loaded.device),
+    )
+    trainer.remove_callback(PrinterCallback)
+    beat.begin(fill_s=round(fill_s, 3), photos_per_step=settings.training.batch_size * settings.training.accumulation)
+    return trainer
+
+
+def train(job: Job, subject: Subject, beat: Beat) -> None:
+    """Training steps until the beat says no."""
+    trainer_of(job, subject, beat).train()

@@ -1,0 +1,266 @@
+"""`damgui bench`: what is measured when, and what is written."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from core.bench import plans
+from core.bench.measure import Job, Pace, compared, measured, started, summary, take_turns, warmed
+from core.bench.plans import Group, Maker
+from core.data.dataset import read_dataset
+from core.errors import UserError
+from core.runs.files import write_json
+from core.runs.store import Workspace
+from core.settings import DataSettings
+from core.taxonomy import load as load_taxonomy
+
+QUICK_S = 280.0
+LIBRARIES = ("torch", "transformers", "peft", "trl", "accelerate", "bitsandbytes")
+ALL = ("training", "evaluation", "growth", "shape")
+# What must be known to read the numbers, and the sections that it is about.
+NOTES: tuple[tuple[str, tuple[str, ...]], ...] = (
+    (
+        "Rates are questions (evaluation: objects) per second over whole steps, data included, after warm-up; ratios "
+        "are taken turn by turn; all are given as median (least–greatest).",
+        ALL,
+    ),
+    (
+        "Every variant has a process of its own: peak is the most memory it ever held, above is what its steps added "
+        "to the process with the model loaded.",
+        ALL,
+    ),
+    (
+        "Every variant opens its photos anew at every step, as with more photos than memory. Objects whose type has "
+        "one allowed condition are left out: nothing is asked about them.",
+        ("training", "evaluation"),
+    ),
+    (
+        "damgui's answers are closed (a choice among the allowed ones); the plain trainer computes whole logits.",
+        ("training", "evaluation"),
+    ),
+    (
+        "With two layers the output layer is most of a 2B-shaped model's work per token, so variants that compute it "
+        "whole look slower there than at full depth.",
+        ("training",),
+    ),
+    ("More photos than the sample set has are copies of its photos with other digests.", ("growth",)),
+    (
+        "The share of peak counts 4 operations per language weight and token and 2 per vision weight and patch; "
+        "attention and LoRA come on top.",
+        ("shape",),
+    ),
+)
+
+
+@dataclass
+class Bench:
+    """One bench: its photos and its clock."""
+
+    make: Maker
+    logs: Path
+    began: float
+    planned_s: float = 0.0
+
+    def has_time(self, group: Group) -> bool:
+        """Whether a group fits into the time of --quick, on a machine as slow as it has been so far."""
+        used = time.monotonic() - self.began
+        slowness = max(used / self.planned_s, 1.0) if self.planned_s else 1.0
+        return not self.make.quick or used + group.need_s * slowness < QUICK_S
+
+    def measure(self, group: Group) -> dict[str, Any]:
+        """A group's row for the report. Raises UserError when its variants do not compute the same."""
+        self.planned_s += group.need_s
+        about: dict[str, Any] = {"section": group.section, "title": group.title, "base": group.base}
+        if group.check is not None:
+            found = measured({"check": group.check}, Pace(rounds=0, warm=1), self.logs)
+            about["check"] = found["check"]["ready"]
+        if group.plain:
+            rows = self._with_best_plain(group)
+        else:
+            units = ("questions", "photos", "tokens") if group.section == "shape" else ("questions",)
+            found = measured(group.jobs, group.pace, self.logs)
+            rows = {name: summary(one, units) for name, one in found.items()}
+        about["variants"] = rows
+        about["ratios"] = compared(rows, group.base) if group.base in rows else {}
+        return about
+
+    def _with_best_plain(self, group: Group) -> dict[str, dict[str, Any]]:
+        """The group's variants beside the plain trainer at its best batch size; TRL gets that size too."""
+        some = next(iter(group.jobs.values()))
+        batches = [size for size in group.plain if size == group.plain[0] or fits(some, size)]
+        names = [f"plain {size}" for size in batches]
+        tries = self.make.variants(some, names, f"{Path(some.workspace).name}-plain")
+        jobs = {name: _batched(job, size) for (name, job), size in zip(tries.items(), batches, strict=True)}
+        pace = group.pace
+        with started(jobs, self.logs) as workers:
+            rates: dict[str, float] = {}
+            for name, worker in workers.items():
+                warmed(worker, pace)
+                if len(workers) > 1:
+                    reading = worker.ask(seconds=min(pace.seconds, 3.0), steps=1)
+                    rates[name] = reading["questions"] / reading["seconds"]
+            best = max(rates, key=lambda name: rates[name]) if rates else names[0]
+            for name in set(names) - {best}:
+                workers.pop(name).close()
+            size = batches[names.index(best)]
+            others = {name: _batched(job, size, name) for name, job in group.jobs.items()}
+            with started(others, self.logs) as fellows:
+                found = take_turns({"plain": workers[best], **fellows}, pace)
+        rows = {name: summary(one) for name, one in found.items()}
+        rows["plain"] |= {"batch": size, "tried": {name: round(rate, 3) for name, rate in rates.items()}}
+        return rows
+
+
+def _batched(job: Job, size: int, variant: str = "plain") -> Job:
+    return Job(**{**job.__dict__, "variant": variant, "batch": size})
+
+
+def fits(job: Job, batch: int) -> bool:
+    """Whether a batch's whole logits, four times over (softmax and gradients), fit into half of the free memory."""
+    vocabulary = 151_936 if job.model in plans.SHAPE_NAMES else 640
+    return 700 * batch * vocabulary * 4 * 4 < psutil.virtual_memory().available / 2
+
+
+def groups_of(sections: list[str], make: Maker, shape: tuple[str, int, str]) -> Iterator[Group]:
+    """The groups of all sections; where time is short those that say most come first."""
+    known = {"training": plans.training, "evaluation": plans.evaluation, "growth": plans.growth}
+    groups = chain.from_iterable(
+        [plans.shape(make, *shape)] if section == "shape" else known[section](make) for section in sections
+    )
+    return iter(sorted(groups, key=lambda group: group.rank)) if make.quick else groups
+
+
+def require_cuda() -> None:
+    """Raises UserError where there is no CUDA device. Another process looks: this one does without torch."""
+    code = "import torch; print(torch.cuda.is_available())"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    if told.stdout.strip() != "True":
+        raise UserError(
+            "not measured: no CUDA device; a processor's speed tells nothing of a GPU's",
+            "--shape",
+            "Run it on a machine with a CUDA GPU, or try the code alone with --device cpu --layers 1.",
+            "device",
+        )
+
+
+def free_name(folder: Path) -> Path:
+    """bench.json, or bench-2.json … where there is one already."""
+    file, number = folder / "bench.json", 2
+    while file.exists():
+        file, number = folder / f"bench-{number}.json", number + 1
+    return file
+
+
+def machine() -> dict[str, Any]:
+    versions: dict[str, str | None] = {}
+    for name in LIBRARIES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            versions[name] = None
+    return {
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "cores": os.cpu_count(),
+        "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
+        "load": _load(),
+        "versions": versions,
+    }
+
+
+def _load() -> list[float] | None:
+    return [round(one, 2) for one in os.getloadavg()] if hasattr(os, "getloadavg") else None
+
+
+def with_share(group: dict[str, Any]) -> dict[str, Any]:
+    """A shape's rows with the share of the device's best arithmetic that training needs from below."""
+    best = max((row["best_flops"] for row in group["variants"].values() if "best_flops" in row), default=0.0)
+    for name, row in group["variants"].items():
+        if "weights" in row:
+            row["best_flops"] = best
+            seen = 0.0 if name.endswith("cached") else row["photos_per_s"]["median"] * row["photo_tokens"] * 4
+            needed = (
+                4 * row["weights"]["language"] * row["tokens_per_s"]["median"] + 2 * row["weights"]["vision"] * seen
+            )
+            row["share_of_peak"] = needed / row["best_flops"]
+    return group
+
+
+def whole_depth(groups: list[dict[str, Any]], layers: int = 28) -> dict[str, float]:
+    """What the 2B-shaped ratios become at full depth if every layer costs the same: a line through two depths.
+
+    Empty where the deeper model was not measured, or came out as the faster one: the machine was busy then.
+    """
+    trained = [one for one in groups if one["section"] == "training"]
+    few, more = (
+        next((one for one in trained if one["title"].startswith(f"2B-shaped ({number} ")), None)
+        for number in (2, plans.DEEPER)
+    )
+    if few is None or more is None:
+        return {}
+    whole: dict[str, float] = {}
+    for name in ("plain", "packed", "cached"):
+        two, deeper = (1 / one["variants"][name]["questions_per_s"]["median"] for one in (few, more))
+        if deeper <= two:
+            return {}
+        whole[name] = two + (deeper - two) / (plans.DEEPER - 2) * (layers - 2)
+    return {name: whole["plain"] / whole[name] for name in ("packed", "cached")}
+
+
+def bench(
+    workspace: Workspace, sections: list[str], shape: tuple[str, int, str], quick: bool, tell: Callable[[str], None]
+) -> dict[str, Any]:
+    """Measure the sections; returns the document that is written. `shape` is (name, layers, device)."""
+    tell("Reading the sample photos …")
+    began = time.monotonic()
+    dataset = read_dataset(DataSettings(), workspace.sample_data)
+    photos = plans.askable(dataset.split("train"), load_taxonomy())
+    document: dict[str, Any] = {"quick": quick, "machine": machine(), "groups": []}
+    document["notes"] = [note for note, about in NOTES if set(about) & set(sections)]
+    with tempfile.TemporaryDirectory(prefix="damgui-bench-") as scratch:
+        make = Maker(photos, Path(scratch), quick)
+        one = Bench(make, workspace.experiments / "bench-logs", began)
+        for group in groups_of(sections, make, shape):
+            if not one.has_time(group):
+                document["notes"].append(f"Left out, --quick ends within five minutes: {group.section}, {group.title}.")
+                continue
+            tell(f"{time.monotonic() - began:5.0f} s  {group.section}: {group.title} …")
+            found = one.measure(group)
+            document["groups"].append(with_share(found) if group.section == "shape" else found)
+    deep = whole_depth(document["groups"])
+    if deep:
+        document["whole_depth"] = deep
+        said = ", ".join(f"{name} {ratio:.1f} times plain" for name, ratio in deep.items())
+        document["notes"].append(f"2B-shaped, extrapolated from 2 and {plans.DEEPER} to 28 layers each: about {said}.")
+    document["seconds"] = round(time.monotonic() - began, 1)
+    return document
+
+
+def do(workspace: Workspace, only: str, shape: tuple[str, int, str], quick: bool) -> tuple[dict[str, Any], Path]:
+    """Run the bench, keep its document beside older ones. Raises UserError for what cannot be measured."""
+    sections = plans.chosen(only, shape[0])
+    if shape[1] < 0 or (shape[2] == "cpu" and shape[0] and not shape[1]):
+        what = "on a processor a shape needs a number of layers"
+        raise UserError(what, "--layers", "Add --layers 1.", "shape")
+    if "shape" in sections and shape[2] == "cuda":
+        require_cuda()
+    if shutil.disk_usage(workspace.root).free < 2e9:
+        raise UserError("the bench needs 2 GB of disk", str(workspace.root), "Make room.", "disk")
+    document = bench(workspace, sections, shape, quick, lambda text: print(text, file=sys.stderr, flush=True))
+    file = free_name(workspace.experiments)
+    write_json(file, document)
+    return document, file

@@ -1,0 +1,184 @@
+"""COCO: JSON files with `images`, `annotations` (bbox: [x, y, width, height] in pixels) and `categories`.
+
+One file for each split (`train/_annotations.coco.json` as Roboflow writes them, `annotations/instances_val.json`) or
+one for all. An annotation without a bbox is boxed around its polygons. Faults are placed by annotation id, for such a
+file is often a single line.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+from typing import Any
+
+from core.data.files import SPLIT_WORDS, Folder, read_text, split_in
+from core.data.formats.base import PIXELS, RawObject, RawPhoto, RawSet, numbers, without_label, without_photo
+from core.errors import Problem
+
+MEANT = re.compile(r"coco|instances|_annotations")
+BOX = "Write bbox: [x, y, width, height] in pixels."
+
+
+def finds_coco(folder: Folder) -> bool:
+    """Whether any JSON file of the folder speaks of images and annotations."""
+    return bool(_files(folder, []))
+
+
+def read_coco(folder: Folder) -> RawSet:
+    """All photos and labels of a COCO folder, with everything wrong in it."""
+    problems: list[Problem] = []
+    photos: dict[str, RawPhoto] = {}
+    for name, text in _files(folder, problems).items():
+        try:
+            tree = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            line = getattr(error, "lineno", None)
+            where = f"{name} line {line}" if line else name
+            problems.append(Problem("this is not valid JSON", where, "Export the labels again.", "bad-label"))
+            continue
+        near, split = _places(name)
+        found, wrong = parse_coco(tree, name)
+        problems.extend(wrong)
+        before = len(photos)
+        for one in found:
+            photo = folder.find_photo(one.name, near)
+            if photo is None:
+                if not any(PurePosixPath(lost).name == PurePosixPath(one.name).name for lost in folder.refused):
+                    problems.append(without_photo(one.source, f"no such photo: {one.name}"))
+            elif photo in photos:
+                what = f"this photo is labelled already at {photos[photo].source}"
+                problems.append(Problem(what, one.source, "Keep one of the two entries.", "duplicate-photo"))
+            else:
+                photos[photo] = RawPhoto(photo, split or split_in(photo), one.objects, one.declared_wh, one.source)
+        if not found or len(photos) == before:
+            what = f"the split {split} has no photo" if split else "this file names no photo that is here"
+            problems.append(Problem(what, name, "Add its photos, or remove the file.", "empty-split"))
+    problems.extend(without_label(name) for name in folder.photos if name not in photos)
+    return RawSet("coco", tuple(photos.values()), tuple(problems))
+
+
+def parse_coco(tree: Any, source: str) -> tuple[list[RawPhoto], list[Problem]]:
+    """Photos (named as written, no split) and problems of one decoded JSON file."""
+    if not isinstance(tree, dict):
+        return [], [Problem("a COCO file holds one object", source, "Export the labels again.", "bad-label")]
+    problems: list[Problem] = []
+    images = _by_id(tree.get("images"), f"{source} images", problems)
+    categories = _by_id(tree.get("categories"), f"{source} categories", problems)
+    objects: dict[Any, list[RawObject]] = {key: [] for key in images}
+    entries = tree.get("annotations")
+    if not isinstance(entries, list):
+        problems.append(Problem("annotations: a list expected", source, "Export the labels again.", "bad-label"))
+        entries = []
+    for index, entry in enumerate(entries):
+        where = f"{source} annotation {entry.get('id', index) if isinstance(entry, dict) else index}"
+        if not isinstance(entry, dict):
+            problems.append(Problem("an annotation is an object", where, "Remove it.", "bad-label"))
+        elif _key(entry.get("image_id")) not in images:
+            problems.append(without_photo(where, f"no image has the id {entry.get('image_id')!r}"))
+        else:
+            one = _object(entry, categories, where)
+            if isinstance(one, Problem):
+                problems.append(one)
+            else:
+                objects[_key(entry["image_id"])].append(one)
+    photos = []
+    for key, image in images.items():
+        where = f"{source} image {key}"
+        if isinstance(image.get("file_name"), str) and image["file_name"]:
+            photos.append(RawPhoto(image["file_name"], "", tuple(objects[key]), _size(image), where))
+        else:
+            problems.append(Problem("this image has no file_name", where, "Name its photo.", "bad-label"))
+    return photos, problems
+
+
+def _files(folder: Folder, problems: list[Problem]) -> dict[str, str]:
+    """The text of every COCO file by its name; JSON of other kinds is passed over."""
+    found = {}
+    for name in folder.names:
+        if name.lower().endswith(".json"):
+            text = read_text(folder, name)
+            if isinstance(text, Problem):
+                problems.append(text)
+            # A file that is cut off may have lost one of the two words: its name tells as well.
+            elif ('"annotations"' in text and '"images"' in text) or MEANT.search(PurePosixPath(name).name.lower()):
+                found[name] = text
+    return found
+
+
+def _places(name: str) -> tuple[list[str], str]:
+    """Folders in which the photos of a COCO file may lie, nearest first, and its split."""
+    path = PurePosixPath(name)
+    here = "" if str(path.parent) == "." else str(path.parent)
+    above = str(PurePosixPath(here).parent) if here else ""
+    above = "" if above == "." else above
+    words = re.split(r"[^a-z]+", path.stem.lower())
+    split = next((SPLIT_WORDS[word] for word in words if word in SPLIT_WORDS), "") or split_in(name)
+    own = path.stem.removeprefix("instances_")
+    folders = [here, *(f"{base}/{part}".strip("/") for base in (here, above) for part in ("images", own))]
+    folders += [f"{above}/images/{own}".strip("/")]
+    for word in (word for word, meant in SPLIT_WORDS.items() if split and meant == split):
+        folders += [f"{above}/{place}".strip("/") for place in (word, f"{word}/images", f"images/{word}")]
+    return list(dict.fromkeys((*folders, above))), split
+
+
+def _by_id(given: Any, where: str, problems: list[Problem]) -> dict[Any, Mapping[str, Any]]:
+    found: dict[Any, Mapping[str, Any]] = {}
+    if not isinstance(given, list):
+        problems.append(Problem("a list expected", where, "Export the labels again.", "bad-label"))
+        return found
+    for index, entry in enumerate(given):
+        key = _key(entry.get("id")) if isinstance(entry, dict) else None
+        if key is None:
+            problems.append(Problem(f"entry {index} has no id", where, "Export the labels again.", "bad-label"))
+        elif key in found:
+            problems.append(Problem(f"the id {key} comes twice", where, "Give every entry its own id.", "bad-label"))
+        else:
+            found[key] = entry
+    return found
+
+
+def _key(value: Any) -> int | str | None:
+    return value if isinstance(value, (int, str)) and not isinstance(value, bool) else None
+
+
+def _size(image: Mapping[str, Any]) -> tuple[int, int] | None:
+    width, height = image.get("width"), image.get("height")
+    if isinstance(width, int) and isinstance(height, int) and width > 0 and height > 0:
+        return width, height
+    return None
+
+
+def _object(entry: Mapping[str, Any], categories: Mapping[Any, Mapping[str, Any]], where: str) -> RawObject | Problem:
+    category = categories.get(_key(entry.get("category_id")))
+    if category is None:
+        said = f"no category has the id {entry.get('category_id')!r}"
+        return Problem(said, where, "Add it to categories.", "unknown-class")
+    name = str(category.get("name", ""))
+    box = entry.get("bbox")
+    if box is None or box == []:
+        return _around(entry.get("segmentation"), name, where)
+    if not isinstance(box, list) or len(box) != 4:
+        found = len(box) if isinstance(box, list) else "none"
+        return Problem(f"bbox: 4 numbers expected, {found} found", where, BOX, "wrong-count")
+    values = numbers(box, where)
+    if isinstance(values, Problem):
+        return values
+    x, y, width, height = values
+    return RawObject(name, (x, y, x + width, y + height), PIXELS, where)
+
+
+def _around(segmentation: Any, name: str, where: str) -> RawObject | Problem:
+    """The box around polygons [[x1, y1, x2, y2, …], …]."""
+    flat = (
+        [value for part in segmentation if isinstance(part, list) for value in part]
+        if segmentation and isinstance(segmentation, list)
+        else []
+    )
+    if len(flat) < 6 or len(flat) % 2:
+        return Problem("neither a bbox nor a polygon", where, BOX, "wrong-count")
+    values = numbers(flat, where)
+    if isinstance(values, Problem):
+        return values
+    return RawObject(name, (min(values[::2]), min(values[1::2]), max(values[::2]), max(values[1::2])), PIXELS, where)

@@ -1,0 +1,182 @@
+"""Pascal VOC: one XML file a photo, with `object` entries of a `name` and a `bndbox` in pixels.
+
+Beside the photo as Roboflow writes them (`train/a.jpg`, `train/a.xml`), or in `Annotations/` with `JPEGImages/` and
+`ImageSets/Main/train.txt`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from xml.parsers import expat
+
+from core.data.files import SPLIT_WORDS, Folder, read_text, split_in
+from core.data.formats.base import PIXELS, RawObject, RawPhoto, RawSet, numbers, without_label, without_photo
+from core.errors import Problem
+
+ENDS = ("xmin", "ymin", "xmax", "ymax")
+BOX = "Write bndbox with xmin, ymin, xmax and ymax."
+ROOT = "annotation"
+PHOTO_FOLDERS = ("JPEGImages", "images", "Images")
+
+
+class DoctypeFound(ValueError):
+    """The file declares a document type: with entities a small file unpacks to gigabytes, so none is read."""
+
+
+@dataclass
+class Node:
+    """An XML element with the line where it starts; the standard tree does not keep lines."""
+
+    tag: str
+    line: int
+    text: str = ""
+    children: list[Node] = field(default_factory=list)
+
+    def all(self, tag: str) -> Iterator[Node]:
+        return (child for child in self.children if child.tag == tag)
+
+    def say(self, tag: str) -> str:
+        """The text of the first child of that name, or ""."""
+        return next((child.text.strip() for child in self.all(tag)), "")
+
+
+def finds_voc(folder: Folder) -> bool:
+    """Whether an XML file of the folder is an annotation."""
+    for name in folder.names:
+        if name.lower().endswith(".xml"):
+            text = read_text(folder, name)
+            if isinstance(text, str) and "<annotation" in text:
+                return True
+    return False
+
+
+def read_voc(folder: Folder) -> RawSet:
+    """All photos and labels of a VOC folder, with everything wrong in it."""
+    problems: list[Problem] = []
+    listed = _image_sets(folder, problems)
+    photos: dict[str, RawPhoto] = {}
+    for name in folder.names:
+        if not name.lower().endswith(".xml"):
+            continue
+        text = read_text(folder, name)
+        if isinstance(text, Problem):
+            problems.append(text)
+            continue
+        found, wrong = parse_voc(text, name)
+        problems.extend(wrong)
+        if found is None:
+            continue
+        photo = _photo_of(folder, name, found.name)
+        if photo is None:
+            if not any(PurePosixPath(lost).stem == PurePosixPath(name).stem for lost in folder.refused):
+                problems.append(without_photo(name))
+        elif photo in photos:
+            what = f"this photo is labelled already in {photos[photo].source}"
+            problems.append(Problem(what, name, "Remove one of the two.", "duplicate-photo"))
+        else:
+            split = split_in(photo) or listed.get(PurePosixPath(name).stem, "")
+            photos[photo] = RawPhoto(photo, split, found.objects, found.declared_wh, name)
+    problems.extend(without_label(name) for name in folder.photos if name not in photos)
+    return RawSet("voc", tuple(photos.values()), tuple(problems))
+
+
+def parse_voc(text: str, source: str) -> tuple[RawPhoto | None, list[Problem]]:
+    """The labelled photo (named as written, perhaps "") of one XML text; None when it is no annotation."""
+    try:
+        root = parse_xml(text)
+    except DoctypeFound:
+        what = "this XML declares a document type and is not read"
+        return None, [Problem(what, source, "Remove its DOCTYPE.", "bad-label")]
+    except expat.ExpatError as error:
+        what = f"this is not valid XML ({expat.ErrorString(error.code)})"
+        return None, [Problem(what, f"{source} line {error.lineno}", "Export the label again.", "bad-label")]
+    if root.tag != ROOT:
+        return None, []
+    objects: list[RawObject] = []
+    problems: list[Problem] = []
+    for node in root.all("object"):
+        one = _object(node, f"{source} line {node.line}")
+        (objects if isinstance(one, RawObject) else problems).append(one)  # type: ignore[arg-type]
+    size = next(root.all("size"), None)
+    declared = None
+    if size and size.say("width").isdecimal() and size.say("height").isdecimal():
+        width, height = int(size.say("width")), int(size.say("height"))
+        declared = (width, height) if width and height else None  # some tools write 0 for "not known"
+    return RawPhoto(root.say("filename"), "", tuple(objects), declared, source), problems
+
+
+def parse_xml(text: str) -> Node:
+    """The root element. Raises expat.ExpatError where the text is no XML, DoctypeFound where it declares a type."""
+    parser = expat.ParserCreate("utf-8")
+    top = Node("", 0)
+    open_nodes = [top]
+
+    def start(tag: str, _: dict[str, str]) -> None:
+        node = Node(tag, parser.CurrentLineNumber)
+        open_nodes[-1].children.append(node)
+        open_nodes.append(node)
+
+    def end(_: str) -> None:
+        open_nodes.pop()
+
+    def said(data: str) -> None:
+        open_nodes[-1].text += data
+
+    def doctype(*_: object) -> None:
+        raise DoctypeFound
+
+    parser.StartElementHandler, parser.EndElementHandler = start, end
+    parser.CharacterDataHandler, parser.StartDoctypeDeclHandler = said, doctype
+    parser.Parse(text.encode("utf-8"), True)
+    return top.children[0]
+
+
+def _object(node: Node, source: str) -> RawObject | Problem:
+    box = next(node.all("bndbox"), None)
+    written = [box.say(end) for end in ENDS] if box else []
+    if not all(written) or not written:
+        what = f"bndbox: 4 numbers expected, {sum(map(bool, written))} found"
+        return Problem(what, source, BOX, "wrong-count")
+    values = numbers(written, source)
+    if isinstance(values, Problem):
+        return values
+    return RawObject(node.say("name"), (values[0], values[1], values[2], values[3]), PIXELS, source)
+
+
+def _photo_of(folder: Folder, label: str, written: str) -> str | None:
+    """The photo of a label file: by the label's own name first, for written names are often of another machine."""
+    path = PurePosixPath(label)
+    here = path.parent
+    places = [here, *(here.parent / name for name in PHOTO_FOLDERS), *(here / name for name in PHOTO_FOLDERS)]
+    parts = list(here.parts)
+    for index, part in enumerate(parts):
+        if part.lower() in ("annotations", "labels"):
+            swapped = (PurePosixPath(*parts[:index], name, *parts[index + 1 :]) for name in PHOTO_FOLDERS)
+            places = [*swapped, *places]
+    near = ["" if str(place) == "." else str(place) for place in places]
+    for place in near:
+        for name in folder.by_stem.get(path.stem, ()):
+            if str(PurePosixPath(name).parent) == (place or "."):
+                return name
+    return folder.find_photo(written, near) if written else None
+
+
+def _image_sets(folder: Folder, problems: list[Problem]) -> dict[str, str]:
+    """{stem: split} from ImageSets/Main/train.txt and the like."""
+    listed: dict[str, str] = {}
+    for name in folder.names:
+        path = PurePosixPath(name)
+        split = SPLIT_WORDS.get(path.stem.lower())
+        if path.suffix == ".txt" and "ImageSets" in path.parts and split:
+            text = read_text(folder, name)
+            if isinstance(text, Problem):
+                problems.append(text)
+                continue
+            stems = [line.split()[0] for line in text.splitlines() if line.split()]
+            if not stems:
+                what = f"the split {split} has no photo"
+                problems.append(Problem(what, name, "List its photos, or remove the file.", "empty-split"))
+            listed |= dict.fromkeys(stems, split)
+    return listed

@@ -1,0 +1,110 @@
+"""Classes too rare to learn or to judge, and how uneven they are."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+
+from core.data.quality.findings import AMBER, NOTE, Finding, tally, words
+from core.data.statistics import class_counts, imbalance
+from core.data.types import Dataset, Photo
+from core.settings import Settings
+from core.taxonomy import Taxonomy
+
+LEARN = 20  # training objects; a rule of thumb: below it a class is learned by heart rather than understood
+JUDGE = 10  # judged objects: below it a single answer moves the class's recall by more than ten points
+UNEVEN = 10.0  # how many times the most frequent class outnumbers the rarest
+POINTS = 0.1  # the half-width of an interval that still tells ninety from eighty per cent
+
+
+def objects_needed(share: float, half_width: float = POINTS) -> int:
+    """How many objects make a 95 % interval of ± `half_width` around a share of right answers (normal approximation).
+
+    97 where half of the answers are right (the worst case), 35 where nine in ten are.
+    """
+    return math.ceil(1.96**2 * share * (1 - share) / half_width**2)
+
+
+def rare_classes(dataset: Dataset, settings: Settings, taxonomy: Taxonomy) -> list[Finding]:
+    """Too rare to learn, too rare to judge, rough to judge, never there, very uneven."""
+    counts = class_counts(dataset)
+    everywhere: Counter[str] = Counter()
+    for of_class in counts.values():
+        everywhere.update(of_class)
+    names = [name for name in taxonomy.class_names if everywhere[name]]
+    train, valid = counts.get("train", {}), counts.get("valid", {})
+    worst, good = objects_needed(0.5), objects_needed(0.9)
+    found = []
+    if few := {name: train.get(name, 0) for name in names if train and train.get(name, 0) < LEARN}:
+        found.append(
+            Finding(
+                "rare-to-learn",
+                AMBER,
+                f"{words(list(few))} too rare to learn",
+                f"Fewer than {LEARN} training objects (a rule of thumb) are learned by heart rather than understood: "
+                f"{tally(few)}.",
+                _photos(dataset.split("train"), few),
+                "Box more of them. Oversampling (enhance.oversampling=true) shows the few more often, no more.",
+            )
+        )
+    if few := {name: valid.get(name, 0) for name in names if valid and valid.get(name, 0) < JUDGE}:
+        found.append(
+            Finding(
+                "rare-to-judge",
+                AMBER,
+                f"{words(list(few))} too rare to judge",
+                f"With fewer than {JUDGE} validation objects a single answer moves the class's recall by more than ten "
+                f"points: {tally(few)}. For a 95\u00a0% interval of ±10 points it takes {good} objects where nine of "
+                f"ten answers are right, and {worst} where half of them are.",
+                _photos(dataset.split("valid"), few),
+                "Box more of them, put more photos aside (data.valid_share), or judge by cross-validation "
+                "(data.folds=5), where every photo is judged once.",
+            )
+        )
+    if rough := {name: valid[name] for name in names if JUDGE <= valid.get(name, 0) < worst}:
+        spans = [f"{name} ±{100 * 0.98 / math.sqrt(count):.0f} points" for name, count in rough.items()]
+        found.append(
+            Finding(
+                "rough-to-judge",
+                NOTE,
+                "Scores of single classes will be rough",
+                "This far the truth may lie from a class's recall, 95\u00a0% of the time, where half of the answers "
+                f"are right (less where more are): {words(spans, 12)}. {worst} validation objects give ±10 points.",
+            )
+        )
+    return found + _uneven(counts.get("train", {}), settings) + _absent(names, taxonomy)
+
+
+def _uneven(train: dict[str, int], settings: Settings) -> list[Finding]:
+    ratio, lever = imbalance(train), settings.enhance
+    if ratio < UNEVEN or lever.class_weighting or lever.oversampling:
+        return []
+    most, least = max(train, key=lambda name: train[name]), min(train, key=lambda name: train[name])
+    said = (
+        f"{most} has {train[most]:,} training objects and {least} {train[least]:,}, {ratio:.0f} times fewer. Answering "
+        "what is frequent then pays off, and rare conditions are missed."
+    )
+    return [
+        Finding(
+            "imbalance",
+            AMBER,
+            "Classes are very uneven",
+            said,
+            cure_words="Let rare classes count more.",
+            cure_setting={"enhance.class_weighting": True},
+        )
+    ]
+
+
+def _absent(names: list[str], taxonomy: Taxonomy) -> list[Finding]:
+    absent = [name for name in taxonomy.class_names if name not in names]
+    if not absent or not names:
+        return []
+    said = f"They are among the allowed answers, but there is nothing to learn or judge them by: {words(absent, 12)}."
+    cure = "Box some, or give a taxonomy without them (data.taxonomy)."
+    return [Finding("absent", NOTE, "Some classes never occur", said, cure_words=cure)]
+
+
+def _photos(photos: tuple[Photo, ...], classes: dict[str, int]) -> tuple[str, ...]:
+    held = (photo.name for photo in photos if any(f"{o.object_type} {o.condition}" in classes for o in photo.objects))
+    return tuple(held)

@@ -1,0 +1,55 @@
+"""Where things lie: heights in the photo, who lies above whom, what occurs together. Information, not faults."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from itertools import combinations
+from typing import Any
+
+from core.data.types import Photo
+
+BINS = 10
+
+
+def where_things_lie(photos: Sequence[Photo]) -> dict[str, Any]:
+    """Plain values for JSON:
+
+    `heights`: {class: {"bins": objects in each tenth of the photo's height, from the top, "mean": of the box's middle,
+    0 top to 1 bottom, "objects"}}; `above`: [{"upper", "lower", "share", "pairs"}] for two object types, `share` being
+    that of the pairs in one photo in which the middle of `upper` lies higher; `together`: [{"classes", "photos"}], the
+    most frequent first.
+    """
+    heights: dict[str, list[float]] = {}
+    above: Counter[tuple[str, str]] = Counter()
+    together: Counter[tuple[str, str]] = Counter()
+    for photo in photos:
+        middles = [(one.object_type, (one.box_xyxy[1] + one.box_xyxy[3]) / 2) for one in photo.objects]
+        classes = [f"{one.object_type} {one.condition}" for one in photo.objects]
+        for name, (_, middle) in zip(classes, middles, strict=True):
+            heights.setdefault(name, []).append(middle)
+        for (one, high), (other, low) in combinations(middles, 2):
+            if one != other and high != low:
+                above[(one, other) if high < low else (other, one)] += 1
+        together.update(combinations(sorted(set(classes)), 2))
+    return {
+        "heights": {name: _spread(heights[name]) for name in sorted(heights)},
+        "above": _above(above),
+        "together": [{"classes": list(pair), "photos": count} for pair, count in together.most_common()],
+    }
+
+
+def _spread(middles: Sequence[float]) -> dict[str, Any]:
+    bins = Counter(min(BINS - 1, int(BINS * middle)) for middle in middles)
+    mean = sum(middles) / len(middles)
+    return {"bins": [bins[place] for place in range(BINS)], "mean": round(mean, 4), "objects": len(middles)}
+
+
+def _above(counts: Counter[tuple[str, str]]) -> list[dict[str, Any]]:
+    """Each two types once, the one that is mostly higher first; the clearest order first."""
+    rows = []
+    for one, other in {(min(pair), max(pair)) for pair in counts}:
+        pairs = counts[one, other] + counts[other, one]
+        upper, lower = (one, other) if counts[one, other] >= counts[other, one] else (other, one)
+        rows.append({"upper": upper, "lower": lower, "share": round(counts[upper, lower] / pairs, 4), "pairs": pairs})
+    return sorted(rows, key=lambda row: (-row["share"], row["upper"], row["lower"]))

@@ -1,0 +1,110 @@
+"""`review`: what is in a data set and what is wrong with it, before anything is computed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from statistics import median
+from typing import Any
+
+from core.data.checks import HINTS, SAME_FILE, faults_of
+from core.data.photos import PhotoFacts, examine
+from core.data.quality.boxes import disagreements, too_small
+from core.data.quality.class_support import rare_classes
+from core.data.quality.findings import NOTE, RED, Finding, Review, counted, tally, weigh
+from core.data.quality.leakage import same_files, same_pictures, shared_flights
+from core.data.quality.photo_quality import poor_photos
+from core.data.quality.positions import where_things_lie
+from core.data.statistics import summary
+from core.data.types import Dataset
+from core.errors import Problem
+from core.settings import Settings
+from core.taxonomy import Taxonomy
+
+SAID = {
+    "photo-without-label": "photos without a label",
+    "link-folder": "links to folders",
+    "one-flight": "one flight",
+    "duplicates-left-out": "duplicates left out",
+}
+
+
+def review(dataset: Dataset, settings: Settings, taxonomy: Taxonomy) -> Review:
+    """Everything worth knowing before a run, with a traffic light.
+
+    The light is red where a run would not start, amber where its numbers would mislead, green otherwise. A data set
+    read without `looking` is looked at now: every photo is decoded once more.
+    """
+    seen = with_looks(dataset)
+    photos = seen.photos
+    found = [
+        *_faults(dataset.problems, settings.data.use_good),
+        *same_files(dataset.problems, settings.data.use_good),
+        *same_pictures(photos),
+        *shared_flights(photos),
+        *disagreements(photos),
+        *rare_classes(dataset, settings, taxonomy),
+        *too_small(photos, settings.view),
+        *poor_photos(photos),
+        *_hints(dataset.problems),
+    ]
+    statistics = {**summary(dataset), "photo_facts": _photo_facts(seen), "positions": where_things_lie(photos)}
+    return weigh(found, statistics)
+
+
+def with_looks(dataset: Dataset) -> Dataset:
+    """The data set with the look of every photo; a photo whose file is broken by now stays without."""
+    blind = {photo.name for photo in dataset.photos if photo.look is None}
+    if not blind:
+        return dataset
+    facts = examine(dataset.root, blind, looking=True)
+    looks = {name: fact.look for name, fact in facts.items() if isinstance(fact, PhotoFacts)}
+    photos = (replace(photo, look=photo.look or looks.get(photo.name)) for photo in dataset.photos)
+    return replace(dataset, photos=tuple(photos))
+
+
+def _faults(problems: Sequence[Problem], use_good: bool) -> list[Finding]:
+    """One finding for all that reading could not use; each has its own line among the problems."""
+    faults = [one for one in faults_of(problems) if not one.what.startswith(SAME_FILE)]
+    if not faults:
+        return []
+    kinds = tally(Counter(one.kind.replace("-", " ") for one in faults))
+    return [
+        Finding(
+            "faults",
+            NOTE if use_good else RED,
+            f"{counted(len(faults), 'thing')} wrong with photos or labels",
+            f"By kind: {kinds}. "
+            + (
+                "They are left out, and the good rest is used."
+                if use_good
+                else "A run does not start before they are cured or left out."
+            ),
+            cure_words="" if use_good else "Cure them one by one, as listed, or go on with the good rest.",
+            cure_setting={} if use_good else {"data.use_good": True},
+        )
+    ]
+
+
+def _hints(problems: Sequence[Problem]) -> list[Finding]:
+    return [
+        Finding(
+            kind, NOTE, f"{counted(len(which), 'hint')}: {SAID[kind]}", f"{str(which[0]).rstrip('.')}.", cure_words=""
+        )
+        for kind in sorted(HINTS)
+        if (which := [one for one in problems if one.kind == kind])
+    ]
+
+
+def _photo_facts(dataset: Dataset) -> dict[str, Any]:
+    """Medians over the photos that could be looked at: brightness 0 to 1, sharpness, size in pixels."""
+    looks = [photo.look for photo in dataset.photos if photo.look is not None]
+    if not looks:
+        return {}
+    return {
+        "bright": round(median(look.bright for look in looks), 4),
+        "sharp": round(median(look.sharp for look in looks), 4),
+        "width": median(photo.size_wh[0] for photo in dataset.photos),
+        "height": median(photo.size_wh[1] for photo in dataset.photos),
+    }

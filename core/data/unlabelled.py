@@ -1,0 +1,139 @@
+"""`read_boxes`: photos with boxes to be judged, whose conditions nobody knows (or nobody wants to know).
+
+The same readers as for labelled data are used, but of a label only the box and the object type are taken: a class name
+may name a type alone, and one that names no type of ours is an object of unknown type. Photos without any label file
+are taken whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from core import taxonomy as taxonomies
+from core.data.checks import faults_of, other_size, place_box
+from core.data.dataset import FINDERS, FORMATS_SAID, READERS, folder_of
+from core.data.files import Folder, list_files
+from core.data.formats.base import SHARE, RawObject, RawPhoto, RawSet
+from core.data.photos import PhotoFacts, examine
+from core.errors import Problem, UserError
+from core.settings import DataSettings
+from core.taxonomy import Taxonomy
+
+WHOLE_PHOTOS = "photos"  # the format of a folder without labels
+WHOLE = (0.0, 0.0, 1.0, 1.0)
+
+
+@dataclass(frozen=True)
+class Target:
+    """One box to judge, in fractions of the photo as viewed; `object_type` None: the type is not known."""
+
+    box_xyxy: tuple[float, float, float, float]
+    object_type: str | None
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A photo with what is to be judged in it. `name` is its path inside the folder, `digest` the file's SHA-256."""
+
+    path: Path
+    name: str
+    size_wh: tuple[int, int]
+    targets: tuple[Target, ...]
+    digest: str
+
+
+@dataclass(frozen=True)
+class Boxes:
+    """A folder as read, in the order of names. `problems` are faults and hints, `strangers` class names that name no
+    type of ours (with their number), `fingerprint` a SHA-256 over names, boxes, types and photo bytes."""
+
+    root: Path
+    format: str
+    scenes: tuple[Scene, ...]
+    problems: tuple[Problem, ...]
+    strangers: Mapping[str, int]
+    fingerprint: str
+
+    @property
+    def whole(self) -> bool:
+        return self.format == WHOLE_PHOTOS
+
+    @property
+    def faults(self) -> tuple[Problem, ...]:
+        return faults_of(self.problems)
+
+
+def read_boxes(data: DataSettings, sample_folder: Path) -> Boxes:
+    """The boxes of all photos of `data.path`, splits disregarded; the same photo twice is judged twice.
+
+    Raises UserError, all problems in it, only when there is nothing to judge.
+    """
+    taxonomy = taxonomies.load(data.taxonomy)
+    folder = list_files(folder_of(data, sample_folder))
+    raw = _raw(folder, data.format)
+    facts = examine(folder.root, {photo.name for photo in raw.photos})
+    problems = [*folder.problems, *raw.problems]
+    strangers: Counter[str] = Counter()
+    scenes = []
+    for photo in sorted(raw.photos, key=lambda one: one.name):
+        scene = _scene(folder.root, photo, (facts[photo.name], taxonomy), problems, strangers)
+        if scene is not None and scene.targets:
+            scenes.append(scene)
+    if not scenes:
+        what, fix = "no photo with a box to judge", f"Give photos, or a folder in {FORMATS_SAID}."
+        raise UserError.of((*problems, Problem(what, str(folder.root), fix, "no-data")))
+    return Boxes(folder.root, raw.format, tuple(scenes), tuple(problems), dict(strangers), _fingerprint(scenes))
+
+
+def _raw(folder: Folder, format_: str) -> RawSet:
+    """Labels as written; every photo whole where not a single label file is there."""
+    if not folder.photos:
+        fix = "Give a folder with JPEG or PNG photos."
+        raise UserError.of((*folder.problems, Problem("there are no photos", str(folder.root), fix, "no-data")))
+    found = next((name for name, finds in FINDERS.items() if finds(folder)), "") if format_ == "auto" else format_
+    if found and not FINDERS[found](folder):
+        fix = "Set data.format to auto."
+        raise UserError(f"no labels in {found} format", str(folder.root), fix, "no-data")
+    if found:
+        return READERS[found](folder)
+    whole = [RawPhoto(name, "", (RawObject("", WHOLE, SHARE, name),)) for name in folder.photos]
+    return RawSet(WHOLE_PHOTOS, tuple(whole))
+
+
+def _scene(
+    root: Path,
+    raw: RawPhoto,
+    known: tuple[PhotoFacts | Problem, Taxonomy],
+    problems: list[Problem],
+    strangers: Counter[str],
+) -> Scene | None:
+    """A photo with its sound boxes; None where the photo is not sound. What is wrong goes to `problems`."""
+    fact, taxonomy = known
+    trouble = fact if isinstance(fact, Problem) else other_size(raw, fact.size_wh)
+    if isinstance(fact, Problem) or trouble is not None:
+        problems.extend([trouble] if trouble else [])
+        return None
+    targets = []
+    for one in raw.objects:
+        placed = place_box(one, fact.size_wh)
+        if isinstance(placed, Problem):
+            problems.append(placed)
+            continue
+        pair = taxonomy.read_class(one.class_name)
+        if pair is None and one.class_name:
+            strangers[one.class_name] += 1
+        targets.append(Target(placed, pair[0] if pair else None))
+    return Scene(root / raw.name, raw.name, fact.size_wh, tuple(targets), fact.digest)
+
+
+def _fingerprint(scenes: Sequence[Scene]) -> str:
+    digest = hashlib.sha256()
+    for scene in scenes:
+        boxes = [[*one.box_xyxy, one.object_type] for one in scene.targets]
+        digest.update(json.dumps([scene.name, scene.digest, boxes]).encode() + b"\n")
+    return digest.hexdigest()

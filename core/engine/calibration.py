@@ -1,0 +1,91 @@
+"""A tuned model's calibration: fitted on photos that neither taught it nor chose its checkpoint, kept beside it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from core.data.types import Photo
+from core.engine.questions import Asker
+from core.engine.scoring import judge_photos, read_answer
+from core.engine.training.class_balance import class_weights, repeats
+from core.errors import UserError
+from core.metrics import calibration
+from core.metrics.calibration import Calibration
+from core.runs.files import read_json, write_json
+from core.settings import EnhanceSettings, Settings
+from core.taxonomy import Taxonomy
+
+FILE = "calibration.json"
+KINDS = ("condition", "class")
+
+
+def taught_shares(
+    photos: Sequence[Photo], enhance: EnhanceSettings, taxonomy: Taxonomy
+) -> tuple[dict[str, float], dict[str, float]]:
+    """({class: share as taught}, {class: plain share}): weights and repeats move the prior that a model takes in."""
+    weights = class_weights(photos, enhance)
+    implied: Counter[str] = Counter()
+    plain: Counter[str] = Counter()
+    for photo, times in zip(photos, repeats(photos, enhance), strict=True):
+        for one in photo.objects:
+            name = taxonomy.class_name(one.object_type, one.condition)
+            implied[name] += times * weights[(one.object_type, one.condition)]  # type: ignore[assignment]
+            plain[name] += 1
+    return _shares(implied), _shares(plain)
+
+
+def _shares(counts: Mapping[str, float]) -> dict[str, float]:
+    total = sum(counts.values())
+    return {name: count / total for name, count in counts.items()} if total else {}
+
+
+def calibrate(
+    model: Any, asker: Asker, aside: Sequence[Photo], learned: Sequence[Photo], settings: Settings
+) -> Calibration | None:
+    """Judge the photos put aside, with both kinds of question, and fit; None when they hold no object with a choice."""
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for kind in KINDS:
+        rows[kind] = [row for _photo, found, _loss in judge_photos(model, asker, aside, kind) for row in found]
+    if not any(row["choices"] > 1 for row in rows["condition"]):
+        return None
+    implied, plain = taught_shares(learned, settings.enhance, asker.taxonomy)
+    return calibration.fit(rows, settings.judging.max_error, len(aside), implied, plain)
+
+
+def keep(found: Calibration, folder: Path) -> None:
+    """Write it into an adapter's folder, in one go."""
+    write_json(folder / FILE, found.to_dict())
+
+
+def load(folder: Path) -> Calibration | None:
+    """An adapter's calibration; None when it has none. Raises UserError when the file is damaged."""
+    found = read_json(folder / FILE)
+    if found is None:
+        return None
+    try:
+        return calibration.from_dict(found)
+    except (KeyError, TypeError, AttributeError) as error:
+        fix = "Remove it (probabilities are then told as the model gives them), or train again."
+        raise UserError("this calibration is damaged", str(folder / FILE), fix, "adapter") from error
+
+
+def calibrated_row(
+    row: dict[str, Any], found: Calibration | None, correction: str, taxonomy: Taxonomy
+) -> dict[str, Any]:
+    """A prediction row with `calibrated` and `unsure`; what is predicted follows the calibrated probabilities."""
+    if found is None:
+        return row
+    kind = row["question"]
+    shares = found.apply(row["probabilities"], kind, row["object_type"], correction)
+    best = max(shares, key=lambda answer: shares[answer])
+    object_type, condition = read_answer(best, row["object_type"], kind, taxonomy)
+    unsure = len(shares) > 1 and found.unsure(shares[best], kind, correction)
+    return row | {
+        "predicted": condition,
+        "predicted_class": taxonomy.class_name(object_type, condition),
+        "calibrated": {answer: float(f"{share:.6g}") for answer, share in shares.items()},
+        "unsure": unsure,
+    }

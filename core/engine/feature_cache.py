@@ -1,0 +1,312 @@
+"""Vision features kept on disk: while the vision tower is frozen, every sight of a photo is computed once.
+
+A file's name is a hash of all that its content follows from: the photo's bytes, box, mirroring, light, resize limits;
+the folder's name tells the vision tower's weights, number format and kind of device. A file is complete or not there
+at all, so two processes may share a cache; it is read through a memory map. Legend for shapes as in `vision.py`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate.utils import broadcast_object_list, wait_for_everyone
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from core.data.types import Photo
+from core.engine.models import Loaded, base_of, sees_anew
+from core.engine.prefetch import ahead
+from core.engine.questions import Asker, mirrored_box
+from core.engine.vision import LIGHTS, Eyes, Patches, Sight, stamp
+from core.runs import cache
+from core.runs.events import Reporter
+from core.runs.files import writing
+from core.runs.workspace import Workspace
+
+# Changes when features would be computed otherwise than by earlier versions of damgui.
+FORMAT = 1
+# Images go through the tower together until they have this many tokens: enough to fill a device, little memory.
+TOKENS_AT_ONCE = 2048
+# Smaller files are copied from their memory map: a process may hold 65,530 maps (Linux), and crops are many.
+MAPPED_BYTES = 1 << 20
+# Never fill a disk to its last byte.
+SPARE_BYTES = 1 << 30
+# Photos with the versions (mirrored, light) that will be looked at.
+Wanted = Sequence[tuple[Sequence[Photo], Sequence[tuple[bool, int]]]]
+
+
+def tower_mark(base: Any) -> str:
+    """SHA-256 (16 hex digits) over the vision tower's weights, some thousand of each: no training leaves them alone."""
+    digest = hashlib.sha256()
+    for name, one in base.model.visual.named_parameters():
+        some = one.detach().flatten()[:: max(1, one.numel() // 4096)].float().cpu().numpy()
+        digest.update(f"{name} {tuple(one.shape)}".encode() + some.tobytes())
+    return digest.hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a cache would take: sights that are not in it yet, their bytes, and the bytes of all that are wanted."""
+
+    missing: tuple[Sight, ...]
+    missing_bytes: int
+    all_bytes: int
+
+
+class Features:
+    """The features of one model under one view. `folder` None keeps nothing on disk."""
+
+    def __init__(self, loaded: Loaded, eyes: Eyes, folder: Path | None) -> None:
+        self.base = base_of(loaded.model)
+        self.eyes, self.device = eyes, loaded.device
+        self.dtype: torch.dtype = self.base.dtype
+        config = self.base.config
+        self.layers = 1 + len(getattr(config.vision_config, "deepstack_visual_indexes", None) or ())
+        self.width = int(config.text_config.hidden_size)
+        kind = str(self.dtype).removeprefix("torch.")
+        self.folder = folder / f"{FORMAT}-{tower_mark(self.base)}-{kind}-{self.device.type}" if folder else None
+        self._digests: dict[Path, tuple[tuple[int, ...], str]] = {}
+
+    def know(self, photos: Iterable[Photo]) -> None:
+        """Take the digests of photos that were read before: their files are not read again."""
+        for photo in photos:
+            if photo.digest:
+                self._digests[photo.path] = (stamp(photo.path), photo.digest)
+
+    def _digest(self, path: Path) -> str:
+        now = stamp(path)
+        known = self._digests.get(path)
+        if known is None or known[0] != now:
+            known = self._digests[path] = (now, hashlib.sha256(path.read_bytes()).hexdigest())
+        return known[1]
+
+    def file(self, sight: Sight) -> Path | None:
+        """Where a sight's features are or would be kept."""
+        if self.folder is None or not stamp(sight.path):
+            return None
+        processor = self.eyes.processor
+        facts = {
+            "photo": self._digest(sight.path),
+            "box": sight.box_xyxy,
+            "mirrored": sight.mirrored,
+            "light": LIGHTS[sight.light],
+            "px": self.eyes.limits_px(sight),
+            "margin": self.eyes.view.crop_margin if sight.box_xyxy else 0,
+            "zoom": self.eyes.view.crop_zoom if sight.box_xyxy else 0,
+            "processor": [
+                processor.patch_size,
+                processor.merge_size,
+                processor.image_mean,
+                processor.image_std,
+                int(processor.resample),
+            ],
+        }
+        name = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:40]
+        return self.folder / name[:2] / f"{name}.safetensors"
+
+    def bytes_of(self, tokens: int) -> int:
+        return tokens * self.width * self.layers * self.dtype.itemsize
+
+    def plan(self, photos: Sequence[Photo], versions: Sequence[tuple[bool, int]]) -> Plan:
+        """What it takes to keep these photos in these versions (mirrored, light). No photo is opened."""
+        self.know(photos)
+        missing, lacking, total = [], 0, 0
+        for photo in photos:
+            for sight in sights(photo, self.eyes, versions):
+                size = self.bytes_of(self.eyes.tokens(sight, photo.size_wh))
+                total += size
+                if not self._in_use(sight):
+                    missing.append(sight)
+                    lacking += size
+        return Plan(tuple(missing), lacking, total)
+
+    def _in_use(self, sight: Sight) -> bool:
+        """Whether a sight is kept; if so its file counts as used just now, so that it is not the next to go."""
+        file = self.file(sight)
+        if file is None:
+            return False
+        try:
+            os.utime(file)
+        except OSError:
+            return False
+        return True
+
+    def fill(self, missing: Sequence[Sight], stop: Callable[[], bool]) -> Iterator[int]:
+        """Compute and keep what is missing; yields how many are done. Raises UserError when the disk is full."""
+        done = 0
+        for seen in ahead(self._groups(missing)):
+            for sight, patches in zip((one for one, _ in seen), self.compute([p for _, p in seen]), strict=True):
+                self._keep(sight, patches)
+            done += len(seen)
+            yield done
+            if stop():
+                return
+
+    def _groups(self, wanted: Sequence[Sight]) -> Iterator[list[tuple[Sight, Patches]]]:
+        group: list[tuple[Sight, Patches]] = []
+        room = TOKENS_AT_ONCE
+        for sight in wanted:
+            patches = self.eyes.fresh(sight)
+            if group and patches.tokens(self.eyes.merge) > room:
+                yield group
+                group, room = [], TOKENS_AT_ONCE
+            group.append((sight, patches))
+            room -= patches.tokens(self.eyes.merge)
+        if group:
+            yield group
+
+    @torch.no_grad()
+    def compute(self, images: Sequence[Patches]) -> list[Patches]:
+        """Images through the tower and its merger: (D, T, H) each, on the CPU."""
+        values = torch.cat([torch.from_numpy(image.values) for image in images]).to(self.device)
+        grid = torch.tensor([image.grid_thw for image in images], device=self.device)
+        seen = self.base.get_image_features(values, grid)
+        layers = [torch.cat(list(seen.pooler_output))]
+        layers += [torch.cat(list(one)) for one in getattr(seen, "deepstack_features", None) or ()]
+        sizes = [image.tokens(self.eyes.merge) for image in images]
+        parts = torch.stack(layers).to(self.dtype).cpu().split(sizes, dim=1)
+        return [
+            Patches(image.values[:0], image.grid_thw, part.contiguous())
+            for image, part in zip(images, parts, strict=True)
+        ]
+
+    def look(self, sight: Sight) -> Patches:
+        """A sight's features, from disk or computed now."""
+        found = self._kept(sight)
+        if found is None:
+            (found,) = self.compute([self.eyes.fresh(sight)])
+            with contextlib.suppress(Exception):  # without a place on disk the work still goes on
+                self._keep(sight, found)
+        return found
+
+    def _kept(self, sight: Sight) -> Patches | None:
+        file = self.file(sight)
+        if file is None or not file.is_file():
+            return None
+        try:
+            with safe_open(file, "pt") as stored:
+                frames, rows, columns = (int(one) for one in stored.metadata()["grid_thw"].split())
+                features = stored.get_tensor("features")
+        except (SafetensorError, OSError, KeyError, ValueError, TypeError):
+            return None  # damaged: it is computed and written again
+        if features.nbytes < MAPPED_BYTES:
+            features = features.clone()
+        empty = torch.empty((0, 1), dtype=torch.float32).numpy()
+        return Patches(empty, (frames, rows, columns), features)
+
+    def _keep(self, sight: Sight, seen: Patches) -> None:
+        file = self.file(sight)
+        if file is None or seen.features is None:
+            return
+        beside = file.with_name(f"{uuid.uuid4().hex}.part")
+        with writing(file):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                save_file({"features": seen.features}, beside, {"grid_thw": " ".join(map(str, seen.grid_thw))})
+                os.replace(beside, file)
+            finally:
+                beside.unlink(missing_ok=True)
+
+
+def sights(photo: Photo, eyes: Eyes, versions: Sequence[tuple[bool, int]]) -> Iterator[Sight]:
+    """All that is looked at when every object of a photo is asked about."""
+    for mirrored, light in versions:
+        if eyes.view.mode != "crop":
+            yield Sight(photo.path, None, mirrored, light)
+        if eyes.view.mode != "full":
+            for one in dict.fromkeys(one.box_xyxy for one in photo.objects):
+                yield Sight(photo.path, mirrored_box(one) if mirrored else one, mirrored, light)
+
+
+def prepare(
+    asker: Asker, loaded: Loaded, model: Any, wanted: Wanted, workspace: Workspace, reporter: Reporter
+) -> Features | None:
+    """Let `asker` see by kept features, and compute those of `wanted` that are missing; None where that cannot be.
+
+    It cannot when the settings forbid it, when the tower or merger of `model` learns or has learned, or when the disk
+    or the cap is too small (a warning says so). Several processes of one training share the work.
+    """
+    found = _planned(asker, loaded, model, wanted, workspace)
+    if found is None:
+        return None
+    kept, plan, trouble = found
+    # Another process may be ahead and have written some: all must share out the same list.
+    plan, trouble = _agreed([plan, trouble])
+    if trouble:
+        reporter.emit("warning", text=trouble)
+        return None
+    asker.eyes.features = kept.look
+    if plan.missing:
+        _fill(kept, plan, int(asker.settings.model.cache_gb * 1e9), workspace, reporter)
+    if torch.distributed.is_initialized():
+        wait_for_everyone()
+    return kept
+
+
+def _agreed(mine: list[Any]) -> list[Any]:
+    """What the first process of a training holds; what it is given where there is one process only."""
+    return broadcast_object_list(mine) if torch.distributed.is_initialized() else mine
+
+
+def planned(asker: Asker, loaded: Loaded, model: Any, wanted: Wanted, workspace: Workspace) -> Plan | None:
+    """What `prepare` will compute and keep; None where it will keep nothing."""
+    found = _planned(asker, loaded, model, wanted, workspace)
+    return None if found is None or found[2] else found[1]
+
+
+def _planned(
+    asker: Asker, loaded: Loaded, model: Any, wanted: Wanted, workspace: Workspace
+) -> tuple[Features, Plan, str] | None:
+    """The cache, what it lacks, and why it cannot be filled ("": it can); None where features cannot be kept at all."""
+    settings = asker.settings.model
+    if not settings.cache_features or sees_anew(model):
+        return None
+    kept = Features(loaded, asker.eyes, workspace.feature_cache)
+    plans = [kept.plan(photos, versions) for photos, versions in wanted]
+    missing = tuple(sight for plan in plans for sight in plan.missing)
+    plan = Plan(missing, sum(one.missing_bytes for one in plans), sum(one.all_bytes for one in plans))
+    return kept, plan, _trouble(plan, int(settings.cache_gb * 1e9), workspace)
+
+
+def _trouble(plan: Plan, cap: int, workspace: Workspace) -> str:
+    """Why the features cannot be kept; "" when they can."""
+    whole, needed = plan.all_bytes, plan.missing_bytes
+    free = shutil.disk_usage(workspace.root).free - SPARE_BYTES
+    why = ""
+    if whole > cap:
+        why = f"more than model.cache_gb allows ({cap / 1e9:g} GB)"
+    elif needed > free:
+        why = f"more than the disk has to spare ({max(free, 0) / 1e9:.1f} GB)"
+    if not why:
+        return ""
+    return (
+        f"Vision features would take {whole / 1e9:.1f} GB, {why}: they are computed anew each time, more slowly. "
+        "To keep them, make room (damgui cache clear) or raise model.cache_gb."
+    )
+
+
+def _fill(kept: Features, plan: Plan, cap: int, workspace: Workspace, reporter: Reporter) -> None:
+    rank, world = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
+    mine = plan.missing[rank::world]
+    said = f"Looking at the photos once: {len(plan.missing)} views, {plan.missing_bytes / 1e6:.0f} MB to keep"
+    reporter.emit("stage", text=said)
+    if rank == 0:
+        cache.make_room(workspace.feature_cache, cap, plan.missing_bytes)
+    began, told = time.monotonic(), 0.0
+    for done in kept.fill(mine, reporter.stop_requested):
+        now = time.monotonic()
+        if now - told > 1:
+            told = now
+            left = (now - began) / done * (len(mine) - done)
+            reporter.emit("stage", text=f"{said}, {100 * done // len(mine)} % done, {left:.0f} s left")

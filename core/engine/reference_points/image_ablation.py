@@ -1,0 +1,97 @@
+"""What a model answers when it is shown something else than the photo it is asked about: a blank, or another photo.
+
+A model that sees as well without the photo as with it does not look. Whatever is shown here goes through other eyes
+than the asker's own, so nothing of it is remembered in memory or kept on disk as the photo's features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from transformers import Qwen2VLImageProcessorPil
+
+from core.data.types import Photo
+from core.engine.feature_cache import Features
+from core.engine.models import Loaded
+from core.engine.questions import Asker
+from core.engine.vision import Eyes, Patches, Sight, open_photo
+from core.settings import ViewSettings
+
+GREY = (128, 128, 128)
+
+# From the photo's path to what is shown in its place, of the photo's size.
+Source = Callable[[Path], Image.Image]
+
+
+class OtherEyes(Eyes):
+    """Eyes that see `source` instead of the file; they remember nothing but the photo at hand."""
+
+    def __init__(self, processor: Qwen2VLImageProcessorPil, view: ViewSettings, source: Source) -> None:
+        super().__init__(processor, view, cache_bytes=0)
+        self._source = source
+        self._shown: tuple[Path, Image.Image] | None = None
+
+    def _open(self, sight: Sight) -> Image.Image:
+        assert not sight.mirrored and not sight.light  # only whole splits are judged with these eyes
+        if self._shown is None or self._shown[0] != sight.path:
+            self._shown = (sight.path, self._source(sight.path))
+        return self._shown[1]
+
+
+@contextmanager
+def seeing(asker: Asker, source: Source) -> Iterator[OtherEyes]:
+    """While it lasts, questions are asked about what `source` shows."""
+    own, other = asker.eyes, OtherEyes(asker.eyes.processor, asker.eyes.view, source)
+    asker.eyes = other
+    try:
+        yield other
+    finally:
+        asker.eyes = own
+
+
+@contextmanager
+def blindfolded(asker: Asker, loaded: Loaded, photos: Sequence[Photo]) -> Iterator[OtherEyes]:
+    """While it lasts, every photo and crop is uniformly grey, in the sizes it has.
+
+    Blanks of one shape are the same to the vision tower, which therefore sees each shape once.
+    """
+    sizes = {photo.path: photo.size_wh for photo in photos}
+    shapes: dict[tuple[int, int, int], Patches] = {}
+    with seeing(asker, lambda path: Image.new("RGB", sizes[path], GREY)) as eyes:
+        tower = Features(loaded, eyes, None)
+
+        def look(sight: Sight) -> Patches:
+            fresh = eyes.fresh(sight)
+            if fresh.grid_thw not in shapes:
+                (shapes[fresh.grid_thw],) = tower.compute([fresh])
+            return shapes[fresh.grid_thw]
+
+        eyes.features = look
+        yield eyes
+
+
+def derangement(count: int, seed: int) -> list[int]:
+    """For each of `count` (at least 2) another one, nobody twice: each points to the next of a shuffled circle."""
+    order = np.random.default_rng([seed, 0x5417]).permutation(count)
+    partner = np.empty(count, dtype=int)
+    partner[order] = np.roll(order, -1)
+    return [int(one) for one in partner]
+
+
+def shuffled_source(photos: Sequence[Photo], seed: int) -> Source:
+    """In place of each photo another of them, drawn at its size so that the question stays the same word for word."""
+    shown = {
+        photo.path: (photos[other].path, photo.size_wh)
+        for photo, other in zip(photos, derangement(len(photos), seed), strict=True)
+    }
+
+    def show(path: Path) -> Image.Image:
+        other, size_wh = shown[path]
+        image = open_photo(other)
+        return image if image.size == size_wh else image.resize(size_wh, reducing_gap=3.0)
+
+    return show

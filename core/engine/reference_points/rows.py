@@ -1,0 +1,92 @@
+"""Objects one by one, and their answers as lines of the same form as a model's predictions."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from core.data.types import BoxedObject, Photo
+from core.taxonomy import Taxonomy
+
+Rows = list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Item:
+    """One object: the photo it is on and its number there."""
+
+    photo: Photo
+    index: int
+
+    @property
+    def one(self) -> BoxedObject:
+        return self.photo.objects[self.index]
+
+
+def items_of(photos: Sequence[Photo]) -> list[Item]:
+    return [Item(photo, index) for photo in photos for index in range(len(photo.objects))]
+
+
+def stratified(items: Sequence[Item], most: int, seed: int) -> list[Item]:
+    """At most `most` of the items, in their order, every class at about its share and none lost altogether."""
+    if len(items) <= most:
+        return list(items)
+    strata: dict[tuple[str, str], list[int]] = {}
+    for number, item in enumerate(items):
+        strata.setdefault((item.one.object_type, item.one.condition), []).append(number)
+    rng = np.random.default_rng([seed, 0x57A7])
+    places = []
+    for _, numbers in sorted(strata.items()):
+        mixed = rng.permutation(numbers)
+        # The k-th of a stratum of n stands at k / n: the first `most` of all hold every stratum in proportion.
+        places += [(k / len(mixed), int(number)) for k, number in enumerate(mixed)]
+    return [items[number] for number in sorted(number for _, number in sorted(places)[:most])]
+
+
+def reference_row(item: Item, shares: Mapping[str, float], predicted: str, taxonomy: Taxonomy) -> dict[str, Any]:
+    """A line about one object whose condition was asked. `shares` holds the answers' probabilities, {} if unknown."""
+    one, (wide, high) = item.one, item.photo.size_wh
+    return {
+        "image": item.photo.name,
+        "object": item.index,
+        "box_xyxy_px": [
+            round(value * scale, 1) for value, scale in zip(one.box_xyxy, (wide, high, wide, high), strict=True)
+        ],
+        "object_type": one.object_type,
+        "truth": one.condition,
+        "predicted": predicted,
+        "truth_class": taxonomy.class_name(one.object_type, one.condition),
+        "predicted_class": taxonomy.class_name(one.object_type, predicted),
+        "question": "condition",
+        "choices": len(taxonomy.allowed[one.object_type]),
+        "probabilities": {answer: float(f"{share:.6g}") for answer, share in shares.items()},
+    }
+
+
+def prior_rows(train: Sequence[Photo], judged: Sequence[Photo], taxonomy: Taxonomy) -> Rows:
+    """Every object answered with its type's most frequent training condition; [] when nothing was trained on.
+
+    A type that training lacks is answered with the first condition that the taxonomy allows it. Probabilities are the
+    shares in training.
+    """
+    counts: dict[str, Counter[str]] = {}
+    for item in items_of(train):
+        counts.setdefault(item.one.object_type, Counter())[item.one.condition] += 1
+    if not counts:
+        return []
+    rows = []
+    for item in items_of(judged):
+        allowed, seen = taxonomy.allowed[item.one.object_type], counts.get(item.one.object_type)
+        guess = seen.most_common(1)[0][0] if seen else allowed[0]
+        shares = {answer: seen[answer] / seen.total() for answer in allowed} if seen else {}
+        rows.append(reference_row(item, shares, guess, taxonomy))
+    return rows
+
+
+def with_choice(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The rows of objects whose type allows more than one answer."""
+    return [row for row in rows if int(row["choices"]) > 1]

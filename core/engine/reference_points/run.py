@@ -1,0 +1,277 @@
+"""The reference points beside a model's score: what guessing, the question's words, colour and texture, and frozen
+vision features reach on the same objects, and what the model answers when it cannot see them."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from core import settings as schema
+from core.data.types import Dataset, Photo
+from core.engine import calibration as calibrating
+from core.engine import feature_cache
+from core.engine.models import base_of
+from core.engine.questions import Asker
+from core.engine.reference_points import probes, texture
+from core.engine.reference_points import warnings as sentences
+from core.engine.reference_points.image_ablation import blindfolded, seeing, shuffled_source
+from core.engine.reference_points.pooling import pooled
+from core.engine.reference_points.rows import Item, Rows, items_of, prior_rows, stratified
+from core.engine.scoring import judge_photos
+from core.engine.vision import Sight, open_photo
+from core.metrics import score
+from core.runs.events import Reporter
+from core.runs.files import writing
+from core.runs.workspace import Workspace
+
+if TYPE_CHECKING:
+    from core.engine.evaluation import Opened
+
+MOST_TRAINING_OBJECTS = 3000
+MOST_PHOTOS = 2000
+TOLD_EVERY_S = 2.0
+LABELS = {
+    "prior": "Always the most frequent condition",
+    "prompt_only": "The question's words alone",
+    "texture_forest": "Colour and texture (random forest)",
+    "linear_probe": "Untaught vision features (linear probe)",
+    "blank": "The model on blank photos",
+    "shuffled": "The model on other photos",
+}
+# What a warning calls them.
+PROBES = {
+    "texture_forest": "a random forest on colour and texture",
+    "linear_probe": "a linear probe on untaught vision features",
+}
+NOTES = {
+    "prior": "Answers each object type with its most frequent training condition. Looks at nothing.",
+    "prompt_only": "Logistic regression on the words and numbers of the question. Sees no photo.",
+    "texture_forest": "Random forest on colours and texture of the crop. Knows no language and no large model.",
+    "linear_probe": "Logistic regression on what the base model sees inside the box, before any teaching.",
+    "blank": "The same model, every photo and crop uniformly grey. Should fall to guessing.",
+    "shuffled": "The same model, shown another photo of this split at the same boxes. Should fall to about guessing.",
+}
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A split that was judged: the model, its questions, the data set, the photos judged, and the model's rows."""
+
+    opened: Opened
+    asker: Asker
+    dataset: Dataset
+    photos: Sequence[Photo]
+    rows: Rows
+
+    @property
+    def seed(self) -> int:
+        return self.asker.settings.training.seed
+
+
+class _Stopped(Exception):
+    """A stop was requested while a reference point was being measured."""
+
+
+@dataclass
+class _Telling:
+    """Says how far a reference point is, now and then, and ends it when a stop is requested."""
+
+    reporter: Reporter
+    label: str
+    last: float = 0.0
+
+    def at(self, done: int, total: int) -> None:
+        if self.reporter.stop_requested():
+            raise _Stopped
+        now = time.monotonic()
+        if now - self.last > TOLD_EVERY_S:
+            share = f", {100 * done // total} % done" if done else ""
+            self.reporter.emit("stage", text=f"Reference points: {self.label}{share}")
+            self.last = now
+
+
+def measure(
+    judged: Judged, workspace: Workspace, run_folder: Path, reporter: Reporter
+) -> tuple[dict[str, dict[str, Any]], list[str]]:
+    """(references, warnings) for results.json, in the order of LABELS; each reference's rows go to
+    `<run folder>/references/<name>.jsonl`.
+
+    A reference is {label, accuracy, accuracy_interval, macro_f1, macro_f1_interval, with_choice: {accuracy, macro_f1},
+    note}. One that cannot be measured (no training objects, a single photo) is left out; where the class is asked only
+    `prior` is given. A requested stop ends it with what is there.
+    """
+    rows: dict[str, Rows] = {}
+    found: dict[str, dict[str, Any]] = {}
+    for name, make in _plan(judged, workspace).items():
+        telling = _Telling(reporter, LABELS[name])
+        try:
+            telling.at(0, 1)
+            made, remark = make(telling)
+        except _Stopped:
+            break
+        if made:
+            rows[name], found[name] = made, _entry(name, made, remark)
+            _write(run_folder / "references" / f"{name}.jsonl", made)
+    return found, warnings_about(judged.rows, rows)
+
+
+Make = Callable[[_Telling], tuple[Rows, str]]
+
+
+def _plan(judged: Judged, workspace: Workspace) -> dict[str, Make]:
+    train, taxonomy = judged.dataset.split("train"), judged.opened.taxonomy
+    plan: dict[str, Make] = {"prior": lambda _: (prior_rows(train, judged.photos, taxonomy), "")}
+    if judged.asker.settings.question.kind != "condition":
+        return plan
+    # A probe that is judged on what it learned from would be right by heart.
+    names = {photo.name for photo in judged.photos}
+    others = items_of([photo for photo in train if photo.name not in names])
+    known, remark = stratified(others, MOST_TRAINING_OBJECTS, judged.seed), ""
+    if len(known) < len(others):
+        remark = f"Learned from {len(known):,} of {len(others):,} training objects."
+    asked = items_of(judged.photos)
+    if known:
+        plan["prompt_only"] = lambda _: (_words(judged, known, asked), remark)
+        plan["texture_forest"] = lambda telling: (_forest(judged, known, asked, telling), remark)
+        plan["linear_probe"] = lambda telling: (_linear(judged, (known, asked), workspace, telling), remark)
+    shown = judged.photos[:: -(-len(judged.photos) // MOST_PHOTOS)]
+    some = f"On {len(shown):,} of {len(judged.photos):,} photos." if len(shown) < len(judged.photos) else ""
+    plan["blank"] = lambda telling: (_blank(judged, shown, telling), some)
+    if len(shown) > 1:
+        plan["shuffled"] = lambda telling: (_shuffled(judged, shown, telling), some)
+    return plan
+
+
+def _entry(name: str, rows: Rows, remark: str) -> dict[str, Any]:
+    whole = score(rows)
+    return {
+        "label": LABELS[name],
+        "accuracy": whole["overall_accuracy"],
+        **{key: whole[key] for key in ("accuracy_interval", "macro_f1", "macro_f1_interval")},
+        "with_choice": {key: whole["with_choice"][key] for key in ("accuracy", "macro_f1")},
+        "note": f"{NOTES[name]} {remark}".strip(),
+    }
+
+
+def _write(file: Path, rows: Rows) -> None:
+    with writing(file):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        file.write_text(text, encoding="utf-8")
+
+
+def _words(judged: Judged, known: Sequence[Item], asked: Sequence[Item]) -> Rows:
+    sides = []
+    for items in (known, asked):
+        texts = [judged.asker.text(item.photo, item.index, "condition") for item in items]
+        sides.append((items, np.array(texts, dtype=object)))
+    return probes.probe_rows(probes.words_fit, sides[0], sides[1], judged.opened.taxonomy)
+
+
+def _forest(judged: Judged, known: Sequence[Item], asked: Sequence[Item], telling: _Telling) -> Rows:
+    both, described, opened = [*known, *asked], [], None
+    for done, item in enumerate(both):  # items of one photo follow each other: each photo is opened once
+        telling.at(done, len(both))
+        if opened is None or opened[0] != item.photo.path:
+            opened = (item.photo.path, open_photo(item.photo.path))
+        described.append(texture.features(opened[1], item.one.box_xyxy))
+    values, cut = np.array(described), len(known)
+    sides = (known, values[:cut]), (asked, values[cut:])
+    return probes.probe_rows(probes.forest_fit(judged.seed), *sides, judged.opened.taxonomy)
+
+
+def _linear(
+    judged: Judged, sides: tuple[Sequence[Item], Sequence[Item]], workspace: Workspace, telling: _Telling
+) -> Rows:
+    """The features are those of the base model: an adapter on the vision tower is put aside while they are computed."""
+    opened, settings = judged.opened, judged.asker.settings
+    if settings.view.mode == "full+crop":  # the crop shows the object best, and is all the probe looks at
+        settings = schema.merge(settings, {"view.mode": "crop"})
+    whole = settings.view.mode == "full"
+    asker, base = Asker(opened.loaded, settings, opened.taxonomy), base_of(opened.model)
+    wanted = [(_only(items), [(False, 0)]) for items in sides]
+    with _untaught(opened.model):
+        kept = feature_cache.prepare(asker, opened.loaded, base, wanted, workspace, telling.reporter)
+        kept = kept or feature_cache.Features(opened.loaded, asker.eyes, None)
+        asker.eyes.features = kept.look
+        described = []
+        for items in sides:
+            values = []
+            for done, item in enumerate(items):
+                telling.at(done, len(items))
+                box = item.one.box_xyxy
+                seen = asker.eyes.photo(item.photo.path) if whole else kept.look(Sight(item.photo.path, box))
+                values.append(pooled(seen, asker.eyes.merge, box if whole else None))
+            described.append((items, np.array(values)))
+    return probes.probe_rows(probes.linear_fit, described[0], described[1], opened.taxonomy)
+
+
+def _only(items: Sequence[Item]) -> list[Photo]:
+    """The photos of these items with no other objects on them."""
+    found: dict[Path, list[Item]] = {}
+    for item in items:
+        found.setdefault(item.photo.path, []).append(item)
+    return [dataclasses.replace(group[0].photo, objects=tuple(item.one for item in group)) for group in found.values()]
+
+
+@contextlib.contextmanager
+def _untaught(model: Any) -> Iterator[None]:
+    """While it lasts, no adapter changes the model."""
+    with model.disable_adapter() if hasattr(model, "disable_adapter") else contextlib.nullcontext():
+        yield
+
+
+def _blank(judged: Judged, photos: Sequence[Photo], telling: _Telling) -> Rows:
+    with blindfolded(judged.asker, judged.opened.loaded, photos):
+        return _judge(judged, photos, telling)
+
+
+def _shuffled(judged: Judged, photos: Sequence[Photo], telling: _Telling) -> Rows:
+    with seeing(judged.asker, shuffled_source(photos, judged.seed)):
+        return _judge(judged, photos, telling)
+
+
+def _judge(judged: Judged, photos: Sequence[Photo], telling: _Telling) -> Rows:
+    rows: Rows = []
+    opened, correction = judged.opened, judged.asker.settings.judging.prior_correction
+    # Closed at once when a stop ends it: the model's answers must not stay narrowed to the closed list.
+    with contextlib.closing(judge_photos(opened.model, judged.asker, photos, "condition")) as judging:
+        for done, (_photo, found, _loss) in enumerate(judging):
+            telling.at(done, len(photos))
+            # As the model's own answers were read: a correction of the prior moves answers here too.
+            rows += [calibrating.calibrated_row(row, opened.calibration, correction, opened.taxonomy) for row in found]
+    return rows
+
+
+def warnings_about(own: Rows, rows: dict[str, Rows]) -> list[str]:
+    """What the reference points say against the score, as sentences."""
+    said: list[str | None] = []
+    prior = rows.get("prior", [])
+    if prior and "prompt_only" in rows:
+        said.append(sentences.prompt_leak_warning(rows["prompt_only"], prior))
+    for name, shown in (("blank", "blank grey photos"), ("shuffled", "other photos")):
+        if name in rows and prior:
+            said.append(sentences.above_prior_warning(rows[name], _matching(prior, rows[name]), shown))
+    if "blank" in rows:
+        said.append(sentences.not_looking_warning(_matching(own, rows["blank"]), rows["blank"]))
+    probes = {named: rows[name] for name, named in PROBES.items() if rows.get(name)}
+    shared = own
+    for answers in probes.values():  # parts of a cross-validation may lack one
+        shared = _matching(shared, answers)
+    probes = {named: _matching(answers, shared) for named, answers in probes.items()}
+    said.append(sentences.simpler_is_better_warning(shared, probes))
+    return [one for one in said if one]
+
+
+def _matching(rows: Rows, wanted: Rows) -> Rows:
+    """Those of `rows` that are about the objects of `wanted`."""
+    objects = {(row["image"], row["object"]) for row in wanted}
+    return [row for row in rows if (row["image"], row["object"]) in objects]

@@ -1,0 +1,339 @@
+"""Many small trainings, one after the other: each in a workspace of its own inside the run's folder, judged at once on
+photos that it neither learned from nor was chosen by, and then cleared away but for its answers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import shutil
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import torch
+
+from core import settings as schema
+from core.data.types import Dataset
+from core.engine import evaluation
+from core.engine.reference_points import run as references
+from core.engine.reference_points.rows import prior_rows
+from core.engine.training import run as training
+from core.engine.training.checkpoints import latest_checkpoint
+from core.errors import UserError
+from core.runs.events import Reporter, append, event
+from core.runs.files import read_json, read_lines, write_json, write_lines
+from core.runs.workspace import Nested, Workspace
+from core.settings import Settings
+from core.studies import plan as studies
+from core.studies.ablation import ablation
+from core.studies.crossval import ABOUT, PRIOR, Part, cross_validation, pooled_references, pooled_rows
+from core.studies.plan import Cell, Plan
+from core.taxonomy import load as load_taxonomy
+from core.units import estimate
+
+NAME = "cell"  # of the one model in a cell's workspace
+TELL_EVERY_S = 1.0
+Row = dict[str, Any]
+
+
+def run(settings: Settings, plan: Plan, run_folder: Path, workspace: Workspace, reporter: Reporter) -> dict[str, Any]:
+    """Train and judge every cell of the plan; returns (and leaves in the run folder as results.json) what came out.
+
+    Cells that are done are skipped, a half-finished one goes on from its last checkpoint: a study that was stopped, or
+    broke off, ends as an unbroken one. results.json is brought up to date after every cell. Raises UserError when the
+    photos are no longer those with which the study began.
+    """
+    training.require_launcher("")
+    study = _begin(settings, plan, run_folder, workspace, reporter)
+    stopped = False
+    for cell in study.cells:
+        if study.record(cell) is None:
+            stopped = reporter.stop_requested() or not study.do(cell)
+            if stopped:
+                break
+        study.clear(cell)
+    return study.outcome(complete=not stopped)
+
+
+def _begin(settings: Settings, plan: Plan, run_folder: Path, workspace: Workspace, reporter: Reporter) -> Study:
+    """The study with its cells. The photos are read once: that draws the sample set, and tells what is wrong."""
+    first = settings.data
+    if plan.kind == "crossval" or first.folds:
+        changes: dict[str, Any] = {"data.folds": plan.folds, "data.fold": 0, "data.split": "test"}
+    else:
+        changes = {"data.folds": 0, "data.fold": 0, "data.split": "train"}
+    reading = schema.merge(settings, changes)
+    dataset = evaluation.read_data(reading, workspace, _made(run_folder / "photos"), reporter)
+    _require_same_photos(dataset, run_folder / "photos" / "photos.json")
+    has_test = not first.folds and any(photo.objects for photo in dataset.split("test"))
+    cells = studies.cells(plan, settings.training.seed, has_test)
+    return Study(settings, plan, run_folder, workspace, reporter, cells)
+
+
+def _require_same_photos(dataset: Dataset, kept: Path) -> None:
+    before = read_json(kept)
+    if before is None:
+        write_json(kept, {"fingerprint": dataset.fingerprint})
+    elif before["fingerprint"] != dataset.fingerprint:
+        fix = "Put them back as they were, or start the study again."
+        raise UserError("photos or labels have changed since this study began", str(dataset.root), fix, "study")
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@dataclass
+class Study:
+    """A study at work. Everything that lasts is in the run's folder; this only walks through it."""
+
+    settings: Settings
+    plan: Plan
+    run_folder: Path
+    workspace: Workspace
+    reporter: Reporter
+    cells: tuple[Cell, ...]
+    told: set[str] = field(default_factory=set)
+
+    def folder(self, cell: Cell) -> Path:
+        return self.run_folder / "cells" / cell.name
+
+    def record(self, cell: Cell) -> dict[str, Any] | None:
+        """What is kept of a cell that is done; None for one that is not. It is written last of all."""
+        found: dict[str, Any] | None = read_json(self.folder(cell) / "cell.json")
+        return found
+
+    def records(self) -> dict[Cell, dict[str, Any]]:
+        return {cell: found for cell in self.cells if (found := self.record(cell)) is not None}
+
+    def inner(self, cell: Cell) -> Workspace:
+        return Nested(self.folder(cell), self.workspace)
+
+    def clear(self, cell: Cell) -> None:
+        """Remove a finished cell's models: they take much disk, and the answers are what counts."""
+        if not self.plan.keep:
+            shutil.rmtree(self.inner(cell).models, ignore_errors=True)
+
+    def do(self, cell: Cell) -> bool:
+        """Train one and judge it; False when it was stopped."""
+        folder = _made(self.folder(cell) / "train").parent
+        settings = schema.merge(self.settings, cell.changes)
+        watch = CellReporter(self, cell, folder / "train" / "events.jsonl")
+        watch.tell_stage()
+        self._deal(cell, settings)
+        info = self._trained(cell, settings, watch)
+        if info["stopped"]:
+            return False
+        began = time.monotonic()
+        judging = schema.merge(settings, {"model.path": str(self.inner(cell).final(NAME))})
+        results = evaluation.run(judging, folder, self.inner(cell), watch)
+        # A stop ends the reference points too, whose share would be missing from the pool: judged anew when it goes on.
+        if not results["complete"] or (settings.judging.references and watch.stop_requested()):
+            return False
+        if self.plan.kind == "crossval" and not settings.judging.references:
+            self._keep_prior(cell, settings)
+        self._keep(cell, info, results, info["seconds"] + time.monotonic() - began)
+        gc.collect()  # a model and its optimizer hold each other: gone before the next ones are made
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        watch.tell(0.0)
+        self.outcome(complete=False)
+        return True
+
+    def _deal(self, cell: Cell, settings: Settings) -> None:
+        """Put the split in place before the cell looks for one: dealt by the study's seed, whatever the cell's own. So
+        the parts of different seeds never overlap, and seeds differ in the training alone."""
+        kept = self.run_folder / "photos" / ("test" if cell.fold is None else f"part-{cell.fold}")
+        if not (kept / "split.json").is_file():
+            seeded = schema.merge(settings, {"training.seed": self.settings.training.seed})
+            evaluation.read_data(seeded, self.workspace, _made(kept), Quiet(self.reporter))
+        for target in (self.folder(cell), self.folder(cell) / "train"):
+            shutil.copyfile(kept / "split.json", target / "split.json")
+
+    def _trained(self, cell: Cell, settings: Settings, watch: CellReporter) -> dict[str, Any]:
+        """The training info, of the training that is done now, goes on, or was done before the judging broke off."""
+        folder, inner = self.folder(cell), self.inner(cell)
+        before: dict[str, Any] | None = read_json(folder / "training.json")
+        if before is not None and inner.final(NAME).is_dir():
+            return before
+        # Without a whole checkpoint, or with a final model but no word about it, there is nothing to go on from.
+        start = latest_checkpoint(inner.checkpoints(NAME))
+        if start is None or inner.final(NAME).exists():
+            shutil.rmtree(inner.models, ignore_errors=True)
+            start = None
+        with watch.timed():
+            info = training.run(settings, NAME, folder / "train", inner, watch, resume=start is not None)
+        if not info["stopped"]:
+            write_json(folder / "training.json", info)
+        return info
+
+    def _keep(self, cell: Cell, info: Mapping[str, Any], results: Mapping[str, Any], seconds: float) -> None:
+        best = info.get("best") or {}
+        write_json(
+            self.folder(cell) / "cell.json",
+            {
+                "variant": cell.variant,
+                "seed": cell.seed,
+                "fold": cell.fold,
+                "changes": dict(cell.changes),
+                "seconds": round(seconds, 3),
+                "steps": info["steps"],
+                "best_step": best.get("step"),
+                "valid_macro_f1": best.get("macro_f1"),
+                "accuracy": results["overall_accuracy"],
+                "macro_f1": results["macro_f1"],
+                "correct": results["correct"],
+                "total": results["total"],
+                "photos": results["data"]["photos"],
+                "fingerprint": results["data"]["fingerprint"],
+            },
+        )
+
+    def _keep_prior(self, cell: Cell, settings: Settings) -> None:
+        """The least that the cell must beat, where no reference points were asked for."""
+        dataset = evaluation.read_data(settings, self.workspace, self.folder(cell), Quiet(self.reporter))
+        taxonomy = load_taxonomy(settings.data.taxonomy)
+        guessed = prior_rows(dataset.split("train"), evaluation.photos_of(dataset, settings), taxonomy)
+        write_lines(self.folder(cell) / "references" / f"{PRIOR}.jsonl", guessed)
+
+    def rows(self, cell: Cell) -> list[Row]:
+        return read_lines(self.folder(cell) / "predictions.jsonl")
+
+    def outcome(self, complete: bool) -> dict[str, Any]:
+        """What all finished cells tell so far; also written as the run's results.json."""
+        records = self.records()
+        found: dict[str, Any] = {
+            "kind": self.plan.kind,
+            "complete": complete,
+            "stopped": not complete,
+            "plan": studies.to_dict(self.plan),
+            "cells_done": len(records),
+            "cells_total": len(self.cells),
+            "cells": list(records.values()),
+            "seconds": round(sum(one["seconds"] for one in records.values()), 3),
+            "model": {"path": self.settings.model.path},
+            "data": {"path": self.settings.data.path, **(read_json(self.run_folder / "photos" / "photos.json") or {})},
+            "settings": schema.to_dict(self.settings),
+        }
+        if records:
+            found |= self._ablation(records) if self.plan.kind == "ablate" else self._crossval(records)
+        write_json(self.run_folder / "results.json", found)
+        return found
+
+    def _ablation(self, records: Mapping[Cell, Any]) -> dict[str, Any]:
+        judged: dict[str, dict[int, Sequence[Row]]] = {variant: {} for variant in self.plan.variants}
+        for cell in records:
+            judged[cell.variant][cell.seed] = self.rows(cell)
+        steps: dict[str, list[int]] = {}
+        for cell, record in records.items():
+            steps.setdefault(cell.variant, []).append(record["steps"])
+        return ablation(judged, steps={variant: round(fmean(taken)) for variant, taken in steps.items()})
+
+    def _crossval(self, records: Mapping[Cell, Any]) -> dict[str, Any]:
+        """Scores of the pooled answers, which are written as the run's predictions."""
+        parts = [Part(cell.fold or 0, cell.seed, self.rows(cell), self._references(cell)) for cell in records]
+        pooled = pooled_rows(parts)
+        write_lines(self.run_folder / "predictions.jsonl", pooled)
+        about: dict[str, Any] = {}
+        for cell in records:
+            about |= (read_json(self.folder(cell) / "results.json") or {}).get("references") or {}
+        alarming = load_taxonomy(self.settings.data.taxonomy).conditions[1:]
+        found = cross_validation(parts, {**ABOUT, **about}, self.settings.judging.false_alarm_rate, alarming)
+        return {**found, "reference_warnings": references.warnings_about(pooled, pooled_references(parts))}
+
+    def _references(self, cell: Cell) -> dict[str, list[Row]]:
+        """The answers of whatever reference points were measured, in the order of the results that name them."""
+        named = (read_json(self.folder(cell) / "results.json") or {}).get("references") or {PRIOR: {}}
+        found = {name: read_lines(self.folder(cell) / "references" / f"{name}.jsonl") for name in named}
+        return {name: rows for name, rows in found.items() if rows}
+
+
+@dataclass
+class Quiet:
+    """A reporter that only passes on the request to stop: what a cell reads was told when the study began."""
+
+    outer: Reporter
+
+    def emit(self, kind: str, **fields: Any) -> None:
+        event(kind, **fields)
+
+    def stop_requested(self) -> bool:
+        return self.outer.stop_requested()
+
+
+@dataclass
+class CellReporter:
+    """Writes a cell's own log, and tells how far the study is: cells done, share of this one, time left."""
+
+    study: Study
+    cell: Cell
+    log: Path
+    share: float = 0.0
+    began: float = field(default_factory=time.monotonic)
+    told_at: float = 0.0
+
+    def emit(self, kind: str, **fields: Any) -> None:
+        append(self.log, event(kind, **fields))
+        if kind == "step":
+            self.share = fields["step"] / max(fields["total_steps"], 1)
+            if time.monotonic() - self.told_at >= TELL_EVERY_S:
+                self.tell(self.share)
+        elif kind == "warning" and fields["text"] not in self.study.told:
+            self.study.told.add(fields["text"])
+            self.study.reporter.emit("warning", text=fields["text"])
+
+    def stop_requested(self) -> bool:
+        return self.study.reporter.stop_requested()
+
+    @contextlib.contextmanager
+    def timed(self) -> Iterator[None]:
+        """Note how long the training inside took if it does not get to its end, for when it goes on."""
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            seconds = round(time.monotonic() - began, 3)
+            append(self.log, event("ended", how="over", error="", problems=[], seconds=seconds))
+
+    def tell_stage(self) -> None:
+        records, total = self.study.records(), len(self.study.cells)
+        left = self.left(records)
+        about_left = f" ({estimate(left)} left)" if left is not None else ""
+        number = self.study.cells.index(self.cell) + 1
+        self.study.reporter.emit("stage", text=f"{number} of {total}: {self.cell.label}{about_left}")
+        self.tell(0.0)
+
+    def tell(self, share: float) -> None:
+        records = self.study.records()
+        self.told_at = now = time.monotonic()
+        spent = sum(one["seconds"] for one in records.values())
+        running = 0.0 if self.cell in records else now - self.began
+        self.study.reporter.emit(
+            "progress",
+            done=len(records),
+            total=len(self.study.cells),
+            unit="trainings",
+            correct=0,
+            judged=0,
+            elapsed_s=round(spent + running, 3),
+            part=round(share, 4),
+            left_s=self.left(records),
+        )
+
+    def left(self, records: Mapping[Cell, Mapping[str, Any]]) -> float | None:
+        """Seconds to the end, from the finished cells; from this one's own pace while there are none."""
+        running = time.monotonic() - self.began
+        to_come = len(self.study.cells) - len(records)
+        if records:
+            each = sum(one["seconds"] for one in records.values()) / len(records)
+        elif self.share > 0:
+            each = running / self.share
+        else:
+            return None
+        part = self.share if self.cell not in records else 0.0
+        return round(max(to_come - part, 0.0) * each, 1)

@@ -1,0 +1,53 @@
+"""Levers against imbalance, computed from the training split alone: weights in the loss, repeats in an epoch."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+
+from core.data.types import Photo
+from core.settings import EnhanceSettings
+
+Class = tuple[str, str]
+
+
+def class_counts(photos: Sequence[Photo]) -> Counter[Class]:
+    """How many objects of each (object type, condition) the photos hold."""
+    return Counter((one.object_type, one.condition) for photo in photos for one in photo.objects)
+
+
+def class_weights(photos: Sequence[Photo], enhance: EnhanceSettings) -> dict[Class, float]:
+    """The loss weight of each class that occurs: capped, then scaled so that the mean over objects is 1.
+
+    Class weighting is (largest count / count) ** class_weight_power; condition weighting multiplies by the condition's
+    factor. The cap bounds the ratio of the heaviest to the lightest, so that stacked levers cannot run away.
+    """
+    counts = class_counts(photos)
+    if not counts:
+        return {}
+    largest = max(counts.values())
+    by_condition = {"blocked": enhance.blocked_weight, "damaged": enhance.damaged_weight}
+    raw = {}
+    for one, count in counts.items():
+        weight = (largest / count) ** enhance.class_weight_power if enhance.class_weighting else 1.0
+        raw[one] = weight * (by_condition.get(one[1], 1.0) if enhance.condition_weighting else 1.0)
+    lightest = min(raw.values())
+    capped = {one: min(weight, lightest * enhance.weight_cap) for one, weight in raw.items()}
+    mean = sum(capped[one] * count for one, count in counts.items()) / sum(counts.values())
+    return {one: weight / mean for one, weight in capped.items()}
+
+
+def repeats(photos: Sequence[Photo], enhance: EnhanceSettings) -> list[int]:
+    """How often each photo is seen in an epoch: 1, or more where it holds a rare class.
+
+    Repeat-factor sampling (Gupta et al. 2019, LVIS, arXiv:1908.03195): sqrt(t / f) for the rarest class of the photo,
+    f being the share of photos with the class and t the largest such share; rounded, at most `oversampling_cap`.
+    """
+    if not enhance.oversampling:
+        return [1] * len(photos)
+    held = [{(one.object_type, one.condition) for one in photo.objects} for photo in photos]
+    frequency = Counter(one for classes in held for one in classes)
+    top = max(frequency.values(), default=1)
+    factors = [max((math.sqrt(top / frequency[one]) for one in classes), default=1.0) for classes in held]
+    return [min(enhance.oversampling_cap, max(1, round(factor))) for factor in factors]

@@ -1,0 +1,374 @@
+"""Two steps of a training tried before it begins: whether it fits, how long it will take, what it will leave on disk.
+
+The steps go through the trainer itself, forward and backward without an update, and leave it exactly as it was: the
+adapter that comes out is bit for bit the one without a rehearsal.
+"""
+
+from __future__ import annotations
+
+import gc
+import math
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from core.engine.scoring import TOGETHER, judge_photos
+from core.engine.training import throughput
+from core.engine.training.memory import Machine, Peak, resident_bytes
+from core.engine.training.sizes import Size, largest, sizes, usual, views
+from core.engine.vision import CACHE_BYTES, Eyes, Patches, Sight
+from core.errors import UserError
+from core.runs.events import Reporter
+
+# AdamW keeps two float32 numbers for every weight that learns; they do not exist yet while this is tried.
+OPTIMIZER_BYTES = 8
+WEIGHT_BYTES = 4
+# Steps of usual size are repeated for this long, at most so often: one alone is a matter of luck.
+USUAL_S = 1.0
+USUAL_TIMES = 5
+
+
+@dataclass(frozen=True)
+class Cache:
+    """Vision features that will be kept on disk before the first step: their bytes, how many views of photos and boxes
+    they are, and how one is computed (None: nothing is kept, every step looks for itself)."""
+
+    missing_bytes: int = 0
+    views: int = 0
+    look: Callable[[Sight], Patches] | None = None
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """What the two steps told. `memory_free_mb` is what this process may have in all: what it has and what is free.
+
+    `step_s` is the largest step's time, `usual_step_s` that of one of usual size; `total_s` is the whole training.
+    """
+
+    peak_memory_mb: float
+    memory_free_mb: float
+    step_s: float
+    usual_step_s: float
+    total_s: float
+    steps: int
+    checkpoint_mb: float
+    cache_mb: float
+    disk_free_mb: float
+    gradient_checkpointing: bool
+    flops_per_s: float = 0.0
+    peak_share: float = 0.0
+
+
+@contextmanager
+def unchanged(trainer: Any) -> Iterator[None]:
+    """Whatever steps are taken within: gradients, modes, random numbers, the trainer's counters and the photos that are
+    remembered are as before."""
+    model, device, asker = trainer.model, trainer.args.device, trainer.asker
+    gradients = [(one, one.grad) for one in model.parameters()]
+    modes = [(one, one.training) for one in model.modules()]
+    counters = {name: value for name, value in vars(trainer).items() if isinstance(value, int | float)}
+    meter, trainer.meter = trainer.meter, throughput.Meter()
+    # Features computed one by one differ in their last digits from those computed together: none may stay.
+    eyes, asker.eyes = asker.eyes, Eyes(asker.eyes.processor, asker.eyes.view)
+    dice = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    gpu_dice = torch.cuda.get_rng_state(device) if device.type == "cuda" else None
+    for one, _ in gradients:
+        one.grad = None
+    try:
+        yield
+    finally:
+        for one, gradient in gradients:
+            one.grad = gradient
+        for module, training in modes:
+            module.training = training
+        vars(trainer).update(counters)
+        trainer.meter, asker.eyes = meter, eyes
+        random.setstate(dice[0])
+        np.random.set_state(dice[1])
+        torch.set_rng_state(dice[2])
+        if gpu_dice is not None:
+            torch.cuda.set_rng_state(gpu_dice, device)
+
+
+def take_step(trainer: Any, chosen: Sequence[Size]) -> float:
+    """One step's forward and backward on these sequences, without an update. Returns its seconds."""
+    device = trainer.args.device
+    throughput.wait(device)
+    began = time.perf_counter()
+    batch = trainer.data_collator([trainer.train_dataset[one.key] for one in chosen])
+    # The divisor of the loss: any will do, nothing is learned.
+    trainer.training_step(trainer.model, batch, torch.tensor(1.0, device=device))
+    for one in trainer.model.parameters():
+        one.grad = None
+    throughput.wait(device)
+    return time.perf_counter() - began
+
+
+def opening_s(trainer: Any, chosen: Sequence[Size]) -> float:
+    """Seconds to open the photos of a step and to write its questions."""
+    began = time.perf_counter()
+    trainer.data_collator([trainer.train_dataset[one.key] for one in chosen]).batches()
+    return time.perf_counter() - began
+
+
+def learning_weights(trainer: Any) -> int:
+    return sum(one.numel() for one in trainer.model.parameters() if one.requires_grad)
+
+
+def checkpoint_bytes(trainer: Any, steps: int) -> int:
+    """What checkpoints will take at most: those kept and the one that is written before the oldest goes, each with the
+    optimizer's state, and the adapter alone as the best, as the best while it is replaced, and as the final one."""
+    adapter = WEIGHT_BYTES * learning_weights(trainer)
+    written = math.ceil(steps / trainer.args.save_steps)
+    kept = min(trainer.args.save_total_limit + 1 if trainer.args.save_total_limit else written, written)
+    return kept * (adapter + OPTIMIZER_BYTES * learning_weights(trainer)) + 3 * adapter
+
+
+def require_disk(needed_bytes: int, cache_bytes: int, free_bytes: int, folder: Path) -> None:
+    """Raises UserError when the disk will not take what a training writes."""
+    if needed_bytes + cache_bytes <= free_bytes:
+        return
+    lacking = (needed_bytes + cache_bytes - free_bytes) / 1e9
+    ways = [f"Free {max(lacking, 0.1):.1f} GB", "lower training.keep_checkpoints"]
+    ways += ["switch model.cache_features off"] if cache_bytes else []
+    raise UserError(
+        f"{(needed_bytes + cache_bytes) / 1e9:.1f} GB are needed for checkpoints and kept features, "
+        f"{free_bytes / 1e9:.1f} GB are free",
+        str(folder),
+        f"{', '.join(ways[:-1])} or {ways[-1]}.",
+        "does-not-fit",
+    )
+
+
+class Stopped(Exception):
+    """Somebody asked to stop while steps were tried."""
+
+
+@dataclass
+class Stage:
+    """The trainer on trial: which steps are tried, on what machine, and what was seen of them."""
+
+    trainer: Any
+    machine: Machine
+    sizes: list[Size]
+    peak: Peak
+    largest: list[Size] = field(default_factory=list)
+    stop: Callable[[], bool] = lambda: False
+    counted: list[tuple[np.ndarray, float]] = field(default_factory=list)
+    largest_s: float = 0.0
+
+    @property
+    def per_step(self) -> int:
+        return int(min(self.trainer.args.per_device_train_batch_size, len(self.sizes)))
+
+    @property
+    def usual(self) -> list[Size]:
+        return usual(self.sizes, self.per_step)
+
+    def needed(self, used_bytes: int) -> int:
+        """With what the optimizer will add to it."""
+        return used_bytes + OPTIMIZER_BYTES * learning_weights(self.trainer)
+
+    def fits(self, used_bytes: int) -> bool:
+        return self.needed(used_bytes) <= self.machine.memory_bytes(self.trainer.args.device)
+
+    def count(self, chosen: Sequence[Size]) -> np.ndarray:
+        """Take a step and count its operations; returns its shape."""
+        if self.stop():
+            raise Stopped
+        self.trainer.meter = throughput.Meter()
+        with self.peak.watched(), throughput.counting() as counted:
+            take_step(self.trainer, chosen)
+        shape = self.trainer.meter.shape
+        self.counted.append((shape, counted.flops))
+        return shape
+
+    def one_fits(self) -> bool:
+        """One photo tried alone, and its memory taken as many times as a pass of the largest step will hold it: where
+        memory is the computer's own, too much of it stops the computer before it stops us."""
+        before = resident_bytes()
+        alone = float(self.count(self.largest[:1])[0])
+        step = alone * sum(one.tokens for one in self.largest) / self.largest[0].tokens
+        a_pass = min(step, max(self.trainer.lessons.settings.training.tokens_per_pass, alone))
+        return self.fits(before + int((self.peak.used - before) * max(a_pass / alone, 1.0)))
+
+    def tried(self) -> bool:
+        """Whether the largest step fits; it was taken twice then, the second time by the clock."""
+        self.counted.clear()
+        try:
+            if self.trainer.args.device.type != "cuda" and not self.one_fits():
+                return False
+            self.count(self.largest)
+            with self.peak.watched():
+                self.largest_s = take_step(self.trainer, self.largest)
+        except (torch.OutOfMemoryError, MemoryError):
+            return False
+        return self.fits(self.peak.used)
+
+    def usual_s(self) -> tuple[float, float, float]:
+        """Seconds of a step of usual size, operations a second in it, and seconds to open its photos at first."""
+        opening = opening_s(self.trainer, self.usual)
+        shape = self.count(self.usual)
+        self.count(self.sizes[-1:])
+        times: list[float] = []
+        while len(times) < USUAL_TIMES and (not times or sum(times) < USUAL_S):
+            times.append(take_step(self.trainer, self.usual))
+        seconds = float(np.median(times))
+        return seconds, throughput.fit(self.counted)(shape) / seconds, opening
+
+
+def fits(stage: Stage) -> bool:
+    """Whether the largest step fits, with gradient checkpointing if the trainer is told to use it."""
+    with thrifty(stage.trainer):
+        fitting = stage.tried()
+    for one in stage.trainer.model.parameters():
+        one.grad = None
+    gc.collect()
+    if stage.trainer.args.device.type == "cuda":
+        torch.cuda.empty_cache()
+    return fitting
+
+
+@contextmanager
+def thrifty(trainer: Any) -> Iterator[None]:
+    """With the model's gradient checkpointing on, if the trainer will switch it on."""
+    if not trainer.args.activation_checkpointing:
+        yield
+        return
+    base = trainer.model.get_base_model()
+    base.activation_checkpointing_enable(trainer.args.activation_checkpointing_kwargs)
+    try:
+        yield
+    finally:
+        base.activation_checkpointing_disable()
+
+
+def require_memory(stage: Stage, reporter: Reporter) -> None:
+    """Try the largest step; where it does not fit, again with gradient checkpointing, which the trainer then keeps.
+
+    Raises UserError when it does not fit even so.
+    """
+    args = stage.trainer.args
+    fitting = fits(stage)
+    if not fitting and not args.activation_checkpointing:
+        args.activation_checkpointing = True
+        stage.peak = Peak(args.device)
+        reporter.emit(
+            "warning",
+            text="Memory is short, so some things are computed twice (gradient checkpointing): "
+            "the same result, about a third slower.",
+        )
+        fitting = fits(stage)
+    if not fitting:
+        raise too_little(stage)
+
+
+def too_little(stage: Stage) -> UserError:
+    device = stage.trainer.args.device
+    return UserError(
+        f"this training needs more memory than there is ({stage.machine.memory_bytes(device) / 1e9:.1f} GB)",
+        str(device),
+        "Lower training.tokens_per_pass, view.photo_px or lora.rank.",
+        "does-not-fit",
+    )
+
+
+def judging_s(trainer: Any) -> float:
+    """Seconds to judge a validation photo, from those of middle size that are judged together."""
+    photos = sorted(trainer.eval_dataset, key=lambda photo: len(photo.objects))
+    middle = max(len(photos) // 2 - TOGETHER // 2, 0)
+    chosen = photos[middle : middle + TOGETHER]
+    trainer.model.eval()
+    kind = trainer.lessons.settings.question.kind
+    seconds = 0.0
+    for _ in range(2):  # the first time warms up and opens them
+        began = time.perf_counter()
+        list(judge_photos(trainer.model, trainer.asker, chosen, kind))
+        seconds = time.perf_counter() - began
+    return seconds / len(chosen)
+
+
+def remembered_bytes(trainer: Any, whole: int) -> int:
+    """What the photos that are still to be opened will take of the process's memory (none of a GPU's): as much for each
+    of `whole` views as for those that were opened, until no more are remembered."""
+    known, size = trainer.asker.eyes.remembered
+    if trainer.args.device.type == "cuda" or not known:
+        return 0
+    return max(min(CACHE_BYTES, size * whole // known) - size, 0)
+
+
+def computing_dtype(trainer: Any) -> torch.dtype:
+    """The number format in which the model's matrices are multiplied."""
+    return torch.bfloat16 if trainer.args.bf16 else trainer.model.get_base_model().dtype
+
+
+def rehearse(
+    trainer: Any,
+    reporter: Reporter,
+    steps: int,
+    cache: Cache | None = None,
+    machine: Machine | None = None,
+    stop: Callable[[], bool] = lambda: False,
+) -> Rehearsal | None:
+    """Try the largest step of this training and one of usual size; tells what it found as an event.
+
+    `steps` are those still to be taken. Raises UserError (kind `does-not-fit`) with a cure when disk or memory will not
+    do; where memory does with gradient checkpointing alone, that is switched on in the trainer's arguments and told.
+    Raises Stopped when `stop` says so. None where several processes train together: there only the disk is looked at,
+    because a step of theirs is no single process's to try.
+    """
+    cache, machine = cache or Cache(), machine or Machine()
+    device, folder = trainer.args.device, Path(trainer.args.output_dir)
+    saved, free = checkpoint_bytes(trainer, steps), machine.disk_free_bytes(folder)
+    require_disk(saved, cache.missing_bytes, free, folder)
+    if trainer.args.world_size > 1:
+        return None
+    reporter.emit("stage", text="Trying two steps")
+    stage = Stage(trainer, machine, sizes(trainer.lessons), Peak(device), stop=stop)
+    with unchanged(trainer):
+        stage.largest = largest(trainer, stage.sizes, stage.per_step)
+        # Anew, so that what is remembered from here on tells what a view will take.
+        trainer.asker.eyes = Eyes(trainer.asker.eyes.processor, trainer.asker.eyes.view)
+        trainer.asker.eyes.features = cache.look
+        require_memory(stage, reporter)
+        with thrifty(trainer):
+            usual_s, flops_per_s, opening = stage.usual_s()
+        with stage.peak.watched():
+            judge_s = judging_s(trainer)
+        whole = views(trainer, stage.sizes)
+        used = stage.peak.used + remembered_bytes(trainer, whole)
+    if not stage.fits(used):
+        raise too_little(stage)
+    peak = throughput.peak_flops_per_s(device, computing_dtype(trainer))
+    trainer.meter.costs, trainer.meter.peak_flops_per_s = throughput.fit(stage.counted), peak
+    tests_s = math.ceil(steps / trainer.args.eval_steps) * len(trainer.eval_dataset) * judge_s
+    per_step = sum(one.views for one in stage.usual)
+    # Photos are opened while the step before is computed. A GPU waits for the slower of the two; a CPU has both to do,
+    # but remembers the photos.
+    opened = cache.views if cache.look else min(steps * per_step, whole)
+    steps_s = steps * usual_s + opened * opening / per_step
+    if device.type == "cuda" and not cache.look:
+        steps_s = steps * max(usual_s, opening)
+    found = Rehearsal(
+        peak_memory_mb=round(stage.needed(used) / 1e6, 1),
+        memory_free_mb=round(machine.memory_bytes(device) / 1e6, 1),
+        step_s=round(stage.largest_s, 4),
+        usual_step_s=round(usual_s, 4),
+        total_s=round(steps_s + tests_s, 1),
+        steps=steps,
+        checkpoint_mb=round(saved / 1e6, 3),
+        cache_mb=round(cache.missing_bytes / 1e6, 3),
+        disk_free_mb=round(free / 1e6, 1),
+        gradient_checkpointing=bool(trainer.args.activation_checkpointing),
+        flops_per_s=round(flops_per_s),
+        peak_share=round(flops_per_s / peak, 4),
+    )
+    reporter.emit("rehearsal", **asdict(found))
+    return found

@@ -1,0 +1,152 @@
+"""Transformers' Trainer with the three things that differ here: what a step is, its loss, and its evaluation."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import nullcontext
+from typing import Any
+
+import psutil
+import torch
+from accelerate.utils import broadcast_object_list
+from torch.utils.data import Sampler
+from transformers import Trainer, TrainerControl
+
+from core.data.types import Photo
+from core.engine.packing import Batch, leaf_log_probs
+from core.engine.questions import Asker
+from core.engine.scoring import judge_photos
+from core.engine.training.data import Coming, Lessons, Order
+from core.engine.training.throughput import Meter
+from core.errors import UserError
+from core.metrics import score
+from core.runs.events import Reporter
+
+
+def weighted_loss(log_probs: torch.Tensor, weights: torch.Tensor, questions: torch.Tensor | float) -> torch.Tensor:
+    """Weighted negative log-likelihood of the true answers (leaves,), in nats per question of the whole step.
+
+    The divisor counts the questions of all micro-batches (and processes) of the optimizer step, so the gradient does
+    not depend on how the step was cut. It is a count, not a sum of weights: the weights have mean 1 over the training
+    split, and dividing by their sum would undo them in a step of one question.
+    """
+    return -(log_probs * weights.to(log_probs.dtype)).sum() / questions
+
+
+def silent(batch: Batch) -> Batch:
+    """A batch whose answers have no weight: it is computed and changes nothing."""
+    return {**batch, "leaf_weights": torch.zeros_like(batch["leaf_weights"])}
+
+
+def memory_mb(device: torch.device) -> float:
+    """Peak memory of the GPU, or the process's memory on a CPU, in MB."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 1e6
+    return float(psutil.Process().memory_info().rss) / 1e6
+
+
+class LessonTrainer(Trainer):
+    """Trains on `Lessons`; `evaluate` judges the validation photos."""
+
+    # compute_loss divides by the questions of the whole accumulated batch.
+    loss_is_scaled_for_ga = True
+    control: TrainerControl
+
+    def __init__(self, lessons: Lessons, asker: Asker, reporter: Reporter, **kwargs: Any) -> None:
+        super().__init__(train_dataset=lessons, data_collator=lessons.coming, **kwargs)
+        self.lessons, self.asker, self.reporter = lessons, asker, reporter
+        self.model_accepts_loss_kwargs = True
+        self.photos_done = self.questions_done = 0
+        self.meter = Meter()
+        self.last_evaluation: dict[str, float] = {}
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[Any]:
+        return Order(self.lessons)
+
+    def floating_point_ops(self, inputs: Coming) -> int:
+        # The Trainer's own estimate wants a dictionary of tensors, and nobody reads it.
+        return 0
+
+    def _get_num_items_in_batch(self, batch_samples: list[Coming], device: torch.device) -> torch.Tensor:
+        passes = [one for coming in batch_samples for one in coming.batches()]
+        count = torch.tensor(sum(len(one["leaf_counts"]) for one in passes), device=device)
+        if self.args.world_size > 1:
+            count = self.accelerator.gather(count).sum()
+        return count
+
+    def training_step(self, model: Any, inputs: Coming, num_items_in_batch: Any = None) -> torch.Tensor:
+        """Forward and backward over a step's photos, in passes of at most `training.tokens_per_pass` tokens."""
+        model.train()
+        passes = inputs.batches()
+        # Those of all processes, as near as one can tell: each has about as much to do.
+        self.photos_done += inputs.photos * self.args.world_size
+        self.questions_done += sum(len(one["leaf_counts"]) for one in passes) * self.args.world_size
+        for one in passes:
+            self.meter.count(one)
+        if self.args.world_size > 1:
+            # What shards a model over processes wants them all to call it equally often: a silent pass adds nothing.
+            most = int(self.accelerator.gather(torch.tensor(len(passes), device=self.args.device)).max())
+            passes = passes + [silent(passes[-1])] * (most - len(passes))
+        total = torch.zeros((), device=self.args.device)
+        for number, batch in enumerate(passes, 1):
+            last = number == len(passes)
+            with nullcontext() if last else self.accelerator.no_sync(model):
+                # The tower may be called outside of the model's forward, which alone would choose the number format.
+                with self.compute_loss_context_manager(), self.accelerator.autocast():
+                    loss = self.compute_loss(model, self._prepare_inputs(batch), num_items_in_batch=num_items_in_batch)
+                self.accelerator.backward(loss)
+            total = total + loss.detach()
+        return total
+
+    def compute_loss(
+        self, model: Any, inputs: Batch, return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        log_probs = leaf_log_probs(model, inputs)
+        questions = num_items_in_batch if num_items_in_batch is not None else len(inputs["leaf_counts"])
+        loss = weighted_loss(log_probs, inputs["leaf_weights"], questions)
+        if not bool(torch.isfinite(loss)):
+            raise UserError(
+                f"the loss is not a finite number at step {self.state.global_step + 1}",
+                "training.learning_rate",
+                "Lower the learning rate, or set model.dtype to float32, and resume.",
+                "non-finite",
+            )
+        # Distributed training averages gradients over processes; the divisor above already spans all of them.
+        loss = loss * self.accelerator.num_processes
+        return (loss, log_probs) if return_outputs else loss
+
+    def evaluate(
+        self, eval_dataset: Sequence[Photo] | None = None, ignore_keys: Any = None, metric_key_prefix: str = "eval"
+    ) -> dict[str, float]:
+        """Judge the validation photos as the baseline does. Every process judges all: sharded models need it."""
+        began = time.monotonic()
+        photos = eval_dataset if eval_dataset is not None else self.eval_dataset
+        self.model.eval()
+        kind = self.lessons.settings.question.kind
+        rows: list[dict[str, Any]] = []
+        loss = 0.0
+        with self.accelerator.autocast():
+            for _photo, found, lost in judge_photos(self.model, self.asker, photos, kind):
+                rows += found
+                loss += lost
+        scores = score(rows, intervals=False)
+        found_here = {
+            "loss": loss / len(rows),
+            "accuracy": scores["overall_accuracy"],
+            "macro_f1": scores["macro_f1"],
+        }
+        # A barrier waits where the best is kept: all processes must draw the same conclusion from the same numbers.
+        (found_here,) = self.agreed([found_here])
+        step = self.state.global_step
+        seconds = round(time.monotonic() - began, 3)
+        self.last_evaluation = {"step": step, **found_here}
+        self.reporter.emit("evaluation", step=step, total=len(rows), elapsed_s=seconds, **found_here)
+        metrics = {f"{metric_key_prefix}_{key}": value for key, value in found_here.items()}
+        self.log(dict(metrics))
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        return metrics
+
+    def agreed(self, mine: list[Any]) -> list[Any]:
+        """What the first process holds; in a single process what it is given."""
+        return broadcast_object_list(mine) if self.args.world_size > 1 else mine

@@ -1,0 +1,100 @@
+"""Where questions about photos are handed in: finds or starts the service, and fetches answers. No torch here."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from core.errors import UserError
+from core.runs import launcher, locks, store
+from core.runs.files import read_json, write_json
+from core.runs.prediction_server import answers_folder, requests_folder
+from core.runs.store import Run, Workspace
+from core.settings import Settings
+
+# Services that ended are of no interest to anybody; this many are kept for their logs.
+KEPT = 3
+
+
+def _same_model(one: Settings, other: Settings) -> bool:
+    """Whether one service can answer for both: all that prediction reads is equal."""
+    return (one.model, one.view, one.question, one.enhance, one.data.taxonomy, one.judging) == (
+        other.model,
+        other.view,
+        other.question,
+        other.enhance,
+        other.data.taxonomy,
+        other.judging,
+    )
+
+
+def _find(workspace: Workspace, settings: Settings) -> Run | None:
+    """The service at work for these settings. Others are told to end: two models may not fit into memory."""
+    found = None
+    for run in store.list_runs(workspace, "predict"):
+        if store.status(run) not in ("running", "starting") or run.stop_file.exists():
+            continue
+        if found is None and _same_model(run.settings(), settings):
+            found = run
+        else:
+            with contextlib.suppress(UserError):  # it may end by itself meanwhile
+                launcher.stop(run)
+    return found
+
+
+def _tidy(workspace: Workspace) -> None:
+    over = [run for run in store.list_runs(workspace, "predict") if store.status(run) in ("finished", "stopped")]
+    for run in over[KEPT:]:
+        shutil.rmtree(run.folder, ignore_errors=True)
+
+
+def open_desk(workspace: Workspace, settings: Settings) -> Run:
+    """The warm service for these settings, started when there is none. Raises UserError when it cannot start.
+
+    Calling this early (when the Predict tab opens) costs nothing: the model is loaded at the first question.
+    """
+    settings = store.anchored(settings, workspace.root)
+    try:
+        with locks.hold(workspace.experiments / "desk.lock", patience_s=launcher.START_WAIT_S):
+            run = _find(workspace, settings)
+            if run is None:
+                _tidy(workspace)
+                run = launcher.begin(workspace, settings, "predict")
+            return run
+    except locks.Held as error:
+        raise UserError("the prediction service is being started", "", "Ask again in a moment.", "busy") from error
+
+
+def ask(workspace: Workspace, settings: Settings, request: Mapping[str, Any]) -> str:
+    """Hand in a question (the request of `Predictor.predict`) and return its number for `answer`.
+
+    Raises UserError when the service cannot start or the disk does not take the question.
+    """
+    run = open_desk(workspace, settings)
+    name = uuid.uuid4().hex[:12]
+    write_json(requests_folder(run) / f"{name}.json", dict(request))
+    if store.status(run) not in ("running", "starting"):  # it ended, idle, while we wrote
+        with contextlib.suppress(FileNotFoundError):
+            (requests_folder(run) / f"{name}.json").unlink()
+            run = open_desk(workspace, settings)
+            write_json(requests_folder(run) / f"{name}.json", dict(request))
+    return f"{run.id}/{name}"
+
+
+def answer(workspace: Workspace, number: str) -> dict[str, Any] | None:
+    """The answer to a question, {"error": sentence} when there will be none, None while it is being worked on."""
+    identity, name = number.split("/", 1)
+    folder = workspace.runs / identity
+    try:
+        run = store.open_run(folder)
+    except UserError:
+        return {"error": "The prediction service is gone; ask again."}
+    over = store.status(run) not in ("running", "starting")
+    found = read_json(answers_folder(run) / f"{name}.json")
+    if found is None and over:
+        why = launcher.error_of(run) or f"see {run.process_log}"
+        return {"error": f"The prediction service ended before it answered: {why}"}
+    return found

@@ -1,0 +1,65 @@
+"""Settings as YAML files: those that come along, by name, and everybody's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from core.errors import UserError
+from core.settings.merge import merge, to_dict
+from core.settings.schema import Settings
+
+CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+# Models that come along, by name; each has a preset of its own.
+SHIPPED_MODELS = ("demo", "demo-photos")
+
+
+def config_path(name: str | Path) -> Path:
+    """A file as given, or one of the shipped configs by its name. Raises UserError when there is neither."""
+    given = Path(name)
+    for candidate in (given, CONFIGS / given, CONFIGS / f"{name}.yaml"):
+        if candidate.is_file():
+            return candidate
+    shipped = ", ".join(presets())
+    raise UserError("no such config file", str(name), f"Give a YAML file, or one of: {shipped}.", "setting")
+
+
+def presets() -> tuple[str, ...]:
+    """Names of the configs that come along, the demo's first."""
+    names = sorted(path.stem for path in CONFIGS.glob("*.yaml") if path.stem != "taxonomy")
+    return tuple(sorted(names, key=lambda name: (name != "demo", name)))
+
+
+def preset_for(model: str) -> str:
+    """The shipped config that suits a model (a shipped name, a hub id or a folder); "" when it does not come along."""
+    size = "7b" if "7b" in model.lower() else "2b"
+    name = model if model in SHIPPED_MODELS else f"qwen2vl-{size}-lora"
+    return name if name in presets() else ""
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """A YAML file that holds a mapping. Raises UserError with the line when it cannot be read."""
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{path} line {mark.line + 1}" if mark else str(path)
+        raise UserError("this is not valid YAML", where, "Check the indentation and the quotes.", "setting") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError("this file cannot be read", str(path), "Save it as UTF-8 text.", "setting") from error
+    if not isinstance(tree, dict | None):
+        raise UserError("settings expected, something else found", str(path), "Write lines like lora: {rank: 8}.")
+    return tree or {}
+
+
+def load(name: str | Path, base: Settings | None = None) -> Settings:
+    """Settings from a YAML file or a preset's name, over `base` (default: the defaults)."""
+    path = config_path(name)
+    return merge(base or Settings(), read_yaml(path), str(path))
+
+
+def save(settings: Settings, path: Path) -> None:
+    """The complete settings as YAML."""
+    path.write_text(yaml.safe_dump(to_dict(settings), sort_keys=False, allow_unicode=True), encoding="utf-8")

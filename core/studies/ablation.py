@@ -1,0 +1,197 @@
+"""What an ablation says: a row for every variant, which enhancement helps, and what to switch on. Pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from core.studies.contrasts import FEW, HARMS, HELPS, LEAST_SEEDS, UNCLEAR, Draws, Judged, verdict_on
+from core.studies.plan import ENHANCEMENTS, NONE, enhancements_of, label, switches
+
+MORE_STEPS = 1.1  # times as many as without enhancements: from here on the steps may be what helps
+
+
+def ablation(judged: Mapping[str, Judged], seed: int = 0, steps: Mapping[str, int] | None = None) -> dict[str, Any]:
+    """{table, recommendation} of an ablation's rows, {variant: {seed: rows}}; variants in the order of the table.
+
+    A row of the table is {variant, label, enhancements, seeds, steps (of one training, from `steps`; null where they
+    are not known), accuracy, balanced_accuracy, macro_f1 (each {mean, interval, spread}), difference (the same, from
+    `none`; null for `none` itself), verdict}. For the recommendation see `recommend`. A study that is not finished has
+    fewer seeds in some rows; each difference is over the seeds that both sides have.
+    """
+    draws = Draws({variant: found for variant, found in judged.items() if found}, seed)
+    table = []
+    for variant, found in judged.items():
+        if not found:
+            continue
+        change = draws.difference(NONE, variant) if variant != NONE and judged.get(NONE) else None
+        table.append(
+            {
+                "variant": variant,
+                "label": label(variant),
+                "enhancements": list(enhancements_of(variant)),
+                "seeds": list(draws.seeds(variant)),
+                "steps": (steps or {}).get(variant),
+                **draws.scores(variant),
+                "difference": change,
+                "verdict": verdict_on(change) if change else None,
+            }
+        )
+    return {"table": table, "recommendation": recommend(table, draws)}
+
+
+def recommend(table: Sequence[Mapping[str, Any]], draws: Draws) -> dict[str, Any] | None:
+    """What to switch on. None while nothing can be compared with `none`.
+
+    {use (a variant), enough (whether there were trainings enough to tell), settings (the five switches), enhancements
+    ({name: verdict} of each alone), stacking (of the variant with most enhancements against its best part: {variant,
+    best_part, difference, verdict}, or null), said (the sentences for a reader)}.
+
+    An enhancement is recommended only where the interval of its macro-F1 difference from none lies above 0. Among the
+    variants for which it does, more switches are preferred to fewer only where they are clearly better than those: the
+    simplest that does the job wins.
+    """
+    rows = {str(row["variant"]): row for row in table if row["difference"]}
+    if not rows:
+        return None
+    use = NONE
+    helping = [name for name, row in rows.items() if row["verdict"] == HELPS]
+    for size in sorted({len(enhancements_of(name)) for name in helping}):
+        best = max((one for one in helping if len(enhancements_of(one)) == size), key=lambda one: _gain(rows[one]))
+        if use == NONE or _clearly_better(draws, use, best):
+            use = best
+    alone = {name: row["verdict"] for name, row in rows.items() if name in ENHANCEMENTS}
+    stacking = _stacking(rows, draws)
+    enough = FEW not in [row["verdict"] for row in rows.values()]
+    found = {"use": use, "enough": enough, "settings": switches(use), "enhancements": alone, "stacking": stacking}
+    usual = next((row["steps"] for row in table if row["variant"] == NONE), None)
+    return {**found, "said": _sentences(found, rows, usual)}
+
+
+def _gain(row: Mapping[str, Any]) -> float:
+    return float(row["difference"]["macro_f1"]["mean"])
+
+
+def _clearly_better(draws: Draws, simple: str, more: str) -> bool:
+    change = draws.difference(simple, more)
+    return change is not None and verdict_on(change) == HELPS
+
+
+def _stacking(rows: Mapping[str, Mapping[str, Any]], draws: Draws) -> dict[str, Any] | None:
+    """The variant with most enhancements against the best single one of its own."""
+    most = max(rows, key=lambda name: len(enhancements_of(name)))
+    parts = [name for name in enhancements_of(most) if name in rows and name != most]
+    if not parts:
+        return None
+    best = max(parts, key=lambda name: _gain(rows[name]))
+    change = draws.difference(best, most)
+    if change is None:
+        return None
+    return {"variant": most, "best_part": best, "difference": change["macro_f1"], "verdict": verdict_on(change)}
+
+
+def _sentences(found: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any]], usual: int | None) -> list[str]:
+    """`usual`: steps of a training without enhancements."""
+    return [
+        *_of_each(found, rows),
+        *_of_stacking(found["stacking"]),
+        *_of_use(found, rows),
+        *_of_steps(found, rows, usual),
+    ]
+
+
+def _of_each(found: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    tails = {
+        HELPS: "it helps",
+        HARMS: "it harms: leave it off",
+        UNCLEAR: "no clear effect: leave it off",
+        FEW: "too few trainings of each to tell",
+    }
+    return [
+        f"{name.replace('_', ' ').capitalize()}: macro-F1 {_signed(rows[name]['difference']['macro_f1'])}; "
+        f"{tails[judged]}."
+        for name, judged in found["enhancements"].items()
+    ]
+
+
+def _of_stacking(stacking: Mapping[str, Any] | None) -> list[str]:
+    if not stacking or stacking["verdict"] == FEW:
+        return []
+    tail = {
+        HELPS: "is clearly better than",
+        HARMS: "is clearly worse than",
+        UNCLEAR: "shows no clear difference from",
+    }[stacking["verdict"]]
+    against = f"the best part ({label(stacking['best_part'])})"
+    return [f"{label(stacking['variant']).capitalize()} {tail} {against}: macro-F1 {_signed(stacking['difference'])}."]
+
+
+def _of_use(found: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    if found["use"] == NONE:
+        if not found["enough"]:
+            return [f"Train each at least {LEAST_SEEDS} times before anything is switched on."]
+        return ["Switch all enhancements off: none was shown to help, and the simplest wins."]
+    said = [f"Use {label(found['use'])}."]
+    helping = [name for name, judged in found["enhancements"].items() if judged == HELPS]
+    if len(helping) > 1 and len(enhancements_of(found["use"])) == 1 and "+".join(helping) not in rows:
+        names = " and ".join(one.replace("_", " ") for one in helping)
+        said.append(f"{names.capitalize()} help each by itself; whether they help together was not measured.")
+    return said
+
+
+def _of_steps(found: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any]], usual: int | None) -> list[str]:
+    """What oversampling brings may be no more than the longer epochs that come with it."""
+    taken = rows[found["use"]].get("steps") if found["use"] != NONE else None
+    if not taken or not usual or taken < MORE_STEPS * usual:
+        return []
+    return [
+        f"It took {taken / usual:.1f} times as many steps as {label(NONE)} in as many epochs, and they may be all that "
+        f"helps: measure both again with training.max_steps={taken}."
+    ]
+
+
+def _signed(change: Mapping[str, Any]) -> str:
+    """+0.031 (95 % interval −0.004 to +0.066)."""
+    low, high = change["interval"]
+    return f"{signed(change['mean'])} (95 % interval {signed(low)} to {signed(high)})"
+
+
+def signed(value: float) -> str:
+    """A difference of scores with its sign: +0.031, −0.004, ±0.000."""
+    rounded = round(value, 3)
+    sign = "+" if rounded > 0 else "−" if rounded < 0 else "±"
+    return f"{sign}{abs(rounded):.3f}"
+
+
+def markdown(table: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The table for a terminal or a text, a line each."""
+    lines = [
+        "| variant | seeds | accuracy | balanced accuracy | macro-F1 | macro-F1 from none | verdict |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in table:
+        change = row["difference"]
+        macro = "" if not change else _signed(change["macro_f1"]).replace("95 % interval ", "")
+        cells = [
+            row["label"],
+            str(len(row["seeds"])),
+            _share(row["accuracy"]),
+            _share(row["balanced_accuracy"]),
+            _score(row["macro_f1"]),
+            macro,
+            row["verdict"] or "",
+        ]
+        lines.append("| " + " | ".join(cells) + " |")
+    return lines
+
+
+def _share(found: Mapping[str, Any]) -> str:
+    low, high = found["interval"]
+    spread = "" if found["spread"] is None else f", ±{100 * found['spread']:.1f} between seeds"
+    return f"{100 * found['mean']:.1f} % ({100 * low:.1f} to {100 * high:.1f}{spread})"
+
+
+def _score(found: Mapping[str, Any]) -> str:
+    low, high = found["interval"]
+    spread = "" if found["spread"] is None else f", ±{found['spread']:.3f} between seeds"
+    return f"{found['mean']:.3f} ({low:.3f} to {high:.3f}{spread})"

@@ -1,0 +1,68 @@
+"""How numbers are written for people: shares, durations, rates, sizes. The same on page, terminal and report."""
+
+from __future__ import annotations
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """A share from 0 to 1: 71.2 %."""
+    return f"{100 * share:.{digits}f} %"
+
+
+def points(difference: float) -> str:
+    """A difference of shares in percentage points, its sign always written."""
+    rounded = round(100 * difference, 1)
+    sign = "+" if rounded > 0 else "−" if rounded < 0 else "±"
+    return f"{sign}{abs(rounded):.1f}"
+
+
+def duration(seconds: float | None) -> str:
+    """12 s, 3 min 20 s, 2 h 5 min; a dash when it is not known."""
+    if seconds is None:
+        return "–"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def estimate(seconds: float) -> str:
+    """A duration no more exact than an estimate is: 45 s, 4 min, 6.4 h, 3.1 days."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h" if seconds < 48 * 3600 else f"{seconds / 86400:.1f} days"
+
+
+def about(seconds: float) -> str:
+    """≈ 45 s, ≈ 4 min, ≈ 6.4 h."""
+    return f"≈ {estimate(seconds)}"
+
+
+def seconds(value: float) -> str:
+    """One short thing's time: 0.35 s, 2.4 s, 14 s."""
+    return f"{value:.2f} s" if value < 1 else f"{value:.1f} s" if value < 10 else f"{value:.0f} s"
+
+
+def rate(per_s: float, unit: str) -> str:
+    """4.2 photos/s, or the time one takes when it is slow."""
+    if per_s <= 0:
+        return "–"
+    return f"{per_s:.1f} {unit}s/s" if per_s >= 0.95 else f"{1 / per_s:.1f} s/{unit}"
+
+
+def operations(per_s: float) -> str:
+    """Calculations a second: 42 GFLOP/s, 310 TFLOP/s."""
+    giga = per_s / 1e9
+    if giga >= 1000:
+        return f"{giga / 1000:.0f} TFLOP/s"
+    return f"{giga:.0f} GFLOP/s" if giga >= 10 else f"{giga:.1f} GFLOP/s"
+
+
+def megabytes(size: float | None) -> str:
+    """A size in MB: 49 MB, 1.4 GB; a dash when it is not known."""
+    if not size:
+        return "–"
+    return f"{size / 1024:.1f} GB" if size >= 1024 else f"{size:.0f} MB"

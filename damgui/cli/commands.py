@@ -1,0 +1,384 @@
+"""The command line: `damgui app | check | baseline | train | evaluate | ablate | predict | batch | report | …`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, NoReturn
+
+from core import settings as schema
+from core.errors import Problem, UserError
+from core.units import percent
+
+# Imported where they are needed: `damgui --help` answers before a second library is looked for.
+Args = argparse.Namespace
+OBJECT_HELP = 'the object\'s type, such as "slope drain"; left out: not sure'
+
+
+class Parser(argparse.ArgumentParser):
+    """An argparse parser whose complaints are UserErrors, so that --json holds for them too."""
+
+    def __init__(self, **about: Any) -> None:
+        super().__init__(**{"allow_abbrev": False, **about})  # `--js` would be --json, except in an error
+
+    def error(self, message: str) -> NoReturn:
+        raise UserError(message, self.prog, f"See {self.prog} --help.", "command")
+
+
+class HelpSettings(argparse.Action):
+    """--help-settings: every setting, then the end."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> NoReturn:
+        print(describe_settings())
+        parser.exit()
+
+
+def describe_settings() -> str:
+    """Every setting with default, range and help, three lines at most each."""
+    lines = []
+    for one in schema.FIELDS.values():
+        span = " | ".join(one.choices) if one.choices else "true | false" if one.type is bool else ""
+        if one.low is not None and one.high is not None:
+            span = f"{one.low:g} to {one.high:g}"
+        default = json.dumps(one.default)
+        lines.append(f"{one.path} = {default}" + (f"   ({span}{' ' + one.unit if one.unit else ''})" if span else ""))
+        lines.append(f"    {one.help}")
+    return "\n".join(lines)
+
+
+def _parser() -> Parser:
+    parser = Parser(prog="damgui", description="Teach a vision-language model to judge dam inspection photos.")
+    common = Parser(add_help=False)
+    common.add_argument("--workspace", default=".", metavar="FOLDER", help="where results and models are kept (here)")
+    common.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else")
+    tuned = Parser(add_help=False)
+    tuned.add_argument("--config", metavar="C", help=f"a YAML file, or one of: {', '.join(schema.presets())}")
+    tuned.add_argument("--set", action="append", default=[], metavar="lora.rank=8", help="change one setting")
+    tuned.add_argument("--help-settings", action=HelpSettings, nargs=0, help="list every setting and exit")
+    model = Parser(add_help=False)
+    model.add_argument("--model", metavar="M", help="demo, demo-photos, a hub id, a model folder or an adapter folder")
+    data = Parser(add_help=False)
+    data.add_argument("--data", metavar="D", help="demo, or a folder in YOLO, COCO, VOC or table format")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="COMMAND")
+
+    def verb(name: str, do: Callable[[Args], int], help: str, *parents: Parser) -> argparse.ArgumentParser:
+        added = verbs.add_parser(name, help=help, description=help, parents=[*parents, common])
+        added.set_defaults(do=do)
+        return added
+
+    app = verb("app", _app, "Open the page in the browser.")
+    app.add_argument("--host", default="127.0.0.1")
+    app.add_argument("--port", type=_port, default=7860)
+    app.add_argument("--no-browser", action="store_true", help="serve the page without opening it")
+    verb("check", _check, "Tell what is in the data and what is wrong with it.", model, data, tuned)
+    baseline = verb("baseline", _heavy, "Test a model as it is.", model, data, tuned)
+    baseline.add_argument("--split", choices=("train", "valid", "test"))
+    baseline.add_argument("--limit", type=int, metavar="N", help="at most this many photos")
+    train = verb("train", _heavy, "Fine-tune a model.", model, data, tuned)
+    train.add_argument("--name", metavar="N", help="name of the new model")
+    train.add_argument("--resume", action="store_true", help="go on from the last checkpoint of --name (or the latest)")
+    train.add_argument("--dry-run", action="store_true", help="try two steps: memory, time and disk it will take")
+    evaluate = verb("evaluate", _heavy, "Test a tuned model.", model, data, tuned)
+    evaluate.add_argument("--split", choices=("train", "valid", "test"))
+    evaluate.add_argument("--limit", type=int, metavar="N", help="at most this many photos")
+    ablate = verb("ablate", _heavy, "Measure what each enhancement brings: many small trainings.", model, data, tuned)
+    ablate.add_argument("--only", default="", metavar="A,B", help="variants: none, all, an enhancement's name, or a+b")
+    crossval = verb("crossval", _heavy, "Train for every part of the photos and judge the part.", model, data, tuned)
+    crossval.add_argument("--folds", type=int, default=0, metavar="N", help="parts the flights are dealt into (5)")
+    for study, usual in ((ablate, 3), (crossval, 1)):
+        study.add_argument("--seeds", type=int, metavar="N", help=f"trainings of each, from other starts ({usual})")
+        study.add_argument("--keep", action="store_true", help="keep the trained models, not only their answers")
+        study.add_argument("--resume", action="store_true", help="go on with the latest one")
+    predict = verb("predict", _predict, "Judge one object in a photo.", model, tuned)
+    predict.add_argument("--image", required=True, metavar="F")
+    predict.add_argument("--object", metavar="TYPE", help=OBJECT_HELP)
+    predict.add_argument("--box", metavar="x1,y1,x2,y2", help="the object's box in pixels; left out: the whole photo")
+    bench = verb("bench", _bench, "Measure speed and memory against a plain training script.")
+    bench.add_argument("--quick", action="store_true", help="the main ratios, within five minutes")
+    bench.add_argument("--only", default="", metavar="A,B", help="parts of training,evaluation,growth,shape")
+    bench.add_argument("--shape", default="", metavar="S", help="a real architecture: qwen2-vl-2b, -7b or -72b")
+    bench.add_argument("--layers", type=int, default=0, metavar="N", help="with --shape: that many layers (0: all)")
+    bench.add_argument("--device", choices=("cuda", "cpu"), default="cuda", help="with --shape: where (cuda)")
+    batch = verb("batch", _batch, "Judge every box in a folder whose conditions nobody knows.", model, data, tuned)
+    batch.add_argument("--limit", type=int, metavar="N", help="at most this many photos")
+    batch.add_argument("--resume", action="store_true", help="go on with the latest batch where it was stopped")
+    batch.add_argument("--out", metavar="FOLDER", help="also copy table, report and photos into this new folder")
+    report = verb("report", _report, "Write one HTML file about a baseline, evaluation or batch: to file or to print.")
+    report.add_argument("run", metavar="RUN", help="a run's id, or a part of it")
+    report.add_argument("--out", metavar="FILE", help="where to (experiments/reports/<run id>.html)")
+    report.add_argument("--pictures", type=int, default=1500, metavar="N", help="at most this many pictures (1500)")
+    cache = verb("cache", _cache, "Tell how large the kept vision features are, or clear them.")
+    cache.add_argument("action", nargs="?", choices=("clear",))
+    runs = verb("runs", _runs, "List runs, show one, stop one or resume one.")
+    runs.add_argument("action", nargs="?", choices=("show", "stop", "resume"))
+    runs.add_argument("id", nargs="?", help="a run's id, or a part of it")
+    return parser
+
+
+def _port(text: str) -> int:
+    if not (text.isdecimal() and int(text) < 1 << 16):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port: a whole number from 0 to 65535")
+    return int(text)
+
+
+def _assignment(text: str) -> tuple[str, str]:
+    """`lora.rank=8` as (path, value). Raises UserError when it assigns nothing."""
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise UserError(f"{text!r} sets nothing", "--set", "Write for example --set lora.rank=8", "setting")
+    return key.strip(), value.strip()
+
+
+def settings_of(args: Args) -> schema.Settings:
+    """The settings a command asks for: the model's preset, then --config, then the named options, then --set.
+
+    Raises UserError with all that is wrong.
+    """
+    from core.runs.store import located, settings_for_model
+
+    config = schema.read_yaml(schema.config_path(args.config)) if args.config else {}
+    by_hand = dict(_assignment(text) for text in args.set)
+    model = by_hand.pop("model.path", None) or getattr(args, "model", None)
+    if model is None:
+        model = schema.merge(schema.Settings(), config, args.config or "").model.path
+    # Found before its settings are looked up: an adapter taken for a hub id would be asked what it never learned.
+    model = located(model, Path.cwd(), Path(getattr(args, "workspace", ".")).expanduser().resolve())
+    base = schema.merge(settings_for_model(model), config, args.config or "")
+    named = {
+        "model.path": model,
+        "data.path": getattr(args, "data", None),
+        "data.split": getattr(args, "split", None),
+        "data.limit": getattr(args, "limit", None),
+    }
+    changes = {key: value for key, value in named.items() if value is not None} | by_hand
+    return schema.merge(base, changes, "command line")
+
+
+def _print_json(document: Any) -> None:
+    from core.runs.files import plain
+
+    print(json.dumps(plain(document), indent=1, ensure_ascii=False, allow_nan=False))
+
+
+def _app(args: Args) -> int:
+    from core.runs.store import open_workspace
+
+    workspace = open_workspace(args.workspace)
+    from damgui import page
+
+    page.serve(workspace.root, args.host, args.port, not args.no_browser)
+    return 0
+
+
+def _check(args: Args) -> int:
+    from core import taxonomy
+    from core.data.checks import SAME_FILE, faults_of
+    from core.data.dataset import read_dataset
+    from core.data.quality.review import review
+    from core.data.statistics import class_counts
+    from core.runs.store import open_workspace
+    from damgui.cli.data_report import lines_of
+
+    workspace = open_workspace(args.workspace)
+    settings = settings_of(args)
+    print("Reading the photos …", file=sys.stderr)  # drawing the sample set takes a while, the first time
+    with redirect_stdout(sys.stderr):
+        dataset = read_dataset(settings.data, workspace.sample_data, settings.training.seed, looking=True)
+    counts, faults = class_counts(dataset), faults_of(dataset.problems)
+    found = review(dataset, settings, taxonomy.load(settings.data.taxonomy))
+    if args.json:
+        _print_json(
+            {
+                "data": str(dataset.root),
+                "format": dataset.format,
+                "fingerprint": dataset.fingerprint,
+                "photos": {split: len(dataset.split(split)) for split in counts},
+                "objects": {split: sum(of_class.values()) for split, of_class in counts.items()},
+                "counts": counts,
+                "problems": [asdict(problem) for problem in dataset.problems],
+                "review": found.as_dict(),
+            }
+        )
+    else:
+        for problem in dataset.problems:
+            if not problem.what.startswith(SAME_FILE):  # the review lists these
+                print(problem, file=sys.stderr)
+        if faults:
+            print(f"{len(faults)} problem{'' if len(faults) == 1 else 's'} found.")
+        print("\n".join(lines_of(dataset, found)))
+    # Findings and hints, such as a photo without labels, stop nobody: only faults are the user's to cure.
+    return 2 if faults else 0
+
+
+def _heavy(args: Args) -> int:
+    """baseline, train and evaluate: a run of the same kind as the page's, in this process."""
+    from damgui.cli import console
+
+    with redirect_stdout(sys.stderr):
+        run, code = console.do(args, settings_of)
+    if run is None:
+        return code
+    document = console.outcome(run)
+    if args.json:
+        _print_json(document)
+    elif document["status"] == "finished":
+        print("\n".join(console.closing_lines(run, document)))
+    return code
+
+
+def _box(text: str | None) -> list[float] | None:
+    if text is None:
+        return None
+    parts = text.replace(" ", "").split(",")
+    try:
+        box = [float(part) for part in parts]
+    except ValueError:
+        box = []
+    if len(box) != 4 or not (box[0] < box[2] and box[1] < box[3]):
+        raise UserError(f"{text!r} is not a box", "--box", "Write x1,y1,x2,y2 in pixels, such as 10,20,200,180", "box")
+    return box
+
+
+def _predict(args: Args) -> int:
+    from core.runs.store import anchored, open_workspace
+    from core.runs.worker import predict_once
+
+    workspace = open_workspace(args.workspace)
+    image, box = Path(args.image).expanduser(), _box(args.box)
+    if not image.is_file():
+        raise UserError("there is no such photo", str(image), "Give a photo's path.", "photo")
+    settings = anchored(settings_of(args), Path.cwd(), workspace.root)
+    request = {
+        "image": str(image.resolve()),
+        "box_xyxy_px": box,
+        "object_type": args.object,
+        "models": [settings.model.path],
+    }
+    with redirect_stdout(sys.stderr):
+        found = predict_once(settings, request)
+    if args.json:
+        _print_json(found)
+        return 0
+    for answer in found["answers"]:
+        sure = percent(answer["probability"])
+        print(f"{answer.get('predicted_type') or args.object or ''} {answer['predicted']}  {sure}".strip())
+        for name, share in (answer.get("class_probabilities") or answer["probabilities"]).items():
+            print(f"  {name:<24}{100 * share:6.1f} %")
+    return 0
+
+
+def _bench(args: Args) -> int:
+    from core.bench import report, run
+    from core.runs.store import open_workspace
+
+    workspace = open_workspace(args.workspace)
+    with redirect_stdout(sys.stderr):
+        document, file = run.do(workspace, args.only, (args.shape, args.layers, args.device), args.quick)
+    if args.json:
+        _print_json(document)
+    else:
+        print("\n".join([*report.lines_of(document), f"Written to {file}"]))
+    return 0
+
+
+def _runs(args: Args) -> int:
+    from core.runs.store import open_workspace
+    from damgui.cli import console
+
+    workspace = open_workspace(args.workspace)
+    if args.action and not args.id:
+        raise UserError(f"{args.action} what?", "damgui runs", "Give a run's id; damgui runs lists them.", "command")
+    document, text = console.runs(workspace, args.action, args.id)
+    if args.json:
+        _print_json(document)
+    else:
+        print(text)
+    return 0
+
+
+def _batch(args: Args) -> int:
+    """A run of judging a folder; its files are copied to --out once it is finished."""
+    from core.report import outputs
+    from damgui.cli import console
+
+    target = outputs.require_new(Path(args.out), args.data or "") if args.out else None
+    with redirect_stdout(sys.stderr):
+        run, code = console.do(args, settings_of)
+    if run is None:
+        return code
+    document = console.outcome(run)
+    done = document["status"] == "finished"
+    if done:
+        document["files"] = outputs.copy_to(run, target) if target else outputs.files_of(run)
+    if args.json:
+        _print_json(document)
+    elif done:
+        print("\n".join(console.closing_lines(run, document)))
+        print(f"Copied to   {target}") if target else None
+    return code
+
+
+def _report(args: Args) -> int:
+    from core.report import document
+    from core.runs.store import find_run, open_workspace
+
+    if args.pictures < 0:
+        raise UserError(f"{args.pictures} pictures cannot be shown", "--pictures", "Give 0 or more.", "command")
+    run = find_run(open_workspace(args.workspace), args.run)
+    made = document.write(run, Path(args.out) if args.out else None, args.pictures)
+    if args.json:
+        _print_json(document.outcome(made))
+    else:
+        print(made.path)
+        print(f"{made.objects:,} objects, {made.pictures:,} pictures, {made.bytes / 1e6:.1f} MB", file=sys.stderr)
+    return 0
+
+
+def _cache(args: Args) -> int:
+    from core.runs import cache
+    from core.runs.store import open_workspace
+
+    workspace = open_workspace(args.workspace)
+    files, size = cache.clear(workspace) if args.action else cache.size(workspace)
+    if args.json:
+        _print_json({"folder": workspace.feature_cache, "cleared": bool(args.action), "files": files, "bytes": size})
+    else:
+        held = f"{files:,} vision features, {size / 1e6:,.1f} MB, in {workspace.feature_cache}"
+        print(f"Cleared: {held}" if args.action else held)
+    return 0
+
+
+def _tell(problems: Sequence[Problem], words: Sequence[str]) -> None:
+    """What went wrong, a line each on stderr, and as the one document that --json promises."""
+    for problem in problems:
+        print(f"damgui: {problem}", file=sys.stderr)
+    if "--json" in words:
+        _print_json({"errors": [asdict(problem) for problem in problems]})
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command. Returns 0, 1 (failed), 2 (something the user can cure) or 130 (Ctrl-C)."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        args = _parser().parse_args(words)
+        return int(args.do(args))
+    except UserError as error:
+        _tell(error.problems, words)
+        return 2
+    except KeyboardInterrupt:
+        print("damgui: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # `damgui runs | head`: whoever read has enough
+        sys.stderr.close()
+        return 0
+    except Exception as error:
+        traceback.print_exc()
+        what = f"this failed unexpectedly ({type(error).__name__}: {error})"
+        _tell([Problem(what, fix="Please report it with the lines above.", kind="failed")], words)
+        return 1

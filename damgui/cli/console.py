@@ -1,0 +1,220 @@
+"""Runs on the command line: begun in this process, shown as bars, summed up in a few lines."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from core.errors import UserError
+from core.report import outputs
+from core.runs import launcher, store, worker
+from core.runs.events import last_event, read_events
+from core.runs.files import read_json, write_text
+from core.runs.store import Run, Workspace
+from core.settings import Settings, to_flat
+from core.units import percent
+from damgui.cli.progress import Bars, accuracy_line, batch_lines, rehearsal_lines
+
+# The other processes of one `accelerate launch` look this long for the run that the first one makes.
+MEET_S = 120.0
+
+
+def do(args: argparse.Namespace, settings_of: Callable[[argparse.Namespace], Settings]) -> tuple[Run | None, int]:
+    """Make (or find again) the run that `args` asks for and work on it here: (run, exit code).
+
+    The run is None in the silent processes of a training on several GPUs. Raises UserError before anything starts when
+    the run is refused.
+    """
+    workspace = store.open_workspace(args.workspace)
+    dry = getattr(args, "dry_run", False)
+    if dry:
+        _require_dry(args)
+    if args.verb in store.STUDIES and int(os.environ.get("WORLD_SIZE") or 1) > 1:
+        raise UserError("several processes cannot share a study", args.verb, "Start one alone.", "command")
+    if worker.rank() > 0:
+        return None, worker.work(_meet(workspace))
+    launcher.require_free(workspace)
+    run = _resumed(workspace, args, settings_of) if getattr(args, "resume", False) else None
+    if run is None:
+        settings = settings_of(args)
+        kind = "rehearse" if dry else args.verb
+        name = (args.name or store.free_name(workspace, settings.model.path)) if kind == "train" else ""
+        run = store.create(workspace, settings, kind, name, _plan(args, settings))
+    else:
+        launcher.prepare_resume(run)
+    with _announced(run):
+        code = worker.work(run.folder, Bars())
+    for problem in outcome(run).get("errors", []):
+        print(f"damgui: {launcher.refusal({'problems': [problem]})}", file=sys.stderr)
+    if run.kind in store.RESUMING and code != 2 and store.status(run) == "stopped":
+        named = f" --name {run.name}" if run.name else ""
+        print(f"Stopped. Go on with: damgui {run.kind} --resume{named}", file=sys.stderr)
+    return run, code
+
+
+def _plan(args: argparse.Namespace, settings: Settings) -> dict[str, Any] | None:
+    """Which trainings a study shall consist of; None for other commands."""
+    from core.studies import plan as studies
+
+    if args.verb == "ablate":
+        seeds = studies.SEEDS["ablate"] if args.seeds is None else args.seeds
+        return studies.to_dict(studies.plan_ablation(args.only.split(","), seeds, settings, args.keep))
+    if args.verb == "crossval":
+        seeds = studies.SEEDS["crossval"] if args.seeds is None else args.seeds
+        return studies.to_dict(studies.plan_crossval(args.folds, seeds, settings, args.keep))
+    return None
+
+
+def _require_dry(args: argparse.Namespace) -> None:
+    """Raises UserError for what cannot go with --dry-run."""
+    if args.resume:
+        fix = "Leave out --resume: a run that goes on is tried again by itself."
+        raise UserError("a dry run begins nothing to go on with", "--dry-run", fix, "command")
+    if int(os.environ.get("WORLD_SIZE") or 1) > 1:
+        raise UserError("several processes cannot try two steps", "--dry-run", "Start one alone.", "command")
+
+
+def _resumed(
+    workspace: Workspace, args: argparse.Namespace, settings_of: Callable[[argparse.Namespace], Settings]
+) -> Run:
+    """The training or study to go on with. Raises UserError when there is none, or when settings were changed."""
+    name = getattr(args, "name", None) or ""
+    run = store.latest(workspace, args.verb, name)
+    if run is None:
+        fix, kind = "Leave out --resume to start it.", "training" if args.verb == "train" else args.verb
+        raise UserError(f"there is no {kind} run to go on with", name or str(workspace.root), fix, "run")
+    given = vars(args)
+    if args.verb in store.STUDIES and (args.seeds is not None or given.get("only") or given.get("folds")):
+        fix = "Leave out --only, --seeds and --folds, or start another study."
+        raise UserError("a resumed study keeps its trainings", run.id, fix, "setting")
+    if args.model or args.data or args.config or args.set:
+        wanted = to_flat(store.anchored(settings_of(args), Path.cwd(), workspace.root))
+        was = to_flat(run.settings())
+        changed = [f"{key} was {was[key]} and is now {wanted[key]}" for key in was if was[key] != wanted[key]]
+        if changed:
+            fix = "Resume with the old settings (leave out --set and --config), or start anew without --resume."
+            raise UserError("a resumed run keeps its settings: " + ", ".join(changed), run.id, fix, "setting")
+    return run
+
+
+def _meeting_point(workspace: Workspace) -> Path:
+    # All processes of one launch on one machine have the same parent.
+    return workspace.runs / f".launch-{os.getppid()}"
+
+
+@contextlib.contextmanager
+def _announced(run: Run) -> Iterator[None]:
+    """Tell the other processes of this launch, if there are any, which run it is."""
+    if "RANK" not in os.environ and "LOCAL_RANK" not in os.environ:
+        yield
+        return
+    point = _meeting_point(run.workspace)
+    write_text(point, str(run.folder))
+    try:
+        yield
+    finally:
+        point.unlink(missing_ok=True)
+
+
+def _meet(workspace: Workspace) -> Path:
+    point = _meeting_point(workspace)
+    deadline = time.monotonic() + MEET_S
+    while time.monotonic() < deadline:
+        with contextlib.suppress(FileNotFoundError):
+            return Path(point.read_text(encoding="utf-8"))
+        time.sleep(0.1)
+    raise UserError("the first process of this launch made no run", str(point), "Look at its messages.", "launch")
+
+
+def outcome(run: Run) -> dict[str, Any]:
+    """What a run led to, as --json prints it: its results, and `errors` when it failed."""
+    last = last_event(run.events) or {}
+    about: dict[str, Any] = {"run": run.id, "status": store.status(run), "folder": str(run.folder)}
+    path = run.workspace.training_info(run.name) if run.kind == "train" else run.results
+    if about["status"] in ("finished", "stopped"):
+        about |= read_json(path) or {}
+    if last.get("problems"):
+        about["errors"] = last["problems"]
+    return about
+
+
+def closing_lines(run: Run, document: dict[str, Any]) -> list[str]:
+    """The last lines of a command that went well."""
+    if run.kind == "rehearse":
+        return rehearsal_lines(document)
+    if run.kind in store.STUDIES:
+        return [*_study_lines(document), f"Results: {run.workspace.study(run.kind, run.id)}"]
+    if run.kind == "batch":
+        return batch_lines(document, outputs.files_of(run))
+    if run.kind != "train":
+        lines = [accuracy_line(document)] if "overall_accuracy" in document else [f"The run is {document['status']}."]
+        return [*lines, f"Results: {_published(run, document)}"]
+    best = document.get("best") or {}
+    lines = [f"Model {run.name} after {document.get('steps', '?')} steps: {run.workspace.final(run.name)}"]
+    if best.get("accuracy") is not None:
+        lines.append(f"Best at step {best['step']}: {percent(best['accuracy'])} right, macro-F1 {best['macro_f1']:.3f}")
+    return lines
+
+
+def _study_lines(document: dict[str, Any]) -> list[str]:
+    """A study's table and what follows from it."""
+    from core.studies import crossval
+    from core.studies.ablation import markdown
+
+    if "table" in document:
+        said = (document.get("recommendation") or {}).get("said", [])
+        return [*markdown(document["table"]), "", *said]
+    return [accuracy_line(document), *crossval.lines(document)] if "overall_accuracy" in document else []
+
+
+def _published(run: Run, document: dict[str, Any]) -> Path:
+    if run.kind == "baseline":
+        return run.workspace.zeroshot_results
+    settings = run.settings()
+    return run.workspace.evaluation(settings.model.path, settings.data.split)
+
+
+def runs(workspace: Workspace, action: str | None, identity: str | None) -> tuple[Any, str]:
+    """The list of runs, or what was done with one: (document for --json, text). Raises UserError when refused."""
+    if action is None or identity is None:
+        listed = [dict(store.summary(run)) for run in store.list_runs(workspace)]
+        lines = [f"{row['status']:<10}{_when(row['created'])}  {row['id']}" for row in listed]
+        return listed, "\n".join(lines) or "No runs yet."
+    run = store.find_run(workspace, identity)
+    if action == "stop":
+        launcher.stop(run)
+        return dict(store.summary(run)), f"{run.id} was told to stop; it saves first."
+    if action == "resume":
+        launcher.resume(run)
+        return dict(store.summary(run)), f"{run.id} goes on in the background. See: damgui runs show {run.id}"
+    document = dict(store.summary(run)) | {"outcome": outcome(run), "settings": to_flat(run.settings())}
+    events = read_events(run.events)
+    latest = next((event for event in reversed(events) if event["kind"] in ("step", "progress")), None)
+    document["latest"] = latest
+    return document, "\n".join(_described(run, document))
+
+
+def _when(unix_s: float) -> str:
+    return datetime.fromtimestamp(unix_s).strftime("%Y-%m-%d %H:%M")
+
+
+def _described(run: Run, document: dict[str, Any]) -> list[str]:
+    lines = [f"{run.id}: {document['status']}", f"  made {_when(run.created)}", f"  folder {run.folder}"]
+    latest = document["latest"]
+    if latest is not None and latest["kind"] == "step":
+        lines.append(f"  step {latest['step']} of {latest['total_steps']}, loss {latest['loss']}")
+    elif latest is not None:
+        lines.append(f"  {latest['done']} of {latest['total']} {latest.get('unit', 'photos')}")
+    lines += [f"  {line}" for line in launcher.error_of(run).splitlines()]
+    if "overall_accuracy" in document["outcome"]:
+        lines.append("  " + accuracy_line(document["outcome"]))
+    if run.kind in store.RESUMING and document["status"] in ("stopped", "crashed", "failed"):
+        lines.append(f"  go on with: damgui runs resume {run.id}")
+    return lines

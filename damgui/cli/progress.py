@@ -1,0 +1,143 @@
+"""A run's events as progress bars on a terminal: what the command line shows while it works."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TextIO
+
+from core.runs.events import Event
+from core.units import estimate, percent
+
+
+@dataclass
+class Bars:
+    """A listener for a run's events. Draws on `out` (stderr): stdout belongs to results.
+
+    Without a terminal (a log file, a test) bars are left out and only the sentences are written.
+    """
+
+    out: TextIO = field(default_factory=lambda: sys.stderr)
+    bar: Any = None
+    title: str = ""
+    epochs: float = 0.0
+    told_tenths: int = 0
+    told_done: int = 0
+
+    def __call__(self, event: Event) -> None:
+        show = getattr(self, f"on_{event['kind']}", None)
+        if show is not None:
+            show(event)
+
+    def say(self, text: str) -> None:
+        if self.bar is not None and not self.bar.disable:
+            self.bar.write(text, file=self.out)
+        else:
+            print(text, file=self.out, flush=True)
+
+    def on_stage(self, event: Event) -> None:
+        self.say(f"{event['text']} …")
+
+    def on_warning(self, event: Event) -> None:
+        self.say(f"Note: {event['text']}")
+
+    def on_progress(self, event: Event) -> None:
+        unit = event.get("unit", "photos")
+        if "part" in event:  # a study: what goes on inside its trainings moves nothing here
+            self._show("Trainings", event["total"], unit)
+            left = event.get("left_s")
+            if self.bar.disable and event["done"] == self.told_done:
+                return
+            self.told_done = event["done"]
+            self._move(event["done"], event["total"], "" if left is None else f"{estimate(left)} left")
+            return
+        doing = "Judging" if "objects" in event else "Testing on"
+        self._show(f"{doing} {event['total']} {'images' if unit == 'photos' else unit}", event["total"], unit)
+        right = f"{percent(event['correct'] / event['judged'])} right" if event.get("judged") else ""
+        self._move(event["done"], event["total"], right or f"{event.get('objects', 0)} objects")
+
+    def on_plan(self, event: Event) -> None:
+        self.epochs = float(event.get("epochs") or 0)
+        self.say(f"Training on {event['photos']} photos with {event['objects']} objects: {event['total_steps']} steps")
+
+    def on_rehearsal(self, event: Event) -> None:
+        memory = f"{event['peak_memory_mb'] / 1000:.1f} of {event['memory_free_mb'] / 1000:.1f} GB of memory"
+        self.say(f"Two steps tried: {memory}, about {estimate(event['total_s'])} in all")
+
+    def on_step(self, event: Event) -> None:
+        loss = event.get("loss")
+        epoch = max(1, math.ceil(event.get("epoch") or 0))
+        self._show(f"Epoch {epoch}/{math.ceil(self.epochs) or '?'}", event["total_steps"], "steps")
+        self._move(event["step"], event["total_steps"], "" if loss is None else f"loss {loss:.3g}")
+
+    def on_evaluation(self, event: Event) -> None:
+        parts = [f"{percent(event['accuracy'])} right"] if event.get("accuracy") is not None else []
+        parts += [
+            f"{name} {event[key]:.3f}"
+            for name, key in (("macro-F1", "macro_f1"), ("loss", "loss"))
+            if event.get(key) is not None
+        ]
+        self.say(f"Validation at step {event['step']}: {', '.join(parts)}")
+
+    def on_ended(self, event: Event) -> None:
+        if self.bar is not None:
+            self.bar.close()
+            self.bar = None
+
+    def _show(self, title: str, total: int, unit: str) -> None:
+        if self.bar is None:
+            from tqdm import tqdm
+
+            self.bar = tqdm(total=total, unit=f" {unit}", file=self.out, disable=not self.out.isatty())
+        if title != self.title:
+            self.title = title
+            self.bar.set_description_str(title, refresh=False)
+
+    def _move(self, done: int, total: int, text: str) -> None:
+        self.bar.set_postfix_str(text, refresh=False)
+        self.bar.update(done - self.bar.n)
+        tenths = 10 * done // max(total, 1)
+        if self.bar.disable and (tenths > self.told_tenths or done == 1):
+            self.told_tenths = tenths
+            self.say(f"{self.title}  {done}/{total}" + (f" … {text}" if text else ""))
+
+
+def rehearsal_lines(found: Mapping[str, Any]) -> list[str]:
+    """What two steps told of a training, a line each."""
+    gigabytes = [f"{found[key] / 1000:.1f} GB" for key in ("peak_memory_mb", "memory_free_mb", "disk_free_mb")]
+    kept = f"{found['checkpoint_mb']:,.0f} MB for checkpoints"
+    kept += f" and {found['cache_mb']:,.0f} MB for vision features" if found.get("cache_mb") else ""
+    lines = [
+        f"Memory    {gigabytes[0]} of {gigabytes[1]}"
+        + (", with gradient checkpointing" if found.get("gradient_checkpointing") else ""),
+        f"A step    {found['usual_step_s']:.2f} s, the largest {found['step_s']:.2f} s",
+        f"In all    about {estimate(found['total_s'])} for {found['steps']} steps and their tests",
+        f"Disk      {kept}; {gigabytes[2]} free",
+    ]
+    if found.get("flops_per_s"):
+        share = f"{100 * found['peak_share']:.0f} % of what this device can do at most"
+        lines.append(f"Speed     {found['flops_per_s'] / 1e9:,.1f} GFLOP/s, {share}")
+    return lines
+
+
+def batch_lines(found: Mapping[str, Any], files: Mapping[str, Any]) -> list[str]:
+    """What a judged folder came to, and where it lies."""
+    counts = ", ".join(f"{number:,} {name}" for name, number in found["conditions"].items())
+    unsure = found.get("unsure")
+    said = f", unsure of {unsure['count']:,} of them" if unsure else ""
+    lines = [f"Judged {found['objects']:,} objects on {found['photos']:,} photos: {counts}{said}"]
+    if found.get("left_out"):
+        lines.append(f"Left out: {len(found['left_out'])} damaged photos or labels (see the notes above)")
+    return lines + [f"{name.capitalize():<12}{path}" for name, path in files.items()]
+
+
+def accuracy_line(results: dict[str, Any]) -> str:
+    """`Overall accuracy  71.2 % (148/208), 95 % interval 64.9 to 77.0 %, macro-F1 0.612`."""
+    line = f"Overall accuracy  {percent(results['overall_accuracy'])} ({results['correct']}/{results['total']})"
+    if interval := results.get("accuracy_interval"):
+        line += f", 95 % interval {100 * interval[0]:.1f} to {100 * interval[1]:.1f} %"
+    if results.get("macro_f1") is not None:
+        line += f", macro-F1 {results['macro_f1']:.3f}"
+    return line

@@ -1,0 +1,59 @@
+"""Photos as the page needs them: read once for all open pages, and found again by the names in results."""
+
+from __future__ import annotations
+
+import threading
+from functools import lru_cache
+from pathlib import Path
+
+from core.data.dataset import read_dataset
+from core.data.types import Dataset, Photo
+from core.runs.store import Workspace
+from core.settings import DataSettings, Settings
+from core.taxonomy import Taxonomy
+from core.taxonomy import load as load_taxonomy
+from damgui.components.photos import Mark
+
+_LOCK = threading.Lock()
+_READ: dict[tuple[Path, DataSettings, int], Dataset] = {}
+MAX_READ = 4  # data sets kept in memory
+
+
+def _key(workspace: Workspace, settings: Settings) -> tuple[Path, DataSettings, int]:
+    return workspace.root, settings.data, settings.training.seed
+
+
+def read(workspace: Workspace, settings: Settings, looking: bool = False) -> Dataset:
+    """Read the photos now, whatever was read before. Raises UserError when nothing usable is there."""
+    found = read_dataset(settings.data, workspace.sample_data, settings.training.seed, looking)
+    with _LOCK:
+        _READ.pop(_key(workspace, settings), None)
+        _READ[_key(workspace, settings)] = found
+        while len(_READ) > MAX_READ:
+            _READ.pop(next(iter(_READ)))
+    return found
+
+
+def already_read(workspace: Workspace, settings: Settings) -> Dataset | None:
+    """The photos as they were read last with these settings; None when they were not."""
+    with _LOCK:
+        return _READ.get(_key(workspace, settings))
+
+
+def root(workspace: Workspace, data_path: str) -> Path:
+    """The folder in which names of photos are looked for."""
+    if data_path == "demo":
+        return workspace.sample_data
+    given = Path(data_path).expanduser()
+    given = given if given.is_absolute() else workspace.root / given
+    return given.parent if given.is_file() else given
+
+
+def marks(photo: Photo) -> list[Mark]:
+    return [Mark(one.box_xyxy, one.object_type, one.condition) for one in photo.objects]
+
+
+@lru_cache(maxsize=8)
+def taxonomy(path: str) -> Taxonomy:
+    """The taxonomy of the settings. Raises UserError when its file is wrong."""
+    return load_taxonomy(path)

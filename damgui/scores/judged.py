@@ -1,0 +1,186 @@
+"""Every judged run of a workspace: what judged which objects, with which settings, and which runs can be compared."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from core.errors import UserError
+from core.runs import store
+from core.runs.files import read_json
+from core.runs.store import Workspace
+from core.settings import FIELDS
+from damgui import text
+from damgui.scores import results
+from damgui.scores import text as score_text
+from damgui.scores.results import Row, Shown
+
+# Without these a file tells no result; all others may be missing.
+NEEDED = ("overall_accuracy", "correct", "total", "macro_f1", "per_class")
+# They have columns of their own, or change nothing in the answers.
+OWN_COLUMN = ("model.path", "data.path", "data.split")
+NO_MATTER = (
+    "model.cache_features",
+    "model.cache_gb",
+    "training.save_steps",
+    "training.keep_checkpoints",
+    "training.gradient_checkpointing",
+)
+# Of an untaught model: what only teaching reads.
+TAUGHT = ("lora.", "training.", "question.class_share", "data.calibration_share", "enhance.")
+ASKED = ("enhance.spatial_reasoning", "enhance.position_encoding")  # these shape the question, taught or not
+
+
+@dataclass(frozen=True, eq=False)  # a file is opened once, so one and the same is what equal means here
+class Judged:
+    """One set of answers: `id` names it (a run's id, or a file's name), `settings` are those that made the answers."""
+
+    id: str
+    path: Path
+    created: float
+    workspace: Workspace
+    found: Mapping[str, Any]  # the results file
+    objects: str  # equal for two runs about the same objects with the same truth
+    settings: Mapping[str, Any]
+
+    @property
+    def shown(self) -> Shown:
+        """With every single answer, which only the runs that are looked at need. Raises UserError when it is gone."""
+        shown = results.load(self.workspace, self.path)
+        if shown is None:
+            raise UserError("these results are gone", str(self.path), "Judge the model again.", "run")
+        return shown
+
+    @property
+    def name(self) -> str:
+        """The tuned model's name, or the model itself."""
+        about = self.found.get("model") or {}
+        if about.get("adapter"):
+            return Path(str(about["adapter"])).name.removesuffix("_final")
+        return Path(str(about.get("path", "–"))).name
+
+    @property
+    def tuned(self) -> bool:
+        return bool((self.found.get("model") or {}).get("adapter"))
+
+    @property
+    def fingerprint(self) -> str:
+        return str((self.found.get("data") or {}).get("fingerprint") or "")
+
+    @property
+    def split(self) -> str:
+        return str((self.found.get("data") or {}).get("split", ""))
+
+    @property
+    def when(self) -> str:
+        return time.strftime("%d %b %H:%M", time.localtime(self.created))
+
+    @property
+    def label(self) -> str:
+        """ "short, tuned · validation · 25 Nov 05:58"."""
+        taught = score_text.TUNED if self.tuned else score_text.UNTAUGHT
+        return f"{self.name}, {taught} · {text.SPLIT_WORDS.get(self.split, self.split).lower()} · {self.when}"
+
+
+def all_judged(workspace: Workspace) -> list[Judged]:
+    """Every finished baseline and evaluation, newest first. What is damaged or was stopped half-way is left out.
+
+    Published results whose run folder is gone are among them.
+    """
+    found = []
+    for run in store.list_runs(workspace, "baseline", "evaluate"):
+        if run.results.is_file() and store.status(run) == "finished":
+            found.append(_opened(workspace, run.id, run.results, run.created))
+    known = [one.found for one in found if one]
+    for path in (workspace.zeroshot_results, *sorted(workspace.experiments.glob("evaluation_*.json"))):
+        if path.is_file():
+            one = _opened(workspace, path.stem, path, path.stat().st_mtime)
+            if one is not None and one.found not in known:
+                found.append(one)
+    return sorted((one for one in found if one), key=lambda one: (one.created, one.id), reverse=True)
+
+
+def _opened(workspace: Workspace, identity: str, path: Path, created: float) -> Judged | None:
+    try:
+        return _kept(workspace, identity, path, created, results.changed(path))
+    except UserError:
+        return None
+
+
+@lru_cache(maxsize=256)
+def _kept(workspace: Workspace, identity: str, path: Path, created: float, _changed: tuple[int, int]) -> Judged | None:
+    found = read_json(path)
+    if not isinstance(found, dict) or not {*NEEDED} <= set(found):
+        return None
+    objects = objects_of(found, results.answers(path))
+    return Judged(identity, path, created, workspace, found, objects, settings_of(found))
+
+
+def objects_of(found: Mapping[str, Any], rows: Iterable[Row]) -> str:
+    """A digest of which objects were judged and what is true of them; without answers, of what the file says of them.
+
+    The photos that were not judged do not matter: two runs may be compared whose training photos differ.
+    """
+    about = found.get("data") or {}
+    told = [f"{row['image']} {row['object']} {row['box_xyxy_px']} {row['truth_class']}" for row in rows]
+    if not told:
+        told = [str(about.get(key)) for key in ("fingerprint", "split", "photos", "objects")]
+    return hashlib.sha256("\n".join(sorted(told)).encode()).hexdigest()[:12]
+
+
+def settings_of(found: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that made these answers, {"lora.rank": 16, …}; of a tuned model those it was taught with as well.
+
+    An untaught model has no settings of teaching.
+    """
+    flat = _flat(found.get("settings") or {})
+    adapter = (found.get("model") or {}).get("adapter")
+    if not adapter:
+        return {path: value for path, value in flat.items() if path in ASKED or not path.startswith(TAUGHT)}
+    try:
+        taught = _flat((read_json(Path(str(adapter)) / "damgui.json") or {}).get("settings") or {})
+    except UserError:
+        taught = {}
+    return flat | {path: value for path, value in taught.items() if path.startswith(TAUGHT)}
+
+
+def _flat(tree: Mapping[str, Any]) -> dict[str, Any]:
+    return {f"{group}.{name}": value for group, held in tree.items() for name, value in dict(held).items()}
+
+
+def differing(settings: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Paths of the settings in which these differ, in the order of declaration.
+
+    A setting that one of them does not have (another version, no teaching) counts only if the others differ in it.
+    """
+    paths = [path for path in FIELDS if path not in (*OWN_COLUMN, *NO_MATTER)]
+    return [path for path in paths if len({repr(one[path]) for one in settings if path in one}) > 1]
+
+
+def defaults(runs: Sequence[Judged]) -> tuple[Judged | None, Judged | None]:
+    """(before, after): the newest tuned model, against the newest untaught one that judged the same objects."""
+    after = next((one for one in runs if one.tuned), None)
+    plain = [one for one in runs if not one.tuned]
+    same = [one for one in plain if after and one.objects == after.objects]
+    return next(iter(same or plain), None), after
+
+
+def chosen(
+    runs: Sequence[Judged], fresh: Judged | None, before: Judged | None, after: Judged | None
+) -> tuple[Judged | None, Judged | None]:
+    """(before, after) once `fresh` has come to the runs: what was just judged is shown, the rest of the choice stays.
+
+    `before` is kept while it judged the same objects, else the newest untaught run that did takes its place.
+    """
+    if before is None or after is None or fresh is None:
+        return defaults(runs)
+    if not fresh.tuned:
+        return (fresh if fresh.objects == after.objects else before), after
+    same = [one for one in runs if not one.tuned and one.objects == fresh.objects]
+    kept = before.objects == fresh.objects and before.id != fresh.id
+    return (before if kept else next(iter(same), before)), fresh

@@ -1,0 +1,125 @@
+"""Results files for the page: read once for all open pages, with every single answer and the photos behind them."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from core.errors import UserError
+from core.runs.files import read_json
+from core.runs.store import Workspace
+from damgui.components import datasets
+from damgui.components import html as parts
+from damgui.components import photos as pictures
+
+PAGE = 12  # mistakes shown at first, and how many more each time
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One results file with every single answer, and the folder its photos lie in."""
+
+    results: dict[str, Any]
+    rows: tuple[Row, ...]
+    root: Path
+    names: tuple[str, ...]  # all class names of the taxonomy
+
+    @property
+    def order(self) -> list[str]:
+        """The class names that occur, in the taxonomy's order."""
+        there = (self.results.get("confusion") or {}).get("labels") or list(self.results.get("per_class", {}))
+        return sorted(there, key=lambda name: (self.names.index(name) if name in self.names else len(self.names), name))
+
+    @property
+    def mistakes(self) -> list[Row]:
+        """The surest mistakes first, in turn one of each class, so that no class hides the others."""
+        ranked: Counter[str] = Counter()
+        turns = []
+        for row in sorted((row for row in self.rows if not right(row)), key=lambda row: -probability(row)):
+            turns.append((ranked[row["truth_class"]], row))
+            ranked[row["truth_class"]] += 1
+        return [row for _, row in sorted(turns, key=lambda pair: pair[0])]
+
+
+def right(row: Row) -> bool:
+    """Whether an answer was right; for class questions the type must be right as well."""
+    if row.get("predicted_class") and row.get("truth_class"):
+        return bool(row["predicted_class"] == row["truth_class"])
+    return bool(row["predicted"] == row["truth"])
+
+
+def probability(row: Row, answer: str = "predicted") -> float:
+    """How probable the model found what it said ("predicted") or what is true ("truth"): calibrated where it can."""
+    shares = row.get("calibrated") or row.get("probabilities") or {}
+    return float(shares.get(row.get(f"{answer}_class"), shares.get(row[answer], 0.0)))
+
+
+def changed(path: Path) -> tuple[int, int]:
+    """Something that differs when the file does; (0, 0) when there is none."""
+    try:
+        about = path.stat()
+    except FileNotFoundError:
+        return (0, 0)
+    return about.st_mtime_ns, about.st_size
+
+
+def load(workspace: Workspace, path: Path) -> Shown | None:
+    """Results with their answers; None when there are none. Raises UserError when a file is damaged."""
+    return _load(workspace, path, changed(path)) if path.is_file() else None
+
+
+@lru_cache(maxsize=8)
+def _load(workspace: Workspace, path: Path, _changed: tuple[int, int]) -> Shown | None:
+    found = read_json(path)
+    if found is None:
+        return None
+    root = datasets.root(workspace, str((found.get("data") or {}).get("path", "demo")))
+    names = datasets.taxonomy(((found.get("settings") or {}).get("data") or {}).get("taxonomy", "")).class_names
+    return Shown(found, tuple(answers(path)), root, names)
+
+
+def predictions_name(path: Path) -> str:
+    """The file of single answers beside a results file, in a run's folder or among the published ones."""
+    if path.name == "results.json":
+        return "predictions.jsonl"
+    return f"{path.stem.removesuffix('_results')}_predictions.jsonl"
+
+
+def answers(path: Path) -> Iterator[Row]:
+    """The single answers beside a results file, one at a time. Raises UserError when their file is damaged."""
+    beside = path.with_name(predictions_name(path))
+    if not beside.is_file():
+        return
+    try:
+        with beside.open(encoding="utf-8") as lines:
+            yield from (json.loads(line) for line in lines if line.strip())
+    except ValueError as error:
+        raise UserError("this file of answers is damaged", str(beside), "Run the evaluation again.", "disk") from error
+
+
+def mistake_cards(shown: Shown, rows: Sequence[Row], labels: tuple[str, str] = ("Truth", "Said")) -> str:
+    cards = []
+    for row in rows:
+        lines = [(labels[0], row["truth"], ""), (labels[1], row["predicted"], _how_sure(row))]
+        cards.append(card(shown.root, row, lines))
+    return pictures.gallery([one for one in cards if one])
+
+
+def _how_sure(row: Row) -> str:
+    kind = str(row.get("predicted_class", "")).removesuffix(f" {row['predicted']}")
+    other = f"{kind} · " if kind and kind != row["object_type"] else ""
+    return f"{other}{100 * probability(row):.0f} % sure"
+
+
+def card(root: Path, row: Row, lines: Sequence[tuple[str, str, str]]) -> str:
+    """One object with what was true and what was said; a plain line when its photo is gone."""
+    try:
+        return pictures.judged(root / row["image"], tuple(row["box_xyxy_px"]), row["object_type"], lines)
+    except UserError as error:
+        return parts.note(str(error), "warn")

@@ -1,0 +1,269 @@
+"""Every sentence about scores: what a number means, what a model must beat, and what a difference proves."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from core.metrics.compare import BETTER, FEW_PHOTOS, UNCLEAR
+from core.metrics.compare import verdict as proved
+from core.units import percent, points
+from damgui.text import SPLIT_WORDS
+
+# -- One set of answers ----------------------------------------------------------------------------------------------
+BALANCED = "Balanced accuracy"
+BALANCED_SAYS = "mean share found, every class alike"
+MACRO_F1_SAYS = "finds and false alarms, every class alike"
+GUESSING, GUESSING_SAYS = "Just guessing", "always the commonest condition"
+CHOICE = "Where there is a choice"
+MUST_BEAT = "What it must beat"
+MUST_BEAT_SAYS = "Dots are measured, lines are 95 % intervals; the band is the model's own interval."
+THIS_MODEL = "This model"
+ALARMS = "Does it find what matters?"
+BY_CLASS = "Class by class"
+BY_KIND = "By object type and condition"
+SURE = "How sure may one be?"
+IN_DETAIL = "in detail"
+GUESSING_SAYS = "Answers each object type with its most frequent training condition. Looks at nothing."
+CLASS_TABLE_SAYS = (
+    "Support: how many there are. Recall: the share of them that was found, with its 95 % interval. Precision: the "
+    "share of those called so that really are. F1: both in one number, 1 is perfect."
+)
+RELIABILITY_SAYS = (
+    "Answers are sorted by how sure the model was. On the dashed line it is right as often as it says: of the answers "
+    "given with 80 %, 80 % are right. Below the line it is too sure of itself, above it too modest. The bars show how "
+    "many objects stand behind each dot: few objects, little proof."
+)
+SURENESS = (
+    ("log_loss", "Log-loss", "What a wrong answer costs, the more the surer it was. 0 is perfect; lower is better."),
+    ("brier", "Brier score", "The squared distance of the probabilities from the truth. 0 is perfect, lower better."),
+    (
+        "ece",
+        "Calibration error (ECE)",
+        "How far, on average, how sure it is lies from how often it is right. 0 is perfect.",
+    ),
+)
+RAW, CALIBRATED = "As the model says", "Calibrated"
+CALIBRATED_SAYS = (
+    "Calibrated: the same answers, with their probabilities pulled to what they are worth. It was measured on photos "
+    "that the model neither learned from nor was chosen by."
+)
+CONFIDENCE, RIGHT_SHARE, OBJECTS = "How sure it was (%)", "Right answers (%)", "Objects"
+
+# -- Two sets of answers ---------------------------------------------------------------------------------------------
+VERDICT_TITLES = {"better": "Better", "worse": "Worse", "no clear difference": "No clear difference"}
+CHANGES = (("accuracy_change", "Accuracy"), ("balanced_accuracy_change", BALANCED), ("macro_f1_change", "Macro-F1"))
+CHANGE_TITLE = "The differences, with their intervals"
+CHANGE_SAYS = (
+    "Points are percentage points. A line that crosses 0 proves nothing: with other photos of the same kind the "
+    "difference might be the other way round. Macro-F1 and balanced accuracy count rare classes as much as common ones."
+)
+TURNED_RIGHT, TURNED_WRONG = ("Turned right", "mistakes no more"), ("Turned wrong", "right no more")
+TURNED_NOT = ("Unchanged", "right or wrong as before")
+CHANGE_AXIS = "Difference in points: right of 0 is better"
+BEFORE_RUN, AFTER_RUN = "Before", "After"
+PICK_HINT = "Any two runs that judged the same objects can be compared."
+NOT_COMPARABLE = "These two judged different objects, so their difference says nothing. Choose two of one data set."
+OTHER_SURROUNDINGS = (
+    "The data sets around these objects are not the same (other training photos, labels or splits), though the judged "
+    "objects are."
+)
+SAME_RUN = "Twice the same run: there is nothing to compare. Choose another one."
+JUDGE_BASE = "Judge the untaught model on them too"
+JUDGE_SPLIT = "Photos"
+VALID_CHOSE = (
+    "The validation photos chose which state of the model was kept, so their score flatters a little. Test photos, "
+    "where the data has them, did not."
+)
+TEST_HONEST = "The test photos neither taught nor chose anything: their score is the honest one."
+AFTER_DETAIL = "The run “After” in detail: what it must beat, class by class, how sure one may be"
+RUNS_TITLE = "All judged runs"
+RUNS_SAYS = "Columns after the scores are the settings in which these runs differ."
+RUNS_NONE = "No judged run yet."
+OTHER_OBJECTS = "other objects: not comparable"
+CURVES_TITLE = "Training curves"
+CURVES_PICK = "Training runs"
+CURVES_EMPTY = "Choose one or more training runs."
+SMOOTHED_LOSS, VALID_F1 = "Loss, smoothed", "Validation macro-F1 (%)"
+UNTAUGHT, TUNED = "untaught", "tuned"
+
+# -- One answer ------------------------------------------------------------------------------------------------------
+UNSURE = "Unsure: send to an engineer"
+NO_THRESHOLD = "On the photos put aside, no percentage was high enough to rely on a single answer."
+NOT_CALIBRATED = "Not calibrated: take the percentage with a grain of salt."
+LIMIT_OF_SENSE = 20  # beyond so many times the photos, more of the same photos are no advice
+
+
+def not_judged(split: str) -> str:
+    """What is said after the name of a tuned model that has not judged a split yet."""
+    which = SPLIT_WORDS.get(split, split).lower()
+    return f"has not judged the {which} photos yet. Judge it to see both numbers side by side."
+
+
+def no_base(name: str, split: str) -> str:
+    """What is said of a tuned model that judged photos which no untaught one did."""
+    which = SPLIT_WORDS.get(split, split).lower()
+    return f"{name} judged the {which} photos and no untaught model did: there is nothing to compare it with yet."
+
+
+def interval(ends: Any) -> str:
+    """ "58.1 – 71.4 %"; "" when there is none."""
+    return f"{100 * ends[0]:.1f} – {100 * ends[1]:.1f} %" if ends and None not in ends else ""
+
+
+def one_in(rate: float) -> str:
+    """A share as people say it: "one in ten"; "3 %" where no word fits."""
+    words = {2: "two", 5: "five", 10: "ten", 20: "twenty", 50: "fifty", 100: "a hundred"}
+    number = round(1 / rate) if rate > 0 else 0
+    return f"one in {words[number]}" if number in words and math.isclose(rate * number, 1) else percent(rate, 0)
+
+
+def single_answers(found: Mapping[str, Any]) -> str:
+    """What the objects with one possible answer do to the score; "" when there are none, or nothing is known."""
+    alone, choice = found.get("single_answer") or {}, found.get("with_choice") or {}
+    if not alone.get("total") or not choice.get("total"):
+        return ""
+    kinds = [str(kind) for kind in alone.get("types") or ["one object type"]]
+    named = ", ".join(kinds[:-1]) + (" and " if len(kinds) > 1 else "") + kinds[-1]
+    has = "have" if len(kinds) > 1 else "has"
+    right = "always right" if alone.get("correct") == alone["total"] else f"{alone.get('correct')} of them right"
+    ends = interval(choice.get("accuracy_interval"))
+    rest = f"{percent(choice['accuracy'])} right" + (f" (95 % interval {ends})" if ends else "")
+    if choice.get("macro_f1") is not None:
+        rest += f", macro-F1 {choice['macro_f1']:.2f}"
+    return (
+        f"{named[:1].upper()}{named[1:]} {has} only one possible answer: {alone['total']} objects, {right}. "
+        f"Without them: {rest}, over {choice['total']} objects."
+    )
+
+
+def alarm(condition: str, about: Mapping[str, Any], tolerated: float = 0.1) -> str:
+    """What was found of a condition, and how many false alarms that costs, in one sentence.
+
+    `tolerated` is the share of the other objects that may be a false alarm.
+    """
+    if not about.get("positives"):
+        return f"No object here is {condition}, so this cannot be told."
+    if about.get("recall") is None:
+        return f"Every object here is {condition}, so false alarms cannot be told."
+    others = int(about.get("negatives") or 0)
+    false = round(float(about.get("false_alarm_rate") or 0.0) * others)
+    price = f"{false} false alarm{'s' if false != 1 else ''} among {others} others ({one_in(tolerated)} is tolerated)"
+    return f"of the {about['positives']} {condition} objects found, at {price}."
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A comparison in words; `tone` is up, down or "" (nothing is proved)."""
+
+    tone: str
+    title: str
+    says: str
+
+
+def verdict(found: Mapping[str, Any], photos: int) -> Verdict:
+    """What `core.metrics.compare` proves. Its macro-F1 change decides; one whose interval holds 0 proves nothing.
+
+    `photos` is how many photos both models judged.
+    """
+    change, (low, high) = float(found["macro_f1_change"]), found["macro_f1_change_interval"]
+    span = f"{points(change)} points (95 % interval {points(low)} to {points(high)})"
+    if photos < FEW_PHOTOS:
+        says = (
+            f"The difference of macro-F1 is {points(change)} points, from {photos} photo{'s' if photos != 1 else ''}:"
+        )
+        return Verdict("", VERDICT_TITLES[UNCLEAR], f"{says} too few to prove anything.")
+    word = proved((low, high), photos)
+    if word == UNCLEAR:
+        says = f"The difference of macro-F1 is {span}: the interval includes 0."
+        return Verdict("", VERDICT_TITLES[UNCLEAR], f"{says} {more_photos(change, low, high, photos)}")
+    side = "above" if word == BETTER else "below"
+    says = f"The difference of macro-F1 is {span}: the whole interval lies {side} 0."
+    return Verdict("up" if word == BETTER else "down", VERDICT_TITLES[word], says)
+
+
+def more_photos(change: float, low: float, high: float, photos: int) -> str:
+    """How many photos might tell, if the difference stayed as it is: intervals shrink with the root of their number."""
+    reach = change - low if change > 0 else high - change
+    if change == 0 or photos == 0:
+        return "On these photos both are equally good."
+    times = (reach / change) ** 2
+    if times > LIMIT_OF_SENSE:
+        return f"Even {LIMIT_OF_SENSE} times as many photos would hardly tell: the two are about equally good."
+    wanted = math.ceil(times * photos)
+    wanted = math.ceil(wanted / 10) * 10 if wanted > 30 else wanted
+    return f"If it stays as large, about {max(wanted, photos + 1)} photos would tell; there are {photos}."
+
+
+def chance(found: Mapping[str, Any]) -> str:
+    """The exact McNemar test in an inspector's words."""
+    better, worse, p = found["better"], found["worse"], float(found["p_value"])
+    turned = f"{better} object{'s' if better != 1 else ''} turned right, {worse} turned wrong."
+    if better + worse == 0:
+        return "Not one object changed between right and wrong."
+    # The coarsest of these in which it is a number of times.
+    among = 100 if p >= 0.01 else 1_000 if p >= 0.001 else 10_000
+    times = min(among, round(p * among))
+    how = f"about {'once' if times == 1 else f'{times} times'} in {among:,}" if times else "less than once in 10,000"
+    proof = "" if p < 0.05 else " That is no proof."
+    said = f"p {p:.2g}" if p >= 0.0001 else "p below 0.0001"
+    return (
+        f"{turned} Were both models equally good, chance would bring so uneven a change {how}.{proof} "
+        f"(Exact McNemar test, {said}.)"
+    )
+
+
+def calibrated_on(about: Mapping[str, Any]) -> str:
+    """Where the percentages of a calibrated model come from."""
+    objects = about.get("objects")
+    return f"Calibrated on {objects:,} objects that it did not learn from." if objects else "Calibrated."
+
+
+def promise(rule: Mapping[str, Any]) -> str:
+    """What stands behind the threshold from which on an answer is given: never more than was counted; "" if nothing."""
+    threshold, answered, wrong = rule.get("threshold"), rule.get("answered"), rule.get("wrong")
+    if threshold is None or not answered or wrong is None:
+        return ""
+    upper = rule.get("error_upper")
+    worst = f" (with other photos up to {percent(upper, 0)})" if upper else ""
+    were = "was" if wrong == 1 else "were"
+    behind = f"Of the {answered:,} objects put aside that it was at least {percent(threshold, 0)} sure of"
+    return f"{behind}, {wrong:,} {were} wrong{worst}."
+
+
+def why_unsure(answer: Mapping[str, Any], rule: Mapping[str, Any]) -> str:
+    """Why an answer is not given: the most probable one, and the threshold that it did not reach.
+
+    `rule` is the calibration's threshold with what it was counted on.
+    """
+    said = f"Its most probable answer is {answer['predicted']}, "
+    sure, threshold = sureness(answer), answer.get("threshold")
+    if threshold is None:
+        return f"{said}{percent(sure, 0)}. {NO_THRESHOLD}"
+    # As many digits as it takes to see that one number lies below the other.
+    digits = next((one for one in (0, 1) if percent(sure, one) != percent(threshold, one)), 2)
+    given = f"An answer is given from {percent(threshold, digits)} on."
+    return f"{said}{percent(sure, digits)}. {given} {promise(rule)}".rstrip()
+
+
+def unsure(about: Mapping[str, Any]) -> tuple[str, str]:
+    """(tone of the note, what it says): how many answers are unsure, and whether the sure ones keep the promise."""
+    total, count, threshold = about["total"], about["count"], about.get("threshold")
+    if threshold is None:
+        return "warn", f"All {total} answers are unsure. {NO_THRESHOLD}"
+    said = f"{count} of {total} answers are unsure (less than {percent(threshold, 0)}) and would go to an engineer"
+    right, allowed = about.get("accuracy_of_sure"), about.get("max_error")
+    if right is None:
+        return "info", f"{said}."
+    said = f"{said}; {total - count} are given, {percent(right)} of them right."
+    if allowed is None or right >= 1 - allowed:
+        return "info", said
+    return "warn", f"{said} {percent(1 - allowed, 0)} was aimed at: the photos put aside were too few or too different."
+
+
+def sureness(answer: Mapping[str, Any]) -> float:
+    """The probability to show: the calibrated one where there is one."""
+    value = answer.get("calibrated_probability")
+    return float(answer["probability"] if value is None else value)

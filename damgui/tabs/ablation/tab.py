@@ -1,0 +1,198 @@
+"""What helps? Which enhancements to try, one start button, how far the trainings are, and what came of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import gradio as gr
+from gradio.components import Component
+
+from core.errors import UserError
+from core.runs import launcher, store
+from core.settings import FIELDS, Settings, merge
+from core.studies import plan as studies
+from damgui import run_state, text
+from damgui.charts import training as charts
+from damgui.components import html as parts
+from damgui.forms import SWITCHES
+from damgui.frame import LONG, QUIET, Frame, Updates, guarded, now
+from damgui.run_state import Look, Stamp
+from damgui.scores import results
+from damgui.tabs.ablation import text as study_text
+from damgui.tabs.ablation import view as study
+from damgui.text import escape
+
+CHOICES = [(study_text.ALONE[one], one) for one in studies.VARIANTS if one != studies.NONE]
+MOST_SEEDS = 5
+
+
+def build(frame: Frame) -> None:
+    parts.html(parts.heading(study_text.TAB, study_text.LEAD))
+    with gr.Row():
+        with gr.Column(scale=4, min_width=380):
+            variants, seeds, epochs, start, cost = _choices(frame)
+        with gr.Column(scale=8, min_width=520):
+            message = parts.html("", elem_id="ablation-message")
+            state = parts.html("", elem_id="ablation-state")
+            with gr.Row(elem_classes="dg-actions"):
+                stop = gr.Button(study_text.STOP, variant="stop", visible=False, elem_id="ablation-stop")
+                resume = gr.Button(study_text.RESUME, visible=False, elem_id="ablation-resume")
+            with gr.Column(elem_classes="dg-panel", visible=False) as advised:
+                parts.html(parts.section(study_text.ADVICE))
+                advice = parts.html("", elem_id="ablation-advice")
+                with gr.Row(elem_classes="dg-actions"):
+                    use = gr.Button(study_text.USE, elem_id="ablation-use")
+            with gr.Column(elem_classes="dg-panel"):
+                parts.html(parts.section(study_text.CHART))
+                chart = charts.component("ablation-chart", study_text.CHART, study_text.CHART_EMPTY)
+                parts.html(f'<p class="dg-small">{escape(study_text.CHART_SAYS)}</p>')
+    with gr.Column(elem_classes="dg-panel", visible=False) as numbers:
+        title = parts.html(parts.section(study_text.TABLE), elem_id="ablation-title")
+        table = parts.html("", elem_id="ablation-table")
+
+    def wanted(values: Mapping[Component, Any]) -> tuple[Settings, studies.Plan]:
+        """The settings of all trainings, and which trainings. Raises UserError for what is wrong with either."""
+        given = FIELDS["training.epochs"].default if values[epochs] is None else values[epochs]
+        settings = merge(frame.form.read(values), {"training.epochs": given})
+        return settings, studies.plan_ablation(values[variants] or [studies.NONE], int(values[seeds] or 1), settings)
+
+    @guarded(message)
+    def begin(values: Mapping[Component, Any]) -> Updates:
+        settings, plan = wanted(values)
+        launcher.begin(frame.workspace, settings, "ablate", plan=studies.to_dict(plan))
+        return {}
+
+    @guarded(message)
+    def end() -> Updates:
+        found = study.newest(frame.workspace)
+        if found is not None and found.active:
+            launcher.stop(found.run)
+        return {}
+
+    @guarded(message)
+    def go_on() -> Updates:
+        found = run_state.latest(frame.workspace, "ablate")
+        if found is not None:
+            launcher.resume(found.run)
+        return {}
+
+    def estimated(values: Mapping[Component, Any]) -> str:
+        try:
+            settings, plan = wanted(values)
+        except UserError:  # a half-typed number; Start says what is wrong with it
+            return ""
+        cells = len(plan.variants) * plan.seeds
+        return _small(study_text.estimate(cells, study.cell_seconds(frame.workspace, settings)))
+
+    def refresh(seen: Stamp | None) -> tuple[Stamp, Updates] | None:
+        found, busy = study.newest(frame.workspace), run_state.at_work(frame.workspace)
+        shown = study.latest_results(frame.workspace)
+        stamp = (found and found.stamp, busy and busy.run.id, shown and results.changed(shown[0].results))
+        if stamp == seen:
+            return None
+        updates: Updates = {
+            start: gr.Button(interactive=busy is None),
+            state: _state(found, busy),
+            stop: _stop_button(found),
+            resume: gr.Button(visible=_can_resume(found), interactive=busy is None),
+            title: _title(found, shown),
+        }
+        if seen is None or seen[2] != stamp[2]:
+            told = shown[1] if shown else {}
+            updates |= {
+                chart: study.chart(told),
+                advice: study.advice(told),
+                advised: gr.Column(visible=_advises(told)),
+                numbers: gr.Column(visible=bool(told)),
+                table: study.table(told) if told else "",
+                use: gr.Button(visible=bool((told.get("recommendation") or {}).get("enough"))),
+            }
+        return stamp, updates
+
+    def take_over() -> Updates:
+        """The recommended switches go into the form, and the form comes into view."""
+        shown = study.latest_results(frame.workspace)
+        told = (shown[1].get("recommendation") or {}).get("settings", {}) if shown else {}
+        return {frame.form.widgets[path]: bool(on) for path, on in told.items()} | {
+            frame.tabs: gr.Tabs(selected="training")
+        }
+
+    outputs = [start, state, stop, resume, chart, advice, advised, use, numbers, table, title]
+    frame.watch(refresh, *outputs)
+    frame.follow(epochs, lambda settings: settings.training.epochs)
+    stop.click(end, outputs=message, **QUIET)
+    resume.click(
+        lambda: (gr.Button(interactive=False), parts.waiting(text.STARTING)), outputs=[resume, state], **QUIET
+    ).then(go_on, outputs=message, **LONG).then(now(refresh), outputs=outputs, **QUIET)
+
+    def wire() -> None:
+        inputs = frame.form.inputs | {variants, seeds, epochs}
+        start.click(
+            lambda: (gr.Button(interactive=False), parts.waiting(text.STARTING)), outputs=[start, state], **QUIET
+        ).then(begin, inputs, message, **LONG).then(now(refresh), outputs=outputs, **QUIET)
+        for one in (variants, seeds, epochs):
+            one.change(estimated, inputs, cost, **QUIET)
+        use.click(take_over, outputs=[*(frame.form.widgets[path] for path in SWITCHES), frame.tabs], **QUIET)
+
+    frame.later(wire)
+
+
+def _choices(frame: Frame) -> tuple[gr.CheckboxGroup, gr.Slider, gr.Number, gr.Button, gr.HTML]:
+    """What is tried, how often and how long; the start button, and the place that tells what it will take."""
+    with gr.Column(elem_classes="dg-panel"):
+        variants = gr.CheckboxGroup(
+            CHOICES,
+            value=[name for _, name in CHOICES],
+            label=study_text.VARIANTS,
+            info=study_text.VARIANTS_HINT,
+            elem_id="ablation-variants",
+        )
+        seeds = gr.Slider(
+            1,
+            MOST_SEEDS,
+            value=studies.SEEDS["ablate"],
+            step=1,
+            label=study_text.SEEDS,
+            info=study_text.SEEDS_HINT,
+            elem_id="ablation-seeds",
+        )
+        epochs = gr.Number(
+            None,
+            label=study_text.EPOCHS,
+            info=study_text.EPOCHS_HINT,
+            elem_id="ablation-epochs",
+        )
+        start = gr.Button(study_text.START, variant="primary", elem_id="ablation-start")
+        cost = parts.html("", elem_id="ablation-cost")
+        parts.html(_small(study_text.OTHER_SETTINGS))
+    return variants, seeds, epochs, start, cost
+
+
+def _small(said: str) -> str:
+    return f'<p class="dg-small">{escape(said)}</p>'
+
+
+def _state(found: Look | None, busy: Look | None) -> str:
+    other = parts.note(text.busy_elsewhere(busy.run.kind)) if busy and busy.run.kind not in store.STUDIES else ""
+    return other + (study.state(found) if found else parts.empty(study_text.EMPTY))
+
+
+def _stop_button(found: Look | None) -> gr.Button:
+    return gr.Button(visible=bool(found and found.active), interactive=not (found and found.stopping))
+
+
+def _can_resume(found: Look | None) -> bool:
+    return found is not None and found.run.kind == "ablate" and found.status in ("stopped", "failed", "crashed")
+
+
+def _advises(told: Mapping[str, Any]) -> bool:
+    return bool(told.get("recommendation"))
+
+
+def _title(found: Look | None, shown: tuple[store.Run, dict[str, Any]] | None) -> str:
+    if shown is None:
+        return ""
+    run, told = shown
+    earlier = f" {study_text.EARLIER}: {run.id}." if found is not None and found.run.id != run.id else ""
+    return parts.section(study_text.TABLE, study_text.judged_on(told) + earlier)

@@ -1,0 +1,88 @@
+"""Every sentence about studies: what an ablation is, what its table says, and what to switch on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from core.units import about, percent
+
+TAB = "What helps?"
+LEAD = (
+    "An ablation trains the same model many times: once with none of the five enhancements, once with each of them "
+    "alone, and once with all. What differs between two results is then the work of that one switch, and not of luck: "
+    "everything is repeated from other random starts, and judged on photos that no training used."
+)
+VARIANTS = "What is tried"
+VARIANTS_HINT = "Training with no enhancement is always among them: it is what all differ from."
+SEEDS = "Trainings of each"
+SEEDS_HINT = "Each from another random start. Three are the least from which anything is recommended."
+EPOCHS, EPOCHS_HINT = "Epochs of each", "How often every training photo is seen; fewer are quicker and may show less."
+START, STOP, RESUME = "Start the ablation", "Stop and save", "Resume"
+OTHER_SETTINGS = "Photos, model and all other settings are those of the Data and Fine-tuning tabs."
+EARLIER = "Results of the ablation before this one"
+EMPTY = "No ablation yet. Press Start the ablation; it can be stopped at any time and goes on later where it was."
+STOPPING = "Stopping: the step in hand is finished and saved first."
+UNKNOWN_TIME = "How long it takes is known after the first training."
+LEFT_OFF = "Not finished: what is done stays, and Resume goes on from there."
+CHART = "What each brings: macro-F1 against training with no enhancement"
+CHART_EMPTY = "The chart appears once training with none and with another variant are done."
+CHART_AXIS = "Macro-F1, difference from no enhancement"
+CHART_SAYS = (
+    "A dot is the average over the trainings, its line the 95 % interval: with other photos and other random starts "
+    "the difference would most likely lie in it. A line that crosses zero may be luck."
+)
+TABLE = "The numbers"
+TABLE_SAYS = (
+    "In brackets the 95 % interval. “±” is how much repeated trainings differ by luck alone (standard deviation). "
+    "Balanced accuracy: the mean share found, every class alike."
+)
+COLUMNS = ("Trained with", "Trainings", "Accuracy", "Balanced accuracy", "Macro-F1", "Macro-F1 against none", "Verdict")
+ADVICE = "What to switch on"
+USE = "Use these settings"
+VERDICTS = {
+    "recommended": ("✓", "helps", "good"),
+    "harmful": ("✕", "harms", "bad"),
+    "no clear effect": ("○", "no clear effect", "none"),
+    "too few seeds": ("…", "too few trainings", "none"),
+}
+ALONE = {
+    "class_weighting": "Class weighting alone",
+    "spatial_reasoning": "Spatial reasoning alone",
+    "oversampling": "Oversampling alone",
+    "position_encoding": "Position encoding alone",
+    "condition_weighting": "Condition weighting alone",
+    "all": "All together",
+}
+
+
+def estimate(cells: int, cell_s: float | None) -> str:
+    """`14 trainings, ≈ 35 min in all.`"""
+    count = f"{cells} training{'s' if cells != 1 else ''}"
+    return f"{count}. {UNKNOWN_TIME}" if cell_s is None else f"{count}, {about(cells * cell_s)} in all."
+
+
+def judged_on(found: Mapping[str, Any]) -> str:
+    """Which photos decided: `Judged on 128 objects of the test photos.`"""
+    cells = found.get("cells") or []
+    if not cells:
+        return ""
+    counts = sorted({int(cell["total"]) for cell in cells})
+    objects = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    parts = sorted({cell["fold"] for cell in cells if cell["fold"] is not None})
+    of = "the test photos" if not parts else "flights held back, others for every random start"
+    return f"Judged on {objects} objects of {of}, which no training used. {len(cells)} trainings done."
+
+
+def share(found: Mapping[str, Any]) -> tuple[str, str]:
+    """A share with what stands below it: ("68.2 %", "(61.0 – 75.3) ±1.2")."""
+    low, high = found["interval"]
+    spread = "" if found["spread"] is None else f" ±{100 * found['spread']:.1f}"
+    return percent(found["mean"]), f"({100 * low:.1f} – {100 * high:.1f}){spread}"
+
+
+def score(found: Mapping[str, Any]) -> tuple[str, str]:
+    """The same for a score that is no percentage."""
+    low, high = found["interval"]
+    spread = "" if found["spread"] is None else f" ±{found['spread']:.3f}"
+    return f"{found['mean']:.3f}", f"({low:.3f} – {high:.3f}){spread}"

@@ -1,0 +1,263 @@
+"""Many photos: a folder judged in one go, watched as it runs, then told, listed, shown and handed out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+from gradio.components import Component
+
+from core.errors import UserError
+from core.runs import launcher, store
+from core.runs.store import Run
+from core.settings import Settings, merge, to_flat
+from damgui import forms, run_state, text
+from damgui.components import html as parts
+from damgui.components.downloads import offer
+from damgui.frame import LONG, QUIET, Frame, Updates, guarded
+from damgui.run_state import Look, Stamp
+from damgui.tabs.batch import view as batches
+
+# What of the page's one form also holds here: where to compute, how labels are written, what is saved.
+FROM_FORM = ("model.", "batch.", "data.use_good", "data.format", "data.taxonomy")
+
+
+@dataclass(frozen=True)
+class Widgets:
+    """What handlers of this tab read or redraw."""
+
+    model: gr.Dropdown
+    folder: gr.Textbox
+    start: gr.Button
+    stop: gr.Button
+    resume: gr.Button
+    message: gr.HTML
+    state: gr.HTML
+    summary: gr.HTML
+    box: gr.Column
+    csv: gr.DownloadButton
+    report: gr.DownloadButton
+    title: gr.HTML
+    table: gr.HTML
+    more_rows: gr.Button
+    gallery: gr.HTML
+    more_photos: gr.Button
+    rows: gr.State
+    photos: gr.State
+
+    @property
+    def outputs(self) -> list[Component]:
+        return [
+            self.start,
+            self.stop,
+            self.resume,
+            self.state,
+            self.summary,
+            self.box,
+            self.csv,
+            self.report,
+            *self.lists,
+        ]
+
+    @property
+    def lists(self) -> list[Component]:
+        return [self.title, self.table, self.more_rows, self.gallery, self.more_photos, self.rows, self.photos]
+
+
+def build(frame: Frame) -> None:
+    parts.html(parts.heading(text.TAB_BATCH, text.BATCH_LEAD))
+    w = _draw(frame)
+
+    @guarded(w.message)
+    def begin(values: Mapping[Component, Any]) -> Updates:
+        launcher.begin(frame.workspace, _settings(frame, values, w), "batch")
+        return {}
+
+    @guarded(w.message)
+    def end() -> Updates:
+        found = run_state.latest(frame.workspace, "batch")
+        if found is not None and found.active:
+            launcher.stop(found.run)
+        return {}
+
+    @guarded(w.message)
+    def go_on() -> Updates:
+        found = run_state.latest(frame.workspace, "batch")
+        if found is not None:
+            launcher.resume(found.run)
+        return {}
+
+    def refresh(seen: Stamp | None) -> tuple[Stamp, Updates] | None:
+        found, busy = run_state.latest(frame.workspace, "batch"), run_state.at_work(frame.workspace)
+        stamp = (found and found.stamp, busy and busy.run.id)
+        if stamp == seen:
+            return None
+        updates: Updates = {
+            w.start: gr.Button(interactive=busy is None),
+            w.stop: gr.Button(visible=bool(found and found.active), interactive=not (found and found.stopping)),
+            w.resume: gr.Button(visible=batches.can_resume(found), interactive=busy is None),
+            w.state: _state(found, busy),
+        }
+        known = None if seen is None or seen[0] is None else seen[0][:2]
+        if known != (found and found.stamp[:2]):  # a run began or ended: what it came to is shown anew
+            updates |= _results(found, w)
+        return stamp, updates
+
+    def now() -> Updates:
+        return (refresh(None) or ((), {}))[1]
+
+    frame.watch(refresh, *w.outputs)
+    frame.watch(lambda seen, chosen: _models(frame, seen, chosen, w), w.model, reads=(w.model,))
+    w.stop.click(end, outputs=w.message, **QUIET)
+    w.resume.click(
+        lambda: (gr.Button(interactive=False), parts.waiting(text.STARTING)), outputs=[w.resume, w.state], **QUIET
+    ).then(go_on, outputs=w.message, **LONG).then(now, outputs=w.outputs, **QUIET)
+    for button, more_rows, more_photos in ((w.more_rows, batches.ROWS, 0), (w.more_photos, 0, batches.PHOTOS)):
+        button.click(_further(frame, w, more_rows, more_photos), [w.rows, w.photos], w.lists, **QUIET)
+    frame.later(
+        lambda: (
+            w.start.click(
+                lambda: (gr.Button(interactive=False), parts.waiting(text.STARTING)),
+                outputs=[w.start, w.state],
+                **QUIET,
+            )
+            .then(begin, frame.form.inputs | {w.model, w.folder}, w.message, **LONG)
+            .then(now, outputs=w.outputs, **QUIET)
+        )
+    )
+
+
+def _draw(frame: Frame) -> Widgets:
+    with gr.Column(elem_classes="dg-panel"):
+        with gr.Row(elem_classes="dg-controls"):
+            model = gr.Dropdown(
+                [],
+                label=text.BATCH_MODEL,
+                info=text.BATCH_MODEL_HINT,
+                interactive=True,
+                allow_custom_value=True,
+                elem_id="batch-model",
+                scale=2,
+            )
+            folder = gr.Textbox(
+                "", label=text.BATCH_FOLDER, info=text.BATCH_FOLDER_HINT, max_lines=1, elem_id="batch-folder", scale=3
+            )
+            start = gr.Button(text.BATCH_START, variant="primary", elem_id="batch-start", scale=0, min_width=190)
+            stop = gr.Button(
+                text.BATCH_STOP, variant="stop", visible=False, elem_id="batch-stop", scale=0, min_width=110
+            )
+            resume = gr.Button(text.BATCH_RESUME, visible=False, elem_id="batch-resume", scale=0, min_width=110)
+        with gr.Accordion(text.OPTIONS, open=False, elem_id="batch-options"), gr.Row(elem_classes="dg-grid2"):
+            for one in ("batch.annotate", "batch.pictures"):
+                frame.form.add(one, min_width=200)
+    message = parts.html("", elem_id="batch-message")
+    state = parts.html(parts.empty(text.BATCH_EMPTY), elem_id="batch-state")
+    summary = parts.html("", elem_id="batch-summary")
+    with gr.Column(visible=False, elem_id="batch-results") as box:
+        with gr.Row(elem_classes="dg-actions"):
+            csv = gr.DownloadButton(text.BATCH_CSV, visible=False, elem_id="batch-csv", scale=0)
+            report = gr.DownloadButton(text.REPORT_LOAD, visible=False, elem_id="batch-report", scale=0)
+        with gr.Column(elem_classes="dg-panel"):
+            title = parts.html("", elem_id="batch-title")
+            table = parts.html("", elem_id="batch-table")
+            more_rows = gr.Button(text.BATCH_MORE_ROWS, size="sm", visible=False, elem_id="batch-more-rows")
+        with gr.Column(elem_classes="dg-panel"):
+            parts.html(parts.section(text.BATCH_GALLERY, text.BATCH_GALLERY_SAYS))
+            gallery = parts.html("", elem_id="batch-gallery")
+            more_photos = gr.Button(text.BATCH_MORE_PHOTOS, size="sm", visible=False, elem_id="batch-more-photos")
+    return Widgets(
+        model,
+        folder,
+        start,
+        stop,
+        resume,
+        message,
+        state,
+        summary,
+        box,
+        csv,
+        report,
+        title,
+        table,
+        more_rows,
+        gallery,
+        more_photos,
+        gr.State(batches.ROWS),
+        gr.State(batches.PHOTOS),
+    )
+
+
+def _models(frame: Frame, seen: Stamp | None, chosen: str | None, w: Widgets) -> tuple[Stamp, Updates] | None:
+    """The tuned models, newest first, then the base models; what somebody chose stays."""
+    tuned = run_state.tuned_models(frame.workspace)
+    stamp = tuple(one.name for one in tuned)
+    if stamp == seen:
+        return None
+    listed = [(f"{one.name} ({text.BATCH_TUNED})", str(one.path)) for one in tuned]
+    listed += [(f"{name} ({text.BATCH_BASE})", name) for name in forms.models()]
+    first_look = seen is None and chosen in (None, "")
+    return stamp, {w.model: gr.Dropdown(listed, value=listed[0][1] if first_look else chosen)}
+
+
+def _settings(frame: Frame, values: Mapping[Component, Any], w: Widgets) -> Settings:
+    """The settings of a batch: the model's own, and what the form says of the machine and the data's format.
+
+    Raises UserError when no folder is given.
+    """
+    folder = str(values[w.folder] or "").strip()
+    if not folder:
+        raise UserError(text.BATCH_NO_FOLDER)
+    model = str(values[w.model] or "demo").strip()
+    settings = store.settings_for_model(model)
+    said = to_flat(frame.form.read(values, FROM_FORM))
+    taken = {path: value for path, value in said.items() if path.startswith(FROM_FORM) and path != "model.path"}
+    if store.is_adapter(model):
+        taken.pop("data.taxonomy")  # its answers are those of the taxonomy it learned
+    return merge(settings, {**taken, "data.path": folder, "data.limit": 0})
+
+
+def _state(found: Look | None, busy: Look | None) -> str:
+    elsewhere = busy is not None and busy.run.kind != "batch"
+    other = parts.note(text.busy_elsewhere(busy.run.kind)) if busy and elsewhere else ""
+    if found is None:
+        return other or parts.empty(text.BATCH_EMPTY)
+    return other if found.status == "finished" and other else other + batches.progress(found)
+
+
+def _results(found: Look | None, w: Widgets) -> Updates:
+    """What a run that is over came to; nothing while it is at work."""
+    run = found.run if found is not None and not found.active and found.run.results.is_file() else None
+    if run is None:
+        return {w.summary: "", w.box: gr.Column(visible=False)}
+    files = {w.csv: batches.file_of(run, "predictions.csv"), w.report: batches.file_of(run, "report.html")}
+    loads = {
+        one: gr.DownloadButton(value=offer(path) if path else None, visible=path is not None)
+        for one, path in files.items()
+    }
+    lists = _lists(run, w, batches.ROWS, batches.PHOTOS)
+    return {w.summary: batches.summary(run), w.box: gr.Column(visible=True), **loads, **lists}
+
+
+def _lists(run: Run, w: Widgets, rows: int, photos: int) -> Updates:
+    total, pictured = len(batches.urgent(run)), len(batches.photos(run))
+    drawn = (run.folder / "annotated").is_dir()
+    note = f"{min(rows, total):,} of {total:,}, {text.BATCH_ORDER}"
+    return {
+        w.title: parts.section(text.BATCH_TABLE, note),
+        w.table: batches.table(run, rows),
+        w.more_rows: gr.Button(visible=total > rows),
+        w.gallery: batches.gallery(run, photos) if drawn else parts.empty(text.BATCH_NO_GALLERY),
+        w.more_photos: gr.Button(visible=drawn and pictured > photos),
+        w.rows: rows,
+        w.photos: photos,
+    }
+
+
+def _further(frame: Frame, w: Widgets, more_rows: int, more_photos: int) -> Any:
+    def further(rows: int, photos: int) -> Updates:
+        found = run_state.latest(frame.workspace, "batch")
+        return {} if found is None else _lists(found.run, w, rows + more_rows, photos + more_photos)
+
+    return further

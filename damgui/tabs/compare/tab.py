@@ -1,0 +1,293 @@
+"""Compare: two runs on the same photos: the difference and what it proves, class by class, and object by object."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import gradio as gr
+
+from core.data import splits
+from core.errors import UserError
+from core.runs import launcher, store
+from core.runs.workspace import model_label
+from core.settings import Settings, from_dict, merge
+from damgui import run_state, text
+from damgui.charts import scores as score_charts
+from damgui.charts import training as charts
+from damgui.components import html as parts
+from damgui.components import report_button
+from damgui.frame import LONG, QUIET, Frame, Updates, guarded
+from damgui.run_state import Stamp, Tuned
+from damgui.scores import judged
+from damgui.scores import text as score_text
+from damgui.scores.details import Details
+from damgui.scores.judged import Judged
+from damgui.scores.results import Shown
+from damgui.tabs.compare import view as comparing
+from damgui.tabs.compare import widgets
+from damgui.tabs.compare.widgets import Widgets
+
+SPLITS = ("valid", "test")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What is chosen on the tab: the tuned model to judge next, and the two runs that are compared."""
+
+    model: str | None
+    split: str
+    before: str | None
+    after: str | None
+
+
+@dataclass(frozen=True)
+class View:
+    """What there is to show: the tuned model to judge, all judged runs, and the two of them that are compared."""
+
+    tuned: Tuned | None
+    split: str
+    runs: Sequence[Judged]
+    before: Judged | None
+    after: Judged | None
+
+    @property
+    def comparable(self) -> bool:
+        return not comparing.why_not(self.before, self.after)
+
+    @property
+    def base_is_missing(self) -> bool:
+        """Whether no untaught model has judged the objects that a tuned one did."""
+        if self.after is None or not self.after.tuned:
+            return False
+        return all(one.tuned or one.objects != self.after.objects for one in self.runs)
+
+
+def build(frame: Frame) -> None:
+    parts.html(parts.heading(text.TAB_COMPARE, text.COMPARE_LEAD))
+    w, message, panels = widgets.draw()
+
+    @guarded(message)
+    def begin(model: str | None, split: str) -> Updates:
+        tuned = _tuned(frame, model)
+        if tuned is not None:
+            launcher.begin(frame.workspace, _settings(frame, tuned, split), "evaluate", tuned.name)
+        return {}
+
+    @guarded(message)
+    def begin_base(after: str | None) -> Updates:
+        run = next((one for one in judged.all_judged(frame.workspace) if one.id == after), None)
+        if run is not None:
+            settings = _base_settings(run)
+            launcher.begin(frame.workspace, settings, "evaluate", model_label(settings.model.path))
+        return {}
+
+    @guarded(message)
+    def end() -> Updates:
+        found = run_state.latest(frame.workspace, "evaluate")
+        if found is not None:
+            launcher.stop(found.run)
+        return {}
+
+    @guarded(message)
+    def draw(*chosen: Any) -> Updates:
+        view = _see(frame, Choice(*chosen))
+        return {**_actions(frame, view, w), **_pair(view, w, panels)}
+
+    @guarded(message)
+    def take(*chosen: Any) -> Updates:
+        """Another tuned model: what it has judged last is shown."""
+        offered = _splits(frame, _tuned(frame, chosen[0]))
+        view = _see(frame, replace(Choice(*chosen), split=offered[0][1]))
+        fresh = next((one for one in view.runs if one.tuned and one.name == chosen[0]), None)
+        if fresh is not None:
+            before, after = judged.chosen(view.runs, fresh, view.before, view.after)
+            view = replace(view, before=before, after=after)
+        return {
+            **_actions(frame, view, w),
+            **_pair(view, w, panels),
+            **_listed(view, w),
+            w.split: gr.Radio(offered, value=view.split),
+        }
+
+    def act(*chosen: Any) -> Updates:
+        return _actions(frame, _see(frame, Choice(*chosen)), w)
+
+    reads = (w.model, w.split, w.before, w.after)
+    outputs = [*w.outputs, *panels.outputs]
+    frame.watch(lambda seen, *chosen: _follow(frame, seen, Choice(*chosen), w, panels), *outputs, reads=reads)
+    for one, handler in ((w.before, draw), (w.after, draw), (w.model, take)):
+        one.input(handler, reads, [*outputs, message], **QUIET)
+    w.split.input(act, reads, w.outputs, **QUIET)
+    for button, start, given in ((w.judge, begin, [w.model, w.split]), (w.judge_base, begin_base, [w.after])):
+        button.click(
+            lambda: (gr.Button(interactive=False), parts.waiting(text.STARTING)), outputs=[button, w.state], **QUIET
+        ).then(start, given, message, **LONG).then(act, reads, w.outputs, **QUIET)
+    w.stop.click(end, outputs=message, **QUIET)
+    w.curves.input(lambda ids: {w.curves_chart: _learning(frame, ids)}, w.curves, w.curves_chart, **QUIET)
+    panels.wire(lambda after: _shown(_see(frame, Choice(None, "", None, after)).after), [w.after])
+    frame.jump(w.to_baseline, "baseline")
+    frame.jump(w.to_training, "training")
+    report_button.report_button(frame, "compare", "evaluate", "baseline")
+
+
+def _see(frame: Frame, choice: Choice) -> View:
+    runs = judged.all_judged(frame.workspace)
+    by_id = {one.id: one for one in runs}
+    before, after = by_id.get(choice.before or ""), by_id.get(choice.after or "")
+    return View(_tuned(frame, choice.model), choice.split, runs, before, after)
+
+
+def _follow(
+    frame: Frame, seen: Stamp | None, choice: Choice, w: Widgets, panels: Details
+) -> tuple[Stamp, Updates] | None:
+    """What changed since `seen`: models to judge, judged runs, training runs, the run at work."""
+    view = _see(frame, choice)
+    names = tuple(one.name for one in run_state.tuned_models(frame.workspace))
+    found, busy = run_state.latest(frame.workspace, "evaluate"), run_state.at_work(frame.workspace)
+    lessons = tuple((run.id, store.status(run)) for run in store.list_runs(frame.workspace, "train"))
+    stamp = (tuple(one.id for one in view.runs), names, lessons, found and found.stamp, busy and busy.run.id)
+    if stamp == seen:
+        return None
+    updates: Updates = {}
+    if seen is None or seen[1] != names:  # a new model is the one to judge next
+        model = _tuned(frame, names[0] if names else None)
+        offered = _splits(frame, model)
+        view = replace(view, tuned=model, split=offered[0][1])
+        updates |= {
+            w.model: gr.Dropdown(list(names), value=model.name if model else None),
+            w.split: gr.Radio(offered, value=view.split),
+        }
+    if seen is None or seen[0] != stamp[0]:
+        fresh = None if seen is None else next((one for one in view.runs if one.id not in seen[0]), None)
+        before, after = judged.chosen(view.runs, fresh, view.before, view.after)
+        view = replace(view, before=before, after=after)
+        updates |= _listed(view, w) | _pair(view, w, panels)
+    if seen is None or seen[2] != lessons:
+        updates |= _curves(frame, w)
+    return stamp, {**updates, **_actions(frame, view, w)}
+
+
+def _listed(view: View, w: Widgets) -> Updates:
+    """The two lists of runs, with those that are compared."""
+    listed = [(one.label, one.id) for one in view.runs]
+    return {
+        w.before: gr.Dropdown(listed, value=view.before.id if view.before else None),
+        w.after: gr.Dropdown(listed, value=view.after.id if view.after else None),
+    }
+
+
+def _shown(run: Judged | None) -> Shown | None:
+    return run.shown if run else None
+
+
+def _tuned(frame: Frame, name: str | None) -> Tuned | None:
+    """The tuned model of this name; the newest when there is none of it."""
+    found = run_state.tuned_models(frame.workspace)
+    return next((tuned for tuned in found if tuned.name == name), found[0] if found else None)
+
+
+def _splits(frame: Frame, tuned: Tuned | None) -> list[tuple[str, str]]:
+    """The splits that the model can be judged on, (word, name): those that its training found in the data."""
+    run = store.latest(frame.workspace, "train", tuned.name) if tuned else None
+    there: Sequence[str] = SPLITS
+    if run is not None and (kept := run.folder / "split.json").is_file():
+        try:
+            there = [name for name in SPLITS if splits.read_split(kept).get(name)]
+        except UserError:
+            there = SPLITS  # the evaluation itself tells what is missing
+    return [(text.SPLIT_WORDS[name], name) for name in there or SPLITS[:1]]
+
+
+def _settings(frame: Frame, tuned: Tuned, split: str) -> Settings:
+    """The settings to judge a tuned model: the data its training used, on the photos of one split."""
+    settings = store.settings_for_model(str(tuned.path))
+    run = store.latest(frame.workspace, "train", tuned.name)
+    if run is not None:
+        settings = replace(settings, data=run.settings().data)
+    return merge(settings, {"data.split": split or SPLITS[0], "data.limit": 0})
+
+
+def _base_settings(run: Judged) -> Settings:
+    """The settings that ask the model below a tuned one just as that was asked."""
+    found = run.found
+    return merge(from_dict(found["settings"], str(run.path)), {"model.path": str(found["model"]["path"])})
+
+
+def _actions(frame: Frame, view: View, w: Widgets) -> Updates:
+    """What can be done now, and what is being done."""
+    found, busy = run_state.latest(frame.workspace, "evaluate"), run_state.at_work(frame.workspace)
+    running = busy is not None and busy.run.kind == "evaluate"
+    untaught = any(not one.tuned for one in view.runs)
+    todo = view.tuned is not None and not any(
+        one.tuned and one.name == view.tuned.name and one.split == view.split for one in view.runs
+    )
+    return {
+        w.chooser: gr.Row(visible=view.tuned is not None),
+        w.judge: gr.Button(interactive=busy is None, variant="primary" if todo else "secondary"),
+        w.stop: gr.Button(visible=running, interactive=not (found and found.stopping)),
+        w.state: _state(view, found, untaught, todo),
+        w.to_baseline: gr.Button(visible=not untaught),
+        w.to_training: gr.Button(visible=untaught and view.tuned is None),
+        w.judge_base: gr.Button(visible=view.base_is_missing, interactive=busy is None),
+    }
+
+
+def _state(view: View, found: run_state.Look | None, untaught: bool, todo: bool) -> str:
+    said = parts.judging(found) if found and (found.active or found.status in ("failed", "crashed")) else ""
+    if view.tuned is not None and view.split == "test":
+        said += parts.note(score_text.TEST_HONEST)
+    if not untaught:
+        return said + parts.empty(text.COMPARE_NO_BASELINE)
+    if view.tuned is None:
+        return said + parts.empty(text.COMPARE_NO_TUNED)
+    if todo and not view.comparable and not (found and found.active):
+        said += parts.empty(f"{view.tuned.name} {score_text.not_judged(view.split)}")
+    if view.after and view.base_is_missing:
+        said += parts.note(score_text.no_base(view.after.name, view.after.split), "warn")
+    elif view.before and view.after and not view.comparable:
+        said += parts.note(comparing.why_not(view.before, view.after), "warn")
+    return said
+
+
+def _pair(view: View, w: Widgets, panels: Details) -> Updates:
+    """The two chosen runs, and all of them in the table."""
+    before, after = view.before, view.after
+    updates: Updates = {
+        w.pair: gr.Row(visible=len(view.runs) > 1),
+        w.table_box: gr.Column(visible=bool(view.runs)),
+        w.table: comparing.runs_table(view.runs, before, after),
+        **panels.fill(_shown(after)),
+    }
+    if before is None or after is None or not view.comparable:
+        return {**updates, w.headline: "", w.box: gr.Column(visible=False)}
+    one, other = before.found["per_class"], after.found["per_class"]
+    found = comparing.compared(before, after)
+    return {
+        **updates,
+        w.headline: comparing.headline(before, after),
+        w.box: gr.Column(visible=True),
+        w.change: comparing.change_chart(found),
+        w.turned: comparing.turned(found),
+        w.chart: charts.to_json(charts.dumbbell(one, other, before.shown.order)),
+        w.gallery: comparing.gallery(before.shown, after.shown),
+    }
+
+
+def _curves(frame: Frame, w: Widgets) -> Updates:
+    """The training runs to draw, the newest chosen."""
+    runs = [run for run in store.list_runs(frame.workspace, "train") if run.events.is_file()]
+    ids = [run.id for run in runs[: score_charts.MOST_CURVES]]
+    return {
+        w.curves_box: gr.Column(visible=bool(runs)),
+        w.curves: gr.Dropdown([(run.name, run.id) for run in runs], value=ids),
+        w.curves_chart: _learning(frame, ids),
+    }
+
+
+def _learning(frame: Frame, ids: Sequence[str] | None) -> str | None:
+    runs = [run for run in store.list_runs(frame.workspace, "train") if run.id in set(ids or ())]
+    drawn = [(run.name, run_state.events_of(run.events)) for run in runs[: score_charts.MOST_CURVES]]
+    drawn = [(name, events) for name, events in drawn if any(one["kind"] == "step" for one in events)]
+    return charts.to_json(score_charts.learning(drawn)) if drawn else None

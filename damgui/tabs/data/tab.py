@@ -1,0 +1,271 @@
+"""Data: choose the photos, see what is in them and what is wrong with them."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, cast
+
+import gradio as gr
+from gradio.components import Component
+
+from core.data.checks import SAME_FILE
+from core.data.quality.review import review
+from core.data.statistics import class_counts
+from core.data.types import Dataset
+from core.errors import Problem, UserError
+from core.settings import Settings
+from damgui import text, theme
+from damgui.charts import training as charts
+from damgui.components import datasets
+from damgui.components import html as parts
+from damgui.components import photos as pictures
+from damgui.forms import FOR_DATA, FOR_REVIEW
+from damgui.frame import LONG, QUIET, Frame, Updates, guarded
+from damgui.tabs.data import view as findings
+from damgui.text import escape
+
+THUMBS = 12
+PROBLEMS_SHOWN = 60
+SAMPLE, FOLDER = "sample", "folder"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a reading fills: the message, the light, numbers, problems, findings, charts and photos."""
+
+    message: gr.HTML
+    light: gr.HTML
+    summary: gr.HTML
+    wrong: gr.Column
+    problems: gr.HTML
+    rest: gr.Button
+    found: gr.Column
+    told: gr.Column
+    findings: gr.HTML
+    cures: gr.State  # the settings that cure each finding shown
+    chart: gr.HTML
+    heights: gr.HTML
+    where: gr.HTML
+    marks: gr.HTML
+    split: gr.Dropdown
+    more: gr.Button
+    thumbs: gr.HTML
+
+    @property
+    def outputs(self) -> list[Any]:
+        return [getattr(self, one.name) for one in fields(self) if one.name != "more"]
+
+
+def build(frame: Frame) -> None:
+    parts.html(parts.heading(text.TAB_DATA, text.DATA_LEAD))
+    source, path, read, use_good = _controls(frame)
+    w = _places()
+
+    def choose(chosen: str) -> Updates:
+        return {path: gr.Textbox(value="demo" if chosen == SAMPLE else "", visible=chosen == FOLDER)}
+
+    def follow(now: str) -> Updates:
+        """The form was filled from elsewhere (a run's settings): the radio shows what the path says."""
+        return {source: SAMPLE if now == "demo" else FOLDER, path: gr.Textbox(visible=now != "demo")}
+
+    source.input(choose, source, path, **QUIET)
+    path.change(follow, path, [source, path], **QUIET)
+    # The form is not complete while tabs are being built: handlers that read it are wired when it is.
+    frame.later(lambda: _wire(frame, w, (read, path), use_good))
+
+
+def _controls(frame: Frame) -> tuple[gr.Radio, gr.Textbox, gr.Button, Component]:
+    """Which photos, and how they are read."""
+    with gr.Column(elem_classes="dg-panel"):
+        with gr.Row(elem_classes="dg-controls"):
+            choices = [(text.DATA_SAMPLE, SAMPLE), (text.DATA_FOLDER, FOLDER)]
+            source = gr.Radio(choices, value=SAMPLE, label=text.DATA_SOURCE, elem_id="data-source", scale=2)
+            path = cast(
+                gr.Textbox,
+                frame.form.add("data.path", label=text.DATA_PATH, info=text.DATA_PATH_HINT, visible=False, scale=3),
+            )
+            read = gr.Button(text.DATA_READ, variant="primary", elem_id="data-read", scale=0, min_width=220)
+        with gr.Accordion(text.OPTIONS, open=False, elem_id="data-more"), gr.Row(elem_classes="dg-grid3"):
+            use_good = frame.form.add("data.use_good", min_width=200)
+            for one in (
+                "data.drop_duplicates",
+                "data.regroup",
+                "data.format",
+                "data.taxonomy",
+                "data.valid_share",
+                "data.group_rule",
+            ):
+                frame.form.add(one, min_width=200)
+    return source, path, read, use_good
+
+
+def _places() -> Shown:
+    """Where a reading is shown, from the light down to the photos."""
+    message = parts.html("", elem_id="data-message")
+    light = parts.html("", elem_id="data-light")
+    summary = parts.html(parts.empty(text.DATA_EMPTY), elem_id="data-summary")
+    with gr.Column(visible=False, elem_classes="dg-panel") as wrong:
+        problems = parts.html("", elem_id="data-problems")
+        rest = gr.Button(text.DATA_USE_GOOD, elem_id="data-use-good", visible=False)
+    with gr.Column(visible=False, elem_id="data-found") as found:
+        with gr.Column(visible=False) as told:
+            parts.html(parts.section(text.FINDINGS))
+            cards = parts.html("", js_on_load=theme.script("examples"), elem_id="data-findings")
+        with gr.Column(elem_classes="dg-panel"):
+            parts.html(parts.section(text.DATA_CHART))
+            chart = charts.component("data-chart", text.DATA_CHART)
+            with gr.Accordion(text.WHERE, open=False, elem_id="data-where"):
+                parts.html(f'<p class="dg-small">{escape(text.WHERE_HINT)}</p>')
+                heights = charts.component("data-heights", text.WHERE)
+                where = parts.html("", elem_id="data-order")
+        with gr.Column(elem_classes="dg-panel"):
+            with gr.Row(elem_classes="dg-sectionrow"):
+                marks = parts.html(parts.section(text.DATA_THUMBS))
+                split = gr.Dropdown(
+                    [],
+                    label="Split",
+                    show_label=False,
+                    container=False,
+                    scale=0,
+                    min_width=150,
+                    elem_id="data-split",
+                    interactive=True,
+                )
+                more = gr.Button(text.DATA_MORE, size="sm", scale=0, min_width=150, elem_id="data-more-photos")
+            thumbs = parts.html("", elem_id="data-thumbs")
+    return Shown(
+        message,
+        light,
+        summary,
+        wrong,
+        problems,
+        rest,
+        found,
+        told,
+        cards,
+        gr.State([]),
+        chart,
+        heights,
+        where,
+        marks,
+        split,
+        more,
+        thumbs,
+    )
+
+
+def _wire(frame: Frame, w: Shown, starts: tuple[gr.Button, gr.Textbox], use_good: Component) -> None:
+    """Read; use the good rest; cure a finding, which sets the form and reads again; look at other photos."""
+    inputs = frame.form.inputs
+    busy = parts.waiting(text.DATA_READING) + f'<p class="dg-small">{escape(text.DATA_READING)}</p>'
+
+    @guarded(w.message)
+    def show(values: Mapping[Component, Any]) -> Updates:
+        return _show(frame, values, w)
+
+    def cure(values: Mapping[Component, Any], event: gr.EventData) -> Updates:
+        chosen = values[w.cures][event._data["index"]]
+        return {w.message: busy, **{frame.form.widgets[path]: value for path, value in chosen.items()}}
+
+    def other(values: Mapping[Component, Any]) -> Any:
+        data = datasets.already_read(frame.workspace, frame.form.read(values, FOR_DATA))
+        return gr.skip() if data is None else _thumbs(data, values[w.split], random.randrange(1, 1_000_000))
+
+    read, path = starts
+    for begun in (
+        gr.on([read.click, path.submit], lambda: busy, outputs=w.message, **QUIET),
+        w.rest.click(lambda: (True, busy), outputs=[use_good, w.message], **QUIET),
+        w.findings.select(cure, {w.cures}, [w.message, *frame.form.widgets.values()], **QUIET),
+    ):
+        begun.then(show, inputs, w.outputs, **LONG)
+    gr.on([w.split.input, w.more.click], other, inputs | {w.split}, w.thumbs, **QUIET)
+
+
+def _show(frame: Frame, values: Mapping[Component, Any], w: Shown) -> Updates:
+    """Read the photos, review them, and fill everything."""
+    settings = _settings(frame, values)
+    data = datasets.read(frame.workspace, settings, looking=True)
+    splits = [name for name in ("train", "valid", "test") if data.split(name)]
+    first = "valid" if "valid" in splits else splits[0]
+    taxonomy = datasets.taxonomy(settings.data.taxonomy)
+    order, kept, listed = taxonomy.class_names, settings.data.use_good, _listed(data)
+    found = review(data, settings, taxonomy)
+    cards, places = findings.shown(found), found.statistics["positions"]
+    return {
+        w.light: findings.light(found),
+        w.summary: _summary(data),
+        w.wrong: gr.Column(visible=bool(listed)),
+        w.problems: _problems(listed, kept),
+        w.rest: gr.Button(visible=bool(listed) and not kept),
+        w.found: gr.Column(visible=True),
+        w.told: gr.Column(visible=bool(cards)),
+        w.findings: findings.cards(data, cards),
+        w.cures: [dict(one.cure_setting) for one in cards],
+        w.chart: charts.to_json(charts.class_counts(class_counts(data), order)),
+        w.heights: charts.to_json(charts.heights(places["heights"], order)),
+        w.where: _where(places),
+        w.marks: parts.section(text.DATA_THUMBS) + parts.legend(taxonomy.conditions),
+        w.split: gr.Dropdown([(text.SPLIT_WORDS[name], name) for name in splits], value=first),
+        w.thumbs: _thumbs(data, first, 0),
+    }
+
+
+def _settings(frame: Frame, values: Mapping[Component, Any]) -> Settings:
+    """What reading and reviewing depend on; where the view is set wrongly it is reviewed with the defaults."""
+    try:
+        return frame.form.read(values, FOR_REVIEW)
+    except UserError:
+        return frame.form.read(values, FOR_DATA)
+
+
+def _listed(data: Dataset) -> list[Problem]:
+    """Problems that get a line of their own; the others have a card."""
+    return [one for one in data.problems if not one.what.startswith(SAME_FILE) and one.kind != "duplicates-left-out"]
+
+
+def _where(places: Mapping[str, Any]) -> str:
+    above = findings.order(places["above"])
+    return (
+        f'<div class="dg-where"><div>{parts.section(text.ABOVE, text.ABOVE_HINT)}{above}</div>'
+        f"<div>{parts.section(text.TOGETHER, text.TOGETHER_HINT)}{findings.together(places['together'])}</div></div>"
+    )
+
+
+def _summary(data: Dataset) -> str:
+    objects = [one for photo in data.photos for one in photo.objects]
+    conditions = Counter(one.condition for one in objects)
+    wrong = len(_listed(data))
+    shares = ", ".join(f"{n:,} {name}" for name, n in conditions.most_common())
+    return parts.figures(
+        [
+            parts.figure(f"{len(data.photos):,}", "Photos", text.FORMAT_WORDS.get(data.format, data.format)),
+            parts.figure(f"{len(objects):,}", "Boxed objects", shares),
+            parts.figure(f"{len({(one.object_type, one.condition) for one in objects})}", "Classes", "that occur"),
+            parts.figure(
+                f"{wrong:,}", "Problems", "listed below" if wrong else "✓ none found", "dg-warned" if wrong else ""
+            ),
+        ]
+    )
+
+
+def _thumbs(data: Dataset, split: str, seed: int) -> str:
+    """A dozen photos of a split; those with the most different conditions first, others by chance."""
+    photos = [photo for photo in data.split(split) if photo.objects]
+    if seed:
+        photos = random.Random(seed).sample(photos, min(THUMBS, len(photos)))
+    else:
+        photos = sorted(photos, key=lambda photo: -len({one.condition for one in photo.objects}))[:THUMBS]
+    return pictures.gallery([pictures.boxed(photo.path, datasets.marks(photo), photo.path.name) for photo in photos])
+
+
+def _problems(listed: Sequence[Problem], kept: bool) -> str:
+    if not listed:
+        return ""
+    lines = "".join(f"<li>{escape(str(one))}</li>" for one in listed[:PROBLEMS_SHOWN])
+    more = len(listed) - PROBLEMS_SHOWN
+    tail = f"<p class='dg-small'>… and {more:,} more. All of them: damgui check</p>" if more > 0 else ""
+    title = parts.note(text.problems_title(len(listed), kept), "warn")
+    return f'{title}<ol class="dg-problems">{lines}</ol>{tail}'

@@ -1,0 +1,105 @@
+"""Duplicates are found without comparing all pairs, and none is missed that comparing all pairs would find."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from pathlib import Path
+
+import imagehash
+import numpy as np
+import pytest
+from PIL import Image, ImageEnhance
+
+from core.data.quality.duplicates import NEAR_BITS, close_hashes, connected, leave_out, near_pairs, same_photos
+from core.data.quality.image_stats import Look, look_at
+from core.data.types import Photo
+
+
+def picture(seed: int) -> Image.Image:
+    rng = np.random.default_rng(seed)
+    return Image.fromarray(rng.integers(20, 230, (9, 9, 3), dtype=np.uint8)).resize(
+        (200, 150), Image.Resampling.BICUBIC
+    )
+
+
+def photo(name: str, split: str, look: Look | None, digest: str = "") -> Photo:
+    return Photo(Path(name), name, (200, 150), split, name, (), digest or name, look)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_close_hashes_are_those_that_comparing_all_pairs_finds(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    far = rng.integers(0, 2**64, 300, dtype=np.uint64)
+    # Each of 200 more is one of them with up to fourteen bits turned: some within reach, some just beyond.
+    turned = [
+        int(far[i]) ^ sum(1 << int(b) for b in rng.choice(64, rng.integers(0, 15), replace=False)) for i in range(200)
+    ]
+    hashes = np.unique(np.concatenate([far, np.array(turned, dtype=np.uint64)]))
+    found = {tuple(pair) for pairs in close_hashes(hashes, NEAR_BITS) for pair in pairs.tolist()}
+    wanted = {
+        (i, j) for i, j in combinations(range(len(hashes)), 2) if int(hashes[i] ^ hashes[j]).bit_count() <= NEAR_BITS
+    }
+    assert found == wanted and len(wanted) > 100
+
+
+def test_the_hash_is_that_of_imagehash() -> None:
+    small = picture(1).convert("L").resize((32, 32), Image.Resampling.LANCZOS, reducing_gap=2.0)
+    assert f"{look_at(picture(1)).hash:016x}" == str(imagehash.phash(small))
+
+
+@pytest.mark.parametrize(
+    ("change", "same"),
+    [
+        (lambda one: one.resize((120, 90)), True),
+        (lambda one: ImageEnhance.Brightness(one).enhance(1.2), True),
+        (lambda one: ImageEnhance.Contrast(one).enhance(0.7), True),
+        (lambda one: one.convert("L"), True),
+        (lambda one: one.crop((40, 0, 200, 150)), False),
+        (lambda one: one.transpose(Image.Transpose.FLIP_LEFT_RIGHT), False),
+        (lambda one: picture(99), False),
+    ],
+    ids=["smaller", "brighter", "paler", "grey", "other framing", "mirrored", "another"],
+)
+def test_what_counts_as_the_same_picture(change: object, same: bool) -> None:
+    looks = [look_at(picture(7)), look_at(change(picture(7)))]  # type: ignore[operator]
+    assert near_pairs(looks) == ([(0, 1)] if same else [])
+
+
+def test_photos_of_one_grey_are_like_none() -> None:
+    flat = [look_at(Image.new("RGB", (50, 50), (level,) * 3)) for level in (0, 90, 90, 255)]
+    assert near_pairs(flat) == []
+
+
+def test_nothing_is_a_duplicate_of_nothing() -> None:
+    assert near_pairs([]) == [] and same_photos([]) == [] and connected(0, []) == []
+
+
+def test_a_chain_of_likenesses_is_one_group() -> None:
+    assert connected(5, [(0, 3), (3, 4)]) == [(0, 3, 4), (1,), (2,)]
+
+
+def test_the_judged_photo_stays_and_the_first_by_name_of_the_others() -> None:
+    one, other = look_at(picture(1)), look_at(picture(2))
+    photos = [
+        photo("b", "train", one),
+        photo("a", "valid", one),
+        photo("c", "test", one),
+        photo("e", "train", other),
+        photo("d", "train", other),
+        photo("x", "", None),
+        photo("y", "valid", None, "x"),
+    ]
+    kept, hints = leave_out(photos)
+    assert [one.name for one in kept] == ["c", "d", "y"]
+    assert [hint.kind for hint in hints] == ["duplicates-left-out"] and hints[0].what.startswith("4 photos")
+    assert leave_out(kept) == (kept, ())
+
+
+def test_the_real_photos_hold_no_duplicate(real_photos: Path) -> None:
+    looks = [look_at(Image.open(path)) for path in sorted(real_photos.glob("*/images/*"))]
+    assert len(looks) == 217 and near_pairs(looks) == []
+    again = [
+        look_at(ImageEnhance.Brightness(Image.open(path)).enhance(1.2))
+        for path in sorted(real_photos.glob("*/images/*"))[:60]
+    ]
+    assert near_pairs([*looks[:60], *again]) == [(i, 60 + i) for i in range(60)]

@@ -1,0 +1,157 @@
+"""Boxes to judge: any format, type only, conditions disregarded, unknown names asked about, bare photos taken whole."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from core.data.unlabelled import WHOLE, read_boxes
+from core.errors import UserError
+from core.settings import DataSettings, Settings, merge
+
+
+def photo(path: Path, size: tuple[int, int] = (100, 50), grey: int = 90) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", size, (grey, grey, grey)).save(path)
+
+
+def data(root: Path, **more: object) -> DataSettings:
+    return merge(Settings(), {"data.path": str(root), **{f"data.{key}": value for key, value in more.items()}}).data
+
+
+def yolo(root: Path) -> None:
+    photo(root / "images" / "a.png")
+    (root / "labels").mkdir()
+    (root / "labels" / "a.txt").write_text("0 0.5 0.5 0.2 0.4\n1 0.5 0.5 0.2 0.4\n2 0.5 0.5 0.2 0.4\n3 .5 .5 .2 .4\n")
+    (root / "data.yaml").write_text("names: [slope drain, Toe drain- Blocked, rock toe damaged, spillway]\n")
+
+
+def coco(root: Path) -> None:
+    photo(root / "a.png")
+    names = ["slope drain", "toe drain blocked", "rock toe", "spillway"]
+    (root / "instances.json").write_text(
+        json.dumps(
+            {
+                "images": [{"id": 1, "file_name": "a.png", "width": 100, "height": 50}],
+                "categories": [{"id": i, "name": name} for i, name in enumerate(names)],
+                "annotations": [{"id": i, "image_id": 1, "category_id": i, "bbox": [40, 15, 20, 20]} for i in range(4)],
+            }
+        )
+    )
+
+
+def voc(root: Path) -> None:
+    photo(root / "a.png")
+    objects = "".join(
+        f"<object><name>{name}</name><bndbox><xmin>40</xmin><ymin>15</ymin><xmax>60</xmax><ymax>35</ymax></bndbox></object>"
+        for name in ("slope drain", "toe drain", "rock toe", "spillway")
+    )
+    (root / "a.xml").write_text(f"<annotation><filename>a.png</filename>{objects}</annotation>")
+
+
+def table(root: Path) -> None:
+    photo(root / "a.png")
+    rows = "".join(f"a.png,{name},40,15,60,35\n" for name in ("slope drain", "toe drain", "rock toe", "spillway"))
+    (root / "boxes.csv").write_text("image,class,x1,y1,x2,y2\n" + rows)
+
+
+@pytest.mark.parametrize("make", [yolo, coco, voc, table])
+def test_every_format_gives_box_and_type_and_asks_about_strange_names(
+    tmp_path: Path, make: Callable[[Path], None]
+) -> None:
+    make(tmp_path)
+    found = read_boxes(data(tmp_path), tmp_path / "none")
+    (scene,) = found.scenes
+    assert [one.object_type for one in scene.targets] == ["slope drain", "toe drain", "rock toe", None]
+    for one in scene.targets:
+        assert one.box_xyxy == pytest.approx((0.4, 0.3, 0.6, 0.7), abs=0.011)
+    assert found.strangers == {"spillway": 1}
+    assert not found.whole and found.faults == ()
+
+
+def test_conditions_in_labels_change_nothing(tmp_path: Path) -> None:
+    one, other = tmp_path / "one", tmp_path / "other"
+    for root, name in ((one, "slope drain damaged"), (other, "slope drain")):
+        yolo(root)
+        (root / "data.yaml").write_text(f"names: [{name}, toe drain, rock toe, spillway]\n")
+    first, second = (read_boxes(data(root), tmp_path / "none") for root in (one, other))
+    assert first.scenes[0].targets == second.scenes[0].targets
+    assert first.fingerprint == second.fingerprint
+
+
+def test_photos_without_any_label_are_taken_whole(tmp_path: Path) -> None:
+    photo(tmp_path / "x" / "b.png")
+    photo(tmp_path / "a.png", grey=50)
+    found = read_boxes(data(tmp_path), tmp_path / "none")
+    assert found.whole
+    assert [scene.name for scene in found.scenes] == ["a.png", "x/b.png"]
+    assert {(one.box_xyxy, one.object_type) for scene in found.scenes for one in scene.targets} == {(WHOLE, None)}
+    assert found.strangers == {}
+
+
+def test_the_same_photo_twice_is_judged_twice_and_splits_do_not_matter(tmp_path: Path) -> None:
+    for part in ("train", "valid"):
+        photo(tmp_path / part / "images" / f"{part}.png")
+        (tmp_path / part / "labels").mkdir()
+        (tmp_path / part / "labels" / f"{part}.txt").write_text("0 0.5 0.5 0.2 0.4\n")
+    (tmp_path / "data.yaml").write_text("names: [slope drain]\ntrain: train/images\nval: valid/images\n")
+    found = read_boxes(data(tmp_path), tmp_path / "none")
+    assert [scene.name for scene in found.scenes] == ["train/images/train.png", "valid/images/valid.png"]
+    assert found.problems == ()
+
+
+def test_damaged_photos_and_boxes_are_faults_and_the_rest_is_there(tmp_path: Path) -> None:
+    yolo(tmp_path)
+    (tmp_path / "images" / "broken.png").write_bytes(b"\x89PNG nothing")
+    (tmp_path / "labels" / "broken.txt").write_text("0 0.5 0.5 0.2 0.4\n")
+    with (tmp_path / "labels" / "a.txt").open("a") as label:
+        label.write("0 0.5 0.5 0.0 0.4\n0 5 5 1 1\n0 1 2\n")
+    photo(tmp_path / "images" / "bare.png", grey=10)
+    found = read_boxes(data(tmp_path), tmp_path / "none")
+    assert [problem.kind for problem in found.faults] == ["wrong-count", "zero-size", "box-outside", "unreadable-photo"]
+    assert [scene.name for scene in found.scenes] == ["images/a.png"]
+    assert len(found.scenes[0].targets) == 4
+    assert [one.kind for one in found.problems if one not in found.faults] == ["photo-without-label"]
+
+
+@pytest.mark.parametrize(
+    ("files", "more", "said"),
+    [
+        ({}, {}, "there are no photos"),
+        ({"a.txt": "hello"}, {}, "there are no photos"),
+        ({"images/a.png": "", "labels/a.txt": "", "data.yaml": "names: [slope drain]"}, {}, "no photo with a box"),
+        ({"a.png": ""}, {"format": "coco"}, "no labels in coco format"),
+        ({"broken.png": "x"}, {}, "not a photo"),
+        ({"images/a.png": "", "labels/a.txt": "0 .5 .5 .1 .1"}, {}, "classes have no names"),
+    ],
+)
+def test_a_folder_with_nothing_to_judge_is_refused_with_its_cure(
+    tmp_path: Path, files: dict[str, str], more: dict[str, str], said: str
+) -> None:
+    for name, content in files.items():
+        if name.endswith(".png") and not content:
+            photo(tmp_path / name)
+        else:
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).write_text(content)
+    with pytest.raises(UserError, match=said):
+        read_boxes(data(tmp_path, **more), tmp_path / "none")
+
+
+def test_no_such_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no such folder"):
+        read_boxes(data(tmp_path / "nowhere"), tmp_path)
+
+
+def test_the_fingerprint_follows_photos_boxes_and_types(tmp_path: Path) -> None:
+    yolo(tmp_path)
+    before = read_boxes(data(tmp_path), tmp_path).fingerprint
+    assert read_boxes(data(tmp_path), tmp_path).fingerprint == before
+    (tmp_path / "labels" / "a.txt").write_text("0 0.5 0.5 0.2 0.3\n")
+    changed = read_boxes(data(tmp_path), tmp_path).fingerprint
+    photo(tmp_path / "images" / "a.png", grey=91)
+    assert len({before, changed, read_boxes(data(tmp_path), tmp_path).fingerprint}) == 3

@@ -1,0 +1,332 @@
+"""The reference points of a run: what they hold, in which order, and that a model that does not look is found out."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from core.data.types import Dataset, Photo
+from core.engine.evaluation import Opened
+from core.engine.feature_cache import Features
+from core.engine.models import Loaded
+from core.engine.questions import Asker
+from core.engine.reference_points import run as references
+from core.engine.reference_points.image_ablation import blindfolded, derangement, seeing, shuffled_source
+from core.engine.reference_points.pooling import pooled
+from core.engine.reference_points.rows import items_of, prior_rows
+from core.engine.scoring import judge_photos
+from core.engine.vision import Patches, Sight, open_photo
+from core.runs.store import Workspace
+from core.settings import Settings, merge
+from core.taxonomy import Taxonomy
+
+Bench = Any  # of conftest.py
+ON = {"judging.references": True}
+FEW_TREES = 20
+
+
+@pytest.fixture(autouse=True)
+def _small_forest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.engine.reference_points.probes.TREES", FEW_TREES)
+
+
+def test_a_run_tells_every_reference_in_order_and_keeps_its_rows(bench: Bench) -> None:
+    results, folder, told = bench.evaluate(ON)
+    found = results["references"]
+    assert list(found) == ["prior", "prompt_only", "texture_forest", "linear_probe", "blank", "shuffled"]
+    keys = ["label", "accuracy", "accuracy_interval", "macro_f1", "macro_f1_interval", "with_choice", "note"]
+    mine = [json.loads(line) for line in (folder / "predictions.jsonl").read_text().splitlines()]
+    for name, entry in found.items():
+        assert list(entry) == keys
+        rows = [json.loads(line) for line in (folder / "references" / f"{name}.jsonl").read_text().splitlines()]
+        assert [(row["image"], row["object"], row["truth"]) for row in rows] == [
+            (row["image"], row["object"], row["truth"]) for row in mine
+        ]
+        assert set(rows[0]) == set(mine[0])
+        right = [row["truth_class"] == row["predicted_class"] for row in rows]
+        assert entry["accuracy"] == pytest.approx(np.mean(right))
+        choice = [one for one, row in zip(right, rows, strict=True) if row["choices"] > 1]
+        assert entry["with_choice"]["accuracy"] == pytest.approx(np.mean(choice))
+        assert entry["accuracy_interval"][0] <= entry["accuracy"] <= entry["accuracy_interval"][1]
+    assert {key: found["prior"][key] for key in ("accuracy", "macro_f1")} == results["prior"]
+    assert json.loads((folder / "results.json").read_text())["references"] == json.loads(json.dumps(found))
+    assert sum(one["text"].startswith("Reference points: ") for one in told.of("stage")) >= len(found)
+    assert all(isinstance(one, str) for one in results["reference_warnings"])
+
+
+def test_without_the_setting_nothing_is_measured_and_the_score_is_the_same(bench: Bench) -> None:
+    plain, folder, _ = bench.evaluate({}, "off")
+    full, _, _ = bench.evaluate(ON, "on")
+    assert "references" not in plain and not (folder / "references").exists()
+    for key in set(plain) - {"seconds", "settings"}:
+        assert plain[key] == full[key]
+
+
+def test_the_class_question_gets_guessing_only(bench: Bench) -> None:
+    results, _, _ = bench.evaluate({**ON, "question.kind": "class"})
+    assert list(results["references"]) == ["prior"] and results["reference_warnings"] == []
+
+
+def test_photos_that_were_trained_on_are_not_judged_by_probes_that_learned_them(bench: Bench) -> None:
+    results, _, _ = bench.evaluate({**ON, "data.split": "train"})
+    assert list(results["references"]) == ["prior", "blank", "shuffled"]
+
+
+def test_a_stop_ends_it_with_what_is_there(judged: references.Judged, tmp_path: Path) -> None:
+    class Stopping(Told):
+        stopped = False
+
+        def emit(self, kind: str, **fields: Any) -> None:
+            self.stopped |= "Colour and texture" in fields["text"]
+
+        def stop_requested(self) -> bool:
+            return self.stopped
+
+    found, said = references.measure(judged, Workspace(tmp_path), tmp_path / "run", Stopping())
+    assert list(found) == ["prior", "prompt_only"] and isinstance(said, list)
+    assert sorted(one.name for one in (tmp_path / "run" / "references").iterdir()) == [
+        "prior.jsonl",
+        "prompt_only.jsonl",
+    ]
+
+
+def test_the_score_is_kept_when_a_reference_fails(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any) -> None:
+        raise RuntimeError("planted")
+
+    monkeypatch.setattr(references, "measure", fail)
+    with pytest.raises(RuntimeError, match="planted"):
+        bench.evaluate(ON)
+    assert json.loads((bench.folder("judged") / "results.json").read_text())["total"] == 10
+
+
+@pytest.mark.parametrize("family", ["qwen2_vl", "qwen2_5_vl"])
+@pytest.mark.parametrize("mode", ["full", "crop", "full+crop"])
+def test_the_text_a_probe_reads_is_the_text_the_model_reads(
+    mode: str, loaded: Loaded, settings: Settings, taxonomy: Taxonomy, photos: list[Photo]
+) -> None:
+    changes = {"view.mode": mode, "enhance.position_encoding": True, "enhance.spatial_reasoning": True}
+    asker = Asker(loaded, merge(settings, changes), taxonomy)
+    for photo in photos[:2]:
+        asker._texts.clear()
+        list(judge_photos(loaded.model, asker, [photo], "condition"))
+        mine = [asker.text(photo, item.index, "condition") for item in items_of([photo])]
+        assert set(asker._texts) <= set(mine)
+        assert len(asker._texts) == len(
+            {text for text, one in zip(mine, photo.objects, strict=True) if len(taxonomy.allowed[one.object_type]) > 1}
+        )
+
+
+@pytest.mark.parametrize("count", [2, 3, 5, 50])
+def test_a_derangement_moves_every_photo_and_shows_each_once(count: int) -> None:
+    for seed in range(10):
+        found = derangement(count, seed)
+        assert sorted(found) == list(range(count))
+        assert all(other != own for own, other in enumerate(found))
+    assert derangement(50, 1) == derangement(50, 1) != derangement(50, 2)
+
+
+def test_a_shuffled_photo_is_another_one_at_its_own_size(photos: list[Photo]) -> None:
+    show = shuffled_source(photos, seed=0)
+    partners = derangement(len(photos), 0)
+    for photo, other in zip(photos, partners, strict=True):
+        seen = show(photo.path)
+        assert seen.size == photo.size_wh
+        wanted = open_photo(photos[other].path)
+        if wanted.size == seen.size:
+            assert np.array_equal(np.asarray(seen), np.asarray(wanted))
+        assert not np.array_equal(np.asarray(seen), np.asarray(open_photo(photo.path)))
+
+
+def test_blanks_and_other_photos_leave_no_trace_in_memory_or_on_disk(
+    loaded: Loaded, asker: Asker, photos: list[Photo], tmp_path: Path
+) -> None:
+    def answers() -> list[Any]:
+        return [row for _, rows, _ in judge_photos(loaded.model, asker, photos, "condition") for row in rows]
+
+    kept = Features(loaded, asker.eyes, tmp_path / "cache")
+    asker.eyes.features = kept.look
+    before = answers()
+    files = {one: one.read_bytes() for one in (tmp_path / "cache").rglob("*") if one.is_file()}
+    eyes, known = asker.eyes, dict(asker.eyes._known)
+    with blindfolded(asker, loaded, photos):
+        blank = answers()
+    with seeing(asker, shuffled_source(photos, 0)):
+        shuffled = answers()
+    assert asker.eyes is eyes and eyes.features == kept.look
+    assert eyes._known.keys() == known.keys() and all(eyes._known[key] is known[key] for key in known)
+    assert files and files == {one: one.read_bytes() for one in (tmp_path / "cache").rglob("*") if one.is_file()}
+    assert answers() == before
+    shares = [[row["probabilities"] for row in rows] for rows in (before, blank, shuffled)]
+    assert shares[0] != shares[1] != shares[2] != shares[0]
+
+
+def test_an_error_while_blindfolded_gives_the_eyes_back(loaded: Loaded, asker: Asker, photos: list[Photo]) -> None:
+    eyes = asker.eyes
+    with pytest.raises(RuntimeError), blindfolded(asker, loaded, photos):
+        raise RuntimeError
+    assert asker.eyes is eyes
+
+
+def test_blanks_seen_once_per_shape_answer_as_blanks_seen_one_by_one(
+    loaded: Loaded, asker: Asker, photos: list[Photo]
+) -> None:
+    sizes = {photo.path: photo.size_wh for photo in photos}
+    found = []
+    for once in (True, False):
+        shown: contextlib.AbstractContextManager[Any] = (
+            blindfolded(asker, loaded, photos)
+            if once
+            else seeing(asker, lambda path: Image.new("RGB", sizes[path], (128, 128, 128)))
+        )
+        with shown:
+            found.append([rows for _, rows, _ in judge_photos(loaded.model, asker, photos, "condition")])
+    for mine, its in zip(*found, strict=True):
+        for one, other in zip(mine, its, strict=True):
+            assert one["probabilities"] == pytest.approx(other["probabilities"], abs=1e-5)
+
+
+@pytest.fixture
+def judged(loaded: Loaded, asker: Asker, photos: list[Photo], taxonomy: Taxonomy, tmp_path: Path) -> references.Judged:
+    """Five photos, shown ten times over by name, and as many to learn from."""
+    many = [
+        dataclasses.replace(photo, name=f"{copy}/{photo.name}", split=split)
+        for split, copies in (("train", range(10, 14)), ("valid", range(10)))
+        for copy in copies
+        for photo in photos
+    ]
+    dataset = Dataset(tmp_path, "yolo", tuple(many))
+    return references.Judged(
+        Opened(loaded, loaded.model, taxonomy, None),
+        asker,
+        dataset,
+        dataset.split("valid"),
+        prior_rows(dataset.split("train"), dataset.split("valid"), taxonomy),
+    )
+
+
+class Told:
+    def emit(self, kind: str, **fields: Any) -> None: ...
+
+    def stop_requested(self) -> bool:
+        return False
+
+
+@pytest.fixture
+def cheat(monkeypatch: pytest.MonkeyPatch, taxonomy: Taxonomy) -> Callable[[], None]:
+    """A stand-in for a model that knows every answer whatever it is shown."""
+
+    def knowing(_model: Any, _asker: Any, photos: list[Photo], _kind: str) -> Iterator[tuple[Photo, Any, float]]:
+        for photo in photos:
+            rows = prior_rows([photo], [photo], taxonomy)
+            yield photo, [{**row, "predicted": row["truth"], "predicted_class": row["truth_class"]} for row in rows], 0
+
+    return lambda: monkeypatch.setattr(references, "judge_photos", knowing)
+
+
+def test_a_model_that_knows_the_answer_without_the_photo_is_warned_about(
+    judged: references.Judged, cheat: Callable[[], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = references._plan
+    monkeypatch.setattr(
+        references,
+        "_plan",
+        lambda *given: {k: v for k, v in plan(*given).items() if k in ("prior", "blank", "shuffled")},
+    )
+    cheat()
+    right = [{**row, "predicted": row["truth"], "predicted_class": row["truth_class"]} for row in judged.rows]
+    cheating = dataclasses.replace(judged, rows=right)
+    found, said = references.measure(cheating, Workspace(tmp_path), tmp_path / "run", Told())
+    assert found["blank"]["accuracy"] == found["shuffled"]["accuracy"] == 1
+    assert len(said) == 3
+    assert "blank grey photos" in said[0] and "other photos" in said[1] and "no clear difference" in said[2]
+
+
+def test_a_truth_written_into_the_question_is_warned_about(
+    judged: references.Judged, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan, text = references._plan, judged.asker.text
+    monkeypatch.setattr(
+        references, "_plan", lambda *given: {k: v for k, v in plan(*given).items() if k in ("prior", "prompt_only")}
+    )
+    run = [Workspace(tmp_path), tmp_path / "run", Told()]
+
+    def leaking(photo: Photo, index: int, kind: str) -> str:
+        return f"{text(photo, index, kind)} File {photo.objects[index].condition}_7.jpg."
+
+    monkeypatch.setattr(judged.asker, "text", leaking)
+    (said,) = references.measure(judged, *run)[1]
+    assert "gives the true condition away" in said
+
+
+def answers(right: Callable[[int], bool], choices: int = 2) -> list[dict[str, Any]]:
+    """Sixty objects, each on its own photo, answered rightly where `right` says so."""
+    said = ["a" if right(n) else "b" for n in range(60)]
+    return [
+        {"image": str(n), "object": 0, "choices": choices, "truth_class": "a", "predicted_class": one}
+        for n, one in enumerate(said)
+    ]
+
+
+def test_a_simpler_method_that_is_clearly_better_is_named() -> None:
+    model = answers(lambda n: n % 2 == 0)
+    rows = {
+        "texture_forest": answers(lambda n: n % 10 > 0),
+        "linear_probe": answers(lambda n: n % 2 == 0 or n == 1),  # one more: that may be luck
+    }
+    (said,) = references.warnings_about(model, rows)
+    assert "50 %" in said and "random forest on colour and texture (90 %)" in said and "linear" not in said
+    assert references.warnings_about(answers(lambda n: True), rows) == []
+    (said,) = references.warnings_about(model, {**rows, "linear_probe": answers(lambda n: True)[:30]})
+    assert "(100 %)" in said  # of the thirty objects that all have judged
+    assert references.warnings_about(model, {"texture_forest": answers(lambda n: True, choices=1)}) == []
+
+
+def test_pooling_takes_the_tokens_inside_the_box() -> None:
+    grid = (1, 4, 8)  # 2 x 4 tokens after merging
+    values = torch.arange(8, dtype=torch.float32).reshape(1, 8, 1)
+    seen = Patches(np.empty((0, 1), np.float32), grid, values)
+    assert pooled(seen, 2).tolist() == pytest.approx([3.5, np.std(np.arange(8)), 7])
+    assert pooled(seen, 2, (0.5, 0.0, 1.0, 0.5)).tolist() == [2.5, 0.5, 3]
+    assert pooled(seen, 2, (0.26, 0.51, 0.3, 0.6)).tolist() == [5, 0, 5]  # holds no centre: the nearest one
+
+
+def test_the_linear_probe_looks_with_untaught_eyes(
+    loaded: Loaded, settings: Settings, taxonomy: Taxonomy, judged: references.Judged, tmp_path: Path
+) -> None:
+    """An adapter that changes the vision tower changes nothing of what the probe answers."""
+    from core.engine.models import attach_lora
+
+    def answer() -> list[dict[str, Any]]:
+        return references._linear(
+            dataclasses.replace(judged, opened=Opened(loaded, model, taxonomy, None)),
+            (items_of(judged.dataset.split("train")), items_of(judged.photos[:5])),
+            Workspace(tmp_path),
+            references._Telling(Told(), "x"),
+        )
+
+    model: Any = loaded.model
+    plain = answer()
+    sight = Sight(judged.photos[0].path, judged.photos[0].objects[0].box_xyxy)
+    model = attach_lora(loaded.model, merge(settings, {"lora.targets": "everything"}).lora)
+    with torch.no_grad():
+        for name, one in model.named_parameters():
+            if "lora_" in name:
+                one.add_(0.5)
+    eyes = Asker(loaded, settings, taxonomy).eyes
+    tower = Features(loaded, eyes, None)
+    taught = pooled(tower.look(sight), eyes.merge)
+    with model.disable_adapter():
+        untaught = pooled(tower.look(sight), eyes.merge)
+    assert np.abs(taught - untaught).max() > 0.01
+    for mine, its in zip(answer(), plain, strict=True):
+        assert mine["probabilities"] == pytest.approx(its["probabilities"], abs=1e-6)

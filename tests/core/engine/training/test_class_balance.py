@@ -1,0 +1,100 @@
+"""Levers against imbalance keep the loss's scale and know their limits."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+
+from core.data.types import BoxedObject, Photo
+from core.engine.training.class_balance import class_counts, class_weights, repeats
+from core.settings import EnhanceSettings
+
+NORMAL, BLOCKED, DAMAGED = (("toe drain", condition) for condition in ("normal", "blocked", "damaged"))
+OFF = EnhanceSettings(class_weighting=False, condition_weighting=False)
+
+
+def photo(*classes: tuple[str, str]) -> Photo:
+    objects = tuple(BoxedObject((0, 0, 1, 1), *one) for one in classes)
+    return Photo(Path("x.jpg"), "x.jpg", (10, 10), "train", "g", objects)
+
+
+# 16 normal, 4 blocked, 1 damaged
+SKEWED = [photo(*[NORMAL] * 8), photo(*[NORMAL] * 8, BLOCKED), photo(*[BLOCKED] * 3), photo(DAMAGED)]
+
+
+def test_counts_are_of_objects_and_by_class() -> None:
+    assert class_counts(SKEWED) == {NORMAL: 16, BLOCKED: 4, DAMAGED: 1}
+
+
+@pytest.mark.parametrize(
+    "enhance",
+    [
+        OFF,
+        EnhanceSettings(),
+        EnhanceSettings(class_weight_power=1.0),
+        EnhanceSettings(condition_weighting=True),
+        EnhanceSettings(class_weighting=False, condition_weighting=True, blocked_weight=7, damaged_weight=0.3),
+        EnhanceSettings(class_weight_power=1.0, condition_weighting=True, blocked_weight=100, weight_cap=1000),
+    ],
+)
+def test_weights_have_mean_one_over_objects_and_keep_under_the_cap(enhance: EnhanceSettings) -> None:
+    weights = class_weights(SKEWED, enhance)
+    counts = class_counts(SKEWED)
+    assert sum(weights[one] * counts[one] for one in counts) / sum(counts.values()) == pytest.approx(1)
+    assert max(weights.values()) / min(weights.values()) <= enhance.weight_cap * (1 + 1e-12)
+
+
+def test_without_weighting_all_weigh_one() -> None:
+    assert class_weights(SKEWED, OFF) == {NORMAL: 1.0, BLOCKED: 1.0, DAMAGED: 1.0}
+
+
+def test_no_photos_have_no_weights() -> None:
+    assert class_weights([], EnhanceSettings()) == {}
+
+
+@pytest.mark.parametrize(
+    ("enhance", "ratios"),
+    [
+        (EnhanceSettings(class_weighting=True), (1, 2, 4)),  # square roots of 16/16, 16/4, 16/1
+        (EnhanceSettings(class_weighting=True, class_weight_power=1.0, weight_cap=1000), (1, 4, 16)),
+        (EnhanceSettings(class_weighting=True, class_weight_power=1.0, weight_cap=3.0), (1, 3, 3)),
+        (EnhanceSettings(class_weighting=True, class_weight_power=0.0), (1, 1, 1)),
+        (
+            EnhanceSettings(class_weighting=True, condition_weighting=True, blocked_weight=2, damaged_weight=1.5),
+            (1, 4, 6),
+        ),
+        (
+            EnhanceSettings(class_weighting=False, condition_weighting=True, blocked_weight=2, damaged_weight=0.5),
+            (2, 4, 1),
+        ),
+        (
+            EnhanceSettings(class_weighting=False, condition_weighting=True, damaged_weight=0.01, weight_cap=10),
+            (10, 10, 1),
+        ),
+    ],
+)
+def test_weights_stand_in_the_ratio_worked_out_by_hand(enhance: EnhanceSettings, ratios: tuple[float, ...]) -> None:
+    mean = (16 * ratios[0] + 4 * ratios[1] + ratios[2]) / 21
+    weights = class_weights(SKEWED, enhance)
+    assert [weights[one] for one in (NORMAL, BLOCKED, DAMAGED)] == pytest.approx([ratio / mean for ratio in ratios])
+
+
+def test_without_oversampling_every_photo_is_seen_once() -> None:
+    assert repeats(SKEWED, EnhanceSettings(oversampling=False)) == [1, 1, 1, 1]
+
+
+# Of 50 photos all hold normal, 8 blocked, 2 damaged too.
+FIFTY = [photo(NORMAL)] * 40 + [photo(NORMAL, BLOCKED)] * 8 + [photo(NORMAL, DAMAGED, DAMAGED)] * 2
+
+
+@pytest.mark.parametrize(("cap", "expected"), [(1, (1, 1, 1)), (3, (1, 2, 3)), (100, (1, 2, 5))])
+def test_repeats_are_lvis_factors_of_the_rarest_class_up_to_the_cap(cap: int, expected: tuple[int, int, int]) -> None:
+    assert (round(math.sqrt(50 / 8)), round(math.sqrt(50 / 2))) == (2, 5)
+    found = repeats(FIFTY, EnhanceSettings(oversampling=True, oversampling_cap=cap))
+    assert found == [expected[0]] * 40 + [expected[1]] * 8 + [expected[2]] * 2
+
+
+def test_a_photo_without_objects_is_seen_once() -> None:
+    assert repeats([photo(), photo(NORMAL)], EnhanceSettings(oversampling=True)) == [1, 1]

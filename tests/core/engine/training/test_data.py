@@ -1,0 +1,200 @@
+"""Which questions are learned from: every object once an epoch, in an order that follows from seed and epoch alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from core.data.types import Photo
+from core.engine.packing import Tree
+from core.engine.questions import Asker
+from core.engine.training.class_balance import class_weights
+from core.engine.training.data import Key, Lessons, Order
+from core.errors import UserError
+from core.settings import Settings, merge
+from core.taxonomy import Taxonomy
+
+
+def lessons_of(photos: Sequence[Photo], asker: Asker, settings: Settings, **changes: object) -> Lessons:
+    return Lessons(photos, asker, merge(settings, {key.replace("__", "."): value for key, value in changes.items()}))
+
+
+def answers_of(asker: Asker, tree: Tree) -> list[str]:
+    return [asker.tokenizer.decode(branch.leaves[0].token_ids[:-1]) for branch in tree.branches]
+
+
+@pytest.mark.parametrize(
+    ("size", "sequences"), [(0, [1] * 5), (1, [3, 8, 3, 7, 6]), (3, [1, 3, 1, 3, 2]), (99, [1] * 5)]
+)
+def test_an_epoch_asks_about_every_object_once_however_it_is_cut(
+    asker: Asker, photos: list[Photo], settings: Settings, size: int, sequences: list[int]
+) -> None:
+    lessons = lessons_of(photos, asker, settings, training__questions_per_sequence=size, question__class_share=1)
+    order = lessons.order(0)
+    assert len(lessons) == len(order) == len(set(order)) == sum(sequences)
+    assert Counter(key.photo for key in order) == dict(enumerate(sequences))
+    told = Counter(answer for key in order for answer in answers_of(asker, lessons.tree(key)))
+    there = Counter(asker.taxonomy.class_name(one.object_type, one.condition) for p in photos for one in p.objects)
+    assert told == there
+
+
+def test_the_order_follows_from_seed_and_epoch_alone(asker: Asker, photos: list[Photo], settings: Settings) -> None:
+    lessons = lessons_of(photos, asker, settings)
+    again = lessons_of(photos, asker, settings)
+    places = [[(key.photo, key.start) for key in lessons.order(epoch)] for epoch in range(6)]
+    again.order(5)
+    assert lessons.order(3) == again.order(3)
+    assert len({tuple(one) for one in places}) > 1
+    assert all(sorted(one) == sorted(places[0]) for one in places)
+    other = lessons_of(photos, asker, settings, training__seed=1)
+    assert [other.order(epoch) for epoch in range(6)] != [lessons.order(epoch) for epoch in range(6)]
+    sampler = Order(lessons)
+    assert list(sampler) == lessons.order(0)
+    sampler.set_epoch(4)
+    assert list(sampler) == lessons.order(4)
+    assert len(sampler) == len(lessons)
+
+
+def test_a_lesson_follows_from_its_key_alone(asker: Asker, photos: list[Photo], settings: Settings) -> None:
+    lessons = lessons_of(photos, asker, settings, question__class_share=0.5, training__flip=True)
+    keys = lessons.order(2)
+    before = [[branch.token_ids for branch in lessons.tree(key).branches] for key in keys]
+    after = [[branch.token_ids for branch in lessons.tree(key).branches] for key in reversed(keys)]
+    assert before == after[::-1]
+    elsewhere = [[branch.token_ids for branch in lessons.tree(replace(key, epoch=3)).branches] for key in keys]
+    assert before != elsewhere
+
+
+@pytest.mark.parametrize(("share", "low", "high"), [(0.0, 0.0, 0.0), (1.0, 1.0, 1.0), (0.25, 0.15, 0.35)])
+def test_the_share_of_class_questions_is_as_asked(
+    asker: Asker, photos: list[Photo], settings: Settings, taxonomy: Taxonomy, share: float, low: float, high: float
+) -> None:
+    # Free answers: every object is asked about, one with a single allowed condition too.
+    asker.closed = False
+    lessons = lessons_of(photos, asker, settings, question__class_share=share)
+    trees = [lessons.tree(key) for epoch in range(12) for key in lessons.order(epoch)]
+    told = [answer for tree in trees for answer in answers_of(asker, tree)]
+    assert len(told) == 12 * 27
+    assert low <= sum(answer in taxonomy.class_names for answer in told) / len(told) <= high
+
+
+def test_every_leaf_carries_its_classs_weight(asker: Asker, photos: list[Photo], settings: Settings) -> None:
+    lessons = lessons_of(photos, asker, settings)
+    weights = class_weights(photos, settings.enhance)
+    asker.closed = False
+    assert len(set(weights.values())) > 1
+    for index, photo in enumerate(photos):
+        tree = lessons.tree(Key(0, index, 0, 0))
+        assert [branch.leaves[0].weight for branch in tree.branches] == [
+            weights[(one.object_type, one.condition)] for one in photo.objects
+        ]
+        assert all(len(branch.leaves) == 1 for branch in tree.branches)
+
+
+def test_flip_mirrors_half_of_the_lessons_and_only_when_asked(
+    asker: Asker, photos: list[Photo], settings: Settings
+) -> None:
+    straight = {index: asker.eyes.photo(photo.path).values.tobytes() for index, photo in enumerate(photos)}
+    mirrored = {index: asker.eyes.photo(photo.path, True).values.tobytes() for index, photo in enumerate(photos)}
+    for flip in (False, True):
+        lessons = lessons_of(photos, asker, settings, training__flip=flip)
+        seen = Counter()
+        for epoch in range(12):
+            for key in lessons.order(epoch):
+                tree = lessons.tree(key)
+                assert tree.photo is not None
+                pixels = tree.photo.values.tobytes()
+                assert pixels in (straight[key.photo], mirrored[key.photo])
+                seen["mirrored" if pixels == mirrored[key.photo] else "straight"] += 1
+        assert seen["straight"] + seen["mirrored"] == 60
+        assert (seen["mirrored"] == 0) != flip
+        assert not flip or 18 <= seen["mirrored"] <= 42
+
+
+def test_oversampled_photos_come_more_often_and_differently(
+    asker: Asker, photos: list[Photo], settings: Settings
+) -> None:
+    lessons = lessons_of(photos, asker, settings, enhance__oversampling=True, question__class_share=0.5)
+    seen = Counter(key.photo for key in lessons.order(0))
+    assert len(lessons) > len(photos)
+    assert set(seen) == set(range(5))
+    often = seen.most_common(1)[0][0]
+    asked = {
+        tuple(branch.token_ids for branch in lessons.tree(key).branches)
+        for epoch in range(4)
+        for key in lessons.order(epoch)
+        if key.photo == often
+    }
+    assert len(asked) > 4
+
+
+def test_photos_without_objects_teach_nothing(asker: Asker, photos: list[Photo], settings: Settings) -> None:
+    empty = replace(photos[0], objects=())
+    assert len(lessons_of([empty, *photos], asker, settings)) == len(photos)
+
+
+def test_what_teaches_nothing_is_not_asked_unless_nothing_else_is(
+    asker: Asker, photos: list[Photo], settings: Settings, taxonomy: Taxonomy
+) -> None:
+    """Vegetation has one condition: as a choice among one, its question has no loss."""
+    lonely = replace(photos[0], objects=(replace(photos[0].objects[0], object_type="vegetation", condition="normal"),))
+    lessons = lessons_of([*photos, lonely], asker, settings, question__class_share=0)
+    for key in lessons.order(0):
+        open_ones = [one for one in lessons.photos[key.photo].objects if len(taxonomy.allowed[one.object_type]) > 1]
+        assert len(lessons.tree(key).branches) == len(open_ones)
+    (only,) = [key for key in lessons.order(0) if key.photo == len(photos)]
+    (batch,) = lessons.coming([only]).batches()
+    assert len(batch["leaf_counts"]) == 1
+    assert int(batch["allowed"].sum(1)[0]) > 1
+    asker.closed = False
+    assert len(lessons.tree(only).branches) == 1
+
+
+def test_batches_made_ahead_are_those_made_on_demand(asker: Asker, photos: list[Photo], settings: Settings) -> None:
+    lessons = lessons_of(photos, asker, settings, question__class_share=0.5, training__flip=True, training__lights=3)
+    keys = lessons.order(1)
+    coming = [lessons.coming(keys[start : start + 2]) for start in (0, 2, 4)]
+    assert [one.photos for one in coming] == [2, 2, 1]
+    for start, one in zip((0, 2, 4), coming, strict=True):
+        now = asker.batches([lessons.tree(key) for key in keys[start : start + 2]])
+        for mine, its in zip(one.batches(), now, strict=True):
+            assert {name: value.numpy().tobytes() for name, value in mine.items()} == {
+                name: value.numpy().tobytes() for name, value in its.items()
+            }
+
+
+def test_what_goes_wrong_while_a_batch_is_made_is_told_where_it_is_used(
+    asker: Asker, photos: list[Photo], settings: Settings
+) -> None:
+    lessons = lessons_of([replace(photos[0], path=photos[0].path.with_name("gone.jpg"))], asker, settings)
+    coming = lessons.coming(lessons.order(0))
+    with pytest.raises(UserError, match="no such photo"):
+        coming.batches()
+
+
+def test_every_version_of_a_photo_is_seen_and_no_other(asker: Asker, photos: list[Photo], settings: Settings) -> None:
+    lessons = lessons_of(photos[:1], asker, settings, training__flip=True, training__lights=3)
+    assert lessons.versions == [(False, 0), (True, 0), (False, 1), (True, 1), (False, 2), (True, 2)]
+    assert lessons.versions_to_come(60) == [(photos[:1], sorted(lessons.versions))]
+    looks = {asker.eyes.photo(photos[0].path, *version).values.tobytes() for version in lessons.versions}
+    assert len(looks) == 6
+    seen = {lessons.tree(key).photo.values.tobytes() for epoch in range(60) for key in lessons.order(epoch)}  # type: ignore[union-attr]
+    assert seen == looks
+
+
+def test_the_versions_to_come_are_those_that_the_lessons_show(
+    asker: Asker, photos: list[Photo], settings: Settings
+) -> None:
+    lessons = lessons_of(photos, asker, settings, training__flip=True, training__lights=4)
+    shown: dict[int, set[bytes]] = {}
+    for epoch in range(2):
+        for key in lessons.order(epoch):
+            shown.setdefault(key.photo, set()).add(lessons.tree(key).photo.values.tobytes())  # type: ignore[union-attr]
+    told = lessons.versions_to_come(2)
+    assert [one for (one,), _ in told] == photos
+    for index, ((photo,), versions) in enumerate(told):
+        assert 1 <= len(versions) <= 2
+        assert {asker.eyes.photo(photo.path, *version).values.tobytes() for version in versions} == shown[index]

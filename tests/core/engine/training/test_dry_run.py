@@ -1,0 +1,376 @@
+"""Two steps are tried and nothing is changed; what will not fit is refused before the work, with its cure."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from core.engine.training import dry_run
+from core.engine.training import memory as headroom
+from core.engine.training import run as training
+from core.engine.training.dry_run import Stage, rehearse
+from core.engine.training.memory import Machine, Peak
+from core.engine.training.sizes import Size, largest, sizes, usual, views
+from core.engine.training.trainer import LessonTrainer
+from core.errors import UserError
+
+Bench = Any  # of conftest.py
+PLENTY = 1 << 50
+
+
+def machine(memory_bytes: int = PLENTY, disk_free_bytes: int = PLENTY) -> Machine:
+    """A computer with so much left."""
+    return Machine(lambda folder: disk_free_bytes, lambda device: memory_bytes)
+
+
+class Told:
+    """A reporter that remembers."""
+
+    def __init__(self) -> None:
+        self.events: list[dict[str, Any]] = []
+
+    def emit(self, kind: str, **fields: Any) -> None:
+        self.events.append({"kind": kind, **fields})
+
+    def stop_requested(self) -> bool:
+        return False
+
+    def of(self, kind: str) -> list[dict[str, Any]]:
+        return [one for one in self.events if one["kind"] == kind]
+
+
+@pytest.fixture
+def told() -> Told:
+    return Told()
+
+
+@pytest.fixture
+def trainer(bench: Bench, told: Told) -> LessonTrainer:
+    return trainer_of(bench, told)
+
+
+def trainer_of(bench: Bench, told: Told, changes: dict[str, Any] | None = None) -> LessonTrainer:
+    folder = bench.folder("stage")
+    settings = bench.settings(changes)
+    return training.set_up(settings, "", folder / "checkpoints", folder, bench.workspace, told).trainer
+
+
+@pytest.mark.parametrize("targets", ["everything", "attention"])
+def test_a_training_with_a_rehearsal_equals_one_without(
+    bench: Bench, targets: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bit for bit, with dropout and mirroring on, and with features that are kept on disk or not."""
+    changes = {"lora.targets": targets, "lora.dropout": 0.1, "training.flip": True, "training.epochs": 2}
+    with_it = bench.train(changes, "with")
+    monkeypatch.setattr(training, "rehearse", lambda *_, **__: None)
+    without = bench.train(changes, "without")
+    assert with_it.losses == without.losses
+    assert len(with_it.told.of("rehearsal")) == 1
+    assert without.told.of("rehearsal") == []
+    mine, its = with_it.weights(), without.weights()
+    assert all(torch.equal(mine[key], its[key]) for key in its)
+    for field in ("photos_per_s", "questions_per_s"):  # the counters began at nothing
+        assert all(one[field] > 0 for one in with_it.told.of("step"))
+
+
+def state_of(trainer: LessonTrainer) -> list[Any]:
+    model = trainer.model
+    counters = {name: value for name, value in vars(trainer).items() if isinstance(value, int | float)}
+    weights = {name: one.detach().clone() for name, one in model.state_dict().items()}
+    gradients = [one.grad if one.grad is None else one.grad.clone() for one in model.parameters()]
+    modes = [one.training for one in model.modules()]
+    dice = (random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist())
+    order = trainer.lessons.order(0), trainer.lessons.order(1)
+    return [weights, gradients, modes, counters, dice, order, trainer.asker.eyes, trainer.state.global_step]
+
+
+def test_nothing_of_the_trainer_is_changed(trainer: LessonTrainer, told: Told) -> None:
+    learning = [one for one in trainer.model.parameters() if one.requires_grad]
+    learning[0].grad = torch.ones_like(learning[0])
+    before = state_of(trainer)
+    rehearse(trainer, told, 10, machine=machine())
+    after = state_of(trainer)
+    assert set(before[0]) == set(after[0])
+    assert all(torch.equal(before[0][name], after[0][name]) for name in before[0])
+    for one, other in zip(before[1], after[1], strict=True):
+        assert (one is None and other is None) or torch.equal(one, other)
+    assert before[2:] == after[2:]
+
+
+def test_the_largest_step_is_that_with_the_most_tokens(trainer: LessonTrainer) -> None:
+    found = sizes(trainer.lessons)
+    assert sorted(one.key.photo for one in found) == list(range(len(trainer.lessons)))
+    real = {one.key: int(trainer.asker.batch([trainer.lessons.tree(one.key)])["tokens"]) for one in found}
+    most = largest(trainer, found, 2)
+    assert [real[one.key] for one in most] == sorted(real.values(), reverse=True)[:2]
+
+
+def test_equal_tokens_are_told_apart_by_pixels(trainer: LessonTrainer) -> None:
+    found = sizes(trainer.lessons)
+    assert [(one.tokens, one.pixels) for one in found] == sorted([(one.tokens, one.pixels) for one in found])[::-1]
+
+
+@pytest.mark.parametrize(("there", "count", "taken"), [(10, 2, [2, 7]), (5, 1, [2]), (4, 4, [0, 1, 2, 3]), (1, 1, [0])])
+def test_a_usual_step_has_large_and_small_photos(there: int, count: int, taken: list[int]) -> None:
+    assert usual(list(range(there)), count) == taken  # type: ignore[arg-type, comparison-overlap]
+
+
+def test_the_figures_are_what_a_training_will_take(trainer: LessonTrainer, told: Told) -> None:
+    found = rehearse(trainer, told, 100, machine=machine(disk_free_bytes=5_000_000_000))
+    assert found is not None
+    assert 0 < found.usual_step_s <= found.total_s / 100 + 0.001
+    assert 0 < found.step_s < 60
+    assert 50 < found.peak_memory_mb < 20_000
+    assert found.disk_free_mb == 5000
+    assert found.gradient_checkpointing is False
+    assert found.flops_per_s > 0
+    assert 0 < found.peak_share < 1
+    (event,) = told.of("rehearsal")
+    assert {key: value for key, value in event.items() if key != "kind"} == dry_run.asdict(found)
+
+
+def test_four_times_the_steps_take_four_times_the_time(
+    trainer: LessonTrainer, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a clock that says the same every time: another process may take the cores in between."""
+    take, judge = dry_run.take_step, dry_run.judging_s
+    monkeypatch.setattr(dry_run, "take_step", lambda *given: take(*given) * 0 + 0.5)
+    monkeypatch.setattr(dry_run, "judging_s", lambda *given: judge(*given) * 0 + 0.01)
+    one = rehearse(trainer, told, 1000, machine=machine())
+    other = rehearse(trainer, told, 4000, machine=machine())
+    assert one is not None
+    assert other is not None
+    assert other.total_s == pytest.approx(4 * one.total_s, rel=0.02)
+    assert one.total_s >= 500
+
+
+@pytest.mark.parametrize(
+    ("steps", "every", "keep", "checkpoints"), [(10, 100, 3, 1), (100, 10, 3, 4), (100, 50, 3, 2), (1000, 1, 1, 2)]
+)
+def test_checkpoints_take_what_their_files_take(
+    bench: Bench, told: Told, steps: int, every: int, keep: int, checkpoints: int
+) -> None:
+    """The one that is written before the oldest goes counts; fewer are written than may be kept where steps are few."""
+    trainer = trainer_of(bench, told, {"training.save_steps": every, "training.keep_checkpoints": keep})
+    weights = dry_run.learning_weights(trainer)
+    assert dry_run.checkpoint_bytes(trainer, steps) == checkpoints * 12 * weights + 3 * 4 * weights
+
+
+def test_the_disk_that_was_announced_is_not_exceeded(bench: Bench) -> None:
+    found = bench.train({"training.max_steps": 6, "training.save_steps": 1, "training.keep_checkpoints": 2})
+    (event,) = found.told.of("rehearsal")
+    written = [one for folder in (found.checkpoints, found.final) for one in folder.rglob("*.*") if one.is_file()]
+    weights = sum(one.stat().st_size for one in written if one.suffix in (".safetensors", ".pt"))
+    assert 0.4 * event["checkpoint_mb"] < weights / 1e6 < 1.1 * event["checkpoint_mb"]
+
+
+def test_too_little_disk_is_refused_before_a_step_is_tried(
+    trainer: LessonTrainer, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dry_run, "take_step", lambda *_: pytest.fail("a step was tried"))
+    with pytest.raises(UserError, match=r"Free 0\.1 GB or lower training\.keep_checkpoints") as caught:
+        rehearse(trainer, told, 1000, machine=machine(disk_free_bytes=1000))
+    assert caught.value.problems[0].kind == "does-not-fit"
+    assert "cache_features" not in str(caught.value)
+
+
+def test_a_cache_that_does_not_fit_says_how_to_do_without(trainer: LessonTrainer, told: Told) -> None:
+    cache = dry_run.Cache(missing_bytes=7_000_000_000, views=1000)
+    with pytest.raises(UserError, match=r"switch model\.cache_features off") as caught:
+        rehearse(trainer, told, 10, cache, machine(disk_free_bytes=2_000_000_000))
+    assert "Free 5.0 GB" in str(caught.value)
+
+
+def test_one_photo_that_shows_that_a_step_will_not_fit_is_all_that_is_tried(
+    bench: Bench, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[int] = []
+    take = dry_run.take_step
+    monkeypatch.setattr(
+        dry_run, "take_step", lambda trainer, chosen: taken.append(len(chosen)) or take(trainer, chosen)
+    )
+    trainer = trainer_of(bench, told, {"training.gradient_checkpointing": True})
+    with pytest.raises(UserError, match=r"more memory than there is \(0\.0 GB\)") as caught:
+        rehearse(trainer, told, 10, machine=machine(memory_bytes=1000))
+    assert taken == [1]
+    assert caught.value.problems[0].kind == "does-not-fit"
+    assert caught.value.problems[0].fix == "Lower training.tokens_per_pass, view.photo_px or lora.rank."
+
+
+def test_memory_of_one_photo_is_taken_as_often_as_a_pass_holds_it(
+    bench: Bench, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One photo takes 100 MB here; a step of six takes as much as its tokens, unless passes cut it."""
+    photo, before = 100_000_000, 1_000_000_000
+
+    def count(stage: Stage, chosen: list[Any]) -> np.ndarray:
+        stage.peak.used = before + photo
+        return np.array([500.0, 0, 0, 0])
+
+    monkeypatch.setattr(Stage, "count", count)
+    monkeypatch.setattr(dry_run, "resident_bytes", lambda: before)
+    for most, photos in ((100_000, 6), (1000, 2)):
+        changes = {"training.batch_size": 6, "training.tokens_per_pass": most}
+        trainer = trainer_of(bench, told, changes)
+        found = sizes(trainer.lessons)
+        alike = [Size(500, 1, 1, one.key) for one in found]
+        weights = dry_run.OPTIMIZER_BYTES * dry_run.learning_weights(trainer)
+        for spare, fitting in ((1, True), (-1, False)):
+            room = machine(memory_bytes=before + photos * photo + weights + spare)
+            assert Stage(trainer, room, alike, Peak(trainer.args.device), alike).one_fits() is fitting
+
+
+def short_once(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """A GPU whose memory is too small without gradient checkpointing; returns what each step was taken with."""
+    step = LessonTrainer.training_step
+    taken: list[bool] = []
+
+    def training_step(trainer: LessonTrainer, model: Any, *given: Any) -> torch.Tensor:
+        base = model.get_base_model()
+        taken.append(base.is_activation_checkpointing)
+        if not taken[-1]:
+            raise torch.OutOfMemoryError("planted")
+        return step(trainer, model, *given)
+
+    monkeypatch.setattr(LessonTrainer, "training_step", training_step)
+    return taken
+
+
+def test_gradient_checkpointing_is_switched_on_only_by_need_and_told(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = bench.train({"training.max_steps": 2}, "plain")
+    assert plain.told.of("rehearsal")[0]["gradient_checkpointing"] is False
+    assert plain.told.of("warning") == []
+    taken = short_once(monkeypatch)
+    short = bench.train({"training.max_steps": 2}, "short")
+    assert taken[0] is False
+    assert all(taken[1:])
+    assert "gradient checkpointing" in short.told.of("warning")[0]["text"]
+    assert short.told.of("rehearsal")[0]["gradient_checkpointing"] is True
+    assert short.losses == pytest.approx(plain.losses, rel=1e-5)
+
+
+def test_a_setting_that_wants_gradient_checkpointing_has_it_from_the_first_step(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = short_once(monkeypatch)
+    found = bench.train({"training.max_steps": 1, "training.gradient_checkpointing": True})
+    assert all(taken)
+    assert found.told.of("warning") == []
+
+
+def test_what_fits_in_no_way_is_refused_and_the_model_is_left_without_checkpointing(
+    trainer: LessonTrainer, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_: Any) -> float:
+        raise torch.OutOfMemoryError("planted")
+
+    monkeypatch.setattr(dry_run, "take_step", never)
+    with pytest.raises(UserError, match="more memory than there is"):
+        rehearse(trainer, told, 10, machine=machine())
+    assert not trainer.model.get_base_model().is_activation_checkpointing
+    assert len(told.of("warning")) == 1
+
+
+def test_photos_that_will_be_remembered_count_as_memory(
+    trainer: LessonTrainer, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As much for each view of a photo or box as for those that were opened, up to what is remembered at all."""
+    found = sizes(trainer.lessons)
+    whole = views(trainer, found)
+    assert whole == sum(1 + len(photo.objects) for photo in [*trainer.lessons.photos, *trainer.eval_dataset])
+    trainer.lessons.tree(found[0].key)
+    known, size = trainer.asker.eyes.remembered
+    assert 1 < known <= found[0].views, "what allows one answer only is not looked at"
+    assert dry_run.remembered_bytes(trainer, whole) == pytest.approx(size * (whole / known - 1), abs=1)
+    assert dry_run.remembered_bytes(trainer, 10**9) == dry_run.CACHE_BYTES - size
+    monkeypatch.setattr(dry_run, "remembered_bytes", lambda *_: 1 << 51)
+    with pytest.raises(UserError, match="more memory than there is"):
+        rehearse(trainer, told, 10, machine=machine())
+
+
+def test_what_the_optimizer_will_need_is_counted(trainer: LessonTrainer) -> None:
+    weights = dry_run.learning_weights(trainer)
+    stage = Stage(trainer, machine(memory_bytes=1000 + 8 * weights), [], Peak(trainer.args.device))
+    assert stage.fits(1000)
+    assert not stage.fits(1001)
+
+
+def test_a_peak_of_memory_is_seen_though_it_is_gone_when_it_is_asked_for() -> None:
+    before = headroom.resident_bytes()
+    peak = Peak(torch.device("cpu"))
+    with peak.watched():
+        held = torch.ones(40_000_000)
+        held += 1
+        torch.mm(torch.ones(700, 700), torch.ones(700, 700))
+        dry_run.time.sleep(0.05)
+        del held
+    assert peak.used > before + 100_000_000
+
+
+def test_free_disk_is_asked_of_the_nearest_folder_that_exists(tmp_path: Path) -> None:
+    assert headroom.disk_free_bytes(tmp_path / "models" / "not" / "yet") == pytest.approx(
+        headroom.disk_free_bytes(tmp_path), rel=0.01
+    )
+
+
+@pytest.mark.parametrize(("limit", "free"), [("1000\n", 700), ("500\n", 200), ("max\n", 1 << 62), ("100\n", 0)])
+def test_a_container_has_what_its_limit_leaves(tmp_path: Path, limit: str, free: int) -> None:
+    (tmp_path / "memory.max").write_text(limit)
+    (tmp_path / "memory.current").write_text("400\n")
+    (tmp_path / "memory.stat").write_text("anon 300\ninactive_file 100\n")
+    assert headroom.container_free_bytes(tmp_path) == free
+    assert headroom.container_free_bytes(tmp_path / "none") == 1 << 62
+
+
+def test_a_stop_ends_it_between_two_steps(trainer: LessonTrainer, told: Told) -> None:
+    before = state_of(trainer)
+    answers = iter([False, True])
+    with pytest.raises(dry_run.Stopped):
+        rehearse(trainer, told, 10, machine=machine(), stop=lambda: next(answers))
+    assert told.of("rehearsal") == []
+    assert state_of(trainer)[2:] == before[2:]
+
+
+@pytest.mark.parametrize("targets", ["attention", "everything"])
+def test_trying_two_steps_writes_into_its_run_folder_only(bench: Bench, told: Told, targets: str) -> None:
+    folder = bench.folder("tried")
+    before = {one for one in bench.workspace.root.rglob("*") if folder not in one.parents}
+    found = training.try_out(bench.settings({"lora.targets": targets}), folder, bench.workspace, told)
+    assert {one for one in bench.workspace.root.rglob("*") if folder not in one.parents} == before
+    assert found["stopped"] is False
+    assert found["steps"] == 3
+    assert (found["cache_mb"] > 0) == (targets == "attention")
+    assert (folder / "results.json").is_file()
+
+
+def test_a_resumed_run_is_tried_for_the_steps_that_are_left(bench: Bench) -> None:
+    bench.train({"training.epochs": 2, "training.save_steps": 1}, stop_after=2)
+    found = bench.train({"training.epochs": 2, "training.save_steps": 1}, resume=True)
+    assert found.told.of("rehearsal")[0]["steps"] == 4
+
+
+def test_a_refused_training_leaves_no_checkpoint_and_no_cache(
+    bench: Bench, saved: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(headroom, "memory_bytes", lambda device: 1000)
+    monkeypatch.setattr(dry_run, "Machine", lambda: machine(memory_bytes=1000))
+    with pytest.raises(UserError, match="more memory"):
+        bench.train({"lora.targets": "attention"})
+    assert not list(bench.workspace.root.rglob("*.safetensors"))
+
+
+def test_a_stop_while_steps_are_tried_stops_before_the_first_one(bench: Bench) -> None:
+    found = bench.train(stop_after=1, since="")
+    assert found.info["stopped"] is True
+    assert (found.info["steps"], found.losses) == (0, [])
+    assert not found.final.exists()
+    again = bench.train({"training.max_steps": 1}, resume=True)
+    assert again.info["steps"] == 1

@@ -1,0 +1,151 @@
+"""The cost of a step is arithmetic on its shape, and telling it costs nothing."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from core.engine.training import dry_run, throughput
+from core.engine.training import run as training
+from core.engine.training.dry_run import Stage, take_step, unchanged
+from core.engine.training.memory import Machine, Peak
+from core.engine.training.sizes import largest, sizes
+
+Bench = Any  # of conftest.py
+
+
+@pytest.mark.parametrize("costs", [(3.0, 0.5, 20.0, 7.0), (3.0, 0.0, 0.0, 0.0), (0.0, 2.0, 5.0, 0.0)])
+def test_costs_that_hold_exactly_are_found(costs: tuple[float, ...]) -> None:
+    shapes = np.array([[100, 1e4, 40, 3], [300, 9e4, 80, 9], [50, 2e3, 0, 0], [700, 4e5, 200, 5], [90, 9e3, 60, 8.0]])
+    found = throughput.fit([(shape, float(shape @ np.array(costs))) for shape in shapes])
+    assert found.each == pytest.approx(costs, abs=1e-6)
+
+
+def test_no_cost_is_negative() -> None:
+    dice = np.random.default_rng(0)
+    for _ in range(20):
+        shapes = dice.uniform(1, 100, (4, 4))
+        assert min(throughput.fit([(shape, float(dice.uniform(1, 100))) for shape in shapes]).each) >= 0
+
+
+def test_without_counted_steps_there_are_no_costs() -> None:
+    with pytest.raises(ValueError, match="counted steps"):
+        throughput.fit([])
+
+
+def test_a_matrix_product_and_an_attention_are_counted_by_hand() -> None:
+    one, other = torch.zeros(3, 5), torch.zeros(5, 7)
+    with throughput.counting() as found:
+        one @ other
+    assert found.flops == 2 * 3 * 5 * 7
+    query = torch.zeros(2, 4, 10, 8)
+    mask = torch.ones(2, 1, 10, 10, dtype=torch.bool)
+    with throughput.counting() as found:
+        torch.nn.functional.scaled_dot_product_attention(query, query, query, attn_mask=mask)
+    assert found.flops == 2 * (2 * 4) * (2 * 10 * 10 * 8)
+
+
+class Quiet:
+    """A reporter that nobody hears."""
+
+    def emit(self, kind: str, **fields: Any) -> None: ...
+
+    def stop_requested(self) -> bool:
+        return False
+
+
+def stage_of(bench: Bench, changes: dict[str, Any]) -> Stage:
+    folder = bench.folder("stage")
+    room = training.set_up(bench.settings(changes), "", folder / "c", folder, bench.workspace, Quiet())
+    stage = Stage(room.trainer, Machine(), sizes(room.lessons), Peak(room.trainer.args.device))
+    stage.largest = largest(room.trainer, stage.sizes, stage.per_step)
+    return stage
+
+
+@pytest.mark.parametrize("targets", ["attention", "everything"])
+@pytest.mark.parametrize("changes", [{}, {"view.mode": "full"}, {"training.gradient_checkpointing": True}])
+def test_the_cost_of_unseen_batches_is_told_within_ten_percent(
+    bench: Bench, targets: str, changes: dict[str, Any]
+) -> None:
+    """Learned from the steps of a rehearsal, held against the counter on every other photo and pair of photos."""
+    stage = stage_of(bench, {"lora.targets": targets, **changes})
+    with unchanged(stage.trainer), dry_run.thrifty(stage.trainer):
+        for chosen in (stage.largest[:1], stage.largest, stage.usual, stage.sizes[-1:]):
+            stage.count(chosen)
+        costs = throughput.fit(stage.counted)
+        unseen = [[one] for one in stage.sizes[1:-1]] + [[stage.sizes[0], stage.sizes[-1]], stage.sizes[2:]]
+        for chosen in unseen:
+            shape = stage.count(chosen)
+            assert costs(shape) == pytest.approx(stage.counted[-1][1], rel=0.1)
+
+
+def test_a_frozen_vision_tower_costs_less_than_a_learning_one_and_known_features_cost_nothing(bench: Bench) -> None:
+    costs = {}
+    for targets in ("attention", "everything"):
+        stage = stage_of(bench, {"lora.targets": targets})
+        with unchanged(stage.trainer):
+            for chosen in (stage.largest[:1], stage.largest, stage.usual, stage.sizes[-1:]):
+                shape = stage.count(chosen)
+        costs[targets] = throughput.fit(stage.counted)(shape * [0, 0, 1, 1])
+    assert 0 < costs["attention"] < 0.7 * costs["everything"]
+    batch = {"input_ids": torch.zeros(2, 10), "image_grid_thw": torch.zeros(3, 3), "image_features": torch.zeros(1)}
+    assert throughput.shape_of(batch).tolist() == [20, 200, 0, 0]
+
+
+def test_a_reading_tells_the_step_and_starts_anew() -> None:
+    meter = throughput.Meter(throughput.Costs((10.0, 0.0, 0.0, 0.0)), peak_flops_per_s=1000.0)
+    for tokens in (15, 9):
+        meter.count({"input_ids": torch.zeros(2, 8), "tokens": torch.tensor(tokens)})
+    told = meter.reading(2.0)
+    assert told == {"tokens_per_s": 12.0, "padding": 0.25, "flops_per_s": 160, "peak_share": 0.16}
+    assert meter.reading(2.0) == {}
+
+
+def test_without_costs_only_tokens_are_told() -> None:
+    meter = throughput.Meter()
+    meter.count({"input_ids": torch.zeros(1, 8), "tokens": torch.tensor(8)})
+    assert meter.reading(1.0) == {"tokens_per_s": 8.0, "padding": 0.0}
+
+
+def test_steps_of_a_training_tell_tokens_operations_and_share_of_the_peak(bench: Bench) -> None:
+    found = bench.train({"training.max_steps": 3})
+    for step in found.told.of("step"):
+        assert step["tokens_per_s"] > step["questions_per_s"]
+        assert 0 <= step["padding"] < 1
+        assert step["flops_per_s"] > 1e6
+        assert 0 < step["peak_share"] < 1
+
+
+def test_the_peak_is_measured_once_and_leaves_the_random_numbers_alone() -> None:
+    device = torch.device("cpu")
+    before = torch.get_rng_state()
+    began = time.monotonic()
+    first = throughput.peak_flops_per_s(device, torch.float32)
+    assert time.monotonic() - began < 10
+    began = time.monotonic()
+    assert throughput.peak_flops_per_s(device, torch.float32) == first > 1e8
+    assert time.monotonic() - began < 0.1
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_telling_costs_less_than_a_hundredth_of_a_step(bench: Bench, tmp_path: Path) -> None:
+    """Held against a step of the tiny model, which is the shortest there is."""
+    stage = stage_of(bench, {})
+    with unchanged(stage.trainer):
+        take_step(stage.trainer, stage.usual)
+        step_s = min(take_step(stage.trainer, stage.usual) for _ in range(3))
+    batch = stage.trainer.data_collator([one.key for one in stage.usual]).batches()[0]
+    meter = throughput.Meter(throughput.Costs((1.0, 1.0, 1.0, 1.0)), 1e9)
+    times = []
+    for _ in range(5):
+        began = time.perf_counter()
+        for _ in range(20):
+            meter.count(batch)
+            meter.reading(step_s)
+        times.append((time.perf_counter() - began) / 20)
+    assert min(times) < 0.01 * step_s

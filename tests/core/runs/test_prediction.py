@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.runs import launcher, locks, prediction_client, store
+from core.runs.store import Workspace
+from core.settings import Settings, merge
+
+pytestmark = pytest.mark.usefixtures("fake_engine")
+SETTINGS = Settings()
+
+
+def ask(workspace: Workspace, image: str, settings: Settings = SETTINGS) -> dict[str, Any]:
+    return wait(workspace, prediction_client.ask(workspace, settings, {"image": image}))
+
+
+def wait(workspace: Workspace, number: str) -> dict[str, Any]:
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        found = prediction_client.answer(workspace, number)
+        if found is not None:
+            return found
+        time.sleep(0.02)
+    raise AssertionError("no answer came")
+
+
+def test_service_stays_warm_between_questions(workspace: Workspace) -> None:
+    first = ask(workspace, "a.jpg")
+    second = ask(workspace, "b.jpg")
+    assert (first["image"], second["image"]) == ("a.jpg", "b.jpg")
+    assert first["pid"] == second["pid"]
+    assert len(store.list_runs(workspace, "predict")) == 1
+
+
+def test_question_is_answered_while_a_training_holds_the_engine(workspace: Workspace) -> None:
+    with locks.hold(workspace.engine_lock):
+        assert ask(workspace, "a.jpg")["image"] == "a.jpg"
+
+
+def test_what_the_user_can_cure_is_an_answer_and_the_service_goes_on(workspace: Workspace) -> None:
+    refused = ask(workspace, "refuse.jpg")
+    assert refused["error"] == "refuse.jpg: this photo cannot be read. Give another one."
+    assert refused["problems"][0]["kind"] == "photo"
+    assert ask(workspace, "a.jpg")["image"] == "a.jpg"
+
+
+def test_unexpected_failure_reaches_whoever_waits_and_the_next_question_finds_a_new_service(
+    workspace: Workspace,
+) -> None:
+    assert "tensors quarrelled" in ask(workspace, "explode.jpg")["error"]
+    assert ask(workspace, "a.jpg")["image"] == "a.jpg"
+
+
+def test_another_model_gets_a_service_of_its_own_and_the_old_one_ends(workspace: Workspace) -> None:
+    ask(workspace, "a.jpg")
+    (old,) = store.list_runs(workspace, "predict")
+    other = ask(workspace, "a.jpg", merge(SETTINGS, {"model.path": "Qwen/other"}))
+    assert other["asked_of"] == "Qwen/other"
+    assert launcher.wait(old, 10) == "stopped"
+
+
+def test_many_questions_at_once_share_one_service(workspace: Workspace) -> None:
+    numbers: list[str] = []
+
+    def hand_in(index: int) -> None:
+        numbers.append(prediction_client.ask(workspace, SETTINGS, {"image": f"{index}.jpg"}))
+
+    threads = [threading.Thread(target=hand_in, args=(index,)) for index in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert len({wait(workspace, number)["pid"] for number in numbers}) == 1
+    assert {wait(workspace, number)["image"] for number in numbers} == {f"{index}.jpg" for index in range(5)}
+
+
+def test_idle_service_ends_by_itself_and_its_answers_stay(workspace: Workspace) -> None:
+    impatient = merge(SETTINGS, {"data.limit": 1})  # the fake engine's service: 0.2 s
+    number = prediction_client.ask(workspace, impatient, {"image": "a.jpg"})
+    (run,) = store.list_runs(workspace, "predict")
+    assert launcher.wait(run, 10) == "finished"
+    assert wait(workspace, number)["image"] == "a.jpg"
+
+
+def test_question_to_a_service_that_is_gone_gets_a_sentence(workspace: Workspace) -> None:
+    found = prediction_client.answer(workspace, "20200101-000000-predict/abc")
+    assert found is not None
+    assert "ask again" in found["error"]
+
+
+def test_relative_model_is_found_in_the_workspace(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    (workspace.models / "x_final").mkdir(parents=True)
+    monkeypatch.chdir(Path(__file__).parent)
+    settings = merge(SETTINGS, {"model.path": "models/x_final"})
+    assert ask(workspace, "a.jpg", settings)["asked_of"] == str(workspace.final("x"))
+    ask(workspace, "b.jpg", settings)
+    assert len(store.list_runs(workspace, "predict")) == 1

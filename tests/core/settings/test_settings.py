@@ -1,0 +1,114 @@
+"""Settings: declared once, checked all at once, with a cure for every fault."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from core import settings as s
+from core.errors import UserError
+
+
+@pytest.mark.parametrize("one", s.FIELDS.values(), ids=lambda one: one.path)
+def test_every_knob_has_a_sentence_of_help_and_a_default_it_accepts(one: s.SettingField) -> None:
+    assert one.help.endswith(".") and one.help[0].isupper()
+    assert one.label
+    assert s.merge(s.Settings(), {one.path: one.default}) == s.Settings()
+    if one.type in (int, float):
+        assert one.low is not None and one.high is not None and one.low <= one.default <= one.high
+
+
+@pytest.mark.parametrize(
+    ("given", "value"),
+    [
+        ({"lora.rank": 8}, 8),
+        ({"lora": {"rank": "8"}}, 8),
+        ({"lora.rank": 8.0}, 8),
+        ({"training.learning_rate": "1e-4"}, 1e-4),
+        ({"training.learning_rate": 1}, 1.0),
+        ({"enhance.oversampling": "yes"}, True),
+        ({"enhance.oversampling": "off"}, False),
+        ({"view.mode": "crop"}, "crop"),
+    ],
+)
+def test_values_arrive_in_their_declared_type(given: dict, value: object) -> None:
+    merged = s.merge(s.Settings(), given)
+    path = next(iter(s.flatten(given)[0]))
+    found = s.to_flat(merged)[path]
+    assert found == value
+    assert type(found) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"lora.rank": 0}, "lora.rank: 0 is outside 1 to 256"),
+        ({"lora.rank": 257}, "outside 1 to 256"),
+        ({"lora.rank": 2.5}, "not a whole number"),
+        ({"lora.rank": "many"}, "is not a number"),
+        ({"lora.rank": True}, "not a finite number"),
+        ({"lora.rank": None}, "is not a number"),
+        ({"training.learning_rate": float("nan")}, "not a finite number"),
+        ({"training.learning_rate": "inf"}, "not a finite number"),
+        ({"view.mode": "half"}, "'half' is not one of full, full+crop, crop"),
+        ({"enhance.oversampling": "perhaps"}, "neither true nor false"),
+        ({"learning_rat": 1}, "did you mean training.learning_rate?"),
+        ({"lora.rnk": 1}, "did you mean lora.rank?"),
+        ({"lora": 3}, "not a group of settings"),
+        ({"nonsense.deep": 3}, "no such setting"),
+    ],
+)
+def test_a_bad_value_is_told_with_its_path_and_a_cure(given: dict, said: str) -> None:
+    with pytest.raises(UserError) as caught:
+        s.merge(s.Settings(), given, "mine.yaml")
+    assert said.lower() in str(caught.value).lower()
+    assert all(problem.fix and problem.where == "mine.yaml" for problem in caught.value.problems)
+
+
+def test_all_problems_are_told_at_once() -> None:
+    with pytest.raises(UserError) as caught:
+        s.merge(s.Settings(), {"lora": {"rank": 0, "rnk": 1}, "view.mode": "x", "data": 1})
+    assert len(caught.value.problems) == 4
+
+
+@pytest.mark.parametrize("name", s.presets())
+def test_every_shipped_config_loads_and_survives_saving(name: str, tmp_path: Path) -> None:
+    loaded = s.load(name)
+    s.save(loaded, tmp_path / "c.yaml")
+    assert s.load(tmp_path / "c.yaml") == loaded
+
+
+def test_the_seed_config_reproduces_the_old_recipe() -> None:
+    seed = s.load("seed-enhanced")
+    assert (seed.lora.rank, seed.lora.alpha, seed.lora.targets) == (16, 32.0, "attention")
+    training = seed.training
+    assert (training.learning_rate, training.epochs, training.save_steps) == (2e-4, 3.0, 100)
+    assert training.batch_size * training.accumulation * training.questions_per_sequence == 4
+    enhance = seed.enhance
+    assert all((enhance.class_weighting, enhance.spatial_reasoning, enhance.oversampling, enhance.position_encoding))
+    assert enhance.condition_weighting and enhance.blocked_weight == 4.0
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("lora: {rank: 8", "not valid YAML"),
+        ("- 1\n- 2\n", "settings expected"),
+        ("lora:\n  rank: 8\n rank: 9\n", "line 3"),
+    ],
+)
+def test_a_broken_config_file_is_told_with_its_place(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "bad.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(UserError, match=said):
+        s.load(tmp_path / "bad.yaml")
+
+
+def test_a_config_that_is_not_there_names_those_that_are() -> None:
+    with pytest.raises(UserError, match="demo"):
+        s.load("nowhere.yaml")
+
+
+def test_an_empty_config_is_the_defaults(tmp_path: Path) -> None:
+    (tmp_path / "empty.yaml").write_text("", encoding="utf-8")
+    assert s.load(tmp_path / "empty.yaml") == s.Settings()

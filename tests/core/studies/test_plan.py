@@ -1,0 +1,122 @@
+"""Which trainings a study consists of, and in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from core.errors import UserError
+from core.runs.files import write_json
+from core.settings import FIELDS, Settings, merge
+from core.studies import plan as studies
+from core.studies.plan import ALL, ENHANCEMENTS, NONE, VARIANTS, Plan, cells, plan_ablation, plan_crossval
+
+
+def test_the_five_enhancements_are_the_switches_of_the_settings() -> None:
+    assert len(ENHANCEMENTS) == 5
+    assert [FIELDS[f"enhance.{one}"].type for one in ENHANCEMENTS] == [bool] * 5
+    assert (NONE, *ENHANCEMENTS, ALL) == VARIANTS
+
+
+def test_a_whole_ablation_is_every_variant_for_every_seed_seed_by_seed() -> None:
+    found = cells(plan_ablation([], 3, Settings()), 0, has_test=True)
+    assert [(one.seed, one.variant) for one in found] == [(seed, name) for seed in range(3) for name in VARIANTS]
+    assert len({one.name for one in found}) == 21
+    assert {one.fold for one in found} == {None}
+    assert not any("data.fold" in one.changes for one in found)
+
+
+@pytest.mark.parametrize(
+    ("variant", "on"),
+    [
+        ("none", set()),
+        ("oversampling", {"oversampling"}),
+        ("class_weighting+oversampling", {"class_weighting", "oversampling"}),
+        ("all", set(ENHANCEMENTS)),
+    ],
+)
+def test_a_cell_switches_its_enhancements_on_and_all_others_off(variant: str, on: set[str]) -> None:
+    all_on = merge(Settings(), {f"enhance.{one}": True for one in ENHANCEMENTS})
+    found = next(one for one in cells(plan_ablation([variant, "all"], 1, all_on), 0, True) if one.variant == variant)
+    settings = merge(all_on, found.changes)
+    assert {one for one in ENHANCEMENTS if getattr(settings.enhance, one)} == on
+    assert settings.data.calibration_share == 0
+    assert settings.judging.references is False
+    assert settings.data.split == "test"
+
+
+def test_without_a_test_split_every_seed_is_judged_on_another_part_the_same_for_all_variants() -> None:
+    found = cells(plan_ablation(["all"], 7, Settings()), 10, has_test=False)
+    assert [(one.variant, one.seed, one.fold) for one in found[:4]] == [
+        ("none", 10, 0),
+        ("all", 10, 0),
+        ("none", 11, 1),
+        ("all", 11, 1),
+    ]
+    assert [one.fold for one in found if one.variant == "none"] == [0, 1, 2, 3, 4, 0, 1]
+    assert all((one.changes["data.folds"], one.changes["data.fold"]) == (5, one.fold) for one in found)
+
+
+def test_cross_validation_holds_back_every_part_once_for_each_seed_and_leaves_the_settings_alone() -> None:
+    found = cells(plan_crossval(3, 2, Settings()), 0, has_test=True)
+    assert [(one.seed, one.fold) for one in found] == [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)]
+    assert set(found[0].changes) == {"training.seed", "data.split", "data.folds", "data.fold"}
+    assert len({one.name for one in found}) == 6
+
+
+@pytest.mark.parametrize(
+    ("only", "variants"),
+    [
+        (["all"], ("none", "all")),
+        (["none", " oversampling "], ("none", "oversampling")),
+        (["oversampling", "none", "oversampling"], ("none", "oversampling")),
+        (["oversampling+class_weighting", "class_weighting+oversampling"], ("none", "class_weighting+oversampling")),
+        (["+".join(reversed(ENHANCEMENTS))], ("none", "all")),
+        ([""], VARIANTS),
+    ],
+)
+def test_variants_are_named_once_and_none_is_always_among_them(only: Sequence[str], variants: Sequence[str]) -> None:
+    assert plan_ablation(only, 1, Settings()).variants == tuple(variants)
+
+
+@pytest.mark.parametrize(
+    ("only", "seeds", "said"),
+    [
+        (["oversamplin"], 3, "'oversamplin' is no variant"),
+        (["none"], 3, "an ablation of nothing"),
+        (["all"], 0, "0 seeds"),
+        (["all"], 21, "Give 1 to 20"),
+    ],
+)
+def test_what_is_no_study_is_refused_with_a_cure(only: list[str], seeds: int, said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        plan_ablation(only, seeds, Settings())
+
+
+@pytest.mark.parametrize(("asked", "setting", "folds"), [(0, 0, 5), (4, 0, 4), (0, 7, 7), (3, 7, 3)])
+def test_the_parts_are_those_asked_for_then_those_of_the_settings_then_five(
+    asked: int, setting: int, folds: int
+) -> None:
+    assert plan_crossval(asked, 1, merge(Settings(), {"data.folds": setting})).folds == folds
+
+
+@pytest.mark.parametrize("folds", [1, -1, 51])
+def test_a_number_of_parts_that_makes_no_sense_is_refused(folds: int) -> None:
+    with pytest.raises(UserError, match="Give 2 to 50"):
+        plan_crossval(folds, 1, Settings())
+
+
+def test_a_plan_survives_the_way_through_its_file(tmp_path: Path) -> None:
+    plan = Plan("ablate", ("none", "all"), 2, 5, True)
+    write_json(tmp_path / studies.PLAN_FILE, studies.to_dict(plan))
+    assert studies.read_plan(tmp_path) == plan
+
+
+@pytest.mark.parametrize("tree", [None, [], {"kind": "ablate"}])
+def test_a_missing_or_foreign_plan_is_said_clearly(tmp_path: Path, tree: object) -> None:
+    if tree is not None:
+        write_json(tmp_path / studies.PLAN_FILE, tree)
+    with pytest.raises(UserError, match="plan is gone"):
+        studies.read_plan(tmp_path)

@@ -1,0 +1,165 @@
+"""All judged runs of a workspace: none is lost, none is compared with one about other objects."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from core.errors import UserError
+from core.runs.store import Workspace
+from damgui.scores import judged
+
+RIGHT = [("normal", "normal"), ("blocked", "blocked")]
+WRONG = [("normal", "blocked"), ("blocked", "normal")]
+
+
+def names(runs: list[judged.Judged]) -> list[str]:
+    return [one.id for one in runs]
+
+
+def test_runs_are_listed_newest_first_with_model_split_and_teaching(workspace: Workspace, judge: Any) -> None:
+    judge(WRONG)
+    judge(RIGHT, "mine", "test")
+    newest, oldest = judged.all_judged(workspace)
+    assert (newest.name, newest.tuned, newest.split) == ("mine", True, "test")
+    assert (oldest.name, oldest.tuned, oldest.split) == ("demo", False, "valid")
+    assert newest.label.startswith("mine, tuned · test · ")
+
+
+def test_what_was_stopped_failed_or_is_damaged_is_left_out(workspace: Workspace, judge: Any) -> None:
+    kept = judge(RIGHT)
+    stopped, damaged, empty = judge(RIGHT), judge(RIGHT), judge(RIGHT)
+    (stopped / "events.jsonl").write_text(json.dumps({"t": 1.0, "kind": "ended", "how": "stopped"}) + "\n")
+    (damaged / "results.json").write_text("{half")
+    (empty / "results.json").write_text("{}")
+    assert names(judged.all_judged(workspace)) == [kept.name]
+
+
+def test_published_results_count_once_and_outlive_their_runs_folder(workspace: Workspace, judge: Any) -> None:
+    folder = judge(RIGHT)
+    for source, target in (
+        ("results.json", workspace.zeroshot_results),
+        ("predictions.jsonl", workspace.zeroshot_predictions),
+    ):
+        target.write_bytes((folder / source).read_bytes())
+    (by_run,) = judged.all_judged(workspace)
+    assert by_run.id == folder.name
+    (folder / "run.json").unlink()
+    (published,) = judged.all_judged(workspace)
+    assert (published.id, published.objects) == ("zeroshot_results", by_run.objects)
+
+
+@pytest.mark.parametrize(
+    ("other", "same"),
+    [
+        ({"said": WRONG}, True),
+        ({"said": RIGHT, "fingerprint": "another"}, True),  # training photos do not matter
+        ({"said": RIGHT, "split": "test"}, False),
+        ({"said": [("damaged", "damaged"), RIGHT[1]]}, False),  # a label was changed
+        ({"said": RIGHT[:1]}, False),
+    ],
+)
+def test_runs_can_be_compared_only_about_the_same_objects_and_truth(
+    workspace: Workspace, judge: Any, other: dict[str, Any], same: bool
+) -> None:
+    judge(RIGHT)
+    judge(**other)
+    one, two = judged.all_judged(workspace)
+    assert (one.objects == two.objects) is same
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ([], []),
+        ([{"lora.rank": 8}], []),
+        ([{"lora.rank": 8}, {"lora.rank": 8}], []),
+        ([{"lora.rank": 8, "view.mode": "full"}, {"lora.rank": 16, "view.mode": "full"}], ["lora.rank"]),
+        ([{"lora.rank": 8}, {}], []),  # an untaught model has no rank
+        ([{"lora.rank": 8}, {}, {"lora.rank": 4}], ["lora.rank"]),
+        (
+            [{"training.epochs": 1.0, "view.mode": "full"}, {"training.epochs": 2.0, "view.mode": "crop"}],
+            ["view.mode", "training.epochs"],
+        ),
+        ([{"model.cache_gb": 1.0, "data.split": "valid"}, {"model.cache_gb": 2.0, "data.split": "test"}], []),
+        ([{"gone.setting": 1}, {"gone.setting": 2}], []),
+    ],
+)
+def test_only_settings_that_differ_and_matter_become_columns(
+    settings: list[dict[str, Any]], expected: list[str]
+) -> None:
+    assert judged.differing(settings) == expected
+
+
+def test_settings_of_teaching_come_from_the_adapter_and_untaught_models_have_none(
+    workspace: Workspace, judge: Any
+) -> None:
+    judge(WRONG, **{"lora.rank": 3})
+    judge(RIGHT, "mine", **{"lora.rank": 5, "training.epochs": 7.0})
+    tuned, plain = judged.all_judged(workspace)
+    assert (tuned.settings["lora.rank"], tuned.settings["training.epochs"]) == (5, 7.0)
+    assert not {"lora.rank", "training.epochs", "enhance.oversampling"} & set(plain.settings)
+    assert "enhance.spatial_reasoning" in plain.settings, "it shapes the question of an untaught model as well"
+
+
+def test_a_tuned_model_that_is_gone_keeps_the_settings_of_its_evaluation(workspace: Workspace, judge: Any) -> None:
+    judge(RIGHT, "mine", **{"lora.rank": 5})
+    (workspace.final("mine") / "damgui.json").unlink()
+    assert judged.all_judged(workspace)[0].settings["lora.rank"] == 5
+
+
+def test_the_newest_tuned_model_is_compared_with_the_untaught_one_on_its_photos(
+    workspace: Workspace, judge: Any
+) -> None:
+    judge(WRONG)
+    judge(WRONG, split="test")
+    judge(RIGHT, "old")
+    judge(RIGHT, "new")
+    before, after = judged.defaults(judged.all_judged(workspace))
+    assert before is not None and after is not None
+    assert (before.split, after.name) == ("valid", "new")
+
+
+def test_without_a_tuned_model_there_is_nothing_after(workspace: Workspace, judge: Any) -> None:
+    assert judged.defaults([]) == (None, None)
+    judge(WRONG)
+    before, after = judged.defaults(judged.all_judged(workspace))
+    assert before is not None and after is None
+
+
+def test_what_was_just_judged_is_shown_and_the_rest_of_the_choice_stays(workspace: Workspace, judge: Any) -> None:
+    for said, tuned, split in (
+        (WRONG, "", "valid"),
+        (WRONG, "", "test"),
+        (RIGHT, "a", "valid"),
+        (RIGHT, "b", "test"),
+        (RIGHT, "c", "valid"),
+    ):
+        judge(said, tuned, split)
+    runs = judged.all_judged(workspace)
+    c, b, a, base_test, base = runs
+    assert judged.chosen(runs, None, a, c) == (base, c), "nothing fresh: the usual pair"
+    assert judged.chosen(runs, c, base, a) == (base, c)
+    assert judged.chosen(runs, c, a, c) == (a, c), "two tuned models stay a pair"
+    assert judged.chosen(runs, b, base, a) == (base_test, b), "the untaught model on the same photos"
+    assert judged.chosen(runs, base, c, a) == (base, a)
+    assert judged.chosen(runs, base_test, base, a) == (base, a)
+
+
+def test_objects_of_a_file_without_answers_are_told_by_what_it_says(workspace: Workspace, judge: Any) -> None:
+    judge(RIGHT)
+    (one,) = judged.all_judged(workspace)
+    bare = judged.objects_of(one.found, ())
+    assert bare == judged.objects_of(one.found, ()) != one.objects
+    other = dict(one.found) | {"data": one.found["data"] | {"split": "test"}}
+    assert judged.objects_of(other, ()) != bare
+
+
+def test_results_that_are_gone_are_named(workspace: Workspace, judge: Any) -> None:
+    folder = judge(RIGHT)
+    (one,) = judged.all_judged(workspace)
+    (folder / "results.json").unlink()
+    with pytest.raises(UserError, match=r"gone.*results\.json"):
+        _ = one.shown

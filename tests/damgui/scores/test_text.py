@@ -1,0 +1,207 @@
+"""What is said about scores: never more than the numbers prove."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from core import metrics
+from damgui import text
+from damgui.scores import text as score_text
+
+
+def change(value: float, low: float, high: float) -> dict[str, Any]:
+    return {"macro_f1_change": value, "macro_f1_change_interval": [low, high]}
+
+
+@pytest.mark.parametrize(
+    ("found", "title", "tone", "says"),
+    [
+        (change(0.2, 0.1, 0.3), "Better", "up", "above 0"),
+        (change(-0.2, -0.3, -0.1), "Worse", "down", "below 0"),
+        (change(0.05, -0.02, 0.12), "No clear difference", "", "includes 0"),
+        (change(-0.05, -0.12, 0.02), "No clear difference", "", "includes 0"),
+        (change(0.05, 0.0, 0.1), "No clear difference", "", "includes 0"),
+        (change(0.0, 0.0, 0.0), "No clear difference", "", "both are equally good"),
+    ],
+)
+def test_nothing_is_better_while_its_interval_includes_zero(
+    found: dict[str, Any], title: str, tone: str, says: str
+) -> None:
+    said = score_text.verdict(found, 40)
+    assert (said.title, said.tone) == (title, tone)
+    assert says in said.says
+    if not tone:
+        assert "better" not in (said.title + said.says).lower()
+
+
+@pytest.mark.parametrize(("photos", "title"), [(1, "No clear difference"), (9, "No clear difference"), (10, "Better")])
+def test_a_handful_of_photos_proves_nothing_however_narrow_the_interval(photos: int, title: str) -> None:
+    assert score_text.verdict(change(0.2, 0.2, 0.2), photos).title == title
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "photos", "says"),
+    [
+        # Twice as wide as the change is large: four times the photos halve the interval.
+        (0.05, -0.05, 0.15, 40, "about 160 photos would tell; there are 40"),
+        (-0.05, -0.15, 0.05, 40, "about 160 photos would tell; there are 40"),
+        (0.05, 0.0, 0.10, 40, "about 41 photos"),
+        (0.01, -0.09, 0.11, 40, "hardly tell"),
+        (0.0, -0.1, 0.1, 40, "equally good"),
+    ],
+)
+def test_how_many_more_photos_might_tell(value: float, low: float, high: float, photos: int, says: str) -> None:
+    assert says in score_text.more_photos(value, low, high, photos)
+
+
+@pytest.mark.parametrize(
+    ("better", "worse", "says", "proved"),
+    [
+        (0, 0, "Not one object changed", True),
+        (1, 0, "1 object turned right, 0 turned wrong", False),
+        (6, 4, "about 75 times in 100", False),  # p = 0.754
+        (9, 2, "about 7 times in 100", False),  # p = 0.065
+        (9, 1, "about 2 times in 100", True),  # p = 0.021
+        (11, 1, "about 6 times in 1,000", True),  # p = 0.0063
+        (29, 6, "about once in 10,000", True),  # p = 0.00012
+        (13, 0, "about 2 times in 10,000", True),  # p = 0.00024
+        (40, 5, "less than once in 10,000", True),
+    ],
+)
+def test_chance_is_told_in_plain_words(better: int, worse: int, says: str, proved: bool) -> None:
+    found = {"better": better, "worse": worse, "p_value": metrics.mcnemar(better, worse)}
+    assert says in score_text.chance(found)
+    assert ("That is no proof" in score_text.chance(found)) is not proved
+
+
+@pytest.mark.parametrize(
+    ("rate", "said"), [(0.1, "one in ten"), (0.05, "one in twenty"), (0.03, "3 %"), (0.5, "one in two")]
+)
+def test_rates_are_said_as_people_say_them(rate: float, said: str) -> None:
+    assert score_text.one_in(rate) == said
+
+
+@pytest.mark.parametrize(
+    ("about", "says"),
+    [
+        (
+            {"positives": 27, "negatives": 141, "recall": 0.62, "false_alarm_rate": 0.1},
+            "27 blocked objects found, at 14 false alarms among 141 others (one in ten is tolerated)",
+        ),
+        ({"positives": 2, "negatives": 9, "recall": 0.0, "false_alarm_rate": 0.0}, "at 0 false alarms among 9 others"),
+        ({"positives": 0, "negatives": 9, "recall": None}, "No object here is blocked"),
+        ({"positives": 9, "negatives": 0, "recall": None}, "Every object here is blocked"),
+        ({}, "No object here is blocked"),
+    ],
+)
+def test_alarms_say_what_cannot_be_told(about: dict[str, Any], says: str) -> None:
+    assert says in score_text.alarm("blocked", about)
+
+
+CHOICE = {"total": 168, "correct": 109, "accuracy": 0.649, "accuracy_interval": [0.57, 0.72], "macro_f1": 0.45}
+
+
+@pytest.mark.parametrize(
+    ("found", "says"),
+    [
+        ({}, ""),
+        ({"with_choice": CHOICE}, ""),
+        ({"with_choice": CHOICE, "single_answer": {"total": 0, "types": []}}, ""),
+        (
+            {"with_choice": CHOICE, "single_answer": {"total": 40, "correct": 40, "types": ["vegetation"]}},
+            "Vegetation has only one possible answer: 40 objects, always right. Without them: 64.9 % right (95 % "
+            "interval 57.0 – 72.0 %), macro-F1 0.45, over 168 objects.",
+        ),
+        (
+            {
+                "with_choice": {"total": 8, "accuracy": 0.5},
+                "single_answer": {"total": 4, "correct": 3, "types": ["a", "b"]},
+            },
+            "A and b have only one possible answer: 4 objects, 3 of them right. Without them: 50.0 % right, over 8",
+        ),
+    ],
+)
+def test_objects_with_one_possible_answer_are_told_apart(found: dict[str, Any], says: str) -> None:
+    said = score_text.single_answers(found)
+    assert says in said if says else said == ""
+
+
+RULE = {"threshold": 0.83, "answered": 45, "wrong": 2, "total": 85, "max_error": 0.05, "error_upper": 0.148}
+UNSURE = {"predicted": "blocked", "probability": 0.9, "calibrated_probability": 0.61, "threshold": 0.83}
+
+
+def test_an_unsure_answer_says_why_and_promises_no_more_than_was_counted() -> None:
+    assert score_text.why_unsure(UNSURE, RULE) == (
+        "Its most probable answer is blocked, 61 %. An answer is given from 83 % on. Of the 45 objects put aside "
+        "that it was at least 83 % sure of, 2 were wrong (with other photos up to 15 %)."
+    )
+    assert score_text.why_unsure(UNSURE, {}).endswith("An answer is given from 83 % on.")
+    close = UNSURE | {"calibrated_probability": 0.8312, "threshold": 0.8349}
+    assert "blocked, 83.1 %. An answer is given from 83.5 % on." in score_text.why_unsure(close, {})
+
+
+def test_where_no_threshold_keeps_the_promise_every_answer_is_unsure_for_that_reason() -> None:
+    assert score_text.why_unsure(UNSURE | {"threshold": None}, RULE).endswith(score_text.NO_THRESHOLD)
+
+
+@pytest.mark.parametrize("gap", ["threshold", "answered", "wrong"])
+def test_without_counts_nothing_is_promised(gap: str) -> None:
+    assert score_text.promise(RULE | {gap: None}) == ""
+
+
+@pytest.mark.parametrize(
+    ("about", "tone", "says"),
+    [
+        (
+            {"threshold": 0.7, "count": 3, "total": 10, "accuracy_of_sure": 0.96, "max_error": 0.05},
+            "info",
+            "3 of 10 answers are unsure (less than 70 %) and would go to an engineer; "
+            "7 are given, 96.0 % of them right.",
+        ),
+        (
+            {"threshold": 0.7, "count": 3, "total": 10, "accuracy_of_sure": 0.868, "max_error": 0.05},
+            "warn",
+            "95 % was aimed at",
+        ),
+        (
+            {"threshold": 0.99, "count": 10, "total": 10, "accuracy_of_sure": None, "max_error": 0.05},
+            "info",
+            "engineer.",
+        ),
+        ({"threshold": None, "count": 10, "total": 10, "accuracy_of_sure": None, "max_error": 0.05}, "warn", "All 10"),
+    ],
+)
+def test_a_promise_that_was_not_kept_is_said(about: dict[str, Any], tone: str, says: str) -> None:
+    found, said = score_text.unsure(about)
+    assert (found, says in said) == (tone, True)
+
+
+@pytest.mark.parametrize(("about", "said"), [({"objects": 1096}, "Calibrated on 1,096 objects"), ({}, "Calibrated.")])
+def test_a_calibration_tells_how_much_stands_behind_it(about: dict[str, Any], said: str) -> None:
+    assert score_text.calibrated_on(about).startswith(said)
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "Balanced accuracy",
+        "Precision",
+        "Recall",
+        "Support",
+        "False alarm",
+        "Log-loss",
+        "Brier score",
+        "Calibration",
+        "Reliability diagram",
+        "Temperature",
+        "Reference point",
+        "Probe",
+        "Bootstrap",
+        "McNemar test",
+        "Unsure",
+    ],
+)
+def test_every_term_about_scores_is_in_the_glossary(word: str) -> None:
+    assert text.GLOSSARY[word].endswith(".")

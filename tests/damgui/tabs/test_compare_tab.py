@@ -1,0 +1,110 @@
+"""The Compare tab offers what can be judged and compared, and says why when something cannot."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, cast
+
+import gradio as gr
+import pytest
+
+from core.runs import store
+from core.runs.store import Workspace
+from core.settings import Settings
+from damgui import run_state, text
+from damgui.forms import Form
+from damgui.frame import Frame
+from damgui.scores import judged
+from damgui.scores import text as score_text
+from damgui.tabs.compare import tab as compare
+
+RIGHT, WRONG = [("normal", "normal")] * 2, [("normal", "blocked")] * 2
+
+
+@pytest.fixture
+def frame(workspace: Workspace) -> Frame:
+    return Frame(workspace, Form(), cast(gr.Tabs, None))
+
+
+def taught(workspace: Workspace, name: str, split: dict[str, list[str]] | None) -> run_state.Tuned:
+    run = store.create(workspace, Settings(), "train", name)
+    if split is not None:
+        (run.folder / "split.json").write_text(json.dumps(split))
+    workspace.final(name).mkdir(parents=True, exist_ok=True)
+    workspace.training_info(name).write_text("{}")
+    return run_state.Tuned(name, workspace.final(name), {})
+
+
+@pytest.mark.parametrize(
+    ("split", "offered"),
+    [
+        ({"train": ["a"], "valid": ["b"], "test": ["c"]}, ["valid", "test"]),
+        ({"train": ["a"], "valid": ["b"]}, ["valid"]),
+        ({"train": ["a"], "valid": ["b"], "test": []}, ["valid"]),
+        (None, ["valid", "test"]),  # not known: the evaluation itself tells what is missing
+    ],
+)
+def test_test_photos_are_offered_where_the_training_found_some(
+    frame: Frame, workspace: Workspace, split: dict[str, list[str]] | None, offered: list[str]
+) -> None:
+    assert [name for _, name in compare._splits(frame, taught(workspace, "mine", split))] == offered
+
+
+def test_a_damaged_split_hinders_nothing(frame: Frame, workspace: Workspace) -> None:
+    tuned = taught(workspace, "mine", {})
+    (store.latest(workspace, "train").folder / "split.json").write_text("{half")  # type: ignore[union-attr]
+    assert [name for _, name in compare._splits(frame, tuned)] == ["valid", "test"]
+
+
+def test_the_untaught_model_is_asked_just_as_the_tuned_one_was(workspace: Workspace, judge: Any) -> None:
+    judge(RIGHT, "mine", "test", **{"view.mode": "crop", "enhance.spatial_reasoning": False})
+    (run,) = judged.all_judged(workspace)
+    settings = compare._base_settings(run)
+    assert (settings.model.path, settings.data.split, settings.view.mode) == ("demo", "test", "crop")
+    assert settings.enhance.spatial_reasoning is False
+
+
+@pytest.mark.parametrize(("base", "missing"), [("valid", False), ("test", True), ("", True)])
+def test_a_missing_baseline_on_these_photos_is_noticed(
+    workspace: Workspace, judge: Any, base: str, missing: bool
+) -> None:
+    if base:
+        judge(WRONG, split=base)
+    judge(RIGHT, "mine", "valid")
+    runs = judged.all_judged(workspace)
+    before, after = judged.defaults(runs)
+    view = compare.View(None, "valid", runs, before, after)
+    assert view.base_is_missing is missing
+    assert view.comparable is not missing
+
+
+def test_the_tab_says_what_to_do_next(frame: Frame, workspace: Workspace, judge: Any) -> None:
+    def said(tuned: run_state.Tuned | None, split: str = "valid") -> str:
+        runs = judged.all_judged(workspace)
+        view = compare.View(tuned, split, runs, *judged.defaults(runs))
+        untaught = any(not one.tuned for one in runs)
+        return compare._state(view, None, untaught, not any(one.tuned and one.split == split for one in runs))
+
+    assert text.COMPARE_NO_BASELINE in said(None)
+    judge(WRONG)
+    assert text.COMPARE_NO_TUNED in said(None)
+    tuned = taught(workspace, "mine", None)
+    assert "mine has not judged the validation photos yet" in said(tuned)
+    judge(RIGHT, "mine")
+    assert said(tuned) == ""
+    assert score_text.TEST_HONEST in said(tuned, "test")
+    judge(RIGHT, "mine", "test")
+    assert score_text.no_base("mine", "test") in said(tuned)
+
+
+def test_the_curves_of_several_trainings_carry_their_names(frame: Frame, workspace: Workspace) -> None:
+    ids = []
+    for name in ("first", "second", "empty"):
+        run = store.create(workspace, Settings(), "train", name)
+        steps = [{"t": 1.0, "kind": "step", "step": 1, "loss": 2.0}] if name != "empty" else []
+        Path(run.events).write_text("".join(json.dumps(one) + "\n" for one in steps))
+        ids.append(run.id)
+    figure = json.loads(compare._learning(frame, ids) or "{}")
+    assert {trace["name"] for trace in figure["data"]} == {"first", "second"}
+    assert compare._learning(frame, []) is compare._learning(frame, None) is compare._learning(frame, ids[2:]) is None

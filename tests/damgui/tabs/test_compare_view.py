@@ -1,0 +1,119 @@
+"""Two runs side by side: what changed is told in full, and what cannot be compared is not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from core.errors import UserError
+from core.runs.store import Workspace
+from damgui.scores import judged
+from damgui.scores import text as score_text
+from damgui.tabs.compare import view as comparing
+
+BEFORE = [("normal", "blocked"), ("normal", "normal"), ("blocked", "blocked")]
+AFTER = [("normal", "normal"), ("normal", "damaged"), ("blocked", "blocked")]
+
+
+@pytest.fixture
+def pair(workspace: Workspace, judge: Any) -> tuple[judged.Judged, judged.Judged]:
+    judge(BEFORE)
+    judge(AFTER, "mine", **{"lora.rank": 5})
+    after, before = judged.all_judged(workspace)
+    return before, after
+
+
+def test_fixed_and_broken_objects_are_shown_with_both_models_probabilities(pair: Any) -> None:
+    before, after = pair
+    fixed, broken = comparing.gallery(before.shown, after.shown).split("teaching broke")
+    assert fixed.count("dg-card") == broken.count("dg-card") == 1
+    assert "80 %, truth 10 %" in fixed and "<small>80 %</small>" in fixed
+    assert "80 %, truth 10 %" in broken
+
+
+@pytest.mark.parametrize(
+    ("times", "title", "tone"), [(1, "no clear difference", "dg-even"), (4, "no clear difference", "dg-even")]
+)
+def test_as_many_fixed_as_broken_is_no_improvement(
+    workspace: Workspace, judge: Any, times: int, title: str, tone: str
+) -> None:
+    judge(BEFORE * times)
+    judge(AFTER * times, "mine")
+    after, before = judged.all_judged(workspace)
+    said = comparing.headline(before, after)
+    assert score_text.VERDICT_TITLES[title] in said and tone in said
+    assert "±0.0" in said and f"{times} object{'s' if times > 1 else ''} turned right, {times} turned wrong" in said
+    assert score_text.VALID_CHOSE in said
+
+
+@pytest.mark.parametrize(("swap", "title", "tone"), [(False, "better", "dg-up"), (True, "worse", "dg-down")])
+def test_a_difference_beyond_chance_is_said(
+    workspace: Workspace, judge: Any, swap: bool, title: str, tone: str
+) -> None:
+    bad, good = [("normal", "blocked"), ("blocked", "normal")] * 8, [("normal", "normal"), ("blocked", "blocked")] * 8
+    judge(good if swap else bad)
+    judge(bad if swap else good, "mine")
+    after, before = judged.all_judged(workspace)
+    said = comparing.headline(before, after)
+    assert score_text.VERDICT_TITLES[title] in said and tone in said
+
+
+def test_other_training_photos_are_told(workspace: Workspace, judge: Any) -> None:
+    judge(BEFORE)
+    judge(AFTER, "mine", fingerprint="another")
+    after, before = judged.all_judged(workspace)
+    assert score_text.OTHER_SURROUNDINGS in comparing.headline(before, after)
+
+
+def test_runs_about_other_objects_are_never_compared(workspace: Workspace, judge: Any, pair: Any) -> None:
+    before, after = pair
+    judge(AFTER, "mine", "test")
+    other = judged.all_judged(workspace)[0]
+    assert comparing.why_not(before, after) == ""
+    assert comparing.why_not(before, other) == score_text.NOT_COMPARABLE
+    assert comparing.why_not(before, before) == score_text.SAME_RUN
+    assert comparing.why_not(before, None) == score_text.PICK_HINT
+    with pytest.raises(UserError, match="not about the same objects"):
+        comparing.compared(before, other)
+    table = comparing.runs_table([other, after, before], before, after)
+    assert table.count(score_text.OTHER_OBJECTS) == 1
+
+
+def test_the_table_has_a_row_for_every_run_and_marks_the_chosen_two(pair: Any) -> None:
+    before, after = pair
+    said = comparing.runs_table([after, before], before, after)
+    assert said.count("<tr>") == 3
+    assert said.count(">Before<") == said.count(">After<") == 1
+    assert "LoRA rank" not in said, "only one of the two was taught, so no two ranks differ"
+
+
+def test_settings_that_differ_are_columns_and_untaught_models_have_dashes(
+    workspace: Workspace, judge: Any, pair: Any
+) -> None:
+    judge(AFTER, "wider", **{"lora.rank": 9, "enhance.oversampling": True})
+    wider, after, before = judged.all_judged(workspace)
+    rows = comparing.runs_table([wider, after, before], before, wider).split("<tr>")
+    assert "LoRA rank" in rows[1] and "Oversampling" in rows[1]
+    assert "<td>9</td><td>on</td>" in rows[2]
+    assert "<td>5</td><td>off</td>" in rows[3]
+    assert "<td>–</td><td>–</td>" in rows[4]
+
+
+def test_changes_that_were_not_measured_are_not_drawn() -> None:
+    found = {
+        "accuracy_change": 0.1,
+        "accuracy_change_interval": [0.0, 0.2],
+        "macro_f1_change": 0.2,
+        "macro_f1_change_interval": [0.1, 0.3],
+    }
+    assert [dot.label for dot in comparing.changes(found)] == ["Accuracy", "Macro-F1"]
+    found |= {"balanced_accuracy_change": 0.3, "balanced_accuracy_change_interval": [0.2, 0.4]}
+    assert [(dot.label, dot.interval) for dot in comparing.changes(found)][1] == (
+        score_text.BALANCED,
+        (pytest.approx(20.0), pytest.approx(40.0)),
+    )
+
+
+def test_no_run_is_an_empty_state() -> None:
+    assert score_text.RUNS_NONE in comparing.runs_table([], None, None)

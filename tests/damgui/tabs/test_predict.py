@@ -1,0 +1,68 @@
+"""The verdict on one object: as sure as it was measured to be, or an engineer's turn."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from damgui.scores import text as score_text
+from damgui.tabs import predict
+
+RAW = {
+    "model": "",
+    "label": "Tuned: mine",
+    "predicted": "blocked",
+    "predicted_type": "toe drain",
+    "probability": 0.991,
+    "probabilities": {"blocked": 0.991, "normal": 0.009},
+}
+CALIBRATED = RAW | {
+    "calibrated": {"blocked": 0.93, "normal": 0.07},
+    "calibrated_probability": 0.93,
+    "unsure": False,
+    "threshold": 0.8,
+}
+
+
+RULE = {"threshold": 0.8, "answered": 45, "wrong": 2, "total": 85, "max_error": 0.05, "error_upper": 0.148}
+
+
+@pytest.fixture
+def adapter(tmp_path: Path) -> str:
+    (tmp_path / "calibration.json").write_text(json.dumps({"objects": 96, "thresholds": {"condition": RULE}}))
+    return str(tmp_path)
+
+
+def test_an_answer_without_calibration_says_so() -> None:
+    said = predict._verdict(RAW, "toe drain")
+    assert "99 %" in said and score_text.NOT_CALIBRATED in said
+
+
+def test_a_calibrated_answer_shows_the_calibrated_percentage_and_what_stands_behind_it(adapter: str) -> None:
+    said = predict._verdict(CALIBRATED | {"model": adapter}, "toe drain")
+    assert "blocked" in said and "93 %" in said and "99 %" not in said
+    assert "Calibrated on 96 objects that it did not learn from." in said
+
+
+def test_an_unsure_answer_goes_to_an_engineer_with_its_reason(adapter: str) -> None:
+    unsure = CALIBRATED | {"model": adapter, "unsure": True, "calibrated_probability": 0.61}
+    said = predict._verdict(unsure, "toe drain")
+    assert score_text.UNSURE in said
+    assert "Its most probable answer is blocked, 61 %." in said
+    assert "Of the 45 objects put aside that it was at least 80 % sure of, 2 were wrong" in said
+    assert "dg-badge" not in said, "no verdict beside the one that it has none"
+
+
+@pytest.mark.parametrize(("answer", "expected"), [(RAW, 0.991), (CALIBRATED, 0.93)])
+def test_the_bars_show_what_the_verdict_speaks_of(answer: dict[str, Any], expected: float) -> None:
+    assert predict._shares(answer)["blocked"] == expected
+
+
+@pytest.mark.parametrize("content", ["{half", "[]", None])
+def test_a_damaged_or_missing_calibration_is_none(tmp_path: Path, content: str | None) -> None:
+    if content is not None:
+        (tmp_path / "calibration.json").write_text(content)
+    assert predict.calibration(str(tmp_path)) == {}
