@@ -21,7 +21,7 @@ BOX_UNITS = {"qwen2_vl": THOUSANDTHS, "qwen2_5_vl": RESIZED_PIXELS, "qwen3_vl": 
 
 
 @dataclass(frozen=True)
-class Look:
+class PhotoContext:
     """How the object is shown: `view` as in settings, `resized_wh` the photo's size in pixels as the model sees it."""
 
     view: str
@@ -29,7 +29,7 @@ class Look:
     box_unit: str = THOUSANDTHS
 
 
-def box_words(box_xyxy: BoxXyxy, look: Look) -> str:
+def box_words(box_xyxy: BoxXyxy, look: PhotoContext) -> str:
     """The box as the model family writes it. `box_xyxy` in fractions of the photo."""
     wide, high = (1000, 1000) if look.box_unit == THOUSANDTHS else look.resized_wh
     x1, y1, x2, y2 = (
@@ -66,7 +66,7 @@ def question_text(
     object_type: str | None,
     box_xyxy: BoxXyxy,
     others: Sequence[BoxXyxy],
-    look: Look,
+    look: PhotoContext,
     enhance: EnhanceSettings,
     taxonomy: Taxonomy,
 ) -> str:

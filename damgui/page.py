@@ -33,7 +33,7 @@ from damgui.charts import training as charts
 from damgui.components import html as parts
 from damgui.forms import Form
 from damgui.frame import QUIET, Frame, Updates
-from damgui.run_state import Look, Stamp
+from damgui.run_state import RunState, Stamp
 from damgui.tabs import baseline, predict, training, welcome
 from damgui.tabs.ablation import tab as ablation
 from damgui.tabs.ablation import text as study_text
@@ -116,7 +116,7 @@ def _follow(workspace: Workspace, header: Component, seen: Stamp | None) -> tupl
     return None if stamp == seen else (stamp, {header: _header(busy)})
 
 
-def _header(busy: Look | None) -> str:
+def _header(busy: RunState | None) -> str:
     return (
         f'<header class="dg-top"><div class="dg-brand"><span class="dg-logo" aria-hidden="true">{theme.LOGO}</span>'
         f"<strong>{escape(text.TITLE)}</strong><span>{escape(text.TAGLINE)}</span></div>"
@@ -124,11 +124,11 @@ def _header(busy: Look | None) -> str:
     )
 
 
-def _busy(busy: Look | None) -> str:
+def _busy(busy: RunState | None) -> str:
     """One line, on every tab: what is at work, how far, how long still."""
     if busy is None:
         return f'<span class="dg-idle">{escape(text.NOTHING_RUNS)}</span>'
-    pace = run_state.pace_of(busy)
+    pace = run_state.progress_of(busy)
     name = f"{text.KIND_WORDS[busy.run.kind]} {busy.run.name}".strip()
     far = f"{100 * pace.share:.0f} % · {units.duration(pace.left_s)} left" if pace else run_state.stage(busy)
     if pace is None and busy.run.kind == "train" and (tried := run_state.rehearsal(busy)) is not None:

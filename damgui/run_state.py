@@ -29,7 +29,7 @@ MAX_LOGS = 16  # logs kept in memory; the one read longest ago goes first
 
 
 @dataclass(frozen=True)
-class Look:
+class RunState:
     """One look at a run. `events` are all of them so far; compare `stamp` to know whether anything changed."""
 
     run: Run
@@ -70,25 +70,25 @@ def events_of(path: Path) -> tuple[Event, ...]:
         return tuple(events)
 
 
-def look(run: Run) -> Look:
+def state_of(run: Run) -> RunState:
     """Status first, then the events: a run never looks ended with its last events missing."""
     status = store.status(run)
-    return Look(run, status, events_of(run.events))
+    return RunState(run, status, events_of(run.events))
 
 
-def latest(workspace: Workspace, kind: str) -> Look | None:
+def latest(workspace: Workspace, kind: str) -> RunState | None:
     run = store.latest(workspace, kind)
-    return look(run) if run else None
+    return state_of(run) if run else None
 
 
-def at_work(workspace: Workspace) -> Look | None:
+def at_work(workspace: Workspace) -> RunState | None:
     """The heavy run that is starting or running, whatever its kind."""
     runs = [run for run in store.list_runs(workspace, *store.HEAVY) if store.status(run) in ACTIVE]
-    return look(runs[0]) if runs else None
+    return state_of(runs[0]) if runs else None
 
 
 @dataclass(frozen=True)
-class Pace:
+class RunProgress:
     """How far and how fast. `share` is 0 to 1; `left_s` is None while it cannot be told."""
 
     done: int
@@ -99,7 +99,7 @@ class Pace:
     elapsed_s: float
 
 
-def baseline_pace(found: Look) -> Pace | None:
+def baseline_progress(found: RunState) -> RunProgress | None:
     """Photos judged so far; None before the first, and while other work goes on after the last (reference points)."""
     event, said = found.last("progress"), found.last("stage")
     if event is None:
@@ -109,10 +109,12 @@ def baseline_pace(found: Look) -> Pace | None:
     done, total, elapsed = int(event["done"]), int(event["total"]), float(event["elapsed_s"])
     # A batch that goes on did its first photos (`before`) at another time.
     rate = (done - int(event.get("before") or 0)) / elapsed if elapsed > 0 else 0.0
-    return Pace(done, total, done / total if total else 0.0, rate, (total - done) / rate if rate else None, elapsed)
+    return RunProgress(
+        done, total, done / total if total else 0.0, rate, (total - done) / rate if rate else None, elapsed
+    )
 
 
-def training_pace(found: Look) -> Pace | None:
+def training_progress(found: RunState) -> RunProgress | None:
     """Steps taken so far, with the speed of the last ones since the run last started; None before the first.
 
     One step alone has no speed: the time left comes from the rehearsal until there are two.
@@ -128,27 +130,27 @@ def training_pace(found: Look) -> Pace | None:
     tried = rehearsal(found)
     if left is None and tried is not None and tried["steps"]:
         left = float(tried["total_s"]) * (total - done) / int(tried["steps"])
-    return Pace(done, total, done / total if total else 0.0, rate, left, float(newest.get("elapsed_s") or 0.0))
+    return RunProgress(done, total, done / total if total else 0.0, rate, left, float(newest.get("elapsed_s") or 0.0))
 
 
-def study_pace(found: Look) -> Pace | None:
+def study_progress(found: RunState) -> RunProgress | None:
     """Trainings done, with the part of the one at work; None before the first word about it."""
     told = _since_start(found.events, "progress")
     if not told:
         return None
     done, total = int(told[-1]["done"]), int(told[-1]["total"])
     share = (done + float(told[-1].get("part") or 0.0)) / max(total, 1)
-    return Pace(done, total, share, 0.0, told[-1].get("left_s"), float(told[-1]["elapsed_s"]))
+    return RunProgress(done, total, share, 0.0, told[-1].get("left_s"), float(told[-1]["elapsed_s"]))
 
 
-def pace_of(found: Look) -> Pace | None:
+def progress_of(found: RunState) -> RunProgress | None:
     """How far a run of any heavy kind is."""
     if found.run.kind in store.STUDIES:
-        return study_pace(found)
-    return training_pace(found) if found.run.kind == "train" else baseline_pace(found)
+        return study_progress(found)
+    return training_progress(found) if found.run.kind == "train" else baseline_progress(found)
 
 
-def rehearsal(found: Look) -> Event | None:
+def rehearsal(found: RunState) -> Event | None:
     """What the two steps told that were tried when the run last started; None before they are over."""
     tried = _since_start(found.events, "rehearsal")
     return tried[-1] if tried else None
@@ -159,7 +161,7 @@ def _since_start(events: Sequence[Event], kind: str) -> list[Event]:
     return [event for event in events[begun:] if event["kind"] == kind]
 
 
-def stage(found: Look) -> str:
+def stage(found: RunState) -> str:
     """What the run says it is doing now."""
     said = _since_start(found.events, "stage")
     return str(said[-1]["text"]) if said else ""
@@ -183,7 +185,7 @@ def since(run: Run) -> float:
 
 
 @dataclass(frozen=True)
-class Tuned:
+class TunedModel:
     """A model that was taught here: its name, its folder, and what its training said at the end."""
 
     name: str
@@ -191,11 +193,11 @@ class Tuned:
     info: dict[str, Any]
 
 
-def tuned_models(workspace: Workspace) -> list[Tuned]:
+def tuned_models(workspace: Workspace) -> list[TunedModel]:
     """Models with a finished adapter, newest first."""
     found = []
     for path in workspace.experiments.glob("training_info_*.json"):
         name = path.stem.removeprefix("training_info_")
         if workspace.final(name).is_dir():
-            found.append((path.stat().st_mtime, Tuned(name, workspace.final(name), read_json(path) or {})))
+            found.append((path.stat().st_mtime, TunedModel(name, workspace.final(name), read_json(path) or {})))
     return [tuned for _, tuned in sorted(found, key=lambda pair: pair[0], reverse=True)]

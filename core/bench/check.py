@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import torch
 
 from core.bench.measure import Job
-from core.bench.ours import asker_of
-from core.bench.plain import Encoder, Question
-from core.bench.subjects import Subject
-from core.engine.scoring import Inquiry, asked_about, judge
+from core.bench.ours import prompt_builder_of
+from core.bench.plain import Encoder
+from core.bench.subjects import BenchQuestion, Subject
+from core.engine.scoring import PhotoQueries, judge, queries_about
 from core.errors import UserError
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def closed_log_probs(whole: torch.Tensor, ids: Sequence[Sequence[int]]) -> torch
 
 
 @torch.no_grad()
-def plain_log_probs(subject: Subject, encoder: Encoder, question: Question) -> tuple[torch.Tensor, torch.Tensor]:
+def plain_log_probs(subject: Subject, encoder: Encoder, question: BenchQuestion) -> tuple[torch.Tensor, torch.Tensor]:
     """(open, closed) log-probabilities (answers,) of the allowed answers, by the plain forward over full logits."""
     model = subject.loaded.model
     ids = [
@@ -61,14 +61,14 @@ def compare(job: Job, subject: Subject, beat: Beat) -> None:
     """The questions of one photo, both ways; told as the greatest difference. Raises UserError when they differ."""
     encoder = Encoder(subject.loaded, subject.settings.view)
     photo = next(one for one in subject.photos if one.objects)
-    asker, _ = asker_of(job, subject, subject.loaded.model, [(False, 0)])
-    inquiry = Inquiry(photo.path, asker.boxes(photo), asked_about(photo, "condition"))
-    verdicts = judge(subject.loaded.model, asker, inquiry)
+    prompt_builder, _ = prompt_builder_of(job, subject, subject.loaded.model, [(False, 0)])
+    inquiry = PhotoQueries(photo.path, prompt_builder.boxes(photo), queries_about(photo, "condition"))
+    verdicts = judge(subject.loaded.model, prompt_builder, inquiry)
     worst = 0.0
     for question, verdict in zip(subject.questions, verdicts, strict=False):
         free, closed = plain_log_probs(subject, encoder, question)
         mine = torch.tensor([verdict.log_probs[answer] for answer in question.allowed], dtype=torch.float64)
-        worst = max(worst, float(((closed if asker.closed else free) - mine).abs().max()))
+        worst = max(worst, float(((closed if prompt_builder.closed else free) - mine).abs().max()))
     if not worst <= TOLERANCE:
         raise UserError(
             f"the plain forward and damgui's differ by {worst:.2g} nats in an answer's log-probability",
@@ -76,5 +76,5 @@ def compare(job: Job, subject: Subject, beat: Beat) -> None:
             "Nothing was timed: a comparison of different work says nothing. Please report it.",
             "bench",
         )
-    beat.begin(difference=worst, questions=len(verdicts), answers="closed" if asker.closed else "free")
+    beat.begin(difference=worst, questions=len(verdicts), answers="closed" if prompt_builder.closed else "free")
     beat(questions=len(verdicts))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from core.bench.measure import Job
-from core.bench.ours import asker_of
+from core.bench.ours import prompt_builder_of
 from core.bench.plain import Encoder
 from core.bench.subjects import Subject
 from core.engine.scoring import TOGETHER, judge_photos
@@ -46,11 +46,11 @@ def generate(job: Job, subject: Subject, beat: Beat) -> None:
 def judge(job: Job, subject: Subject, beat: Beat) -> None:
     """damgui's judging, photo after photo."""
     model = subject.loaded.model
-    asker, fill_s = asker_of(job, subject, model, [(False, 0)])
+    prompt_builder, fill_s = prompt_builder_of(job, subject, model, [(False, 0)])
     asked = right = done = 0
     beat.begin(fill_s=round(fill_s, 3))
     while True:
-        for _photo, rows, _loss in judge_photos(model, asker, subject.photos, "condition"):
+        for _photo, rows, _loss in judge_photos(model, prompt_builder, subject.photos, "condition"):
             asked, right = asked + len(rows), right + sum(row["predicted"] == row["truth"] for row in rows)
             # Photos are judged some at a time, then told one by one: a reading holds whole portions.
             done = (done + 1) % len(subject.photos)

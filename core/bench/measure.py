@@ -41,7 +41,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Pace:
+class Timing:
     """How long is measured: `rounds` turns of at least `seconds` and `steps` steps, after `warm` steps unmeasured."""
 
     rounds: int = 3
@@ -141,14 +141,14 @@ def started(jobs: Mapping[str, Job], log_folder: Path) -> Iterator[dict[str, Wor
             worker.close()
 
 
-def warmed(worker: Worker, pace: Pace) -> dict[str, Any]:
+def warmed(worker: Worker, pace: Timing) -> dict[str, Any]:
     """A worker's answer when it is ready to be read: what it told of itself, or `unavailable` and why."""
     if not worker.ready:
         worker.ready = {"unavailable": worker.cannot} if worker.cannot else worker.ask(warm=pace.warm)
     return worker.ready
 
 
-def take_turns(workers: Mapping[str, Worker], pace: Pace) -> dict[str, dict[str, Any]]:
+def take_turns(workers: Mapping[str, Worker], pace: Timing) -> dict[str, dict[str, Any]]:
     """Every worker made ready (unless it is), then read in turns: a, b, c, a, b, c, …
 
     For each: `ready` (what it said when warm) and `readings`. A worker that cannot do its job (a library that is not
@@ -166,7 +166,7 @@ def take_turns(workers: Mapping[str, Worker], pace: Pace) -> dict[str, dict[str,
     return found
 
 
-def measured(jobs: Mapping[str, Job], pace: Pace, log_folder: Path) -> dict[str, dict[str, Any]]:
+def measured(jobs: Mapping[str, Job], pace: Timing, log_folder: Path) -> dict[str, dict[str, Any]]:
     """Start, warm, read in turns, end: what a group of jobs gives."""
     with started(jobs, log_folder) as workers:
         return take_turns(workers, pace)

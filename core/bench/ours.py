@@ -11,15 +11,15 @@ from transformers import PrinterCallback
 
 from core import settings as schema
 from core.bench.measure import Job
-from core.bench.subjects import Metronome, Subject, lora_on
+from core.bench.subjects import StepTimer, Subject, lora_on
 from core.data.types import Photo
 from core.engine import feature_cache, models
-from core.engine.packing import tree_tokens
-from core.engine.questions import Asker
-from core.engine.training.data import Lessons
+from core.engine.packing import sample_tokens
+from core.engine.questions import PromptBuilder
+from core.engine.training.data import TrainingDataset
 from core.engine.training.run import arguments
-from core.engine.training.trainer import LessonTrainer
-from core.engine.vision import Eyes
+from core.engine.training.trainer import PackedTrainer
+from core.engine.vision import ImageEncoder
 from core.runs.store import Workspace
 
 if TYPE_CHECKING:
@@ -40,36 +40,38 @@ class Quiet:
         return False
 
 
-def asker_of(job: Job, subject: Subject, model: Any, versions: Sequence[tuple[bool, int]]) -> tuple[Asker, float]:
+def prompt_builder_of(
+    job: Job, subject: Subject, model: Any, versions: Sequence[tuple[bool, int]]
+) -> tuple[PromptBuilder, float]:
     """An asker that looks at photos as the job says, and the seconds that filling the feature cache took."""
     keep = job.variant.endswith("cached")
     settings = schema.merge(subject.settings, {"model.cache_features": keep})
-    asker = Asker(subject.loaded, settings, subject.taxonomy)
+    prompt_builder = PromptBuilder(subject.loaded, settings, subject.taxonomy)
     if not job.remember:
-        asker.eyes = Eyes(subject.loaded.processor, settings.view, cache_bytes=1)
+        prompt_builder.image_encoder = ImageEncoder(subject.loaded.processor, settings.view, cache_bytes=1)
     began = time.perf_counter()
     if keep:
         quiet = Quiet()
         wanted: list[tuple[list[Photo], Sequence[tuple[bool, int]]]] = [(subject.photos, versions)]
-        feature_cache.prepare(asker, subject.loaded, model, wanted, Workspace(Path(job.workspace)), quiet)
+        feature_cache.prepare(prompt_builder, subject.loaded, model, wanted, Workspace(Path(job.workspace)), quiet)
         if quiet.warnings:
             raise RuntimeError(quiet.warnings[0])
-    return asker, time.perf_counter() - began
+    return prompt_builder, time.perf_counter() - began
 
 
 class Tokens:
     """Counts the tokens of the trees that an asker lays out, padding left out."""
 
-    def __init__(self, asker: Asker) -> None:
-        self.count, self._batches, self._merge = 0, asker.batches, asker.eyes.merge
-        asker.batches = self.batches  # type: ignore[method-assign]
+    def __init__(self, prompt_builder: PromptBuilder) -> None:
+        self.count, self._batches, self._merge = 0, prompt_builder.batches, prompt_builder.image_encoder.merge
+        prompt_builder.batches = self.batches  # type: ignore[method-assign]
 
     def batches(self, trees: Sequence[Any]) -> Any:
-        self.count += sum(tree_tokens(tree, self._merge) for tree in trees)
+        self.count += sum(sample_tokens(tree, self._merge) for tree in trees)
         return self._batches(trees)
 
 
-def trainer_of(job: Job, subject: Subject, beat: Beat) -> LessonTrainer:
+def trainer_of(job: Job, subject: Subject, beat: Beat) -> PackedTrainer:
     """The engine's trainer on the job's photos: the one place that knows how `training.set_up` puts it together."""
     settings = schema.merge(
         subject.settings,
@@ -82,22 +84,22 @@ def trainer_of(job: Job, subject: Subject, beat: Beat) -> LessonTrainer:
         },
     )
     model = lora_on(subject)
-    asker, fill_s = asker_of(job, subject, model, [(False, 0)])
-    tokens = Tokens(asker)
-    models.close_head(model, asker.candidates)
-    lessons = Lessons(subject.photos, asker, settings)
-    trainer: LessonTrainer
+    prompt_builder, fill_s = prompt_builder_of(job, subject, model, [(False, 0)])
+    tokens = Tokens(prompt_builder)
+    models.close_head(model, prompt_builder.candidates)
+    training_data = TrainingDataset(subject.photos, prompt_builder, settings)
+    trainer: PackedTrainer
 
     def done(_steps: int) -> dict[str, float]:
         return {"questions": trainer.questions_done, "photos": trainer.photos_done, "tokens": tokens.count}
 
-    trainer = LessonTrainer(
-        lessons,
-        asker,
+    trainer = PackedTrainer(
+        training_data,
+        prompt_builder,
         Quiet(),
         model=model,
         eval_dataset=[],
-        callbacks=[Metronome(beat, done)],
+        callbacks=[StepTimer(beat, done)],
         args=arguments(settings, Path(job.workspace) / "checkpoints", subject.loaded.device),
     )
     trainer.remove_callback(PrinterCallback)

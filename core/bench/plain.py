@@ -11,7 +11,7 @@ from torch.utils.data import Dataset
 from transformers import PrinterCallback, Trainer, TrainingArguments
 
 from core.bench.measure import Job
-from core.bench.subjects import Metronome, Question, Subject, lora_on, plain_arguments
+from core.bench.subjects import BenchQuestion, StepTimer, Subject, lora_on, plain_arguments
 from core.data.photos import open_photo
 from core.engine.models import Loaded
 from core.settings import ViewSettings
@@ -23,7 +23,7 @@ IGNORED = -100
 Example = dict[str, torch.Tensor]
 
 
-def pictures(question: Question) -> list[Image.Image]:
+def pictures(question: BenchQuestion) -> list[Image.Image]:
     """The photo, and the crop if the question has one; the file is opened every time."""
     photo = open_photo(question.path)
     return [photo] if question.crop_px is None else [photo, photo.crop(question.crop_px)]
@@ -44,19 +44,19 @@ class Encoder:
         self.unit = int(loaded.processor.patch_size * loaded.processor.merge_size)
         self.image_pad = int(loaded.tokenizer.convert_tokens_to_ids("<|image_pad|>"))
 
-    def images(self, question: Question) -> Example:
+    def images(self, question: BenchQuestion) -> Example:
         seen = [
             self.processor(images=[one], size=limits_px(self.view, place > 0, self.unit), return_tensors="pt")
             for place, one in enumerate(pictures(question))
         ]
         return {key: torch.cat([one[key] for one in seen]) for key in ("pixel_values", "image_grid_thw")}
 
-    def written(self, question: Question, images: int) -> str:
+    def written(self, question: BenchQuestion, images: int) -> str:
         content = [{"type": "image"}] * images + [{"type": "text", "text": question.text}]
         chat = [{"role": "user", "content": content}]
         return str(self.tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True))
 
-    def prompt(self, question: Question) -> Example:
+    def prompt(self, question: BenchQuestion) -> Example:
         """`input_ids` (T,), `pixel_values` (N, C) and `image_grid_thw` (images, 3) of a question without its answer."""
         found = self.images(question)
         parts = self.written(question, len(found["image_grid_thw"])).split("<|image_pad|>")
@@ -66,7 +66,7 @@ class Encoder:
         ids = self.tokenizer(text, add_special_tokens=False)["input_ids"]
         return found | {"input_ids": torch.tensor(ids)}
 
-    def example(self, question: Question, answer: str) -> Example:
+    def example(self, question: BenchQuestion, answer: str) -> Example:
         """A prompt with its answer and the end token; `labels` (T,) leave out everything else."""
         found = self.prompt(question)
         told = torch.tensor(self.tokenizer(answer + "<|im_end|>", add_special_tokens=False)["input_ids"])
@@ -93,7 +93,7 @@ class Encoder:
 class Questions(Dataset[Example]):
     """Every question with its true answer, opened and encoded when it is asked for."""
 
-    def __init__(self, questions: Sequence[Question], encoder: Encoder) -> None:
+    def __init__(self, questions: Sequence[BenchQuestion], encoder: Encoder) -> None:
         self.questions, self.encoder = questions, encoder
 
     def __len__(self) -> int:
@@ -118,7 +118,7 @@ def train(job: Job, subject: Subject, beat: Beat) -> None:
         args=TrainingArguments(**given),
         data_collator=encoder.collate,
         train_dataset=Questions(subject.questions, encoder),
-        callbacks=[Metronome(beat, done)],
+        callbacks=[StepTimer(beat, done)],
     )
     trainer.remove_callback(PrinterCallback)
     beat.begin(batch=job.batch, questions_per_step=per_step)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from core.bench.measure import Job, Pace
-from core.bench.synthetic_images import make_album
+from core.bench.measure import Job, Timing
+from core.bench.synthetic_images import make_images
 from core.data.types import Photo
 from core.errors import UserError
 from core.settings import Settings, load, merge, to_dict
@@ -43,7 +43,7 @@ class Group:
     section: str
     title: str
     jobs: Mapping[str, Job]
-    pace: Pace
+    pace: Timing
     need_s: float
     base: str = ""
     plain: Sequence[int] = ()
@@ -66,7 +66,7 @@ class Maker:
 
     def album(self, count: int = 0, side_px: int = 0, questions: int = 0) -> str:
         folder = self.scratch / f"photos-{side_px}"
-        return str(make_album(self.photos, folder, count, side_px, questions))
+        return str(make_images(self.photos, folder, count, side_px, questions))
 
     def job(self, settings: Settings, album: str, **about: Any) -> Job:
         return Job("", about.pop("model", self.model), to_dict(settings), album, **about)
@@ -121,7 +121,7 @@ def chosen(only: str, shape: str) -> list[str]:
 
 def training(make: Maker) -> Iterator[Group]:
     names = ["trl", "packed", "cached"]
-    pace = Pace(2, 3.0, 2, 2) if make.quick else Pace(3, 8.0, 3, 3)
+    pace = Timing(2, 3.0, 2, 2) if make.quick else Timing(3, 8.0, 3, 3)
     # The full bench tries more; 8 is what it finds best for so small a model.
     batches = (8,) if make.quick else (1, 4, 8)
     own = make.job(make.settings(), make.album())
@@ -158,7 +158,7 @@ def small(make: Maker, layers: tuple[int, int], names: Sequence[str]) -> Group:
     what adding up questions would save them is a LoRA optimizer's step, less than a thousandth of a question's work."""
     settings = make.settings(view__mode="full", view__photo_px=640, training__batch_size=1)
     job = make.job(settings, make.album(8, 640), model=SMALL, layers=layers, accumulate=False)
-    pace = Pace(1, 4.0, 1, 1) if make.quick else Pace(3, 8.0, 1, 1)
+    pace = Timing(1, 4.0, 1, 1) if make.quick else Timing(3, 8.0, 1, 1)
     title = f"2B-shaped ({layers[0]} language and {layers[1]} vision layers), the whole photo at 640 px"
     return Group(
         "training",
@@ -175,7 +175,7 @@ def small(make: Maker, layers: tuple[int, int], names: Sequence[str]) -> Group:
 
 def evaluation(make: Maker) -> Iterator[Group]:
     names = ["generate", "judge", "judge cached"]
-    pace = Pace(2, 3.0, 1, 1) if make.quick else Pace(3, 8.0, 2, 2)
+    pace = Timing(2, 3.0, 1, 1) if make.quick else Timing(3, 8.0, 2, 2)
     own = make.job(make.settings(), make.album())
     whole = make.job(make.settings(view__mode="full", view__photo_px=308), make.album())
     few = make.settings(view__mode="full", view__photo_px=640)
@@ -192,7 +192,7 @@ def evaluation(make: Maker) -> Iterator[Group]:
 
 def growth(make: Maker) -> Iterator[Group]:
     """Names of jobs are what grows and the variant: `256 packed`."""
-    pace = Pace(1, 3.0, 3, 2) if make.quick else Pace(2, 8.0, 4, 3)
+    pace = Timing(1, 3.0, 3, 2) if make.quick else Timing(2, 8.0, 4, 3)
     quick, kept = make.quick, ["cached"]
     asked: dict[str, Job] = {}
     for count in (1, 5, 20) if quick else (1, 2, 5, 10, 20):
@@ -213,7 +213,7 @@ def growth(make: Maker) -> Iterator[Group]:
         job = replace(make.job(settings, make.album(count, 0, 1)), remember=True, steps=-(-count // 64))
         many |= make.named(job, kept, count)
     title = "photos (demo model, 112 px, one question each, every photo seen once)"
-    yield Group("growth", title, many, Pace(1, 1.0, 1, 1), 45 if quick else 400, rank=4)
+    yield Group("growth", title, many, Timing(1, 1.0, 1, 1), 45 if quick else 400, rank=4)
 
 
 def shape(make: Maker, name: str, layers: int, device: str) -> Group:
@@ -227,5 +227,5 @@ def shape(make: Maker, name: str, layers: int, device: str) -> Group:
     album = make.album(count, side, 5)
     job = make.job(settings, album, model=name, layers=(layers, tower), device=device)
     names = ["shape", "shape cached", "shape 4-bit"]
-    pace = Pace(3, 10.0, 3, 2) if device == "cuda" else Pace(1, 1.0, 1, 1)
+    pace = Timing(3, 10.0, 3, 2) if device == "cuda" else Timing(1, 1.0, 1, 1)
     return Group("shape", f"{name}, random weights", make.variants(job, names, "shape"), pace, 120)

@@ -19,7 +19,7 @@ from typing import Any
 import psutil
 
 from core.bench import plans
-from core.bench.measure import Job, Pace, compared, measured, started, summary, take_turns, warmed
+from core.bench.measure import Job, Timing, compared, measured, started, summary, take_turns, warmed
 from core.bench.plans import Group, Maker
 from core.data.dataset import read_dataset
 from core.errors import UserError
@@ -86,7 +86,7 @@ class Bench:
         self.planned_s += group.need_s
         about: dict[str, Any] = {"section": group.section, "title": group.title, "base": group.base}
         if group.check is not None:
-            found = measured({"check": group.check}, Pace(rounds=0, warm=1), self.logs)
+            found = measured({"check": group.check}, Timing(rounds=0, warm=1), self.logs)
             about["check"] = found["check"]["ready"]
         if group.plain:
             rows = self._with_best_plain(group)

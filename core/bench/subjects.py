@@ -14,11 +14,11 @@ from transformers.utils import logging
 
 from core.bench.measure import Job
 from core.bench.shapes import SHAPES, random_model
-from core.bench.synthetic_images import read_album
+from core.bench.synthetic_images import read_images
 from core.data.types import Photo
 from core.engine import models
 from core.engine.vision import crop_box
-from core.prompts import BOX_UNITS, Look, answers, question_text
+from core.prompts import BOX_UNITS, PhotoContext, answers, question_text
 from core.settings import Settings, from_dict
 from core.taxonomy import Taxonomy
 from core.taxonomy import load as load_taxonomy
@@ -35,7 +35,7 @@ class Unavailable(Exception):
 
 
 @dataclass(frozen=True)
-class Question:
+class BenchQuestion:
     """One question as a script holds it: the photo's file, the crop in pixels (None: no crop), text and answers."""
 
     path: Path
@@ -53,21 +53,21 @@ class Subject:
     settings: Settings
     taxonomy: Taxonomy
     photos: list[Photo]
-    questions: list[Question]
+    questions: list[BenchQuestion]
 
 
-def questions_of(photos: Sequence[Photo], settings: Settings, taxonomy: Taxonomy, family: str) -> list[Question]:
+def questions_of(photos: Sequence[Photo], settings: Settings, taxonomy: Taxonomy, family: str) -> list[BenchQuestion]:
     """The condition of every object, in the engine's words."""
     found = []
     for photo in photos:
         for index, one in enumerate(photo.objects):
             others = [other.box_xyxy for place, other in enumerate(photo.objects) if place != index]
-            look = Look(settings.view.mode, photo.size_wh, BOX_UNITS[family])
+            look = PhotoContext(settings.view.mode, photo.size_wh, BOX_UNITS[family])
             text = question_text(one.object_type, one.box_xyxy, others, look, settings.enhance, taxonomy)
             crop = None
             if settings.view.mode == "full+crop":
                 crop = crop_box(one.box_xyxy, photo.size_wh, settings.view.crop_margin)
-            found.append(Question(photo.path, crop, text, one.condition, answers(one.object_type, taxonomy)))
+            found.append(BenchQuestion(photo.path, crop, text, one.condition, answers(one.object_type, taxonomy)))
     return found
 
 
@@ -89,7 +89,7 @@ def open_subject(job: Job) -> Subject:
         as_scripts_have_it(loaded.model)
     else:
         models.quicken_patches(loaded.model)
-    photos = read_album(Path(job.album))
+    photos = read_images(Path(job.album))
     return Subject(loaded, settings, taxonomy, photos, questions_of(photos, settings, taxonomy, loaded.family))
 
 
@@ -110,7 +110,7 @@ def lora_on(subject: Subject) -> torch.nn.Module:
     return model
 
 
-class Metronome(TrainerCallback):
+class StepTimer(TrainerCallback):
     """Hands every step of a transformers Trainer to the beat."""
 
     def __init__(self, beat: Callable[..., bool], done: Callable[[int], dict[str, float]]) -> None:

@@ -45,7 +45,7 @@ def _bytes(photo: Photo, side_px: int) -> bytes:
     return stream.getvalue()
 
 
-def make_album(photos: Sequence[Photo], folder: Path, count: int = 0, side_px: int = 0, questions: int = 0) -> Path:
+def make_images(photos: Sequence[Photo], folder: Path, count: int = 0, side_px: int = 0, questions: int = 0) -> Path:
     """A list of `count` photos (0: as many as there are) in `folder`, whose path is returned.
 
     `side_px` writes square copies of that size, so that a photo is decoded at the size it is shown in. Beyond the
@@ -72,7 +72,7 @@ def make_album(photos: Sequence[Photo], folder: Path, count: int = 0, side_px: i
     return file
 
 
-def read_album(file: Path) -> list[Photo]:
+def read_images(file: Path) -> list[Photo]:
     found = []
     for one in json.loads(file.read_text(encoding="utf-8")):
         objects = tuple(BoxedObject(tuple(each.pop("box_xyxy")), **each) for each in one.pop("objects"))

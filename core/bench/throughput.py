@@ -48,6 +48,6 @@ def train(job: Job, subject: Subject, beat: Beat) -> None:
     trainer.train()
 
 
-def _photo_tokens(trainer: ours.LessonTrainer) -> int:
-    eyes, photo = trainer.asker.eyes, trainer.lessons.photos[0]
-    return int(eyes.photo(photo.path).tokens(eyes.merge))
+def _photo_tokens(trainer: ours.PackedTrainer) -> int:
+    image_encoder, photo = trainer.prompt_builder.image_encoder, trainer.training_data.photos[0]
+    return int(image_encoder.photo(photo.path).tokens(image_encoder.merge))

@@ -10,7 +10,7 @@ from transformers.processing_utils import ProcessorMixin
 
 from core.bench.measure import Job
 from core.bench.plain import limits_px, pictures
-from core.bench.subjects import Metronome, Subject, Unavailable, lora_on, plain_arguments
+from core.bench.subjects import StepTimer, Subject, Unavailable, lora_on, plain_arguments
 
 if TYPE_CHECKING:
     from core.bench.worker import Beat
@@ -78,7 +78,7 @@ def train(job: Job, subject: Subject, beat: Beat) -> None:
         args=SFTConfig(**given, max_length=None),
         train_dataset=rows(subject),
         processing_class=processor_of(subject),
-        callbacks=[Metronome(beat, done)],
+        callbacks=[StepTimer(beat, done)],
     )
     trainer.remove_callback(PrinterCallback)
     beat.begin(batch=job.batch, questions_per_step=per_step)

@@ -24,7 +24,7 @@ from PIL import (
     WebPImagePlugin,  # noqa: F401
 )
 
-from core.data.quality.image_stats import LONGEST, Look, look_at
+from core.data.quality.image_stats import LONGEST, ImageStats, measure_image
 from core.errors import Problem
 from core.prompts import BoxXyxy
 
@@ -40,7 +40,7 @@ class PhotoFacts:
 
     size_wh: tuple[int, int]
     digest: str
-    look: Look | None = None
+    look: ImageStats | None = None
 
 
 def open_photo(path: Path) -> Image.Image:
@@ -129,7 +129,7 @@ def _decode(image: Image.Image, raw: bytes, name: str, looking: bool) -> PhotoFa
         image.draft("L" if looking else "RGB", (max(least, width // 8), max(least, height // 8)))
         image.load()
         turn = image.getexif().get(ORIENTATION)
-        look = look_at(ImageOps.exif_transpose(image)) if looking else None
+        look = measure_image(ImageOps.exif_transpose(image)) if looking else None
     except (OSError, ValueError, SyntaxError, EOFError, MemoryError) as error:
         cut = "truncated" in str(error).lower() or "unexpected end" in str(error).lower() or isinstance(error, EOFError)
         if cut:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from core.data.quality.image_stats import Look
+from core.data.quality.image_stats import ImageStats
 from core.errors import Problem
 
 SPLITS = ("train", "valid", "test")
@@ -40,7 +40,7 @@ class Photo:
     group: str
     objects: tuple[BoxedObject, ...] = ()
     digest: str = ""
-    look: Look | None = field(default=None, compare=False, repr=False)
+    look: ImageStats | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ WHOLE = (0.0, 0.0, 1.0, 1.0)
 
 
 @dataclass(frozen=True)
-class Target:
+class UnlabelledObject:
     """One box to judge, in fractions of the photo as viewed; `object_type` None: the type is not known."""
 
     box_xyxy: tuple[float, float, float, float]
@@ -37,26 +37,26 @@ class Target:
 
 
 @dataclass(frozen=True)
-class Scene:
+class UnlabelledImage:
     """A photo with what is to be judged in it. `name` is its path inside the folder, `digest` the file's SHA-256."""
 
     path: Path
     name: str
     size_wh: tuple[int, int]
-    targets: tuple[Target, ...]
+    targets: tuple[UnlabelledObject, ...]
     digest: str
 
 
 @dataclass(frozen=True)
-class Boxes:
+class UnlabelledDataset:
     """A folder as read, in the order of names. `problems` are faults and hints, `strangers` class names that name no
     type of ours (with their number), `fingerprint` a SHA-256 over names, boxes, types and photo bytes."""
 
     root: Path
     format: str
-    scenes: tuple[Scene, ...]
+    scenes: tuple[UnlabelledImage, ...]
     problems: tuple[Problem, ...]
-    strangers: Mapping[str, int]
+    unknown_classes: Mapping[str, int]
     fingerprint: str
 
     @property
@@ -68,7 +68,7 @@ class Boxes:
         return faults_of(self.problems)
 
 
-def read_boxes(data: DataSettings, sample_folder: Path) -> Boxes:
+def read_unlabelled(data: DataSettings, sample_folder: Path) -> UnlabelledDataset:
     """The boxes of all photos of `data.path`, splits disregarded; the same photo twice is judged twice.
 
     Raises UserError, all problems in it, only when there is nothing to judge.
@@ -78,16 +78,18 @@ def read_boxes(data: DataSettings, sample_folder: Path) -> Boxes:
     raw = _raw(folder, data.format)
     facts = examine(folder.root, {photo.name for photo in raw.photos})
     problems = [*folder.problems, *raw.problems]
-    strangers: Counter[str] = Counter()
+    unknown_classes: Counter[str] = Counter()
     scenes = []
     for photo in sorted(raw.photos, key=lambda one: one.name):
-        scene = _scene(folder.root, photo, (facts[photo.name], taxonomy), problems, strangers)
+        scene = _scene(folder.root, photo, (facts[photo.name], taxonomy), problems, unknown_classes)
         if scene is not None and scene.targets:
             scenes.append(scene)
     if not scenes:
         what, fix = "no photo with a box to judge", f"Give photos, or a folder in {FORMATS_SAID}."
         raise UserError.of((*problems, Problem(what, str(folder.root), fix, "no-data")))
-    return Boxes(folder.root, raw.format, tuple(scenes), tuple(problems), dict(strangers), _fingerprint(scenes))
+    return UnlabelledDataset(
+        folder.root, raw.format, tuple(scenes), tuple(problems), dict(unknown_classes), _fingerprint(scenes)
+    )
 
 
 def _raw(folder: Folder, format_: str) -> RawSet:
@@ -110,8 +112,8 @@ def _scene(
     raw: RawPhoto,
     known: tuple[PhotoFacts | Problem, Taxonomy],
     problems: list[Problem],
-    strangers: Counter[str],
-) -> Scene | None:
+    unknown_classes: Counter[str],
+) -> UnlabelledImage | None:
     """A photo with its sound boxes; None where the photo is not sound. What is wrong goes to `problems`."""
     fact, taxonomy = known
     trouble = fact if isinstance(fact, Problem) else other_size(raw, fact.size_wh)
@@ -126,12 +128,12 @@ def _scene(
             continue
         pair = taxonomy.read_class(one.class_name)
         if pair is None and one.class_name:
-            strangers[one.class_name] += 1
-        targets.append(Target(placed, pair[0] if pair else None))
-    return Scene(root / raw.name, raw.name, fact.size_wh, tuple(targets), fact.digest)
+            unknown_classes[one.class_name] += 1
+        targets.append(UnlabelledObject(placed, pair[0] if pair else None))
+    return UnlabelledImage(root / raw.name, raw.name, fact.size_wh, tuple(targets), fact.digest)
 
 
-def _fingerprint(scenes: Sequence[Scene]) -> str:
+def _fingerprint(scenes: Sequence[UnlabelledImage]) -> str:
     digest = hashlib.sha256()
     for scene in scenes:
         boxes = [[*one.box_xyxy, one.object_type] for one in scene.targets]

@@ -30,11 +30,11 @@ from core.demo.scenes import PRETRAINING, draw_scene, random_wanted
 from core.demo.texture import teach, whiten
 from core.engine.models import DEMO_MODEL, Loaded, fingerprint
 from core.engine.models import load as load_model
-from core.engine.packing import Tree, leaf_log_probs
-from core.engine.questions import Asked, Asker, truth_of
+from core.engine.packing import PackedSample, answer_log_probs
+from core.engine.questions import ObjectQuery, PromptBuilder, truth_of
 from core.engine.scoring import judge_photos
 from core.engine.vision import open_photo
-from core.prompts import Look, answers, question_text
+from core.prompts import PhotoContext, answers, question_text
 from core.settings import EnhanceSettings, ModelSettings, Settings, load, merge
 from core.taxonomy import Taxonomy
 from core.taxonomy import load as load_taxonomy
@@ -107,16 +107,16 @@ RECIPES = {one.style: one for one in (Recipe(), PHOTOGRAPHIC)}
 
 def corpus(taxonomy: Taxonomy, count: int = 400) -> Iterator[str]:
     """Questions and answers as the model will meet them, with every digit and both enhancements."""
-    dice = random.Random(0)
+    rng = random.Random(0)
     types = [None, *taxonomy.object_types]
     for _ in range(count):
-        x1, y1 = dice.random() * 0.8, dice.random() * 0.8
-        boxes = [(dice.random(), dice.random(), 1.0, 1.0) for _ in range(dice.randrange(6))]
-        view = dice.choice(["full", "full+crop", "crop"])
-        enhance = EnhanceSettings(spatial_reasoning=dice.random() < 0.5, position_encoding=dice.random() < 0.5)
-        kind = dice.choice(types)
-        box = (x1, y1, x1 + 0.2 * dice.random(), y1 + 0.2 * dice.random())
-        yield question_text(kind, box, boxes, Look(view, (112, 112)), enhance, taxonomy)
+        x1, y1 = rng.random() * 0.8, rng.random() * 0.8
+        boxes = [(rng.random(), rng.random(), 1.0, 1.0) for _ in range(rng.randrange(6))]
+        view = rng.choice(["full", "full+crop", "crop"])
+        enhance = EnhanceSettings(spatial_reasoning=rng.random() < 0.5, position_encoding=rng.random() < 0.5)
+        kind = rng.choice(types)
+        box = (x1, y1, x1 + 0.2 * rng.random(), y1 + 0.2 * rng.random())
+        yield question_text(kind, box, boxes, PhotoContext(view, (112, 112)), enhance, taxonomy)
         yield from answers(kind, taxonomy)
     yield "user\nassistant\nsystem\nYou are a helpful assistant."
 
@@ -211,33 +211,35 @@ def draw_photos(folder: Path, count: int, recipe: Recipe) -> list[Photo]:
         return list(pool.map(draw_photo, [folder] * count, range(count), *same, chunksize=32))
 
 
-def askers(loaded: Loaded, settings: Settings, taxonomy: Taxonomy, crops: bool = False) -> list[Asker]:
+def prompt_builders(loaded: Loaded, settings: Settings, taxonomy: Taxonomy, crops: bool = False) -> list[PromptBuilder]:
     """One for each combination of the two enhancements that change the question, and one that shows the crop alone:
     the model must know them all. The last one is the plain default. With `crops` the crop alone comes first and in
     each combination too."""
     alone = replace(settings, view=replace(settings.view, mode="crop"))
-    found = [Asker(loaded, alone, taxonomy)]
+    found = [PromptBuilder(loaded, alone, taxonomy)]
     for spatial, position in ((False, False), (False, True), (True, False), (True, True)):
         enhance = replace(settings.enhance, spatial_reasoning=spatial, position_encoding=position)
-        found.append(Asker(loaded, replace(settings, enhance=enhance), taxonomy))
+        found.append(PromptBuilder(loaded, replace(settings, enhance=enhance), taxonomy))
     if crops:
-        found = [Asker(loaded, replace(alone, enhance=one.settings.enhance), taxonomy) for one in found[1:]] + found[1:]
+        found = [
+            PromptBuilder(loaded, replace(alone, enhance=one.settings.enhance), taxonomy) for one in found[1:]
+        ] + found[1:]
     for other in found[1:]:
-        other.eyes = found[0].eyes
+        other.image_encoder = found[0].image_encoder
     return found
 
 
-def lesson(photo: Photo, asker: Asker, dice: random.Random, class_share: float) -> Tree:
+def lesson(photo: Photo, prompt_builder: PromptBuilder, rng: random.Random, class_share: float) -> PackedSample:
     """All objects of a photo as questions with their answers, the photo mirrored half of the time."""
     asked = []
     for one in photo.objects:
-        kind = "class" if dice.random() < class_share else "condition"
-        truth = truth_of(one.object_type, one.condition, kind, asker.taxonomy)
-        asked.append(Asked(one.box_xyxy, one.object_type if kind == "condition" else None, truth))
-    return asker.tree(photo.path, asker.boxes(photo), asked, dice.random() < 0.5)
+        kind = "class" if rng.random() < class_share else "condition"
+        truth = truth_of(one.object_type, one.condition, kind, prompt_builder.taxonomy)
+        asked.append(ObjectQuery(one.box_xyxy, one.object_type if kind == "condition" else None, truth))
+    return prompt_builder.tree(photo.path, prompt_builder.boxes(photo), asked, rng.random() < 0.5)
 
 
-def learn(loaded: Loaded, photos: Sequence[Photo], asking: Sequence[Asker], recipe: Recipe) -> None:
+def learn(loaded: Loaded, photos: Sequence[Photo], asking: Sequence[PromptBuilder], recipe: Recipe) -> None:
     """Pretrain all weights that are not frozen: AdamW, a warm-up over 5 % of the steps, then a cosine to zero."""
     steps = recipe.epochs * len(photos) // recipe.batch
     weights = [one for one in loaded.model.parameters() if one.requires_grad]
@@ -246,18 +248,19 @@ def learn(loaded: Loaded, photos: Sequence[Photo], asking: Sequence[Asker], reci
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: min((step + 1) / warm, 0.5 + 0.5 * math.cos(math.pi * step / steps))
     )
-    dice = random.Random(recipe.seed)
+    rng = random.Random(recipe.seed)
     loaded.model.train()
     began, step, running = time.monotonic(), 0, 0.0
     for _ in range(recipe.epochs):
         order = list(photos)
-        dice.shuffle(order)
+        rng.shuffle(order)
         for start in range(0, len(order) - recipe.batch + 1, recipe.batch):
             part = order[start : start + recipe.batch]
             trees = [
-                lesson(photo, asker, dice, recipe.class_share) for photo, asker in showing(part, asking, dice, recipe)
+                lesson(photo, prompt_builder, rng, recipe.class_share)
+                for photo, prompt_builder in showing(part, asking, rng, recipe)
             ]
-            loss = -leaf_log_probs(loaded.model, asking[0].batch(trees)).mean()
+            loss = -answer_log_probs(loaded.model, asking[0].batch(trees)).mean()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(weights, 1.0)
             optimizer.step()
@@ -271,25 +274,34 @@ def learn(loaded: Loaded, photos: Sequence[Photo], asking: Sequence[Asker], reci
 
 
 def showing(
-    photos: Sequence[Photo], asking: Sequence[Asker], dice: random.Random, recipe: Recipe
-) -> Iterator[tuple[Photo, Asker]]:
+    photos: Sequence[Photo], asking: Sequence[PromptBuilder], rng: random.Random, recipe: Recipe
+) -> Iterator[tuple[Photo, PromptBuilder]]:
     """Each photo with the asker of its lesson. A batch of the photographic recipe shows crops alone or photos too."""
     if not recipe.texture_steps:
-        yield from ((photo, dice.choice(asking)) for photo in photos)
+        yield from ((photo, rng.choice(asking)) for photo in photos)
         return
     half = len(asking) // 2
-    among = asking[:half] if dice.random() < recipe.crop_share else asking[half:]
-    yield from ((photo, dice.choice(among)) for photo in photos)
+    among = asking[:half] if rng.random() < recipe.crop_share else asking[half:]
+    yield from ((photo, rng.choice(among)) for photo in photos)
 
 
-def texture_first(loaded: Loaded, asker: Asker, photos: Sequence[Photo], recipe: Recipe) -> None:
+def texture_first(loaded: Loaded, prompt_builder: PromptBuilder, photos: Sequence[Photo], recipe: Recipe) -> None:
     """The tower learns colour and texture of random parts of the scenes, and then no more."""
     scenes = [open_photo(one.path) for one in photos]
     tower, width = loaded.model.model.visual, loaded.model.config.vision_config.hidden_size
-    teach(tower, width, asker.eyes, scenes, recipe.texture_steps, recipe.learning_rate, recipe.seed, whole=False)
+    teach(
+        tower,
+        width,
+        prompt_builder.image_encoder,
+        scenes,
+        recipe.texture_steps,
+        recipe.learning_rate,
+        recipe.seed,
+        whole=False,
+    )
     steps = recipe.picture_steps
-    teach(tower, width, asker.eyes, scenes, steps, recipe.learning_rate, recipe.seed + 1, whole=True)
-    whiten(tower, asker.eyes, scenes, recipe.seed + 2)
+    teach(tower, width, prompt_builder.image_encoder, scenes, steps, recipe.learning_rate, recipe.seed + 1, whole=True)
+    whiten(tower, prompt_builder.image_encoder, scenes, recipe.seed + 2)
     tower.requires_grad_(False)
 
 
@@ -305,9 +317,11 @@ def save(loaded: Loaded, folder: Path) -> None:
     loaded.model.to(torch.float32)
 
 
-def accuracy(loaded: Loaded, asker: Asker, photos: Sequence[Photo]) -> float:
+def accuracy(loaded: Loaded, prompt_builder: PromptBuilder, photos: Sequence[Photo]) -> float:
     """Share of the conditions that the model gets right, the types being known."""
-    rows = [row for _photo, found, _loss in judge_photos(loaded.model, asker, photos, "condition") for row in found]
+    rows = [
+        row for _photo, found, _loss in judge_photos(loaded.model, prompt_builder, photos, "condition") for row in found
+    ]
     return sum(row["predicted"] == row["truth"] for row in rows) / len(rows)
 
 
@@ -322,7 +336,7 @@ def make(folder: Path, recipe: Recipe) -> dict[str, object]:
         print(f"drew {len(drawn)} scenes in {time.monotonic() - began:.0f} s", flush=True)
         torch.manual_seed(recipe.seed)
         loaded = load_model(ModelSettings(recipe.start)) if recipe.start else new_model(recipe.seed, taxonomy)
-        asking = askers(loaded, settings, taxonomy, crops=recipe.crop_share > 0.5)
+        asking = prompt_builders(loaded, settings, taxonomy, crops=recipe.crop_share > 0.5)
         if recipe.texture_steps:
             texture_first(loaded, asking[0], drawn[60:], recipe)
         learn(loaded, drawn[60:], asking, recipe)

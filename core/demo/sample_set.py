@@ -30,7 +30,7 @@ CROWD = (18, 28, 28, 35, 31, 24, 15, 8, 5, 7, 5, 8)
 
 
 @dataclass(frozen=True)
-class Split:
+class SplitCounts:
     """One split: number of photos, objects of each class in the order of CLASS_OF, and flights as site -> rounds."""
 
     photos: int
@@ -38,19 +38,19 @@ class Split:
     sites: tuple[tuple[str, int], ...]
 
 
-SAMPLE_SPLITS: dict[str, Split] = {
-    "train": Split(
+SAMPLE_SPLITS: dict[str, SplitCounts] = {
+    "train": SplitCounts(
         218,
         (44, 57, 58, 119, 282, 202, 75, 118, 174),
         (("Hillside1", 3), ("Hillside2", 3), ("Northbank1", 3), ("Millpond1", 3), ("Ridgeway1", 3), ("Eastdike1", 3)),
     ),
-    "valid": Split(47, (5, 13, 11, 21, 52, 34, 14, 18, 40), (("Saddle1", 3), ("Westdike1", 2))),
-    "test": Split(25, (3, 8, 7, 13, 32, 21, 8, 12, 24), (("Oldquarry1", 3),)),
+    "valid": SplitCounts(47, (5, 13, 11, 21, 52, 34, 14, 18, 40), (("Saddle1", 3), ("Westdike1", 2))),
+    "test": SplitCounts(25, (3, 8, 7, 13, 32, 21, 8, 12, 24), (("Oldquarry1", 3),)),
 }
 
 
 @dataclass(frozen=True)
-class Photo:
+class PlannedPhoto:
     """One photo to draw: where it goes and what is on it."""
 
     split: str
@@ -60,9 +60,9 @@ class Photo:
     wanted: tuple[tuple[str, str], ...]
 
 
-def plan_photos() -> list[Photo]:
+def plan_photos() -> list[PlannedPhoto]:
     """All photos of the sample set, in order; pure, and the same every time."""
-    photos: list[Photo] = []
+    photos: list[PlannedPhoto] = []
     for number, (name, split) in enumerate(SAMPLE_SPLITS.items()):
         rng = np.random.default_rng([SEED, number])
         flights = [f"{site}_R{lap + 1}" for site, laps in split.sites for lap in range(laps)]
@@ -71,7 +71,7 @@ def plan_photos() -> list[Photo]:
             flight_seed = int(rng.integers(2**31))
             for frame in np.sort(rng.choice(np.arange(1, 100), size, replace=False)):
                 seed = int(rng.integers(2**31))
-                photos.append(Photo(name, f"{flight}_{frame:03d}", seed, flight_seed, tuple(next(contents))))
+                photos.append(PlannedPhoto(name, f"{flight}_{frame:03d}", seed, flight_seed, tuple(next(contents))))
     return photos
 
 
@@ -80,7 +80,7 @@ def _flight_sizes(rng: np.random.Generator, photos: int, flights: int) -> list[i
     return [3 + int(extra) for extra in rng.multinomial(photos - 3 * flights, rng.dirichlet(np.full(flights, 8.0)))]
 
 
-def _deal(rng: np.random.Generator, split: Split) -> list[list[tuple[str, str]]]:
+def _deal(rng: np.random.Generator, split: SplitCounts) -> list[list[tuple[str, str]]]:
     """Give every object of the split to a photo: every photo gets one or more, none more of a type than PER_PHOTO."""
     while True:
         free = _crowds(rng, split)
@@ -90,7 +90,7 @@ def _deal(rng: np.random.Generator, split: Split) -> list[list[tuple[str, str]]]
 
 
 def _deal_type(
-    rng: np.random.Generator, split: Split, kind: str, table: tuple[list[int], list[list[tuple[str, str]]]]
+    rng: np.random.Generator, split: SplitCounts, kind: str, table: tuple[list[int], list[list[tuple[str, str]]]]
 ) -> bool:
     """Deal the objects of one type to photos with free places, in place; False where no photo can take another."""
     free, hands = table
@@ -107,7 +107,7 @@ def _deal_type(
     return True
 
 
-def _crowds(rng: np.random.Generator, split: Split) -> list[int]:
+def _crowds(rng: np.random.Generator, split: SplitCounts) -> list[int]:
     """How many objects each photo holds: 1 to 12, adding up to all objects of the split."""
     share = np.asarray(CROWD) / sum(CROWD)
     sizes = rng.choice(np.arange(1, len(CROWD) + 1), split.photos, p=share)
@@ -129,7 +129,9 @@ def write_sample_set(folder: Path, processes: int = 2, progress: Progress | None
     write_photos(folder, plan_photos(), processes, progress)
 
 
-def write_photos(folder: Path, photos: Sequence[Photo], processes: int = 1, progress: Progress | None = None) -> None:
+def write_photos(
+    folder: Path, photos: Sequence[PlannedPhoto], processes: int = 1, progress: Progress | None = None
+) -> None:
     """Draw these photos as one YOLO folder; with more than one process `photos` must begin plan_photos()."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     _sweep(folder)
@@ -176,7 +178,7 @@ def _start_helper(partial: Path, part: int, parts: int, count: int) -> subproces
         )
 
 
-def _draw_part(partial: Path, photos: Sequence[Photo], total: int, progress: Progress | None) -> None:
+def _draw_part(partial: Path, photos: Sequence[PlannedPhoto], total: int, progress: Progress | None) -> None:
     for photo in photos:
         _write_photo(partial, photo)
         if progress:
@@ -201,7 +203,7 @@ def _done(partial: Path) -> int:
     return sum(1 for _ in partial.glob("*/labels/*.txt"))
 
 
-def _write_photo(folder: Path, photo: Photo) -> None:
+def _write_photo(folder: Path, photo: PlannedPhoto) -> None:
     scene = draw_scene(photo.seed, photo.wanted, flight_style(SAMPLE, photo.flight_seed), SIZE_PX)
     scene.image.save(folder / photo.split / "images" / f"{photo.name}.jpg", quality=JPEG_QUALITY)
     (folder / photo.split / "labels" / f"{photo.name}.txt").write_text(label_text(scene), encoding="utf-8")

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from PIL import Image, ImageFilter
 
-from core.engine.vision import Eyes
+from core.engine.vision import ImageEncoder
 
 PATCH = 14
 TOKEN = 2 * PATCH
@@ -129,7 +129,7 @@ def targets(values: torch.Tensor, grid_thw: torch.Tensor, whole: bool) -> torch.
     return torch.cat(wanted)
 
 
-class Teller(torch.nn.Module):
+class TextureHead(torch.nn.Module):
     """A linear layer from tokens (T, width) to their statistics, thrown away after pretraining."""
 
     def __init__(self, width: int, samples: torch.Tensor, whole: bool) -> None:
@@ -151,13 +151,13 @@ class Teller(torch.nn.Module):
 def teach(
     tower: torch.nn.Module,
     width: int,
-    eyes: Eyes,
+    image_encoder: ImageEncoder,
     scenes: Sequence[Image.Image],
     steps: int,
     learning_rate: float,
     seed: int,
     whole: bool,
-) -> Teller:
+) -> TextureHead:
     """Teach a vision tower, whose tokens have `width`, with all its weights; returns the layer that tells.
 
     `whole` as for `targets`: a language model that looks at a few tokens of a picture then knows its mean texture.
@@ -168,10 +168,10 @@ def teach(
         seen = []
         for _ in range(CROPS):
             image = cut_out(scenes[int(rng.integers(len(scenes)))], rng)
-            seen.append(eyes.patches(image, 10**9, TOKEN**2))
+            seen.append(image_encoder.patches(image, 10**9, TOKEN**2))
         return torch.cat([torch.from_numpy(one.values) for one in seen]), torch.tensor([one.grid_thw for one in seen])
 
-    teller = Teller(width, torch.cat([targets(*look(), whole) for _ in range(8)]), whole)
+    teller = TextureHead(width, torch.cat([targets(*look(), whole) for _ in range(8)]), whole)
     weights = [*tower.parameters(), *teller.parameters()]
     optimizer = torch.optim.AdamW(weights, learning_rate, (0.9, 0.98), weight_decay=0.02)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
@@ -195,7 +195,7 @@ def teach(
 
 
 @torch.no_grad()
-def whiten(tower: torch.nn.Module, eyes: Eyes, scenes: Sequence[Image.Image], seed: int) -> None:
+def whiten(tower: torch.nn.Module, image_encoder: ImageEncoder, scenes: Sequence[Image.Image], seed: int) -> None:
     """Turn and scale the tower's tokens so that over random cut-outs no direction outweighs another (ZCA whitening:
     Bell & Sejnowski 1997, doi 10.1016/S0042-6989(97)00121-1). It goes into the merger's last layer.
 
@@ -205,7 +205,7 @@ def whiten(tower: torch.nn.Module, eyes: Eyes, scenes: Sequence[Image.Image], se
     rng = np.random.default_rng(seed)
     seen = []
     for _ in range(WHITENED):
-        made = eyes.patches(cut_out(scenes[int(rng.integers(len(scenes)))], rng), 10**9, TOKEN**2)
+        made = image_encoder.patches(cut_out(scenes[int(rng.integers(len(scenes)))], rng), 10**9, TOKEN**2)
         seen.append(tower(torch.from_numpy(made.values), torch.tensor([made.grid_thw])).pooler_output)
     found = torch.cat(seen).double()
     middle = found.mean(0)

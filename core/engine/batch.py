@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from core import settings as schema
-from core.data.unlabelled import Boxes, Scene, read_boxes
+from core.data.unlabelled import UnlabelledDataset, UnlabelledImage, read_unlabelled
 from core.engine import calibration as calibrating
-from core.engine.evaluation import Opened, limited, open_model
-from core.engine.questions import Asked, Asker
-from core.engine.scoring import TOGETHER, Inquiry, Verdict, judge_each, read_answer
+from core.engine.evaluation import OpenedModel, limited, open_model
+from core.engine.questions import ObjectQuery, PromptBuilder
+from core.engine.scoring import TOGETHER, AnswerProbabilities, PhotoQueries, judge_each, read_answer
 from core.errors import UserError
 from core.report import document
 from core.report.annotate import Annotator, annotated_name
@@ -32,7 +32,7 @@ DIGITS = 6  # of a probability: no small one becomes zero by rounding
 
 
 @dataclass(frozen=True)
-class Begun:
+class BatchProgress:
     """What an earlier start has left: photos whose lines are kept, and their objects."""
 
     photos: int = 0
@@ -47,7 +47,7 @@ def run(settings: Settings, run_folder: Path, workspace: Workspace, reporter: Re
     with the same bytes. Raises UserError where the folder cannot be used, or has changed since the run began.
     """
     reporter.emit("stage", text="Reading the photos")
-    boxes = read_boxes(settings.data, workspace.sample_data)
+    boxes = read_unlabelled(settings.data, workspace.sample_data)
     _tell(boxes, settings, reporter)
     scenes = limited(boxes.scenes, settings.data.limit)
     _require_same(run_folder / "folder.json", boxes.fingerprint)
@@ -91,7 +91,7 @@ def run(settings: Settings, run_folder: Path, workspace: Workspace, reporter: Re
     return results
 
 
-def _tell(boxes: Boxes, settings: Settings, reporter: Reporter) -> None:
+def _tell(boxes: UnlabelledDataset, settings: Settings, reporter: Reporter) -> None:
     """Faults refuse the folder unless the good rest shall be used; what is merely odd is told in a line each."""
     if boxes.faults and not settings.data.use_good:
         raise UserError.of(boxes.faults)
@@ -103,7 +103,7 @@ def _tell(boxes: Boxes, settings: Settings, reporter: Reporter) -> None:
     if boxes.whole:
         text = "There are no boxes: each photo is judged whole, as one object of unknown type. That is coarse."
         reporter.emit("warning", text=text)
-    for name, count in boxes.strangers.items():
+    for name, count in boxes.unknown_classes.items():
         text = f"{name!r} ({count} objects) names no object type, so type and condition are asked together."
         reporter.emit("warning", text=text)
 
@@ -118,14 +118,14 @@ def _require_same(note: Path, fingerprint: str) -> None:
         raise UserError("the photos or boxes have changed since this run began", str(note.parent), fix, "changed")
 
 
-def kept(path: Path, scenes: Sequence[Scene]) -> Begun:
+def kept(path: Path, scenes: Sequence[UnlabelledImage]) -> BatchProgress:
     """Cut a predictions file back to whole groups of photos that were judged together, and tell what is in it.
 
     Numbers may differ in their last digit with what is computed together; so that a run that goes on ends as an
     unbroken one does, a group is kept whole or judged again.
     """
     if not path.is_file():
-        return Begun()
+        return BatchProgress()
     counts: Counter[str] = Counter()
     ends: dict[str, int] = {}
     for offset, row in rows_of(path):
@@ -138,7 +138,7 @@ def kept(path: Path, scenes: Sequence[Scene]) -> Begun:
     end = _line_end(path, ends[scenes[photos - 1].name]) if photos else 0
     with writing(path), path.open("r+b") as stream:
         stream.truncate(end)
-    return Begun(photos, sum(len(scene.targets) for scene in scenes[:photos]))
+    return BatchProgress(photos, sum(len(scene.targets) for scene in scenes[:photos]))
 
 
 def _line_end(path: Path, offset: int) -> int:
@@ -148,10 +148,15 @@ def _line_end(path: Path, offset: int) -> int:
 
 
 def _judge(
-    opened: Opened, settings: Settings, scenes: Sequence[Scene], begun: Begun, run_folder: Path, reporter: Reporter
+    opened: OpenedModel,
+    settings: Settings,
+    scenes: Sequence[UnlabelledImage],
+    begun: BatchProgress,
+    run_folder: Path,
+    reporter: Reporter,
 ) -> int:
     """Judge what is left, photo by photo; returns how many photos are done in all."""
-    asker = Asker(opened.loaded, settings, opened.taxonomy)
+    prompt_builder = PromptBuilder(opened.loaded, settings, opened.taxonomy)
     pen = Annotator(run_folder / "annotated") if settings.batch.annotate else None
     began, done, objects = time.monotonic(), begun.photos, begun.objects
     if done < len(scenes):
@@ -159,7 +164,7 @@ def _judge(
     path = run_folder / "predictions.jsonl"
     try:
         with path.open("ab") as stream:
-            for scene, rows in answers(opened, asker, scenes[done:]):
+            for scene, rows in answers(opened, prompt_builder, scenes[done:]):
                 with writing(path):
                     stream.write("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode())
                     stream.flush()
@@ -185,22 +190,26 @@ def _judge(
     return done
 
 
-def answers(opened: Opened, asker: Asker, scenes: Sequence[Scene]) -> Iterator[tuple[Scene, list[dict[str, Any]]]]:
+def answers(
+    opened: OpenedModel, prompt_builder: PromptBuilder, scenes: Sequence[UnlabelledImage]
+) -> Iterator[tuple[UnlabelledImage, list[dict[str, Any]]]]:
     """For each photo its rows, as in `scoring.prediction_row` but without a truth."""
     inquiries = [
-        Inquiry(
+        PhotoQueries(
             scene.path,
             [one.box_xyxy for one in scene.targets],
-            [Asked(one.box_xyxy, one.object_type) for one in scene.targets],
+            [ObjectQuery(one.box_xyxy, one.object_type) for one in scene.targets],
         )
         for scene in scenes
     ]
-    correction = asker.settings.judging.prior_correction
-    for scene, verdicts in zip(scenes, judge_each(opened.model, asker, inquiries), strict=True):
+    correction = prompt_builder.settings.judging.prior_correction
+    for scene, verdicts in zip(scenes, judge_each(opened.model, prompt_builder, inquiries), strict=True):
         yield scene, [row_of(scene, index, one, opened, correction) for index, one in enumerate(verdicts)]
 
 
-def row_of(scene: Scene, index: int, verdict: Verdict, opened: Opened, correction: str) -> dict[str, Any]:
+def row_of(
+    scene: UnlabelledImage, index: int, verdict: AnswerProbabilities, opened: OpenedModel, correction: str
+) -> dict[str, Any]:
     """A line of predictions.jsonl, with `calibrated` and `unsure` where the model has a calibration.
 
     `object_type` is None where it was not known, `predicted_type` the answered one.
@@ -249,7 +258,7 @@ def tally(path: Path, taxonomy: Taxonomy) -> dict[str, Any]:
     return found | ({"unsure": {"count": unsure, "total": total}} if calibrated else {})
 
 
-def _finish(settings: Settings, scenes: Sequence[Scene], run_folder: Path, reporter: Reporter) -> None:
+def _finish(settings: Settings, scenes: Sequence[UnlabelledImage], run_folder: Path, reporter: Reporter) -> None:
     """Photos whose drawing was cut short, and the report."""
     if settings.batch.annotate:
         _draw_missing(scenes, run_folder)
@@ -257,7 +266,7 @@ def _finish(settings: Settings, scenes: Sequence[Scene], run_folder: Path, repor
     document.write(store.open_run(run_folder), run_folder / "report.html", settings.batch.pictures)
 
 
-def _draw_missing(scenes: Sequence[Scene], run_folder: Path) -> None:
+def _draw_missing(scenes: Sequence[UnlabelledImage], run_folder: Path) -> None:
     folder = run_folder / "annotated"
     missing = {scene.name: scene for scene in scenes if not (folder / annotated_name(scene.name)).is_file()}
     if not missing:

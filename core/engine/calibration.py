@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from core.data.types import Photo
-from core.engine.questions import Asker
+from core.engine.questions import PromptBuilder
 from core.engine.scoring import judge_photos, read_answer
 from core.engine.training.class_balance import class_weights, repeats
 from core.errors import UserError
@@ -43,16 +43,24 @@ def _shares(counts: Mapping[str, float]) -> dict[str, float]:
 
 
 def calibrate(
-    model: Any, asker: Asker, aside: Sequence[Photo], learned: Sequence[Photo], settings: Settings
+    model: Any,
+    prompt_builder: PromptBuilder,
+    calibration_photos: Sequence[Photo],
+    learned: Sequence[Photo],
+    settings: Settings,
 ) -> Calibration | None:
     """Judge the photos put aside, with both kinds of question, and fit; None when they hold no object with a choice."""
     rows: dict[str, list[dict[str, Any]]] = {}
     for kind in KINDS:
-        rows[kind] = [row for _photo, found, _loss in judge_photos(model, asker, aside, kind) for row in found]
+        rows[kind] = [
+            row
+            for _photo, found, _loss in judge_photos(model, prompt_builder, calibration_photos, kind)
+            for row in found
+        ]
     if not any(row["choices"] > 1 for row in rows["condition"]):
         return None
-    implied, plain = taught_shares(learned, settings.enhance, asker.taxonomy)
-    return calibration.fit(rows, settings.judging.max_error, len(aside), implied, plain)
+    implied, plain = taught_shares(learned, settings.enhance, prompt_builder.taxonomy)
+    return calibration.fit(rows, settings.judging.max_error, len(calibration_photos), implied, plain)
 
 
 def keep(found: Calibration, folder: Path) -> None:

@@ -16,7 +16,7 @@ from core.data import dataset as reading
 from core.data.types import Dataset, Photo
 from core.engine import calibration as calibrating
 from core.engine import feature_cache, models
-from core.engine.questions import Asker
+from core.engine.questions import PromptBuilder
 from core.engine.reference_points import run as references
 from core.engine.reference_points.rows import prior_rows
 from core.engine.scoring import judge_photos
@@ -33,7 +33,7 @@ from core.units import percent
 
 
 @dataclass
-class Opened:
+class OpenedModel:
     """A model as asked for: the base, the adapter on it (or None), and the taxonomy its questions use.
 
     `trained_on` holds the digests of the photos that an adapter learned from, `calibration` how its probabilities are
@@ -48,7 +48,7 @@ class Opened:
     calibration: Calibration | None = None
 
 
-def open_model(settings: Settings) -> Opened:
+def open_model(settings: Settings) -> OpenedModel:
     """The model at `settings.model.path`, which may be an adapter folder (then its base is loaded below it).
 
     Raises UserError when the taxonomy is not the one that the adapter's answers were learned with.
@@ -57,7 +57,7 @@ def open_model(settings: Settings) -> Opened:
     taxonomy = load_taxonomy(settings.data.taxonomy)
     if not models.is_adapter(path):
         loaded = models.load(settings.model)
-        return Opened(loaded, loaded.model, taxonomy, None)
+        return OpenedModel(loaded, loaded.model, taxonomy, None)
     about = models.adapter_about(Path(path))
     if restore(about["taxonomy"]).allowed != taxonomy.allowed:
         raise UserError(
@@ -69,10 +69,10 @@ def open_model(settings: Settings) -> Opened:
     loaded = models.load(schema.merge(settings, {"model.path": str(about["base_model"])}).model)
     model = models.load_adapter(loaded, Path(path)).eval()
     learned = frozenset(about.get("train_digests", ()))
-    return Opened(loaded, model, taxonomy, path, learned, calibrating.load(Path(path)))
+    return OpenedModel(loaded, model, taxonomy, path, learned, calibrating.load(Path(path)))
 
 
-def seen_in_training(opened: Opened, photos: Sequence[Photo], reporter: Reporter) -> int:
+def seen_in_training(opened: OpenedModel, photos: Sequence[Photo], reporter: Reporter) -> int:
     """How many of the photos the adapter learned from; a warning is told when there are any."""
     seen = sum(photo.digest in opened.trained_on for photo in photos)
     if seen:
@@ -128,7 +128,7 @@ def prior_scores(train: Sequence[Photo], judged: Sequence[Photo], taxonomy: Taxo
     return {"accuracy": scores["overall_accuracy"], "macro_f1": scores["macro_f1"]}
 
 
-def _tell_promise(opened: Opened, settings: Settings, reporter: Reporter) -> None:
+def _tell_promise(opened: OpenedModel, settings: Settings, reporter: Reporter) -> None:
     """Warn where an adapter was calibrated for another error than the one that the settings now tolerate."""
     rule = opened.calibration and opened.calibration.rule(settings.question.kind)
     if rule and rule.max_error != settings.judging.max_error:
@@ -139,7 +139,7 @@ def _tell_promise(opened: Opened, settings: Settings, reporter: Reporter) -> Non
         )
 
 
-def _sureness(opened: Opened, rows: Sequence[dict[str, Any]], settings: Settings) -> dict[str, Any]:
+def _sureness(opened: OpenedModel, rows: Sequence[dict[str, Any]], settings: Settings) -> dict[str, Any]:
     """What results tell of an adapter's calibration; {} where it has none."""
     found, kind, correction = opened.calibration, settings.question.kind, settings.judging.prior_correction
     if found is None:
@@ -157,16 +157,16 @@ def run(settings: Settings, run_folder: Path, workspace: Workspace, reporter: Re
     photos = photos_of(dataset, settings)
     reporter.emit("stage", text="Loading the model")
     opened = open_model(settings)
-    asker = Asker(opened.loaded, settings, opened.taxonomy)
+    prompt_builder = PromptBuilder(opened.loaded, settings, opened.taxonomy)
     seen = seen_in_training(opened, photos, reporter)
     _tell_promise(opened, settings, reporter)
-    feature_cache.prepare(asker, opened.loaded, opened.model, [(photos, [(False, 0)])], workspace, reporter)
+    feature_cache.prepare(prompt_builder, opened.loaded, opened.model, [(photos, [(False, 0)])], workspace, reporter)
     reporter.emit("stage", text=f"Testing on {len(photos)} images")
     began = time.monotonic()
     rows: list[dict[str, Any]] = []
     done = correct = 0
     with (run_folder / "predictions.jsonl").open("w", encoding="utf-8") as stream:
-        for _photo, found, _loss in judge_photos(opened.model, asker, photos, settings.question.kind):
+        for _photo, found, _loss in judge_photos(opened.model, prompt_builder, photos, settings.question.kind):
             found = [
                 calibrating.calibrated_row(row, opened.calibration, settings.judging.prior_correction, opened.taxonomy)
                 for row in found
@@ -216,7 +216,7 @@ def run(settings: Settings, run_folder: Path, workspace: Workspace, reporter: Re
     # Written before the reference points too: whatever ends them, the model's own score is kept.
     write_json(run_folder / "results.json", results)
     if settings.judging.references:
-        judged = references.Judged(opened, asker, dataset, photos[:done], rows)
+        judged = references.JudgedSplit(opened, prompt_builder, dataset, photos[:done], rows)
         results["references"], results["reference_warnings"] = references.measure(
             judged, workspace, run_folder, reporter
         )

@@ -26,9 +26,9 @@ from safetensors.torch import save_file
 
 from core.data.types import Photo
 from core.engine.models import Loaded, base_of, sees_anew
-from core.engine.prefetch import ahead
-from core.engine.questions import Asker, mirrored_box
-from core.engine.vision import LIGHTS, Eyes, Patches, Sight, stamp
+from core.engine.prefetch import prefetch
+from core.engine.questions import PromptBuilder, mirrored_box
+from core.engine.vision import LIGHTS, ImageEncoder, ImageView, Patches, stamp
 from core.runs import cache
 from core.runs.events import Reporter
 from core.runs.files import writing
@@ -56,20 +56,20 @@ def tower_mark(base: Any) -> str:
 
 
 @dataclass(frozen=True)
-class Plan:
+class CachePlan:
     """What a cache would take: sights that are not in it yet, their bytes, and the bytes of all that are wanted."""
 
-    missing: tuple[Sight, ...]
+    missing: tuple[ImageView, ...]
     missing_bytes: int
     all_bytes: int
 
 
-class Features:
+class FeatureCache:
     """The features of one model under one view. `folder` None keeps nothing on disk."""
 
-    def __init__(self, loaded: Loaded, eyes: Eyes, folder: Path | None) -> None:
+    def __init__(self, loaded: Loaded, image_encoder: ImageEncoder, folder: Path | None) -> None:
         self.base = base_of(loaded.model)
-        self.eyes, self.device = eyes, loaded.device
+        self.image_encoder, self.device = image_encoder, loaded.device
         self.dtype: torch.dtype = self.base.dtype
         config = self.base.config
         self.layers = 1 + len(getattr(config.vision_config, "deepstack_visual_indexes", None) or ())
@@ -91,19 +91,19 @@ class Features:
             known = self._digests[path] = (now, hashlib.sha256(path.read_bytes()).hexdigest())
         return known[1]
 
-    def file(self, sight: Sight) -> Path | None:
+    def file(self, image_view: ImageView) -> Path | None:
         """Where a sight's features are or would be kept."""
-        if self.folder is None or not stamp(sight.path):
+        if self.folder is None or not stamp(image_view.path):
             return None
-        processor = self.eyes.processor
+        processor = self.image_encoder.processor
         facts = {
-            "photo": self._digest(sight.path),
-            "box": sight.box_xyxy,
-            "mirrored": sight.mirrored,
-            "light": LIGHTS[sight.light],
-            "px": self.eyes.limits_px(sight),
-            "margin": self.eyes.view.crop_margin if sight.box_xyxy else 0,
-            "zoom": self.eyes.view.crop_zoom if sight.box_xyxy else 0,
+            "photo": self._digest(image_view.path),
+            "box": image_view.box_xyxy,
+            "mirrored": image_view.mirrored,
+            "light": LIGHTS[image_view.light],
+            "px": self.image_encoder.limits_px(image_view),
+            "margin": self.image_encoder.view.crop_margin if image_view.box_xyxy else 0,
+            "zoom": self.image_encoder.view.crop_zoom if image_view.box_xyxy else 0,
             "processor": [
                 processor.patch_size,
                 processor.merge_size,
@@ -118,22 +118,22 @@ class Features:
     def bytes_of(self, tokens: int) -> int:
         return tokens * self.width * self.layers * self.dtype.itemsize
 
-    def plan(self, photos: Sequence[Photo], versions: Sequence[tuple[bool, int]]) -> Plan:
+    def plan(self, photos: Sequence[Photo], versions: Sequence[tuple[bool, int]]) -> CachePlan:
         """What it takes to keep these photos in these versions (mirrored, light). No photo is opened."""
         self.know(photos)
         missing, lacking, total = [], 0, 0
         for photo in photos:
-            for sight in sights(photo, self.eyes, versions):
-                size = self.bytes_of(self.eyes.tokens(sight, photo.size_wh))
+            for image_view in image_views(photo, self.image_encoder, versions):
+                size = self.bytes_of(self.image_encoder.tokens(image_view, photo.size_wh))
                 total += size
-                if not self._in_use(sight):
-                    missing.append(sight)
+                if not self._in_use(image_view):
+                    missing.append(image_view)
                     lacking += size
-        return Plan(tuple(missing), lacking, total)
+        return CachePlan(tuple(missing), lacking, total)
 
-    def _in_use(self, sight: Sight) -> bool:
+    def _in_use(self, image_view: ImageView) -> bool:
         """Whether a sight is kept; if so its file counts as used just now, so that it is not the next to go."""
-        file = self.file(sight)
+        file = self.file(image_view)
         if file is None:
             return False
         try:
@@ -142,27 +142,27 @@ class Features:
             return False
         return True
 
-    def fill(self, missing: Sequence[Sight], stop: Callable[[], bool]) -> Iterator[int]:
+    def fill(self, missing: Sequence[ImageView], stop: Callable[[], bool]) -> Iterator[int]:
         """Compute and keep what is missing; yields how many are done. Raises UserError when the disk is full."""
         done = 0
-        for seen in ahead(self._groups(missing)):
-            for sight, patches in zip((one for one, _ in seen), self.compute([p for _, p in seen]), strict=True):
-                self._keep(sight, patches)
+        for seen in prefetch(self._groups(missing)):
+            for image_view, patches in zip((one for one, _ in seen), self.compute([p for _, p in seen]), strict=True):
+                self._keep(image_view, patches)
             done += len(seen)
             yield done
             if stop():
                 return
 
-    def _groups(self, wanted: Sequence[Sight]) -> Iterator[list[tuple[Sight, Patches]]]:
-        group: list[tuple[Sight, Patches]] = []
+    def _groups(self, wanted: Sequence[ImageView]) -> Iterator[list[tuple[ImageView, Patches]]]:
+        group: list[tuple[ImageView, Patches]] = []
         room = TOKENS_AT_ONCE
-        for sight in wanted:
-            patches = self.eyes.fresh(sight)
-            if group and patches.tokens(self.eyes.merge) > room:
+        for image_view in wanted:
+            patches = self.image_encoder.fresh(image_view)
+            if group and patches.tokens(self.image_encoder.merge) > room:
                 yield group
                 group, room = [], TOKENS_AT_ONCE
-            group.append((sight, patches))
-            room -= patches.tokens(self.eyes.merge)
+            group.append((image_view, patches))
+            room -= patches.tokens(self.image_encoder.merge)
         if group:
             yield group
 
@@ -174,24 +174,24 @@ class Features:
         seen = self.base.get_image_features(values, grid)
         layers = [torch.cat(list(seen.pooler_output))]
         layers += [torch.cat(list(one)) for one in getattr(seen, "deepstack_features", None) or ()]
-        sizes = [image.tokens(self.eyes.merge) for image in images]
+        sizes = [image.tokens(self.image_encoder.merge) for image in images]
         parts = torch.stack(layers).to(self.dtype).cpu().split(sizes, dim=1)
         return [
             Patches(image.values[:0], image.grid_thw, part.contiguous())
             for image, part in zip(images, parts, strict=True)
         ]
 
-    def look(self, sight: Sight) -> Patches:
+    def look(self, image_view: ImageView) -> Patches:
         """A sight's features, from disk or computed now."""
-        found = self._kept(sight)
+        found = self._kept(image_view)
         if found is None:
-            (found,) = self.compute([self.eyes.fresh(sight)])
+            (found,) = self.compute([self.image_encoder.fresh(image_view)])
             with contextlib.suppress(Exception):  # without a place on disk the work still goes on
-                self._keep(sight, found)
+                self._keep(image_view, found)
         return found
 
-    def _kept(self, sight: Sight) -> Patches | None:
-        file = self.file(sight)
+    def _kept(self, image_view: ImageView) -> Patches | None:
+        file = self.file(image_view)
         if file is None or not file.is_file():
             return None
         try:
@@ -205,8 +205,8 @@ class Features:
         empty = torch.empty((0, 1), dtype=torch.float32).numpy()
         return Patches(empty, (frames, rows, columns), features)
 
-    def _keep(self, sight: Sight, seen: Patches) -> None:
-        file = self.file(sight)
+    def _keep(self, image_view: ImageView, seen: Patches) -> None:
+        file = self.file(image_view)
         if file is None or seen.features is None:
             return
         beside = file.with_name(f"{uuid.uuid4().hex}.part")
@@ -219,25 +219,25 @@ class Features:
                 beside.unlink(missing_ok=True)
 
 
-def sights(photo: Photo, eyes: Eyes, versions: Sequence[tuple[bool, int]]) -> Iterator[Sight]:
+def image_views(photo: Photo, image_encoder: ImageEncoder, versions: Sequence[tuple[bool, int]]) -> Iterator[ImageView]:
     """All that is looked at when every object of a photo is asked about."""
     for mirrored, light in versions:
-        if eyes.view.mode != "crop":
-            yield Sight(photo.path, None, mirrored, light)
-        if eyes.view.mode != "full":
+        if image_encoder.view.mode != "crop":
+            yield ImageView(photo.path, None, mirrored, light)
+        if image_encoder.view.mode != "full":
             for one in dict.fromkeys(one.box_xyxy for one in photo.objects):
-                yield Sight(photo.path, mirrored_box(one) if mirrored else one, mirrored, light)
+                yield ImageView(photo.path, mirrored_box(one) if mirrored else one, mirrored, light)
 
 
 def prepare(
-    asker: Asker, loaded: Loaded, model: Any, wanted: Wanted, workspace: Workspace, reporter: Reporter
-) -> Features | None:
-    """Let `asker` see by kept features, and compute those of `wanted` that are missing; None where that cannot be.
+    prompt_builder: PromptBuilder, loaded: Loaded, model: Any, wanted: Wanted, workspace: Workspace, reporter: Reporter
+) -> FeatureCache | None:
+    """Let `prompt_builder` see by kept features, and compute missing ones of `wanted`; None where that cannot be.
 
     It cannot when the settings forbid it, when the tower or merger of `model` learns or has learned, or when the disk
     or the cap is too small (a warning says so). Several processes of one training share the work.
     """
-    found = _planned(asker, loaded, model, wanted, workspace)
+    found = _planned(prompt_builder, loaded, model, wanted, workspace)
     if found is None:
         return None
     kept, plan, trouble = found
@@ -246,9 +246,9 @@ def prepare(
     if trouble:
         reporter.emit("warning", text=trouble)
         return None
-    asker.eyes.features = kept.look
+    prompt_builder.image_encoder.features = kept.look
     if plan.missing:
-        _fill(kept, plan, int(asker.settings.model.cache_gb * 1e9), workspace, reporter)
+        _fill(kept, plan, int(prompt_builder.settings.model.cache_gb * 1e9), workspace, reporter)
     if torch.distributed.is_initialized():
         wait_for_everyone()
     return kept
@@ -259,27 +259,29 @@ def _agreed(mine: list[Any]) -> list[Any]:
     return broadcast_object_list(mine) if torch.distributed.is_initialized() else mine
 
 
-def planned(asker: Asker, loaded: Loaded, model: Any, wanted: Wanted, workspace: Workspace) -> Plan | None:
+def planned(
+    prompt_builder: PromptBuilder, loaded: Loaded, model: Any, wanted: Wanted, workspace: Workspace
+) -> CachePlan | None:
     """What `prepare` will compute and keep; None where it will keep nothing."""
-    found = _planned(asker, loaded, model, wanted, workspace)
+    found = _planned(prompt_builder, loaded, model, wanted, workspace)
     return None if found is None or found[2] else found[1]
 
 
 def _planned(
-    asker: Asker, loaded: Loaded, model: Any, wanted: Wanted, workspace: Workspace
-) -> tuple[Features, Plan, str] | None:
+    prompt_builder: PromptBuilder, loaded: Loaded, model: Any, wanted: Wanted, workspace: Workspace
+) -> tuple[FeatureCache, CachePlan, str] | None:
     """The cache, what it lacks, and why it cannot be filled ("": it can); None where features cannot be kept at all."""
-    settings = asker.settings.model
+    settings = prompt_builder.settings.model
     if not settings.cache_features or sees_anew(model):
         return None
-    kept = Features(loaded, asker.eyes, workspace.feature_cache)
+    kept = FeatureCache(loaded, prompt_builder.image_encoder, workspace.feature_cache)
     plans = [kept.plan(photos, versions) for photos, versions in wanted]
-    missing = tuple(sight for plan in plans for sight in plan.missing)
-    plan = Plan(missing, sum(one.missing_bytes for one in plans), sum(one.all_bytes for one in plans))
+    missing = tuple(image_view for plan in plans for image_view in plan.missing)
+    plan = CachePlan(missing, sum(one.missing_bytes for one in plans), sum(one.all_bytes for one in plans))
     return kept, plan, _trouble(plan, int(settings.cache_gb * 1e9), workspace)
 
 
-def _trouble(plan: Plan, cap: int, workspace: Workspace) -> str:
+def _trouble(plan: CachePlan, cap: int, workspace: Workspace) -> str:
     """Why the features cannot be kept; "" when they can."""
     whole, needed = plan.all_bytes, plan.missing_bytes
     free = shutil.disk_usage(workspace.root).free - SPARE_BYTES
@@ -296,7 +298,7 @@ def _trouble(plan: Plan, cap: int, workspace: Workspace) -> str:
     )
 
 
-def _fill(kept: Features, plan: Plan, cap: int, workspace: Workspace, reporter: Reporter) -> None:
+def _fill(kept: FeatureCache, plan: CachePlan, cap: int, workspace: Workspace, reporter: Reporter) -> None:
     rank, world = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
     mine = plan.missing[rank::world]
     said = f"Looking at the photos once: {len(plan.missing)} views, {plan.missing_bytes / 1e6:.0f} MB to keep"

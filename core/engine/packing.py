@@ -35,7 +35,7 @@ Batch = dict[str, torch.Tensor]
 
 
 @dataclass(frozen=True)
-class Leaf:
+class Answer:
     """One answer of a question: its tokens with the end token, and its weight in the loss (0: not trained)."""
 
     token_ids: tuple[int, ...]
@@ -43,31 +43,31 @@ class Leaf:
 
 
 @dataclass(frozen=True)
-class Branch:
+class Question:
     """One question: tokens with one image pad where the crop stands (if any), the answers that are scored, the crop.
 
     `allowed` lists the tokens of every allowed answer; None leaves the answer open.
     """
 
     token_ids: tuple[int, ...]
-    leaves: tuple[Leaf, ...]
+    leaves: tuple[Answer, ...]
     crop: Patches | None = None
     allowed: tuple[tuple[int, ...], ...] | None = None
 
 
 @dataclass(frozen=True)
-class Tree:
+class PackedSample:
     """A photo with its questions: the head's tokens with one image pad for the photo (None in the crop-only view)."""
 
     head_ids: tuple[int, ...]
-    branches: tuple[Branch, ...]
+    branches: tuple[Question, ...]
     photo: Patches | None = None
 
     def head_tokens(self, merge: int) -> int:
         return len(self.head_ids) + (self.photo.tokens(merge) - 1 if self.photo else 0)
 
 
-def choices(leaf: Leaf, allowed: tuple[tuple[int, ...], ...] | None) -> list[tuple[int, tuple[int, ...]]]:
+def choices(leaf: Answer, allowed: tuple[tuple[int, ...], ...] | None) -> list[tuple[int, tuple[int, ...]]]:
     """Where an answer could have gone on differently: (how many of its tokens come before, the tokens that may follow).
 
     Open answers: every place, with () for "any token".
@@ -83,7 +83,7 @@ def choices(leaf: Leaf, allowed: tuple[tuple[int, ...], ...] | None) -> list[tup
     return found
 
 
-def branch_tokens(branch: Branch, merge: int) -> int:
+def question_tokens(branch: Question, merge: int) -> int:
     """How many tokens a question takes in a row, its answers included."""
     prefixes = {
         leaf.token_ids[:length]
@@ -94,17 +94,17 @@ def branch_tokens(branch: Branch, merge: int) -> int:
     return len(branch.token_ids) + len(prefixes) + (branch.crop.tokens(merge) - 1 if branch.crop else 0)
 
 
-def split_tree(tree: Tree, merge: int, least: int = LEAST_ROW) -> list[Tree]:
+def split_sample(tree: PackedSample, merge: int, least: int = LEAST_ROW) -> list[PackedSample]:
     """The same questions in trees of bounded length, because attention costs the square of a row.
 
     A tree carries branches of at most twice the head's tokens (or `least`), beyond which repeating the head is cheaper
     than a longer row. Loss, gradients and probabilities do not depend on the cut.
     """
     room = max(least, 2 * tree.head_tokens(merge))
-    groups: list[list[Branch]] = []
+    groups: list[list[Question]] = []
     used = room + 1
     for branch in tree.branches:
-        size = branch_tokens(branch, merge)
+        size = question_tokens(branch, merge)
         if used + size > room:
             groups.append([])
             used = 0
@@ -113,8 +113,8 @@ def split_tree(tree: Tree, merge: int, least: int = LEAST_ROW) -> list[Tree]:
     return [replace(tree, branches=tuple(group)) for group in groups]
 
 
-def tree_tokens(tree: Tree, merge: int) -> int:
-    return tree.head_tokens(merge) + sum(branch_tokens(branch, merge) for branch in tree.branches)
+def sample_tokens(tree: PackedSample, merge: int) -> int:
+    return tree.head_tokens(merge) + sum(question_tokens(branch, merge) for branch in tree.branches)
 
 
 def fill_rows(lengths: Sequence[int], least: int = LEAST_ROW) -> list[list[int]]:
@@ -134,7 +134,7 @@ def fill_rows(lengths: Sequence[int], least: int = LEAST_ROW) -> list[list[int]]
 
 
 @dataclass
-class Row:
+class PackedRow:
     """Trees laid out one after the other: ids (S,), positions (3, S), and which segment each token belongs to."""
 
     ids: list[int] = field(default_factory=list)
@@ -156,7 +156,7 @@ def image_positions(grid_thw: tuple[int, int, int], merge: int, start: int) -> n
     return cells + start
 
 
-class Layout:
+class Packer:
     """How one model writes trees as rows: its image pad, its padding, the merge factor of its vision tower, and the
     tokens among which closed answers choose (the columns of the logits; see `models.closed_head`)."""
 
@@ -164,9 +164,9 @@ class Layout:
         self.image_pad_id, self.pad_id, self.merge = image_pad_id, pad_id, merge
         self.column = {token: index for index, token in enumerate(candidates)}
 
-    def row(self, trees: Sequence[Tree], first_leaves: Sequence[int] = (0,)) -> Row:
+    def row(self, trees: Sequence[PackedSample], first_leaves: Sequence[int] = (0,)) -> PackedRow:
         """Trees as a row; images in the order of their pads. `first_leaves` numbers each tree's first leaf."""
-        row = Row()
+        row = PackedRow()
         for tree, first_leaf in zip(trees, first_leaves, strict=True):
             leaf = first_leaf
             after_head = self._lay(row, tree.head_ids, tree.photo, 0, parent=-1)
@@ -181,7 +181,13 @@ class Layout:
         return row
 
     def _lay_answer(
-        self, row: Row, leaf: Leaf, branch: Branch, known: dict[tuple[int, ...], tuple[int, int]], start: int, of: int
+        self,
+        row: PackedRow,
+        leaf: Answer,
+        branch: Question,
+        known: dict[tuple[int, ...], tuple[int, int]],
+        start: int,
+        of: int,
     ) -> None:
         ids = leaf.token_ids
         for place, follow in choices(leaf, branch.allowed):
@@ -195,7 +201,7 @@ class Layout:
             row.allowed.append(follow)
             row.leaf_of.append(of)
 
-    def _lay(self, row: Row, ids: Sequence[int], image: Patches | None, start: int, parent: int) -> int:
+    def _lay(self, row: PackedRow, ids: Sequence[int], image: Patches | None, start: int, parent: int) -> int:
         """Append a segment; returns the position after it."""
         segment = len(row.parents)
         row.parents.append(parent)
@@ -217,17 +223,17 @@ class Layout:
                 position += 1
         return position
 
-    def batches(self, trees: Iterable[Tree], multiple: int = 1, most_tokens: int = 0) -> list[Batch]:
+    def batches(self, trees: Iterable[PackedSample], multiple: int = 1, most_tokens: int = 0) -> list[Batch]:
         """Trees as few batches, each of at most `most_tokens` padded tokens (0: one batch) or a single row.
 
         The questions of a batch are in order and numbered in `questions`: a photo's may be spread over batches.
         """
-        parts = [part for tree in trees for part in split_tree(tree, self.merge)]
-        rows = fill_rows([tree_tokens(part, self.merge) for part in parts])
+        parts = [part for tree in trees for part in split_sample(tree, self.merge)]
+        rows = fill_rows([sample_tokens(part, self.merge) for part in parts])
         made: list[list[list[int]]] = []
         longest = 0
         for row in rows:
-            size = -(-sum(tree_tokens(parts[index], self.merge) for index in row) // multiple) * multiple
+            size = -(-sum(sample_tokens(parts[index], self.merge) for index in row) // multiple) * multiple
             # Rows come longest first, so the first of a batch decides what its rows are padded to.
             if not made or (most_tokens and (len(made[-1]) + 1) * longest > most_tokens):
                 made.append([])
@@ -236,7 +242,7 @@ class Layout:
             made[-1].append(row)
         return [self._batch(parts, group, multiple) for group in made]
 
-    def batch(self, trees: Sequence[Tree], multiple: int = 1) -> Batch:
+    def batch(self, trees: Sequence[PackedSample], multiple: int = 1) -> Batch:
         """All `trees` as one batch, padded on the right to a multiple of `multiple` tokens.
 
         `input_ids` (B, S), `attention_mask` (B, 1, S, S) bool, `position_ids` (3, B, S); the images as `pixel_values`
@@ -249,10 +255,10 @@ class Layout:
         (made,) = self.batches(trees, multiple)
         return made
 
-    def _batch(self, parts: Sequence[Tree], groups: Sequence[Sequence[int]], multiple: int) -> Batch:
+    def _batch(self, parts: Sequence[PackedSample], groups: Sequence[Sequence[int]], multiple: int) -> Batch:
         used = sorted(index for group in groups for index in group)
         first_leaf: dict[int, int] = {}
-        leaves: list[Leaf] = []
+        leaves: list[Answer] = []
         for index in used:
             first_leaf[index] = len(leaves)
             leaves += [leaf for branch in parts[index].branches for leaf in branch.leaves]
@@ -287,7 +293,7 @@ class Layout:
         made |= self._answers(rows, answer_rows, int(reads.sum()))
         return made | _images([image for row in rows for image in row.images])
 
-    def _answers(self, rows: Sequence[Row], answer_rows: np.ndarray, reads: int) -> Batch:
+    def _answers(self, rows: Sequence[PackedRow], answer_rows: np.ndarray, reads: int) -> Batch:
         taken = [token for row in rows for token in row.answer_ids]
         follows = [follow for row in rows for follow in row.allowed]
         if not any(follows):
@@ -314,7 +320,7 @@ def _images(images: Sequence[Patches]) -> Batch:
     }
 
 
-def _visible(row: Row, size: int) -> np.ndarray:
+def _visible(row: PackedRow, size: int) -> np.ndarray:
     """(size, size) bool: what each token sees. A token sees earlier tokens of its own segment and its ancestors."""
     segments = len(row.parents)
     family = np.eye(segments, dtype=bool)
@@ -358,7 +364,7 @@ def _known(features: tuple[torch.Tensor, ...], deeper: list[tuple[torch.Tensor, 
     return known
 
 
-def leaf_log_probs(model: Any, batch: Batch) -> torch.Tensor:
+def answer_log_probs(model: Any, batch: Batch) -> torch.Tensor:
     """Log-probability of every leaf (leaves,): the sum over its choices, float32 or better.
 
     Works on a plain, a LoRA-wrapped or a distributed model: only its public forward is called. A batch of closed

@@ -13,8 +13,8 @@ from typing import Any
 from core import settings as schema
 from core.engine import calibration as calibrating
 from core.engine import models
-from core.engine.questions import Asked, Asker
-from core.engine.scoring import Inquiry, Verdict, judge, read_answer
+from core.engine.questions import ObjectQuery, PromptBuilder
+from core.engine.scoring import AnswerProbabilities, PhotoQueries, judge, read_answer
 from core.engine.vision import open_photo
 from core.errors import UserError
 from core.metrics.calibration import Calibration
@@ -25,7 +25,7 @@ from core.taxonomy import load as load_taxonomy
 
 WHOLE_PHOTO: BoxXyxy = (0.0, 0.0, 1.0, 1.0)
 # A base model, the name of the adapter on it (None: the base itself answers), and who writes its questions.
-Opened = tuple[models.Loaded, str | None, Asker]
+Opened = tuple[models.Loaded, str | None, PromptBuilder]
 
 
 def box_fractions(box_xyxy_px: Any, size_wh: tuple[int, int]) -> BoxXyxy:
@@ -60,7 +60,7 @@ class Predictor:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._bases: dict[str, models.Loaded] = {}
-        self._askers: dict[str, Opened] = {}
+        self._prompt_builders: dict[str, Opened] = {}
         self._numbers = count()
 
     def predict(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -88,8 +88,8 @@ class Predictor:
         }
 
     def _answer(self, model: str, path: Path, boxes: list[BoxXyxy], object_type: str | None) -> dict[str, Any]:
-        loaded, adapter, asker = self._asker(model)
-        taxonomy = asker.taxonomy
+        loaded, adapter, prompt_builder = self._prompt_builder(model)
+        taxonomy = prompt_builder.taxonomy
         object_type = next(
             (one for one in taxonomy.object_types if object_type and key_of(one) == key_of(object_type)), object_type
         )
@@ -100,26 +100,26 @@ class Predictor:
                 f"Choose one of: {', '.join(taxonomy.object_types)}.",
                 "object-type",
             )
-        asked = Inquiry(path, boxes, [Asked(boxes[0], object_type)])
+        asked = PhotoQueries(path, boxes, [ObjectQuery(boxes[0], object_type)])
         if adapter is not None:
             loaded.model.set_adapter(adapter)
-            verdict = judge(loaded.model, asker, asked)[0]
+            verdict = judge(loaded.model, prompt_builder, asked)[0]
         elif hasattr(loaded.model, "disable_adapter"):
             with loaded.model.disable_adapter():
-                verdict = judge(loaded.model, asker, asked)[0]
+                verdict = judge(loaded.model, prompt_builder, asked)[0]
         else:
-            verdict = judge(loaded.model, asker, asked)[0]
+            verdict = judge(loaded.model, prompt_builder, asked)[0]
         found = calibrating.load(Path(model)) if adapter is not None else None
         correction = self.settings.judging.prior_correction
         return {"model": model, "label": label(model), **described(verdict, object_type, taxonomy, found, correction)}
 
-    def _asker(self, model: str) -> Opened:
-        if model in self._askers:
-            return self._askers[model]
+    def _prompt_builder(self, model: str) -> Opened:
+        if model in self._prompt_builders:
+            return self._prompt_builders[model]
         if not models.is_adapter(model):
             settings = schema.merge(self.settings, {"model.path": model})
             loaded = self._base(settings.model)
-            made: Opened = (loaded, None, Asker(loaded, settings, load_taxonomy(settings.data.taxonomy)))
+            made: Opened = (loaded, None, PromptBuilder(loaded, settings, load_taxonomy(settings.data.taxonomy)))
         else:
             about = models.adapter_about(Path(model))
             settings = schema.from_dict(about["settings"], str(Path(model) / "damgui.json"))
@@ -133,13 +133,13 @@ class Predictor:
                 self._forget(loaded)
                 raise
             loaded.model.eval()
-            made = (loaded, name, Asker(loaded, settings, restore(about["taxonomy"])))
-        self._askers[model] = made
+            made = (loaded, name, PromptBuilder(loaded, settings, restore(about["taxonomy"])))
+        self._prompt_builders[model] = made
         return made
 
     def _forget(self, loaded: models.Loaded) -> None:
         self._bases = {path: one for path, one in self._bases.items() if one is not loaded}
-        self._askers = {path: one for path, one in self._askers.items() if one[0] is not loaded}
+        self._prompt_builders = {path: one for path, one in self._prompt_builders.items() if one[0] is not loaded}
 
     def _base(self, wanted: schema.ModelSettings) -> models.Loaded:
         if wanted.path not in self._bases:
@@ -155,7 +155,7 @@ def label(model: str) -> str:
 
 
 def described(
-    verdict: Verdict,
+    verdict: AnswerProbabilities,
     object_type: str | None,
     taxonomy: Taxonomy,
     calibration: Calibration | None = None,

@@ -9,7 +9,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def ahead(work: Iterable[T]) -> Iterator[T]:
+def prefetch(work: Iterable[T]) -> Iterator[T]:
     """The items of `work` in order, the next being made while the present one is used; its errors are raised here."""
     items = iter(work)
     end = object()

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from core.data.types import Photo
 from core.engine.models import Loaded
-from core.engine.packing import IMAGE_PAD, Batch, Branch, Layout, Leaf, Tree
-from core.engine.vision import Eyes, Sight
+from core.engine.packing import IMAGE_PAD, Answer, Batch, PackedSample, Packer, Question
+from core.engine.vision import ImageEncoder, ImageView
 from core.errors import UserError
-from core.prompts import BOX_UNITS, BoxXyxy, Look, answers, question_text
+from core.prompts import BOX_UNITS, BoxXyxy, PhotoContext, answers, question_text
 from core.settings import Settings
 from core.taxonomy import Taxonomy
 
@@ -21,7 +21,7 @@ MOST_TEXTS = 10_000
 
 
 @dataclass(frozen=True)
-class Asked:
+class ObjectQuery:
     """One question about a box: with its type the condition is asked, without it (None) the class.
 
     In training only the answer `truth` is scored, with `weight`; without a truth every allowed answer is.
@@ -43,10 +43,10 @@ def mirrored_box(box_xyxy: BoxXyxy) -> BoxXyxy:
     return 1 - x2, y1, 1 - x1, y2
 
 
-class Asker:
+class PromptBuilder:
     """Writes questions for one model under one set of settings.
 
-    Where answers are closed (see `sequences`) the model is run within `models.closed_head(model, asker.candidates)`.
+    Where answers are closed (see `packing`) the model is run within `models.closed_head(model, candidates)`.
     """
 
     def __init__(self, loaded: Loaded, settings: Settings, taxonomy: Taxonomy) -> None:
@@ -54,7 +54,7 @@ class Asker:
         self.closed = settings.question.answers == "closed"
         self.device = loaded.device
         self.box_unit = BOX_UNITS[loaded.family]
-        self.eyes = Eyes(loaded.processor, settings.view)
+        self.image_encoder = ImageEncoder(loaded.processor, settings.view)
         self.end = self._token("<|im_end|>")
         pad = loaded.tokenizer.pad_token_id
         self._texts: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {}
@@ -64,7 +64,7 @@ class Asker:
         words = {*taxonomy.class_names, *taxonomy.conditions} if self.closed else set()
         self.candidates = tuple(sorted({token for word in words for token in self.answer_ids(word)}))
         image_pad, pad = self._token(IMAGE_PAD), self.end if pad is None else pad
-        self.layout = Layout(image_pad, pad, self.eyes.merge, self.candidates)
+        self.layout = Packer(image_pad, pad, self.image_encoder.merge, self.candidates)
 
     def _token(self, text: str) -> int:
         found = self.tokenizer.convert_tokens_to_ids(text)
@@ -73,12 +73,12 @@ class Asker:
         return found
 
     def tree(
-        self, path: Path, boxes: Sequence[BoxXyxy], asked: Sequence[Asked], mirrored: bool = False, light: int = 0
-    ) -> Tree:
+        self, path: Path, boxes: Sequence[BoxXyxy], asked: Sequence[ObjectQuery], mirrored: bool = False, light: int = 0
+    ) -> PackedSample:
         """All `asked` about the photo at `path`; `boxes` are all its boxes, those asked about among them."""
         view = self.settings.view.mode
-        photo = None if view == "crop" else self.eyes.photo(path, mirrored, light)
-        look = Look(view, self.eyes.resized_wh(photo) if photo else (0, 0), self.box_unit)
+        photo = None if view == "crop" else self.image_encoder.photo(path, mirrored, light)
+        look = PhotoContext(view, self.image_encoder.resized_wh(photo) if photo else (0, 0), self.box_unit)
         head: tuple[int, ...] = ()
         branches = []
         for one in asked:
@@ -88,24 +88,24 @@ class Asker:
                 box, others = mirrored_box(box), [mirrored_box(other) for other in others]
             text = self._text(one.object_type, box, others, look)
             head, ids = self._tokens(text)
-            crop = None if view == "full" else self.eyes.crop(path, box, mirrored, light)
+            crop = None if view == "full" else self.image_encoder.crop(path, box, mirrored, light)
             listed = tuple(self.answer_ids(answer) for answer in answers(one.object_type, self.taxonomy))
             if one.truth is not None:
-                leaves: tuple[Leaf, ...] = (Leaf(self.answer_ids(one.truth), one.weight),)
+                leaves: tuple[Answer, ...] = (Answer(self.answer_ids(one.truth), one.weight),)
             else:
-                leaves = tuple(Leaf(ids) for ids in listed)
-            branches.append(Branch(ids, leaves, crop, listed if self.closed else None))
-        return Tree(head, tuple(branches), photo)
+                leaves = tuple(Answer(ids) for ids in listed)
+            branches.append(Question(ids, leaves, crop, listed if self.closed else None))
+        return PackedSample(head, tuple(branches), photo)
 
     def text(self, photo: Photo, index: int, kind: str) -> str:
         """The question of `kind` (condition or class) about one object, as `tree` writes it; no photo is opened."""
         one, view = photo.objects[index], self.settings.view.mode
-        resized_wh = (0, 0) if view == "crop" else self.eyes.resized(Sight(photo.path), photo.size_wh)
-        look = Look(view, resized_wh, self.box_unit)
+        resized_wh = (0, 0) if view == "crop" else self.image_encoder.resized(ImageView(photo.path), photo.size_wh)
+        look = PhotoContext(view, resized_wh, self.box_unit)
         others = _without(self.boxes(photo), one.box_xyxy)
         return self._text(one.object_type if kind == "condition" else None, one.box_xyxy, others, look)
 
-    def _text(self, object_type: str | None, box: BoxXyxy, others: Sequence[BoxXyxy], look: Look) -> str:
+    def _text(self, object_type: str | None, box: BoxXyxy, others: Sequence[BoxXyxy], look: PhotoContext) -> str:
         return question_text(object_type, box, others, look, self.settings.enhance, self.taxonomy)
 
     def answer_ids(self, answer: str) -> tuple[int, ...]:
@@ -139,11 +139,11 @@ class Asker:
             self._texts[text] = (head, own)
         return self._texts[text]
 
-    def batch(self, trees: Sequence[Tree]) -> Batch:
+    def batch(self, trees: Sequence[PackedSample]) -> Batch:
         """One batch of tensors on the CPU (see `Layout.batch`)."""
         return self.layout.batch(trees, self._multiple)
 
-    def batches(self, trees: Sequence[Tree]) -> list[Batch]:
+    def batches(self, trees: Sequence[PackedSample]) -> list[Batch]:
         """Batches of at most `training.tokens_per_pass` tokens (or a single row) on the CPU."""
         return self.layout.batches(trees, self._multiple, self.settings.training.tokens_per_pass)
 

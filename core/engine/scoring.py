@@ -11,9 +11,9 @@ import torch
 
 from core.data.types import Photo
 from core.engine.models import closed_head
-from core.engine.packing import Batch, leaf_log_probs
-from core.engine.prefetch import ahead
-from core.engine.questions import Asked, Asker, truth_of
+from core.engine.packing import Batch, answer_log_probs
+from core.engine.prefetch import prefetch
+from core.engine.questions import ObjectQuery, PromptBuilder, truth_of
 from core.errors import UserError
 from core.prompts import BoxXyxy, answers
 from core.taxonomy import Taxonomy
@@ -23,7 +23,7 @@ TOGETHER = 8
 
 
 @dataclass(frozen=True)
-class Verdict:
+class AnswerProbabilities:
     """Answers of one question: probabilities over the closed list (they sum to 1), and log-probabilities (nats) that
     the model gave each answer: among the allowed ones, or among all texts where answers are free."""
 
@@ -36,61 +36,65 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class Inquiry:
+class PhotoQueries:
     """Questions about one photo; `boxes` are all its boxes."""
 
     path: Path
     boxes: Sequence[BoxXyxy]
-    asked: Sequence[Asked]
+    asked: Sequence[ObjectQuery]
 
 
 def to_device(batch: Batch, device: torch.device) -> Batch:
     return {key: value.to(device, non_blocking=True) for key, value in batch.items()}
 
 
-def judge(model: Any, asker: Asker, inquiry: Inquiry) -> list[Verdict]:
+def judge(model: Any, prompt_builder: PromptBuilder, inquiry: PhotoQueries) -> list[AnswerProbabilities]:
     """One verdict per question of one photo."""
-    (verdicts,) = judge_each(model, asker, [inquiry])
+    (verdicts,) = judge_each(model, prompt_builder, [inquiry])
     return verdicts
 
 
-def judge_each(model: Any, asker: Asker, inquiries: Sequence[Inquiry]) -> Iterator[list[Verdict]]:
+def judge_each(
+    model: Any, prompt_builder: PromptBuilder, inquiries: Sequence[PhotoQueries]
+) -> Iterator[list[AnswerProbabilities]]:
     """One verdict per question, photo by photo. A question with a single allowed answer is not put to the model.
 
     Photos are judged together and the next ones are prepared meanwhile; the numbers do not depend on it.
     """
     groups = (inquiries[start : start + TOGETHER] for start in range(0, len(inquiries), TOGETHER))
-    with closed_head(model, asker.candidates):
-        for group, batches in ahead((group, _prepared(asker, group)) for group in groups):
-            yield from _judged(model, asker, group, batches)
+    with closed_head(model, prompt_builder.candidates):
+        for group, batches in prefetch((group, _prepared(prompt_builder, group)) for group in groups):
+            yield from _judged(model, prompt_builder, group, batches)
 
 
-def _prepared(asker: Asker, group: Sequence[Inquiry]) -> list[Batch]:
-    size = asker.settings.training.questions_per_sequence
+def _prepared(prompt_builder: PromptBuilder, group: Sequence[PhotoQueries]) -> list[Batch]:
+    size = prompt_builder.settings.training.questions_per_sequence
     trees = []
     for one in group:
         open_ones = [
-            Asked(asked.box_xyxy, asked.object_type)
+            ObjectQuery(asked.box_xyxy, asked.object_type)
             for asked in one.asked
-            if len(answers(asked.object_type, asker.taxonomy)) > 1
+            if len(answers(asked.object_type, prompt_builder.taxonomy)) > 1
         ]
         step = size or max(len(open_ones), 1)
         for start in range(0, len(open_ones), step):
-            trees.append(asker.tree(one.path, one.boxes, open_ones[start : start + step]))
-    return asker.batches(trees)
+            trees.append(prompt_builder.tree(one.path, one.boxes, open_ones[start : start + step]))
+    return prompt_builder.batches(trees)
 
 
 @torch.no_grad()
-def _judged(model: Any, asker: Asker, group: Sequence[Inquiry], batches: Sequence[Batch]) -> Iterator[list[Verdict]]:
+def _judged(
+    model: Any, prompt_builder: PromptBuilder, group: Sequence[PhotoQueries], batches: Sequence[Batch]
+) -> Iterator[list[AnswerProbabilities]]:
     logs: dict[int, torch.Tensor] = {}
     for batch in batches:
-        found = leaf_log_probs(model, to_device(batch, asker.device)).cpu().double()
+        found = answer_log_probs(model, to_device(batch, prompt_builder.device)).cpu().double()
         logs.update(zip(batch["questions"].tolist(), found.split(batch["leaf_counts"].tolist()), strict=True))
     number = 0
     for one in group:
         verdicts = []
         for asked in one.asked:
-            allowed = answers(asked.object_type, asker.taxonomy)
+            allowed = answers(asked.object_type, prompt_builder.taxonomy)
             log = torch.zeros(1, dtype=torch.float64)
             if len(allowed) > 1:
                 log = logs[number]
@@ -104,30 +108,34 @@ def _judged(model: Any, asker: Asker, group: Sequence[Inquiry], batches: Sequenc
                 )
             share = torch.softmax(log, 0).tolist()
             verdicts.append(
-                Verdict(dict(zip(allowed, share, strict=True)), dict(zip(allowed, log.tolist(), strict=True)))
+                AnswerProbabilities(
+                    dict(zip(allowed, share, strict=True)), dict(zip(allowed, log.tolist(), strict=True))
+                )
             )
         yield verdicts
 
 
-def asked_about(photo: Photo, kind: str) -> list[Asked]:
+def queries_about(photo: Photo, kind: str) -> list[ObjectQuery]:
     """Every object of the photo as a question of `kind` (`condition` or `class`), without its truth."""
-    return [Asked(one.box_xyxy, one.object_type if kind == "condition" else None) for one in photo.objects]
+    return [ObjectQuery(one.box_xyxy, one.object_type if kind == "condition" else None) for one in photo.objects]
 
 
 def judge_photos(
-    model: Any, asker: Asker, photos: Sequence[Photo], kind: str
+    model: Any, prompt_builder: PromptBuilder, photos: Sequence[Photo], kind: str
 ) -> Generator[tuple[Photo, list[dict[str, Any]], float]]:
     """For each photo: its prediction rows, and the summed loss (nats) of the right answers."""
-    inquiries = [Inquiry(photo.path, asker.boxes(photo), asked_about(photo, kind)) for photo in photos]
-    for photo, verdicts in zip(photos, judge_each(model, asker, inquiries), strict=True):
+    inquiries = [PhotoQueries(photo.path, prompt_builder.boxes(photo), queries_about(photo, kind)) for photo in photos]
+    for photo, verdicts in zip(photos, judge_each(model, prompt_builder, inquiries), strict=True):
         rows, loss = [], 0.0
         for index, (one, verdict) in enumerate(zip(photo.objects, verdicts, strict=True)):
-            loss -= verdict.log_probs[truth_of(one.object_type, one.condition, kind, asker.taxonomy)]
-            rows.append(prediction_row(photo, index, verdict, kind, asker.taxonomy))
+            loss -= verdict.log_probs[truth_of(one.object_type, one.condition, kind, prompt_builder.taxonomy)]
+            rows.append(prediction_row(photo, index, verdict, kind, prompt_builder.taxonomy))
         yield photo, rows, loss
 
 
-def prediction_row(photo: Photo, index: int, verdict: Verdict, kind: str, taxonomy: Taxonomy) -> dict[str, Any]:
+def prediction_row(
+    photo: Photo, index: int, verdict: AnswerProbabilities, kind: str, taxonomy: Taxonomy
+) -> dict[str, Any]:
     """A line of …_predictions.jsonl."""
     one = photo.objects[index]
     object_type, condition = read_answer(verdict.best, one.object_type, kind, taxonomy)

@@ -31,7 +31,7 @@ from core.settings import Settings
 from core.studies import plan as studies
 from core.studies.ablation import ablation
 from core.studies.crossval import ABOUT, PRIOR, Part, cross_validation, pooled_references, pooled_rows
-from core.studies.plan import Cell, Plan
+from core.studies.plan import StudyCell, StudyPlan
 from core.taxonomy import load as load_taxonomy
 from core.units import estimate
 
@@ -40,7 +40,9 @@ TELL_EVERY_S = 1.0
 Row = dict[str, Any]
 
 
-def run(settings: Settings, plan: Plan, run_folder: Path, workspace: Workspace, reporter: Reporter) -> dict[str, Any]:
+def run(
+    settings: Settings, plan: StudyPlan, run_folder: Path, workspace: Workspace, reporter: Reporter
+) -> dict[str, Any]:
     """Train and judge every cell of the plan; returns (and leaves in the run folder as results.json) what came out.
 
     Cells that are done are skipped, a half-finished one goes on from its last checkpoint: a study that was stopped, or
@@ -59,7 +61,7 @@ def run(settings: Settings, plan: Plan, run_folder: Path, workspace: Workspace, 
     return study.outcome(complete=not stopped)
 
 
-def _begin(settings: Settings, plan: Plan, run_folder: Path, workspace: Workspace, reporter: Reporter) -> Study:
+def _begin(settings: Settings, plan: StudyPlan, run_folder: Path, workspace: Workspace, reporter: Reporter) -> StudyRun:
     """The study with its cells. The photos are read once: that draws the sample set, and tells what is wrong."""
     first = settings.data
     if plan.kind == "crossval" or first.folds:
@@ -70,8 +72,8 @@ def _begin(settings: Settings, plan: Plan, run_folder: Path, workspace: Workspac
     dataset = evaluation.read_data(reading, workspace, _made(run_folder / "photos"), reporter)
     _require_same_photos(dataset, run_folder / "photos" / "photos.json")
     has_test = not first.folds and any(photo.objects for photo in dataset.split("test"))
-    cells = studies.cells(plan, settings.training.seed, has_test)
-    return Study(settings, plan, run_folder, workspace, reporter, cells)
+    cells = studies.study_cells(plan, settings.training.seed, has_test)
+    return StudyRun(settings, plan, run_folder, workspace, reporter, cells)
 
 
 def _require_same_photos(dataset: Dataset, kept: Path) -> None:
@@ -89,37 +91,37 @@ def _made(folder: Path) -> Path:
 
 
 @dataclass
-class Study:
+class StudyRun:
     """A study at work. Everything that lasts is in the run's folder; this only walks through it."""
 
     settings: Settings
-    plan: Plan
+    plan: StudyPlan
     run_folder: Path
     workspace: Workspace
     reporter: Reporter
-    cells: tuple[Cell, ...]
+    cells: tuple[StudyCell, ...]
     told: set[str] = field(default_factory=set)
 
-    def folder(self, cell: Cell) -> Path:
+    def folder(self, cell: StudyCell) -> Path:
         return self.run_folder / "cells" / cell.name
 
-    def record(self, cell: Cell) -> dict[str, Any] | None:
+    def record(self, cell: StudyCell) -> dict[str, Any] | None:
         """What is kept of a cell that is done; None for one that is not. It is written last of all."""
         found: dict[str, Any] | None = read_json(self.folder(cell) / "cell.json")
         return found
 
-    def records(self) -> dict[Cell, dict[str, Any]]:
+    def records(self) -> dict[StudyCell, dict[str, Any]]:
         return {cell: found for cell in self.cells if (found := self.record(cell)) is not None}
 
-    def inner(self, cell: Cell) -> Workspace:
+    def inner(self, cell: StudyCell) -> Workspace:
         return Nested(self.folder(cell), self.workspace)
 
-    def clear(self, cell: Cell) -> None:
+    def clear(self, cell: StudyCell) -> None:
         """Remove a finished cell's models: they take much disk, and the answers are what counts."""
         if not self.plan.keep:
             shutil.rmtree(self.inner(cell).models, ignore_errors=True)
 
-    def do(self, cell: Cell) -> bool:
+    def do(self, cell: StudyCell) -> bool:
         """Train one and judge it; False when it was stopped."""
         folder = _made(self.folder(cell) / "train").parent
         settings = schema.merge(self.settings, cell.changes)
@@ -145,17 +147,17 @@ class Study:
         self.outcome(complete=False)
         return True
 
-    def _deal(self, cell: Cell, settings: Settings) -> None:
+    def _deal(self, cell: StudyCell, settings: Settings) -> None:
         """Put the split in place before the cell looks for one: dealt by the study's seed, whatever the cell's own. So
         the parts of different seeds never overlap, and seeds differ in the training alone."""
         kept = self.run_folder / "photos" / ("test" if cell.fold is None else f"part-{cell.fold}")
         if not (kept / "split.json").is_file():
             seeded = schema.merge(settings, {"training.seed": self.settings.training.seed})
-            evaluation.read_data(seeded, self.workspace, _made(kept), Quiet(self.reporter))
+            evaluation.read_data(seeded, self.workspace, _made(kept), StageReporter(self.reporter))
         for target in (self.folder(cell), self.folder(cell) / "train"):
             shutil.copyfile(kept / "split.json", target / "split.json")
 
-    def _trained(self, cell: Cell, settings: Settings, watch: CellReporter) -> dict[str, Any]:
+    def _trained(self, cell: StudyCell, settings: Settings, watch: CellReporter) -> dict[str, Any]:
         """The training info, of the training that is done now, goes on, or was done before the judging broke off."""
         folder, inner = self.folder(cell), self.inner(cell)
         before: dict[str, Any] | None = read_json(folder / "training.json")
@@ -172,7 +174,7 @@ class Study:
             write_json(folder / "training.json", info)
         return info
 
-    def _keep(self, cell: Cell, info: Mapping[str, Any], results: Mapping[str, Any], seconds: float) -> None:
+    def _keep(self, cell: StudyCell, info: Mapping[str, Any], results: Mapping[str, Any], seconds: float) -> None:
         best = info.get("best") or {}
         write_json(
             self.folder(cell) / "cell.json",
@@ -194,14 +196,14 @@ class Study:
             },
         )
 
-    def _keep_prior(self, cell: Cell, settings: Settings) -> None:
+    def _keep_prior(self, cell: StudyCell, settings: Settings) -> None:
         """The least that the cell must beat, where no reference points were asked for."""
-        dataset = evaluation.read_data(settings, self.workspace, self.folder(cell), Quiet(self.reporter))
+        dataset = evaluation.read_data(settings, self.workspace, self.folder(cell), StageReporter(self.reporter))
         taxonomy = load_taxonomy(settings.data.taxonomy)
         guessed = prior_rows(dataset.split("train"), evaluation.photos_of(dataset, settings), taxonomy)
         write_lines(self.folder(cell) / "references" / f"{PRIOR}.jsonl", guessed)
 
-    def rows(self, cell: Cell) -> list[Row]:
+    def rows(self, cell: StudyCell) -> list[Row]:
         return read_lines(self.folder(cell) / "predictions.jsonl")
 
     def outcome(self, complete: bool) -> dict[str, Any]:
@@ -225,7 +227,7 @@ class Study:
         write_json(self.run_folder / "results.json", found)
         return found
 
-    def _ablation(self, records: Mapping[Cell, Any]) -> dict[str, Any]:
+    def _ablation(self, records: Mapping[StudyCell, Any]) -> dict[str, Any]:
         judged: dict[str, dict[int, Sequence[Row]]] = {variant: {} for variant in self.plan.variants}
         for cell in records:
             judged[cell.variant][cell.seed] = self.rows(cell)
@@ -234,7 +236,7 @@ class Study:
             steps.setdefault(cell.variant, []).append(record["steps"])
         return ablation(judged, steps={variant: round(fmean(taken)) for variant, taken in steps.items()})
 
-    def _crossval(self, records: Mapping[Cell, Any]) -> dict[str, Any]:
+    def _crossval(self, records: Mapping[StudyCell, Any]) -> dict[str, Any]:
         """Scores of the pooled answers, which are written as the run's predictions."""
         parts = [Part(cell.fold or 0, cell.seed, self.rows(cell), self._references(cell)) for cell in records]
         pooled = pooled_rows(parts)
@@ -246,7 +248,7 @@ class Study:
         found = cross_validation(parts, {**ABOUT, **about}, self.settings.judging.false_alarm_rate, alarming)
         return {**found, "reference_warnings": references.warnings_about(pooled, pooled_references(parts))}
 
-    def _references(self, cell: Cell) -> dict[str, list[Row]]:
+    def _references(self, cell: StudyCell) -> dict[str, list[Row]]:
         """The answers of whatever reference points were measured, in the order of the results that name them."""
         named = (read_json(self.folder(cell) / "results.json") or {}).get("references") or {PRIOR: {}}
         found = {name: read_lines(self.folder(cell) / "references" / f"{name}.jsonl") for name in named}
@@ -254,7 +256,7 @@ class Study:
 
 
 @dataclass
-class Quiet:
+class StageReporter:
     """A reporter that only passes on the request to stop: what a cell reads was told when the study began."""
 
     outer: Reporter
@@ -270,8 +272,8 @@ class Quiet:
 class CellReporter:
     """Writes a cell's own log, and tells how far the study is: cells done, share of this one, time left."""
 
-    study: Study
-    cell: Cell
+    study: StudyRun
+    cell: StudyCell
     log: Path
     share: float = 0.0
     began: float = field(default_factory=time.monotonic)
@@ -325,7 +327,7 @@ class CellReporter:
             left_s=self.left(records),
         )
 
-    def left(self, records: Mapping[Cell, Mapping[str, Any]]) -> float | None:
+    def left(self, records: Mapping[StudyCell, Mapping[str, Any]]) -> float | None:
         """Seconds to the end, from the finished cells; from this one's own pace while there are none."""
         running = time.monotonic() - self.began
         to_come = len(self.study.cells) - len(records)

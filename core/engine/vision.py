@@ -62,7 +62,7 @@ class Patches:
         return int(self.values.nbytes if self.features is None else self.features.nbytes)
 
 
-class Sight(NamedTuple):
+class ImageView(NamedTuple):
     """What is looked at: a photo or a box in it, mirrored or not, in which of the LIGHTS."""
 
     path: Path
@@ -112,7 +112,7 @@ def in_light(image: Image.Image, light: int) -> Image.Image:
     return image
 
 
-class Eyes:
+class ImageEncoder:
     """Turns photos and boxes into patches, and remembers the latest of them.
 
     With `features` set (see `features.prepare`) it hands out the tower's features instead. Safe for threads:
@@ -122,7 +122,7 @@ class Eyes:
     def __init__(self, processor: Qwen2VLImageProcessorPil, view: ViewSettings, cache_bytes: int = CACHE_BYTES) -> None:
         self.processor = processor
         self.view = view
-        self.features: Callable[[Sight], Patches] | None = None
+        self.features: Callable[[ImageView], Patches] | None = None
         self._known: OrderedDict[tuple[object, ...], Patches] = OrderedDict()
         self._room = cache_bytes
         self._photo: tuple[tuple[object, ...], Image.Image] | None = None
@@ -140,36 +140,36 @@ class Eyes:
 
     def photo(self, path: Path, mirrored: bool = False, light: int = 0) -> Patches:
         """The whole photo, at most `view.photo_px` squared pixels."""
-        return self._look(Sight(path, None, mirrored, light))
+        return self._look(ImageView(path, None, mirrored, light))
 
     def crop(self, path: Path, box_xyxy: BoxXyxy, mirrored: bool = False, light: int = 0) -> Patches:
         """The box and its surroundings, at about `view.crop_px` squared pixels: small crops are enlarged. With
         `view.crop_zoom` they keep the scale of the photo, that many times enlarged, up to `view.crop_px` squared."""
-        return self._look(Sight(path, box_xyxy, mirrored, light))
+        return self._look(ImageView(path, box_xyxy, mirrored, light))
 
-    def limits_px(self, sight: Sight) -> tuple[int, int]:
+    def limits_px(self, image_view: ImageView) -> tuple[int, int]:
         """The most and the least area in pixels that an image is resized to."""
         unit = self._unit() ** 2
-        if sight.box_xyxy is None:
+        if image_view.box_xyxy is None:
             most = self.view.photo_px**2
             return max(most, unit), max(min(most, 4 * unit), unit)
         most = self.view.crop_px**2
         return max(most, unit), unit if self.view.crop_zoom else max(int(most * 0.6), unit)
 
-    def tokens(self, sight: Sight, size_wh: tuple[int, int]) -> int:
+    def tokens(self, image_view: ImageView, size_wh: tuple[int, int]) -> int:
         """How many tokens a sight of a photo of this size takes; nothing is opened."""
-        wide, high = self.resized(sight, size_wh)
+        wide, high = self.resized(image_view, size_wh)
         return wide // self._unit() * (high // self._unit())
 
-    def resized(self, sight: Sight, size_wh: tuple[int, int]) -> tuple[int, int]:
+    def resized(self, image_view: ImageView, size_wh: tuple[int, int]) -> tuple[int, int]:
         """Width and height in pixels that a sight of a photo of this size is resized to; nothing is opened."""
         wide, high = size_wh
-        if sight.box_xyxy is not None:
+        if image_view.box_xyxy is not None:
             if self.view.crop_zoom:
-                return self._zoomed(photos.exact_box(sight.box_xyxy, size_wh, self.view.crop_margin))
-            left, upper, right, lower = crop_box(sight.box_xyxy, size_wh, self.view.crop_margin)
+                return self._zoomed(photos.exact_box(image_view.box_xyxy, size_wh, self.view.crop_margin))
+            left, upper, right, lower = crop_box(image_view.box_xyxy, size_wh, self.view.crop_margin)
             wide, high = right - left, lower - upper
-        most, least = self.limits_px(sight)
+        most, least = self.limits_px(image_view)
         rows, columns = smart_resize(high, wide, self._unit(), least, most)
         return int(columns), int(rows)
 
@@ -187,38 +187,38 @@ class Eyes:
     def _unit(self) -> int:
         return int(self.processor.patch_size * self.processor.merge_size)
 
-    def _open(self, sight: Sight) -> Image.Image:
-        key = (sight.path, stamp(sight.path), sight.mirrored, sight.light)
+    def _open(self, image_view: ImageView) -> Image.Image:
+        key = (image_view.path, stamp(image_view.path), image_view.mirrored, image_view.light)
         if self._photo is None or self._photo[0] != key:
-            image = in_light(open_photo(sight.path), sight.light)
-            self._photo = (key, ImageOps.mirror(image) if sight.mirrored else image)
+            image = in_light(open_photo(image_view.path), image_view.light)
+            self._photo = (key, ImageOps.mirror(image) if image_view.mirrored else image)
         return self._photo[1]
 
-    def _look(self, sight: Sight) -> Patches:
+    def _look(self, image_view: ImageView) -> Patches:
         with self._lock:
-            key = (sight, stamp(sight.path), self.features is not None)
+            key = (image_view, stamp(image_view.path), self.features is not None)
             known = self._known.get(key)
             if known is not None:
                 self._known.move_to_end(key)
                 return known
-            made = self.features(sight) if self.features is not None else self.fresh(sight)
+            made = self.features(image_view) if self.features is not None else self.fresh(image_view)
             self._known[key] = made
             self._room -= made.nbytes
             while self._room < 0 and len(self._known) > 1:
                 self._room += self._known.popitem(last=False)[1].nbytes
             return made
 
-    def fresh(self, sight: Sight) -> Patches:
+    def fresh(self, image_view: ImageView) -> Patches:
         """The patches of a sight, from the file."""
         with self._lock:
-            image = self._open(sight)
-            if sight.box_xyxy is not None:
+            image = self._open(image_view)
+            if image_view.box_xyxy is not None:
                 if self.view.crop_zoom:
-                    box = photos.exact_box(sight.box_xyxy, image.size, self.view.crop_margin)
+                    box = photos.exact_box(image_view.box_xyxy, image.size, self.view.crop_margin)
                     image = image.resize(self._zoomed(box), Image.Resampling.BICUBIC, box=box)
                 else:
-                    image = image.crop(crop_box(sight.box_xyxy, image.size, self.view.crop_margin))
-            return self.patches(image, *self.limits_px(sight))
+                    image = image.crop(crop_box(image_view.box_xyxy, image.size, self.view.crop_margin))
+            return self.patches(image, *self.limits_px(image_view))
 
     def patches(self, image: Image.Image, most_px: int, least_px: int) -> Patches:
         """An RGB image as patches; `most_px` and `least_px` are areas in pixels."""

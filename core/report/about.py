@@ -20,7 +20,7 @@ REPORTED = ("baseline", "evaluate", "batch")
 
 
 @dataclass(frozen=True)
-class About:
+class ReportSubject:
     """`conditions` in the taxonomy's order, the sound one first; `made` is how and when the run was made (run.json);
     `evaluated` what the same model scored on labelled photos, for a run that has no truth."""
 
@@ -61,7 +61,7 @@ def photo_root(workspace: Workspace, data_path: str) -> Path:
     return given.parent if given.is_file() else given
 
 
-def gather(run: Run) -> About:
+def gather(run: Run) -> ReportSubject:
     """All that a report needs. Raises UserError for a run that judged nothing, or has nothing to tell yet."""
     if run.kind not in REPORTED:
         fix = "Make a report of a baseline, an evaluation or a batch: damgui runs lists them."
@@ -81,7 +81,7 @@ def gather(run: Run) -> About:
     made = read_json(run.folder / "run.json") or {}
     root = photo_root(run.workspace, settings.data.path)
     evaluated = _evaluated(run, results) if run.kind == "batch" else None
-    return About(run, results, settings, made, root, conditions, names, evaluated)
+    return ReportSubject(run, results, settings, made, root, conditions, names, evaluated)
 
 
 def _evaluated(run: Run, results: Mapping[str, Any]) -> Mapping[str, Any] | None:

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 
 from core.errors import UserError
 from core.report import answers, cards, sections, trust, words
-from core.report.about import About, gather
+from core.report.about import ReportSubject, gather
 from core.report.answers import Entry
 from core.report.cards import Group
 from core.report.pictures import Box, Spool, fill
@@ -30,7 +30,7 @@ STYLE = Path(__file__).with_name("report.css")
 
 
 @dataclass(frozen=True)
-class Written:
+class WrittenReport:
     """A report: its file, and what it holds. `left_out` objects are neither wrong, urgent nor unsure."""
 
     path: Path
@@ -41,7 +41,7 @@ class Written:
 
 
 @dataclass
-class Plan:
+class ReportPlan:
     """Which objects are shown where. `first` are shown before the rest, each once with its picture."""
 
     first: list[Group]
@@ -68,7 +68,7 @@ def require_ours(path: Path, run: Run) -> None:
         raise UserError("another file is already there, and it is no report of this run", str(path), fix, "report")
 
 
-def write(run: Run, path: Path | None = None, most_pictures: int = MOST_PICTURES) -> Written:
+def write(run: Run, path: Path | None = None, most_pictures: int = MOST_PICTURES) -> WrittenReport:
     """Make the report of a run; at most `most_pictures` pictures go into it, mistakes, faults and unsure answers first.
 
     Raises UserError for a run that has nothing to tell, and where another file would be written over.
@@ -90,10 +90,10 @@ def write(run: Run, path: Path | None = None, most_pictures: int = MOST_PICTURES
     finally:
         beside.unlink(missing_ok=True)
         spool.close()
-    return Written(path, len(entries), len(spool.places), plan.left_out, path.stat().st_size)
+    return WrittenReport(path, len(entries), len(spool.places), plan.left_out, path.stat().st_size)
 
 
-def planned(about: About, entries: Sequence[Entry], most_pictures: int) -> Plan:
+def planned(about: ReportSubject, entries: Sequence[Entry], most_pictures: int) -> ReportPlan:
     """Mistakes, faults and unsure answers in full; of the others as many as pictures are left for."""
     if about.kind == "batch":
         first = cards.most_urgent(entries, about.urgent)
@@ -106,7 +106,7 @@ def planned(about: About, entries: Sequence[Entry], most_pictures: int) -> Plan:
     others = [one.offset for one in entries if one.offset not in special]
     pictured = set([*ahead, *others][:most_pictures])
     shown = [one for one in entries if one.offset in special or one.offset in pictured]
-    return Plan(first, cards.by_photo(shown), pictured, len(entries) - len(shown))
+    return ReportPlan(first, cards.by_photo(shown), pictured, len(entries) - len(shown))
 
 
 def _boxes(lines: BinaryIO, entries: Sequence[Entry], pictured: set[int]) -> dict[str, list[tuple[int, Box]]]:
@@ -120,7 +120,7 @@ def _boxes(lines: BinaryIO, entries: Sequence[Entry], pictured: set[int]) -> dic
     return found
 
 
-def _pieces(about: About, plan: Plan, lines: BinaryIO, spool: Spool) -> Iterator[str]:
+def _pieces(about: ReportSubject, plan: ReportPlan, lines: BinaryIO, spool: Spool) -> Iterator[str]:
     title = escape(f"{words.KINDS[about.kind]} {about.run.id}")
     yield (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">{MARK.format(escape(about.run.id))}'
@@ -141,7 +141,7 @@ def _pieces(about: About, plan: Plan, lines: BinaryIO, spool: Spool) -> Iterator
     yield "</main></body></html>\n"
 
 
-def _first(about: About, plan: Plan, lines: BinaryIO, spool: Spool) -> Iterator[str]:
+def _first(about: ReportSubject, plan: ReportPlan, lines: BinaryIO, spool: Spool) -> Iterator[str]:
     batch = about.kind == "batch"
     title, note = ("Most urgent", words.URGENT_SAY) if batch else ("Mistakes", words.MISTAKES_SAY)
     yield f'<section class="objects"><h2>{title}</h2><p class="note">{escape(note)}</p>'
@@ -156,7 +156,7 @@ def _first(about: About, plan: Plan, lines: BinaryIO, spool: Spool) -> Iterator[
     yield "</section>\n"
 
 
-def _rest(about: About, plan: Plan, lines: BinaryIO, spool: Spool) -> Iterator[str]:
+def _rest(about: ReportSubject, plan: ReportPlan, lines: BinaryIO, spool: Spool) -> Iterator[str]:
     special = {one.offset for group in plan.first for one in group.entries}
     yield f'<section class="objects"><h2>All objects, photo by photo</h2><p class="note">{escape(_told(plan))}</p>'
     for group in plan.rest:
@@ -172,7 +172,7 @@ def _rest(about: About, plan: Plan, lines: BinaryIO, spool: Spool) -> Iterator[s
     yield "</section>\n"
 
 
-def _told(plan: Plan) -> str:
+def _told(plan: ReportPlan) -> str:
     """What is not shown, and where it is."""
     said = []
     if plan.left_out:
@@ -186,7 +186,7 @@ def _told(plan: Plan) -> str:
     return " ".join(said) or "Every object that was judged. Pictures that are shown above are not shown twice."
 
 
-def outcome(made: Written) -> dict[str, Any]:
+def outcome(made: WrittenReport) -> dict[str, Any]:
     """What `damgui report --json` prints."""
     return {
         "path": str(made.path),

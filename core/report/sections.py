@@ -7,7 +7,7 @@ from html import escape
 from typing import Any
 
 from core.report import sentences, svg, words
-from core.report.about import About
+from core.report.about import ReportSubject
 from core.report.palette import condition_fill, condition_mark
 from core.report.svg import Dot, percent
 from core.settings import FIELDS, to_flat
@@ -43,7 +43,7 @@ def listed(sentences_: Sequence[str], look: str = "") -> str:
     return f'<ul class="{look}">{"".join(f"<li>{escape(one)}</li>" for one in sentences_)}</ul>' if sentences_ else ""
 
 
-def opening(about: About) -> str:
+def opening(about: ReportSubject) -> str:
     """Title, date, the headline and what it warns of."""
     results = about.results
     if about.kind == "batch":
@@ -59,7 +59,7 @@ def opening(about: About) -> str:
     )
 
 
-def _title(about: About) -> str:
+def _title(about: ReportSubject) -> str:
     model = about.results.get("model") or {}
     name = str(model.get("adapter") or model.get("path") or "model").rstrip("/").rsplit("/", 1)[-1]
     data = str((about.results.get("data") or {}).get("path") or "").rstrip("/").rsplit("/", 1)[-1]
@@ -76,7 +76,7 @@ def _counts(results: Mapping[str, Any]) -> str:
     return f'<div class="counts">{cells}</div>'
 
 
-def matter(about: About) -> str:
+def matter(about: ReportSubject) -> str:
     """What data was judged by what model."""
     data, model = about.results.get("data") or {}, about.results.get("model") or {}
     split = words.SPLITS.get(str(data.get("split") or ""), "")
@@ -106,13 +106,13 @@ def number(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else ""
 
 
-def cannot_say(about: About) -> str:
+def cannot_say(about: ReportSubject) -> str:
     told = sentences.limits(about.results, about.kind)
     told[1:1] = [sentences.known_score(about.evaluated)] if about.evaluated else []
     return section("What this report cannot say", listed(told), look="limits")
 
 
-def scores(about: About) -> str:
+def scores(about: ReportSubject) -> str:
     """Scores and reference points, classes, conditions, confusion."""
     results = about.results
     chart = svg.interval_dots(_dots(results), "Scores and reference points with 95 % intervals")
@@ -160,7 +160,7 @@ def _dots(results: Mapping[str, Any]) -> list[Dot]:
     return dots
 
 
-def _classes(about: About) -> str:
+def _classes(about: ReportSubject) -> str:
     found = about.results.get("per_class") or {}
     order = [name for name in about.class_names if name in found] + [
         one for one in found if one not in about.class_names
@@ -229,7 +229,7 @@ def _ordered(labels: Sequence[str], counts: Sequence[Sequence[int]], names: Sequ
     return [labels[i] for i in used], [[counts[i][j] for j in used] for i in used]
 
 
-def settings(about: About) -> str:
+def settings(about: ReportSubject) -> str:
     """What differs from the defaults, versions, and the complete settings folded."""
     changed, everything = about.changed_settings, to_flat(about.settings)
     rows = [

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from core.report import sentences, svg, words
-from core.report.about import About
+from core.report.about import ReportSubject
 from core.report.sections import badge, facts, listed, number, plain, recall, section, share, table
 from core.report.svg import percent
 
 SIDES = (("As the model says", "probabilistic"), ("After calibration", "probabilistic_calibrated"))
 
 
-def calibration(about: About) -> str:
+def calibration(about: ReportSubject) -> str:
     """All of it; "" where the results hold nothing of the kind."""
     results = about.results
     cells = "".join(_side(title, found) for title, key in SIDES if (found := results.get(key)))

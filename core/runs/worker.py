@@ -99,7 +99,7 @@ def _train(work: Work) -> dict[str, Any]:
 def _rehearse(work: Work) -> dict[str, Any]:
     from core.engine.training import run as training
 
-    return training.try_out(work.settings, work.run.folder, work.run.workspace, work.reporter)
+    return training.dry_run_only(work.settings, work.run.folder, work.run.workspace, work.reporter)
 
 
 def _study(work: Work) -> dict[str, Any]:

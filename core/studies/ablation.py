@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from core.studies.contrasts import FEW, HARMS, HELPS, LEAST_SEEDS, UNCLEAR, Draws, Judged, verdict_on
+from core.studies.contrasts import FEW, HARMS, HELPS, LEAST_SEEDS, UNCLEAR, PairedBootstrap, RunRows, verdict_on
 from core.studies.plan import ENHANCEMENTS, NONE, enhancements_of, label, switches
 
 MORE_STEPS = 1.1  # times as many as without enhancements: from here on the steps may be what helps
 
 
-def ablation(judged: Mapping[str, Judged], seed: int = 0, steps: Mapping[str, int] | None = None) -> dict[str, Any]:
+def ablation(judged: Mapping[str, RunRows], seed: int = 0, steps: Mapping[str, int] | None = None) -> dict[str, Any]:
     """{table, recommendation} of an ablation's rows, {variant: {seed: rows}}; variants in the order of the table.
 
     A row of the table is {variant, label, enhancements, seeds, steps (of one training, from `steps`; null where they
@@ -19,7 +19,7 @@ def ablation(judged: Mapping[str, Judged], seed: int = 0, steps: Mapping[str, in
     `none`; null for `none` itself), verdict}. For the recommendation see `recommend`. A study that is not finished has
     fewer seeds in some rows; each difference is over the seeds that both sides have.
     """
-    draws = Draws({variant: found for variant, found in judged.items() if found}, seed)
+    draws = PairedBootstrap({variant: found for variant, found in judged.items() if found}, seed)
     table = []
     for variant, found in judged.items():
         if not found:
@@ -40,7 +40,7 @@ def ablation(judged: Mapping[str, Judged], seed: int = 0, steps: Mapping[str, in
     return {"table": table, "recommendation": recommend(table, draws)}
 
 
-def recommend(table: Sequence[Mapping[str, Any]], draws: Draws) -> dict[str, Any] | None:
+def recommend(table: Sequence[Mapping[str, Any]], draws: PairedBootstrap) -> dict[str, Any] | None:
     """What to switch on. None while nothing can be compared with `none`.
 
     {use (a variant), enough (whether there were trainings enough to tell), settings (the five switches), enhancements
@@ -72,12 +72,12 @@ def _gain(row: Mapping[str, Any]) -> float:
     return float(row["difference"]["macro_f1"]["mean"])
 
 
-def _clearly_better(draws: Draws, simple: str, more: str) -> bool:
+def _clearly_better(draws: PairedBootstrap, simple: str, more: str) -> bool:
     change = draws.difference(simple, more)
     return change is not None and verdict_on(change) == HELPS
 
 
-def _stacking(rows: Mapping[str, Mapping[str, Any]], draws: Draws) -> dict[str, Any] | None:
+def _stacking(rows: Mapping[str, Mapping[str, Any]], draws: PairedBootstrap) -> dict[str, Any] | None:
     """The variant with most enhancements against the best single one of its own."""
     most = max(rows, key=lambda name: len(enhancements_of(name)))
     parts = [name for name in enhancements_of(most) if name in rows and name != most]

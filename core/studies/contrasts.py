@@ -13,7 +13,7 @@ from core.metrics.counts import Row, by_photo, class_names
 from core.metrics.resampling import HIGH, LOW, SAMPLES, resampled
 
 # The rows of each seed.
-Judged = Mapping[int, Sequence[Row]]
+RunRows = Mapping[int, Sequence[Row]]
 
 METRICS = ("accuracy", "macro_f1", "balanced_accuracy")  # as `resampled` orders them
 HELPS, HARMS, UNCLEAR, FEW = "recommended", "harmful", "no clear effect", "too few seeds"
@@ -22,7 +22,7 @@ HELPS, HARMS, UNCLEAR, FEW = "recommended", "harmful", "no clear effect", "too f
 LEAST_SEEDS = 3
 
 
-class Draws:
+class PairedBootstrap:
     """Bootstrap samples of every variant and seed, all of them over the same draws of photos: differences are paired.
 
     `points[variant, seed]` is (3,), the scores in the order of METRICS; `samples[variant, seed]` is (SAMPLES, 3).
@@ -33,7 +33,7 @@ class Draws:
     a seed are not about the same objects.
     """
 
-    def __init__(self, judged: Mapping[str, Judged], seed: int = 0) -> None:
+    def __init__(self, judged: Mapping[str, RunRows], seed: int = 0) -> None:
         names = class_names(row for rows in _all(judged) for row in rows)
         self.seed = seed
         self.points: dict[tuple[str, int], np.ndarray] = {}
@@ -87,7 +87,7 @@ class Draws:
         return {"seeds": list(seeds), **found}
 
 
-def _all(judged: Mapping[str, Judged]) -> Iterator[Sequence[Row]]:
+def _all(judged: Mapping[str, RunRows]) -> Iterator[Sequence[Row]]:
     for found in judged.values():
         yield from found.values()
 

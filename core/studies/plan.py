@@ -25,7 +25,7 @@ PLAN_FILE = "study.json"
 
 
 @dataclass(frozen=True)
-class Plan:
+class StudyPlan:
     """What was asked for. `folds` is the number of parts that data without a test split is dealt into; `keep` keeps
     the trained models."""
 
@@ -37,7 +37,7 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Cell:
+class StudyCell:
     """One training: its name (also that of its folder), what it is one of, and how its settings differ.
 
     `fold` is the part of the photos that it is judged on; None where the data's own test split does that.
@@ -82,7 +82,7 @@ def label(variant: str) -> str:
     return " + ".join(parts) if len(parts) > 1 else f"{parts[0]} alone"
 
 
-def plan_ablation(only: Sequence[str], seeds: int, settings: Settings, keep: bool = False) -> Plan:
+def plan_ablation(only: Sequence[str], seeds: int, settings: Settings, keep: bool = False) -> StudyPlan:
     """The ablation over these variants (all of them when there are none). `none` is always among them: without it
     there is nothing to differ from. Raises UserError for names that are no variant."""
     wanted = [one.strip() for one in only if one.strip()] or list(VARIANTS)
@@ -97,13 +97,13 @@ def plan_ablation(only: Sequence[str], seeds: int, settings: Settings, keep: boo
         found.setdefault(tidy, ALL if tidy == ENHANCEMENTS else "+".join(tidy))
     if len(found) == 1:
         raise UserError("an ablation of nothing", "--only", "Name at least one enhancement, or all.", "study")
-    return Plan("ablate", tuple(found.values()), _seeds(seeds), _folds(settings.data.folds or FOLDS), keep)
+    return StudyPlan("ablate", tuple(found.values()), _seeds(seeds), _folds(settings.data.folds or FOLDS), keep)
 
 
-def plan_crossval(folds: int, seeds: int, settings: Settings, keep: bool = False) -> Plan:
+def plan_crossval(folds: int, seeds: int, settings: Settings, keep: bool = False) -> StudyPlan:
     """Cross-validation in `folds` parts (0: those of `data.folds`, else five)."""
     parts = _folds(folds or settings.data.folds or FOLDS)
-    return Plan("crossval", tuple(f"fold{fold}" for fold in range(parts)), _seeds(seeds), parts, keep)
+    return StudyPlan("crossval", tuple(f"fold{fold}" for fold in range(parts)), _seeds(seeds), parts, keep)
 
 
 def _seeds(seeds: int) -> int:
@@ -118,7 +118,7 @@ def _folds(folds: int) -> int:
     return folds
 
 
-def cells(plan: Plan, first_seed: int, has_test: bool) -> tuple[Cell, ...]:
+def study_cells(plan: StudyPlan, first_seed: int, has_test: bool) -> tuple[StudyCell, ...]:
     """All trainings of a study, seed by seed: one that is stopped half-way is a fair table already.
 
     An ablation is judged on the test split where the data has one (and no folds were asked for), else every seed holds
@@ -135,17 +135,17 @@ def cells(plan: Plan, first_seed: int, has_test: bool) -> tuple[Cell, ...]:
                 fold = None if has_test else index % plan.folds
                 changes |= {**switches(variant), "data.calibration_share": 0.0, "judging.references": False}
             changes |= {"data.folds": plan.folds, "data.fold": fold} if fold is not None else {}
-            found.append(Cell(variant, seed, fold, changes))
+            found.append(StudyCell(variant, seed, fold, changes))
     return tuple(found)
 
 
-def to_dict(plan: Plan) -> dict[str, Any]:
+def to_dict(plan: StudyPlan) -> dict[str, Any]:
     return asdict(plan)
 
 
-def read_plan(folder: Path) -> Plan:
+def read_plan(folder: Path) -> StudyPlan:
     """The plan in a run's folder. Raises UserError when there is none."""
     tree = read_json(folder / PLAN_FILE)
-    if not isinstance(tree, dict) or set(tree) != {one.name for one in fields(Plan)}:
+    if not isinstance(tree, dict) or set(tree) != {one.name for one in fields(StudyPlan)}:
         raise UserError("this study's plan is gone", str(folder / PLAN_FILE), "Start the study again.", "study")
-    return Plan(**{**tree, "variants": tuple(tree["variants"])})
+    return StudyPlan(**{**tree, "variants": tuple(tree["variants"])})

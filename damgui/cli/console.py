@@ -20,7 +20,7 @@ from core.runs.files import read_json, write_text
 from core.runs.store import Run, Workspace
 from core.settings import Settings, to_flat
 from core.units import percent
-from damgui.cli.progress import Bars, accuracy_line, batch_lines, rehearsal_lines
+from damgui.cli.progress import ProgressBars, accuracy_line, batch_lines, dry_run_lines
 
 # The other processes of one `accelerate launch` look this long for the run that the first one makes.
 MEET_S = 120.0
@@ -50,7 +50,7 @@ def do(args: argparse.Namespace, settings_of: Callable[[argparse.Namespace], Set
     else:
         launcher.prepare_resume(run)
     with _announced(run):
-        code = worker.work(run.folder, Bars())
+        code = worker.work(run.folder, ProgressBars())
     for problem in outcome(run).get("errors", []):
         print(f"damgui: {launcher.refusal({'problems': [problem]})}", file=sys.stderr)
     if run.kind in store.RESUMING and code != 2 and store.status(run) == "stopped":
@@ -148,7 +148,7 @@ def outcome(run: Run) -> dict[str, Any]:
 def closing_lines(run: Run, document: dict[str, Any]) -> list[str]:
     """The last lines of a command that went well."""
     if run.kind == "rehearse":
-        return rehearsal_lines(document)
+        return dry_run_lines(document)
     if run.kind in store.STUDIES:
         return [*_study_lines(document), f"Results: {run.workspace.study(run.kind, run.id)}"]
     if run.kind == "batch":

@@ -13,7 +13,7 @@ from core.units import estimate, percent
 
 
 @dataclass
-class Bars:
+class ProgressBars:
     """A listener for a run's events. Draws on `out` (stderr): stdout belongs to results.
 
     Without a terminal (a log file, a test) bars are left out and only the sentences are written.
@@ -104,7 +104,7 @@ class Bars:
             self.say(f"{self.title}  {done}/{total}" + (f" … {text}" if text else ""))
 
 
-def rehearsal_lines(found: Mapping[str, Any]) -> list[str]:
+def dry_run_lines(found: Mapping[str, Any]) -> list[str]:
     """What two steps told of a training, a line each."""
     gigabytes = [f"{found[key] / 1000:.1f} GB" for key in ("peak_memory_mb", "memory_free_mb", "disk_free_mb")]
     kept = f"{found['checkpoint_mb']:,.0f} MB for checkpoints"

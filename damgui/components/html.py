@@ -95,7 +95,7 @@ def facts(pairs: Sequence[tuple[str, str]]) -> str:
     return f'<dl class="dg-facts">{cells}</dl>'
 
 
-def run_head(found: run_state.Look, title: str = "") -> str:
+def run_head(found: run_state.RunState, title: str = "") -> str:
     """Status, name and begin of a run."""
     name = title or f"{text.KIND_WORDS.get(found.run.kind, found.run.kind)} {found.run.name}".strip()
     return (
@@ -104,7 +104,7 @@ def run_head(found: run_state.Look, title: str = "") -> str:
     )
 
 
-def ended(found: run_state.Look) -> str:
+def ended(found: run_state.RunState) -> str:
     """Why a run is over when it is not simply finished; "" otherwise."""
     if found.status == "crashed":
         return note(f"The process is gone without a last word. See {found.run.process_log}.", "bad")
@@ -114,7 +114,7 @@ def ended(found: run_state.Look) -> str:
     return ""
 
 
-def warnings(found: run_state.Look) -> str:
+def warnings(found: run_state.RunState) -> str:
     said = dict.fromkeys(str(event["text"]) for event in found.of("warning"))
     return "".join(note(one, "warn") for one in list(said)[-3:])
 
@@ -134,11 +134,11 @@ def interval_plain(found: Mapping[str, Any], key: str) -> str:
     return f"95 % interval {ends[0]:.2f} – {ends[1]:.2f}" if ends else ""
 
 
-def judging(found: run_state.Look) -> str:
+def judging(found: run_state.RunState) -> str:
     """A baseline or evaluation at work: how far, how good so far, how fast, how long still."""
     if not found.active:
         return f'<div class="dg-live">{run_head(found)}{ended(found)}</div>'
-    pace, event = run_state.baseline_pace(found), found.last("progress")
+    pace, event = run_state.baseline_progress(found), found.last("progress")
     if pace is None or event is None:
         said = run_state.stage(found) or text.STARTING
         return f'<div class="dg-live">{run_head(found)}{waiting(said)}<p class="dg-stage">{escape(said)}</p></div>'

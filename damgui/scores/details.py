@@ -14,7 +14,7 @@ from damgui.components import html as parts
 from damgui.frame import QUIET, Updates
 from damgui.scores import results, scores
 from damgui.scores import text as score_text
-from damgui.scores.results import PAGE, Shown
+from damgui.scores.results import PAGE, ShownResults
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Details:
     def outputs(self) -> tuple[Component, ...]:
         return tuple(getattr(self, one.name) for one in fields(self))
 
-    def fill(self, shown: Shown | None, most: int = PAGE) -> Updates:
+    def fill(self, shown: ShownResults | None, most: int = PAGE) -> Updates:
         if shown is None:
             return {self.box: gr.Column(visible=False)}
         found = shown.results
@@ -67,7 +67,7 @@ class Details:
             **self.pages(shown, most),
         }
 
-    def pages(self, shown: Shown, most: int) -> Updates:
+    def pages(self, shown: ShownResults, most: int) -> Updates:
         wrong = shown.mistakes
         note = f"{len(wrong)} of {len(shown.rows)} objects, the surest first"
         cards = results.mistake_cards(shown, wrong[:most]) if wrong else parts.note(text.NO_MISTAKES, "good")
@@ -78,7 +78,7 @@ class Details:
             self.more: gr.Button(visible=len(wrong) > most),
         }
 
-    def wire(self, current: Callable[..., Shown | None], reads: list[Component] | None = None) -> None:
+    def wire(self, current: Callable[..., ShownResults | None], reads: list[Component] | None = None) -> None:
         """`current` gets the values of `reads` and tells what is shown."""
 
         def further(most: int, *given: object) -> Updates:
@@ -90,7 +90,7 @@ class Details:
         )
 
 
-def _tables(shown: Shown) -> str:
+def _tables(shown: ShownResults) -> str:
     found = shown.results
     conditions = scores.class_table(found.get("per_condition") or {}, title="Condition")
     return f'<div class="dg-two">{scores.type_table(found)}{conditions}</div>'

@@ -18,7 +18,7 @@ from core.settings import FIELDS
 from damgui import text
 from damgui.scores import results
 from damgui.scores import text as score_text
-from damgui.scores.results import Row, Shown
+from damgui.scores.results import Row, ShownResults
 
 # Without these a file tells no result; all others may be missing.
 NEEDED = ("overall_accuracy", "correct", "total", "macro_f1", "per_class")
@@ -37,7 +37,7 @@ ASKED = ("enhance.spatial_reasoning", "enhance.position_encoding")  # these shap
 
 
 @dataclass(frozen=True, eq=False)  # a file is opened once, so one and the same is what equal means here
-class Judged:
+class JudgedRun:
     """One set of answers: `id` names it (a run's id, or a file's name), `settings` are those that made the answers."""
 
     id: str
@@ -49,7 +49,7 @@ class Judged:
     settings: Mapping[str, Any]
 
     @property
-    def shown(self) -> Shown:
+    def shown(self) -> ShownResults:
         """With every single answer, which only the runs that are looked at need. Raises UserError when it is gone."""
         shown = results.load(self.workspace, self.path)
         if shown is None:
@@ -87,7 +87,7 @@ class Judged:
         return f"{self.name}, {taught} · {text.SPLIT_WORDS.get(self.split, self.split).lower()} · {self.when}"
 
 
-def all_judged(workspace: Workspace) -> list[Judged]:
+def judged_runs(workspace: Workspace) -> list[JudgedRun]:
     """Every finished baseline and evaluation, newest first. What is damaged or was stopped half-way is left out.
 
     Published results whose run folder is gone are among them.
@@ -105,7 +105,7 @@ def all_judged(workspace: Workspace) -> list[Judged]:
     return sorted((one for one in found if one), key=lambda one: (one.created, one.id), reverse=True)
 
 
-def _opened(workspace: Workspace, identity: str, path: Path, created: float) -> Judged | None:
+def _opened(workspace: Workspace, identity: str, path: Path, created: float) -> JudgedRun | None:
     try:
         return _kept(workspace, identity, path, created, results.changed(path))
     except UserError:
@@ -113,12 +113,14 @@ def _opened(workspace: Workspace, identity: str, path: Path, created: float) -> 
 
 
 @lru_cache(maxsize=256)
-def _kept(workspace: Workspace, identity: str, path: Path, created: float, _changed: tuple[int, int]) -> Judged | None:
+def _kept(
+    workspace: Workspace, identity: str, path: Path, created: float, _changed: tuple[int, int]
+) -> JudgedRun | None:
     found = read_json(path)
     if not isinstance(found, dict) or not {*NEEDED} <= set(found):
         return None
     objects = objects_of(found, results.answers(path))
-    return Judged(identity, path, created, workspace, found, objects, settings_of(found))
+    return JudgedRun(identity, path, created, workspace, found, objects, settings_of(found))
 
 
 def objects_of(found: Mapping[str, Any], rows: Iterable[Row]) -> str:
@@ -162,7 +164,7 @@ def differing(settings: Sequence[Mapping[str, Any]]) -> list[str]:
     return [path for path in paths if len({repr(one[path]) for one in settings if path in one}) > 1]
 
 
-def defaults(runs: Sequence[Judged]) -> tuple[Judged | None, Judged | None]:
+def defaults(runs: Sequence[JudgedRun]) -> tuple[JudgedRun | None, JudgedRun | None]:
     """(before, after): the newest tuned model, against the newest untaught one that judged the same objects."""
     after = next((one for one in runs if one.tuned), None)
     plain = [one for one in runs if not one.tuned]
@@ -171,8 +173,8 @@ def defaults(runs: Sequence[Judged]) -> tuple[Judged | None, Judged | None]:
 
 
 def chosen(
-    runs: Sequence[Judged], fresh: Judged | None, before: Judged | None, after: Judged | None
-) -> tuple[Judged | None, Judged | None]:
+    runs: Sequence[JudgedRun], fresh: JudgedRun | None, before: JudgedRun | None, after: JudgedRun | None
+) -> tuple[JudgedRun | None, JudgedRun | None]:
     """(before, after) once `fresh` has come to the runs: what was just judged is shown, the rest of the choice stays.
 
     `before` is kept while it judged the same objects, else the newest untaught run that did takes its place.

@@ -22,7 +22,7 @@ Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Shown:
+class ShownResults:
     """One results file with every single answer, and the folder its photos lie in."""
 
     results: dict[str, Any]
@@ -69,19 +69,19 @@ def changed(path: Path) -> tuple[int, int]:
     return about.st_mtime_ns, about.st_size
 
 
-def load(workspace: Workspace, path: Path) -> Shown | None:
+def load(workspace: Workspace, path: Path) -> ShownResults | None:
     """Results with their answers; None when there are none. Raises UserError when a file is damaged."""
     return _load(workspace, path, changed(path)) if path.is_file() else None
 
 
 @lru_cache(maxsize=8)
-def _load(workspace: Workspace, path: Path, _changed: tuple[int, int]) -> Shown | None:
+def _load(workspace: Workspace, path: Path, _changed: tuple[int, int]) -> ShownResults | None:
     found = read_json(path)
     if found is None:
         return None
     root = datasets.root(workspace, str((found.get("data") or {}).get("path", "demo")))
     names = datasets.taxonomy(((found.get("settings") or {}).get("data") or {}).get("taxonomy", "")).class_names
-    return Shown(found, tuple(answers(path)), root, names)
+    return ShownResults(found, tuple(answers(path)), root, names)
 
 
 def predictions_name(path: Path) -> str:
@@ -103,7 +103,7 @@ def answers(path: Path) -> Iterator[Row]:
         raise UserError("this file of answers is damaged", str(beside), "Run the evaluation again.", "disk") from error
 
 
-def mistake_cards(shown: Shown, rows: Sequence[Row], labels: tuple[str, str] = ("Truth", "Said")) -> str:
+def mistake_cards(shown: ShownResults, rows: Sequence[Row], labels: tuple[str, str] = ("Truth", "Said")) -> str:
     cards = []
     for row in rows:
         lines = [(labels[0], row["truth"], ""), (labels[1], row["predicted"], _how_sure(row))]

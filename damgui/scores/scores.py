@@ -12,13 +12,13 @@ from damgui.charts import training as charts
 from damgui.charts.scores import Dot
 from damgui.components import html as parts
 from damgui.scores import text as score_text
-from damgui.scores.results import Shown
+from damgui.scores.results import ShownResults
 from damgui.text import escape
 
 Found = Mapping[str, Any]
 
 
-def headline(shown: Shown) -> str:
+def headline(shown: ShownResults) -> str:
     """The big number with its interval, the few that put it into place, and what flatters it."""
     found = shown.results
     about, model = found.get("data") or {}, found.get("model") or {}

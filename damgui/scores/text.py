@@ -155,7 +155,7 @@ def alarm(condition: str, about: Mapping[str, Any], tolerated: float = 0.1) -> s
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Conclusion:
     """A comparison in words; `tone` is up, down or "" (nothing is proved)."""
 
     tone: str
@@ -163,7 +163,7 @@ class Verdict:
     says: str
 
 
-def verdict(found: Mapping[str, Any], photos: int) -> Verdict:
+def conclusion(found: Mapping[str, Any], photos: int) -> Conclusion:
     """What `core.metrics.compare` proves. Its macro-F1 change decides; one whose interval holds 0 proves nothing.
 
     `photos` is how many photos both models judged.
@@ -174,14 +174,14 @@ def verdict(found: Mapping[str, Any], photos: int) -> Verdict:
         says = (
             f"The difference of macro-F1 is {points(change)} points, from {photos} photo{'s' if photos != 1 else ''}:"
         )
-        return Verdict("", VERDICT_TITLES[UNCLEAR], f"{says} too few to prove anything.")
+        return Conclusion("", VERDICT_TITLES[UNCLEAR], f"{says} too few to prove anything.")
     word = proved((low, high), photos)
     if word == UNCLEAR:
         says = f"The difference of macro-F1 is {span}: the interval includes 0."
-        return Verdict("", VERDICT_TITLES[UNCLEAR], f"{says} {more_photos(change, low, high, photos)}")
+        return Conclusion("", VERDICT_TITLES[UNCLEAR], f"{says} {more_photos(change, low, high, photos)}")
     side = "above" if word == BETTER else "below"
     says = f"The difference of macro-F1 is {span}: the whole interval lies {side} 0."
-    return Verdict("up" if word == BETTER else "down", VERDICT_TITLES[word], says)
+    return Conclusion("up" if word == BETTER else "down", VERDICT_TITLES[word], says)
 
 
 def more_photos(change: float, low: float, high: float, photos: int) -> str:

@@ -13,7 +13,7 @@ from damgui import forms, run_state, text
 from damgui.components import html as parts
 from damgui.components import report_button
 from damgui.frame import LONG, QUIET, Frame, Updates, guarded, now
-from damgui.run_state import Look, Stamp
+from damgui.run_state import RunState, Stamp
 from damgui.scores import details, results, scores
 
 
@@ -81,7 +81,7 @@ def build(frame: Frame) -> None:
     )
 
 
-def _progress(found: Look | None, busy: Look | None) -> str:
+def _progress(found: RunState | None, busy: RunState | None) -> str:
     """The run's state; "" when its results speak for themselves."""
     if found is None or found.status == "finished":
         elsewhere = busy is not None and busy.run.kind != "baseline"

@@ -37,7 +37,7 @@ PICKER = f"""<div class="dg-pick">
 
 
 @dataclass(frozen=True)
-class Widgets:
+class PredictWidgets:
     """All that handlers of this tab read or redraw."""
 
     photo: gr.State  # {"path", "size_wh", "objects": [(type, condition, box)]} or None
@@ -95,7 +95,7 @@ def build(frame: Frame) -> None:
                 verdict = parts.html(parts.empty(text.PREDICT_EMPTY), elem_id="predict-answer")
                 chart = charts.component("predict-chart", "Probability of every condition")
                 classes = charts.component("predict-classes", "Probability of every class")
-    w = Widgets(
+    w = PredictWidgets(
         gr.State(None),
         gr.State(None),
         drop,
@@ -137,7 +137,7 @@ def _left() -> tuple[gr.File, gr.Column, gr.HTML, gr.Button, gr.HTML, gr.Button]
     return drop, chosen, picker, other, examples, go_data
 
 
-def _wire_choice(frame: Frame, w: Widgets, other: gr.Button) -> None:
+def _wire_choice(frame: Frame, w: PredictWidgets, other: gr.Button) -> None:
     """Photo, box and type."""
     shown = [w.drop, w.chosen, w.picker, w.photo, w.kind, *w.answer]
 
@@ -170,7 +170,7 @@ def _wire_choice(frame: Frame, w: Widgets, other: gr.Button) -> None:
     frame.later(lambda: w.examples.select(took, frame.form.inputs, shown, **LONG))
 
 
-def _wire_question(frame: Frame, w: Widgets) -> None:
+def _wire_question(frame: Frame, w: PredictWidgets) -> None:
     """Ask, wait, show; or stop waiting."""
 
     def show_busy() -> Updates:
@@ -200,7 +200,7 @@ def _wire_question(frame: Frame, w: Widgets) -> None:
     w.stop.click(w.forget, outputs=w.answer, **QUIET)
 
 
-def _models(frame: Frame, seen: Stamp | None, w: Widgets) -> tuple[Stamp, Updates] | None:
+def _models(frame: Frame, seen: Stamp | None, w: PredictWidgets) -> tuple[Stamp, Updates] | None:
     """The tuned models to choose from, when there is a new one."""
     names = tuple(tuned.name for tuned in run_state.tuned_models(frame.workspace))
     if (names,) == seen:
@@ -221,7 +221,7 @@ def _examples(frame: Frame, settings: Settings) -> list[Photo]:
     return sorted(photos, key=lambda photo: -len({one.condition for one in photo.objects}))[:EXAMPLES]
 
 
-def _open(frame: Frame, values: Mapping[Component, Any], w: Widgets) -> Updates:
+def _open(frame: Frame, values: Mapping[Component, Any], w: PredictWidgets) -> Updates:
     """The tab was opened: examples and object types of the data chosen now."""
     try:
         settings = frame.form.read(values, FOR_DATA)
@@ -241,7 +241,7 @@ def _strip(photos: list[Photo]) -> str:
     return f'<div class="dg-strip">{buttons}</div>'
 
 
-def _show(path: Path, objects: Sequence[BoxedObject], w: Widgets) -> Updates:
+def _show(path: Path, objects: Sequence[BoxedObject], w: PredictWidgets) -> Updates:
     """A photo is chosen: show it with its boxes, forget the last answer."""
     boxes = [{"box": list(one.box_xyxy), "label": one.object_type} for one in objects]
     about = {"src": pictures.whole(path, pictures.VIEW_PX), "about": path.name, "boxes": boxes}
@@ -260,7 +260,7 @@ def _show(path: Path, objects: Sequence[BoxedObject], w: Widgets) -> Updates:
     }
 
 
-def _request(frame: Frame, values: Mapping[Component, Any], w: Widgets) -> tuple[dict[str, Any], Settings]:
+def _request(frame: Frame, values: Mapping[Component, Any], w: PredictWidgets) -> tuple[dict[str, Any], Settings]:
     """The question for the desk. Raises UserError when no photo is chosen."""
     photo, value = values[w.photo], values[w.picker] or {}
     if not photo:
@@ -300,7 +300,7 @@ def _truth(photo: Any, value: Any) -> str:
     return photo["objects"][index][1] if photo and index is not None else ""
 
 
-def _answered(found: dict[str, Any], truth: str, w: Widgets) -> Updates:
+def _answered(found: dict[str, Any], truth: str, w: PredictWidgets) -> Updates:
     """The verdicts in words, then the probabilities: of conditions, and of classes when the type was not known."""
     cards = [_verdict(answer, found.get("object_type") or answer["predicted_type"]) for answer in found["answers"]]
     known = f'<p class="dg-small">In the labels: {parts.badge(truth)}</p>' if truth else ""

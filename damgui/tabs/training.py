@@ -20,7 +20,7 @@ from damgui.charts import training as charts
 from damgui.components import html as parts
 from damgui.forms import NOT_IN_PRESETS, SIMPLE, SWITCHES, Form
 from damgui.frame import LONG, QUIET, Frame, Updates, guarded, now
-from damgui.run_state import Look, Stamp
+from damgui.run_state import RunState, Stamp
 from damgui.scores import text as score_text
 from damgui.text import escape
 
@@ -222,7 +222,7 @@ def _is_suggestion(typed: str) -> bool:
     return re.fullmatch(rf"|({labels})-tuned(-\d+)?", typed) is not None
 
 
-def _free_name(frame: Frame, found: Look | None) -> Any:
+def _free_name(frame: Frame, found: RunState | None) -> Any:
     """A name nobody has, unless a run is at work: then its own name stays in view."""
     if found and found.active:
         return found.run.name
@@ -230,13 +230,13 @@ def _free_name(frame: Frame, found: Look | None) -> Any:
     return store.free_name(frame.workspace, model)
 
 
-def _newer(tried: Look | None, found: Look | None) -> Look | None:
+def _newer(tried: RunState | None, found: RunState | None) -> RunState | None:
     """The trial, unless training has begun since or goes on again: then it has told its own."""
     begun = found is not None and (found.active or (tried is not None and found.run.created > tried.run.created))
     return tried if tried and (tried.active or not begun) else None
 
 
-def _stop_button(newest: Look | None) -> gr.Button:
+def _stop_button(newest: RunState | None) -> gr.Button:
     trying = newest is not None and newest.run.kind == "rehearse"
     return gr.Button(
         text.TRAINING_STOP_TRYING if trying else text.TRAINING_STOP,
@@ -245,7 +245,7 @@ def _stop_button(newest: Look | None) -> gr.Button:
     )
 
 
-def _trial(tried: Look | None) -> str:
+def _trial(tried: RunState | None) -> str:
     """The panel of "Try two steps first"."""
     if tried is None:
         return ""
@@ -262,24 +262,24 @@ def _trial(tried: Look | None) -> str:
     return f'<div class="dg-live">{head}{body}</div>'
 
 
-def _can_resume(found: Look | None) -> bool:
+def _can_resume(found: RunState | None) -> bool:
     return found is not None and found.status in ("stopped", "failed", "crashed") and bool(found.last("checkpoint"))
 
 
-def _chart(found: Look | None) -> str | None:
+def _chart(found: RunState | None) -> str | None:
     if found is None or not (found.last("step") or found.last("evaluation")):
         return None
     return charts.to_json(charts.training(found.events, found.run.id))
 
 
-def _state(found: Look | None, busy: Look | None) -> str:
+def _state(found: RunState | None, busy: RunState | None) -> str:
     other = parts.note(text.busy_elsewhere(busy.run.kind)) if busy and busy.run.kind not in HERE else ""
     if found is None:
         return other
     head = parts.run_head(found)
     if not found.active:
         return f'{other}<div class="dg-live">{head}{_outcome(found)}{parts.ended(found)}</div>'
-    pace = run_state.training_pace(found)
+    pace = run_state.training_progress(found)
     if pace is None:
         said, tried = run_state.stage(found) or text.STARTING, run_state.rehearsal(found)
         body = parts.waiting(said)
@@ -303,7 +303,7 @@ def _expected(tried: Mapping[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
-def _facts(found: Look, pace: run_state.Pace) -> list[tuple[str, str]]:
+def _facts(found: RunState, pace: run_state.RunProgress) -> list[tuple[str, str]]:
     step, plan = found.last("step") or {}, found.last("plan") or {}
     epochs = float(plan.get("epochs") or found.run.settings().training.epochs)
     return [
@@ -316,7 +316,7 @@ def _facts(found: Look, pace: run_state.Pace) -> list[tuple[str, str]]:
     ]
 
 
-def _outcome(found: Look) -> str:
+def _outcome(found: RunState) -> str:
     """What came out: the scores of the best state, which is the one that is kept as the tuned model."""
     tests = charts.by_step(found.of("evaluation"))
     if not tests:

@@ -8,7 +8,7 @@ from core.prompts import (
     BOX_UNITS,
     RESIZED_PIXELS,
     THOUSANDTHS,
-    Look,
+    PhotoContext,
     answers,
     box_words,
     height_words,
@@ -36,7 +36,7 @@ CONDITIONS = ("normal", "blocked", "damaged")
 def test_a_box_is_written_as_its_family_learned_it(
     box: tuple[float, float, float, float], unit: str, resized_wh: tuple[int, int], words: str
 ) -> None:
-    assert box_words(box, Look("full", resized_wh, unit)) == words
+    assert box_words(box, PhotoContext("full", resized_wh, unit)) == words
 
 
 def test_every_family_has_the_box_unit_of_its_report() -> None:
@@ -107,7 +107,7 @@ def test_answers_are_a_closed_list_and_the_question_names_all_of_it(
 ) -> None:
     taxonomy = load()
     assert answers(object_type, taxonomy) == allowed
-    text = question_text(object_type, BOX, [], Look("full", (1, 1)), PLAIN, taxonomy)
+    text = question_text(object_type, BOX, [], PhotoContext("full", (1, 1)), PLAIN, taxonomy)
     assert text.endswith(f"Answer with one of: {', '.join(allowed)}.")
 
 
@@ -121,12 +121,12 @@ def test_answers_are_a_closed_list_and_the_question_names_all_of_it(
     ],
 )
 def test_the_question_shows_the_object_as_the_view_does(view: str, unit: str, begin: str) -> None:
-    assert question_text("toe drain", BOX, [], Look(view, (400, 200), unit), PLAIN, load()).startswith(begin)
+    assert question_text("toe drain", BOX, [], PhotoContext(view, (400, 200), unit), PLAIN, load()).startswith(begin)
 
 
 def test_the_second_picture_is_mentioned_exactly_where_there_is_one() -> None:
     said = {
-        view: question_text("rock toe", BOX, [], Look(view, (9, 9)), PLAIN, load())
+        view: question_text("rock toe", BOX, [], PhotoContext(view, (9, 9)), PLAIN, load())
         for view in ("full", "full+crop", "crop")
     }
     assert {view: "second picture" in text for view, text in said.items()} == {
@@ -139,24 +139,26 @@ def test_the_second_picture_is_mentioned_exactly_where_there_is_one() -> None:
 @pytest.mark.parametrize(("spatial", "position"), [(False, False), (True, False), (False, True), (True, True)])
 def test_each_enhancement_adds_its_own_sentence_and_nothing_else(spatial: bool, position: bool) -> None:
     enhance = EnhanceSettings(spatial_reasoning=spatial, position_encoding=position)
-    text = question_text("rock toe", BOX, [ABOVE], Look("full", (9, 9)), enhance, load())
+    text = question_text("rock toe", BOX, [ABOVE], PhotoContext("full", (9, 9)), enhance, load())
     height, neighbours = height_words(BOX) + " ", neighbour_words(BOX, [ABOVE]) + " "
     assert (height in text, neighbours in text) == (position, spatial)
-    plain = question_text("rock toe", BOX, [ABOVE], Look("full", (9, 9)), PLAIN, load())
+    plain = question_text("rock toe", BOX, [ABOVE], PhotoContext("full", (9, 9)), PLAIN, load())
     assert text.replace(height, "").replace(neighbours, "") == plain
 
 
 def test_no_condition_stands_in_the_question_before_the_list_of_answers() -> None:
     taxonomy = load()
     for object_type in (None, *taxonomy.object_types):
-        text = question_text(object_type, BOX, [ABOVE, OVER], Look("full+crop", (9, 9)), EnhanceSettings(), taxonomy)
+        text = question_text(
+            object_type, BOX, [ABOVE, OVER], PhotoContext("full+crop", (9, 9)), EnhanceSettings(), taxonomy
+        )
         before, _list = text.split("Answer with one of")
         assert not any(condition in before for condition in CONDITIONS)
 
 
 def test_a_class_question_hides_the_type() -> None:
     taxonomy = load()
-    text = question_text(None, BOX, [], Look("full", (9, 9)), PLAIN, taxonomy)
+    text = question_text(None, BOX, [], PhotoContext("full", (9, 9)), PLAIN, taxonomy)
     before, _list = text.split("Answer with one of")
     assert not any(kind in before for kind in taxonomy.object_types)
     assert "object" in before

@@ -7,7 +7,7 @@ from itertools import combinations
 
 import numpy as np
 
-from core.data.quality.image_stats import Look
+from core.data.quality.image_stats import ImageStats
 from core.data.types import Photo
 from core.errors import Problem
 
@@ -48,7 +48,7 @@ def leave_out(photos: Sequence[Photo]) -> tuple[tuple[Photo, ...], tuple[Problem
     return tuple(photo for photo in photos if photo.name not in gone), (hint,)
 
 
-def near_pairs(looks: Sequence[Look]) -> list[tuple[int, int]]:
+def near_pairs(looks: Sequence[ImageStats]) -> list[tuple[int, int]]:
     """Places of looks that are one picture: hashes within NEAR_BITS, thumbnails correlated by ALIKE or more.
 
     Of several with the same hash each is compared with the first of them only, so that the pairs stay few.

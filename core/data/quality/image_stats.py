@@ -13,7 +13,7 @@ THUMB = 32  # the side of the grey thumbnail, of which imagehash takes its hash
 
 
 @dataclass(frozen=True)
-class Look:
+class ImageStats:
     """A kilobyte about a photo, however many pixels it has.
 
     `hash` is the perceptual hash (pHash, 64 bits: signs of the lowest frequencies), `thumb` the photo in grey at
@@ -30,7 +30,7 @@ class Look:
     sharp: float
 
 
-def look_at(image: Image.Image) -> Look:
+def measure_image(image: Image.Image) -> ImageStats:
     """The look of a photo as viewed."""
     import imagehash
 
@@ -42,7 +42,7 @@ def look_at(image: Image.Image) -> Look:
     values, pixels = np.arange(256), counts.sum()
     mean = float(counts @ values / pixels)
     spread = float(counts @ (values - mean) ** 2 / pixels)
-    return Look(
+    return ImageStats(
         hash=int(np.packbits(imagehash.phash(small).hash).view(">u8")[0]),
         thumb=small.tobytes(),
         bright=mean / 255,

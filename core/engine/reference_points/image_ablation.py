@@ -15,10 +15,10 @@ from PIL import Image
 from transformers import Qwen2VLImageProcessorPil
 
 from core.data.types import Photo
-from core.engine.feature_cache import Features
+from core.engine.feature_cache import FeatureCache
 from core.engine.models import Loaded
-from core.engine.questions import Asker
-from core.engine.vision import Eyes, Patches, Sight, open_photo
+from core.engine.questions import PromptBuilder
+from core.engine.vision import ImageEncoder, ImageView, Patches, open_photo
 from core.settings import ViewSettings
 
 GREY = (128, 128, 128)
@@ -27,7 +27,7 @@ GREY = (128, 128, 128)
 Source = Callable[[Path], Image.Image]
 
 
-class OtherEyes(Eyes):
+class SubstituteImageEncoder(ImageEncoder):
     """Eyes that see `source` instead of the file; they remember nothing but the photo at hand."""
 
     def __init__(self, processor: Qwen2VLImageProcessorPil, view: ViewSettings, source: Source) -> None:
@@ -35,43 +35,48 @@ class OtherEyes(Eyes):
         self._source = source
         self._shown: tuple[Path, Image.Image] | None = None
 
-    def _open(self, sight: Sight) -> Image.Image:
-        assert not sight.mirrored and not sight.light  # only whole splits are judged with these eyes
-        if self._shown is None or self._shown[0] != sight.path:
-            self._shown = (sight.path, self._source(sight.path))
+    def _open(self, image_view: ImageView) -> Image.Image:
+        assert not image_view.mirrored and not image_view.light  # only whole splits are judged with these eyes
+        if self._shown is None or self._shown[0] != image_view.path:
+            self._shown = (image_view.path, self._source(image_view.path))
         return self._shown[1]
 
 
 @contextmanager
-def seeing(asker: Asker, source: Source) -> Iterator[OtherEyes]:
+def seeing(prompt_builder: PromptBuilder, source: Source) -> Iterator[SubstituteImageEncoder]:
     """While it lasts, questions are asked about what `source` shows."""
-    own, other = asker.eyes, OtherEyes(asker.eyes.processor, asker.eyes.view, source)
-    asker.eyes = other
+    own, other = (
+        prompt_builder.image_encoder,
+        SubstituteImageEncoder(prompt_builder.image_encoder.processor, prompt_builder.image_encoder.view, source),
+    )
+    prompt_builder.image_encoder = other
     try:
         yield other
     finally:
-        asker.eyes = own
+        prompt_builder.image_encoder = own
 
 
 @contextmanager
-def blindfolded(asker: Asker, loaded: Loaded, photos: Sequence[Photo]) -> Iterator[OtherEyes]:
+def with_blank_photos(
+    prompt_builder: PromptBuilder, loaded: Loaded, photos: Sequence[Photo]
+) -> Iterator[SubstituteImageEncoder]:
     """While it lasts, every photo and crop is uniformly grey, in the sizes it has.
 
     Blanks of one shape are the same to the vision tower, which therefore sees each shape once.
     """
     sizes = {photo.path: photo.size_wh for photo in photos}
     shapes: dict[tuple[int, int, int], Patches] = {}
-    with seeing(asker, lambda path: Image.new("RGB", sizes[path], GREY)) as eyes:
-        tower = Features(loaded, eyes, None)
+    with seeing(prompt_builder, lambda path: Image.new("RGB", sizes[path], GREY)) as image_encoder:
+        tower = FeatureCache(loaded, image_encoder, None)
 
-        def look(sight: Sight) -> Patches:
-            fresh = eyes.fresh(sight)
+        def look(image_view: ImageView) -> Patches:
+            fresh = image_encoder.fresh(image_view)
             if fresh.grid_thw not in shapes:
                 (shapes[fresh.grid_thw],) = tower.compute([fresh])
             return shapes[fresh.grid_thw]
 
-        eyes.features = look
-        yield eyes
+        image_encoder.features = look
+        yield image_encoder
 
 
 def derangement(count: int, seed: int) -> list[int]:

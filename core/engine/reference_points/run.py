@@ -19,21 +19,21 @@ from core.data.types import Dataset, Photo
 from core.engine import calibration as calibrating
 from core.engine import feature_cache
 from core.engine.models import base_of
-from core.engine.questions import Asker
+from core.engine.questions import PromptBuilder
 from core.engine.reference_points import probes, texture
 from core.engine.reference_points import warnings as sentences
-from core.engine.reference_points.image_ablation import blindfolded, seeing, shuffled_source
+from core.engine.reference_points.image_ablation import seeing, shuffled_source, with_blank_photos
 from core.engine.reference_points.pooling import pooled
 from core.engine.reference_points.rows import Item, Rows, items_of, prior_rows, stratified
 from core.engine.scoring import judge_photos
-from core.engine.vision import Sight, open_photo
+from core.engine.vision import ImageView, open_photo
 from core.metrics import score
 from core.runs.events import Reporter
 from core.runs.files import writing
 from core.runs.workspace import Workspace
 
 if TYPE_CHECKING:
-    from core.engine.evaluation import Opened
+    from core.engine.evaluation import OpenedModel
 
 MOST_TRAINING_OBJECTS = 3000
 MOST_PHOTOS = 2000
@@ -62,18 +62,18 @@ NOTES = {
 
 
 @dataclass(frozen=True)
-class Judged:
+class JudgedSplit:
     """A split that was judged: the model, its questions, the data set, the photos judged, and the model's rows."""
 
-    opened: Opened
-    asker: Asker
+    opened: OpenedModel
+    prompt_builder: PromptBuilder
     dataset: Dataset
     photos: Sequence[Photo]
     rows: Rows
 
     @property
     def seed(self) -> int:
-        return self.asker.settings.training.seed
+        return self.prompt_builder.settings.training.seed
 
 
 class _Stopped(Exception):
@@ -99,7 +99,7 @@ class _Telling:
 
 
 def measure(
-    judged: Judged, workspace: Workspace, run_folder: Path, reporter: Reporter
+    judged: JudgedSplit, workspace: Workspace, run_folder: Path, reporter: Reporter
 ) -> tuple[dict[str, dict[str, Any]], list[str]]:
     """(references, warnings) for results.json, in the order of LABELS; each reference's rows go to
     `<run folder>/references/<name>.jsonl`.
@@ -126,10 +126,10 @@ def measure(
 Make = Callable[[_Telling], tuple[Rows, str]]
 
 
-def _plan(judged: Judged, workspace: Workspace) -> dict[str, Make]:
+def _plan(judged: JudgedSplit, workspace: Workspace) -> dict[str, Make]:
     train, taxonomy = judged.dataset.split("train"), judged.opened.taxonomy
     plan: dict[str, Make] = {"prior": lambda _: (prior_rows(train, judged.photos, taxonomy), "")}
-    if judged.asker.settings.question.kind != "condition":
+    if judged.prompt_builder.settings.question.kind != "condition":
         return plan
     # A probe that is judged on what it learned from would be right by heart.
     names = {photo.name for photo in judged.photos}
@@ -168,15 +168,15 @@ def _write(file: Path, rows: Rows) -> None:
         file.write_text(text, encoding="utf-8")
 
 
-def _words(judged: Judged, known: Sequence[Item], asked: Sequence[Item]) -> Rows:
+def _words(judged: JudgedSplit, known: Sequence[Item], asked: Sequence[Item]) -> Rows:
     sides = []
     for items in (known, asked):
-        texts = [judged.asker.text(item.photo, item.index, "condition") for item in items]
+        texts = [judged.prompt_builder.text(item.photo, item.index, "condition") for item in items]
         sides.append((items, np.array(texts, dtype=object)))
     return probes.probe_rows(probes.words_fit, sides[0], sides[1], judged.opened.taxonomy)
 
 
-def _forest(judged: Judged, known: Sequence[Item], asked: Sequence[Item], telling: _Telling) -> Rows:
+def _forest(judged: JudgedSplit, known: Sequence[Item], asked: Sequence[Item], telling: _Telling) -> Rows:
     both, described, opened = [*known, *asked], [], None
     for done, item in enumerate(both):  # items of one photo follow each other: each photo is opened once
         telling.at(done, len(both))
@@ -189,27 +189,31 @@ def _forest(judged: Judged, known: Sequence[Item], asked: Sequence[Item], tellin
 
 
 def _linear(
-    judged: Judged, sides: tuple[Sequence[Item], Sequence[Item]], workspace: Workspace, telling: _Telling
+    judged: JudgedSplit, sides: tuple[Sequence[Item], Sequence[Item]], workspace: Workspace, telling: _Telling
 ) -> Rows:
     """The features are those of the base model: an adapter on the vision tower is put aside while they are computed."""
-    opened, settings = judged.opened, judged.asker.settings
+    opened, settings = judged.opened, judged.prompt_builder.settings
     if settings.view.mode == "full+crop":  # the crop shows the object best, and is all the probe looks at
         settings = schema.merge(settings, {"view.mode": "crop"})
     whole = settings.view.mode == "full"
-    asker, base = Asker(opened.loaded, settings, opened.taxonomy), base_of(opened.model)
+    prompt_builder, base = PromptBuilder(opened.loaded, settings, opened.taxonomy), base_of(opened.model)
     wanted = [(_only(items), [(False, 0)]) for items in sides]
     with _untaught(opened.model):
-        kept = feature_cache.prepare(asker, opened.loaded, base, wanted, workspace, telling.reporter)
-        kept = kept or feature_cache.Features(opened.loaded, asker.eyes, None)
-        asker.eyes.features = kept.look
+        kept = feature_cache.prepare(prompt_builder, opened.loaded, base, wanted, workspace, telling.reporter)
+        kept = kept or feature_cache.FeatureCache(opened.loaded, prompt_builder.image_encoder, None)
+        prompt_builder.image_encoder.features = kept.look
         described = []
         for items in sides:
             values = []
             for done, item in enumerate(items):
                 telling.at(done, len(items))
                 box = item.one.box_xyxy
-                seen = asker.eyes.photo(item.photo.path) if whole else kept.look(Sight(item.photo.path, box))
-                values.append(pooled(seen, asker.eyes.merge, box if whole else None))
+                seen = (
+                    prompt_builder.image_encoder.photo(item.photo.path)
+                    if whole
+                    else kept.look(ImageView(item.photo.path, box))
+                )
+                values.append(pooled(seen, prompt_builder.image_encoder.merge, box if whole else None))
             described.append((items, np.array(values)))
     return probes.probe_rows(probes.linear_fit, described[0], described[1], opened.taxonomy)
 
@@ -229,21 +233,21 @@ def _untaught(model: Any) -> Iterator[None]:
         yield
 
 
-def _blank(judged: Judged, photos: Sequence[Photo], telling: _Telling) -> Rows:
-    with blindfolded(judged.asker, judged.opened.loaded, photos):
+def _blank(judged: JudgedSplit, photos: Sequence[Photo], telling: _Telling) -> Rows:
+    with with_blank_photos(judged.prompt_builder, judged.opened.loaded, photos):
         return _judge(judged, photos, telling)
 
 
-def _shuffled(judged: Judged, photos: Sequence[Photo], telling: _Telling) -> Rows:
-    with seeing(judged.asker, shuffled_source(photos, judged.seed)):
+def _shuffled(judged: JudgedSplit, photos: Sequence[Photo], telling: _Telling) -> Rows:
+    with seeing(judged.prompt_builder, shuffled_source(photos, judged.seed)):
         return _judge(judged, photos, telling)
 
 
-def _judge(judged: Judged, photos: Sequence[Photo], telling: _Telling) -> Rows:
+def _judge(judged: JudgedSplit, photos: Sequence[Photo], telling: _Telling) -> Rows:
     rows: Rows = []
-    opened, correction = judged.opened, judged.asker.settings.judging.prior_correction
+    opened, correction = judged.opened, judged.prompt_builder.settings.judging.prior_correction
     # Closed at once when a stop ends it: the model's answers must not stay narrowed to the closed list.
-    with contextlib.closing(judge_photos(opened.model, judged.asker, photos, "condition")) as judging:
+    with contextlib.closing(judge_photos(opened.model, judged.prompt_builder, photos, "condition")) as judging:
         for done, (_photo, found, _loss) in enumerate(judging):
             telling.at(done, len(photos))
             # As the model's own answers were read: a correction of the prior moves answers here too.

@@ -12,7 +12,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState
 
 from core.engine.training import throughput
 from core.engine.training.checkpoints import keep_best
-from core.engine.training.trainer import LessonTrainer, memory_mb
+from core.engine.training.trainer import PackedTrainer, memory_mb
 from core.errors import UserError
 from core.runs.events import Reporter
 from core.runs.files import write_json
@@ -23,7 +23,7 @@ class Narrator(TrainerCallback):
 
     def __init__(self, about: dict[str, Any], checkpoints: Path, patience: int, reporter: Reporter) -> None:
         self.about, self.checkpoints, self.patience, self.reporter = about, checkpoints, patience, reporter
-        self.trainer: LessonTrainer | None = None
+        self.trainer: PackedTrainer | None = None
         self.stopped = False
         self.began = self.step_began = time.monotonic()
         self.step_seconds = 0.0

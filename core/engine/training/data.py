@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from torch.utils.data import Dataset, Sampler
 
 from core.data.types import BoxedObject, Photo
-from core.engine.packing import Batch, Tree
-from core.engine.questions import Asked, Asker, truth_of
+from core.engine.packing import Batch, PackedSample
+from core.engine.questions import ObjectQuery, PromptBuilder, truth_of
 from core.engine.training.class_balance import class_weights, repeats
 from core.prompts import answers
 from core.settings import Settings
 
 
 @dataclass(frozen=True)
-class Coming:
+class PendingBatches:
     """A step's batches in the making, and the number of its sequences."""
 
     photos: int
@@ -29,7 +29,7 @@ class Coming:
 
 
 @dataclass(frozen=True)
-class Key:
+class SampleKey:
     """One sequence of one epoch: a photo and the slice of its objects that is asked about."""
 
     epoch: int
@@ -38,16 +38,16 @@ class Key:
     start: int
 
 
-class Lessons(Dataset[Key]):
+class TrainingDataset(Dataset[SampleKey]):
     """Training photos as trees of questions with their true answers, made on demand from a Key.
 
     What it hands to a data loader are the keys themselves; `coming` turns a step's keys into batches, in a thread. A
     loader asks for a step's keys while the step before is computed, so the photos are ready when it begins.
     """
 
-    def __init__(self, photos: Sequence[Photo], asker: Asker, settings: Settings) -> None:
+    def __init__(self, photos: Sequence[Photo], prompt_builder: PromptBuilder, settings: Settings) -> None:
         self.photos = [photo for photo in photos if photo.objects]
-        self.asker, self.settings = asker, settings
+        self.prompt_builder, self.settings = prompt_builder, settings
         self.weights = class_weights(self.photos, settings.enhance)
         self.size = settings.training.questions_per_sequence
         self._thread = ThreadPoolExecutor(1)
@@ -61,52 +61,54 @@ class Lessons(Dataset[Key]):
     def __len__(self) -> int:
         return len(self.seen)
 
-    def order(self, epoch: int) -> list[Key]:
+    def order(self, epoch: int) -> list[SampleKey]:
         """Every sequence of an epoch once, shuffled by (seed, epoch) alone, so that resuming needs no replay."""
-        keys = [Key(epoch, *place) for place in self.seen]
+        keys = [SampleKey(epoch, *place) for place in self.seen]
         random.Random(f"order {self.settings.training.seed} {epoch}").shuffle(keys)
         return keys
 
-    def __getitem__(self, key: Key) -> Key:
+    def __getitem__(self, key: SampleKey) -> SampleKey:
         return key
 
-    def coming(self, keys: Sequence[Key]) -> Coming:
+    def coming(self, keys: Sequence[SampleKey]) -> PendingBatches:
         """A step's batches, in the making from now on."""
-        return Coming(len(keys), self._thread.submit(self._batches, keys))
+        return PendingBatches(len(keys), self._thread.submit(self._batches, keys))
 
-    def _batches(self, keys: Sequence[Key]) -> list[Batch]:
+    def _batches(self, keys: Sequence[SampleKey]) -> list[Batch]:
         trees = [self.tree(key) for key in keys]
         if not any(tree.branches for tree in trees):
             # Every step teaches something: photos of vegetation alone are asked what that is.
             trees = [self.tree(keys[0], always_class=True)]
-        return self.asker.batches(trees)
+        return self.prompt_builder.batches(trees)
 
-    def tree(self, key: Key, always_class: bool = False) -> Tree:
+    def tree(self, key: SampleKey, always_class: bool = False) -> PackedSample:
         """A sequence: what it asks follows from its key and the seed alone. What teaches nothing is left out."""
-        photo, dice = self.photos[key.photo], self._dice(key)
-        mirrored, light = self._version(dice)
+        photo, rng = self.photos[key.photo], self._rng(key)
+        mirrored, light = self._version(rng)
         stop = key.start + (self.size or len(photo.objects))
-        draws = [(one, -1.0 if always_class else dice.random()) for one in photo.objects[key.start : stop]]
+        draws = [(one, -1.0 if always_class else rng.random()) for one in photo.objects[key.start : stop]]
         asked = [one for one in (self.question(*drawn) for drawn in draws) if self.teaches(one)]
-        return self.asker.tree(photo.path, self.asker.boxes(photo), asked, mirrored, light)
+        return self.prompt_builder.tree(photo.path, self.prompt_builder.boxes(photo), asked, mirrored, light)
 
-    def teaches(self, asked: Asked) -> bool:
+    def teaches(self, asked: ObjectQuery) -> bool:
         """Whether there is anything to choose: a closed question with one allowed answer has no loss."""
-        return not self.asker.closed or len(answers(asked.object_type, self.asker.taxonomy)) > 1
+        return not self.prompt_builder.closed or len(answers(asked.object_type, self.prompt_builder.taxonomy)) > 1
 
-    def _dice(self, key: Key) -> random.Random:
-        return random.Random(f"questions {self.settings.training.seed} {key}")
+    def _rng(self, key: SampleKey) -> random.Random:
+        # Spelled out: a run that is resumed years later draws the same questions, whatever the class is called by then.
+        of = f"Key(epoch={key.epoch}, photo={key.photo}, repeat={key.repeat}, start={key.start})"
+        return random.Random(f"questions {self.settings.training.seed} {of}")
 
-    def _version(self, dice: random.Random) -> tuple[bool, int]:
-        mirrored = self.settings.training.flip and dice.random() < 0.5
-        return mirrored, dice.randrange(self.settings.training.lights) if self.settings.training.lights > 1 else 0
+    def _version(self, rng: random.Random) -> tuple[bool, int]:
+        mirrored = self.settings.training.flip and rng.random() < 0.5
+        return mirrored, rng.randrange(self.settings.training.lights) if self.settings.training.lights > 1 else 0
 
     def versions_to_come(self, epochs: int) -> list[tuple[list[Photo], list[tuple[bool, int]]]]:
         """Every photo with the versions (mirrored, light) in which the first `epochs` epochs show it."""
         seen: dict[int, set[tuple[bool, int]]] = {index: set() for index in range(len(self.photos))}
         for epoch in range(epochs):
             for key in self.order(epoch):
-                seen[key.photo].add(self._version(self._dice(key)))
+                seen[key.photo].add(self._version(self._rng(key)))
             if all(len(versions) == len(self.versions) for versions in seen.values()):
                 break
         return [([self.photos[index]], sorted(versions)) for index, versions in seen.items()]
@@ -117,25 +119,25 @@ class Lessons(Dataset[Key]):
         sides = (False, True) if self.settings.training.flip else (False,)
         return [(side, light) for light in range(self.settings.training.lights) for side in sides]
 
-    def question(self, one: BoxedObject, draw: float) -> Asked:
+    def question(self, one: BoxedObject, draw: float) -> ObjectQuery:
         """The question about an object: its class when `draw` falls into the share of class questions."""
         kind = "class" if draw < self.settings.question.class_share else "condition"
-        truth = truth_of(one.object_type, one.condition, kind, self.asker.taxonomy)
+        truth = truth_of(one.object_type, one.condition, kind, self.prompt_builder.taxonomy)
         weight = self.weights[(one.object_type, one.condition)]
-        return Asked(one.box_xyxy, one.object_type if kind == "condition" else None, truth, weight)
+        return ObjectQuery(one.box_xyxy, one.object_type if kind == "condition" else None, truth, weight)
 
 
-class Order(Sampler[Key]):
+class EpochSampler(Sampler[SampleKey]):
     """Hands out an epoch's keys; the trainer tells it the epoch."""
 
-    def __init__(self, lessons: Lessons) -> None:
-        self.lessons, self.epoch = lessons, 0
+    def __init__(self, training_data: TrainingDataset) -> None:
+        self.training_data, self.epoch = training_data, 0
 
     def set_epoch(self, epoch: int) -> None:
         self.epoch = epoch
 
     def __len__(self) -> int:
-        return len(self.lessons)
+        return len(self.training_data)
 
-    def __iter__(self) -> Iterator[Key]:
-        return iter(self.lessons.order(self.epoch))
+    def __iter__(self) -> Iterator[SampleKey]:
+        return iter(self.training_data.order(self.epoch))

@@ -21,9 +21,9 @@ import torch
 
 from core.engine.scoring import TOGETHER, judge_photos
 from core.engine.training import throughput
-from core.engine.training.memory import Machine, Peak, resident_bytes
-from core.engine.training.sizes import Size, largest, sizes, usual, views
-from core.engine.vision import CACHE_BYTES, Eyes, Patches, Sight
+from core.engine.training.memory import MachineMemory, PeakMemory, resident_bytes
+from core.engine.training.sizes import SequenceSize, largest, sequence_sizes, usual, views
+from core.engine.vision import CACHE_BYTES, ImageEncoder, ImageView, Patches
 from core.errors import UserError
 from core.runs.events import Reporter
 
@@ -36,17 +36,17 @@ USUAL_TIMES = 5
 
 
 @dataclass(frozen=True)
-class Cache:
+class PlannedCache:
     """Vision features that will be kept on disk before the first step: their bytes, how many views of photos and boxes
     they are, and how one is computed (None: nothing is kept, every step looks for itself)."""
 
     missing_bytes: int = 0
     views: int = 0
-    look: Callable[[Sight], Patches] | None = None
+    look: Callable[[ImageView], Patches] | None = None
 
 
 @dataclass(frozen=True)
-class Rehearsal:
+class DryRun:
     """What the two steps told. `memory_free_mb` is what this process may have in all: what it has and what is free.
 
     `step_s` is the largest step's time, `usual_step_s` that of one of usual size; `total_s` is the whole training.
@@ -70,14 +70,17 @@ class Rehearsal:
 def unchanged(trainer: Any) -> Iterator[None]:
     """Whatever steps are taken within: gradients, modes, random numbers, the trainer's counters and the photos that are
     remembered are as before."""
-    model, device, asker = trainer.model, trainer.args.device, trainer.asker
+    model, device, prompt_builder = trainer.model, trainer.args.device, trainer.prompt_builder
     gradients = [(one, one.grad) for one in model.parameters()]
     modes = [(one, one.training) for one in model.modules()]
     counters = {name: value for name, value in vars(trainer).items() if isinstance(value, int | float)}
-    meter, trainer.meter = trainer.meter, throughput.Meter()
+    meter, trainer.meter = trainer.meter, throughput.ThroughputMeter()
     # Features computed one by one differ in their last digits from those computed together: none may stay.
-    eyes, asker.eyes = asker.eyes, Eyes(asker.eyes.processor, asker.eyes.view)
-    dice = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    image_encoder, prompt_builder.image_encoder = (
+        prompt_builder.image_encoder,
+        ImageEncoder(prompt_builder.image_encoder.processor, prompt_builder.image_encoder.view),
+    )
+    rng = random.getstate(), np.random.get_state(), torch.get_rng_state()
     gpu_dice = torch.cuda.get_rng_state(device) if device.type == "cuda" else None
     for one, _ in gradients:
         one.grad = None
@@ -89,15 +92,15 @@ def unchanged(trainer: Any) -> Iterator[None]:
         for module, training in modes:
             module.training = training
         vars(trainer).update(counters)
-        trainer.meter, asker.eyes = meter, eyes
-        random.setstate(dice[0])
-        np.random.set_state(dice[1])
-        torch.set_rng_state(dice[2])
+        trainer.meter, prompt_builder.image_encoder = meter, image_encoder
+        random.setstate(rng[0])
+        np.random.set_state(rng[1])
+        torch.set_rng_state(rng[2])
         if gpu_dice is not None:
             torch.cuda.set_rng_state(gpu_dice, device)
 
 
-def take_step(trainer: Any, chosen: Sequence[Size]) -> float:
+def take_step(trainer: Any, chosen: Sequence[SequenceSize]) -> float:
     """One step's forward and backward on these sequences, without an update. Returns its seconds."""
     device = trainer.args.device
     throughput.wait(device)
@@ -111,7 +114,7 @@ def take_step(trainer: Any, chosen: Sequence[Size]) -> float:
     return time.perf_counter() - began
 
 
-def opening_s(trainer: Any, chosen: Sequence[Size]) -> float:
+def opening_s(trainer: Any, chosen: Sequence[SequenceSize]) -> float:
     """Seconds to open the photos of a step and to write its questions."""
     began = time.perf_counter()
     trainer.data_collator([trainer.train_dataset[one.key] for one in chosen]).batches()
@@ -152,14 +155,14 @@ class Stopped(Exception):
 
 
 @dataclass
-class Stage:
+class DryRunState:
     """The trainer on trial: which steps are tried, on what machine, and what was seen of them."""
 
     trainer: Any
-    machine: Machine
-    sizes: list[Size]
-    peak: Peak
-    largest: list[Size] = field(default_factory=list)
+    machine: MachineMemory
+    sizes: list[SequenceSize]
+    peak: PeakMemory
+    largest: list[SequenceSize] = field(default_factory=list)
     stop: Callable[[], bool] = lambda: False
     counted: list[tuple[np.ndarray, float]] = field(default_factory=list)
     largest_s: float = 0.0
@@ -169,7 +172,7 @@ class Stage:
         return int(min(self.trainer.args.per_device_train_batch_size, len(self.sizes)))
 
     @property
-    def usual(self) -> list[Size]:
+    def usual(self) -> list[SequenceSize]:
         return usual(self.sizes, self.per_step)
 
     def needed(self, used_bytes: int) -> int:
@@ -179,11 +182,11 @@ class Stage:
     def fits(self, used_bytes: int) -> bool:
         return self.needed(used_bytes) <= self.machine.memory_bytes(self.trainer.args.device)
 
-    def count(self, chosen: Sequence[Size]) -> np.ndarray:
+    def count(self, chosen: Sequence[SequenceSize]) -> np.ndarray:
         """Take a step and count its operations; returns its shape."""
         if self.stop():
             raise Stopped
-        self.trainer.meter = throughput.Meter()
+        self.trainer.meter = throughput.ThroughputMeter()
         with self.peak.watched(), throughput.counting() as counted:
             take_step(self.trainer, chosen)
         shape = self.trainer.meter.shape
@@ -196,7 +199,7 @@ class Stage:
         before = resident_bytes()
         alone = float(self.count(self.largest[:1])[0])
         step = alone * sum(one.tokens for one in self.largest) / self.largest[0].tokens
-        a_pass = min(step, max(self.trainer.lessons.settings.training.tokens_per_pass, alone))
+        a_pass = min(step, max(self.trainer.training_data.settings.training.tokens_per_pass, alone))
         return self.fits(before + int((self.peak.used - before) * max(a_pass / alone, 1.0)))
 
     def tried(self) -> bool:
@@ -224,9 +227,9 @@ class Stage:
         return seconds, throughput.fit(self.counted)(shape) / seconds, opening
 
 
-def fits(stage: Stage) -> bool:
+def fits(stage: DryRunState) -> bool:
     """Whether the largest step fits, with gradient checkpointing if the trainer is told to use it."""
-    with thrifty(stage.trainer):
+    with with_checkpointing(stage.trainer):
         fitting = stage.tried()
     for one in stage.trainer.model.parameters():
         one.grad = None
@@ -237,7 +240,7 @@ def fits(stage: Stage) -> bool:
 
 
 @contextmanager
-def thrifty(trainer: Any) -> Iterator[None]:
+def with_checkpointing(trainer: Any) -> Iterator[None]:
     """With the model's gradient checkpointing on, if the trainer will switch it on."""
     if not trainer.args.activation_checkpointing:
         yield
@@ -250,7 +253,7 @@ def thrifty(trainer: Any) -> Iterator[None]:
         base.activation_checkpointing_disable()
 
 
-def require_memory(stage: Stage, reporter: Reporter) -> None:
+def require_memory(stage: DryRunState, reporter: Reporter) -> None:
     """Try the largest step; where it does not fit, again with gradient checkpointing, which the trainer then keeps.
 
     Raises UserError when it does not fit even so.
@@ -259,7 +262,7 @@ def require_memory(stage: Stage, reporter: Reporter) -> None:
     fitting = fits(stage)
     if not fitting and not args.activation_checkpointing:
         args.activation_checkpointing = True
-        stage.peak = Peak(args.device)
+        stage.peak = PeakMemory(args.device)
         reporter.emit(
             "warning",
             text="Memory is short, so some things are computed twice (gradient checkpointing): "
@@ -270,7 +273,7 @@ def require_memory(stage: Stage, reporter: Reporter) -> None:
         raise too_little(stage)
 
 
-def too_little(stage: Stage) -> UserError:
+def too_little(stage: DryRunState) -> UserError:
     device = stage.trainer.args.device
     return UserError(
         f"this training needs more memory than there is ({stage.machine.memory_bytes(device) / 1e9:.1f} GB)",
@@ -286,11 +289,11 @@ def judging_s(trainer: Any) -> float:
     middle = max(len(photos) // 2 - TOGETHER // 2, 0)
     chosen = photos[middle : middle + TOGETHER]
     trainer.model.eval()
-    kind = trainer.lessons.settings.question.kind
+    kind = trainer.training_data.settings.question.kind
     seconds = 0.0
     for _ in range(2):  # the first time warms up and opens them
         began = time.perf_counter()
-        list(judge_photos(trainer.model, trainer.asker, chosen, kind))
+        list(judge_photos(trainer.model, trainer.prompt_builder, chosen, kind))
         seconds = time.perf_counter() - began
     return seconds / len(chosen)
 
@@ -298,7 +301,7 @@ def judging_s(trainer: Any) -> float:
 def remembered_bytes(trainer: Any, whole: int) -> int:
     """What the photos that are still to be opened will take of the process's memory (none of a GPU's): as much for each
     of `whole` views as for those that were opened, until no more are remembered."""
-    known, size = trainer.asker.eyes.remembered
+    known, size = trainer.prompt_builder.image_encoder.remembered
     if trainer.args.device.type == "cuda" or not known:
         return 0
     return max(min(CACHE_BYTES, size * whole // known) - size, 0)
@@ -309,14 +312,14 @@ def computing_dtype(trainer: Any) -> torch.dtype:
     return torch.bfloat16 if trainer.args.bf16 else trainer.model.get_base_model().dtype
 
 
-def rehearse(
+def measure_dry_run(
     trainer: Any,
     reporter: Reporter,
     steps: int,
-    cache: Cache | None = None,
-    machine: Machine | None = None,
+    cache: PlannedCache | None = None,
+    machine: MachineMemory | None = None,
     stop: Callable[[], bool] = lambda: False,
-) -> Rehearsal | None:
+) -> DryRun | None:
     """Try the largest step of this training and one of usual size; tells what it found as an event.
 
     `steps` are those still to be taken. Raises UserError (kind `does-not-fit`) with a cure when disk or memory will not
@@ -324,21 +327,23 @@ def rehearse(
     Raises Stopped when `stop` says so. None where several processes train together: there only the disk is looked at,
     because a step of theirs is no single process's to try.
     """
-    cache, machine = cache or Cache(), machine or Machine()
+    cache, machine = cache or PlannedCache(), machine or MachineMemory()
     device, folder = trainer.args.device, Path(trainer.args.output_dir)
     saved, free = checkpoint_bytes(trainer, steps), machine.disk_free_bytes(folder)
     require_disk(saved, cache.missing_bytes, free, folder)
     if trainer.args.world_size > 1:
         return None
     reporter.emit("stage", text="Trying two steps")
-    stage = Stage(trainer, machine, sizes(trainer.lessons), Peak(device), stop=stop)
+    stage = DryRunState(trainer, machine, sequence_sizes(trainer.training_data), PeakMemory(device), stop=stop)
     with unchanged(trainer):
         stage.largest = largest(trainer, stage.sizes, stage.per_step)
         # Anew, so that what is remembered from here on tells what a view will take.
-        trainer.asker.eyes = Eyes(trainer.asker.eyes.processor, trainer.asker.eyes.view)
-        trainer.asker.eyes.features = cache.look
+        trainer.prompt_builder.image_encoder = ImageEncoder(
+            trainer.prompt_builder.image_encoder.processor, trainer.prompt_builder.image_encoder.view
+        )
+        trainer.prompt_builder.image_encoder.features = cache.look
         require_memory(stage, reporter)
-        with thrifty(trainer):
+        with with_checkpointing(trainer):
             usual_s, flops_per_s, opening = stage.usual_s()
         with stage.peak.watched():
             judge_s = judging_s(trainer)
@@ -356,7 +361,7 @@ def rehearse(
     steps_s = steps * usual_s + opened * opening / per_step
     if device.type == "cuda" and not cache.look:
         steps_s = steps * max(usual_s, opening)
-    found = Rehearsal(
+    found = DryRun(
         peak_memory_mb=round(stage.needed(used) / 1e6, 1),
         memory_free_mb=round(machine.memory_bytes(device) / 1e6, 1),
         step_s=round(stage.largest_s, 4),

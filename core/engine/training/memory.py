@@ -44,7 +44,7 @@ def resident_bytes() -> int:
 
 
 @dataclass(frozen=True)
-class Machine:
+class MachineMemory:
     """What there is to be had. Tests plant another one."""
 
     disk_free_bytes: Callable[[Path], int] = disk_free_bytes
@@ -52,7 +52,7 @@ class Machine:
 
 
 @dataclass
-class Peak:
+class PeakMemory:
     """The most memory that was used while `watched` ran, in bytes."""
 
     device: torch.device

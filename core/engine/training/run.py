@@ -19,12 +19,12 @@ from core.data.types import Dataset, Photo
 from core.engine import calibration as calibrating
 from core.engine import feature_cache, models
 from core.engine.evaluation import limited, prior_scores, read_data
-from core.engine.questions import Asker
+from core.engine.questions import PromptBuilder
 from core.engine.training.callbacks import Narrator
 from core.engine.training.checkpoints import latest_checkpoint, publish, require_free
-from core.engine.training.data import Lessons
-from core.engine.training.dry_run import Cache, Rehearsal, Stopped, rehearse
-from core.engine.training.trainer import LessonTrainer
+from core.engine.training.data import TrainingDataset
+from core.engine.training.dry_run import DryRun, PlannedCache, Stopped, measure_dry_run
+from core.engine.training.trainer import PackedTrainer
 from core.errors import UserError
 from core.runs.events import Reporter, read_events
 from core.runs.files import write_json
@@ -96,17 +96,17 @@ def split_photos(dataset: Dataset, settings: Settings) -> tuple[list[Photo], lis
 
 
 @dataclass(frozen=True)
-class Classroom:
+class TrainingSetup:
     """All that a training needs, ready to begin. The photos `aside` are for calibration: not learned from."""
 
     dataset: Dataset
     train: list[Photo]
     valid: list[Photo]
-    aside: list[Photo]
+    calibration_photos: list[Photo]
     loaded: models.Loaded
     taxonomy: Taxonomy
-    lessons: Lessons
-    trainer: LessonTrainer
+    training_data: TrainingDataset
+    trainer: PackedTrainer
     narrator: Narrator
     all_parameters: int
 
@@ -118,18 +118,20 @@ class Classroom:
     def looked_at(self) -> feature_cache.Wanted:
         """The photos with the versions in which they will be seen."""
         epochs = math.ceil(total_steps(self.trainer) / steps_per_epoch(self.trainer))
-        return [*self.lessons.versions_to_come(epochs), ([*self.valid, *self.aside], [(False, 0)])]
+        return [*self.training_data.versions_to_come(epochs), ([*self.valid, *self.calibration_photos], [(False, 0)])]
 
 
 def set_up(
     settings: Settings, name: str, checkpoints: Path, run_folder: Path, workspace: Workspace, reporter: Reporter
-) -> Classroom:
+) -> TrainingSetup:
     """Read the photos, load the model, put LoRA on it."""
     set_seed(settings.training.seed)
     dataset = read_data(settings, workspace, run_folder, reporter)
     together, valid = split_photos(dataset, settings)
-    train, aside = map(list, calibration_split(together, settings.data.calibration_share, settings.training.seed))
-    if settings.data.calibration_share and not aside:
+    train, calibration_photos = map(
+        list, calibration_split(together, settings.data.calibration_share, settings.training.seed)
+    )
+    if settings.data.calibration_share and not calibration_photos:
         reporter.emit(
             "warning",
             text="Too few flights to put photos aside for calibration: nothing will tell how far "
@@ -140,12 +142,12 @@ def set_up(
     taxonomy = load_taxonomy(settings.data.taxonomy)
     if settings.enhance.condition_weighting and not {"blocked", "damaged"} & set(taxonomy.conditions):
         reporter.emit("warning", text="Condition weighting has no effect: no condition is blocked or damaged.")
-    asker = Asker(loaded, settings, taxonomy)
+    prompt_builder = PromptBuilder(loaded, settings, taxonomy)
     model = models.attach_lora(loaded.model, settings.lora)
     all_parameters = loaded.parameters
     # Before a trainer wraps the model for several devices, which then hold the small output layer.
-    models.close_head(model, asker.candidates)
-    lessons = Lessons(train, asker, settings)
+    models.close_head(model, prompt_builder.candidates)
+    training_data = TrainingDataset(train, prompt_builder, settings)
     about = {
         "name": name,
         "base_model": settings.model.path,
@@ -156,9 +158,9 @@ def set_up(
         "train_digests": sorted(photo.digest for photo in train),
     }
     narrator = Narrator(about, checkpoints, settings.training.early_stopping, reporter)
-    trainer = LessonTrainer(
-        lessons,
-        asker,
+    trainer = PackedTrainer(
+        training_data,
+        prompt_builder,
         reporter,
         model=model,
         args=arguments(settings, checkpoints, loaded.device),
@@ -170,7 +172,9 @@ def set_up(
     # Rounded down: Trainer's own rounding up would spend a run of one step at a learning rate of 0.
     trainer.args.warmup_steps = int(total_steps(trainer) * settings.training.warmup_share)
     narrator.trainer = trainer
-    return Classroom(dataset, train, valid, aside, loaded, taxonomy, lessons, trainer, narrator, all_parameters)
+    return TrainingSetup(
+        dataset, train, valid, calibration_photos, loaded, taxonomy, training_data, trainer, narrator, all_parameters
+    )
 
 
 def run(
@@ -190,11 +194,11 @@ def run(
     start = latest_checkpoint(checkpoints) if resume else None
     left = total_steps(trainer) - (int(start.name.split("-")[1]) if start else 0)
     try:
-        rehearsed(room, left, workspace, reporter, reporter.stop_requested)
+        dry_run_first(room, left, workspace, reporter, reporter.stop_requested)
     except Stopped:
         room.narrator.stopped = True
     else:
-        feature_cache.prepare(trainer.asker, room.loaded, trainer.model, room.looked_at, workspace, reporter)
+        feature_cache.prepare(trainer.prompt_builder, room.loaded, trainer.model, room.looked_at, workspace, reporter)
         learn(room, start, reporter)
     stopped = room.narrator.stopped
     seconds = round(earlier_seconds(run_folder) + time.monotonic() - began, 3)
@@ -210,7 +214,7 @@ def run(
     }
 
 
-def learn(room: Classroom, start: Path | None, reporter: Reporter) -> None:
+def learn(room: TrainingSetup, start: Path | None, reporter: Reporter) -> None:
     """All steps, from the beginning or from a checkpoint, and a last test."""
     trainer = room.trainer
     reporter.emit("stage", text=f"Going on from step {start.name.split('-')[1]}" if start else "Learning")
@@ -229,43 +233,43 @@ def learn(room: Classroom, start: Path | None, reporter: Reporter) -> None:
         trainer.evaluate()
 
 
-def calibrate_best(room: Classroom, best: Path, settings: Settings, reporter: Reporter) -> None:
+def calibrate_best(room: TrainingSetup, best: Path, settings: Settings, reporter: Reporter) -> None:
     """Fit the calibration of the best adapter on the photos put aside, and keep it beside the adapter."""
     trainer = room.trainer
-    if not room.aside:
+    if not room.calibration_photos:
         return
     if trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled:
         reporter.emit("warning", text="Weights are shared out among processes: the tuned model is not calibrated.")
         return
-    reporter.emit("stage", text=f"Calibrating on {len(room.aside)} photos that were not learned from")
+    reporter.emit("stage", text=f"Calibrating on {len(room.calibration_photos)} photos that were not learned from")
     model = trainer.accelerator.unwrap_model(trainer.model)
     models.take_adapter(model, best)
     model.eval()
     with trainer.accelerator.autocast():
-        found = calibrating.calibrate(model, trainer.asker, room.aside, room.train, settings)
+        found = calibrating.calibrate(model, trainer.prompt_builder, room.calibration_photos, room.train, settings)
     if found is not None and trainer.is_world_process_zero():
         calibrating.keep(found, best)
 
 
-def rehearsed(
-    room: Classroom, steps: int, workspace: Workspace, reporter: Reporter, stop: Callable[[], bool] = lambda: False
-) -> Rehearsal | None:
+def dry_run_first(
+    room: TrainingSetup, steps: int, workspace: Workspace, reporter: Reporter, stop: Callable[[], bool] = lambda: False
+) -> DryRun | None:
     """Two of the `steps` that are to come, tried as they will be taken. Raises UserError when they will not fit."""
-    trainer, cache = room.trainer, Cache()
-    plan = feature_cache.planned(trainer.asker, room.loaded, trainer.model, room.looked_at, workspace)
+    trainer, cache = room.trainer, PlannedCache()
+    plan = feature_cache.planned(trainer.prompt_builder, room.loaded, trainer.model, room.looked_at, workspace)
     if plan is not None:
         # Kept nowhere: a run that is refused leaves nothing behind.
-        seen = feature_cache.Features(room.loaded, trainer.asker.eyes, None)
-        cache = Cache(plan.missing_bytes, len(plan.missing), seen.look)
-    return rehearse(trainer, reporter, steps, cache, stop=stop)
+        seen = feature_cache.FeatureCache(room.loaded, trainer.prompt_builder.image_encoder, None)
+        cache = PlannedCache(plan.missing_bytes, len(plan.missing), seen.look)
+    return measure_dry_run(trainer, reporter, steps, cache, stop=stop)
 
 
-def try_out(settings: Settings, run_folder: Path, workspace: Workspace, reporter: Reporter) -> dict[str, Any]:
+def dry_run_only(settings: Settings, run_folder: Path, workspace: Workspace, reporter: Reporter) -> dict[str, Any]:
     """What training with these settings would take, measured on two steps. Writes into the run folder only."""
     require_launcher("")
     room = set_up(settings, "", run_folder / "checkpoints", run_folder, workspace, reporter)
     try:
-        found = rehearsed(room, total_steps(room.trainer), workspace, reporter, reporter.stop_requested)
+        found = dry_run_first(room, total_steps(room.trainer), workspace, reporter, reporter.stop_requested)
     except Stopped:
         return {"stopped": True}
     told = asdict(found) if found else {}
@@ -273,7 +277,7 @@ def try_out(settings: Settings, run_folder: Path, workspace: Workspace, reporter
     return {**told, "stopped": False}
 
 
-def outcome(room: Classroom, checkpoints: Path, settings: Settings) -> dict[str, Any]:
+def outcome(room: TrainingSetup, checkpoints: Path, settings: Settings) -> dict[str, Any]:
     """What `training_info_<name>.json` tells of a training that is over."""
     trainer, best = room.trainer, room.narrator.best
     return {
@@ -287,14 +291,14 @@ def outcome(room: Classroom, checkpoints: Path, settings: Settings) -> dict[str,
         "trainable_parameters": room.trainable,
         "all_parameters": room.all_parameters,
         "class_weights": {
-            room.taxonomy.class_name(*one): round(weight, 4) for one, weight in room.lessons.weights.items()
+            room.taxonomy.class_name(*one): round(weight, 4) for one, weight in room.training_data.weights.items()
         },
         "data": {
             "path": settings.data.path,
             "fingerprint": room.dataset.fingerprint,
             "train_photos": len(room.train),
             "valid_photos": len(room.valid),
-            "calibration_photos": len(room.aside),
+            "calibration_photos": len(room.calibration_photos),
         },
         "prior": prior_scores(room.train, room.valid, room.taxonomy),
         "settings": schema.to_dict(settings),
@@ -308,13 +312,13 @@ def earlier_seconds(run_folder: Path) -> float:
     return sum(float(past.get("seconds") or 0.0) for past in ended)
 
 
-def total_steps(trainer: LessonTrainer) -> int:
+def total_steps(trainer: PackedTrainer) -> int:
     if trainer.args.max_steps > 0:
         return trainer.args.max_steps
     return math.ceil(trainer.args.num_train_epochs * steps_per_epoch(trainer))
 
 
-def steps_per_epoch(trainer: LessonTrainer) -> int:
+def steps_per_epoch(trainer: PackedTrainer) -> int:
     return max(len(trainer.get_train_dataloader()), 1)
 
 

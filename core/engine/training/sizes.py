@@ -6,52 +6,54 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from core.engine.packing import tree_tokens
-from core.engine.training.data import Key, Lessons
-from core.engine.vision import Sight
+from core.engine.packing import sample_tokens
+from core.engine.training.data import SampleKey, TrainingDataset
+from core.engine.vision import ImageView
 
 # A question's text, roughly, in tokens: only to tell large photos from small ones.
 TEXT_TOKENS = 100
 
 
 @dataclass(frozen=True)
-class Size:
+class SequenceSize:
     """How large a sequence is, before its photo is opened: tokens (roughly), pixels of the photo, views in it."""
 
     tokens: int
     pixels: int
     views: int
-    key: Key
+    key: SampleKey
 
 
-def sizes(lessons: Lessons) -> list[Size]:
+def sequence_sizes(training_data: TrainingDataset) -> list[SequenceSize]:
     """The sequences of an epoch, the largest first, as far as that can be told without opening a photo."""
-    eyes, found = lessons.asker.eyes, []
-    for key in lessons.order(0):
-        photo = lessons.photos[key.photo]
-        asked = photo.objects[key.start : key.start + (lessons.size or len(photo.objects))]
-        seen = [] if eyes.view.mode == "crop" else [Sight(photo.path)]
-        seen += [] if eyes.view.mode == "full" else [Sight(photo.path, one.box_xyxy) for one in asked]
-        tokens = sum(eyes.tokens(sight, photo.size_wh) for sight in seen) + TEXT_TOKENS * len(asked)
-        found.append(Size(tokens, photo.size_wh[0] * photo.size_wh[1], len(seen), key))
+    image_encoder, found = training_data.prompt_builder.image_encoder, []
+    for key in training_data.order(0):
+        photo = training_data.photos[key.photo]
+        asked = photo.objects[key.start : key.start + (training_data.size or len(photo.objects))]
+        seen = [] if image_encoder.view.mode == "crop" else [ImageView(photo.path)]
+        seen += [] if image_encoder.view.mode == "full" else [ImageView(photo.path, one.box_xyxy) for one in asked]
+        tokens = sum(image_encoder.tokens(image_view, photo.size_wh) for image_view in seen) + TEXT_TOKENS * len(asked)
+        found.append(SequenceSize(tokens, photo.size_wh[0] * photo.size_wh[1], len(seen), key))
     return sorted(found, key=lambda one: (one.tokens, one.pixels), reverse=True)
 
 
-def largest(trainer: Any, found: Sequence[Size], count: int) -> list[Size]:
+def largest(trainer: Any, found: Sequence[SequenceSize], count: int) -> list[SequenceSize]:
     """The `count` sequences with the most tokens (then pixels) among twice as many that promise it; they are opened."""
-    merge = trainer.asker.eyes.merge
-    real = [replace(one, tokens=tree_tokens(trainer.lessons.tree(one.key), merge)) for one in found[: 2 * count]]
+    merge = trainer.prompt_builder.image_encoder.merge
+    real = [
+        replace(one, tokens=sample_tokens(trainer.training_data.tree(one.key), merge)) for one in found[: 2 * count]
+    ]
     return sorted(real, key=lambda one: (one.tokens, one.pixels), reverse=True)[:count]
 
 
-def usual(found: Sequence[Size], count: int) -> list[Size]:
+def usual(found: Sequence[SequenceSize], count: int) -> list[SequenceSize]:
     """A step as they mostly are: one sequence from the middle of each of `count` equal parts of the sizes."""
     return [found[int((part + 0.5) * len(found) / count)] for part in range(count)]
 
 
-def views(trainer: Any, found: Sequence[Size]) -> int:
+def views(trainer: Any, found: Sequence[SequenceSize]) -> int:
     """How many views of photos and boxes are seen at all: of the training photos in all versions, and to test."""
     learned = {(one.key.photo, one.key.start): one.views for one in found}
-    mode = trainer.asker.eyes.view.mode
+    mode = trainer.prompt_builder.image_encoder.view.mode
     tested = sum((mode != "crop") + (mode != "full") * len(photo.objects) for photo in trainer.eval_dataset)
-    return sum(learned.values()) * len(trainer.lessons.versions) + tested
+    return sum(learned.values()) * len(trainer.training_data.versions) + tested

@@ -41,7 +41,7 @@ def shape_of(batch: Mapping[str, Any]) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Costs:
+class FlopCosts:
     """Floating-point operations of forward and backward for each unit of a shape (4,)."""
 
     each: tuple[float, ...]
@@ -50,7 +50,7 @@ class Costs:
         return float(shape @ np.asarray(self.each))
 
 
-def fit(samples: Sequence[tuple[np.ndarray, float]]) -> Costs:
+def fit(samples: Sequence[tuple[np.ndarray, float]]) -> FlopCosts:
     """The costs, none of them negative, that come nearest to counted (shape, operations), relatively.
 
     Raises ValueError without samples.
@@ -72,18 +72,18 @@ def fit(samples: Sequence[tuple[np.ndarray, float]]) -> Costs:
             if (found >= 0).all() and lost < least - 1e-12:
                 best, least = np.zeros(shapes.shape[1]), lost
                 best[list(chosen)] = found
-    return Costs(tuple(best.tolist()))
+    return FlopCosts(tuple(best.tolist()))
 
 
 @dataclass
-class Counted:
+class FlopCount:
     """Filled when `counting` ends."""
 
     flops: float = 0.0
 
 
 @contextmanager
-def counting() -> Iterator[Counted]:
+def counting() -> Iterator[FlopCount]:
     """Count the operations of what runs within; it runs slower meanwhile."""
     cpu = torch.ops.aten
     # torch counts attention on GPUs only.
@@ -91,7 +91,7 @@ def counting() -> Iterator[Counted]:
         cpu._scaled_dot_product_flash_attention_for_cpu: _attention,
         cpu._scaled_dot_product_flash_attention_for_cpu_backward: _attention_backward,
     }
-    found = Counted()
+    found = FlopCount()
     with FlopCounterMode(display=False, custom_mapping=attention) as counter:
         yield found
     found.flops = float(counter.get_total_flops())
@@ -118,8 +118,8 @@ def peak_flops_per_s(device: torch.device, dtype: torch.dtype) -> float:
     """What the device can do at most with numbers of this type, measured once in a process."""
     side = PEAK_SIDE.get(device.type, GPU_SIDE)
     times = PRODUCTS_AT_ONCE.get(device.type, GPU_PRODUCTS)
-    dice = torch.Generator(device).manual_seed(0)  # the training's own random numbers stay as they are
-    one = torch.randn(side, side, generator=dice, device=device).to(dtype)
+    rng = torch.Generator(device).manual_seed(0)  # the training's own random numbers stay as they are
+    one = torch.randn(side, side, generator=rng, device=device).to(dtype)
     other, product = one.t().contiguous(), torch.empty_like(one)
     best, ends = 0.0, time.monotonic() + PEAK_S
     for turn in itertools.count():
@@ -136,10 +136,10 @@ def peak_flops_per_s(device: torch.device, dtype: torch.dtype) -> float:
 
 
 @dataclass
-class Meter:
+class ThroughputMeter:
     """Adds up the batches of a step and tells how fast they went. Without `costs` it knows tokens only."""
 
-    costs: Costs | None = None
+    costs: FlopCosts | None = None
     peak_flops_per_s: float = 0.0
     shape: np.ndarray = field(default_factory=lambda: np.zeros(4))
     # A tensor on the device once batches were counted: reading it earlier would make the device wait.

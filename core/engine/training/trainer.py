@@ -14,11 +14,11 @@ from torch.utils.data import Sampler
 from transformers import Trainer, TrainerControl
 
 from core.data.types import Photo
-from core.engine.packing import Batch, leaf_log_probs
-from core.engine.questions import Asker
+from core.engine.packing import Batch, answer_log_probs
+from core.engine.questions import PromptBuilder
 from core.engine.scoring import judge_photos
-from core.engine.training.data import Coming, Lessons, Order
-from core.engine.training.throughput import Meter
+from core.engine.training.data import EpochSampler, PendingBatches, TrainingDataset
+from core.engine.training.throughput import ThroughputMeter
 from core.errors import UserError
 from core.metrics import score
 from core.runs.events import Reporter
@@ -34,7 +34,7 @@ def weighted_loss(log_probs: torch.Tensor, weights: torch.Tensor, questions: tor
     return -(log_probs * weights.to(log_probs.dtype)).sum() / questions
 
 
-def silent(batch: Batch) -> Batch:
+def weightless(batch: Batch) -> Batch:
     """A batch whose answers have no weight: it is computed and changes nothing."""
     return {**batch, "leaf_weights": torch.zeros_like(batch["leaf_weights"])}
 
@@ -46,36 +46,38 @@ def memory_mb(device: torch.device) -> float:
     return float(psutil.Process().memory_info().rss) / 1e6
 
 
-class LessonTrainer(Trainer):
+class PackedTrainer(Trainer):
     """Trains on `Lessons`; `evaluate` judges the validation photos."""
 
     # compute_loss divides by the questions of the whole accumulated batch.
     loss_is_scaled_for_ga = True
     control: TrainerControl
 
-    def __init__(self, lessons: Lessons, asker: Asker, reporter: Reporter, **kwargs: Any) -> None:
-        super().__init__(train_dataset=lessons, data_collator=lessons.coming, **kwargs)
-        self.lessons, self.asker, self.reporter = lessons, asker, reporter
+    def __init__(
+        self, training_data: TrainingDataset, prompt_builder: PromptBuilder, reporter: Reporter, **kwargs: Any
+    ) -> None:
+        super().__init__(train_dataset=training_data, data_collator=training_data.coming, **kwargs)
+        self.training_data, self.prompt_builder, self.reporter = training_data, prompt_builder, reporter
         self.model_accepts_loss_kwargs = True
         self.photos_done = self.questions_done = 0
-        self.meter = Meter()
+        self.meter = ThroughputMeter()
         self.last_evaluation: dict[str, float] = {}
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[Any]:
-        return Order(self.lessons)
+        return EpochSampler(self.training_data)
 
-    def floating_point_ops(self, inputs: Coming) -> int:
+    def floating_point_ops(self, inputs: PendingBatches) -> int:
         # The Trainer's own estimate wants a dictionary of tensors, and nobody reads it.
         return 0
 
-    def _get_num_items_in_batch(self, batch_samples: list[Coming], device: torch.device) -> torch.Tensor:
+    def _get_num_items_in_batch(self, batch_samples: list[PendingBatches], device: torch.device) -> torch.Tensor:
         passes = [one for coming in batch_samples for one in coming.batches()]
         count = torch.tensor(sum(len(one["leaf_counts"]) for one in passes), device=device)
         if self.args.world_size > 1:
             count = self.accelerator.gather(count).sum()
         return count
 
-    def training_step(self, model: Any, inputs: Coming, num_items_in_batch: Any = None) -> torch.Tensor:
+    def training_step(self, model: Any, inputs: PendingBatches, num_items_in_batch: Any = None) -> torch.Tensor:
         """Forward and backward over a step's photos, in passes of at most `training.tokens_per_pass` tokens."""
         model.train()
         passes = inputs.batches()
@@ -87,7 +89,7 @@ class LessonTrainer(Trainer):
         if self.args.world_size > 1:
             # What shards a model over processes wants them all to call it equally often: a silent pass adds nothing.
             most = int(self.accelerator.gather(torch.tensor(len(passes), device=self.args.device)).max())
-            passes = passes + [silent(passes[-1])] * (most - len(passes))
+            passes = passes + [weightless(passes[-1])] * (most - len(passes))
         total = torch.zeros((), device=self.args.device)
         for number, batch in enumerate(passes, 1):
             last = number == len(passes)
@@ -102,7 +104,7 @@ class LessonTrainer(Trainer):
     def compute_loss(
         self, model: Any, inputs: Batch, return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
-        log_probs = leaf_log_probs(model, inputs)
+        log_probs = answer_log_probs(model, inputs)
         questions = num_items_in_batch if num_items_in_batch is not None else len(inputs["leaf_counts"])
         loss = weighted_loss(log_probs, inputs["leaf_weights"], questions)
         if not bool(torch.isfinite(loss)):
@@ -123,11 +125,11 @@ class LessonTrainer(Trainer):
         began = time.monotonic()
         photos = eval_dataset if eval_dataset is not None else self.eval_dataset
         self.model.eval()
-        kind = self.lessons.settings.question.kind
+        kind = self.training_data.settings.question.kind
         rows: list[dict[str, Any]] = []
         loss = 0.0
         with self.accelerator.autocast():
-            for _photo, found, lost in judge_photos(self.model, self.asker, photos, kind):
+            for _photo, found, lost in judge_photos(self.model, self.prompt_builder, photos, kind):
                 rows += found
                 loss += lost
         scores = score(rows, intervals=False)

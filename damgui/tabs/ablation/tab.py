@@ -17,7 +17,7 @@ from damgui.charts import training as charts
 from damgui.components import html as parts
 from damgui.forms import SWITCHES
 from damgui.frame import LONG, QUIET, Frame, Updates, guarded, now
-from damgui.run_state import Look, Stamp
+from damgui.run_state import RunState, Stamp
 from damgui.scores import results
 from damgui.tabs.ablation import text as study_text
 from damgui.tabs.ablation import view as study
@@ -51,7 +51,7 @@ def build(frame: Frame) -> None:
         title = parts.html(parts.section(study_text.TABLE), elem_id="ablation-title")
         table = parts.html("", elem_id="ablation-table")
 
-    def wanted(values: Mapping[Component, Any]) -> tuple[Settings, studies.Plan]:
+    def wanted(values: Mapping[Component, Any]) -> tuple[Settings, studies.StudyPlan]:
         """The settings of all trainings, and which trainings. Raises UserError for what is wrong with either."""
         given = FIELDS["training.epochs"].default if values[epochs] is None else values[epochs]
         settings = merge(frame.form.read(values), {"training.epochs": given})
@@ -173,16 +173,16 @@ def _small(said: str) -> str:
     return f'<p class="dg-small">{escape(said)}</p>'
 
 
-def _state(found: Look | None, busy: Look | None) -> str:
+def _state(found: RunState | None, busy: RunState | None) -> str:
     other = parts.note(text.busy_elsewhere(busy.run.kind)) if busy and busy.run.kind not in store.STUDIES else ""
     return other + (study.state(found) if found else parts.empty(study_text.EMPTY))
 
 
-def _stop_button(found: Look | None) -> gr.Button:
+def _stop_button(found: RunState | None) -> gr.Button:
     return gr.Button(visible=bool(found and found.active), interactive=not (found and found.stopping))
 
 
-def _can_resume(found: Look | None) -> bool:
+def _can_resume(found: RunState | None) -> bool:
     return found is not None and found.run.kind == "ablate" and found.status in ("stopped", "failed", "crashed")
 
 
@@ -190,7 +190,7 @@ def _advises(told: Mapping[str, Any]) -> bool:
     return bool(told.get("recommendation"))
 
 
-def _title(found: Look | None, shown: tuple[store.Run, dict[str, Any]] | None) -> str:
+def _title(found: RunState | None, shown: tuple[store.Run, dict[str, Any]] | None) -> str:
     if shown is None:
         return ""
     run, told = shown

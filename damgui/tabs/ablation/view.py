@@ -18,14 +18,14 @@ from core.studies.ablation import signed
 from damgui import run_state, text, theme
 from damgui.charts import training as charts
 from damgui.components import html as parts
-from damgui.run_state import Look
+from damgui.run_state import RunState
 from damgui.tabs.ablation import text as study_text
 from damgui.text import escape
 
 NARROW = "95\u00a0%"  # a number and its unit stay on one line
 
 
-def newest(workspace: Workspace) -> Look | None:
+def newest(workspace: Workspace) -> RunState | None:
     """The study at work, whatever its kind, else the latest ablation."""
     latest = [found for kind in store.STUDIES if (found := run_state.latest(workspace, kind)) is not None]
     return next((one for one in latest if one.active), latest[0] if latest and latest[0].run.kind == "ablate" else None)
@@ -64,11 +64,11 @@ def cell_seconds(workspace: Workspace, settings: Settings) -> float | None:
     return None
 
 
-def state(found: Look | None) -> str:
+def state(found: RunState | None) -> str:
     """Where a study is: its bar, its facts and what it does now."""
     if found is None:
         return ""
-    head, pace = parts.run_head(found), run_state.study_pace(found)
+    head, pace = parts.run_head(found), run_state.study_progress(found)
     if not found.active:
         note = parts.note(study_text.LEFT_OFF) if found.status == "stopped" else ""
         body = "" if found.status == "finished" else parts.ended(found) + note

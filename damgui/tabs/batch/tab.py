@@ -17,7 +17,7 @@ from damgui import forms, run_state, text
 from damgui.components import html as parts
 from damgui.components.downloads import offer
 from damgui.frame import LONG, QUIET, Frame, Updates, guarded
-from damgui.run_state import Look, Stamp
+from damgui.run_state import RunState, Stamp
 from damgui.tabs.batch import view as batches
 
 # What of the page's one form also holds here: where to compute, how labels are written, what is saved.
@@ -25,7 +25,7 @@ FROM_FORM = ("model.", "batch.", "data.use_good", "data.format", "data.taxonomy"
 
 
 @dataclass(frozen=True)
-class Widgets:
+class BatchWidgets:
     """What handlers of this tab read or redraw."""
 
     model: gr.Dropdown
@@ -129,7 +129,7 @@ def build(frame: Frame) -> None:
     )
 
 
-def _draw(frame: Frame) -> Widgets:
+def _draw(frame: Frame) -> BatchWidgets:
     with gr.Column(elem_classes="dg-panel"):
         with gr.Row(elem_classes="dg-controls"):
             model = gr.Dropdown(
@@ -167,7 +167,7 @@ def _draw(frame: Frame) -> Widgets:
             parts.html(parts.section(text.BATCH_GALLERY, text.BATCH_GALLERY_SAYS))
             gallery = parts.html("", elem_id="batch-gallery")
             more_photos = gr.Button(text.BATCH_MORE_PHOTOS, size="sm", visible=False, elem_id="batch-more-photos")
-    return Widgets(
+    return BatchWidgets(
         model,
         folder,
         start,
@@ -189,7 +189,7 @@ def _draw(frame: Frame) -> Widgets:
     )
 
 
-def _models(frame: Frame, seen: Stamp | None, chosen: str | None, w: Widgets) -> tuple[Stamp, Updates] | None:
+def _models(frame: Frame, seen: Stamp | None, chosen: str | None, w: BatchWidgets) -> tuple[Stamp, Updates] | None:
     """The tuned models, newest first, then the base models; what somebody chose stays."""
     tuned = run_state.tuned_models(frame.workspace)
     stamp = tuple(one.name for one in tuned)
@@ -201,7 +201,7 @@ def _models(frame: Frame, seen: Stamp | None, chosen: str | None, w: Widgets) ->
     return stamp, {w.model: gr.Dropdown(listed, value=listed[0][1] if first_look else chosen)}
 
 
-def _settings(frame: Frame, values: Mapping[Component, Any], w: Widgets) -> Settings:
+def _settings(frame: Frame, values: Mapping[Component, Any], w: BatchWidgets) -> Settings:
     """The settings of a batch: the model's own, and what the form says of the machine and the data's format.
 
     Raises UserError when no folder is given.
@@ -218,7 +218,7 @@ def _settings(frame: Frame, values: Mapping[Component, Any], w: Widgets) -> Sett
     return merge(settings, {**taken, "data.path": folder, "data.limit": 0})
 
 
-def _state(found: Look | None, busy: Look | None) -> str:
+def _state(found: RunState | None, busy: RunState | None) -> str:
     elsewhere = busy is not None and busy.run.kind != "batch"
     other = parts.note(text.busy_elsewhere(busy.run.kind)) if busy and elsewhere else ""
     if found is None:
@@ -226,7 +226,7 @@ def _state(found: Look | None, busy: Look | None) -> str:
     return other if found.status == "finished" and other else other + batches.progress(found)
 
 
-def _results(found: Look | None, w: Widgets) -> Updates:
+def _results(found: RunState | None, w: BatchWidgets) -> Updates:
     """What a run that is over came to; nothing while it is at work."""
     run = found.run if found is not None and not found.active and found.run.results.is_file() else None
     if run is None:
@@ -240,7 +240,7 @@ def _results(found: Look | None, w: Widgets) -> Updates:
     return {w.summary: batches.summary(run), w.box: gr.Column(visible=True), **loads, **lists}
 
 
-def _lists(run: Run, w: Widgets, rows: int, photos: int) -> Updates:
+def _lists(run: Run, w: BatchWidgets, rows: int, photos: int) -> Updates:
     total, pictured = len(batches.urgent(run)), len(batches.photos(run))
     drawn = (run.folder / "annotated").is_dir()
     note = f"{min(rows, total):,} of {total:,}, {text.BATCH_ORDER}"
@@ -255,7 +255,7 @@ def _lists(run: Run, w: Widgets, rows: int, photos: int) -> Updates:
     }
 
 
-def _further(frame: Frame, w: Widgets, more_rows: int, more_photos: int) -> Any:
+def _further(frame: Frame, w: BatchWidgets, more_rows: int, more_photos: int) -> Any:
     def further(rows: int, photos: int) -> Updates:
         found = run_state.latest(frame.workspace, "batch")
         return {} if found is None else _lists(found.run, w, rows + more_rows, photos + more_photos)

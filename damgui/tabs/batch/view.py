@@ -17,19 +17,19 @@ from core.runs.store import Run
 from damgui import run_state, text
 from damgui.components import html as parts
 from damgui.components import photos as pictures
-from damgui.run_state import Look
+from damgui.run_state import RunState
 from damgui.scores.results import changed
 from damgui.text import escape
 
 ROWS, PHOTOS = 20, 12  # shown at first, and how many more each time
 
 
-def progress(found: Look) -> str:
+def progress(found: RunState) -> str:
     """A batch at work, or why it is over."""
     if not found.active:
         stopped = parts.note(text.BATCH_STOPPED) if found.status == "stopped" else ""
         return f'<div class="dg-live">{parts.run_head(found)}{parts.ended(found)}{stopped}{parts.warnings(found)}</div>'
-    pace, event = run_state.baseline_pace(found), found.last("progress")
+    pace, event = run_state.baseline_progress(found), found.last("progress")
     if pace is None or event is None:
         said = text.STOPPING if found.stopping else run_state.stage(found) or text.STARTING
         body = f'{parts.waiting(said)}<p class="dg-stage">{escape(said)}</p>'
@@ -133,7 +133,7 @@ def _card(run: Run, name: str, counts: Counter[str]) -> str:
     )
 
 
-def can_resume(found: Look | None) -> bool:
+def can_resume(found: RunState | None) -> bool:
     return found is not None and found.status in ("stopped", "failed", "crashed") and bool(found.last("progress"))
 
 

@@ -19,15 +19,15 @@ from damgui.charts import training as charts
 from damgui.components import html as parts
 from damgui.components import report_button
 from damgui.frame import LONG, QUIET, Frame, Updates, guarded
-from damgui.run_state import Stamp, Tuned
+from damgui.run_state import Stamp, TunedModel
 from damgui.scores import judged
 from damgui.scores import text as score_text
 from damgui.scores.details import Details
-from damgui.scores.judged import Judged
-from damgui.scores.results import Shown
+from damgui.scores.judged import JudgedRun
+from damgui.scores.results import ShownResults
 from damgui.tabs.compare import view as comparing
 from damgui.tabs.compare import widgets
-from damgui.tabs.compare.widgets import Widgets
+from damgui.tabs.compare.widgets import CompareWidgets
 
 SPLITS = ("valid", "test")
 
@@ -46,11 +46,11 @@ class Choice:
 class View:
     """What there is to show: the tuned model to judge, all judged runs, and the two of them that are compared."""
 
-    tuned: Tuned | None
+    tuned: TunedModel | None
     split: str
-    runs: Sequence[Judged]
-    before: Judged | None
-    after: Judged | None
+    runs: Sequence[JudgedRun]
+    before: JudgedRun | None
+    after: JudgedRun | None
 
     @property
     def comparable(self) -> bool:
@@ -77,7 +77,7 @@ def build(frame: Frame) -> None:
 
     @guarded(message)
     def begin_base(after: str | None) -> Updates:
-        run = next((one for one in judged.all_judged(frame.workspace) if one.id == after), None)
+        run = next((one for one in judged.judged_runs(frame.workspace) if one.id == after), None)
         if run is not None:
             settings = _base_settings(run)
             launcher.begin(frame.workspace, settings, "evaluate", model_label(settings.model.path))
@@ -133,21 +133,21 @@ def build(frame: Frame) -> None:
 
 
 def _see(frame: Frame, choice: Choice) -> View:
-    runs = judged.all_judged(frame.workspace)
+    runs = judged.judged_runs(frame.workspace)
     by_id = {one.id: one for one in runs}
     before, after = by_id.get(choice.before or ""), by_id.get(choice.after or "")
     return View(_tuned(frame, choice.model), choice.split, runs, before, after)
 
 
 def _follow(
-    frame: Frame, seen: Stamp | None, choice: Choice, w: Widgets, panels: Details
+    frame: Frame, seen: Stamp | None, choice: Choice, w: CompareWidgets, panels: Details
 ) -> tuple[Stamp, Updates] | None:
     """What changed since `seen`: models to judge, judged runs, training runs, the run at work."""
     view = _see(frame, choice)
     names = tuple(one.name for one in run_state.tuned_models(frame.workspace))
     found, busy = run_state.latest(frame.workspace, "evaluate"), run_state.at_work(frame.workspace)
-    lessons = tuple((run.id, store.status(run)) for run in store.list_runs(frame.workspace, "train"))
-    stamp = (tuple(one.id for one in view.runs), names, lessons, found and found.stamp, busy and busy.run.id)
+    training_data = tuple((run.id, store.status(run)) for run in store.list_runs(frame.workspace, "train"))
+    stamp = (tuple(one.id for one in view.runs), names, training_data, found and found.stamp, busy and busy.run.id)
     if stamp == seen:
         return None
     updates: Updates = {}
@@ -164,12 +164,12 @@ def _follow(
         before, after = judged.chosen(view.runs, fresh, view.before, view.after)
         view = replace(view, before=before, after=after)
         updates |= _listed(view, w) | _pair(view, w, panels)
-    if seen is None or seen[2] != lessons:
+    if seen is None or seen[2] != training_data:
         updates |= _curves(frame, w)
     return stamp, {**updates, **_actions(frame, view, w)}
 
 
-def _listed(view: View, w: Widgets) -> Updates:
+def _listed(view: View, w: CompareWidgets) -> Updates:
     """The two lists of runs, with those that are compared."""
     listed = [(one.label, one.id) for one in view.runs]
     return {
@@ -178,17 +178,17 @@ def _listed(view: View, w: Widgets) -> Updates:
     }
 
 
-def _shown(run: Judged | None) -> Shown | None:
+def _shown(run: JudgedRun | None) -> ShownResults | None:
     return run.shown if run else None
 
 
-def _tuned(frame: Frame, name: str | None) -> Tuned | None:
+def _tuned(frame: Frame, name: str | None) -> TunedModel | None:
     """The tuned model of this name; the newest when there is none of it."""
     found = run_state.tuned_models(frame.workspace)
     return next((tuned for tuned in found if tuned.name == name), found[0] if found else None)
 
 
-def _splits(frame: Frame, tuned: Tuned | None) -> list[tuple[str, str]]:
+def _splits(frame: Frame, tuned: TunedModel | None) -> list[tuple[str, str]]:
     """The splits that the model can be judged on, (word, name): those that its training found in the data."""
     run = store.latest(frame.workspace, "train", tuned.name) if tuned else None
     there: Sequence[str] = SPLITS
@@ -200,7 +200,7 @@ def _splits(frame: Frame, tuned: Tuned | None) -> list[tuple[str, str]]:
     return [(text.SPLIT_WORDS[name], name) for name in there or SPLITS[:1]]
 
 
-def _settings(frame: Frame, tuned: Tuned, split: str) -> Settings:
+def _settings(frame: Frame, tuned: TunedModel, split: str) -> Settings:
     """The settings to judge a tuned model: the data its training used, on the photos of one split."""
     settings = store.settings_for_model(str(tuned.path))
     run = store.latest(frame.workspace, "train", tuned.name)
@@ -209,13 +209,13 @@ def _settings(frame: Frame, tuned: Tuned, split: str) -> Settings:
     return merge(settings, {"data.split": split or SPLITS[0], "data.limit": 0})
 
 
-def _base_settings(run: Judged) -> Settings:
+def _base_settings(run: JudgedRun) -> Settings:
     """The settings that ask the model below a tuned one just as that was asked."""
     found = run.found
     return merge(from_dict(found["settings"], str(run.path)), {"model.path": str(found["model"]["path"])})
 
 
-def _actions(frame: Frame, view: View, w: Widgets) -> Updates:
+def _actions(frame: Frame, view: View, w: CompareWidgets) -> Updates:
     """What can be done now, and what is being done."""
     found, busy = run_state.latest(frame.workspace, "evaluate"), run_state.at_work(frame.workspace)
     running = busy is not None and busy.run.kind == "evaluate"
@@ -234,7 +234,7 @@ def _actions(frame: Frame, view: View, w: Widgets) -> Updates:
     }
 
 
-def _state(view: View, found: run_state.Look | None, untaught: bool, todo: bool) -> str:
+def _state(view: View, found: run_state.RunState | None, untaught: bool, todo: bool) -> str:
     said = parts.judging(found) if found and (found.active or found.status in ("failed", "crashed")) else ""
     if view.tuned is not None and view.split == "test":
         said += parts.note(score_text.TEST_HONEST)
@@ -251,7 +251,7 @@ def _state(view: View, found: run_state.Look | None, untaught: bool, todo: bool)
     return said
 
 
-def _pair(view: View, w: Widgets, panels: Details) -> Updates:
+def _pair(view: View, w: CompareWidgets, panels: Details) -> Updates:
     """The two chosen runs, and all of them in the table."""
     before, after = view.before, view.after
     updates: Updates = {
@@ -275,7 +275,7 @@ def _pair(view: View, w: Widgets, panels: Details) -> Updates:
     }
 
 
-def _curves(frame: Frame, w: Widgets) -> Updates:
+def _curves(frame: Frame, w: CompareWidgets) -> Updates:
     """The training runs to draw, the newest chosen."""
     runs = [run for run in store.list_runs(frame.workspace, "train") if run.events.is_file()]
     ids = [run.id for run in runs[: score_charts.MOST_CURVES]]

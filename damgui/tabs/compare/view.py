@@ -16,14 +16,14 @@ from damgui.components import html as parts
 from damgui.components import photos as pictures
 from damgui.scores import judged, results, scores
 from damgui.scores import text as score_text
-from damgui.scores.judged import Judged
-from damgui.scores.results import Row, Shown
+from damgui.scores.judged import JudgedRun
+from damgui.scores.results import Row, ShownResults
 from damgui.text import escape
 
 Found = Mapping[str, Any]
 
 
-def why_not(before: Judged | None, after: Judged | None) -> str:
+def why_not(before: JudgedRun | None, after: JudgedRun | None) -> str:
     """Why these two cannot be compared; "" when they can."""
     if before is None or after is None:
         return score_text.PICK_HINT
@@ -33,16 +33,16 @@ def why_not(before: Judged | None, after: Judged | None) -> str:
 
 
 @lru_cache(maxsize=16)
-def compared(before: Judged, after: Judged) -> Found:
+def compared(before: JudgedRun, after: JudgedRun) -> Found:
     """`core.metrics.compare` of two runs. Raises UserError when they did not judge the same objects."""
     return metrics.compare(before.shown.rows, after.shown.rows)
 
 
 # -- The pair --------------------------------------------------------------------------------------------------------
-def headline(before: Judged, after: Judged) -> str:
+def headline(before: JudgedRun, after: JudgedRun) -> str:
     """Both numbers, and their difference with what it proves."""
     old, new, found = before.found, after.found, compared(before, after)
-    said = score_text.verdict(found, len({row["image"] for row in after.shown.rows}))
+    said = score_text.conclusion(found, len({row["image"] for row in after.shown.rows}))
     gain = new["overall_accuracy"] - old["overall_accuracy"]
     low, high = found["accuracy_change_interval"]
     cells = [
@@ -61,7 +61,7 @@ def headline(before: Judged, after: Judged) -> str:
     return f'{words}<div class="dg-headline dg-versus">{"".join(cells)}</div>{_notes(before, after)}'
 
 
-def _notes(before: Judged, after: Judged) -> str:
+def _notes(before: JudgedRun, after: JudgedRun) -> str:
     flattered = after.tuned and after.split == "valid"
     said = parts.note(score_text.VALID_CHOSE) if flattered else ""
     if before.fingerprint != after.fingerprint:
@@ -69,7 +69,7 @@ def _notes(before: Judged, after: Judged) -> str:
     return said
 
 
-def _number(found: Found, run: Judged, label: str, elem_id: str) -> str:
+def _number(found: Found, run: JudgedRun, label: str, elem_id: str) -> str:
     return (
         f'<div class="dg-score" id="{elem_id}"><div><span class="dg-label">{escape(label)}: {escape(run.name)}</span>'
         f'<span class="dg-big" data-accuracy="{found["overall_accuracy"]:.6f}">{100 * found["overall_accuracy"]:.1f}'
@@ -103,7 +103,7 @@ def turned(found: Found) -> str:
     return f'<div class="dg-turned">{parts.figures(counts)}</div>'
 
 
-def gallery(before: Shown, after: Shown) -> str:
+def gallery(before: ShownResults, after: ShownResults) -> str:
     """Objects that only one of the two judged right, with what both said and how sure they were."""
     known = {(row["image"], row["object"]): row for row in before.rows}
     pairs = [(known[key], row) for row in after.rows if (key := (row["image"], row["object"])) in known]
@@ -112,7 +112,7 @@ def gallery(before: Shown, after: Shown) -> str:
     return _group(text.FIXED, fixed, text.NONE_FIXED, after) + _group(text.BROKEN, broken, text.NONE_BROKEN, after)
 
 
-def _group(title: str, pairs: Sequence[tuple[Row, Row]], none: str, shown: Shown) -> str:
+def _group(title: str, pairs: Sequence[tuple[Row, Row]], none: str, shown: ShownResults) -> str:
     cards = [
         results.card(
             shown.root,
@@ -137,7 +137,7 @@ def _sure(row: Row) -> str:
 
 
 # -- All runs --------------------------------------------------------------------------------------------------------
-def runs_table(runs: Sequence[Judged], before: Judged | None, after: Judged | None) -> str:
+def runs_table(runs: Sequence[JudgedRun], before: JudgedRun | None, after: JudgedRun | None) -> str:
     """Every run with its scores and the settings that differ; runs about other objects than `before` are marked."""
     if not runs:
         return parts.empty(score_text.RUNS_NONE)
@@ -155,7 +155,7 @@ def runs_table(runs: Sequence[Judged], before: Judged | None, after: Judged | No
     return scores.table(heads, rows, "dg-runs") + told
 
 
-def _row(run: Judged, paths: Sequence[str], before: Judged | None, after: Judged | None) -> list[str]:
+def _row(run: JudgedRun, paths: Sequence[str], before: JudgedRun | None, after: JudgedRun | None) -> list[str]:
     found, tags = run.found, ""
     for one, word in ((before, score_text.BEFORE_RUN), (after, score_text.AFTER_RUN)):
         tags += f'<span class="dg-yours">{word}</span>' if one is not None and one.id == run.id else ""

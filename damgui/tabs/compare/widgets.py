@@ -18,7 +18,7 @@ from damgui.scores.details import Details
 
 
 @dataclass(frozen=True)
-class Widgets:
+class CompareWidgets:
     """All that handlers of this tab read or redraw."""
 
     chooser: gr.Row
@@ -50,7 +50,7 @@ class Widgets:
         return [getattr(self, one.name) for one in fields(self)]
 
 
-def draw() -> tuple[Widgets, gr.HTML, Details]:
+def draw() -> tuple[CompareWidgets, gr.HTML, Details]:
     """(widgets, message panel, details of the run “After”), drawn here."""
     with gr.Row(elem_classes="dg-actions dg-panel dg-chooser", visible=False) as chooser:
         model = gr.Dropdown([], label=text.TUNED_MODEL, elem_id="compare-model", interactive=True, scale=3)
@@ -99,7 +99,7 @@ def draw() -> tuple[Widgets, gr.HTML, Details]:
         )
     with gr.Accordion(score_text.AFTER_DETAIL, open=False, elem_classes="dg-fold dg-bare", elem_id="compare-detail"):
         panels = details.build("compare-after")
-    w = Widgets(
+    w = CompareWidgets(
         chooser,
         model,
         split,

@@ -33,7 +33,7 @@ SAMPLE, FOLDER = "sample", "folder"
 
 
 @dataclass(frozen=True)
-class Shown:
+class DataWidgets:
     """What a reading fills: the message, the light, numbers, problems, findings, charts and photos."""
 
     message: gr.HTML
@@ -102,7 +102,7 @@ def _controls(frame: Frame) -> tuple[gr.Radio, gr.Textbox, gr.Button, Component]
     return source, path, read, use_good
 
 
-def _places() -> Shown:
+def _places() -> DataWidgets:
     """Where a reading is shown, from the light down to the photos."""
     message = parts.html("", elem_id="data-message")
     light = parts.html("", elem_id="data-light")
@@ -136,7 +136,7 @@ def _places() -> Shown:
                 )
                 more = gr.Button(text.DATA_MORE, size="sm", scale=0, min_width=150, elem_id="data-more-photos")
             thumbs = parts.html("", elem_id="data-thumbs")
-    return Shown(
+    return DataWidgets(
         message,
         light,
         summary,
@@ -157,7 +157,7 @@ def _places() -> Shown:
     )
 
 
-def _wire(frame: Frame, w: Shown, starts: tuple[gr.Button, gr.Textbox], use_good: Component) -> None:
+def _wire(frame: Frame, w: DataWidgets, starts: tuple[gr.Button, gr.Textbox], use_good: Component) -> None:
     """Read; use the good rest; cure a finding, which sets the form and reads again; look at other photos."""
     inputs = frame.form.inputs
     busy = parts.waiting(text.DATA_READING) + f'<p class="dg-small">{escape(text.DATA_READING)}</p>'
@@ -184,7 +184,7 @@ def _wire(frame: Frame, w: Shown, starts: tuple[gr.Button, gr.Textbox], use_good
     gr.on([w.split.input, w.more.click], other, inputs | {w.split}, w.thumbs, **QUIET)
 
 
-def _show(frame: Frame, values: Mapping[Component, Any], w: Shown) -> Updates:
+def _show(frame: Frame, values: Mapping[Component, Any], w: DataWidgets) -> Updates:
     """Read the photos, review them, and fill everything."""
     settings = _settings(frame, values)
     data = datasets.read(frame.workspace, settings, looking=True)

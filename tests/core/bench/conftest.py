@@ -11,7 +11,7 @@ import pytest
 from core.bench.measure import Job
 from core.bench.plans import askable
 from core.bench.subjects import Subject, questions_of
-from core.bench.synthetic_images import make_album
+from core.bench.synthetic_images import make_images
 from core.data.types import Photo
 from core.engine.models import Loaded
 from core.settings import Settings, merge, to_dict
@@ -65,7 +65,7 @@ def make_subject(
 @pytest.fixture
 def make_job(tmp_path: Path, askable_photos: list[Photo]) -> Callable[..., Job]:
     def make(variant: str, subject: Subject, **about: object) -> Job:
-        album = str(make_album(askable_photos, tmp_path / "album"))
+        album = str(make_images(askable_photos, tmp_path / "album"))
         settings = to_dict(subject.settings)
         return Job(variant, "tiny", settings, album, workspace=str(tmp_path), **about)  # type: ignore[arg-type]
 

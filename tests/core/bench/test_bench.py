@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from core.bench import plans, report, run
-from core.bench.measure import ROOT, Pace
+from core.bench.measure import ROOT, Timing
 from core.bench.plans import Maker
 from core.data.types import Photo
 
@@ -22,7 +22,7 @@ def test_a_training_bench_measures_every_variant_in_a_process_of_its_own(
     make = Maker(askable_photos, tmp_path / "scratch", quick=True, model=str(saved()))
     group = next(iter(plans.training(make)))
     jobs = {name: group.jobs[name] for name in ("packed", "cached")}
-    group = replace(group, jobs=jobs, plain=(2,), pace=Pace(rounds=2, seconds=0.2, steps=1, warm=1))
+    group = replace(group, jobs=jobs, plain=(2,), pace=Timing(rounds=2, seconds=0.2, steps=1, warm=1))
     found = run.Bench(make, tmp_path / "logs", time.monotonic()).measure(group)
     assert found["check"]["difference"] < 1e-4
     assert set(found["variants"]) == {"plain", *jobs} and set(found["ratios"]) == set(jobs)

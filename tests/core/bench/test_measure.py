@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from core.bench import measure
-from core.bench.measure import Job, Pace, Spread
+from core.bench.measure import Job, Spread, Timing
 from core.bench.worker import Beat, peak_mb
 from core.errors import UserError
 
@@ -99,5 +99,5 @@ def test_a_variant_that_is_not_there_is_told_and_not_read() -> None:
         def __init__(self) -> None:
             self.job, self.cannot, self.ready = Job("trl"), "not installed", dict[str, object]()
 
-    row = measure.take_turns({"trl": Absent()}, Pace(rounds=2))["trl"]  # type: ignore[dict-item]
+    row = measure.take_turns({"trl": Absent()}, Timing(rounds=2))["trl"]  # type: ignore[dict-item]
     assert measure.summary(row) == {"unavailable": "not installed"}

@@ -11,9 +11,9 @@ from core.bench import check, ours, plain
 from core.bench.measure import Job
 from core.bench.plain import Encoder
 from core.bench.subjects import Subject, lora_on
-from core.engine.packing import leaf_log_probs
-from core.engine.questions import Asker
-from core.engine.training.data import Key, Lessons
+from core.engine.packing import answer_log_probs
+from core.engine.questions import PromptBuilder
+from core.engine.training.data import SampleKey, TrainingDataset
 from core.errors import UserError
 
 VIEWS = [
@@ -61,10 +61,10 @@ def test_a_plain_step_and_ours_have_the_same_loss_and_gradient(make_subject: Cal
             if "lora_B" in name:
                 one.normal_(0, 0.1)
     learned = [one for one in model.parameters() if one.requires_grad]
-    asker = Asker(subject.loaded, subject.settings, subject.taxonomy)
-    lessons = Lessons(subject.photos[:1], asker, subject.settings)
-    (batch,) = asker.batches([lessons.tree(Key(0, 0, 0, 0))])
-    mine = -leaf_log_probs(model, batch).sum()
+    prompt_builder = PromptBuilder(subject.loaded, subject.settings, subject.taxonomy)
+    training_data = TrainingDataset(subject.photos[:1], prompt_builder, subject.settings)
+    (batch,) = prompt_builder.batches([training_data.tree(SampleKey(0, 0, 0, 0))])
+    mine = -answer_log_probs(model, batch).sum()
     questions = subject.questions[: len(subject.photos[0].objects)]
     encoder = Encoder(subject.loaded, subject.settings.view)
     plain_batch = encoder.collate([encoder.example(one, one.answer) for one in questions])

@@ -12,7 +12,7 @@ import pytest
 from core.bench import plans, run
 from core.bench.plans import Maker
 from core.bench.shapes import SHAPES
-from core.bench.synthetic_images import asked, make_album, read_album
+from core.bench.synthetic_images import asked, make_images, read_images
 from core.data.types import Photo
 from core.errors import UserError
 from core.runs.store import Workspace
@@ -54,13 +54,13 @@ def test_what_cannot_be_measured_is_said_in_a_sentence(
 
 
 def test_every_photo_of_an_album_is_another_file_with_its_own_digest(photos: list[Photo], tmp_path: Path) -> None:
-    found = read_album(make_album(photos, tmp_path / "many", count=12))
+    found = read_images(make_images(photos, tmp_path / "many", count=12))
     assert len({one.path for one in found}) == len({one.digest for one in found if one.digest}) + 5 == 12
     assert [one.objects for one in found[5:10]] == [one.objects for one in photos]
 
 
 def test_copies_have_the_size_asked_for(photos: list[Photo], tmp_path: Path) -> None:
-    found = read_album(make_album(photos[:2], tmp_path / "large", side_px=280))
+    found = read_images(make_images(photos[:2], tmp_path / "large", side_px=280))
     assert [one.size_wh for one in found] == [(280, 280)] * 2
     assert all(one.path.parent == tmp_path / "large" for one in found)
 

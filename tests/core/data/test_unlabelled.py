@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from core.data.unlabelled import WHOLE, read_boxes
+from core.data.unlabelled import WHOLE, read_unlabelled
 from core.errors import UserError
 from core.settings import DataSettings, Settings, merge
 
@@ -64,12 +64,12 @@ def test_every_format_gives_box_and_type_and_asks_about_strange_names(
     tmp_path: Path, make: Callable[[Path], None]
 ) -> None:
     make(tmp_path)
-    found = read_boxes(data(tmp_path), tmp_path / "none")
+    found = read_unlabelled(data(tmp_path), tmp_path / "none")
     (scene,) = found.scenes
     assert [one.object_type for one in scene.targets] == ["slope drain", "toe drain", "rock toe", None]
     for one in scene.targets:
         assert one.box_xyxy == pytest.approx((0.4, 0.3, 0.6, 0.7), abs=0.011)
-    assert found.strangers == {"spillway": 1}
+    assert found.unknown_classes == {"spillway": 1}
     assert not found.whole and found.faults == ()
 
 
@@ -78,7 +78,7 @@ def test_conditions_in_labels_change_nothing(tmp_path: Path) -> None:
     for root, name in ((one, "slope drain damaged"), (other, "slope drain")):
         yolo(root)
         (root / "data.yaml").write_text(f"names: [{name}, toe drain, rock toe, spillway]\n")
-    first, second = (read_boxes(data(root), tmp_path / "none") for root in (one, other))
+    first, second = (read_unlabelled(data(root), tmp_path / "none") for root in (one, other))
     assert first.scenes[0].targets == second.scenes[0].targets
     assert first.fingerprint == second.fingerprint
 
@@ -86,11 +86,11 @@ def test_conditions_in_labels_change_nothing(tmp_path: Path) -> None:
 def test_photos_without_any_label_are_taken_whole(tmp_path: Path) -> None:
     photo(tmp_path / "x" / "b.png")
     photo(tmp_path / "a.png", grey=50)
-    found = read_boxes(data(tmp_path), tmp_path / "none")
+    found = read_unlabelled(data(tmp_path), tmp_path / "none")
     assert found.whole
     assert [scene.name for scene in found.scenes] == ["a.png", "x/b.png"]
     assert {(one.box_xyxy, one.object_type) for scene in found.scenes for one in scene.targets} == {(WHOLE, None)}
-    assert found.strangers == {}
+    assert found.unknown_classes == {}
 
 
 def test_the_same_photo_twice_is_judged_twice_and_splits_do_not_matter(tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ def test_the_same_photo_twice_is_judged_twice_and_splits_do_not_matter(tmp_path:
         (tmp_path / part / "labels").mkdir()
         (tmp_path / part / "labels" / f"{part}.txt").write_text("0 0.5 0.5 0.2 0.4\n")
     (tmp_path / "data.yaml").write_text("names: [slope drain]\ntrain: train/images\nval: valid/images\n")
-    found = read_boxes(data(tmp_path), tmp_path / "none")
+    found = read_unlabelled(data(tmp_path), tmp_path / "none")
     assert [scene.name for scene in found.scenes] == ["train/images/train.png", "valid/images/valid.png"]
     assert found.problems == ()
 
@@ -111,7 +111,7 @@ def test_damaged_photos_and_boxes_are_faults_and_the_rest_is_there(tmp_path: Pat
     with (tmp_path / "labels" / "a.txt").open("a") as label:
         label.write("0 0.5 0.5 0.0 0.4\n0 5 5 1 1\n0 1 2\n")
     photo(tmp_path / "images" / "bare.png", grey=10)
-    found = read_boxes(data(tmp_path), tmp_path / "none")
+    found = read_unlabelled(data(tmp_path), tmp_path / "none")
     assert [problem.kind for problem in found.faults] == ["wrong-count", "zero-size", "box-outside", "unreadable-photo"]
     assert [scene.name for scene in found.scenes] == ["images/a.png"]
     assert len(found.scenes[0].targets) == 4
@@ -139,19 +139,19 @@ def test_a_folder_with_nothing_to_judge_is_refused_with_its_cure(
             (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / name).write_text(content)
     with pytest.raises(UserError, match=said):
-        read_boxes(data(tmp_path, **more), tmp_path / "none")
+        read_unlabelled(data(tmp_path, **more), tmp_path / "none")
 
 
 def test_no_such_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no such folder"):
-        read_boxes(data(tmp_path / "nowhere"), tmp_path)
+        read_unlabelled(data(tmp_path / "nowhere"), tmp_path)
 
 
 def test_the_fingerprint_follows_photos_boxes_and_types(tmp_path: Path) -> None:
     yolo(tmp_path)
-    before = read_boxes(data(tmp_path), tmp_path).fingerprint
-    assert read_boxes(data(tmp_path), tmp_path).fingerprint == before
+    before = read_unlabelled(data(tmp_path), tmp_path).fingerprint
+    assert read_unlabelled(data(tmp_path), tmp_path).fingerprint == before
     (tmp_path / "labels" / "a.txt").write_text("0 0.5 0.5 0.2 0.3\n")
-    changed = read_boxes(data(tmp_path), tmp_path).fingerprint
+    changed = read_unlabelled(data(tmp_path), tmp_path).fingerprint
     photo(tmp_path / "images" / "a.png", grey=91)
-    assert len({before, changed, read_boxes(data(tmp_path), tmp_path).fingerprint}) == 3
+    assert len({before, changed, read_unlabelled(data(tmp_path), tmp_path).fingerprint}) == 3

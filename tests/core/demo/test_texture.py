@@ -13,18 +13,18 @@ from core.demo.photographic import draw_photographic
 from core.demo.scenes import random_wanted
 from core.demo.texture import TOKEN, cut_out, pixels, targets, teach, token_statistics, whiten
 from core.engine.models import load as load_model
-from core.engine.vision import Eyes
+from core.engine.vision import ImageEncoder
 from core.settings import ModelSettings, ViewSettings
 
 PATTERNS = slice(29, 39)  # at a distance of one pixel
 
 
-def eyes() -> Eyes:
-    return Eyes(Qwen2VLImageProcessorPil(), ViewSettings(mode="crop"))
+def image_encoder() -> ImageEncoder:
+    return ImageEncoder(Qwen2VLImageProcessorPil(), ViewSettings(mode="crop"))
 
 
 def patches_of(image: np.ndarray) -> torch.Tensor:
-    return torch.from_numpy(eyes().patches(Image.fromarray(image), 10**9, TOKEN**2).values)
+    return torch.from_numpy(image_encoder().patches(Image.fromarray(image), 10**9, TOKEN**2).values)
 
 
 def test_each_token_tells_of_its_own_place() -> None:
@@ -83,7 +83,7 @@ def test_a_tower_learns_to_tell(monkeypatch: pytest.MonkeyPatch) -> None:
     values, grid = patches_of(np.asarray(scenes[0].resize((112, 112)))), torch.tensor([(1, 8, 8)])
 
     def loss(steps: int, whole: bool) -> float:
-        teller = teach(tower, 192, eyes(), scenes, steps, 2e-3, 0, whole)
+        teller = teach(tower, 192, image_encoder(), scenes, steps, 2e-3, 0, whole)
         with torch.no_grad():
             return float(teller.loss(tower(values, grid).pooler_output, values, grid))
 
@@ -108,7 +108,7 @@ def test_whitened_tokens_vary_alike_in_every_direction_and_say_the_same(monkeypa
         [draw_photographic(2, random_wanted(2), 160).image],
     )
     rng = np.random.default_rng(5)  # the cut-outs that `whiten` looks at
-    looked = [eyes().patches(cut_out(scenes[0], rng), 10**9, TOKEN**2) for _ in range(60)]
+    looked = [image_encoder().patches(cut_out(scenes[0], rng), 10**9, TOKEN**2) for _ in range(60)]
 
     def tokens() -> torch.Tensor:
         with torch.no_grad():
@@ -116,7 +116,7 @@ def test_whitened_tokens_vary_alike_in_every_direction_and_say_the_same(monkeypa
         return torch.cat(seen).double()
 
     before = tokens()
-    whiten(tower, eyes(), scenes, 5)
+    whiten(tower, image_encoder(), scenes, 5)
     after = tokens()
     strengths = torch.linalg.eigvalsh(torch.cov(after.T))
     assert after.mean(0).abs().max() < 1e-3 and 0.5 < strengths[-1] <= 1.001

@@ -25,7 +25,7 @@ from core.data.types import Photo
 from core.demo.base_model import build_tokenizer, draw_photo, save
 from core.engine import evaluation
 from core.engine.models import Loaded
-from core.engine.questions import Asker
+from core.engine.questions import PromptBuilder
 from core.engine.training import run as training
 from core.runs.events import event
 from core.runs.store import Workspace
@@ -132,8 +132,8 @@ def loaded(family: str, tokenizer: Qwen2Tokenizer) -> Loaded:
 
 
 @pytest.fixture
-def asker(loaded: Loaded, settings: Settings, taxonomy: Taxonomy) -> Asker:
-    return Asker(loaded, settings, taxonomy)
+def prompt_builder(loaded: Loaded, settings: Settings, taxonomy: Taxonomy) -> PromptBuilder:
+    return PromptBuilder(loaded, settings, taxonomy)
 
 
 @pytest.fixture(scope="session")

@@ -15,11 +15,11 @@ from PIL import Image
 
 from core.data.types import Photo
 from core.engine import feature_cache, models
-from core.engine.feature_cache import Features, sights
-from core.engine.packing import Tree, leaf_log_probs
-from core.engine.questions import Asker
-from core.engine.scoring import asked_about
-from core.engine.vision import LIGHTS, Patches, Sight, in_light
+from core.engine.feature_cache import FeatureCache, image_views
+from core.engine.packing import PackedSample, answer_log_probs
+from core.engine.questions import PromptBuilder
+from core.engine.scoring import queries_about
+from core.engine.vision import LIGHTS, ImageView, Patches, in_light
 from core.prompts import BOX_UNITS
 from core.runs import cache
 from core.runs.workspace import Workspace
@@ -30,11 +30,11 @@ VERSIONS = ((False, 0), (True, 0))
 
 
 @pytest.fixture
-def kept(loaded: models.Loaded, asker: Asker, tmp_path: Path) -> Features:
-    return Features(loaded, asker.eyes, tmp_path / "features")
+def kept(loaded: models.Loaded, prompt_builder: PromptBuilder, tmp_path: Path) -> FeatureCache:
+    return FeatureCache(loaded, prompt_builder.image_encoder, tmp_path / "features")
 
 
-def fill(kept: Features, photos: list[Photo], versions: tuple[tuple[bool, int], ...] = VERSIONS) -> int:
+def fill(kept: FeatureCache, photos: list[Photo], versions: tuple[tuple[bool, int], ...] = VERSIONS) -> int:
     """Compute what is missing; returns how many sights that were."""
     missing = kept.plan(photos, versions).missing
     for _ in kept.fill(missing, lambda: False):
@@ -42,11 +42,14 @@ def fill(kept: Features, photos: list[Photo], versions: tuple[tuple[bool, int], 
     return len(missing)
 
 
-def trees(asker: Asker, photos: list[Photo], mirrored: bool = False) -> list[Tree]:
-    return [asker.tree(photo.path, asker.boxes(photo), asked_about(photo, "class")[:3], mirrored) for photo in photos]
+def trees(prompt_builder: PromptBuilder, photos: list[Photo], mirrored: bool = False) -> list[PackedSample]:
+    return [
+        prompt_builder.tree(photo.path, prompt_builder.boxes(photo), queries_about(photo, "class")[:3], mirrored)
+        for photo in photos
+    ]
 
 
-def files(kept: Features) -> list[Path]:
+def files(kept: FeatureCache) -> list[Path]:
     assert kept.folder is not None
     return sorted(kept.folder.rglob("*.safetensors"))
 
@@ -54,59 +57,63 @@ def files(kept: Features) -> list[Path]:
 @pytest.mark.parametrize("family", list(BOX_UNITS))
 @pytest.mark.parametrize("view", ["full", "full+crop", "crop"])
 def test_answers_by_kept_features_equal_those_by_pixels(
-    loaded: models.Loaded, asker: Asker, kept: Features, photos: list[Photo], view: str
+    loaded: models.Loaded, prompt_builder: PromptBuilder, kept: FeatureCache, photos: list[Photo], view: str
 ) -> None:
-    asker.settings = replace(asker.settings, view=replace(asker.settings.view, mode=view))
-    asker.eyes.view = asker.settings.view
-    with torch.no_grad(), models.closed_head(loaded.model, asker.candidates):
+    prompt_builder.settings = replace(prompt_builder.settings, view=replace(prompt_builder.settings.view, mode=view))
+    prompt_builder.image_encoder.view = prompt_builder.settings.view
+    with torch.no_grad(), models.closed_head(loaded.model, prompt_builder.candidates):
         for mirrored in (False, True):
-            by_pixels = leaf_log_probs(loaded.model, asker.batch(trees(asker, photos[:3], mirrored)))
-            asker.eyes.features = kept.look
-            computed = asker.batch(trees(asker, photos[:3], mirrored))
-            asker.eyes._known.clear()
-            read = asker.batch(trees(asker, photos[:3], mirrored))
-            asker.eyes.features = None
+            by_pixels = answer_log_probs(
+                loaded.model, prompt_builder.batch(trees(prompt_builder, photos[:3], mirrored))
+            )
+            prompt_builder.image_encoder.features = kept.look
+            computed = prompt_builder.batch(trees(prompt_builder, photos[:3], mirrored))
+            prompt_builder.image_encoder._known.clear()
+            read = prompt_builder.batch(trees(prompt_builder, photos[:3], mirrored))
+            prompt_builder.image_encoder.features = None
             assert "pixel_values" not in read
             assert torch.equal(computed["image_features"], read["image_features"])
             for batch in (computed, read):
-                torch.testing.assert_close(leaf_log_probs(loaded.model, batch), by_pixels, rtol=1e-9, atol=1e-12)
+                torch.testing.assert_close(answer_log_probs(loaded.model, batch), by_pixels, rtol=1e-9, atol=1e-12)
 
 
 def test_lora_gradients_by_kept_features_equal_those_by_pixels(
-    loaded: models.Loaded, asker: Asker, kept: Features, photos: list[Photo]
+    loaded: models.Loaded, prompt_builder: PromptBuilder, kept: FeatureCache, photos: list[Photo]
 ) -> None:
     model = models.attach_lora(loaded.model, LoraSettings(rank=4, targets="language")).double()
     for name, one in model.named_parameters():
         if "lora_B" in name:
             torch.nn.init.normal_(one, std=0.05)
     found = []
-    with models.closed_head(model, asker.candidates):
+    with models.closed_head(model, prompt_builder.candidates):
         for look in (None, kept.look):
-            asker.eyes.features = look
+            prompt_builder.image_encoder.features = look
             model.zero_grad()
-            leaf_log_probs(model, asker.batch(trees(asker, photos))).sum().backward()
+            answer_log_probs(model, prompt_builder.batch(trees(prompt_builder, photos))).sum().backward()
             found.append({name: one.grad.clone() for name, one in model.named_parameters() if one.requires_grad})
     assert found[0]
     for name, grad in found[0].items():
         assert ((found[1][name] - grad).norm() / grad.norm()).item() < 1e-9, name
 
 
-def test_a_second_look_computes_nothing(kept: Features, photos: list[Photo], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_look_computes_nothing(
+    kept: FeatureCache, photos: list[Photo], monkeypatch: pytest.MonkeyPatch
+) -> None:
     boxes = {(photo.path, one.box_xyxy) for photo in photos for one in photo.objects}
     assert fill(kept, photos) == 2 * (len(photos) + len(boxes)) == len(files(kept))
     assert fill(kept, photos) == 0
     monkeypatch.setattr(kept, "compute", None)
     for photo in photos:
-        for sight in sights(photo, kept.eyes, VERSIONS):
-            copied = kept.look(sight).features
+        for image_view in image_views(photo, kept.image_encoder, VERSIONS):
+            copied = kept.look(image_view).features
             with monkeypatch.context() as small:
                 small.setattr(feature_cache, "MAPPED_BYTES", 0)
-                mapped = kept.look(sight).features
+                mapped = kept.look(image_view).features
             assert copied is not None and mapped is not None and torch.equal(copied, mapped)
 
 
 def test_the_size_is_told_before_anything_is_opened(
-    kept: Features, photos: list[Photo], monkeypatch: pytest.MonkeyPatch
+    kept: FeatureCache, photos: list[Photo], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as closed:
         closed.setattr(Image, "open", None)
@@ -115,106 +122,108 @@ def test_the_size_is_told_before_anything_is_opened(
     stored = sum(
         found.features.nbytes
         for photo in photos
-        for sight in sights(photo, kept.eyes, VERSIONS)
-        if (found := kept.look(sight)).features is not None
+        for image_view in image_views(photo, kept.image_encoder, VERSIONS)
+        if (found := kept.look(image_view)).features is not None
     )
     assert plan.missing_bytes == plan.all_bytes == stored
     again = kept.plan(photos, VERSIONS)
     assert (again.missing, again.missing_bytes, again.all_bytes) == ((), 0, stored)
 
 
-def other_model(kept: Features, photo: Photo) -> Sight:
+def other_model(kept: FeatureCache, photo: Photo) -> ImageView:
     assert kept.folder is not None
     kept.folder = kept.folder.with_name("another")
-    return Sight(photo.path)
+    return ImageView(photo.path)
 
 
-def other_bytes(kept: Features, photo: Photo) -> Sight:
+def other_bytes(kept: FeatureCache, photo: Photo) -> ImageView:
     with Image.open(photo.path) as image:
         image.convert("RGB").point(lambda value: 255 - value).save(photo.path)
-    return Sight(photo.path)
+    return ImageView(photo.path)
 
 
-def other_size(kept: Features, photo: Photo) -> Sight:
-    kept.eyes.view = replace(kept.eyes.view, photo_px=84)
-    return Sight(photo.path)
+def other_size(kept: FeatureCache, photo: Photo) -> ImageView:
+    kept.image_encoder.view = replace(kept.image_encoder.view, photo_px=84)
+    return ImageView(photo.path)
 
 
-OTHERS: Mapping[str, Callable[[Features, Photo], Sight]] = {
+OTHERS: Mapping[str, Callable[[FeatureCache, Photo], ImageView]] = {
     "model": other_model,
     "bytes": other_bytes,
     "resolution": other_size,
-    "side": lambda _, photo: Sight(photo.path, None, True),
-    "light": lambda _, photo: Sight(photo.path, None, False, 1),
-    "box": lambda _, photo: Sight(photo.path, (0.1, 0.1, 0.5, 0.5)),
+    "side": lambda _, photo: ImageView(photo.path, None, True),
+    "light": lambda _, photo: ImageView(photo.path, None, False, 1),
+    "box": lambda _, photo: ImageView(photo.path, (0.1, 0.1, 0.5, 0.5)),
 }
 
 
 @pytest.mark.parametrize("what", list(OTHERS))
 def test_whatever_features_follow_from_is_in_their_name(
-    kept: Features, photos: list[Photo], tmp_path: Path, what: str
+    kept: FeatureCache, photos: list[Photo], tmp_path: Path, what: str
 ) -> None:
     path = Path(shutil.copy(photos[0].path, tmp_path / "photo.jpg"))
     mine = replace(photos[0], path=path)
-    before = kept.file(Sight(path))
+    before = kept.file(ImageView(path))
     after = kept.file(OTHERS[what](kept, mine))
     assert before is not None and after is not None and before != after
 
 
-def test_the_same_photo_elsewhere_has_the_same_features(kept: Features, photos: list[Photo], tmp_path: Path) -> None:
+def test_the_same_photo_elsewhere_has_the_same_features(
+    kept: FeatureCache, photos: list[Photo], tmp_path: Path
+) -> None:
     copy = Path(shutil.copy(photos[0].path, tmp_path / "renamed.jpg"))
-    assert kept.file(Sight(copy)) == kept.file(Sight(photos[0].path))
+    assert kept.file(ImageView(copy)) == kept.file(ImageView(photos[0].path))
 
 
 @pytest.mark.parametrize("damage", ["cut", "empty", "nonsense"])
-def test_a_damaged_file_is_computed_and_written_again(kept: Features, photos: list[Photo], damage: str) -> None:
+def test_a_damaged_file_is_computed_and_written_again(kept: FeatureCache, photos: list[Photo], damage: str) -> None:
     fill(kept, photos[:1], ((False, 0),))
-    sight = Sight(photos[0].path)
-    good, file = kept.look(sight).features, kept.file(sight)
+    image_view = ImageView(photos[0].path)
+    good, file = kept.look(image_view).features, kept.file(image_view)
     assert file is not None and good is not None
     good = good.clone()  # not a map of the file that is about to be cut short
     whole = file.read_bytes()
     file.write_bytes({"cut": whole[: len(whole) // 2], "empty": b"", "nonsense": b"\x00" * len(whole)}[damage])
-    again = kept.look(sight).features
+    again = kept.look(image_view).features
     assert again is not None and torch.allclose(again, good, rtol=1e-12)
     assert len(file.read_bytes()) == len(whole)
     assert not list(kept.folder.rglob("*.part"))  # type: ignore[union-attr]
 
 
 def test_two_caches_over_one_folder_agree(
-    loaded: models.Loaded, asker: Asker, kept: Features, photos: list[Photo]
+    loaded: models.Loaded, prompt_builder: PromptBuilder, kept: FeatureCache, photos: list[Photo]
 ) -> None:
     """As two processes do: both planned before either wrote."""
     assert kept.folder is not None
-    other = Features(loaded, asker.eyes, kept.folder.parent)
+    other = FeatureCache(loaded, prompt_builder.image_encoder, kept.folder.parent)
     plans = [one.plan(photos, VERSIONS).missing for one in (kept, other)]
     for one, missing in zip((kept, other), plans, strict=True):
         for _ in one.fill(missing, lambda: False):
             pass
     assert len(files(kept)) == len(plans[0])
-    for sight in plans[0]:
-        mine, its = kept.look(sight).features, other.look(sight).features
+    for image_view in plans[0]:
+        mine, its = kept.look(image_view).features, other.look(image_view).features
         assert mine is not None and its is not None and torch.equal(mine, its)
 
 
 def test_a_full_disk_while_looking_stops_nothing(
-    kept: Features, photos: list[Photo], monkeypatch: pytest.MonkeyPatch
+    kept: FeatureCache, photos: list[Photo], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: Any) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(feature_cache, "save_file", full)
-    assert kept.look(Sight(photos[0].path)).features is not None
+    assert kept.look(ImageView(photos[0].path)).features is not None
 
 
-def test_room_is_made_by_what_was_used_longest_ago(kept: Features, photos: list[Photo], tmp_path: Path) -> None:
+def test_room_is_made_by_what_was_used_longest_ago(kept: FeatureCache, photos: list[Photo], tmp_path: Path) -> None:
     fill(kept, photos[:2], ((False, 0),))
     every = files(kept)
     for age, file in enumerate(every):
         os.utime(file, (1_000_000 - age, 1_000_000 - age))
     sizes = [file.stat().st_size for file in every]
     kept.plan(photos[1:2], ((False, 0),))  # asked for again, so no longer old
-    used = {kept.file(sight) for sight in sights(photos[1], kept.eyes, ((False, 0),))}
+    used = {kept.file(image_view) for image_view in image_views(photos[1], kept.image_encoder, ((False, 0),))}
     oldest = next(file for file in reversed(every) if file not in used)
     cache.make_room(kept.folder.parent, sum(sizes), oldest.stat().st_size)  # type: ignore[union-attr]
     assert set(every) - set(files(kept)) == {oldest}
@@ -272,24 +281,30 @@ def test_versions_in_other_light_differ_and_the_first_is_the_photo(photos: list[
     assert len(set(seen)) == len(LIGHTS)
 
 
-def test_tokens_are_told_from_the_size_alone(asker: Asker, photos: list[Photo], settings: Settings) -> None:
+def test_tokens_are_told_from_the_size_alone(
+    prompt_builder: PromptBuilder, photos: list[Photo], settings: Settings
+) -> None:
     for px in (56, 112, 200):
-        asker.eyes.view = merge(settings, {"view.photo_px": px, "view.crop_px": px}).view
+        prompt_builder.image_encoder.view = merge(settings, {"view.photo_px": px, "view.crop_px": px}).view
         for photo in photos:
-            for sight in sights(photo, asker.eyes, VERSIONS):
-                seen: Patches = asker.eyes.fresh(sight)
-                assert asker.eyes.tokens(sight, photo.size_wh) == seen.tokens(asker.eyes.merge)
+            for image_view in image_views(photo, prompt_builder.image_encoder, VERSIONS):
+                seen: Patches = prompt_builder.image_encoder.fresh(image_view)
+                assert prompt_builder.image_encoder.tokens(image_view, photo.size_wh) == seen.tokens(
+                    prompt_builder.image_encoder.merge
+                )
 
 
-def test_another_vision_tower_has_another_folder(loaded: models.Loaded, asker: Asker, tmp_path: Path) -> None:
+def test_another_vision_tower_has_another_folder(
+    loaded: models.Loaded, prompt_builder: PromptBuilder, tmp_path: Path
+) -> None:
     """A tower that was trained in place, its files' ends untouched; the language model may be what it likes."""
-    before = Features(loaded, asker.eyes, tmp_path).folder
+    before = FeatureCache(loaded, prompt_builder.image_encoder, tmp_path).folder
     with torch.no_grad():
         loaded.model.lm_head.weight.add_(1)
-    assert Features(loaded, asker.eyes, tmp_path).folder == before
+    assert FeatureCache(loaded, prompt_builder.image_encoder, tmp_path).folder == before
     with torch.no_grad():
         loaded.model.model.visual.blocks[1].attn.proj.weight.mul_(1.001)
-    assert Features(loaded, asker.eyes, tmp_path).folder != before
+    assert FeatureCache(loaded, prompt_builder.image_encoder, tmp_path).folder != before
 
 
 def test_what_a_killed_process_left_half_written_goes_once_it_is_old(tmp_path: Path) -> None:

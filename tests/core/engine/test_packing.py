@@ -11,9 +11,18 @@ import torch
 
 from core.data.types import Photo
 from core.engine import models
-from core.engine.packing import Branch, Leaf, Tree, _seen, choices, fill_rows, leaf_log_probs, split_tree
-from core.engine.questions import Asked, Asker
-from core.engine.training.data import Lessons
+from core.engine.packing import (
+    Answer,
+    PackedSample,
+    Question,
+    _seen,
+    answer_log_probs,
+    choices,
+    fill_rows,
+    split_sample,
+)
+from core.engine.questions import ObjectQuery, PromptBuilder
+from core.engine.training.data import TrainingDataset
 from core.engine.training.trainer import weighted_loss
 from core.engine.vision import Patches
 from core.prompts import BOX_UNITS
@@ -23,20 +32,22 @@ from core.settings import LoraSettings, Settings, merge
 EXACT = 1e-9
 
 
-def mixed_trees(asker: Asker, photos: list[Photo], seed: int = 0) -> list[Tree]:
+def mixed_trees(prompt_builder: PromptBuilder, photos: list[Photo], seed: int = 0) -> list[PackedSample]:
     """Photos of two sizes with both kinds of question, weights that differ, and 1 to 8 questions each."""
-    dice = random.Random(seed)
-    lessons = Lessons(photos, asker, asker.settings)
+    rng = random.Random(seed)
+    training_data = TrainingDataset(photos, prompt_builder, prompt_builder.settings)
     trees = []
     for photo in photos:
-        asked = [lessons.question(one, dice.random()) for one in photo.objects]
+        asked = [training_data.question(one, rng.random()) for one in photo.objects]
         trees.append(
-            asker.tree(photo.path, asker.boxes(photo), [replace(a, weight=dice.random() + 0.5) for a in asked])
+            prompt_builder.tree(
+                photo.path, prompt_builder.boxes(photo), [replace(a, weight=rng.random() + 0.5) for a in asked]
+            )
         )
     return trees
 
 
-def separate(trees: list[Tree]) -> list[Tree]:
+def separate(trees: list[PackedSample]) -> list[PackedSample]:
     return [replace(tree, branches=(branch,)) for tree in trees for branch in tree.branches]
 
 
@@ -51,16 +62,18 @@ def settings(settings: Settings, answers_are: str) -> Settings:
     return merge(settings, {"question.answers": answers_are})
 
 
-def log_probs(model: torch.nn.Module, asker: Asker, trees: list[Tree], multiple: int = 1) -> torch.Tensor:
+def log_probs(
+    model: torch.nn.Module, prompt_builder: PromptBuilder, trees: list[PackedSample], multiple: int = 1
+) -> torch.Tensor:
     """What the engine computes: rows shared, questions packed, candidates' logits only where answers are closed."""
-    with models.closed_head(model, asker.candidates):
-        return leaf_log_probs(model, asker.layout.batch(trees, multiple))
+    with models.closed_head(model, prompt_builder.candidates):
+        return answer_log_probs(model, prompt_builder.layout.batch(trees, multiple))
 
 
-def plain_log_prob(model: torch.nn.Module, tree: Tree, asker: Asker) -> torch.Tensor:
+def plain_log_prob(model: torch.nn.Module, tree: PackedSample, prompt_builder: PromptBuilder) -> torch.Tensor:
     """The slow twin: one question, one answer, transformers' own positions, causal mask and full-vocabulary logits;
     closed answers are renormalised afterwards over the tokens with which an allowed answer goes on."""
-    (branch,), merge, pad = tree.branches, asker.eyes.merge, asker.layout.image_pad_id
+    (branch,), merge, pad = tree.branches, prompt_builder.image_encoder.merge, prompt_builder.layout.image_pad_id
     (leaf,) = branch.leaves
     images = [image for image in (tree.photo, branch.crop) if image is not None]
     grids = iter(images)
@@ -102,38 +115,38 @@ def farthest(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> fl
 @pytest.mark.parametrize("family", list(BOX_UNITS))
 @pytest.mark.parametrize("view", ["full", "full+crop", "crop"])
 def test_packed_questions_equal_separate_ones_and_transformers_own_forward(
-    asker: Asker, loaded: models.Loaded, photos: list[Photo], view: str
+    prompt_builder: PromptBuilder, loaded: models.Loaded, photos: list[Photo], view: str
 ) -> None:
-    asker.settings = replace(asker.settings, view=replace(asker.settings.view, mode=view))
+    prompt_builder.settings = replace(prompt_builder.settings, view=replace(prompt_builder.settings.view, mode=view))
     model = loaded.model
-    trees = mixed_trees(asker, photos[:3])
+    trees = mixed_trees(prompt_builder, photos[:3])
     with torch.no_grad():
-        packed = log_probs(model, asker, trees)
-        alone = torch.cat([log_probs(model, asker, [tree]) for tree in separate(trees)])
-        plain = torch.stack([plain_log_prob(model, tree, asker) for tree in separate(trees)])
+        packed = log_probs(model, prompt_builder, trees)
+        alone = torch.cat([log_probs(model, prompt_builder, [tree]) for tree in separate(trees)])
+        plain = torch.stack([plain_log_prob(model, tree, prompt_builder) for tree in separate(trees)])
     assert packed.dtype == torch.float64
     torch.testing.assert_close(packed, alone, rtol=EXACT, atol=1e-14)
     torch.testing.assert_close(packed, plain, rtol=EXACT, atol=1e-14)
 
 
 def test_packed_gradients_of_every_lora_weight_equal_separate_ones(
-    asker: Asker, loaded: models.Loaded, photos: list[Photo]
+    prompt_builder: PromptBuilder, loaded: models.Loaded, photos: list[Photo]
 ) -> None:
     torch.manual_seed(1)
     model = models.attach_lora(loaded.model, LoraSettings(rank=4, targets="everything")).double()
     for name, one in model.named_parameters():
         if "lora_B" in name:  # zero at birth, which would hide every gradient of lora_A
             torch.nn.init.normal_(one, std=0.05)
-    trees = mixed_trees(asker, photos)
+    trees = mixed_trees(prompt_builder, photos)
     count = sum(len(tree.branches) for tree in trees)
 
-    def step(groups: list[list[Tree]], most: int = 0) -> tuple[float, dict[str, torch.Tensor]]:
+    def step(groups: list[list[PackedSample]], most: int = 0) -> tuple[float, dict[str, torch.Tensor]]:
         model.zero_grad()
         total = 0.0
         for group in groups:
-            for batch in asker.layout.batches(group, 1, most):
-                with models.closed_head(model, asker.candidates):
-                    loss = weighted_loss(leaf_log_probs(model, batch), batch["leaf_weights"], count)
+            for batch in prompt_builder.layout.batches(group, 1, most):
+                with models.closed_head(model, prompt_builder.candidates):
+                    loss = weighted_loss(answer_log_probs(model, batch), batch["leaf_weights"], count)
                 loss.backward()
                 total += loss.item()
         return total, gradients(model)
@@ -143,77 +156,81 @@ def test_packed_gradients_of_every_lora_weight_equal_separate_ones(
         loss, found = step(groups)
         assert loss == pytest.approx(packed_loss, rel=EXACT)
         assert farthest(found, packed) < 1e-7
-    assert len(asker.layout.batches(trees, 1, 600)) > 2
+    assert len(prompt_builder.layout.batches(trees, 1, 600)) > 2
     loss, found = step([trees], most=600)
     assert loss == pytest.approx(packed_loss, rel=EXACT)
     assert farthest(found, packed) < 1e-7
 
 
-def test_wrong_positions_would_be_noticed(asker: Asker, loaded: models.Loaded, photos: list[Photo]) -> None:
+def test_wrong_positions_would_be_noticed(
+    prompt_builder: PromptBuilder, loaded: models.Loaded, photos: list[Photo]
+) -> None:
     """The equalities above can fail: without the restart of positions the numbers differ."""
-    trees = mixed_trees(asker, photos[:2])
-    batch = asker.batch(trees)
-    with torch.no_grad(), models.closed_head(loaded.model, asker.candidates):
-        right = leaf_log_probs(loaded.model, batch)
+    trees = mixed_trees(prompt_builder, photos[:2])
+    batch = prompt_builder.batch(trees)
+    with torch.no_grad(), models.closed_head(loaded.model, prompt_builder.candidates):
+        right = answer_log_probs(loaded.model, batch)
         batch["position_ids"] = torch.arange(batch["input_ids"].shape[1]).expand_as(batch["position_ids"])
-        wrong = leaf_log_probs(loaded.model, batch)
+        wrong = answer_log_probs(loaded.model, batch)
     assert (right - wrong).abs().max() > 1e-4
 
 
 def test_another_branch_leaves_a_questions_answer_bit_identical(
-    asker: Asker, loaded: models.Loaded, photos: list[Photo]
+    prompt_builder: PromptBuilder, loaded: models.Loaded, photos: list[Photo]
 ) -> None:
-    tree = mixed_trees(asker, photos[:1])[0]
+    tree = mixed_trees(prompt_builder, photos[:1])[0]
     first, second = tree.branches[0], tree.branches[1]
     with torch.no_grad():
-        before = log_probs(loaded.model, asker, [replace(tree, branches=(first, second))])
+        before = log_probs(loaded.model, prompt_builder, [replace(tree, branches=(first, second))])
         other = replace(second, token_ids=(*second.token_ids[:-1], 5))
-        after = log_probs(loaded.model, asker, [replace(tree, branches=(first, other))])
+        after = log_probs(loaded.model, prompt_builder, [replace(tree, branches=(first, other))])
     assert torch.equal(before[0], after[0])
     assert not torch.equal(before[1], after[1])
 
 
 def test_tree_scored_answers_equal_one_forward_per_answer(
-    asker: Asker, loaded: models.Loaded, photos: list[Photo]
+    prompt_builder: PromptBuilder, loaded: models.Loaded, photos: list[Photo]
 ) -> None:
     photo = photos[0]
-    asked = [Asked(one.box_xyxy, None) for one in photo.objects[:2]]
-    tree = asker.tree(photo.path, asker.boxes(photo), asked)
+    asked = [ObjectQuery(one.box_xyxy, None) for one in photo.objects[:2]]
+    tree = prompt_builder.tree(photo.path, prompt_builder.boxes(photo), asked)
     alone = [
         replace(tree, branches=(replace(branch, leaves=(leaf,)),)) for branch in tree.branches for leaf in branch.leaves
     ]
     with torch.no_grad():
-        scored = log_probs(loaded.model, asker, [tree])
-        one_by_one = torch.stack([plain_log_prob(loaded.model, one, asker) for one in alone])
+        scored = log_probs(loaded.model, prompt_builder, [tree])
+        one_by_one = torch.stack([plain_log_prob(loaded.model, one, prompt_builder) for one in alone])
     assert len(scored) == 18
     torch.testing.assert_close(scored, one_by_one, rtol=EXACT, atol=1e-14)
-    if asker.closed:
+    if prompt_builder.closed:
         torch.testing.assert_close(scored.exp().view(2, 9).sum(1), torch.ones(2).double(), rtol=EXACT, atol=0)
 
 
-def test_candidate_rows_are_the_vocabularys_rows(asker: Asker, loaded: models.Loaded, photos: list[Photo]) -> None:
+def test_candidate_rows_are_the_vocabularys_rows(
+    prompt_builder: PromptBuilder, loaded: models.Loaded, photos: list[Photo]
+) -> None:
     """The small output layer gives the very logits that the whole one gives, and is taken off again."""
-    trees = mixed_trees(asker, photos[:2])
-    batch = asker.layout.batch(trees)
+    trees = mixed_trees(prompt_builder, photos[:2])
+    batch = prompt_builder.layout.batch(trees)
     seen = {key: batch[key] for key in ("input_ids", "attention_mask", "position_ids")}
     seen |= _seen(loaded.model, batch)
     with torch.no_grad():
         whole = loaded.model(**seen, logits_to_keep=batch["reads"]).logits
-        with models.closed_head(loaded.model, asker.candidates):
+        with models.closed_head(loaded.model, prompt_builder.candidates):
             rows = loaded.model(**seen, logits_to_keep=batch["reads"]).logits
         again = loaded.model(**seen, logits_to_keep=batch["reads"]).logits
     assert torch.equal(whole, again)
-    if asker.closed:
-        assert rows.shape[-1] == len(asker.candidates) < whole.shape[-1]
-        torch.testing.assert_close(rows, whole[..., list(asker.candidates)], rtol=1e-12, atol=1e-13)
+    if prompt_builder.closed:
+        assert rows.shape[-1] == len(prompt_builder.candidates) < whole.shape[-1]
+        torch.testing.assert_close(rows, whole[..., list(prompt_builder.candidates)], rtol=1e-12, atol=1e-13)
     else:
         assert torch.equal(rows, whole)
 
 
 def test_cutting_a_tree_into_rows_keeps_every_question_in_order() -> None:
     patches = Patches(torch.zeros(16, 4).numpy(), (1, 4, 4))
-    branches = tuple(Branch(tuple(range(size)), (Leaf((1, 2)),)) for size in (100, 100, 100, 300, 10))
-    parts = split_tree(Tree((1, 2, 3), branches, patches), merge=2, least=256)
+    branches = tuple(Question(tuple(range(size)), (Answer((1, 2)),)) for size in (100, 100, 100, 300, 10))
+    parts = split_sample(PackedSample((1, 2, 3), branches, patches), merge=2, least=256)
     assert [len(part.branches) for part in parts] == [2, 1, 1, 1]
     assert [branch for part in parts for branch in part.branches] == list(branches)
 
@@ -232,15 +249,15 @@ def test_an_answer_is_chosen_where_it_could_have_gone_on_differently(
     answer: tuple[int, ...], expected: list[tuple[int, tuple[int, ...]]]
 ) -> None:
     allowed = ((1, 9), (2, 5, 9), (2, 6, 7, 9), (3, 4, 9), (3, 4, 8, 9))
-    assert choices(Leaf(answer), allowed) == expected
-    assert choices(Leaf(answer), None) == [(place, ()) for place in range(len(answer))]
-    assert choices(Leaf(answer), (answer,)) == []
+    assert choices(Answer(answer), allowed) == expected
+    assert choices(Answer(answer), None) == [(place, ()) for place in range(len(answer))]
+    assert choices(Answer(answer), (answer,)) == []
 
 
 def test_rows_hold_every_tree_once_and_waste_little() -> None:
-    dice = random.Random(3)
+    rng = random.Random(3)
     for count in (1, 7, 60):
-        lengths = [dice.randrange(20, 500) for _ in range(count)]
+        lengths = [rng.randrange(20, 500) for _ in range(count)]
         rows = fill_rows(lengths)
         assert sorted(index for row in rows for index in row) == list(range(count))
         room = max([256, *lengths])
@@ -250,24 +267,24 @@ def test_rows_hold_every_tree_once_and_waste_little() -> None:
 
 
 def test_photos_that_share_a_row_do_not_see_each_other(
-    asker: Asker, loaded: models.Loaded, photos: list[Photo]
+    prompt_builder: PromptBuilder, loaded: models.Loaded, photos: list[Photo]
 ) -> None:
-    trees = [replace(tree, branches=tree.branches[:1]) for tree in mixed_trees(asker, photos[:4])]
-    changed = [*trees[:-1], replace(trees[-1], photo=mixed_trees(asker, photos[4:])[0].photo)]
-    batch = asker.layout.batch(trees)
+    trees = [replace(tree, branches=tree.branches[:1]) for tree in mixed_trees(prompt_builder, photos[:4])]
+    changed = [*trees[:-1], replace(trees[-1], photo=mixed_trees(prompt_builder, photos[4:])[0].photo)]
+    batch = prompt_builder.layout.batch(trees)
     assert batch["input_ids"].shape[0] < len(trees)
     with torch.no_grad():
-        one, other = log_probs(loaded.model, asker, trees), log_probs(loaded.model, asker, changed)
+        one, other = log_probs(loaded.model, prompt_builder, trees), log_probs(loaded.model, prompt_builder, changed)
     assert torch.allclose(one[:-1], other[:-1], rtol=EXACT, atol=0)
     assert one[-1] != other[-1]
 
 
 def test_a_photo_in_several_rows_is_seen_once_and_answers_stay(
-    asker: Asker, loaded: models.Loaded, photos: list[Photo]
+    prompt_builder: PromptBuilder, loaded: models.Loaded, photos: list[Photo]
 ) -> None:
     """And where a wrapper hides the model, as on several devices, it is seen once a row: the same answers."""
-    trees = mixed_trees(asker, photos)
-    batch = asker.batch(trees)
+    trees = mixed_trees(prompt_builder, photos)
+    batch = prompt_builder.batch(trees)
     assert len(batch["image_grid_thw"]) < len(batch["image_index"])
 
     class Wrapped(torch.nn.Module):
@@ -278,34 +295,36 @@ def test_a_photo_in_several_rows_is_seen_once_and_answers_stay(
         def forward(self, **inputs: object) -> object:
             return self.module(**inputs)
 
-    with torch.no_grad(), models.closed_head(loaded.model, asker.candidates):
-        once, each = leaf_log_probs(loaded.model, batch), leaf_log_probs(Wrapped(), batch)
+    with torch.no_grad(), models.closed_head(loaded.model, prompt_builder.candidates):
+        once, each = answer_log_probs(loaded.model, batch), answer_log_probs(Wrapped(), batch)
     torch.testing.assert_close(once, each, rtol=EXACT, atol=1e-14)
 
 
-def test_padding_changes_nothing(asker: Asker, loaded: models.Loaded, photos: list[Photo]) -> None:
-    trees = mixed_trees(asker, photos[:2])
+def test_padding_changes_nothing(prompt_builder: PromptBuilder, loaded: models.Loaded, photos: list[Photo]) -> None:
+    trees = mixed_trees(prompt_builder, photos[:2])
     with torch.no_grad():
-        tight = log_probs(loaded.model, asker, trees)
-        padded = log_probs(loaded.model, asker, trees, 128)
+        tight = log_probs(loaded.model, prompt_builder, trees)
+        padded = log_probs(loaded.model, prompt_builder, trees, 128)
     torch.testing.assert_close(tight, padded, rtol=EXACT, atol=1e-14)
 
 
-def test_float32_agrees_with_float64(asker: Asker, loaded: models.Loaded, photos: list[Photo]) -> None:
-    trees = mixed_trees(asker, photos[:2])
+def test_float32_agrees_with_float64(prompt_builder: PromptBuilder, loaded: models.Loaded, photos: list[Photo]) -> None:
+    trees = mixed_trees(prompt_builder, photos[:2])
     with torch.no_grad():
-        exact = log_probs(loaded.model, asker, trees)
-        rough = log_probs(loaded.model.float(), asker, trees)
+        exact = log_probs(loaded.model, prompt_builder, trees)
+        rough = log_probs(loaded.model.float(), prompt_builder, trees)
     torch.testing.assert_close(rough.double(), exact, rtol=1e-4, atol=1e-6)
 
 
-def test_changed_settings_reach_the_question(asker: Asker, photos: list[Photo], settings: Settings) -> None:
+def test_changed_settings_reach_the_question(
+    prompt_builder: PromptBuilder, photos: list[Photo], settings: Settings
+) -> None:
     photo = photos[0]
-    asked = [Asked(photo.objects[0].box_xyxy, photo.objects[0].object_type)]
+    asked = [ObjectQuery(photo.objects[0].box_xyxy, photo.objects[0].object_type)]
     texts = set()
     for spatial in (False, True):
         for position in (False, True):
             enhance = replace(settings.enhance, spatial_reasoning=spatial, position_encoding=position)
-            asker.settings = replace(settings, enhance=enhance)
-            texts.add(asker.tree(photo.path, asker.boxes(photo), asked).branches[0].token_ids)
+            prompt_builder.settings = replace(settings, enhance=enhance)
+            texts.add(prompt_builder.tree(photo.path, prompt_builder.boxes(photo), asked).branches[0].token_ids)
     assert len(texts) == 4

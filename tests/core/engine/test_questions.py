@@ -13,9 +13,9 @@ from PIL import Image, ImageOps
 from transformers import Qwen2Tokenizer
 
 from core.data.types import BoxedObject, Photo
-from core.engine.questions import Asked, Asker, mirrored_box
-from core.engine.scoring import asked_about
-from core.engine.training.data import Lessons
+from core.engine.questions import ObjectQuery, PromptBuilder, mirrored_box
+from core.engine.scoring import queries_about
+from core.engine.training.data import TrainingDataset
 from core.engine.vision import Patches
 from core.errors import UserError
 from core.prompts import answers
@@ -45,15 +45,15 @@ def equal_pixels(one: Patches | None, other: Patches | None) -> bool:
 @pytest.mark.parametrize("view", VIEWS)
 @pytest.mark.parametrize("kind", ["condition", "class"])
 def test_a_question_does_not_change_with_any_true_condition(
-    asker: Asker, photos: list[Photo], settings: Settings, taxonomy: Taxonomy, view: str, kind: str
+    prompt_builder: PromptBuilder, photos: list[Photo], settings: Settings, taxonomy: Taxonomy, view: str, kind: str
 ) -> None:
-    asker.settings = replace(settings, view=replace(settings.view, mode=view))
+    prompt_builder.settings = replace(settings, view=replace(settings.view, mode=view))
     photo = photos[1]
     seen = []
     for shift in range(3):
         other = with_conditions(photo, taxonomy, shift)
-        tree = asker.tree(other.path, asker.boxes(other), asked_about(other, kind))
-        seen.append((tree, asker.batch([tree])))
+        tree = prompt_builder.tree(other.path, prompt_builder.boxes(other), queries_about(other, kind))
+        seen.append((tree, prompt_builder.batch([tree])))
     assert with_conditions(photo, taxonomy, 1).objects != photo.objects
     first_tree, first_batch = seen[0]
     for tree, batch in seen[1:]:
@@ -68,18 +68,18 @@ def test_a_question_does_not_change_with_any_true_condition(
 
 
 def test_in_training_only_the_answer_leaf_knows_the_condition(
-    asker: Asker, photos: list[Photo], taxonomy: Taxonomy, settings: Settings
+    prompt_builder: PromptBuilder, photos: list[Photo], taxonomy: Taxonomy, settings: Settings
 ) -> None:
     """Everything that the model sees before it answers stays the same to the byte."""
     photo = next(one for one in photos if len({thing.condition for thing in one.objects}) > 1)
     changed = with_conditions(photo, taxonomy, 1)
     trees = []
     for one in (photo, changed):
-        lessons = Lessons([one], asker, settings)
-        trees.append(lessons.tree(lessons.order(0)[0]))
+        training_data = TrainingDataset([one], prompt_builder, settings)
+        trees.append(training_data.tree(training_data.order(0)[0]))
     assert [branch.token_ids for branch in trees[0].branches] == [branch.token_ids for branch in trees[1].branches]
     assert [branch.leaves for branch in trees[0].branches] != [branch.leaves for branch in trees[1].branches]
-    rows = [asker.layout.row([tree]) for tree in trees]
+    rows = [prompt_builder.layout.row([tree]) for tree in trees]
     # Segments whose parent is the head are questions; those below them are answers.
     told = [
         [token for token, segment in zip(row.ids, row.segments, strict=True) if row.parents[segment] <= 0]
@@ -91,47 +91,58 @@ def test_in_training_only_the_answer_leaf_knows_the_condition(
 @pytest.mark.parametrize("view", VIEWS)
 @pytest.mark.parametrize("family", ["qwen2_vl", "qwen2_5_vl"])
 def test_the_cut_question_equals_the_whole_template_tokenised_at_once(
-    asker: Asker, photos: list[Photo], settings: Settings, tokenizer: Qwen2Tokenizer, view: str
+    prompt_builder: PromptBuilder, photos: list[Photo], settings: Settings, tokenizer: Qwen2Tokenizer, view: str
 ) -> None:
-    asker.settings = replace(settings, view=replace(settings.view, mode=view))
+    prompt_builder.settings = replace(settings, view=replace(settings.view, mode=view))
     photo = photos[1]
     pictures = 2 if view == "full+crop" else 1
-    for one in asked_about(photo, "condition") + asked_about(photo, "class"):
-        tree = asker.tree(photo.path, asker.boxes(photo), [one])
+    for one in queries_about(photo, "condition") + queries_about(photo, "class"):
+        tree = prompt_builder.tree(photo.path, prompt_builder.boxes(photo), [one])
         cut = [*tree.head_ids, *tree.branches[0].token_ids]
         text = tokenizer.decode(tree.branches[0].token_ids).split("<|vision_end|>")[-1].split("<|im_end|>")[0]
         chat = [{"role": "user", "content": [{"type": "image"}] * pictures + [{"type": "text", "text": text}]}]
         whole = tokenizer.apply_chat_template(chat, tokenize=True, add_generation_prompt=True, return_dict=True)
         assert cut == list(whole["input_ids"])
-        assert cut.count(asker.layout.image_pad_id) == pictures
+        assert cut.count(prompt_builder.layout.image_pad_id) == pictures
 
 
-def test_every_question_about_a_photo_shares_its_head(asker: Asker, photos: list[Photo]) -> None:
+def test_every_question_about_a_photo_shares_its_head(prompt_builder: PromptBuilder, photos: list[Photo]) -> None:
     photo = photos[1]
-    heads = {asker.tree(photo.path, asker.boxes(photo), [one]).head_ids for one in asked_about(photo, "condition")}
+    heads = {
+        prompt_builder.tree(photo.path, prompt_builder.boxes(photo), [one]).head_ids
+        for one in queries_about(photo, "condition")
+    }
     assert len(heads) == 1
 
 
-def test_no_answer_begins_another_so_none_can_be_confused(asker: Asker, taxonomy: Taxonomy) -> None:
+def test_no_answer_begins_another_so_none_can_be_confused(prompt_builder: PromptBuilder, taxonomy: Taxonomy) -> None:
     for object_type in (None, *taxonomy.object_types):
-        listed = [asker.answer_ids(answer) for answer in answers(object_type, taxonomy)]
+        listed = [prompt_builder.answer_ids(answer) for answer in answers(object_type, taxonomy)]
         assert len(set(listed)) == len(listed)
         for one in listed:
-            assert one[-1] == asker.end
-            assert asker.end not in one[:-1]
+            assert one[-1] == prompt_builder.end
+            assert prompt_builder.end not in one[:-1]
             assert not any(other[: len(one)] == one for other in listed if other is not one)
 
 
-def test_an_answers_tokens_spell_the_answer(asker: Asker, taxonomy: Taxonomy, tokenizer: Qwen2Tokenizer) -> None:
+def test_an_answers_tokens_spell_the_answer(
+    prompt_builder: PromptBuilder, taxonomy: Taxonomy, tokenizer: Qwen2Tokenizer
+) -> None:
     for answer in (*taxonomy.class_names, *taxonomy.conditions):
-        assert tokenizer.decode(asker.answer_ids(answer)) == f"{answer}<|im_end|>"
+        assert tokenizer.decode(prompt_builder.answer_ids(answer)) == f"{answer}<|im_end|>"
 
 
-def test_the_other_boxes_are_all_but_one_copy_of_the_asked_one(asker: Asker, photos: list[Photo]) -> None:
+def test_the_other_boxes_are_all_but_one_copy_of_the_asked_one(
+    prompt_builder: PromptBuilder, photos: list[Photo]
+) -> None:
     box, path = (0.1, 0.1, 0.3, 0.3), photos[0].path
 
     def words(boxes: Sequence[tuple[float, float, float, float]]) -> str:
-        return str(asker.tokenizer.decode(asker.tree(path, boxes, [Asked(box, "rock toe")]).branches[0].token_ids))
+        return str(
+            prompt_builder.tokenizer.decode(
+                prompt_builder.tree(path, boxes, [ObjectQuery(box, "rock toe")]).branches[0].token_ids
+            )
+        )
 
     assert "No other boxes." in words([box])
     assert "No other boxes." in words([])
@@ -146,11 +157,11 @@ def test_a_mirrored_box_lies_on_the_other_side_and_mirrors_back() -> None:
 
 @pytest.mark.parametrize("view", VIEWS)
 def test_a_mirrored_question_is_the_question_about_the_mirrored_photo(
-    asker: Asker, photos: list[Photo], settings: Settings, tmp_path: Path, view: str
+    prompt_builder: PromptBuilder, photos: list[Photo], settings: Settings, tmp_path: Path, view: str
 ) -> None:
     """Boxes, neighbours and pixels turn together: mirroring the file and its boxes by hand gives the same question."""
-    asker.settings = replace(settings, view=replace(settings.view, mode=view, crop_margin=0.25))
-    asker.eyes.view = asker.settings.view
+    prompt_builder.settings = replace(settings, view=replace(settings.view, mode=view, crop_margin=0.25))
+    prompt_builder.image_encoder.view = prompt_builder.settings.view
     path = tmp_path / "mirrored.png"
     straight = tmp_path / "straight.png"
     with Image.open(photos[0].path) as image:
@@ -158,22 +169,22 @@ def test_a_mirrored_question_is_the_question_about_the_mirrored_photo(
         ImageOps.mirror(image.convert("RGB")).save(path)
     # Eighths of a photo of 192 pixels, so that a mirrored crop's edges fall on the same pixels.
     boxes = [(0.125, 0.25, 0.375, 0.5), (0.5, 0.25, 0.75, 0.625)]
-    asked = [Asked(box, "rock toe") for box in boxes]
-    turned = asker.tree(straight, boxes, asked, mirrored=True)
-    by_hand = asker.tree(
-        path, [mirrored_box(box) for box in boxes], [Asked(mirrored_box(box), "rock toe") for box in boxes]
+    asked = [ObjectQuery(box, "rock toe") for box in boxes]
+    turned = prompt_builder.tree(straight, boxes, asked, mirrored=True)
+    by_hand = prompt_builder.tree(
+        path, [mirrored_box(box) for box in boxes], [ObjectQuery(mirrored_box(box), "rock toe") for box in boxes]
     )
     assert [branch.token_ids for branch in turned.branches] == [branch.token_ids for branch in by_hand.branches]
     assert equal_pixels(turned.photo, by_hand.photo)
     for mine, its in zip(turned.branches, by_hand.branches, strict=True):
         assert equal_pixels(mine.crop, its.crop)
-    plain = asker.tree(straight, boxes, asked)
+    plain = prompt_builder.tree(straight, boxes, asked)
     assert plain.branches[0].token_ids != turned.branches[0].token_ids or view == "crop"
     assert not equal_pixels(plain.photo or plain.branches[0].crop, turned.photo or turned.branches[0].crop)
 
 
 def test_a_tokenizer_without_qwens_special_tokens_is_refused(
-    asker: Asker, settings: Settings, taxonomy: Taxonomy, monkeypatch: pytest.MonkeyPatch
+    prompt_builder: PromptBuilder, settings: Settings, taxonomy: Taxonomy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Foreign:
         pad_token_id = unk_token_id = 0
@@ -186,22 +197,22 @@ def test_a_tokenizer_without_qwens_special_tokens_is_refused(
         (),
         {
             "tokenizer": Foreign(),
-            "processor": asker.eyes.processor,
+            "processor": prompt_builder.image_encoder.processor,
             "family": "qwen2_vl",
             "device": torch.device("cpu"),
         },
     )()
     with pytest.raises(UserError, match="the tokenizer lacks"):
-        Asker(loaded, settings, taxonomy)
+        PromptBuilder(loaded, settings, taxonomy)
 
 
 def test_the_box_in_the_question_is_that_of_the_resized_photo(
-    asker: Asker, photos: list[Photo], settings: Settings
+    prompt_builder: PromptBuilder, photos: list[Photo], settings: Settings
 ) -> None:
-    asker.settings = merge(settings, {"view.mode": "full"})
-    asker.box_unit = "resized pixels"
-    tree = asker.tree(photos[0].path, [], [Asked((0.0, 0.0, 1.0, 1.0), "rock toe")])
+    prompt_builder.settings = merge(settings, {"view.mode": "full"})
+    prompt_builder.box_unit = "resized pixels"
+    tree = prompt_builder.tree(photos[0].path, [], [ObjectQuery((0.0, 0.0, 1.0, 1.0), "rock toe")])
     assert tree.photo is not None
     wide, high = tree.photo.grid_thw[2] * 14, tree.photo.grid_thw[1] * 14
-    assert f"[0, 0, {wide}, {high}]" in asker.tokenizer.decode(tree.branches[0].token_ids)
+    assert f"[0, 0, {wide}, {high}]" in prompt_builder.tokenizer.decode(tree.branches[0].token_ids)
     assert np.prod(tree.photo.grid_thw) == len(tree.photo.values)

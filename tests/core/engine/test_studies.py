@@ -18,7 +18,7 @@ from core.runs.events import event, read_events
 from core.runs.files import read_json, read_lines
 from core.settings import Settings
 from core.studies import plan as studies
-from core.studies.plan import Plan
+from core.studies.plan import StudyPlan
 
 Bench = Any  # of conftest.py
 SHORT = {"training.max_steps": 3, "training.batch_size": 1, "training.save_steps": 2, "training.eval_steps": 2}
@@ -50,7 +50,7 @@ class Desk:
 
     bench: Bench
     settings: Settings
-    plan: Plan
+    plan: StudyPlan
     name: str
 
     @property
@@ -75,7 +75,7 @@ def desk(bench: Bench, tested_folder: Path, monkeypatch: pytest.MonkeyPatch) -> 
     """desk(name, plan, **settings). Two steps tried before each of these trainings would cost more than they do."""
     monkeypatch.setattr(training, "rehearsed", lambda *_: None)
 
-    def made(name: str = "study", plan: Plan | None = None, **changes: Any) -> Desk:
+    def made(name: str = "study", plan: StudyPlan | None = None, **changes: Any) -> Desk:
         settings = bench.settings({**SHORT, "data.path": str(tested_folder), **changes})
         return Desk(bench, settings, plan or studies.plan_ablation(["none", "all"], 1, settings), name)
 
@@ -192,7 +192,7 @@ def test_photos_that_changed_meanwhile_end_a_study(desk: Callable[..., Desk], tm
 
 def test_without_a_test_split_seeds_judge_parts_that_share_no_photo(bench: Bench, desk: Callable[..., Desk]) -> None:
     changes = {"data.path": bench.base.data.path, "data.group_rule": "", "data.folds": 0, "training.max_steps": 1}
-    plan = Plan("ablate", ("none", "all"), 2, 3)
+    plan = StudyPlan("ablate", ("none", "all"), 2, 3)
     mine = desk(plan=plan, **changes)
     found = mine.do()
     judged = {name: {row["image"] for row in rows} for name, rows in mine.answers().items()}
@@ -211,7 +211,7 @@ def test_cross_validation_judges_every_object_once_by_a_model_that_never_saw_its
         "training.max_steps": 1,
         "judging.references": True,
     }
-    mine = desk(plan=Plan("crossval", ("fold0", "fold1"), 1, 2), **changes)
+    mine = desk(plan=StudyPlan("crossval", ("fold0", "fold1"), 1, 2), **changes)
     found = mine.do()
     pooled = read_lines(mine.folder / "predictions.jsonl")
     assert len({(row["image"], row["object"]) for row in pooled}) == len(pooled) == found["total"]
@@ -248,6 +248,6 @@ def test_without_reference_points_cross_validation_still_tells_what_guessing_rea
         "judging.references": False,
         "data.calibration_share": 0.0,
     }
-    found = desk(plan=Plan("crossval", ("fold0", "fold1"), 1, 2), **changes).do()
+    found = desk(plan=StudyPlan("crossval", ("fold0", "fold1"), 1, 2), **changes).do()
     assert list(found["references"]) == ["prior"]
     assert found["references"]["prior"]["model_against_it"]["total"] == found["total"]

@@ -10,7 +10,7 @@ from PIL import Image
 from transformers import Qwen2VLImageProcessorPil
 
 from core.data.photos import exact_box
-from core.engine.vision import LONGEST_CROP, Eyes, Sight, crop_box, open_photo
+from core.engine.vision import LONGEST_CROP, ImageEncoder, ImageView, crop_box, open_photo
 from core.errors import UserError
 from core.settings import ViewSettings
 
@@ -25,8 +25,8 @@ def photo(tmp_path: Path) -> Path:
     return path
 
 
-def eyes(cache_bytes: int = 1 << 30) -> Eyes:
-    return Eyes(Qwen2VLImageProcessorPil(), ViewSettings(photo_px=112, crop_px=84), cache_bytes)
+def image_encoder(cache_bytes: int = 1 << 30) -> ImageEncoder:
+    return ImageEncoder(Qwen2VLImageProcessorPil(), ViewSettings(photo_px=112, crop_px=84), cache_bytes)
 
 
 @pytest.mark.parametrize(
@@ -59,12 +59,12 @@ def test_every_box_gives_a_crop_that_the_processor_takes(photo: Path, box: tuple
     assert 0 <= left < right <= 4000
     assert 0 <= upper < lower <= 3000
     assert max(wide / high, high / wide) <= LONGEST_CROP * 2
-    assert eyes().crop(photo, box).values.shape[1] == 3 * 2 * 14 * 14
+    assert image_encoder().crop(photo, box).values.shape[1] == 3 * 2 * 14 * 14
 
 
 @pytest.mark.parametrize("px", [56, 84, 112, 168])
 def test_patches_stay_within_the_resolution_asked_for(photo: Path, px: int) -> None:
-    seen = Eyes(Qwen2VLImageProcessorPil(), ViewSettings(photo_px=px, crop_px=px))
+    seen = ImageEncoder(Qwen2VLImageProcessorPil(), ViewSettings(photo_px=px, crop_px=px))
     for patches in (seen.photo(photo), seen.crop(photo, BOX)):
         frames, rows, columns = patches.grid_thw
         assert (frames, rows % 2, columns % 2) == (1, 0, 0)
@@ -77,7 +77,7 @@ def test_patches_stay_within_the_resolution_asked_for(photo: Path, px: int) -> N
 def test_small_crops_are_enlarged_and_small_photos_are_not(tmp_path: Path) -> None:
     path = tmp_path / "small.png"
     Image.new("RGB", (60, 60), "red").save(path)
-    seen = Eyes(Qwen2VLImageProcessorPil(), ViewSettings(photo_px=280, crop_px=224))
+    seen = ImageEncoder(Qwen2VLImageProcessorPil(), ViewSettings(photo_px=280, crop_px=224))
     assert seen.resized_wh(seen.photo(path)) == (56, 56)
     wide, high = seen.resized_wh(seen.crop(path, (0.4, 0.4, 0.6, 0.6)))
     assert wide * high >= 0.5 * 224**2
@@ -88,10 +88,10 @@ def test_small_crops_are_enlarged_and_small_photos_are_not(tmp_path: Path) -> No
 def test_a_zoomed_crop_keeps_the_scale_of_the_photo_within_half_a_token(
     photo: Path, box: tuple[float, float, float, float], zoom: float
 ) -> None:
-    seen = Eyes(Qwen2VLImageProcessorPil(), ViewSettings(crop_px=672, crop_zoom=zoom))
+    seen = ImageEncoder(Qwen2VLImageProcessorPil(), ViewSettings(crop_px=672, crop_zoom=zoom))
     with Image.open(photo) as image:
         left, upper, right, lower = exact_box(box, image.size, ViewSettings.crop_margin)
-        expected_tokens = seen.tokens(Sight(photo, box), image.size)
+        expected_tokens = seen.tokens(ImageView(photo, box), image.size)
     patches = seen.crop(photo, box)
     assert patches.tokens(2) == expected_tokens
     wide, high = seen.resized_wh(patches)
@@ -104,31 +104,31 @@ def test_a_zoomed_crop_keeps_the_scale_of_the_photo_within_half_a_token(
 def test_a_zoomed_crop_of_a_line_across_a_large_photo_is_taken(tmp_path: Path) -> None:
     path = tmp_path / "wide.png"
     Image.new("RGB", (8000, 400), "green").save(path)
-    seen = Eyes(Qwen2VLImageProcessorPil(), ViewSettings(crop_px=672, crop_zoom=4.0, crop_margin=0.0))
+    seen = ImageEncoder(Qwen2VLImageProcessorPil(), ViewSettings(crop_px=672, crop_zoom=4.0, crop_margin=0.0))
     wide, high = seen.resized_wh(seen.crop(path, (0.0, 0.5, 1.0, 0.501)))
     assert wide / high <= 150
 
 
 def test_a_zoomed_crop_beyond_the_resolution_is_shrunk_to_it(photo: Path) -> None:
-    seen = Eyes(Qwen2VLImageProcessorPil(), ViewSettings(crop_px=84, crop_zoom=16.0))
+    seen = ImageEncoder(Qwen2VLImageProcessorPil(), ViewSettings(crop_px=84, crop_zoom=16.0))
     wide, high = seen.resized_wh(seen.crop(photo, BOX))
     assert 0.5 * 84**2 <= wide * high <= 84**2
 
 
 def test_remembered_patches_equal_fresh_ones_even_when_memory_is_short(photo: Path) -> None:
-    fresh = eyes().photo(photo), eyes().crop(photo, BOX), eyes().photo(photo, mirrored=True)
+    fresh = image_encoder().photo(photo), image_encoder().crop(photo, BOX), image_encoder().photo(photo, mirrored=True)
     for bytes_ in (1 << 30, 1):
-        seen = eyes(bytes_)
+        seen = image_encoder(bytes_)
         for _ in range(2):
             found = seen.photo(photo), seen.crop(photo, BOX), seen.photo(photo, mirrored=True)
             for mine, its in zip(found, fresh, strict=True):
                 assert mine.values.tobytes() == its.values.tobytes()
-    assert eyes().photo(photo).values.tobytes() != eyes().photo(photo, mirrored=True).values.tobytes()
+    assert image_encoder().photo(photo).values.tobytes() != image_encoder().photo(photo, mirrored=True).values.tobytes()
 
 
 def test_memory_is_bounded(photo: Path) -> None:
-    size = eyes().photo(photo).values.nbytes
-    seen = eyes(3 * size)
+    size = image_encoder().photo(photo).values.nbytes
+    seen = image_encoder(3 * size)
     for place in range(12):
         seen.crop(photo, (place / 20, 0.0, place / 20 + 0.3, 0.5))
     assert sum(one.values.nbytes for one in seen._known.values()) <= 3 * size

@@ -109,7 +109,7 @@ def study(work: worker.Work) -> dict[str, Any]:
     from core.studies.ablation import ablation
 
     plan = studies.read_plan(work.run.folder)
-    cells = studies.cells(plan, work.settings.training.seed, has_test=True)
+    cells = studies.study_cells(plan, work.settings.training.seed, has_test=True)
     done_file = work.run.folder / "done"
     done = int(done_file.read_text()) if done_file.exists() else 0
     while done < len(cells) and not work.reporter.stop_requested():

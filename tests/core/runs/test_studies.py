@@ -19,7 +19,7 @@ from core.runs.workspace import Nested
 from core.settings import Settings
 from core.studies import plan as studies
 from damgui.cli import commands
-from damgui.cli.progress import Bars
+from damgui.cli.progress import ProgressBars
 
 pytestmark = pytest.mark.usefixtures("fake_engine")
 
@@ -138,7 +138,7 @@ def test_a_nested_workspace_shares_photos_and_features_and_nothing_else(workspac
 
 def test_without_a_terminal_each_finished_training_is_one_line() -> None:
     out = io.StringIO()
-    bars = Bars(out)
+    bars = ProgressBars(out)
     for done, part in ((0, 0.2), (0, 0.9), (1, 0.0), (1, 0.5), (2, 0.0)):
         bars(event("progress", done=done, total=2, unit="trainings", elapsed_s=9.0, part=part, left_s=60.0 - 30 * done))
     assert out.getvalue().splitlines() == ["Trainings  1/2 … 30 s left", "Trainings  2/2 … 0 s left"]

@@ -13,7 +13,7 @@ from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
 
 from core.studies import contrasts
 from core.studies.ablation import ablation, markdown
-from core.studies.contrasts import FEW, HARMS, HELPS, UNCLEAR, Draws, verdict
+from core.studies.contrasts import FEW, HARMS, HELPS, UNCLEAR, PairedBootstrap, verdict
 from core.studies.plan import ENHANCEMENTS
 
 Rows = list[dict[str, Any]]
@@ -66,7 +66,7 @@ def test_scores_equal_those_of_scikit_learn(seed: int) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # "d" is answered and never true: that is the point
         expected = balanced_accuracy_score(truth, said)
-    accuracy, macro, balanced = Draws({"none": {0: made}}).points["none", 0]
+    accuracy, macro, balanced = PairedBootstrap({"none": {0: made}}).points["none", 0]
     assert accuracy == pytest.approx(accuracy_score(truth, said))
     assert balanced == pytest.approx(expected)
     assert macro == pytest.approx(f1_score(truth, said, labels=sorted(set(truth)), average="macro"))
@@ -90,24 +90,26 @@ def test_the_order_of_rows_and_photos_changes_nothing() -> None:
 def test_photos_are_drawn_whole() -> None:
     """Twenty objects in two photos: the accuracy of a sample is 0, 1/2 or 1, as it would not be of drawn objects."""
     made = rows(" ".join(["aa"] * 10), " ".join(["ab"] * 10))
-    assert set(np.unique(Draws({"none": {0: made}}).samples["none", 0][:, 0])) == {0.0, 0.5, 1.0}
+    assert set(np.unique(PairedBootstrap({"none": {0: made}}).samples["none", 0][:, 0])) == {0.0, 0.5, 1.0}
 
 
 def test_seeds_on_the_same_photos_share_the_draw_and_seeds_on_other_parts_do_not() -> None:
     one, other = rows("aa", "ab", "aa", "bb"), [{**row, "image": f"x{row['image']}"} for row in rows("aa", "ab", "aa")]
-    draws = Draws({"none": {0: one, 1: one, 2: other}})
+    draws = PairedBootstrap({"none": {0: one, 1: one, 2: other}})
     assert np.array_equal(draws.samples["none", 0], draws.samples["none", 1])
     drawn = {seed: draws.samples["none", seed][:, 0] for seed in (0, 2)}
     assert abs(np.corrcoef(drawn[0], drawn[2])[0, 1]) < 0.1
     # A mean of independent parts is surer than each part; of the same photos twice it is not.
-    twice = Draws({"none": {0: one, 1: one}}).scores("none")["accuracy"]["interval"]
-    assert twice == Draws({"none": {0: one}}).scores("none")["accuracy"]["interval"]
+    twice = PairedBootstrap({"none": {0: one, 1: one}}).scores("none")["accuracy"]["interval"]
+    assert twice == PairedBootstrap({"none": {0: one}}).scores("none")["accuracy"]["interval"]
 
 
 def test_luck_of_a_training_widens_the_interval() -> None:
     even = [rows(*["aa ab"] * 30)] * 2
     lucky = [rows(*["aa aa"] * 30), rows(*["ab ab"] * 30)]
-    steady, shaken = (Draws({"none": dict(enumerate(found))}).scores("none")["accuracy"] for found in (even, lucky))
+    steady, shaken = (
+        PairedBootstrap({"none": dict(enumerate(found))}).scores("none")["accuracy"] for found in (even, lucky)
+    )
     assert steady["mean"] == shaken["mean"] == 0.5
     assert steady["interval"] == [0.5, 0.5]
     assert shaken["interval"] == [0.0, 1.0]

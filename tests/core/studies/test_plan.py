@@ -11,7 +11,7 @@ from core.errors import UserError
 from core.runs.files import write_json
 from core.settings import FIELDS, Settings, merge
 from core.studies import plan as studies
-from core.studies.plan import ALL, ENHANCEMENTS, NONE, VARIANTS, Plan, cells, plan_ablation, plan_crossval
+from core.studies.plan import ALL, ENHANCEMENTS, NONE, VARIANTS, StudyPlan, plan_ablation, plan_crossval, study_cells
 
 
 def test_the_five_enhancements_are_the_switches_of_the_settings() -> None:
@@ -21,7 +21,7 @@ def test_the_five_enhancements_are_the_switches_of_the_settings() -> None:
 
 
 def test_a_whole_ablation_is_every_variant_for_every_seed_seed_by_seed() -> None:
-    found = cells(plan_ablation([], 3, Settings()), 0, has_test=True)
+    found = study_cells(plan_ablation([], 3, Settings()), 0, has_test=True)
     assert [(one.seed, one.variant) for one in found] == [(seed, name) for seed in range(3) for name in VARIANTS]
     assert len({one.name for one in found}) == 21
     assert {one.fold for one in found} == {None}
@@ -39,7 +39,9 @@ def test_a_whole_ablation_is_every_variant_for_every_seed_seed_by_seed() -> None
 )
 def test_a_cell_switches_its_enhancements_on_and_all_others_off(variant: str, on: set[str]) -> None:
     all_on = merge(Settings(), {f"enhance.{one}": True for one in ENHANCEMENTS})
-    found = next(one for one in cells(plan_ablation([variant, "all"], 1, all_on), 0, True) if one.variant == variant)
+    found = next(
+        one for one in study_cells(plan_ablation([variant, "all"], 1, all_on), 0, True) if one.variant == variant
+    )
     settings = merge(all_on, found.changes)
     assert {one for one in ENHANCEMENTS if getattr(settings.enhance, one)} == on
     assert settings.data.calibration_share == 0
@@ -48,7 +50,7 @@ def test_a_cell_switches_its_enhancements_on_and_all_others_off(variant: str, on
 
 
 def test_without_a_test_split_every_seed_is_judged_on_another_part_the_same_for_all_variants() -> None:
-    found = cells(plan_ablation(["all"], 7, Settings()), 10, has_test=False)
+    found = study_cells(plan_ablation(["all"], 7, Settings()), 10, has_test=False)
     assert [(one.variant, one.seed, one.fold) for one in found[:4]] == [
         ("none", 10, 0),
         ("all", 10, 0),
@@ -60,7 +62,7 @@ def test_without_a_test_split_every_seed_is_judged_on_another_part_the_same_for_
 
 
 def test_cross_validation_holds_back_every_part_once_for_each_seed_and_leaves_the_settings_alone() -> None:
-    found = cells(plan_crossval(3, 2, Settings()), 0, has_test=True)
+    found = study_cells(plan_crossval(3, 2, Settings()), 0, has_test=True)
     assert [(one.seed, one.fold) for one in found] == [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)]
     assert set(found[0].changes) == {"training.seed", "data.split", "data.folds", "data.fold"}
     assert len({one.name for one in found}) == 6
@@ -109,7 +111,7 @@ def test_a_number_of_parts_that_makes_no_sense_is_refused(folds: int) -> None:
 
 
 def test_a_plan_survives_the_way_through_its_file(tmp_path: Path) -> None:
-    plan = Plan("ablate", ("none", "all"), 2, 5, True)
+    plan = StudyPlan("ablate", ("none", "all"), 2, 5, True)
     write_json(tmp_path / studies.PLAN_FILE, studies.to_dict(plan))
     assert studies.read_plan(tmp_path) == plan
 

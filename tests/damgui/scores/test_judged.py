@@ -15,14 +15,14 @@ RIGHT = [("normal", "normal"), ("blocked", "blocked")]
 WRONG = [("normal", "blocked"), ("blocked", "normal")]
 
 
-def names(runs: list[judged.Judged]) -> list[str]:
+def names(runs: list[judged.JudgedRun]) -> list[str]:
     return [one.id for one in runs]
 
 
 def test_runs_are_listed_newest_first_with_model_split_and_teaching(workspace: Workspace, judge: Any) -> None:
     judge(WRONG)
     judge(RIGHT, "mine", "test")
-    newest, oldest = judged.all_judged(workspace)
+    newest, oldest = judged.judged_runs(workspace)
     assert (newest.name, newest.tuned, newest.split) == ("mine", True, "test")
     assert (oldest.name, oldest.tuned, oldest.split) == ("demo", False, "valid")
     assert newest.label.startswith("mine, tuned · test · ")
@@ -34,7 +34,7 @@ def test_what_was_stopped_failed_or_is_damaged_is_left_out(workspace: Workspace,
     (stopped / "events.jsonl").write_text(json.dumps({"t": 1.0, "kind": "ended", "how": "stopped"}) + "\n")
     (damaged / "results.json").write_text("{half")
     (empty / "results.json").write_text("{}")
-    assert names(judged.all_judged(workspace)) == [kept.name]
+    assert names(judged.judged_runs(workspace)) == [kept.name]
 
 
 def test_published_results_count_once_and_outlive_their_runs_folder(workspace: Workspace, judge: Any) -> None:
@@ -44,10 +44,10 @@ def test_published_results_count_once_and_outlive_their_runs_folder(workspace: W
         ("predictions.jsonl", workspace.zeroshot_predictions),
     ):
         target.write_bytes((folder / source).read_bytes())
-    (by_run,) = judged.all_judged(workspace)
+    (by_run,) = judged.judged_runs(workspace)
     assert by_run.id == folder.name
     (folder / "run.json").unlink()
-    (published,) = judged.all_judged(workspace)
+    (published,) = judged.judged_runs(workspace)
     assert (published.id, published.objects) == ("zeroshot_results", by_run.objects)
 
 
@@ -66,7 +66,7 @@ def test_runs_can_be_compared_only_about_the_same_objects_and_truth(
 ) -> None:
     judge(RIGHT)
     judge(**other)
-    one, two = judged.all_judged(workspace)
+    one, two = judged.judged_runs(workspace)
     assert (one.objects == two.objects) is same
 
 
@@ -98,7 +98,7 @@ def test_settings_of_teaching_come_from_the_adapter_and_untaught_models_have_non
 ) -> None:
     judge(WRONG, **{"lora.rank": 3})
     judge(RIGHT, "mine", **{"lora.rank": 5, "training.epochs": 7.0})
-    tuned, plain = judged.all_judged(workspace)
+    tuned, plain = judged.judged_runs(workspace)
     assert (tuned.settings["lora.rank"], tuned.settings["training.epochs"]) == (5, 7.0)
     assert not {"lora.rank", "training.epochs", "enhance.oversampling"} & set(plain.settings)
     assert "enhance.spatial_reasoning" in plain.settings, "it shapes the question of an untaught model as well"
@@ -107,7 +107,7 @@ def test_settings_of_teaching_come_from_the_adapter_and_untaught_models_have_non
 def test_a_tuned_model_that_is_gone_keeps_the_settings_of_its_evaluation(workspace: Workspace, judge: Any) -> None:
     judge(RIGHT, "mine", **{"lora.rank": 5})
     (workspace.final("mine") / "damgui.json").unlink()
-    assert judged.all_judged(workspace)[0].settings["lora.rank"] == 5
+    assert judged.judged_runs(workspace)[0].settings["lora.rank"] == 5
 
 
 def test_the_newest_tuned_model_is_compared_with_the_untaught_one_on_its_photos(
@@ -117,7 +117,7 @@ def test_the_newest_tuned_model_is_compared_with_the_untaught_one_on_its_photos(
     judge(WRONG, split="test")
     judge(RIGHT, "old")
     judge(RIGHT, "new")
-    before, after = judged.defaults(judged.all_judged(workspace))
+    before, after = judged.defaults(judged.judged_runs(workspace))
     assert before is not None and after is not None
     assert (before.split, after.name) == ("valid", "new")
 
@@ -125,7 +125,7 @@ def test_the_newest_tuned_model_is_compared_with_the_untaught_one_on_its_photos(
 def test_without_a_tuned_model_there_is_nothing_after(workspace: Workspace, judge: Any) -> None:
     assert judged.defaults([]) == (None, None)
     judge(WRONG)
-    before, after = judged.defaults(judged.all_judged(workspace))
+    before, after = judged.defaults(judged.judged_runs(workspace))
     assert before is not None and after is None
 
 
@@ -138,7 +138,7 @@ def test_what_was_just_judged_is_shown_and_the_rest_of_the_choice_stays(workspac
         (RIGHT, "c", "valid"),
     ):
         judge(said, tuned, split)
-    runs = judged.all_judged(workspace)
+    runs = judged.judged_runs(workspace)
     c, b, a, base_test, base = runs
     assert judged.chosen(runs, None, a, c) == (base, c), "nothing fresh: the usual pair"
     assert judged.chosen(runs, c, base, a) == (base, c)
@@ -150,7 +150,7 @@ def test_what_was_just_judged_is_shown_and_the_rest_of_the_choice_stays(workspac
 
 def test_objects_of_a_file_without_answers_are_told_by_what_it_says(workspace: Workspace, judge: Any) -> None:
     judge(RIGHT)
-    (one,) = judged.all_judged(workspace)
+    (one,) = judged.judged_runs(workspace)
     bare = judged.objects_of(one.found, ())
     assert bare == judged.objects_of(one.found, ()) != one.objects
     other = dict(one.found) | {"data": one.found["data"] | {"split": "test"}}
@@ -159,7 +159,7 @@ def test_objects_of_a_file_without_answers_are_told_by_what_it_says(workspace: W
 
 def test_results_that_are_gone_are_named(workspace: Workspace, judge: Any) -> None:
     folder = judge(RIGHT)
-    (one,) = judged.all_judged(workspace)
+    (one,) = judged.judged_runs(workspace)
     (folder / "results.json").unlink()
     with pytest.raises(UserError, match=r"gone.*results\.json"):
         _ = one.shown

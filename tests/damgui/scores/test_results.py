@@ -43,7 +43,7 @@ def document(rows: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def shown(tmp_path: Path, rows: list[dict[str, Any]], name: str = "zeroshot") -> results.Shown:
+def shown(tmp_path: Path, rows: list[dict[str, Any]], name: str = "zeroshot") -> results.ShownResults:
     workspace = store.open_workspace(tmp_path)
     picture = workspace.sample_data / "valid" / "images" / "a.jpg"
     picture.parent.mkdir(parents=True, exist_ok=True)

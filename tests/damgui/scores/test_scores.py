@@ -11,7 +11,7 @@ import pytest
 
 from damgui.scores import scores
 from damgui.scores import text as score_text
-from damgui.scores.results import Shown
+from damgui.scores.results import ShownResults
 
 PER_CLASS = {
     "drain normal": {
@@ -88,8 +88,8 @@ NEW = OLD | {
 }
 
 
-def shown(found: dict[str, Any]) -> Shown:
-    return Shown(found, (), Path("."), ())
+def shown(found: dict[str, Any]) -> ShownResults:
+    return ShownResults(found, (), Path("."), ())
 
 
 def drawn(figure: str | None) -> dict[str, Any]:

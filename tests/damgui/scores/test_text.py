@@ -29,7 +29,7 @@ def change(value: float, low: float, high: float) -> dict[str, Any]:
 def test_nothing_is_better_while_its_interval_includes_zero(
     found: dict[str, Any], title: str, tone: str, says: str
 ) -> None:
-    said = score_text.verdict(found, 40)
+    said = score_text.conclusion(found, 40)
     assert (said.title, said.tone) == (title, tone)
     assert says in said.says
     if not tone:
@@ -38,7 +38,7 @@ def test_nothing_is_better_while_its_interval_includes_zero(
 
 @pytest.mark.parametrize(("photos", "title"), [(1, "No clear difference"), (9, "No clear difference"), (10, "Better")])
 def test_a_handful_of_photos_proves_nothing_however_narrow_the_interval(photos: int, title: str) -> None:
-    assert score_text.verdict(change(0.2, 0.2, 0.2), photos).title == title
+    assert score_text.conclusion(change(0.2, 0.2, 0.2), photos).title == title
 
 
 @pytest.mark.parametrize(

@@ -27,13 +27,13 @@ def frame(workspace: Workspace) -> Frame:
     return Frame(workspace, Form(), cast(gr.Tabs, None))
 
 
-def taught(workspace: Workspace, name: str, split: dict[str, list[str]] | None) -> run_state.Tuned:
+def taught(workspace: Workspace, name: str, split: dict[str, list[str]] | None) -> run_state.TunedModel:
     run = store.create(workspace, Settings(), "train", name)
     if split is not None:
         (run.folder / "split.json").write_text(json.dumps(split))
     workspace.final(name).mkdir(parents=True, exist_ok=True)
     workspace.training_info(name).write_text("{}")
-    return run_state.Tuned(name, workspace.final(name), {})
+    return run_state.TunedModel(name, workspace.final(name), {})
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_a_damaged_split_hinders_nothing(frame: Frame, workspace: Workspace) -> 
 
 def test_the_untaught_model_is_asked_just_as_the_tuned_one_was(workspace: Workspace, judge: Any) -> None:
     judge(RIGHT, "mine", "test", **{"view.mode": "crop", "enhance.spatial_reasoning": False})
-    (run,) = judged.all_judged(workspace)
+    (run,) = judged.judged_runs(workspace)
     settings = compare._base_settings(run)
     assert (settings.model.path, settings.data.split, settings.view.mode) == ("demo", "test", "crop")
     assert settings.enhance.spatial_reasoning is False
@@ -72,7 +72,7 @@ def test_a_missing_baseline_on_these_photos_is_noticed(
     if base:
         judge(WRONG, split=base)
     judge(RIGHT, "mine", "valid")
-    runs = judged.all_judged(workspace)
+    runs = judged.judged_runs(workspace)
     before, after = judged.defaults(runs)
     view = compare.View(None, "valid", runs, before, after)
     assert view.base_is_missing is missing
@@ -80,8 +80,8 @@ def test_a_missing_baseline_on_these_photos_is_noticed(
 
 
 def test_the_tab_says_what_to_do_next(frame: Frame, workspace: Workspace, judge: Any) -> None:
-    def said(tuned: run_state.Tuned | None, split: str = "valid") -> str:
-        runs = judged.all_judged(workspace)
+    def said(tuned: run_state.TunedModel | None, split: str = "valid") -> str:
+        runs = judged.judged_runs(workspace)
         view = compare.View(tuned, split, runs, *judged.defaults(runs))
         untaught = any(not one.tuned for one in runs)
         return compare._state(view, None, untaught, not any(one.tuned and one.split == split for one in runs))

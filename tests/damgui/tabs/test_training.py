@@ -67,7 +67,9 @@ def ended(how: str, error: str = "") -> dict[str, Any]:
 
 
 def test_a_trial_shows_its_four_figures_each_with_its_explanation(workspace: Workspace) -> None:
-    said = training._trial(run_state.look(made(workspace, "rehearse", TRIED, ended("finished")))).replace("\u00a0", " ")
+    said = training._trial(run_state.state_of(made(workspace, "rehearse", TRIED, ended("finished")))).replace(
+        "\u00a0", " "
+    )
     for words in (
         text.KIND_WORDS["rehearse"],
         "1.4 GB",
@@ -85,7 +87,7 @@ def test_a_trial_shows_its_four_figures_each_with_its_explanation(workspace: Wor
 
 def test_a_refusal_is_shown_as_its_sentence(workspace: Workspace) -> None:
     sentence = "cpu: this training needs more memory than there is. Lower training.tokens_per_pass."
-    said = training._trial(run_state.look(made(workspace, "rehearse", ended("failed", sentence))))
+    said = training._trial(run_state.state_of(made(workspace, "rehearse", ended("failed", sentence))))
     assert sentence in said
     assert text.TRIED_FITS not in said
 
@@ -93,12 +95,12 @@ def test_a_refusal_is_shown_as_its_sentence(workspace: Workspace) -> None:
 def test_a_trial_that_needs_gradient_checkpointing_says_so(workspace: Workspace) -> None:
     warning = {"t": 1.0, "kind": "warning", "text": "Memory is short"}
     assert "Memory is short" in training._trial(
-        run_state.look(made(workspace, "rehearse", warning, TRIED, ended("finished")))
+        run_state.state_of(made(workspace, "rehearse", warning, TRIED, ended("finished")))
     )
 
 
 def test_a_trial_that_was_stopped_says_so(workspace: Workspace) -> None:
-    assert text.TRIED_STOPPED in training._trial(run_state.look(made(workspace, "rehearse", ended("stopped"))))
+    assert text.TRIED_STOPPED in training._trial(run_state.state_of(made(workspace, "rehearse", ended("stopped"))))
 
 
 def test_no_trial_shows_nothing() -> None:
@@ -106,9 +108,9 @@ def test_no_trial_shows_nothing() -> None:
 
 
 def test_a_trial_is_shown_until_training_begins_after_it(workspace: Workspace) -> None:
-    tried = run_state.look(made(workspace, "rehearse", TRIED))
+    tried = run_state.state_of(made(workspace, "rehearse", TRIED))
     assert training._newer(tried, None) is tried
-    later = run_state.look(made(workspace, "train"))
+    later = run_state.state_of(made(workspace, "train"))
     assert training._newer(tried, later) is None
     assert training._newer(None, later) is None
 
@@ -116,9 +118,9 @@ def test_a_trial_is_shown_until_training_begins_after_it(workspace: Workspace) -
 def test_a_run_shows_its_rehearsal_until_steps_arrive_and_then_what_they_measured(workspace: Workspace) -> None:
     run = made(workspace, "train", TRIED)
     with locks.hold(run.lock):
-        before = training._state(run_state.look(run), None)
+        before = training._state(run_state.state_of(run), None)
         run.events.open("a").write(json.dumps({**STEP, **MACHINE}) + "\n")
-        after = training._state(run_state.look(run), None)
+        after = training._state(run_state.state_of(run), None)
     for words in (text.TIME_LEFT, "≈ 4 min", text.MEMORY_NEEDED, "1.4 GB", text.DISK_NEEDED, "79 MB"):
         assert words in before
     assert text.MEMORY_NEEDED not in after
@@ -136,7 +138,7 @@ def test_a_run_shows_its_rehearsal_until_steps_arrive_and_then_what_they_measure
 def test_logs_from_before_are_still_shown(workspace: Workspace) -> None:
     run = made(workspace, "train", STEP)
     with locks.hold(run.lock):
-        said = training._state(run_state.look(run), None)
+        said = training._state(run_state.state_of(run), None)
     assert "6.0 photos/s" in said
     assert "FLOP" not in said
     assert "tokens/s" not in said
@@ -158,7 +160,7 @@ def test_an_estimate_is_no_more_exact_than_it_is(seconds: float, said: str) -> N
 def test_the_stop_button_stops_what_is_at_work(workspace: Workspace) -> None:
     run = made(workspace, "rehearse")
     with locks.hold(run.lock):
-        button = training._stop_button(run_state.look(run))
+        button = training._stop_button(run_state.state_of(run))
     assert button.visible
     assert button.value == text.TRAINING_STOP_TRYING
 
@@ -166,10 +168,10 @@ def test_the_stop_button_stops_what_is_at_work(workspace: Workspace) -> None:
 def test_a_run_that_goes_on_can_be_stopped_whatever_was_tried_before(workspace: Workspace) -> None:
     """A resumed run keeps the hour it was made at, before the trial."""
     run = made(workspace, "train", STEP)
-    tried = run_state.look(made(workspace, "rehearse", TRIED, ended("finished")))
-    assert training._newer(tried, run_state.look(run)) is tried
+    tried = run_state.state_of(made(workspace, "rehearse", TRIED, ended("finished")))
+    assert training._newer(tried, run_state.state_of(run)) is tried
     with locks.hold(run.lock):
-        found = run_state.look(run)
+        found = run_state.state_of(run)
         assert found.active
         assert training._newer(tried, found) is None
         button = training._stop_button(training._newer(tried, found) or found)

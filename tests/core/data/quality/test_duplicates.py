@@ -11,7 +11,7 @@ import pytest
 from PIL import Image, ImageEnhance
 
 from core.data.quality.duplicates import NEAR_BITS, close_hashes, connected, leave_out, near_pairs, same_photos
-from core.data.quality.image_stats import Look, look_at
+from core.data.quality.image_stats import ImageStats, measure_image
 from core.data.types import Photo
 
 
@@ -22,7 +22,7 @@ def picture(seed: int) -> Image.Image:
     )
 
 
-def photo(name: str, split: str, look: Look | None, digest: str = "") -> Photo:
+def photo(name: str, split: str, look: ImageStats | None, digest: str = "") -> Photo:
     return Photo(Path(name), name, (200, 150), split, name, (), digest or name, look)
 
 
@@ -44,7 +44,7 @@ def test_close_hashes_are_those_that_comparing_all_pairs_finds(seed: int) -> Non
 
 def test_the_hash_is_that_of_imagehash() -> None:
     small = picture(1).convert("L").resize((32, 32), Image.Resampling.LANCZOS, reducing_gap=2.0)
-    assert f"{look_at(picture(1)).hash:016x}" == str(imagehash.phash(small))
+    assert f"{measure_image(picture(1)).hash:016x}" == str(imagehash.phash(small))
 
 
 @pytest.mark.parametrize(
@@ -61,12 +61,12 @@ def test_the_hash_is_that_of_imagehash() -> None:
     ids=["smaller", "brighter", "paler", "grey", "other framing", "mirrored", "another"],
 )
 def test_what_counts_as_the_same_picture(change: object, same: bool) -> None:
-    looks = [look_at(picture(7)), look_at(change(picture(7)))]  # type: ignore[operator]
+    looks = [measure_image(picture(7)), measure_image(change(picture(7)))]  # type: ignore[operator]
     assert near_pairs(looks) == ([(0, 1)] if same else [])
 
 
 def test_photos_of_one_grey_are_like_none() -> None:
-    flat = [look_at(Image.new("RGB", (50, 50), (level,) * 3)) for level in (0, 90, 90, 255)]
+    flat = [measure_image(Image.new("RGB", (50, 50), (level,) * 3)) for level in (0, 90, 90, 255)]
     assert near_pairs(flat) == []
 
 
@@ -79,7 +79,7 @@ def test_a_chain_of_likenesses_is_one_group() -> None:
 
 
 def test_the_judged_photo_stays_and_the_first_by_name_of_the_others() -> None:
-    one, other = look_at(picture(1)), look_at(picture(2))
+    one, other = measure_image(picture(1)), measure_image(picture(2))
     photos = [
         photo("b", "train", one),
         photo("a", "valid", one),
@@ -96,10 +96,10 @@ def test_the_judged_photo_stays_and_the_first_by_name_of_the_others() -> None:
 
 
 def test_the_real_photos_hold_no_duplicate(real_photos: Path) -> None:
-    looks = [look_at(Image.open(path)) for path in sorted(real_photos.glob("*/images/*"))]
+    looks = [measure_image(Image.open(path)) for path in sorted(real_photos.glob("*/images/*"))]
     assert len(looks) == 217 and near_pairs(looks) == []
     again = [
-        look_at(ImageEnhance.Brightness(Image.open(path)).enhance(1.2))
+        measure_image(ImageEnhance.Brightness(Image.open(path)).enhance(1.2))
         for path in sorted(real_photos.glob("*/images/*"))[:60]
     ]
     assert near_pairs([*looks[:60], *again]) == [(i, 60 + i) for i in range(60)]

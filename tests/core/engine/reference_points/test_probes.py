@@ -22,7 +22,7 @@ from core.engine.reference_points.probes import (
 )
 from core.engine.reference_points.rows import Item, prior_rows
 from core.engine.reference_points.warnings import above_prior_warning, not_looking_warning, prompt_leak_warning
-from core.prompts import Look, question_text
+from core.prompts import PhotoContext, question_text
 from core.settings import EnhanceSettings
 from core.taxonomy import Taxonomy, load
 
@@ -49,7 +49,7 @@ def drawn(count: int, seed: int, taxonomy: Taxonomy) -> list[Item]:
 
 
 def asked(items: list[Item], taxonomy: Taxonomy, leak: str = "") -> np.ndarray:
-    look, enhance = Look("full", (640, 480)), EnhanceSettings(position_encoding=True, spatial_reasoning=True)
+    look, enhance = PhotoContext("full", (640, 480)), EnhanceSettings(position_encoding=True, spatial_reasoning=True)
     texts = []
     for item in items:
         text = question_text(KIND, item.one.box_xyxy, [], look, enhance, taxonomy)

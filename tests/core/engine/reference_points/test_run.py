@@ -15,16 +15,16 @@ import torch
 from PIL import Image
 
 from core.data.types import Dataset, Photo
-from core.engine.evaluation import Opened
-from core.engine.feature_cache import Features
+from core.engine.evaluation import OpenedModel
+from core.engine.feature_cache import FeatureCache
 from core.engine.models import Loaded
-from core.engine.questions import Asker
+from core.engine.questions import PromptBuilder
 from core.engine.reference_points import run as references
-from core.engine.reference_points.image_ablation import blindfolded, derangement, seeing, shuffled_source
+from core.engine.reference_points.image_ablation import derangement, seeing, shuffled_source, with_blank_photos
 from core.engine.reference_points.pooling import pooled
 from core.engine.reference_points.rows import items_of, prior_rows
 from core.engine.scoring import judge_photos
-from core.engine.vision import Patches, Sight, open_photo
+from core.engine.vision import ImageView, Patches, open_photo
 from core.runs.store import Workspace
 from core.settings import Settings, merge
 from core.taxonomy import Taxonomy
@@ -81,7 +81,7 @@ def test_photos_that_were_trained_on_are_not_judged_by_probes_that_learned_them(
     assert list(results["references"]) == ["prior", "blank", "shuffled"]
 
 
-def test_a_stop_ends_it_with_what_is_there(judged: references.Judged, tmp_path: Path) -> None:
+def test_a_stop_ends_it_with_what_is_there(judged: references.JudgedSplit, tmp_path: Path) -> None:
     class Stopping(Told):
         stopped = False
 
@@ -115,13 +115,13 @@ def test_the_text_a_probe_reads_is_the_text_the_model_reads(
     mode: str, loaded: Loaded, settings: Settings, taxonomy: Taxonomy, photos: list[Photo]
 ) -> None:
     changes = {"view.mode": mode, "enhance.position_encoding": True, "enhance.spatial_reasoning": True}
-    asker = Asker(loaded, merge(settings, changes), taxonomy)
+    prompt_builder = PromptBuilder(loaded, merge(settings, changes), taxonomy)
     for photo in photos[:2]:
-        asker._texts.clear()
-        list(judge_photos(loaded.model, asker, [photo], "condition"))
-        mine = [asker.text(photo, item.index, "condition") for item in items_of([photo])]
-        assert set(asker._texts) <= set(mine)
-        assert len(asker._texts) == len(
+        prompt_builder._texts.clear()
+        list(judge_photos(loaded.model, prompt_builder, [photo], "condition"))
+        mine = [prompt_builder.text(photo, item.index, "condition") for item in items_of([photo])]
+        assert set(prompt_builder._texts) <= set(mine)
+        assert len(prompt_builder._texts) == len(
             {text for text, one in zip(mine, photo.objects, strict=True) if len(taxonomy.allowed[one.object_type]) > 1}
         )
 
@@ -148,55 +148,59 @@ def test_a_shuffled_photo_is_another_one_at_its_own_size(photos: list[Photo]) ->
 
 
 def test_blanks_and_other_photos_leave_no_trace_in_memory_or_on_disk(
-    loaded: Loaded, asker: Asker, photos: list[Photo], tmp_path: Path
+    loaded: Loaded, prompt_builder: PromptBuilder, photos: list[Photo], tmp_path: Path
 ) -> None:
     def answers() -> list[Any]:
-        return [row for _, rows, _ in judge_photos(loaded.model, asker, photos, "condition") for row in rows]
+        return [row for _, rows, _ in judge_photos(loaded.model, prompt_builder, photos, "condition") for row in rows]
 
-    kept = Features(loaded, asker.eyes, tmp_path / "cache")
-    asker.eyes.features = kept.look
+    kept = FeatureCache(loaded, prompt_builder.image_encoder, tmp_path / "cache")
+    prompt_builder.image_encoder.features = kept.look
     before = answers()
     files = {one: one.read_bytes() for one in (tmp_path / "cache").rglob("*") if one.is_file()}
-    eyes, known = asker.eyes, dict(asker.eyes._known)
-    with blindfolded(asker, loaded, photos):
+    image_encoder, known = prompt_builder.image_encoder, dict(prompt_builder.image_encoder._known)
+    with with_blank_photos(prompt_builder, loaded, photos):
         blank = answers()
-    with seeing(asker, shuffled_source(photos, 0)):
+    with seeing(prompt_builder, shuffled_source(photos, 0)):
         shuffled = answers()
-    assert asker.eyes is eyes and eyes.features == kept.look
-    assert eyes._known.keys() == known.keys() and all(eyes._known[key] is known[key] for key in known)
+    assert prompt_builder.image_encoder is image_encoder and image_encoder.features == kept.look
+    assert image_encoder._known.keys() == known.keys() and all(image_encoder._known[key] is known[key] for key in known)
     assert files and files == {one: one.read_bytes() for one in (tmp_path / "cache").rglob("*") if one.is_file()}
     assert answers() == before
     shares = [[row["probabilities"] for row in rows] for rows in (before, blank, shuffled)]
     assert shares[0] != shares[1] != shares[2] != shares[0]
 
 
-def test_an_error_while_blindfolded_gives_the_eyes_back(loaded: Loaded, asker: Asker, photos: list[Photo]) -> None:
-    eyes = asker.eyes
-    with pytest.raises(RuntimeError), blindfolded(asker, loaded, photos):
+def test_an_error_while_blindfolded_gives_the_eyes_back(
+    loaded: Loaded, prompt_builder: PromptBuilder, photos: list[Photo]
+) -> None:
+    image_encoder = prompt_builder.image_encoder
+    with pytest.raises(RuntimeError), with_blank_photos(prompt_builder, loaded, photos):
         raise RuntimeError
-    assert asker.eyes is eyes
+    assert prompt_builder.image_encoder is image_encoder
 
 
 def test_blanks_seen_once_per_shape_answer_as_blanks_seen_one_by_one(
-    loaded: Loaded, asker: Asker, photos: list[Photo]
+    loaded: Loaded, prompt_builder: PromptBuilder, photos: list[Photo]
 ) -> None:
     sizes = {photo.path: photo.size_wh for photo in photos}
     found = []
     for once in (True, False):
         shown: contextlib.AbstractContextManager[Any] = (
-            blindfolded(asker, loaded, photos)
+            with_blank_photos(prompt_builder, loaded, photos)
             if once
-            else seeing(asker, lambda path: Image.new("RGB", sizes[path], (128, 128, 128)))
+            else seeing(prompt_builder, lambda path: Image.new("RGB", sizes[path], (128, 128, 128)))
         )
         with shown:
-            found.append([rows for _, rows, _ in judge_photos(loaded.model, asker, photos, "condition")])
+            found.append([rows for _, rows, _ in judge_photos(loaded.model, prompt_builder, photos, "condition")])
     for mine, its in zip(*found, strict=True):
         for one, other in zip(mine, its, strict=True):
             assert one["probabilities"] == pytest.approx(other["probabilities"], abs=1e-5)
 
 
 @pytest.fixture
-def judged(loaded: Loaded, asker: Asker, photos: list[Photo], taxonomy: Taxonomy, tmp_path: Path) -> references.Judged:
+def judged(
+    loaded: Loaded, prompt_builder: PromptBuilder, photos: list[Photo], taxonomy: Taxonomy, tmp_path: Path
+) -> references.JudgedSplit:
     """Five photos, shown ten times over by name, and as many to learn from."""
     many = [
         dataclasses.replace(photo, name=f"{copy}/{photo.name}", split=split)
@@ -205,9 +209,9 @@ def judged(loaded: Loaded, asker: Asker, photos: list[Photo], taxonomy: Taxonomy
         for photo in photos
     ]
     dataset = Dataset(tmp_path, "yolo", tuple(many))
-    return references.Judged(
-        Opened(loaded, loaded.model, taxonomy, None),
-        asker,
+    return references.JudgedSplit(
+        OpenedModel(loaded, loaded.model, taxonomy, None),
+        prompt_builder,
         dataset,
         dataset.split("valid"),
         prior_rows(dataset.split("train"), dataset.split("valid"), taxonomy),
@@ -225,7 +229,9 @@ class Told:
 def cheat(monkeypatch: pytest.MonkeyPatch, taxonomy: Taxonomy) -> Callable[[], None]:
     """A stand-in for a model that knows every answer whatever it is shown."""
 
-    def knowing(_model: Any, _asker: Any, photos: list[Photo], _kind: str) -> Iterator[tuple[Photo, Any, float]]:
+    def knowing(
+        _model: Any, _prompt_builder: Any, photos: list[Photo], _kind: str
+    ) -> Iterator[tuple[Photo, Any, float]]:
         for photo in photos:
             rows = prior_rows([photo], [photo], taxonomy)
             yield photo, [{**row, "predicted": row["truth"], "predicted_class": row["truth_class"]} for row in rows], 0
@@ -234,7 +240,7 @@ def cheat(monkeypatch: pytest.MonkeyPatch, taxonomy: Taxonomy) -> Callable[[], N
 
 
 def test_a_model_that_knows_the_answer_without_the_photo_is_warned_about(
-    judged: references.Judged, cheat: Callable[[], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    judged: references.JudgedSplit, cheat: Callable[[], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan = references._plan
     monkeypatch.setattr(
@@ -252,9 +258,9 @@ def test_a_model_that_knows_the_answer_without_the_photo_is_warned_about(
 
 
 def test_a_truth_written_into_the_question_is_warned_about(
-    judged: references.Judged, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    judged: references.JudgedSplit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plan, text = references._plan, judged.asker.text
+    plan, text = references._plan, judged.prompt_builder.text
     monkeypatch.setattr(
         references, "_plan", lambda *given: {k: v for k, v in plan(*given).items() if k in ("prior", "prompt_only")}
     )
@@ -263,7 +269,7 @@ def test_a_truth_written_into_the_question_is_warned_about(
     def leaking(photo: Photo, index: int, kind: str) -> str:
         return f"{text(photo, index, kind)} File {photo.objects[index].condition}_7.jpg."
 
-    monkeypatch.setattr(judged.asker, "text", leaking)
+    monkeypatch.setattr(judged.prompt_builder, "text", leaking)
     (said,) = references.measure(judged, *run)[1]
     assert "gives the true condition away" in said
 
@@ -301,14 +307,14 @@ def test_pooling_takes_the_tokens_inside_the_box() -> None:
 
 
 def test_the_linear_probe_looks_with_untaught_eyes(
-    loaded: Loaded, settings: Settings, taxonomy: Taxonomy, judged: references.Judged, tmp_path: Path
+    loaded: Loaded, settings: Settings, taxonomy: Taxonomy, judged: references.JudgedSplit, tmp_path: Path
 ) -> None:
     """An adapter that changes the vision tower changes nothing of what the probe answers."""
     from core.engine.models import attach_lora
 
     def answer() -> list[dict[str, Any]]:
         return references._linear(
-            dataclasses.replace(judged, opened=Opened(loaded, model, taxonomy, None)),
+            dataclasses.replace(judged, opened=OpenedModel(loaded, model, taxonomy, None)),
             (items_of(judged.dataset.split("train")), items_of(judged.photos[:5])),
             Workspace(tmp_path),
             references._Telling(Told(), "x"),
@@ -316,17 +322,17 @@ def test_the_linear_probe_looks_with_untaught_eyes(
 
     model: Any = loaded.model
     plain = answer()
-    sight = Sight(judged.photos[0].path, judged.photos[0].objects[0].box_xyxy)
+    image_view = ImageView(judged.photos[0].path, judged.photos[0].objects[0].box_xyxy)
     model = attach_lora(loaded.model, merge(settings, {"lora.targets": "everything"}).lora)
     with torch.no_grad():
         for name, one in model.named_parameters():
             if "lora_" in name:
                 one.add_(0.5)
-    eyes = Asker(loaded, settings, taxonomy).eyes
-    tower = Features(loaded, eyes, None)
-    taught = pooled(tower.look(sight), eyes.merge)
+    image_encoder = PromptBuilder(loaded, settings, taxonomy).image_encoder
+    tower = FeatureCache(loaded, image_encoder, None)
+    taught = pooled(tower.look(image_view), image_encoder.merge)
     with model.disable_adapter():
-        untaught = pooled(tower.look(sight), eyes.merge)
+        untaught = pooled(tower.look(image_view), image_encoder.merge)
     assert np.abs(taught - untaught).max() > 0.01
     for mine, its in zip(answer(), plain, strict=True):
         assert mine["probabilities"] == pytest.approx(its["probabilities"], abs=1e-6)

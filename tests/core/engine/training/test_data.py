@@ -9,85 +9,105 @@ from dataclasses import replace
 import pytest
 
 from core.data.types import Photo
-from core.engine.packing import Tree
-from core.engine.questions import Asker
+from core.engine.packing import PackedSample
+from core.engine.questions import PromptBuilder
 from core.engine.training.class_balance import class_weights
-from core.engine.training.data import Key, Lessons, Order
+from core.engine.training.data import EpochSampler, SampleKey, TrainingDataset
 from core.errors import UserError
 from core.settings import Settings, merge
 from core.taxonomy import Taxonomy
 
 
-def lessons_of(photos: Sequence[Photo], asker: Asker, settings: Settings, **changes: object) -> Lessons:
-    return Lessons(photos, asker, merge(settings, {key.replace("__", "."): value for key, value in changes.items()}))
+def lessons_of(
+    photos: Sequence[Photo], prompt_builder: PromptBuilder, settings: Settings, **changes: object
+) -> TrainingDataset:
+    return TrainingDataset(
+        photos, prompt_builder, merge(settings, {key.replace("__", "."): value for key, value in changes.items()})
+    )
 
 
-def answers_of(asker: Asker, tree: Tree) -> list[str]:
-    return [asker.tokenizer.decode(branch.leaves[0].token_ids[:-1]) for branch in tree.branches]
+def answers_of(prompt_builder: PromptBuilder, tree: PackedSample) -> list[str]:
+    return [prompt_builder.tokenizer.decode(branch.leaves[0].token_ids[:-1]) for branch in tree.branches]
 
 
 @pytest.mark.parametrize(
     ("size", "sequences"), [(0, [1] * 5), (1, [3, 8, 3, 7, 6]), (3, [1, 3, 1, 3, 2]), (99, [1] * 5)]
 )
 def test_an_epoch_asks_about_every_object_once_however_it_is_cut(
-    asker: Asker, photos: list[Photo], settings: Settings, size: int, sequences: list[int]
+    prompt_builder: PromptBuilder, photos: list[Photo], settings: Settings, size: int, sequences: list[int]
 ) -> None:
-    lessons = lessons_of(photos, asker, settings, training__questions_per_sequence=size, question__class_share=1)
-    order = lessons.order(0)
-    assert len(lessons) == len(order) == len(set(order)) == sum(sequences)
+    training_data = lessons_of(
+        photos, prompt_builder, settings, training__questions_per_sequence=size, question__class_share=1
+    )
+    order = training_data.order(0)
+    assert len(training_data) == len(order) == len(set(order)) == sum(sequences)
     assert Counter(key.photo for key in order) == dict(enumerate(sequences))
-    told = Counter(answer for key in order for answer in answers_of(asker, lessons.tree(key)))
-    there = Counter(asker.taxonomy.class_name(one.object_type, one.condition) for p in photos for one in p.objects)
+    told = Counter(answer for key in order for answer in answers_of(prompt_builder, training_data.tree(key)))
+    there = Counter(
+        prompt_builder.taxonomy.class_name(one.object_type, one.condition) for p in photos for one in p.objects
+    )
     assert told == there
 
 
-def test_the_order_follows_from_seed_and_epoch_alone(asker: Asker, photos: list[Photo], settings: Settings) -> None:
-    lessons = lessons_of(photos, asker, settings)
-    again = lessons_of(photos, asker, settings)
-    places = [[(key.photo, key.start) for key in lessons.order(epoch)] for epoch in range(6)]
+def test_the_order_follows_from_seed_and_epoch_alone(
+    prompt_builder: PromptBuilder, photos: list[Photo], settings: Settings
+) -> None:
+    training_data = lessons_of(photos, prompt_builder, settings)
+    again = lessons_of(photos, prompt_builder, settings)
+    places = [[(key.photo, key.start) for key in training_data.order(epoch)] for epoch in range(6)]
     again.order(5)
-    assert lessons.order(3) == again.order(3)
+    assert training_data.order(3) == again.order(3)
     assert len({tuple(one) for one in places}) > 1
     assert all(sorted(one) == sorted(places[0]) for one in places)
-    other = lessons_of(photos, asker, settings, training__seed=1)
-    assert [other.order(epoch) for epoch in range(6)] != [lessons.order(epoch) for epoch in range(6)]
-    sampler = Order(lessons)
-    assert list(sampler) == lessons.order(0)
+    other = lessons_of(photos, prompt_builder, settings, training__seed=1)
+    assert [other.order(epoch) for epoch in range(6)] != [training_data.order(epoch) for epoch in range(6)]
+    sampler = EpochSampler(training_data)
+    assert list(sampler) == training_data.order(0)
     sampler.set_epoch(4)
-    assert list(sampler) == lessons.order(4)
-    assert len(sampler) == len(lessons)
+    assert list(sampler) == training_data.order(4)
+    assert len(sampler) == len(training_data)
 
 
-def test_a_lesson_follows_from_its_key_alone(asker: Asker, photos: list[Photo], settings: Settings) -> None:
-    lessons = lessons_of(photos, asker, settings, question__class_share=0.5, training__flip=True)
-    keys = lessons.order(2)
-    before = [[branch.token_ids for branch in lessons.tree(key).branches] for key in keys]
-    after = [[branch.token_ids for branch in lessons.tree(key).branches] for key in reversed(keys)]
+def test_a_lesson_follows_from_its_key_alone(
+    prompt_builder: PromptBuilder, photos: list[Photo], settings: Settings
+) -> None:
+    training_data = lessons_of(photos, prompt_builder, settings, question__class_share=0.5, training__flip=True)
+    keys = training_data.order(2)
+    before = [[branch.token_ids for branch in training_data.tree(key).branches] for key in keys]
+    after = [[branch.token_ids for branch in training_data.tree(key).branches] for key in reversed(keys)]
     assert before == after[::-1]
-    elsewhere = [[branch.token_ids for branch in lessons.tree(replace(key, epoch=3)).branches] for key in keys]
+    elsewhere = [[branch.token_ids for branch in training_data.tree(replace(key, epoch=3)).branches] for key in keys]
     assert before != elsewhere
 
 
 @pytest.mark.parametrize(("share", "low", "high"), [(0.0, 0.0, 0.0), (1.0, 1.0, 1.0), (0.25, 0.15, 0.35)])
 def test_the_share_of_class_questions_is_as_asked(
-    asker: Asker, photos: list[Photo], settings: Settings, taxonomy: Taxonomy, share: float, low: float, high: float
+    prompt_builder: PromptBuilder,
+    photos: list[Photo],
+    settings: Settings,
+    taxonomy: Taxonomy,
+    share: float,
+    low: float,
+    high: float,
 ) -> None:
     # Free answers: every object is asked about, one with a single allowed condition too.
-    asker.closed = False
-    lessons = lessons_of(photos, asker, settings, question__class_share=share)
-    trees = [lessons.tree(key) for epoch in range(12) for key in lessons.order(epoch)]
-    told = [answer for tree in trees for answer in answers_of(asker, tree)]
+    prompt_builder.closed = False
+    training_data = lessons_of(photos, prompt_builder, settings, question__class_share=share)
+    trees = [training_data.tree(key) for epoch in range(12) for key in training_data.order(epoch)]
+    told = [answer for tree in trees for answer in answers_of(prompt_builder, tree)]
     assert len(told) == 12 * 27
     assert low <= sum(answer in taxonomy.class_names for answer in told) / len(told) <= high
 
 
-def test_every_leaf_carries_its_classs_weight(asker: Asker, photos: list[Photo], settings: Settings) -> None:
-    lessons = lessons_of(photos, asker, settings)
+def test_every_leaf_carries_its_classs_weight(
+    prompt_builder: PromptBuilder, photos: list[Photo], settings: Settings
+) -> None:
+    training_data = lessons_of(photos, prompt_builder, settings)
     weights = class_weights(photos, settings.enhance)
-    asker.closed = False
+    prompt_builder.closed = False
     assert len(set(weights.values())) > 1
     for index, photo in enumerate(photos):
-        tree = lessons.tree(Key(0, index, 0, 0))
+        tree = training_data.tree(SampleKey(0, index, 0, 0))
         assert [branch.leaves[0].weight for branch in tree.branches] == [
             weights[(one.object_type, one.condition)] for one in photo.objects
         ]
@@ -95,16 +115,21 @@ def test_every_leaf_carries_its_classs_weight(asker: Asker, photos: list[Photo],
 
 
 def test_flip_mirrors_half_of_the_lessons_and_only_when_asked(
-    asker: Asker, photos: list[Photo], settings: Settings
+    prompt_builder: PromptBuilder, photos: list[Photo], settings: Settings
 ) -> None:
-    straight = {index: asker.eyes.photo(photo.path).values.tobytes() for index, photo in enumerate(photos)}
-    mirrored = {index: asker.eyes.photo(photo.path, True).values.tobytes() for index, photo in enumerate(photos)}
+    straight = {
+        index: prompt_builder.image_encoder.photo(photo.path).values.tobytes() for index, photo in enumerate(photos)
+    }
+    mirrored = {
+        index: prompt_builder.image_encoder.photo(photo.path, True).values.tobytes()
+        for index, photo in enumerate(photos)
+    }
     for flip in (False, True):
-        lessons = lessons_of(photos, asker, settings, training__flip=flip)
+        training_data = lessons_of(photos, prompt_builder, settings, training__flip=flip)
         seen = Counter()
         for epoch in range(12):
-            for key in lessons.order(epoch):
-                tree = lessons.tree(key)
+            for key in training_data.order(epoch):
+                tree = training_data.tree(key)
                 assert tree.photo is not None
                 pixels = tree.photo.values.tobytes()
                 assert pixels in (straight[key.photo], mirrored[key.photo])
@@ -115,51 +140,59 @@ def test_flip_mirrors_half_of_the_lessons_and_only_when_asked(
 
 
 def test_oversampled_photos_come_more_often_and_differently(
-    asker: Asker, photos: list[Photo], settings: Settings
+    prompt_builder: PromptBuilder, photos: list[Photo], settings: Settings
 ) -> None:
-    lessons = lessons_of(photos, asker, settings, enhance__oversampling=True, question__class_share=0.5)
-    seen = Counter(key.photo for key in lessons.order(0))
-    assert len(lessons) > len(photos)
+    training_data = lessons_of(photos, prompt_builder, settings, enhance__oversampling=True, question__class_share=0.5)
+    seen = Counter(key.photo for key in training_data.order(0))
+    assert len(training_data) > len(photos)
     assert set(seen) == set(range(5))
     often = seen.most_common(1)[0][0]
     asked = {
-        tuple(branch.token_ids for branch in lessons.tree(key).branches)
+        tuple(branch.token_ids for branch in training_data.tree(key).branches)
         for epoch in range(4)
-        for key in lessons.order(epoch)
+        for key in training_data.order(epoch)
         if key.photo == often
     }
     assert len(asked) > 4
 
 
-def test_photos_without_objects_teach_nothing(asker: Asker, photos: list[Photo], settings: Settings) -> None:
+def test_photos_without_objects_teach_nothing(
+    prompt_builder: PromptBuilder, photos: list[Photo], settings: Settings
+) -> None:
     empty = replace(photos[0], objects=())
-    assert len(lessons_of([empty, *photos], asker, settings)) == len(photos)
+    assert len(lessons_of([empty, *photos], prompt_builder, settings)) == len(photos)
 
 
 def test_what_teaches_nothing_is_not_asked_unless_nothing_else_is(
-    asker: Asker, photos: list[Photo], settings: Settings, taxonomy: Taxonomy
+    prompt_builder: PromptBuilder, photos: list[Photo], settings: Settings, taxonomy: Taxonomy
 ) -> None:
     """Vegetation has one condition: as a choice among one, its question has no loss."""
     lonely = replace(photos[0], objects=(replace(photos[0].objects[0], object_type="vegetation", condition="normal"),))
-    lessons = lessons_of([*photos, lonely], asker, settings, question__class_share=0)
-    for key in lessons.order(0):
-        open_ones = [one for one in lessons.photos[key.photo].objects if len(taxonomy.allowed[one.object_type]) > 1]
-        assert len(lessons.tree(key).branches) == len(open_ones)
-    (only,) = [key for key in lessons.order(0) if key.photo == len(photos)]
-    (batch,) = lessons.coming([only]).batches()
+    training_data = lessons_of([*photos, lonely], prompt_builder, settings, question__class_share=0)
+    for key in training_data.order(0):
+        open_ones = [
+            one for one in training_data.photos[key.photo].objects if len(taxonomy.allowed[one.object_type]) > 1
+        ]
+        assert len(training_data.tree(key).branches) == len(open_ones)
+    (only,) = [key for key in training_data.order(0) if key.photo == len(photos)]
+    (batch,) = training_data.coming([only]).batches()
     assert len(batch["leaf_counts"]) == 1
     assert int(batch["allowed"].sum(1)[0]) > 1
-    asker.closed = False
-    assert len(lessons.tree(only).branches) == 1
+    prompt_builder.closed = False
+    assert len(training_data.tree(only).branches) == 1
 
 
-def test_batches_made_ahead_are_those_made_on_demand(asker: Asker, photos: list[Photo], settings: Settings) -> None:
-    lessons = lessons_of(photos, asker, settings, question__class_share=0.5, training__flip=True, training__lights=3)
-    keys = lessons.order(1)
-    coming = [lessons.coming(keys[start : start + 2]) for start in (0, 2, 4)]
+def test_batches_made_ahead_are_those_made_on_demand(
+    prompt_builder: PromptBuilder, photos: list[Photo], settings: Settings
+) -> None:
+    training_data = lessons_of(
+        photos, prompt_builder, settings, question__class_share=0.5, training__flip=True, training__lights=3
+    )
+    keys = training_data.order(1)
+    coming = [training_data.coming(keys[start : start + 2]) for start in (0, 2, 4)]
     assert [one.photos for one in coming] == [2, 2, 1]
     for start, one in zip((0, 2, 4), coming, strict=True):
-        now = asker.batches([lessons.tree(key) for key in keys[start : start + 2]])
+        now = prompt_builder.batches([training_data.tree(key) for key in keys[start : start + 2]])
         for mine, its in zip(one.batches(), now, strict=True):
             assert {name: value.numpy().tobytes() for name, value in mine.items()} == {
                 name: value.numpy().tobytes() for name, value in its.items()
@@ -167,34 +200,43 @@ def test_batches_made_ahead_are_those_made_on_demand(asker: Asker, photos: list[
 
 
 def test_what_goes_wrong_while_a_batch_is_made_is_told_where_it_is_used(
-    asker: Asker, photos: list[Photo], settings: Settings
+    prompt_builder: PromptBuilder, photos: list[Photo], settings: Settings
 ) -> None:
-    lessons = lessons_of([replace(photos[0], path=photos[0].path.with_name("gone.jpg"))], asker, settings)
-    coming = lessons.coming(lessons.order(0))
+    training_data = lessons_of(
+        [replace(photos[0], path=photos[0].path.with_name("gone.jpg"))], prompt_builder, settings
+    )
+    coming = training_data.coming(training_data.order(0))
     with pytest.raises(UserError, match="no such photo"):
         coming.batches()
 
 
-def test_every_version_of_a_photo_is_seen_and_no_other(asker: Asker, photos: list[Photo], settings: Settings) -> None:
-    lessons = lessons_of(photos[:1], asker, settings, training__flip=True, training__lights=3)
-    assert lessons.versions == [(False, 0), (True, 0), (False, 1), (True, 1), (False, 2), (True, 2)]
-    assert lessons.versions_to_come(60) == [(photos[:1], sorted(lessons.versions))]
-    looks = {asker.eyes.photo(photos[0].path, *version).values.tobytes() for version in lessons.versions}
+def test_every_version_of_a_photo_is_seen_and_no_other(
+    prompt_builder: PromptBuilder, photos: list[Photo], settings: Settings
+) -> None:
+    training_data = lessons_of(photos[:1], prompt_builder, settings, training__flip=True, training__lights=3)
+    assert training_data.versions == [(False, 0), (True, 0), (False, 1), (True, 1), (False, 2), (True, 2)]
+    assert training_data.versions_to_come(60) == [(photos[:1], sorted(training_data.versions))]
+    looks = {
+        prompt_builder.image_encoder.photo(photos[0].path, *version).values.tobytes()
+        for version in training_data.versions
+    }
     assert len(looks) == 6
-    seen = {lessons.tree(key).photo.values.tobytes() for epoch in range(60) for key in lessons.order(epoch)}  # type: ignore[union-attr]
+    seen = {training_data.tree(key).photo.values.tobytes() for epoch in range(60) for key in training_data.order(epoch)}  # type: ignore[union-attr]
     assert seen == looks
 
 
 def test_the_versions_to_come_are_those_that_the_lessons_show(
-    asker: Asker, photos: list[Photo], settings: Settings
+    prompt_builder: PromptBuilder, photos: list[Photo], settings: Settings
 ) -> None:
-    lessons = lessons_of(photos, asker, settings, training__flip=True, training__lights=4)
+    training_data = lessons_of(photos, prompt_builder, settings, training__flip=True, training__lights=4)
     shown: dict[int, set[bytes]] = {}
     for epoch in range(2):
-        for key in lessons.order(epoch):
-            shown.setdefault(key.photo, set()).add(lessons.tree(key).photo.values.tobytes())  # type: ignore[union-attr]
-    told = lessons.versions_to_come(2)
+        for key in training_data.order(epoch):
+            shown.setdefault(key.photo, set()).add(training_data.tree(key).photo.values.tobytes())  # type: ignore[union-attr]
+    told = training_data.versions_to_come(2)
     assert [one for (one,), _ in told] == photos
     for index, ((photo,), versions) in enumerate(told):
         assert 1 <= len(versions) <= 2
-        assert {asker.eyes.photo(photo.path, *version).values.tobytes() for version in versions} == shown[index]
+        assert {
+            prompt_builder.image_encoder.photo(photo.path, *version).values.tobytes() for version in versions
+        } == shown[index]

@@ -14,19 +14,19 @@ import torch
 from core.engine.training import dry_run
 from core.engine.training import memory as headroom
 from core.engine.training import run as training
-from core.engine.training.dry_run import Stage, rehearse
-from core.engine.training.memory import Machine, Peak
-from core.engine.training.sizes import Size, largest, sizes, usual, views
-from core.engine.training.trainer import LessonTrainer
+from core.engine.training.dry_run import DryRunState, measure_dry_run
+from core.engine.training.memory import MachineMemory, PeakMemory
+from core.engine.training.sizes import SequenceSize, largest, sequence_sizes, usual, views
+from core.engine.training.trainer import PackedTrainer
 from core.errors import UserError
 
 Bench = Any  # of conftest.py
 PLENTY = 1 << 50
 
 
-def machine(memory_bytes: int = PLENTY, disk_free_bytes: int = PLENTY) -> Machine:
+def machine(memory_bytes: int = PLENTY, disk_free_bytes: int = PLENTY) -> MachineMemory:
     """A computer with so much left."""
-    return Machine(lambda folder: disk_free_bytes, lambda device: memory_bytes)
+    return MachineMemory(lambda folder: disk_free_bytes, lambda device: memory_bytes)
 
 
 class Told:
@@ -51,11 +51,11 @@ def told() -> Told:
 
 
 @pytest.fixture
-def trainer(bench: Bench, told: Told) -> LessonTrainer:
+def trainer(bench: Bench, told: Told) -> PackedTrainer:
     return trainer_of(bench, told)
 
 
-def trainer_of(bench: Bench, told: Told, changes: dict[str, Any] | None = None) -> LessonTrainer:
+def trainer_of(bench: Bench, told: Told, changes: dict[str, Any] | None = None) -> PackedTrainer:
     folder = bench.folder("stage")
     settings = bench.settings(changes)
     return training.set_up(settings, "", folder / "checkpoints", folder, bench.workspace, told).trainer
@@ -79,22 +79,31 @@ def test_a_training_with_a_rehearsal_equals_one_without(
         assert all(one[field] > 0 for one in with_it.told.of("step"))
 
 
-def state_of(trainer: LessonTrainer) -> list[Any]:
+def state_of(trainer: PackedTrainer) -> list[Any]:
     model = trainer.model
     counters = {name: value for name, value in vars(trainer).items() if isinstance(value, int | float)}
     weights = {name: one.detach().clone() for name, one in model.state_dict().items()}
     gradients = [one.grad if one.grad is None else one.grad.clone() for one in model.parameters()]
     modes = [one.training for one in model.modules()]
-    dice = (random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist())
-    order = trainer.lessons.order(0), trainer.lessons.order(1)
-    return [weights, gradients, modes, counters, dice, order, trainer.asker.eyes, trainer.state.global_step]
+    rng = (random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist())
+    order = trainer.training_data.order(0), trainer.training_data.order(1)
+    return [
+        weights,
+        gradients,
+        modes,
+        counters,
+        rng,
+        order,
+        trainer.prompt_builder.image_encoder,
+        trainer.state.global_step,
+    ]
 
 
-def test_nothing_of_the_trainer_is_changed(trainer: LessonTrainer, told: Told) -> None:
+def test_nothing_of_the_trainer_is_changed(trainer: PackedTrainer, told: Told) -> None:
     learning = [one for one in trainer.model.parameters() if one.requires_grad]
     learning[0].grad = torch.ones_like(learning[0])
     before = state_of(trainer)
-    rehearse(trainer, told, 10, machine=machine())
+    measure_dry_run(trainer, told, 10, machine=machine())
     after = state_of(trainer)
     assert set(before[0]) == set(after[0])
     assert all(torch.equal(before[0][name], after[0][name]) for name in before[0])
@@ -103,16 +112,18 @@ def test_nothing_of_the_trainer_is_changed(trainer: LessonTrainer, told: Told) -
     assert before[2:] == after[2:]
 
 
-def test_the_largest_step_is_that_with_the_most_tokens(trainer: LessonTrainer) -> None:
-    found = sizes(trainer.lessons)
-    assert sorted(one.key.photo for one in found) == list(range(len(trainer.lessons)))
-    real = {one.key: int(trainer.asker.batch([trainer.lessons.tree(one.key)])["tokens"]) for one in found}
+def test_the_largest_step_is_that_with_the_most_tokens(trainer: PackedTrainer) -> None:
+    found = sequence_sizes(trainer.training_data)
+    assert sorted(one.key.photo for one in found) == list(range(len(trainer.training_data)))
+    real = {
+        one.key: int(trainer.prompt_builder.batch([trainer.training_data.tree(one.key)])["tokens"]) for one in found
+    }
     most = largest(trainer, found, 2)
     assert [real[one.key] for one in most] == sorted(real.values(), reverse=True)[:2]
 
 
-def test_equal_tokens_are_told_apart_by_pixels(trainer: LessonTrainer) -> None:
-    found = sizes(trainer.lessons)
+def test_equal_tokens_are_told_apart_by_pixels(trainer: PackedTrainer) -> None:
+    found = sequence_sizes(trainer.training_data)
     assert [(one.tokens, one.pixels) for one in found] == sorted([(one.tokens, one.pixels) for one in found])[::-1]
 
 
@@ -121,8 +132,8 @@ def test_a_usual_step_has_large_and_small_photos(there: int, count: int, taken: 
     assert usual(list(range(there)), count) == taken  # type: ignore[arg-type, comparison-overlap]
 
 
-def test_the_figures_are_what_a_training_will_take(trainer: LessonTrainer, told: Told) -> None:
-    found = rehearse(trainer, told, 100, machine=machine(disk_free_bytes=5_000_000_000))
+def test_the_figures_are_what_a_training_will_take(trainer: PackedTrainer, told: Told) -> None:
+    found = measure_dry_run(trainer, told, 100, machine=machine(disk_free_bytes=5_000_000_000))
     assert found is not None
     assert 0 < found.usual_step_s <= found.total_s / 100 + 0.001
     assert 0 < found.step_s < 60
@@ -136,14 +147,14 @@ def test_the_figures_are_what_a_training_will_take(trainer: LessonTrainer, told:
 
 
 def test_four_times_the_steps_take_four_times_the_time(
-    trainer: LessonTrainer, told: Told, monkeypatch: pytest.MonkeyPatch
+    trainer: PackedTrainer, told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By a clock that says the same every time: another process may take the cores in between."""
     take, judge = dry_run.take_step, dry_run.judging_s
     monkeypatch.setattr(dry_run, "take_step", lambda *given: take(*given) * 0 + 0.5)
     monkeypatch.setattr(dry_run, "judging_s", lambda *given: judge(*given) * 0 + 0.01)
-    one = rehearse(trainer, told, 1000, machine=machine())
-    other = rehearse(trainer, told, 4000, machine=machine())
+    one = measure_dry_run(trainer, told, 1000, machine=machine())
+    other = measure_dry_run(trainer, told, 4000, machine=machine())
     assert one is not None
     assert other is not None
     assert other.total_s == pytest.approx(4 * one.total_s, rel=0.02)
@@ -171,19 +182,19 @@ def test_the_disk_that_was_announced_is_not_exceeded(bench: Bench) -> None:
 
 
 def test_too_little_disk_is_refused_before_a_step_is_tried(
-    trainer: LessonTrainer, told: Told, monkeypatch: pytest.MonkeyPatch
+    trainer: PackedTrainer, told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dry_run, "take_step", lambda *_: pytest.fail("a step was tried"))
     with pytest.raises(UserError, match=r"Free 0\.1 GB or lower training\.keep_checkpoints") as caught:
-        rehearse(trainer, told, 1000, machine=machine(disk_free_bytes=1000))
+        measure_dry_run(trainer, told, 1000, machine=machine(disk_free_bytes=1000))
     assert caught.value.problems[0].kind == "does-not-fit"
     assert "cache_features" not in str(caught.value)
 
 
-def test_a_cache_that_does_not_fit_says_how_to_do_without(trainer: LessonTrainer, told: Told) -> None:
-    cache = dry_run.Cache(missing_bytes=7_000_000_000, views=1000)
+def test_a_cache_that_does_not_fit_says_how_to_do_without(trainer: PackedTrainer, told: Told) -> None:
+    cache = dry_run.PlannedCache(missing_bytes=7_000_000_000, views=1000)
     with pytest.raises(UserError, match=r"switch model\.cache_features off") as caught:
-        rehearse(trainer, told, 10, cache, machine(disk_free_bytes=2_000_000_000))
+        measure_dry_run(trainer, told, 10, cache, machine(disk_free_bytes=2_000_000_000))
     assert "Free 5.0 GB" in str(caught.value)
 
 
@@ -197,7 +208,7 @@ def test_one_photo_that_shows_that_a_step_will_not_fit_is_all_that_is_tried(
     )
     trainer = trainer_of(bench, told, {"training.gradient_checkpointing": True})
     with pytest.raises(UserError, match=r"more memory than there is \(0\.0 GB\)") as caught:
-        rehearse(trainer, told, 10, machine=machine(memory_bytes=1000))
+        measure_dry_run(trainer, told, 10, machine=machine(memory_bytes=1000))
     assert taken == [1]
     assert caught.value.problems[0].kind == "does-not-fit"
     assert caught.value.problems[0].fix == "Lower training.tokens_per_pass, view.photo_px or lora.rank."
@@ -209,36 +220,36 @@ def test_memory_of_one_photo_is_taken_as_often_as_a_pass_holds_it(
     """One photo takes 100 MB here; a step of six takes as much as its tokens, unless passes cut it."""
     photo, before = 100_000_000, 1_000_000_000
 
-    def count(stage: Stage, chosen: list[Any]) -> np.ndarray:
+    def count(stage: DryRunState, chosen: list[Any]) -> np.ndarray:
         stage.peak.used = before + photo
         return np.array([500.0, 0, 0, 0])
 
-    monkeypatch.setattr(Stage, "count", count)
+    monkeypatch.setattr(DryRunState, "count", count)
     monkeypatch.setattr(dry_run, "resident_bytes", lambda: before)
     for most, photos in ((100_000, 6), (1000, 2)):
         changes = {"training.batch_size": 6, "training.tokens_per_pass": most}
         trainer = trainer_of(bench, told, changes)
-        found = sizes(trainer.lessons)
-        alike = [Size(500, 1, 1, one.key) for one in found]
+        found = sequence_sizes(trainer.training_data)
+        alike = [SequenceSize(500, 1, 1, one.key) for one in found]
         weights = dry_run.OPTIMIZER_BYTES * dry_run.learning_weights(trainer)
         for spare, fitting in ((1, True), (-1, False)):
             room = machine(memory_bytes=before + photos * photo + weights + spare)
-            assert Stage(trainer, room, alike, Peak(trainer.args.device), alike).one_fits() is fitting
+            assert DryRunState(trainer, room, alike, PeakMemory(trainer.args.device), alike).one_fits() is fitting
 
 
 def short_once(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     """A GPU whose memory is too small without gradient checkpointing; returns what each step was taken with."""
-    step = LessonTrainer.training_step
+    step = PackedTrainer.training_step
     taken: list[bool] = []
 
-    def training_step(trainer: LessonTrainer, model: Any, *given: Any) -> torch.Tensor:
+    def training_step(trainer: PackedTrainer, model: Any, *given: Any) -> torch.Tensor:
         base = model.get_base_model()
         taken.append(base.is_activation_checkpointing)
         if not taken[-1]:
             raise torch.OutOfMemoryError("planted")
         return step(trainer, model, *given)
 
-    monkeypatch.setattr(LessonTrainer, "training_step", training_step)
+    monkeypatch.setattr(PackedTrainer, "training_step", training_step)
     return taken
 
 
@@ -267,45 +278,45 @@ def test_a_setting_that_wants_gradient_checkpointing_has_it_from_the_first_step(
 
 
 def test_what_fits_in_no_way_is_refused_and_the_model_is_left_without_checkpointing(
-    trainer: LessonTrainer, told: Told, monkeypatch: pytest.MonkeyPatch
+    trainer: PackedTrainer, told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def never(*_: Any) -> float:
         raise torch.OutOfMemoryError("planted")
 
     monkeypatch.setattr(dry_run, "take_step", never)
     with pytest.raises(UserError, match="more memory than there is"):
-        rehearse(trainer, told, 10, machine=machine())
+        measure_dry_run(trainer, told, 10, machine=machine())
     assert not trainer.model.get_base_model().is_activation_checkpointing
     assert len(told.of("warning")) == 1
 
 
 def test_photos_that_will_be_remembered_count_as_memory(
-    trainer: LessonTrainer, told: Told, monkeypatch: pytest.MonkeyPatch
+    trainer: PackedTrainer, told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As much for each view of a photo or box as for those that were opened, up to what is remembered at all."""
-    found = sizes(trainer.lessons)
+    found = sequence_sizes(trainer.training_data)
     whole = views(trainer, found)
-    assert whole == sum(1 + len(photo.objects) for photo in [*trainer.lessons.photos, *trainer.eval_dataset])
-    trainer.lessons.tree(found[0].key)
-    known, size = trainer.asker.eyes.remembered
+    assert whole == sum(1 + len(photo.objects) for photo in [*trainer.training_data.photos, *trainer.eval_dataset])
+    trainer.training_data.tree(found[0].key)
+    known, size = trainer.prompt_builder.image_encoder.remembered
     assert 1 < known <= found[0].views, "what allows one answer only is not looked at"
     assert dry_run.remembered_bytes(trainer, whole) == pytest.approx(size * (whole / known - 1), abs=1)
     assert dry_run.remembered_bytes(trainer, 10**9) == dry_run.CACHE_BYTES - size
     monkeypatch.setattr(dry_run, "remembered_bytes", lambda *_: 1 << 51)
     with pytest.raises(UserError, match="more memory than there is"):
-        rehearse(trainer, told, 10, machine=machine())
+        measure_dry_run(trainer, told, 10, machine=machine())
 
 
-def test_what_the_optimizer_will_need_is_counted(trainer: LessonTrainer) -> None:
+def test_what_the_optimizer_will_need_is_counted(trainer: PackedTrainer) -> None:
     weights = dry_run.learning_weights(trainer)
-    stage = Stage(trainer, machine(memory_bytes=1000 + 8 * weights), [], Peak(trainer.args.device))
+    stage = DryRunState(trainer, machine(memory_bytes=1000 + 8 * weights), [], PeakMemory(trainer.args.device))
     assert stage.fits(1000)
     assert not stage.fits(1001)
 
 
 def test_a_peak_of_memory_is_seen_though_it_is_gone_when_it_is_asked_for() -> None:
     before = headroom.resident_bytes()
-    peak = Peak(torch.device("cpu"))
+    peak = PeakMemory(torch.device("cpu"))
     with peak.watched():
         held = torch.ones(40_000_000)
         held += 1
@@ -330,11 +341,11 @@ def test_a_container_has_what_its_limit_leaves(tmp_path: Path, limit: str, free:
     assert headroom.container_free_bytes(tmp_path / "none") == 1 << 62
 
 
-def test_a_stop_ends_it_between_two_steps(trainer: LessonTrainer, told: Told) -> None:
+def test_a_stop_ends_it_between_two_steps(trainer: PackedTrainer, told: Told) -> None:
     before = state_of(trainer)
     answers = iter([False, True])
     with pytest.raises(dry_run.Stopped):
-        rehearse(trainer, told, 10, machine=machine(), stop=lambda: next(answers))
+        measure_dry_run(trainer, told, 10, machine=machine(), stop=lambda: next(answers))
     assert told.of("rehearsal") == []
     assert state_of(trainer)[2:] == before[2:]
 
@@ -343,7 +354,7 @@ def test_a_stop_ends_it_between_two_steps(trainer: LessonTrainer, told: Told) ->
 def test_trying_two_steps_writes_into_its_run_folder_only(bench: Bench, told: Told, targets: str) -> None:
     folder = bench.folder("tried")
     before = {one for one in bench.workspace.root.rglob("*") if folder not in one.parents}
-    found = training.try_out(bench.settings({"lora.targets": targets}), folder, bench.workspace, told)
+    found = training.dry_run_only(bench.settings({"lora.targets": targets}), folder, bench.workspace, told)
     assert {one for one in bench.workspace.root.rglob("*") if folder not in one.parents} == before
     assert found["stopped"] is False
     assert found["steps"] == 3

@@ -16,9 +16,9 @@ from torch.nn.functional import cross_entropy
 
 from core.data.dataset import read_dataset
 from core.engine import models
-from core.engine.questions import Asker
+from core.engine.questions import PromptBuilder
 from core.engine.training.class_balance import class_weights
-from core.engine.training.data import Lessons
+from core.engine.training.data import TrainingDataset
 from core.errors import UserError
 from core.settings import Settings
 from core.taxonomy import load as load_taxonomy
@@ -39,26 +39,26 @@ def plain_loss(bench: Bench, settings: Settings) -> float:
     transformers' own positions, mask and shift. Weighted mean over the questions of the step."""
     data = read_dataset(settings.data, bench.workspace.sample_data)
     loaded = models.load(settings.model)
-    asker = Asker(loaded, settings, load_taxonomy())
-    lessons = Lessons(data.split("train"), asker, settings)
+    prompt_builder = PromptBuilder(loaded, settings, load_taxonomy())
+    training_data = TrainingDataset(data.split("train"), prompt_builder, settings)
     weights = class_weights(data.split("train"), settings.enhance)
     losses = []
-    for key in lessons.order(0)[: settings.training.batch_size * settings.training.accumulation]:
-        photo = lessons.photos[key.photo]
-        tree = lessons.tree(key)
+    for key in training_data.order(0)[: settings.training.batch_size * settings.training.accumulation]:
+        photo = training_data.photos[key.photo]
+        tree = training_data.tree(key)
         for one, branch in zip(photo.objects, tree.branches, strict=True):
             images = [image for image in (tree.photo, branch.crop) if image is not None]
             pads = iter(images)
             ids: list[int] = []
             for token in (*tree.head_ids, *branch.token_ids):
-                ids += [token] * (next(pads).tokens(2) if token == asker.layout.image_pad_id else 1)
+                ids += [token] * (next(pads).tokens(2) if token == prompt_builder.layout.image_pad_id else 1)
             answer = list(branch.leaves[0].token_ids)
             tokens = torch.tensor([ids + answer])
             labels = torch.tensor([[-100] * len(ids) + answer])
             with torch.no_grad():
                 logits = loaded.model(
                     input_ids=tokens,
-                    mm_token_type_ids=(tokens == asker.layout.image_pad_id).int(),
+                    mm_token_type_ids=(tokens == prompt_builder.layout.image_pad_id).int(),
                     pixel_values=torch.from_numpy(np.concatenate([image.values for image in images])).double(),
                     image_grid_thw=torch.tensor([image.grid_thw for image in images]),
                 ).logits

@@ -12,9 +12,9 @@ import torch
 
 from core.engine.training import dry_run, throughput
 from core.engine.training import run as training
-from core.engine.training.dry_run import Stage, take_step, unchanged
-from core.engine.training.memory import Machine, Peak
-from core.engine.training.sizes import largest, sizes
+from core.engine.training.dry_run import DryRunState, take_step, unchanged
+from core.engine.training.memory import MachineMemory, PeakMemory
+from core.engine.training.sizes import largest, sequence_sizes
 
 Bench = Any  # of conftest.py
 
@@ -27,10 +27,10 @@ def test_costs_that_hold_exactly_are_found(costs: tuple[float, ...]) -> None:
 
 
 def test_no_cost_is_negative() -> None:
-    dice = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     for _ in range(20):
-        shapes = dice.uniform(1, 100, (4, 4))
-        assert min(throughput.fit([(shape, float(dice.uniform(1, 100))) for shape in shapes]).each) >= 0
+        shapes = rng.uniform(1, 100, (4, 4))
+        assert min(throughput.fit([(shape, float(rng.uniform(1, 100))) for shape in shapes]).each) >= 0
 
 
 def test_without_counted_steps_there_are_no_costs() -> None:
@@ -59,10 +59,12 @@ class Quiet:
         return False
 
 
-def stage_of(bench: Bench, changes: dict[str, Any]) -> Stage:
+def stage_of(bench: Bench, changes: dict[str, Any]) -> DryRunState:
     folder = bench.folder("stage")
     room = training.set_up(bench.settings(changes), "", folder / "c", folder, bench.workspace, Quiet())
-    stage = Stage(room.trainer, Machine(), sizes(room.lessons), Peak(room.trainer.args.device))
+    stage = DryRunState(
+        room.trainer, MachineMemory(), sequence_sizes(room.training_data), PeakMemory(room.trainer.args.device)
+    )
     stage.largest = largest(room.trainer, stage.sizes, stage.per_step)
     return stage
 
@@ -74,7 +76,7 @@ def test_the_cost_of_unseen_batches_is_told_within_ten_percent(
 ) -> None:
     """Learned from the steps of a rehearsal, held against the counter on every other photo and pair of photos."""
     stage = stage_of(bench, {"lora.targets": targets, **changes})
-    with unchanged(stage.trainer), dry_run.thrifty(stage.trainer):
+    with unchanged(stage.trainer), dry_run.with_checkpointing(stage.trainer):
         for chosen in (stage.largest[:1], stage.largest, stage.usual, stage.sizes[-1:]):
             stage.count(chosen)
         costs = throughput.fit(stage.counted)
@@ -98,7 +100,7 @@ def test_a_frozen_vision_tower_costs_less_than_a_learning_one_and_known_features
 
 
 def test_a_reading_tells_the_step_and_starts_anew() -> None:
-    meter = throughput.Meter(throughput.Costs((10.0, 0.0, 0.0, 0.0)), peak_flops_per_s=1000.0)
+    meter = throughput.ThroughputMeter(throughput.FlopCosts((10.0, 0.0, 0.0, 0.0)), peak_flops_per_s=1000.0)
     for tokens in (15, 9):
         meter.count({"input_ids": torch.zeros(2, 8), "tokens": torch.tensor(tokens)})
     told = meter.reading(2.0)
@@ -107,7 +109,7 @@ def test_a_reading_tells_the_step_and_starts_anew() -> None:
 
 
 def test_without_costs_only_tokens_are_told() -> None:
-    meter = throughput.Meter()
+    meter = throughput.ThroughputMeter()
     meter.count({"input_ids": torch.zeros(1, 8), "tokens": torch.tensor(8)})
     assert meter.reading(1.0) == {"tokens_per_s": 8.0, "padding": 0.0}
 
@@ -140,7 +142,7 @@ def test_telling_costs_less_than_a_hundredth_of_a_step(bench: Bench, tmp_path: P
         take_step(stage.trainer, stage.usual)
         step_s = min(take_step(stage.trainer, stage.usual) for _ in range(3))
     batch = stage.trainer.data_collator([one.key for one in stage.usual]).batches()[0]
-    meter = throughput.Meter(throughput.Costs((1.0, 1.0, 1.0, 1.0)), 1e9)
+    meter = throughput.ThroughputMeter(throughput.FlopCosts((1.0, 1.0, 1.0, 1.0)), 1e9)
     times = []
     for _ in range(5):
         began = time.perf_counter()
