@@ -2,42 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from core import taxonomy as taxonomies
 from core.data.checks import check_photos
-from core.data.files import Folder, list_files, read_text
+from core.data.duplicates import leave_out
+from core.data.files import list_files
 from core.data.flights import linked
-from core.data.formats.base import RawSet
-from core.data.formats.coco import finds_coco, read_coco
-from core.data.formats.table import finds_table, read_table
-from core.data.formats.voc import finds_voc, read_voc
-from core.data.formats.yolo import find_config, finds_yolo, read_yolo
+from core.data.formats.registry import FORMATS_SAID, require_format
 from core.data.photos import examine
-from core.data.quality.duplicates import leave_out
 from core.data.splits import ONE_FLIGHT_CURE, apply_split, compile_rule, group_of, make_folds, make_split, require_fold
 from core.data.types import SPLITS, Dataset, Photo
 from core.errors import Problem, UserError
 from core.settings import DataSettings
 
 DEMO = "demo"
-READERS: Mapping[str, Callable[[Folder], RawSet]] = {
-    "yolo": read_yolo,
-    "coco": read_coco,
-    "voc": read_voc,
-    "table": read_table,
-}
-# In this order: a YOLO folder may carry tables or JSON beside its labels, a VOC folder never carries data.yaml.
-FINDERS: Mapping[str, Callable[[Folder], bool]] = {
-    "yolo": finds_yolo,
-    "coco": finds_coco,
-    "voc": finds_voc,
-    "table": finds_table,
-}
-LABEL_ENDINGS = (".yaml", ".yml", ".json", ".xml", ".csv", ".tsv", ".jsonl", ".ndjson", ".txt")
-FORMATS_SAID = "YOLO (data.yaml), COCO (JSON), Pascal VOC (XML) or a table (CSV, JSON lines)"
 
 
 def read_dataset(data: DataSettings, sample_folder: Path, seed: int = 0, looking: bool = False) -> Dataset:
@@ -55,8 +36,7 @@ def read_dataset(data: DataSettings, sample_folder: Path, seed: int = 0, looking
     taxonomy = taxonomies.load(data.taxonomy)
     root = folder_of(data, sample_folder)
     folder = list_files(root)
-    format_ = recognise(folder) if data.format == "auto" else _named(folder, data.format)
-    raw = READERS[format_](folder)
+    raw = require_format(folder, data.format).read(folder)
     looking = looking or data.drop_duplicates or data.regroup
     facts = examine(folder.root, {photo.name for photo in raw.photos}, looking)
     photos, wrong = check_photos(folder.root, raw.photos, facts, taxonomy, keep_twins=data.drop_duplicates)
@@ -69,37 +49,9 @@ def read_dataset(data: DataSettings, sample_folder: Path, seed: int = 0, looking
         what = "no photo with a usable object"
         fix = "Cure the problems above." if problems else f"Give a folder in {FORMATS_SAID}."
         raise UserError.of((*problems, Problem(what, str(root), fix, "no-data")))
-    dataset = _divided(Dataset(folder.root, format_, grouped, problems), data, seed)
+    dataset = _divided(Dataset(folder.root, raw.format, grouped, problems), data, seed)
     _require_split(dataset, data.split)
     return dataset
-
-
-def recognise(folder: Folder) -> str:
-    """The format of a folder's labels. Raises UserError when it is none that we know."""
-    for name, finds in FINDERS.items():
-        if finds(folder):
-            return name
-    if find_config(folder):
-        return "yolo"
-    seen = f"{len(folder.photos)} photos but no labels" if folder.photos else "no photos and no labels"
-    fix = f"Give a folder in {FORMATS_SAID}."
-    texts = [read_text(folder, name) for name in folder.names if name.lower().endswith(LABEL_ENDINGS)]
-    unread = [text for text in texts if isinstance(text, Problem)]
-    last = Problem(f"{seen} that we recognise", str(folder.root), fix, "no-data")
-    raise UserError.of((*folder.problems, *unread, last))
-
-
-def _named(folder: Folder, format_: str) -> str:
-    """The format asked for. Raises UserError where the folder has no labels of it."""
-    if FINDERS[format_](folder) or (format_ == "yolo" and find_config(folder)):
-        return format_
-    found = recognise(folder)
-    raise UserError(
-        f"no labels in {format_} format",
-        str(folder.root),
-        f"Set data.format to auto or {found}: that is what lies here.",
-        "no-data",
-    )
 
 
 def folder_of(data: DataSettings, sample_folder: Path) -> Path:

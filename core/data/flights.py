@@ -8,7 +8,7 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import PurePosixPath
 
-from core.data.quality.duplicates import connected, same_photos
+from core.data.duplicates import connected, same_photos
 from core.data.types import Photo
 
 FRAME = re.compile(r"(?i)^(.*?)[ _-]*(\d+)(?:_V)?(?:[._]jpe?g|[._]png)?(?:\.rf\.[0-9a-f]+)?$")

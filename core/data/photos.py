@@ -24,7 +24,7 @@ from PIL import (
     WebPImagePlugin,  # noqa: F401
 )
 
-from core.data.quality.image_stats import LONGEST, ImageStats, measure_image
+from core.data.image_stats import LONGEST, ImageStats, measure_image
 from core.errors import Problem
 from core.prompts import BoxXyxy
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from core.data.quality.image_stats import ImageStats
+from core.data.image_stats import ImageStats
 from core.errors import Problem
 
 SPLITS = ("train", "valid", "test")

@@ -16,9 +16,10 @@ from pathlib import Path
 
 from core import taxonomy as taxonomies
 from core.data.checks import faults_of, other_size, place_box
-from core.data.dataset import FINDERS, FORMATS_SAID, READERS, folder_of
+from core.data.dataset import folder_of
 from core.data.files import Folder, list_files
 from core.data.formats.base import SHARE, RawObject, RawPhoto, RawSet
+from core.data.formats.registry import FORMATS, FORMATS_SAID, recognise
 from core.data.photos import PhotoFacts, examine
 from core.errors import Problem, UserError
 from core.settings import DataSettings
@@ -97,12 +98,12 @@ def _raw(folder: Folder, format_: str) -> RawSet:
     if not folder.photos:
         fix = "Give a folder with JPEG or PNG photos."
         raise UserError.of((*folder.problems, Problem("there are no photos", str(folder.root), fix, "no-data")))
-    found = next((name for name, finds in FINDERS.items() if finds(folder)), "") if format_ == "auto" else format_
-    if found and not FINDERS[found](folder):
+    found = recognise(folder) if format_ == "auto" else FORMATS[format_]
+    if found is not None and not found.recognises(folder):
         fix = "Set data.format to auto."
-        raise UserError(f"no labels in {found} format", str(folder.root), fix, "no-data")
-    if found:
-        return READERS[found](folder)
+        raise UserError(f"no labels in {found.name} format", str(folder.root), fix, "no-data")
+    if found is not None:
+        return found.read(folder)
     whole = [RawPhoto(name, "", (RawObject("", WHOLE, SHARE, name),)) for name in folder.photos]
     return RawSet(WHOLE_PHOTOS, tuple(whole))
 

@@ -1,11 +1,12 @@
-"""What a format's reader hands over: labels as written, not yet checked against photo and taxonomy."""
+"""What a label format is, and what its reader hands over: labels as written, not yet checked."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from core.data.files import Folder
 from core.errors import Problem
 
 SHARE, PIXELS = "share", "px"
@@ -39,6 +40,28 @@ class RawSet:
     format: str
     photos: tuple[RawPhoto, ...]
     problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True)
+class LabelFormat:
+    """One label format.
+
+    Attributes:
+        name: as `data.format` takes it.
+        title: as a sentence names it.
+        endings: of its label files, in lower case.
+        recognises: whether a folder holds labels of this format.
+        read: all photos and labels of a folder, with everything wrong in it.
+        claims: whether a folder in which no format is recognised means to be of this one, so that its reader can tell
+            what is missing.
+    """
+
+    name: str
+    title: str
+    endings: tuple[str, ...]
+    recognises: Callable[[Folder], bool]
+    read: Callable[[Folder], RawSet]
+    claims: Callable[[Folder], bool] = lambda folder: False
 
 
 def numbers(values: Sequence[Any], source: str) -> tuple[float, ...] | Problem:

@@ -14,7 +14,16 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from core.data.files import SPLIT_WORDS, Folder, read_text, split_in
-from core.data.formats.base import PIXELS, RawObject, RawPhoto, RawSet, numbers, without_label, without_photo
+from core.data.formats.base import (
+    PIXELS,
+    LabelFormat,
+    RawObject,
+    RawPhoto,
+    RawSet,
+    numbers,
+    without_label,
+    without_photo,
+)
 from core.errors import Problem
 
 MEANT = re.compile(r"coco|instances|_annotations")
@@ -182,3 +191,6 @@ def _around(segmentation: Any, name: str, where: str) -> RawObject | Problem:
     if isinstance(values, Problem):
         return values
     return RawObject(name, (min(values[::2]), min(values[1::2]), max(values[::2]), max(values[1::2])), PIXELS, where)
+
+
+FORMAT = LabelFormat("coco", "COCO (JSON)", (".json",), finds_coco, read_coco)

@@ -23,7 +23,17 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from core.data.files import SPLIT_WORDS, Folder, read_text, split_in
-from core.data.formats.base import PIXELS, SHARE, RawObject, RawPhoto, RawSet, numbers, without_label, without_photo
+from core.data.formats.base import (
+    PIXELS,
+    SHARE,
+    LabelFormat,
+    RawObject,
+    RawPhoto,
+    RawSet,
+    numbers,
+    without_label,
+    without_photo,
+)
 from core.errors import Problem
 
 SPELLED = {
@@ -210,3 +220,8 @@ def _json_rows(text: str, name: str) -> Iterator[tuple[str, dict[str, Any] | Pro
             yield source, {_usual(key): value for key, value in row.items()}
         else:
             yield source, Problem("an object in braces expected", source, "Write one object a line.", "bad-label")
+
+
+FORMAT = LabelFormat(
+    "table", "a table (CSV, JSON lines)", (".csv", ".tsv", ".jsonl", ".ndjson"), finds_table, read_table
+)

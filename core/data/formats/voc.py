@@ -12,7 +12,16 @@ from pathlib import PurePosixPath
 from xml.parsers import expat
 
 from core.data.files import SPLIT_WORDS, Folder, read_text, split_in
-from core.data.formats.base import PIXELS, RawObject, RawPhoto, RawSet, numbers, without_label, without_photo
+from core.data.formats.base import (
+    PIXELS,
+    LabelFormat,
+    RawObject,
+    RawPhoto,
+    RawSet,
+    numbers,
+    without_label,
+    without_photo,
+)
 from core.errors import Problem
 
 ENDS = ("xmin", "ymin", "xmax", "ymax")
@@ -180,3 +189,6 @@ def _image_sets(folder: Folder, problems: list[Problem]) -> dict[str, str]:
                 problems.append(Problem(what, name, "List its photos, or remove the file.", "empty-split"))
             listed |= dict.fromkeys(stems, split)
     return listed
+
+
+FORMAT = LabelFormat("voc", "Pascal VOC (XML)", (".xml",), finds_voc, read_voc)

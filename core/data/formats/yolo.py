@@ -14,7 +14,16 @@ from typing import Any
 import yaml
 
 from core.data.files import SPLIT_WORDS, Folder, is_photo, read_text, split_in, tidy
-from core.data.formats.base import SHARE, RawObject, RawPhoto, RawSet, numbers, without_label, without_photo
+from core.data.formats.base import (
+    SHARE,
+    LabelFormat,
+    RawObject,
+    RawPhoto,
+    RawSet,
+    numbers,
+    without_label,
+    without_photo,
+)
 from core.errors import Problem
 
 NAME_FILES = ("classes.txt", "obj.names", "classes.names")
@@ -230,3 +239,13 @@ def _read_labels(
         if is_label and name not in used and name not in elsewhere:
             problems.append(without_photo(name))
     return photos
+
+
+FORMAT = LabelFormat(
+    "yolo",
+    "YOLO (data.yaml)",
+    (".yaml", ".yml", ".txt"),
+    finds_yolo,
+    read_yolo,
+    lambda folder: find_config(folder) is not None,
+)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from core.data.checks import SAME_FILE
+from core.data.duplicates import same_photos
 from core.data.flights import NEAR_FRAMES, linked, neighbours
-from core.data.quality.duplicates import same_photos
 from core.data.quality.findings import AMBER, NOTE, RED, Finding, counted, words
 from core.data.types import SPLITS, Photo
 from core.errors import Problem
@@ -38,7 +38,7 @@ def same_files(problems: Sequence[Problem], use_good: bool) -> list[Finding]:
 
 
 def same_pictures(photos: Sequence[Photo]) -> list[Finding]:
-    """Near duplicates (see `core.data.quality.duplicates`): across splits, and within one."""
+    """Near duplicates (see `core.data.duplicates`): across splits, and within one."""
     groups = same_photos(photos)
     across = [group for group in groups if len({photo.split for photo in group}) > 1]
     within = [group for group in groups if len({photo.split for photo in group}) == 1]

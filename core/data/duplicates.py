@@ -7,7 +7,7 @@ from itertools import combinations
 
 import numpy as np
 
-from core.data.quality.image_stats import ImageStats
+from core.data.image_stats import ImageStats
 from core.data.types import Photo
 from core.errors import Problem
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance
 
-from core.data.quality.duplicates import NEAR_BITS, close_hashes, connected, leave_out, near_pairs, same_photos
-from core.data.quality.image_stats import ImageStats, measure_image
+from core.data.duplicates import NEAR_BITS, close_hashes, connected, leave_out, near_pairs, same_photos
+from core.data.image_stats import ImageStats, measure_image
 from core.data.types import Photo
 
 

@@ -1,0 +1,66 @@
+"""The label formats that are read, and which of them a folder is in. A new format is a file and its line here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from core.data.files import Folder, read_text
+from core.data.formats import coco, table, voc, yolo
+from core.data.formats.base import LabelFormat
+from core.errors import Problem, UserError
+
+# In this order: a YOLO folder may carry tables or JSON beside its labels, a VOC folder never carries data.yaml.
+FORMATS: Mapping[str, LabelFormat] = {
+    one.name: one
+    for one in (
+        yolo.FORMAT,
+        coco.FORMAT,
+        voc.FORMAT,
+        table.FORMAT,
+    )
+}
+
+
+def _listed(titles: list[str]) -> str:
+    return f"{', '.join(titles[:-1])} or {titles[-1]}"
+
+
+FORMATS_SAID = _listed([one.title for one in FORMATS.values()])
+
+
+def recognise(folder: Folder) -> LabelFormat | None:
+    """The format of a folder's labels; None when it holds no labels that we know."""
+    return next((one for one in FORMATS.values() if one.recognises(folder)), None)
+
+
+def require_format(folder: Folder, wanted: str = "auto") -> LabelFormat:
+    """The format of a folder's labels.
+
+    Args:
+        folder: the folder as listed.
+        wanted: a format's name, or "auto" for the one that is recognised.
+
+    Raises:
+        UserError: no format is recognised, or the folder has no labels of the one that is wanted.
+    """
+    if wanted != "auto":
+        asked = FORMATS[wanted]
+        if asked.recognises(folder) or asked.claims(folder):
+            return asked
+    found = recognise(folder) or next((one for one in FORMATS.values() if one.claims(folder)), None)
+    if found is None:
+        raise _unknown(folder)
+    if wanted != "auto":
+        fix = f"Set data.format to auto or {found.name}: that is what lies here."
+        raise UserError(f"no labels in {wanted} format", str(folder.root), fix, "no-data")
+    return found
+
+
+def _unknown(folder: Folder) -> UserError:
+    seen = f"{len(folder.photos)} photos but no labels" if folder.photos else "no photos and no labels"
+    endings = tuple(ending for one in FORMATS.values() for ending in one.endings)
+    texts = [read_text(folder, name) for name in folder.names if name.lower().endswith(endings)]
+    unread = [text for text in texts if isinstance(text, Problem)]
+    fix = f"Give a folder in {FORMATS_SAID}."
+    last = Problem(f"{seen} that we recognise", str(folder.root), fix, "no-data")
+    return UserError.of((*folder.problems, *unread, last))
