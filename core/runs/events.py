@@ -9,49 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from core.records import EVENTS
 from core.runs.files import plain, writing
 
 Event = dict[str, Any]
 Listener = Callable[[Event], None]
-
-# Every kind of event with the fields that readers rely on; `t` (unix seconds) and `kind` are in all of them.
-KINDS: dict[str, tuple[str, ...]] = {
-    "started": ("run", "pid", "job", "parent"),
-    "stage": ("text",),
-    "progress": ("done", "total", "unit", "correct", "judged", "elapsed_s"),
-    "plan": ("total_steps", "epochs", "photos", "objects", "trainable_parameters", "all_parameters"),
-    "rehearsal": (
-        "peak_memory_mb",
-        "memory_free_mb",
-        "step_s",
-        "usual_step_s",
-        "total_s",
-        "steps",
-        "checkpoint_mb",
-        "cache_mb",
-        "disk_free_mb",
-        "gradient_checkpointing",
-        "flops_per_s",
-        "peak_share",
-    ),
-    "step": (
-        "step",
-        "total_steps",
-        "epoch",
-        "loss",
-        "learning_rate",
-        "grad_norm",
-        "photos_per_s",
-        "questions_per_s",
-        "memory_mb",
-        "elapsed_s",
-    ),
-    "evaluation": ("step", "loss", "accuracy", "macro_f1", "total", "elapsed_s"),
-    "checkpoint": ("step", "path", "best"),
-    "warning": ("text",),
-    "result": ("path", "summary"),
-    "ended": ("how", "error", "problems", "seconds"),
-}
 
 # The last line of a log is looked for in this many bytes; the longest event (a result's summary) is far shorter.
 TAIL_BYTES = 65_536
@@ -80,9 +42,20 @@ def append(path: Path, event: Event) -> None:
 
 
 def event(kind: str, **fields: Any) -> Event:
-    """An event of now. Raises ValueError for a kind that readers do not know."""
-    if kind not in KINDS:
-        raise ValueError(f"{kind!r} is no kind of event; known: {', '.join(KINDS)}")
+    """An event of now: `t` (unix seconds), `kind`, and the fields that `core.records` declares for its kind.
+
+    Raises:
+        ValueError: a kind or a field that no reader knows, or a field that readers rely on is missing.
+    """
+    if kind not in EVENTS:
+        raise ValueError(f"{kind!r} is no kind of event; known: {', '.join(EVENTS)}")
+    record = EVENTS[kind]
+    unknown = fields.keys() - record.__annotations__.keys()
+    missing = record.__required_keys__ - fields.keys()
+    if unknown or missing:
+        said = [f"unknown: {', '.join(sorted(unknown))}"] if unknown else []
+        said += [f"missing: {', '.join(sorted(missing))}"] if missing else []
+        raise ValueError(f"an event of kind {kind} has other fields ({'; '.join(said)}): see core/records.py")
     return {"t": round(time.time(), 3), "kind": kind, **fields}
 
 

@@ -3,15 +3,21 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from core.runs.events import EventReader, append, event, last_event, read_events
+from core.records import EVENTS
+from core.runs.events import Event, EventReader, append, event, last_event, read_events
+
+
+def stepped(step: int, loss: float = 1.0) -> Event:
+    return event("step", step=step, total_steps=2000, epoch=0.0, loss=loss)
 
 
 def test_event_reads_back_as_it_was_written(tmp_path: Path) -> None:
     log = tmp_path / "events.jsonl"
-    written = event("step", step=1, loss=0.5, path=Path("models/x"))
+    written = event("checkpoint", step=1, path=Path("models/x"), best=True)
     append(log, written)
     assert read_events(log) == [{**written, "path": str(Path("models/x"))}]
 
@@ -21,10 +27,30 @@ def test_kind_that_no_reader_knows_is_refused() -> None:
         event("stpe", step=1)
 
 
+@pytest.mark.parametrize(
+    ("kind", "fields", "said"),
+    [
+        ("stage", {}, "missing: text"),
+        ("stage", {"text": "Learning", "txt": "x"}, "unknown: txt"),
+        ("step", {"step": 1, "loss": 1.0}, "missing: epoch, total_steps"),
+        ("ended", {"error": ""}, "missing: how"),
+        ("checkpoint", {"step": 1, "path": "x", "best": False, "kept": True}, "unknown: kept"),
+    ],
+)
+def test_field_that_no_reader_knows_or_a_missing_one_is_refused(kind: str, fields: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        event(kind, **fields)
+
+
+def test_what_may_be_left_out_is_left_out_by_some_writer() -> None:
+    assert EVENTS["progress"].__required_keys__ == {"done", "total", "unit", "elapsed_s"}
+    assert "left_s" in EVENTS["progress"].__optional_keys__
+
+
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_number_that_is_not_finite_stays_valid_json(tmp_path: Path, value: float) -> None:
     log = tmp_path / "events.jsonl"
-    append(log, event("step", step=1, loss=value))
+    append(log, stepped(1, value))
     assert "NaN" not in log.read_text()
     assert read_events(log)[0]["loss"] is None
 
@@ -33,8 +59,8 @@ def test_reader_gives_every_event_exactly_once(tmp_path: Path) -> None:
     log = tmp_path / "events.jsonl"
     reader = EventReader(log)
     seen = [reader.new()]
-    for step in range(3):
-        append(log, event("step", step=step))
+    for number in range(3):
+        append(log, stepped(number))
         seen += [reader.new(), reader.new()]
     assert [[found["step"] for found in block] for block in seen] == [[], [0], [], [1], [], [2], []]
 
@@ -54,32 +80,32 @@ def test_half_written_line_waits_for_its_other_half(tmp_path: Path) -> None:
 
 def test_half_line_of_a_killed_process_does_not_swallow_the_next_event(tmp_path: Path) -> None:
     log = tmp_path / "events.jsonl"
-    append(log, event("step", step=1))
+    append(log, stepped(1))
     with log.open("ab") as file:
         file.write(b'{"t": 1, "kind": "st')
-    append(log, event("step", step=2))
+    append(log, stepped(2))
     assert [found["step"] for found in read_events(log)] == [1, 2]
 
 
 def test_log_that_became_shorter_is_read_from_its_beginning(tmp_path: Path) -> None:
     log = tmp_path / "events.jsonl"
-    for step in range(5):
-        append(log, event("step", step=step))
+    for number in range(5):
+        append(log, stepped(number))
     reader = EventReader(log)
     reader.new()
     log.unlink()
-    append(log, event("step", step=7))
+    append(log, stepped(7))
     assert [found["step"] for found in reader.new()] == [7]
 
 
 def test_last_event_is_found_behind_a_half_line_and_in_a_long_log(tmp_path: Path) -> None:
     log = tmp_path / "events.jsonl"
     assert last_event(log) is None
-    for step in range(2000):
+    for number in range(2000):
         with log.open("a") as file:
-            file.write(json.dumps(event("step", step=step, loss=1.0, text="x" * 60)) + "\n")
+            file.write(json.dumps(event("stage", text=f"{number} " + "x" * 60)) + "\n")
     with log.open("a") as file:
         file.write('{"t": 1, "ki')
     found = last_event(log)
     assert found is not None
-    assert found["step"] == 1999
+    assert found["text"].startswith("1999 ")
