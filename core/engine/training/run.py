@@ -20,8 +20,8 @@ from core.engine import calibration as calibrating
 from core.engine import feature_cache, models
 from core.engine.evaluation import limited, prior_scores, read_data
 from core.engine.questions import PromptBuilder
-from core.engine.training.callbacks import Narrator
-from core.engine.training.checkpoints import latest_checkpoint, publish, require_free
+from core.engine.training.callbacks import BestCheckpoint, EarlyStopping, ProgressEvents, StopOnRequest
+from core.engine.training.checkpoints import BEST, latest_checkpoint, publish, require_free
 from core.engine.training.data import TrainingDataset
 from core.engine.training.dry_run import DryRun, PlannedCache, Stopped, measure_dry_run
 from core.engine.training.trainer import PackedTrainer
@@ -107,7 +107,8 @@ class TrainingSetup:
     taxonomy: Taxonomy
     training_data: TrainingDataset
     trainer: PackedTrainer
-    narrator: Narrator
+    best: BestCheckpoint
+    stop: StopOnRequest
     all_parameters: int
 
     @property
@@ -157,7 +158,6 @@ def set_up(
         "data_fingerprint": dataset.fingerprint,
         "train_digests": sorted(photo.digest for photo in train),
     }
-    narrator = Narrator(about, checkpoints, settings.training.early_stopping, reporter)
     trainer = PackedTrainer(
         training_data,
         prompt_builder,
@@ -165,15 +165,27 @@ def set_up(
         model=model,
         args=arguments(settings, checkpoints, loaded.device),
         eval_dataset=valid,
-        callbacks=[narrator],
     )
     # The run's events say it all; what Trainer prints would mix with them.
     trainer.remove_callback(PrinterCallback)
     # Rounded down: Trainer's own rounding up would spend a run of one step at a learning rate of 0.
     trainer.args.warmup_steps = int(total_steps(trainer) * settings.training.warmup_share)
-    narrator.trainer = trainer
+    best, stop = BestCheckpoint(trainer, about, checkpoints, reporter), StopOnRequest(trainer, reporter)
+    progress, early = ProgressEvents(trainer, reporter), EarlyStopping(settings.training.early_stopping, reporter)
+    for callback in (best, early, progress, stop):
+        trainer.add_callback(callback)
     return TrainingSetup(
-        dataset, train, valid, calibration_photos, loaded, taxonomy, training_data, trainer, narrator, all_parameters
+        dataset,
+        train,
+        valid,
+        calibration_photos,
+        loaded,
+        taxonomy,
+        training_data,
+        trainer,
+        best,
+        stop,
+        all_parameters,
     )
 
 
@@ -196,16 +208,16 @@ def run(
     try:
         dry_run_first(room, left, workspace, reporter, reporter.stop_requested)
     except Stopped:
-        room.narrator.stopped = True
+        room.stop.stopped = True
     else:
         feature_cache.prepare(trainer.prompt_builder, room.loaded, trainer.model, room.looked_at, workspace, reporter)
         learn(room, start, reporter)
-    stopped = room.narrator.stopped
+    stopped = room.stop.stopped
     seconds = round(earlier_seconds(run_folder) + time.monotonic() - began, 3)
     if not stopped:
-        calibrate_best(room, checkpoints / "best", settings, reporter)
+        calibrate_best(room, checkpoints / BEST, settings, reporter)
     if not stopped and trainer.is_world_process_zero():
-        publish(checkpoints / "best", workspace.final(name))
+        publish(checkpoints / BEST, workspace.final(name))
     return {
         "name": name,
         "adapter": None if stopped else str(workspace.final(name)),
@@ -229,7 +241,7 @@ def learn(room: TrainingSetup, start: Path | None, reporter: Reporter) -> None:
         save_steps=trainer.args.save_steps,
     )
     trainer.train(resume_from_checkpoint=str(start) if start else None)
-    if not room.narrator.stopped and trainer.last_evaluation.get("step") != trainer.state.global_step:
+    if not room.stop.stopped and trainer.last_evaluation.get("step") != trainer.state.global_step:
         trainer.evaluate()
 
 
@@ -279,15 +291,15 @@ def dry_run_only(settings: Settings, run_folder: Path, workspace: Workspace, rep
 
 def outcome(room: TrainingSetup, checkpoints: Path, settings: Settings) -> dict[str, Any]:
     """What `training_info_<name>.json` tells of a training that is over."""
-    trainer, best = room.trainer, room.narrator.best
+    trainer, best = room.trainer, room.best.best
     return {
         "base_model": settings.model.path,
         "base_fingerprint": room.loaded.fingerprint,
-        "stopped": room.narrator.stopped,
+        "stopped": room.stop.stopped,
         "steps": trainer.state.global_step,
         "epochs": trainer.state.epoch,
         "final": trainer.last_evaluation,
-        "best": {**best, "path": str(checkpoints / "best")} if best else {},
+        "best": {**best, "path": str(checkpoints / BEST)} if best else {},
         "trainable_parameters": room.trainable,
         "all_parameters": room.all_parameters,
         "class_weights": {
