@@ -8,7 +8,7 @@ import os
 import re
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -235,6 +235,13 @@ class ClosedHead(torch.nn.Linear):
 def base_of(model: Any) -> Any:
     """The transformers model inside peft's wrapping, or the model itself."""
     return model.get_base_model() if isinstance(model, PeftModel) else model
+
+
+@contextmanager
+def adapters_off(model: Any) -> Iterator[None]:
+    """While it lasts, no adapter changes the model."""
+    with model.disable_adapter() if isinstance(model, PeftModel) else nullcontext():
+        yield
 
 
 def close_head(model: Any, ids: Sequence[int]) -> torch.nn.Module:

@@ -17,7 +17,7 @@ from types import FrameType
 from typing import Any
 
 from core.errors import Problem, UserError
-from core.runs import files, launcher, locks, store
+from core.runs import files, launcher, locks, prediction_client, store
 from core.runs.events import Listener, Reporter, append, event, read_events
 from core.runs.store import HEAVY, STUDIES, Run
 from core.settings import Settings
@@ -194,6 +194,7 @@ def _attempt(run: Run, reporter: RunReporter, jobs: Mapping[str, Job], held: con
     try:
         if run.kind in HEAVY:
             _take_engine(run, held)
+            _release_predictors(run, reporter)
         return _do(run, reporter, jobs)
     except UserError as error:
         return "failed", error.problems, 2
@@ -220,6 +221,13 @@ def _take_engine(run: Run, held: contextlib.ExitStack) -> None:
         held.enter_context(locks.hold(lock, note))
     except locks.Held as error:
         raise launcher.held_by(locks.holder(lock) or {}) from error
+
+
+def _release_predictors(run: Run, reporter: RunReporter) -> None:
+    """A model that waits for questions makes room for the run: both may not fit into memory."""
+    if not prediction_client.release(run.workspace):
+        text = "A model that answers questions about single photos is still in memory: this run may lack it."
+        reporter.emit("warning", text=text)
 
 
 def _do(run: Run, reporter: RunReporter, jobs: Mapping[str, Job]) -> Outcome:

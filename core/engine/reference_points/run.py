@@ -7,7 +7,7 @@ import contextlib
 import dataclasses
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ from core import settings as schema
 from core.data.types import Dataset, Photo
 from core.engine import calibration as calibrating
 from core.engine import feature_cache
-from core.engine.models import base_of
+from core.engine.models import adapters_off, base_of
 from core.engine.questions import PromptBuilder
 from core.engine.reference_points import probes, texture
 from core.engine.reference_points import warnings as sentences
@@ -198,7 +198,7 @@ def _linear(
     whole = settings.view.mode == "full"
     prompt_builder, base = PromptBuilder(opened.loaded, settings, opened.taxonomy), base_of(opened.model)
     wanted = [(_only(items), [(False, 0)]) for items in sides]
-    with _untaught(opened.model):
+    with adapters_off(opened.model):
         kept = feature_cache.prepare(prompt_builder, opened.loaded, base, wanted, workspace, telling.reporter)
         kept = kept or feature_cache.FeatureCache(opened.loaded, prompt_builder.image_encoder, None)
         prompt_builder.image_encoder.features = kept.look
@@ -224,13 +224,6 @@ def _only(items: Sequence[Item]) -> list[Photo]:
     for item in items:
         found.setdefault(item.photo.path, []).append(item)
     return [dataclasses.replace(group[0].photo, objects=tuple(item.one for item in group)) for group in found.values()]
-
-
-@contextlib.contextmanager
-def _untaught(model: Any) -> Iterator[None]:
-    """While it lasts, no adapter changes the model."""
-    with model.disable_adapter() if hasattr(model, "disable_adapter") else contextlib.nullcontext():
-        yield
 
 
 def _blank(judged: JudgedSplit, photos: Sequence[Photo], telling: _Telling) -> Rows:

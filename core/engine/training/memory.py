@@ -29,6 +29,13 @@ def memory_bytes(device: torch.device) -> int:
     return min(int(psutil.virtual_memory().available), container_free_bytes()) + resident_bytes()
 
 
+def free_bytes(device: torch.device) -> int:
+    """What this process may still take on the device."""
+    if device.type == "cuda":
+        return memory_bytes(device) - torch.cuda.memory_allocated(device)
+    return memory_bytes(device) - resident_bytes()
+
+
 def container_free_bytes(group: Path = Path("/sys/fs/cgroup")) -> int:
     """What a container's limit (cgroup v2) leaves; no bound where there is none. Cached files make room on need."""
     try:

@@ -1,4 +1,4 @@
-"""Models small enough for laws in double precision, drawn photos, and a bench on which real training runs."""
+"""Models small enough for laws in double precision, drawn photos, and a workspace in which real trainings run."""
 
 from __future__ import annotations
 
@@ -226,7 +226,7 @@ class Trained:
 
 
 @dataclass(frozen=True)
-class Bench:
+class Trainings:
     """A workspace with a model and photos, to train and evaluate for real."""
 
     workspace: Workspace
@@ -260,7 +260,7 @@ class Bench:
         return evaluation.run(self.settings(changes), self.folder(run), self.workspace, told), self.folder(run), told
 
 
-def bench_settings(model: Path, data: Path) -> Settings:
+def training_settings(model: Path, data: Path) -> Settings:
     """Small steps of two photos on the CPU, every weight trained that can be, no test before the end."""
     return merge(
         load_settings("demo"),
@@ -288,12 +288,12 @@ def bench_settings(model: Path, data: Path) -> Settings:
 
 @pytest.fixture(scope="session")
 def base(saved: Callable[..., Path], data_folder: Path) -> Settings:
-    return bench_settings(saved(), data_folder)
+    return training_settings(saved(), data_folder)
 
 
 @pytest.fixture
-def bench(tmp_path: Path, base: Settings) -> Bench:
-    return Bench(Workspace(tmp_path), base)
+def trainings(tmp_path: Path, base: Settings) -> Trainings:
+    return Trainings(Workspace(tmp_path), base)
 
 
 @pytest.fixture

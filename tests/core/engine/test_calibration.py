@@ -19,7 +19,7 @@ from core.metrics.calibration import Calibration, Threshold
 from core.settings import EnhanceSettings, merge
 from core.taxonomy import Taxonomy
 
-Bench = Any  # of conftest.py
+Trainings = Any  # of conftest.py
 # Every photo is a flight of its own, so a third of six can be spared.
 SPARE = {"data.group_rule": "", "data.calibration_share": 0.34, "training.max_steps": 2}
 
@@ -28,8 +28,8 @@ def lines(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (folder / "predictions.jsonl").read_text(encoding="utf-8").splitlines()]
 
 
-def test_calibration_photos_are_neither_learned_from_nor_validated_on(bench: Bench) -> None:
-    found = bench.train(SPARE)
+def test_calibration_photos_are_neither_learned_from_nor_validated_on(trainings: Trainings) -> None:
+    found = trainings.train(SPARE)
     file = json.loads((found.final / "calibration.json").read_text())
     assert file == json.loads((found.checkpoints / "best" / "calibration.json").read_text())
     assert found.info["data"]["calibration_photos"] == file["photos"] > 0
@@ -37,25 +37,25 @@ def test_calibration_photos_are_neither_learned_from_nor_validated_on(bench: Ben
     assert found.info["data"]["valid_photos"] == 3
     about = json.loads((found.final / "damgui.json").read_text())
     assert len(about["train_digests"]) == found.info["data"]["train_photos"]
-    split = read_split(bench.folder("a") / "split.json")
+    split = read_split(trainings.folder("a") / "split.json")
     assert len(split["train"]) == 6
     assert [one["text"] for one in found.told.of("stage") if "Calibrating" in one["text"]]
     assert set(file["temperature"]) == set(file["thresholds"]) == {"condition", "class"}
     assert sum(file["implied"].values()) == pytest.approx(1) == sum(file["frequencies"].values())
 
 
-def test_calibrating_changes_no_weight(bench: Bench) -> None:
-    found = bench.train(SPARE)
+def test_calibrating_changes_no_weight(trainings: Trainings) -> None:
+    found = trainings.train(SPARE)
     last, final = found.weights(found.checkpoints / "checkpoint-2"), found.weights()
     assert all(bool((last[key] == final[key]).all()) for key in final)
 
 
-def test_a_resumed_training_is_calibrated_like_an_unbroken_one(bench: Bench) -> None:
+def test_a_resumed_training_is_calibrated_like_an_unbroken_one(trainings: Trainings) -> None:
     steady = {**SPARE, "training.max_steps": 4, "training.save_steps": 2, "training.eval_steps": 2}
-    whole = bench.train(steady, "whole")
-    halfway = bench.train(steady, "broken", stop_after=2)
+    whole = trainings.train(steady, "whole")
+    halfway = trainings.train(steady, "broken", stop_after=2)
     assert not (halfway.checkpoints / "best" / "calibration.json").exists()
-    again = bench.train(steady, "broken", resume=True)
+    again = trainings.train(steady, "broken", resume=True)
     mine, its = (json.loads((one.final / "calibration.json").read_text()) for one in (again, whole))
     assert mine == its
 
@@ -64,21 +64,21 @@ def test_a_resumed_training_is_calibrated_like_an_unbroken_one(bench: Bench) -> 
     ("changes", "warned"), [({"data.calibration_share": 0.0}, False), ({"data.calibration_share": 0.1}, True)]
 )
 def test_without_photos_to_spare_there_is_no_calibration_and_that_is_said(
-    bench: Bench, changes: dict[str, Any], warned: bool
+    trainings: Trainings, changes: dict[str, Any], warned: bool
 ) -> None:
     # A tenth of six photos is less than one.
-    found = bench.train({"training.max_steps": 1, **changes})
+    found = trainings.train({"training.max_steps": 1, **changes})
     assert not (found.final / "calibration.json").exists()
     assert bool([one for one in found.told.of("warning") if "calibration" in one["text"]]) == warned
-    results, folder, _ = bench.evaluate({"model.path": str(found.final)})
+    results, folder, _ = trainings.evaluate({"model.path": str(found.final)})
     assert not {"calibration", "unsure", "probabilistic_calibrated"} & set(results)
     assert not any({"calibrated", "unsure"} & set(row) for row in lines(folder))
 
 
 @pytest.fixture
-def tuned(bench: Bench) -> Callable[[Calibration | None], Path]:
+def tuned(trainings: Trainings) -> Callable[[Calibration | None], Path]:
     """tuned(calibration): an adapter with this calibration beside it (None: without)."""
-    final = bench.train({"training.max_steps": 2}).final
+    final = trainings.train({"training.max_steps": 2}).final
 
     def given(found: Calibration | None) -> Path:
         (final / calibrating.FILE).unlink(missing_ok=True)
@@ -110,14 +110,14 @@ def made(taxonomy: Taxonomy, threshold: float = 0.6) -> Calibration:
 @pytest.mark.parametrize("correction", ["none", "frequencies", "even"])
 @pytest.mark.parametrize("kind", ["condition", "class"])
 def test_evaluation_and_prediction_read_probabilities_alike(
-    bench: Bench, tuned: Callable[..., Path], taxonomy: Taxonomy, kind: str, correction: str
+    trainings: Trainings, tuned: Callable[..., Path], taxonomy: Taxonomy, kind: str, correction: str
 ) -> None:
     final = str(tuned(made(taxonomy)))
     changes = {"model.path": final, "question.kind": kind, "judging.prior_correction": correction}
-    results, folder, _ = bench.evaluate(changes)
+    results, folder, _ = trainings.evaluate(changes)
     rows = lines(folder)
-    asked = Predictor(merge(bench.base, {"judging.prior_correction": correction}))
-    image = bench.base.data.path + "/valid/images/" + Path(rows[0]["image"]).name
+    asked = Predictor(merge(trainings.base, {"judging.prior_correction": correction}))
+    image = trainings.base.data.path + "/valid/images/" + Path(rows[0]["image"]).name
     mine = [row for row in rows if row["image"] == rows[0]["image"]]
     for row in mine:
         answer = asked.predict(
@@ -155,12 +155,12 @@ def test_evaluation_and_prediction_read_probabilities_alike(
 
 
 def test_a_temperature_moves_no_answer_and_a_corrected_prior_does(
-    bench: Bench, tuned: Callable[..., Path], taxonomy: Taxonomy
+    trainings: Trainings, tuned: Callable[..., Path], taxonomy: Taxonomy
 ) -> None:
-    plain = lines(bench.evaluate({"model.path": str(tuned(None))}, "plain")[1])
+    plain = lines(trainings.evaluate({"model.path": str(tuned(None))}, "plain")[1])
     changes = {"model.path": str(tuned(made(taxonomy)))}
-    cooled = lines(bench.evaluate(changes, "cooled")[1])
-    moved = lines(bench.evaluate({**changes, "judging.prior_correction": "even"}, "moved")[1])
+    cooled = lines(trainings.evaluate(changes, "cooled")[1])
+    moved = lines(trainings.evaluate({**changes, "judging.prior_correction": "even"}, "moved")[1])
     assert [row["predicted"] for row in cooled] == [row["predicted"] for row in plain]
     assert [row["probabilities"] for row in moved] == [row["probabilities"] for row in plain]
     for row in moved:  # a hundred times less probable: normal is said where nothing else is allowed
@@ -168,11 +168,11 @@ def test_a_temperature_moves_no_answer_and_a_corrected_prior_does(
 
 
 def test_blank_and_shuffled_photos_are_answered_as_the_photos_are(
-    bench: Bench, tuned: Callable[..., Path], taxonomy: Taxonomy, monkeypatch: pytest.MonkeyPatch
+    trainings: Trainings, tuned: Callable[..., Path], taxonomy: Taxonomy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("core.engine.reference_points.probes.TREES", 5)
     changes = {"model.path": str(tuned(made(taxonomy))), "judging.references": True, "judging.prior_correction": "even"}
-    _results, folder, _ = bench.evaluate(changes)
+    _results, folder, _ = trainings.evaluate(changes)
     for name in ("blank", "shuffled"):
         rows = [json.loads(line) for line in (folder / "references" / f"{name}.jsonl").read_text().splitlines()]
         for row in rows:
@@ -181,33 +181,33 @@ def test_blank_and_shuffled_photos_are_answered_as_the_photos_are(
 
 
 def test_a_model_that_promises_nothing_is_unsure_of_everything_and_says_why(
-    bench: Bench, tuned: Callable[..., Path], taxonomy: Taxonomy
+    trainings: Trainings, tuned: Callable[..., Path], taxonomy: Taxonomy
 ) -> None:
     nothing = made(taxonomy)
     rule = Threshold(None, 0, 0, 12, 0.05, None)
     final = tuned(replace(nothing, thresholds={"condition": rule, "class": rule}))
-    results, _, _ = bench.evaluate({"model.path": str(final)})
+    results, _, _ = trainings.evaluate({"model.path": str(final)})
     assert results["unsure"]["threshold"] is None
     assert results["unsure"]["coverage"] == 0 and results["unsure"]["accuracy_of_sure"] is None
-    image = sorted((Path(bench.base.data.path) / "valid" / "images").iterdir())[0]
+    image = sorted((Path(trainings.base.data.path) / "valid" / "images").iterdir())[0]
     request = {"image": str(image), "object_type": "toe drain", "models": [str(final)]}
-    (answer,) = Predictor(bench.base).predict(request)["answers"]
+    (answer,) = Predictor(trainings.base).predict(request)["answers"]
     assert answer["unsure"] is True and answer["threshold"] is None
     assert "no promise" in answer["note"]
 
 
-def test_a_base_model_is_neither_sure_nor_unsure(bench: Bench) -> None:
-    image = sorted((Path(bench.base.data.path) / "valid" / "images").iterdir())[0]
-    (answer,) = Predictor(bench.base).predict({"image": str(image), "object_type": "toe drain"})["answers"]
+def test_a_base_model_is_neither_sure_nor_unsure(trainings: Trainings) -> None:
+    image = sorted((Path(trainings.base.data.path) / "valid" / "images").iterdir())[0]
+    (answer,) = Predictor(trainings.base).predict({"image": str(image), "object_type": "toe drain"})["answers"]
     assert answer["unsure"] is None and "calibrated" not in answer
 
 
 def test_another_tolerated_error_than_the_calibrated_one_is_told(
-    bench: Bench, tuned: Callable[..., Path], taxonomy: Taxonomy
+    trainings: Trainings, tuned: Callable[..., Path], taxonomy: Taxonomy
 ) -> None:
     path = {"model.path": str(tuned(made(taxonomy)))}
-    _, _, quiet = bench.evaluate(path, "same")
-    _, _, told = bench.evaluate({**path, "judging.max_error": 0.2}, "other")
+    _, _, quiet = trainings.evaluate(path, "same")
+    _, _, told = trainings.evaluate({**path, "judging.max_error": 0.2}, "other")
     assert not [one for one in quiet.of("warning") if "tolerated error" in one["text"]]
     assert [one for one in told.of("warning") if "5.0%, not 20.0%" in one["text"]]
 

@@ -25,7 +25,7 @@ from core.runs import cache
 from core.runs.workspace import Workspace
 from core.settings import LoraSettings, Settings, merge
 
-Bench = Any  # of conftest.py
+Trainings = Any  # of conftest.py
 VERSIONS = ((False, 0), (True, 0))
 
 
@@ -237,41 +237,41 @@ def test_room_is_made_by_what_was_used_longest_ago(kept: FeatureCache, photos: l
     ("targets", "kept_there"),
     [("attention", True), ("language", True), ("everything", False), ("language+merger", False)],
 )
-def test_features_are_kept_only_while_what_sees_is_frozen(bench: Bench, targets: str, kept_there: bool) -> None:
-    bench.train({"training.max_steps": 1, "lora.targets": targets, "training.flip": True})
-    assert (cache.size(bench.workspace)[0] > 0) == kept_there
-    bench.evaluate({"model.path": str(bench.workspace.final("a"))})
-    assert (cache.size(bench.workspace)[0] > 0) == kept_there
+def test_features_are_kept_only_while_what_sees_is_frozen(trainings: Trainings, targets: str, kept_there: bool) -> None:
+    trainings.train({"training.max_steps": 1, "lora.targets": targets, "training.flip": True})
+    assert (cache.size(trainings.workspace)[0] > 0) == kept_there
+    trainings.evaluate({"model.path": str(trainings.workspace.final("a"))})
+    assert (cache.size(trainings.workspace)[0] > 0) == kept_there
 
 
 @pytest.mark.usefixtures("double")
-def test_training_with_kept_features_learns_the_same(bench: Bench) -> None:
+def test_training_with_kept_features_learns_the_same(trainings: Trainings) -> None:
     common = {"training.epochs": 2, "lora.targets": "language", "training.flip": True, "training.lights": 2}
-    fresh = bench.train({**common, "model.cache_features": False}, "fresh")
-    assert cache.size(bench.workspace) == (0, 0)
-    kept = bench.train(common, "kept")
-    assert cache.size(bench.workspace)[0] > 0
+    fresh = trainings.train({**common, "model.cache_features": False}, "fresh")
+    assert cache.size(trainings.workspace) == (0, 0)
+    kept = trainings.train(common, "kept")
+    assert cache.size(trainings.workspace)[0] > 0
     assert kept.losses == pytest.approx(fresh.losses, rel=1e-6)
     assert kept.info["final"] == pytest.approx(fresh.info["final"], rel=1e-6)
 
 
-def test_a_cache_beyond_its_cap_is_not_begun_and_says_so(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cache_beyond_its_cap_is_not_begun_and_says_so(trainings: Trainings, monkeypatch: pytest.MonkeyPatch) -> None:
     trouble = feature_cache._trouble
     monkeypatch.setattr(feature_cache, "_trouble", lambda plan, cap, workspace: trouble(plan, 10, workspace))
-    found = bench.train({"training.max_steps": 1, "lora.targets": "language"})
+    found = trainings.train({"training.max_steps": 1, "lora.targets": "language"})
     (warning,) = found.told.of("warning")
     assert "more than model.cache_gb allows" in warning["text"]
-    assert cache.size(bench.workspace) == (0, 0)
+    assert cache.size(trainings.workspace) == (0, 0)
     assert found.losses
 
 
-def test_clearing_removes_all_and_tells_what_there_was(bench: Bench) -> None:
-    bench.evaluate()
-    had = cache.size(bench.workspace)
+def test_clearing_removes_all_and_tells_what_there_was(trainings: Trainings) -> None:
+    trainings.evaluate()
+    had = cache.size(trainings.workspace)
     assert had[0] > 0 and had[1] > 0
-    assert cache.clear(bench.workspace) == had
-    assert cache.size(bench.workspace) == (0, 0)
-    assert cache.clear(Workspace(bench.workspace.root)) == (0, 0)
+    assert cache.clear(trainings.workspace) == had
+    assert cache.size(trainings.workspace) == (0, 0)
+    assert cache.clear(Workspace(trainings.workspace.root)) == (0, 0)
 
 
 def test_versions_in_other_light_differ_and_the_first_is_the_photo(photos: list[Photo]) -> None:

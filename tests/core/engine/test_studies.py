@@ -20,7 +20,7 @@ from core.settings import Settings
 from core.studies import plan as studies
 from core.studies.plan import StudyPlan
 
-Bench = Any  # of conftest.py
+Trainings = Any  # of conftest.py
 SHORT = {"training.max_steps": 3, "training.batch_size": 1, "training.save_steps": 2, "training.eval_steps": 2}
 
 
@@ -48,18 +48,18 @@ class Told:
 class Desk:
     """A study's run folder, to do it in one go or in several."""
 
-    bench: Bench
+    trainings: Trainings
     settings: Settings
     plan: StudyPlan
     name: str
 
     @property
     def folder(self) -> Path:
-        found: Path = self.bench.folder(self.name)
+        found: Path = self.trainings.folder(self.name)
         return found
 
     def do(self, told: Told | None = None) -> dict[str, Any]:
-        return study.run(self.settings, self.plan, self.folder, self.bench.workspace, told or Told())
+        return study.run(self.settings, self.plan, self.folder, self.trainings.workspace, told or Told())
 
     def steps(self, cell: str) -> list[int]:
         """Every step of a cell that was ever taken."""
@@ -71,13 +71,13 @@ class Desk:
 
 
 @pytest.fixture
-def desk(bench: Bench, tested_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Desk]:
-    """desk(name, plan, **settings). Two steps tried before each of these trainings would cost more than they do."""
-    monkeypatch.setattr(training, "rehearsed", lambda *_: None)
+def desk(trainings: Trainings, tested_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Desk]:
+    """study(name, plan, **settings). Two steps tried before each of these trainings would cost more than they do."""
+    monkeypatch.setattr(training, "dry_run_first", lambda *_: None)
 
     def made(name: str = "study", plan: StudyPlan | None = None, **changes: Any) -> Desk:
-        settings = bench.settings({**SHORT, "data.path": str(tested_folder), **changes})
-        return Desk(bench, settings, plan or studies.plan_ablation(["none", "all"], 1, settings), name)
+        settings = trainings.settings({**SHORT, "data.path": str(tested_folder), **changes})
+        return Desk(trainings, settings, plan or studies.plan_ablation(["none", "all"], 1, settings), name)
 
     return made
 
@@ -117,19 +117,21 @@ def test_an_ablation_trains_and_judges_every_cell_on_test_photos_that_none_of_th
 
 def test_only_answers_stay_and_the_workspaces_models_are_untouched(desk: Callable[..., Desk]) -> None:
     mine = desk()
-    theirs = mine.bench.workspace.final("mine")
+    theirs = mine.trainings.workspace.final("mine")
     theirs.mkdir(parents=True)
     (theirs / "adapter_config.json").write_text("{}")
-    before = sorted(mine.bench.workspace.root.rglob("*"))
+    before = sorted(mine.trainings.workspace.root.rglob("*"))
     mine.do()
     assert [one for one in mine.folder.rglob("*") if one.suffix in (".safetensors", ".bin", ".pt")] == []
     assert not list(mine.folder.glob("cells/*/models"))
-    outside = [one for one in mine.bench.workspace.root.rglob("*") if mine.bench.workspace.runs not in one.parents]
-    assert sorted({*before, mine.bench.workspace.runs, mine.bench.workspace.experiments}) == sorted(outside)
+    outside = [
+        one for one in mine.trainings.workspace.root.rglob("*") if mine.trainings.workspace.runs not in one.parents
+    ]
+    assert sorted({*before, mine.trainings.workspace.runs, mine.trainings.workspace.experiments}) == sorted(outside)
 
 
-def test_models_are_kept_when_asked_for(desk: Callable[..., Desk], bench: Bench) -> None:
-    plan = studies.plan_ablation(["none", "all"], 1, bench.base, keep=True)
+def test_models_are_kept_when_asked_for(desk: Callable[..., Desk], trainings: Trainings) -> None:
+    plan = studies.plan_ablation(["none", "all"], 1, trainings.base, keep=True)
     mine = desk(plan=plan)
     mine.do()
     assert len(list(mine.folder.glob("cells/*/models/cell_final/adapter_model.safetensors"))) == 2
@@ -190,8 +192,10 @@ def test_photos_that_changed_meanwhile_end_a_study(desk: Callable[..., Desk], tm
         mine.do()
 
 
-def test_without_a_test_split_seeds_judge_parts_that_share_no_photo(bench: Bench, desk: Callable[..., Desk]) -> None:
-    changes = {"data.path": bench.base.data.path, "data.group_rule": "", "data.folds": 0, "training.max_steps": 1}
+def test_without_a_test_split_seeds_judge_parts_that_share_no_photo(
+    trainings: Trainings, desk: Callable[..., Desk]
+) -> None:
+    changes = {"data.path": trainings.base.data.path, "data.group_rule": "", "data.folds": 0, "training.max_steps": 1}
     plan = StudyPlan("ablate", ("none", "all"), 2, 3)
     mine = desk(plan=plan, **changes)
     found = mine.do()
@@ -203,10 +207,10 @@ def test_without_a_test_split_seeds_judge_parts_that_share_no_photo(bench: Bench
 
 
 def test_cross_validation_judges_every_object_once_by_a_model_that_never_saw_its_photo(
-    bench: Bench, desk: Callable[..., Desk]
+    trainings: Trainings, desk: Callable[..., Desk]
 ) -> None:
     changes = {
-        "data.path": bench.base.data.path,
+        "data.path": trainings.base.data.path,
         "data.group_rule": "",
         "training.max_steps": 1,
         "judging.references": True,
@@ -215,7 +219,7 @@ def test_cross_validation_judges_every_object_once_by_a_model_that_never_saw_its
     found = mine.do()
     pooled = read_lines(mine.folder / "predictions.jsonl")
     assert len({(row["image"], row["object"]) for row in pooled}) == len(pooled) == found["total"]
-    labels = "".join(path.read_text() for path in Path(bench.base.data.path).rglob("labels/*.txt"))
+    labels = "".join(path.read_text() for path in Path(trainings.base.data.path).rglob("labels/*.txt"))
     assert found["total"] == len(labels.splitlines())
     assert {row["fold"] for row in pooled} == {0, 1}
     for cell in found["cells"]:
@@ -239,10 +243,10 @@ def test_cross_validation_judges_every_object_once_by_a_model_that_never_saw_its
 
 
 def test_without_reference_points_cross_validation_still_tells_what_guessing_reaches(
-    bench: Bench, desk: Callable[..., Desk]
+    trainings: Trainings, desk: Callable[..., Desk]
 ) -> None:
     changes = {
-        "data.path": bench.base.data.path,
+        "data.path": trainings.base.data.path,
         "data.group_rule": "",
         "training.max_steps": 1,
         "judging.references": False,

@@ -29,7 +29,7 @@ from core.runs.store import Workspace
 from core.settings import Settings, merge
 from core.taxonomy import Taxonomy
 
-Bench = Any  # of conftest.py
+Trainings = Any  # of conftest.py
 ON = {"judging.references": True}
 FEW_TREES = 20
 
@@ -39,8 +39,8 @@ def _small_forest(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("core.engine.reference_points.probes.TREES", FEW_TREES)
 
 
-def test_a_run_tells_every_reference_in_order_and_keeps_its_rows(bench: Bench) -> None:
-    results, folder, told = bench.evaluate(ON)
+def test_a_run_tells_every_reference_in_order_and_keeps_its_rows(trainings: Trainings) -> None:
+    results, folder, told = trainings.evaluate(ON)
     found = results["references"]
     assert list(found) == ["prior", "prompt_only", "texture_forest", "linear_probe", "blank", "shuffled"]
     keys = ["label", "accuracy", "accuracy_interval", "macro_f1", "macro_f1_interval", "with_choice", "note"]
@@ -63,21 +63,21 @@ def test_a_run_tells_every_reference_in_order_and_keeps_its_rows(bench: Bench) -
     assert all(isinstance(one, str) for one in results["reference_warnings"])
 
 
-def test_without_the_setting_nothing_is_measured_and_the_score_is_the_same(bench: Bench) -> None:
-    plain, folder, _ = bench.evaluate({}, "off")
-    full, _, _ = bench.evaluate(ON, "on")
+def test_without_the_setting_nothing_is_measured_and_the_score_is_the_same(trainings: Trainings) -> None:
+    plain, folder, _ = trainings.evaluate({}, "off")
+    full, _, _ = trainings.evaluate(ON, "on")
     assert "references" not in plain and not (folder / "references").exists()
     for key in set(plain) - {"seconds", "settings"}:
         assert plain[key] == full[key]
 
 
-def test_the_class_question_gets_guessing_only(bench: Bench) -> None:
-    results, _, _ = bench.evaluate({**ON, "question.kind": "class"})
+def test_the_class_question_gets_guessing_only(trainings: Trainings) -> None:
+    results, _, _ = trainings.evaluate({**ON, "question.kind": "class"})
     assert list(results["references"]) == ["prior"] and results["reference_warnings"] == []
 
 
-def test_photos_that_were_trained_on_are_not_judged_by_probes_that_learned_them(bench: Bench) -> None:
-    results, _, _ = bench.evaluate({**ON, "data.split": "train"})
+def test_photos_that_were_trained_on_are_not_judged_by_probes_that_learned_them(trainings: Trainings) -> None:
+    results, _, _ = trainings.evaluate({**ON, "data.split": "train"})
     assert list(results["references"]) == ["prior", "blank", "shuffled"]
 
 
@@ -99,14 +99,14 @@ def test_a_stop_ends_it_with_what_is_there(judged: references.JudgedSplit, tmp_p
     ]
 
 
-def test_the_score_is_kept_when_a_reference_fails(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_score_is_kept_when_a_reference_fails(trainings: Trainings, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: Any) -> None:
         raise RuntimeError("planted")
 
     monkeypatch.setattr(references, "measure", fail)
     with pytest.raises(RuntimeError, match="planted"):
-        bench.evaluate(ON)
-    assert json.loads((bench.folder("judged") / "results.json").read_text())["total"] == 10
+        trainings.evaluate(ON)
+    assert json.loads((trainings.folder("judged") / "results.json").read_text())["total"] == 10
 
 
 @pytest.mark.parametrize("family", ["qwen2_vl", "qwen2_5_vl"])

@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 
 from core.settings import Settings, merge, to_dict
 
-Bench = Any  # of conftest.py
+Trainings = Any  # of conftest.py
 JOB = Path(__file__).with_name("two_processes.py")
 SHARED = {"training.max_steps": 2, "training.batch_size": 3}
 STOPPED = {"training.max_steps": 50, "training.batch_size": 1}
@@ -67,10 +67,10 @@ def told(folder: Path, name: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.usefixtures("double")
-def test_two_processes_learn_what_one_learns_from_the_doubled_batch(bench: Bench, folder: Path) -> None:
+def test_two_processes_learn_what_one_learns_from_the_doubled_batch(trainings: Trainings, folder: Path) -> None:
     """Photos of different numbers of questions, so that dividing by each process's own count would show."""
     first, second = told(folder, "shared")
-    alone = bench.train({**SHARED, "training.batch_size": 6})
+    alone = trainings.train({**SHARED, "training.batch_size": 6})
     assert first["world"] == second["world"] == 2
     steps = alone.told.of("step")
     assert [one["loss"] for one in first["steps"]] == pytest.approx(alone.losses, rel=1e-6)

@@ -20,7 +20,7 @@ from core.engine.training.sizes import SequenceSize, largest, sequence_sizes, us
 from core.engine.training.trainer import PackedTrainer
 from core.errors import UserError
 
-Bench = Any  # of conftest.py
+Trainings = Any  # of conftest.py
 PLENTY = 1 << 50
 
 
@@ -51,25 +51,25 @@ def told() -> Told:
 
 
 @pytest.fixture
-def trainer(bench: Bench, told: Told) -> PackedTrainer:
-    return trainer_of(bench, told)
+def trainer(trainings: Trainings, told: Told) -> PackedTrainer:
+    return trainer_of(trainings, told)
 
 
-def trainer_of(bench: Bench, told: Told, changes: dict[str, Any] | None = None) -> PackedTrainer:
-    folder = bench.folder("stage")
-    settings = bench.settings(changes)
-    return training.set_up(settings, "", folder / "checkpoints", folder, bench.workspace, told).trainer
+def trainer_of(trainings: Trainings, told: Told, changes: dict[str, Any] | None = None) -> PackedTrainer:
+    folder = trainings.folder("stage")
+    settings = trainings.settings(changes)
+    return training.set_up(settings, "", folder / "checkpoints", folder, trainings.workspace, told).trainer
 
 
 @pytest.mark.parametrize("targets", ["everything", "attention"])
 def test_a_training_with_a_rehearsal_equals_one_without(
-    bench: Bench, targets: str, monkeypatch: pytest.MonkeyPatch
+    trainings: Trainings, targets: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Bit for bit, with dropout and mirroring on, and with features that are kept on disk or not."""
     changes = {"lora.targets": targets, "lora.dropout": 0.1, "training.flip": True, "training.epochs": 2}
-    with_it = bench.train(changes, "with")
+    with_it = trainings.train(changes, "with")
     monkeypatch.setattr(training, "rehearse", lambda *_, **__: None)
-    without = bench.train(changes, "without")
+    without = trainings.train(changes, "without")
     assert with_it.losses == without.losses
     assert len(with_it.told.of("rehearsal")) == 1
     assert without.told.of("rehearsal") == []
@@ -165,16 +165,16 @@ def test_four_times_the_steps_take_four_times_the_time(
     ("steps", "every", "keep", "checkpoints"), [(10, 100, 3, 1), (100, 10, 3, 4), (100, 50, 3, 2), (1000, 1, 1, 2)]
 )
 def test_checkpoints_take_what_their_files_take(
-    bench: Bench, told: Told, steps: int, every: int, keep: int, checkpoints: int
+    trainings: Trainings, told: Told, steps: int, every: int, keep: int, checkpoints: int
 ) -> None:
     """The one that is written before the oldest goes counts; fewer are written than may be kept where steps are few."""
-    trainer = trainer_of(bench, told, {"training.save_steps": every, "training.keep_checkpoints": keep})
+    trainer = trainer_of(trainings, told, {"training.save_steps": every, "training.keep_checkpoints": keep})
     weights = dry_run.learning_weights(trainer)
     assert dry_run.checkpoint_bytes(trainer, steps) == checkpoints * 12 * weights + 3 * 4 * weights
 
 
-def test_the_disk_that_was_announced_is_not_exceeded(bench: Bench) -> None:
-    found = bench.train({"training.max_steps": 6, "training.save_steps": 1, "training.keep_checkpoints": 2})
+def test_the_disk_that_was_announced_is_not_exceeded(trainings: Trainings) -> None:
+    found = trainings.train({"training.max_steps": 6, "training.save_steps": 1, "training.keep_checkpoints": 2})
     (event,) = found.told.of("rehearsal")
     written = [one for folder in (found.checkpoints, found.final) for one in folder.rglob("*.*") if one.is_file()]
     weights = sum(one.stat().st_size for one in written if one.suffix in (".safetensors", ".pt"))
@@ -199,14 +199,14 @@ def test_a_cache_that_does_not_fit_says_how_to_do_without(trainer: PackedTrainer
 
 
 def test_one_photo_that_shows_that_a_step_will_not_fit_is_all_that_is_tried(
-    bench: Bench, told: Told, monkeypatch: pytest.MonkeyPatch
+    trainings: Trainings, told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     taken: list[int] = []
     take = dry_run.take_step
     monkeypatch.setattr(
         dry_run, "take_step", lambda trainer, chosen: taken.append(len(chosen)) or take(trainer, chosen)
     )
-    trainer = trainer_of(bench, told, {"training.gradient_checkpointing": True})
+    trainer = trainer_of(trainings, told, {"training.gradient_checkpointing": True})
     with pytest.raises(UserError, match=r"more memory than there is \(0\.0 GB\)") as caught:
         measure_dry_run(trainer, told, 10, machine=machine(memory_bytes=1000))
     assert taken == [1]
@@ -215,7 +215,7 @@ def test_one_photo_that_shows_that_a_step_will_not_fit_is_all_that_is_tried(
 
 
 def test_memory_of_one_photo_is_taken_as_often_as_a_pass_holds_it(
-    bench: Bench, told: Told, monkeypatch: pytest.MonkeyPatch
+    trainings: Trainings, told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One photo takes 100 MB here; a step of six takes as much as its tokens, unless passes cut it."""
     photo, before = 100_000_000, 1_000_000_000
@@ -228,7 +228,7 @@ def test_memory_of_one_photo_is_taken_as_often_as_a_pass_holds_it(
     monkeypatch.setattr(dry_run, "resident_bytes", lambda: before)
     for most, photos in ((100_000, 6), (1000, 2)):
         changes = {"training.batch_size": 6, "training.tokens_per_pass": most}
-        trainer = trainer_of(bench, told, changes)
+        trainer = trainer_of(trainings, told, changes)
         found = sequence_sizes(trainer.training_data)
         alike = [SequenceSize(500, 1, 1, one.key) for one in found]
         weights = dry_run.OPTIMIZER_BYTES * dry_run.learning_weights(trainer)
@@ -254,13 +254,13 @@ def short_once(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
 
 
 def test_gradient_checkpointing_is_switched_on_only_by_need_and_told(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+    trainings: Trainings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plain = bench.train({"training.max_steps": 2}, "plain")
+    plain = trainings.train({"training.max_steps": 2}, "plain")
     assert plain.told.of("rehearsal")[0]["gradient_checkpointing"] is False
     assert plain.told.of("warning") == []
     taken = short_once(monkeypatch)
-    short = bench.train({"training.max_steps": 2}, "short")
+    short = trainings.train({"training.max_steps": 2}, "short")
     assert taken[0] is False
     assert all(taken[1:])
     assert "gradient checkpointing" in short.told.of("warning")[0]["text"]
@@ -269,10 +269,10 @@ def test_gradient_checkpointing_is_switched_on_only_by_need_and_told(
 
 
 def test_a_setting_that_wants_gradient_checkpointing_has_it_from_the_first_step(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+    trainings: Trainings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     taken = short_once(monkeypatch)
-    found = bench.train({"training.max_steps": 1, "training.gradient_checkpointing": True})
+    found = trainings.train({"training.max_steps": 1, "training.gradient_checkpointing": True})
     assert all(taken)
     assert found.told.of("warning") == []
 
@@ -351,37 +351,37 @@ def test_a_stop_ends_it_between_two_steps(trainer: PackedTrainer, told: Told) ->
 
 
 @pytest.mark.parametrize("targets", ["attention", "everything"])
-def test_trying_two_steps_writes_into_its_run_folder_only(bench: Bench, told: Told, targets: str) -> None:
-    folder = bench.folder("tried")
-    before = {one for one in bench.workspace.root.rglob("*") if folder not in one.parents}
-    found = training.dry_run_only(bench.settings({"lora.targets": targets}), folder, bench.workspace, told)
-    assert {one for one in bench.workspace.root.rglob("*") if folder not in one.parents} == before
+def test_trying_two_steps_writes_into_its_run_folder_only(trainings: Trainings, told: Told, targets: str) -> None:
+    folder = trainings.folder("tried")
+    before = {one for one in trainings.workspace.root.rglob("*") if folder not in one.parents}
+    found = training.dry_run_only(trainings.settings({"lora.targets": targets}), folder, trainings.workspace, told)
+    assert {one for one in trainings.workspace.root.rglob("*") if folder not in one.parents} == before
     assert found["stopped"] is False
     assert found["steps"] == 3
     assert (found["cache_mb"] > 0) == (targets == "attention")
     assert (folder / "results.json").is_file()
 
 
-def test_a_resumed_run_is_tried_for_the_steps_that_are_left(bench: Bench) -> None:
-    bench.train({"training.epochs": 2, "training.save_steps": 1}, stop_after=2)
-    found = bench.train({"training.epochs": 2, "training.save_steps": 1}, resume=True)
+def test_a_resumed_run_is_tried_for_the_steps_that_are_left(trainings: Trainings) -> None:
+    trainings.train({"training.epochs": 2, "training.save_steps": 1}, stop_after=2)
+    found = trainings.train({"training.epochs": 2, "training.save_steps": 1}, resume=True)
     assert found.told.of("rehearsal")[0]["steps"] == 4
 
 
 def test_a_refused_training_leaves_no_checkpoint_and_no_cache(
-    bench: Bench, saved: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+    trainings: Trainings, saved: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(headroom, "memory_bytes", lambda device: 1000)
     monkeypatch.setattr(dry_run, "Machine", lambda: machine(memory_bytes=1000))
     with pytest.raises(UserError, match="more memory"):
-        bench.train({"lora.targets": "attention"})
-    assert not list(bench.workspace.root.rglob("*.safetensors"))
+        trainings.train({"lora.targets": "attention"})
+    assert not list(trainings.workspace.root.rglob("*.safetensors"))
 
 
-def test_a_stop_while_steps_are_tried_stops_before_the_first_one(bench: Bench) -> None:
-    found = bench.train(stop_after=1, since="")
+def test_a_stop_while_steps_are_tried_stops_before_the_first_one(trainings: Trainings) -> None:
+    found = trainings.train(stop_after=1, since="")
     assert found.info["stopped"] is True
     assert (found.info["steps"], found.losses) == (0, [])
     assert not found.final.exists()
-    again = bench.train({"training.max_steps": 1}, resume=True)
+    again = trainings.train({"training.max_steps": 1}, resume=True)
     assert again.info["steps"] == 1

@@ -16,7 +16,7 @@ from core.engine.training.dry_run import DryRunState, take_step, unchanged
 from core.engine.training.memory import MachineMemory, PeakMemory
 from core.engine.training.sizes import largest, sequence_sizes
 
-Bench = Any  # of conftest.py
+Trainings = Any  # of conftest.py
 
 
 @pytest.mark.parametrize("costs", [(3.0, 0.5, 20.0, 7.0), (3.0, 0.0, 0.0, 0.0), (0.0, 2.0, 5.0, 0.0)])
@@ -59,9 +59,9 @@ class Quiet:
         return False
 
 
-def stage_of(bench: Bench, changes: dict[str, Any]) -> DryRunState:
-    folder = bench.folder("stage")
-    room = training.set_up(bench.settings(changes), "", folder / "c", folder, bench.workspace, Quiet())
+def stage_of(trainings: Trainings, changes: dict[str, Any]) -> DryRunState:
+    folder = trainings.folder("stage")
+    room = training.set_up(trainings.settings(changes), "", folder / "c", folder, trainings.workspace, Quiet())
     stage = DryRunState(
         room.trainer, MachineMemory(), sequence_sizes(room.training_data), PeakMemory(room.trainer.args.device)
     )
@@ -72,10 +72,10 @@ def stage_of(bench: Bench, changes: dict[str, Any]) -> DryRunState:
 @pytest.mark.parametrize("targets", ["attention", "everything"])
 @pytest.mark.parametrize("changes", [{}, {"view.mode": "full"}, {"training.gradient_checkpointing": True}])
 def test_the_cost_of_unseen_batches_is_told_within_ten_percent(
-    bench: Bench, targets: str, changes: dict[str, Any]
+    trainings: Trainings, targets: str, changes: dict[str, Any]
 ) -> None:
     """Learned from the steps of a rehearsal, held against the counter on every other photo and pair of photos."""
-    stage = stage_of(bench, {"lora.targets": targets, **changes})
+    stage = stage_of(trainings, {"lora.targets": targets, **changes})
     with unchanged(stage.trainer), dry_run.with_checkpointing(stage.trainer):
         for chosen in (stage.largest[:1], stage.largest, stage.usual, stage.sizes[-1:]):
             stage.count(chosen)
@@ -86,10 +86,12 @@ def test_the_cost_of_unseen_batches_is_told_within_ten_percent(
             assert costs(shape) == pytest.approx(stage.counted[-1][1], rel=0.1)
 
 
-def test_a_frozen_vision_tower_costs_less_than_a_learning_one_and_known_features_cost_nothing(bench: Bench) -> None:
+def test_a_frozen_vision_tower_costs_less_than_a_learning_one_and_known_features_cost_nothing(
+    trainings: Trainings,
+) -> None:
     costs = {}
     for targets in ("attention", "everything"):
-        stage = stage_of(bench, {"lora.targets": targets})
+        stage = stage_of(trainings, {"lora.targets": targets})
         with unchanged(stage.trainer):
             for chosen in (stage.largest[:1], stage.largest, stage.usual, stage.sizes[-1:]):
                 shape = stage.count(chosen)
@@ -114,8 +116,8 @@ def test_without_costs_only_tokens_are_told() -> None:
     assert meter.reading(1.0) == {"tokens_per_s": 8.0, "padding": 0.0}
 
 
-def test_steps_of_a_training_tell_tokens_operations_and_share_of_the_peak(bench: Bench) -> None:
-    found = bench.train({"training.max_steps": 3})
+def test_steps_of_a_training_tell_tokens_operations_and_share_of_the_peak(trainings: Trainings) -> None:
+    found = trainings.train({"training.max_steps": 3})
     for step in found.told.of("step"):
         assert step["tokens_per_s"] > step["questions_per_s"]
         assert 0 <= step["padding"] < 1
@@ -135,9 +137,9 @@ def test_the_peak_is_measured_once_and_leaves_the_random_numbers_alone() -> None
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_telling_costs_less_than_a_hundredth_of_a_step(bench: Bench, tmp_path: Path) -> None:
+def test_telling_costs_less_than_a_hundredth_of_a_step(trainings: Trainings, tmp_path: Path) -> None:
     """Held against a step of the tiny model, which is the shortest there is."""
-    stage = stage_of(bench, {})
+    stage = stage_of(trainings, {})
     with unchanged(stage.trainer):
         take_step(stage.trainer, stage.usual)
         step_s = min(take_step(stage.trainer, stage.usual) for _ in range(3))
