@@ -43,7 +43,7 @@ class Quiet:
 def prompt_builder_of(
     job: Job, subject: Subject, model: Any, versions: Sequence[tuple[bool, int]]
 ) -> tuple[PromptBuilder, float]:
-    """An asker that looks at photos as the job says, and the seconds that filling the feature cache took."""
+    """A prompt builder that shows photos as the job says, and the seconds that filling the feature cache took."""
     keep = job.variant.endswith("cached")
     settings = schema.merge(subject.settings, {"model.cache_features": keep})
     prompt_builder = PromptBuilder(subject.loaded, settings, subject.taxonomy)
@@ -60,15 +60,15 @@ def prompt_builder_of(
 
 
 class Tokens:
-    """Counts the tokens of the trees that an asker lays out, padding left out."""
+    """Counts the tokens of the samples that a prompt builder writes, padding left out."""
 
     def __init__(self, prompt_builder: PromptBuilder) -> None:
         self.count, self._batches, self._merge = 0, prompt_builder.batches, prompt_builder.image_encoder.merge
         prompt_builder.batches = self.batches  # type: ignore[method-assign]
 
-    def batches(self, trees: Sequence[Any]) -> Any:
-        self.count += sum(sample_tokens(tree, self._merge) for tree in trees)
-        return self._batches(trees)
+    def batches(self, samples: Sequence[Any]) -> Any:
+        self.count += sum(sample_tokens(sample, self._merge) for sample in samples)
+        return self._batches(samples)
 
 
 def trainer_of(job: Job, subject: Subject, beat: Beat) -> PackedTrainer:

@@ -14,11 +14,10 @@ from core import settings as schema
 from core.data import checks, splits
 from core.data import dataset as reading
 from core.data.types import Dataset, Photo
-from core.engine import calibration as calibrating
-from core.engine import feature_cache, models
+from core.engine import calibration, feature_cache, models
 from core.engine.questions import PromptBuilder
-from core.engine.reference_points import run as references
 from core.engine.reference_points.rows import prior_rows
+from core.engine.reference_points.run import JudgedSplit, measure
 from core.engine.scoring import judge_photos
 from core.errors import UserError
 from core.metrics import score
@@ -69,7 +68,7 @@ def open_model(settings: Settings) -> OpenedModel:
     loaded = models.load(schema.merge(settings, {"model.path": str(about["base_model"])}).model)
     model = models.load_adapter(loaded, Path(path)).eval()
     learned = frozenset(about.get("train_digests", ()))
-    return OpenedModel(loaded, model, taxonomy, path, learned, calibrating.load(Path(path)))
+    return OpenedModel(loaded, model, taxonomy, path, learned, calibration.load(Path(path)))
 
 
 def seen_in_training(opened: OpenedModel, photos: Sequence[Photo], reporter: Reporter) -> int:
@@ -160,6 +159,7 @@ def run(settings: Settings, run_folder: Path, workspace: Workspace, reporter: Re
     prompt_builder = PromptBuilder(opened.loaded, settings, opened.taxonomy)
     seen = seen_in_training(opened, photos, reporter)
     _tell_promise(opened, settings, reporter)
+    calibration.warn_without(opened.calibration, settings, reporter)
     feature_cache.prepare(prompt_builder, opened.loaded, opened.model, [(photos, [(False, 0)])], workspace, reporter)
     reporter.emit("stage", text=f"Testing on {len(photos)} images")
     began = time.monotonic()
@@ -168,7 +168,7 @@ def run(settings: Settings, run_folder: Path, workspace: Workspace, reporter: Re
     with (run_folder / "predictions.jsonl").open("w", encoding="utf-8") as stream:
         for _photo, found, _loss in judge_photos(opened.model, prompt_builder, photos, settings.question.kind):
             found = [
-                calibrating.calibrated_row(row, opened.calibration, settings.judging.prior_correction, opened.taxonomy)
+                calibration.calibrated_row(row, opened.calibration, settings.judging.prior_correction, opened.taxonomy)
                 for row in found
             ]
             for row in found:
@@ -216,9 +216,7 @@ def run(settings: Settings, run_folder: Path, workspace: Workspace, reporter: Re
     # Written before the reference points too: whatever ends them, the model's own score is kept.
     write_json(run_folder / "results.json", results)
     if settings.judging.references:
-        judged = references.JudgedSplit(opened, prompt_builder, dataset, photos[:done], rows)
-        results["references"], results["reference_warnings"] = references.measure(
-            judged, workspace, run_folder, reporter
-        )
+        judged = JudgedSplit(opened, prompt_builder, dataset, photos[:done], rows)
+        results["references"], results["reference_warnings"] = measure(judged, workspace, run_folder, reporter)
         write_json(run_folder / "results.json", results)
     return results

@@ -15,7 +15,7 @@ from core.engine.scoring import AnswerProbabilities, PhotoQueries, judge, read_a
 from core.engine.vision import open_photo
 from core.engine.warm_models import WarmModels
 from core.errors import UserError
-from core.metrics.calibration import Calibration
+from core.metrics.calibration import NONE, Calibration
 from core.prompts import BoxXyxy
 from core.settings import Settings
 from core.taxonomy import Taxonomy, key_of
@@ -116,7 +116,7 @@ def described(
     object_type: str | None,
     taxonomy: Taxonomy,
     calibration: Calibration | None = None,
-    correction: str = "none",
+    correction: str = NONE,
 ) -> dict[str, Any]:
     """A verdict as a mapping; a class question is summed up over types and over conditions too.
 
@@ -134,7 +134,8 @@ def described(
         found["class_probabilities"] = raw
     found["probability"] = raw[best]
     if calibration is None:
-        return found | {"unsure": None, "note": "not calibrated"}
+        note = "not calibrated" + ("; the prior is not corrected" if correction != NONE else "")
+        return found | {"unsure": None, "note": note}
     rule = calibration.rule(kind, correction)
     threshold = rule.threshold if rule else None
     note = f"calibrated on {rule.total if rule else calibration.objects} objects of {calibration.photos} photos"

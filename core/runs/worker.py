@@ -90,24 +90,24 @@ def _evaluate(work: Work) -> dict[str, Any]:
 
 
 def _train(work: Work) -> dict[str, Any]:
-    from core.engine.training import run as training
+    from core.engine.training.run import train
 
     run = work.run
-    return training.run(work.settings, run.name, run.folder, run.workspace, work.reporter, work.resume)
+    return train(work.settings, run.name, run.folder, run.workspace, work.reporter, work.resume)
 
 
-def _rehearse(work: Work) -> dict[str, Any]:
-    from core.engine.training import run as training
+def _dry_run(work: Work) -> dict[str, Any]:
+    from core.engine.training.run import dry_run_only
 
-    return training.dry_run_only(work.settings, work.run.folder, work.run.workspace, work.reporter)
+    return dry_run_only(work.settings, work.run.folder, work.run.workspace, work.reporter)
 
 
 def _study(work: Work) -> dict[str, Any]:
-    from core.engine import studies as study
-    from core.studies import plan as studies
+    from core.engine import studies
+    from core.studies.plan import read_plan
 
     run = work.run
-    return study.run(work.settings, studies.read_plan(run.folder), run.folder, run.workspace, work.reporter)
+    return studies.run(work.settings, read_plan(run.folder), run.folder, run.workspace, work.reporter)
 
 
 def _batch(work: Work) -> dict[str, Any]:
@@ -126,7 +126,7 @@ JOBS: dict[str, Job] = {
     "baseline": _evaluate,
     "evaluate": _evaluate,
     "train": _train,
-    "rehearse": _rehearse,
+    "rehearse": _dry_run,
     "predict": _serve,
     "ablate": _study,
     "crossval": _study,

@@ -31,9 +31,11 @@ class BestCheckpoint(TrainerCallback):
         if trainer.is_world_process_zero():
             swap.recover(self.folder)
         trainer.accelerator.wait_for_everyone()
-        told = self.folder / "damgui.json"
+        about_best = self.folder / "damgui.json"
         # The scores of the best so far: those of an earlier start where there was one.
-        self.best: dict[str, Any] = json.loads(told.read_text(encoding="utf-8"))["scores"] if told.is_file() else {}
+        self.best: dict[str, Any] = (
+            json.loads(about_best.read_text(encoding="utf-8"))["scores"] if about_best.is_file() else {}
+        )
 
     @property
     def folder(self) -> Path:

@@ -13,7 +13,7 @@ import psutil
 import torch
 
 # A pass of the smallest model takes longer than this; looking costs 10 µs.
-LOOK_EVERY_S = 0.004
+SAMPLE_EVERY_S = 0.004
 
 
 def disk_free_bytes(folder: Path) -> int:
@@ -67,7 +67,7 @@ class PeakMemory:
     _over: threading.Event = field(default_factory=threading.Event)
 
     def watch(self) -> None:
-        while not self._over.wait(LOOK_EVERY_S):
+        while not self._over.wait(SAMPLE_EVERY_S):
             self.used = max(self.used, resident_bytes())
 
     @contextmanager

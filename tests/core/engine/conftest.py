@@ -26,7 +26,7 @@ from core.demo.base_model import build_tokenizer, draw_photo, save
 from core.engine import evaluation
 from core.engine.models import Loaded
 from core.engine.questions import PromptBuilder
-from core.engine.training import run as training
+from core.engine.training.run import train
 from core.runs.events import event
 from core.runs.store import Workspace
 from core.settings import Settings, merge
@@ -213,13 +213,13 @@ class Trained:
     """A training run's outcome, and where it left things."""
 
     info: dict[str, Any]
-    told: Recorder
+    reported: Recorder
     checkpoints: Path
     final: Path
 
     @property
     def losses(self) -> list[float]:
-        return [one["loss"] for one in self.told.of("step")]
+        return [one["loss"] for one in self.reported.of("step")]
 
     def weights(self, folder: Path | None = None) -> dict[str, torch.Tensor]:
         return load_file((folder or self.final) / "adapter_model.safetensors")
@@ -249,15 +249,19 @@ class Trainings:
         since: str = "plan",
     ) -> Trained:
         """`stop_after` counts steps: what is asked before the first one (see `since`) does not count."""
-        told = Recorder(stop_after, since)
-        info = training.run(self.settings(changes), name, self.folder(name), self.workspace, told, resume)
-        return Trained(info, told, self.workspace.checkpoints(name), self.workspace.final(name))
+        reported = Recorder(stop_after, since)
+        info = train(self.settings(changes), name, self.folder(name), self.workspace, reported, resume)
+        return Trained(info, reported, self.workspace.checkpoints(name), self.workspace.final(name))
 
     def evaluate(
         self, changes: Mapping[str, Any] | None = None, run: str = "judged", stop_after: int = 0
     ) -> tuple[dict[str, Any], Path, Recorder]:
-        told = Recorder(stop_after)
-        return evaluation.run(self.settings(changes), self.folder(run), self.workspace, told), self.folder(run), told
+        reported = Recorder(stop_after)
+        return (
+            evaluation.run(self.settings(changes), self.folder(run), self.workspace, reported),
+            self.folder(run),
+            reported,
+        )
 
 
 def training_settings(model: Path, data: Path) -> Settings:

@@ -30,7 +30,7 @@ def _pairs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batch, "TOGETHER", 2)
 
 
-class Told:
+class Recorder:
     """A reporter that asks to stop after so many photos (0: never)."""
 
     def __init__(self, stop_after: int = 0) -> None:
@@ -52,9 +52,9 @@ def begin(trainings: Trainings, **changes: Any) -> Run:
     )
 
 
-def judge(run: Run, stop_after: int = 0) -> tuple[dict[str, Any], Told]:
-    told = Told(stop_after)
-    return batch.run(run.settings(), run.folder, run.workspace, told), told
+def judge(run: Run, stop_after: int = 0) -> tuple[dict[str, Any], Recorder]:
+    reported = Recorder(stop_after)
+    return batch.run(run.settings(), run.folder, run.workspace, reported), reported
 
 
 def lines(path: Path) -> list[dict[str, Any]]:
@@ -97,7 +97,7 @@ def test_table_and_lines_say_what_an_evaluation_of_the_same_photos_says(
 
 def test_every_photo_is_drawn_and_the_report_and_counts_follow(trainings: Trainings) -> None:
     run = begin(trainings)
-    results, told = judge(run)
+    results, reported = judge(run)
     rows = lines(run.predictions)
     assert sum(results["conditions"].values()) == len(rows)
     assert results["complete"] and results["photos"] == PHOTOS
@@ -107,7 +107,7 @@ def test_every_photo_is_drawn_and_the_report_and_counts_follow(trainings: Traini
     assert drawn == {annotated_name(row["image"]) for row in rows}
     report = (run.folder / "report.html").read_text(encoding="utf-8")
     assert report.count("<img") == len(rows) and run.id in report
-    last = told.of("progress")[-1]
+    last = reported.of("progress")[-1]
     assert (last["done"], last["total"], last["objects"], last["before"]) == (PHOTOS, PHOTOS, len(rows), 0)
 
 
@@ -116,18 +116,18 @@ def test_a_stopped_batch_goes_on_and_ends_as_an_unbroken_one(trainings: Training
     whole = begin(trainings)
     judge(whole)
     run = begin(trainings)
-    results, told = judge(run, stop_after)
+    results, reported = judge(run, stop_after)
     assert results["complete"] is False and results["photos"] == stop_after
     assert not (run.folder / "report.html").exists()
     assert len(table(run)) == results["objects"] == len(lines(run.predictions))
-    results, told = judge(run)
+    results, reported = judge(run)
     assert results["complete"] is True
     for name in ("predictions.jsonl", "predictions.csv"):
         assert (run.folder / name).read_bytes() == (whole.folder / name).read_bytes()
     assert dict(contents(run.folder / "annotated")) == dict(contents(whole.folder / "annotated"))
     # Whole groups of photos are not judged again.
-    assert len(told.of("progress")) == PHOTOS - stop_after // 2 * 2
-    assert told.of("progress")[0]["before"] == stop_after // 2 * 2
+    assert len(reported.of("progress")) == PHOTOS - stop_after // 2 * 2
+    assert reported.of("progress")[0]["before"] == stop_after // 2 * 2
 
 
 def test_a_batch_that_was_killed_in_the_middle_of_a_line_goes_on(trainings: Trainings) -> None:
@@ -147,8 +147,8 @@ def test_going_on_with_a_finished_batch_changes_nothing(trainings: Trainings) ->
     run = begin(trainings)
     judge(run)
     before = run.predictions.read_bytes()
-    results, told = judge(run)
-    assert results["complete"] and told.of("progress") == []
+    results, reported = judge(run)
+    assert results["complete"] and reported.of("progress") == []
     assert run.predictions.read_bytes() == before
 
 
@@ -176,9 +176,9 @@ def test_damaged_photos_refuse_the_folder_or_are_left_out_when_asked(
     with pytest.raises(UserError) as refused:
         judge(begin(trainings, data__path=str(copied)))
     assert len(refused.value.problems) == 2
-    results, told = judge(begin(trainings, data__path=str(copied), data__use_good=True))
+    results, reported = judge(begin(trainings, data__path=str(copied), data__use_good=True))
     assert results["photos"] == PHOTOS - 2 and len(results["left_out"]) == 2
-    assert len(told.of("warning")) == 2
+    assert len(reported.of("warning")) == 2
 
 
 def test_bare_photos_are_judged_whole_by_class_and_that_is_called_coarse(trainings: Trainings, tmp_path: Path) -> None:
@@ -188,12 +188,12 @@ def test_bare_photos_are_judged_whole_by_class_and_that_is_called_coarse(trainin
             tmp_path / "bare" / f"{name}.png"
         )
     run = begin(trainings, data__path=str(tmp_path / "bare"))
-    results, told = judge(run)
+    results, reported = judge(run)
     rows = lines(run.predictions)
     assert [row["box_xyxy_px"] for row in rows] == [[0.0, 0.0, 90.0, 60.0]] * 3
     assert {(row["question"], row["choices"], row["object_type"]) for row in rows} == {("class", 9, None)}
     assert results["whole_photos"] and results["type_unknown"] == 3
-    assert any("coarse" in one["text"] for one in told.of("warning"))
+    assert any("coarse" in one["text"] for one in reported.of("warning"))
     assert all(sum(row["probabilities"].values()) == pytest.approx(1, abs=1e-5) for row in rows)
 
 
@@ -233,8 +233,8 @@ def test_the_command_prints_where_things_are_and_copies_them_where_asked(
         assert (out / name).exists()
     assert dict(contents(out / "annotated")) == dict(contents(run.folder / "annotated"))
     assert command(trainings, *words, "--json") == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["status"] == "finished" and Path(told["files"]["table"]).is_file()
+    reported = json.loads(capsys.readouterr().out)
+    assert reported["status"] == "finished" and Path(reported["files"]["table"]).is_file()
 
 
 @pytest.mark.parametrize("place", ["full", "file", "inside"])

@@ -12,12 +12,14 @@ import pytest
 
 from core.data.splits import read_split
 from core.data.types import BoxedObject, Photo
-from core.engine import calibration as calibrating
+from core.engine import batch, calibration
 from core.engine.prediction import Predictor
 from core.errors import UserError
 from core.metrics.calibration import Calibration, Threshold
+from core.runs import store
 from core.settings import EnhanceSettings, merge
 from core.taxonomy import Taxonomy
+from tests.core.engine.conftest import Recorder
 
 Trainings = Any  # of conftest.py
 # Every photo is a flight of its own, so a third of six can be spared.
@@ -39,7 +41,7 @@ def test_calibration_photos_are_neither_learned_from_nor_validated_on(trainings:
     assert len(about["train_digests"]) == found.info["data"]["train_photos"]
     split = read_split(trainings.folder("a") / "split.json")
     assert len(split["train"]) == 6
-    assert [one["text"] for one in found.told.of("stage") if "Calibrating" in one["text"]]
+    assert [one["text"] for one in found.reported.of("stage") if "Calibrating" in one["text"]]
     assert set(file["temperature"]) == set(file["thresholds"]) == {"condition", "class"}
     assert sum(file["implied"].values()) == pytest.approx(1) == sum(file["frequencies"].values())
 
@@ -69,7 +71,7 @@ def test_without_photos_to_spare_there_is_no_calibration_and_that_is_said(
     # A tenth of six photos is less than one.
     found = trainings.train({"training.max_steps": 1, **changes})
     assert not (found.final / "calibration.json").exists()
-    assert bool([one for one in found.told.of("warning") if "calibration" in one["text"]]) == warned
+    assert bool([one for one in found.reported.of("warning") if "calibration" in one["text"]]) == warned
     results, folder, _ = trainings.evaluate({"model.path": str(found.final)})
     assert not {"calibration", "unsure", "probabilistic_calibrated"} & set(results)
     assert not any({"calibrated", "unsure"} & set(row) for row in lines(folder))
@@ -81,9 +83,9 @@ def tuned(trainings: Trainings) -> Callable[[Calibration | None], Path]:
     final = trainings.train({"training.max_steps": 2}).final
 
     def given(found: Calibration | None) -> Path:
-        (final / calibrating.FILE).unlink(missing_ok=True)
+        (final / calibration.FILE).unlink(missing_ok=True)
         if found is not None:
-            calibrating.keep(found, final)
+            calibration.keep(found, final)
         return Path(final)
 
     return given
@@ -154,6 +156,31 @@ def test_evaluation_and_prediction_read_probabilities_alike(
     assert results["probabilistic_calibrated"]["total"] == len(choice)
 
 
+@pytest.mark.parametrize(("correction", "threshold"), [("none", 0.6), ("frequencies", 0.9), ("even", 0.9)])
+def test_a_batch_is_corrected_and_reports_the_threshold_of_the_correction(
+    trainings: Trainings, tuned: Callable[..., Path], taxonomy: Taxonomy, correction: str, threshold: float
+) -> None:
+    final = str(tuned(made(taxonomy)))
+    changes = {"model.path": final, "judging.prior_correction": correction, "batch.annotate": False}
+    run = store.create(trainings.workspace, trainings.settings(changes), "batch")
+    results = batch.run(run.settings(), run.folder, run.workspace, Recorder())
+    assert results["unsure"]["threshold"] == results["calibration"]["threshold"] == threshold
+    rows = {(row["image"], row["object"]): row for row in lines(run.folder)}
+    for row in lines(trainings.evaluate(changes)[1]):
+        assert rows[row["image"], row["object"]]["calibrated"] == pytest.approx(row["calibrated"], abs=1e-4)
+
+
+def test_a_correction_that_cannot_be_made_is_told(trainings: Trainings, tuned: Callable[..., Path]) -> None:
+    changes = {"model.path": str(tuned(None)), "judging.prior_correction": "even"}
+    assert [one for one in trainings.evaluate(changes)[2].of("warning") if "not corrected" in one["text"]]
+    plain = trainings.evaluate({"model.path": str(tuned(None))}, "plain")[2]
+    assert not [one for one in plain.of("warning") if "not corrected" in one["text"]]
+    image = sorted((Path(trainings.base.data.path) / "valid" / "images").iterdir())[0]
+    asked = Predictor(merge(trainings.base, {"judging.prior_correction": "even"}))
+    (answer,) = asked.predict({"image": str(image), "object_type": "toe drain"})["answers"]
+    assert answer["note"] == "not calibrated; the prior is not corrected"
+
+
 def test_a_temperature_moves_no_answer_and_a_corrected_prior_does(
     trainings: Trainings, tuned: Callable[..., Path], taxonomy: Taxonomy
 ) -> None:
@@ -207,17 +234,17 @@ def test_another_tolerated_error_than_the_calibrated_one_is_told(
 ) -> None:
     path = {"model.path": str(tuned(made(taxonomy)))}
     _, _, quiet = trainings.evaluate(path, "same")
-    _, _, told = trainings.evaluate({**path, "judging.max_error": 0.2}, "other")
+    _, _, reported = trainings.evaluate({**path, "judging.max_error": 0.2}, "other")
     assert not [one for one in quiet.of("warning") if "tolerated error" in one["text"]]
-    assert [one for one in told.of("warning") if "5.0%, not 20.0%" in one["text"]]
+    assert [one for one in reported.of("warning") if "5.0%, not 20.0%" in one["text"]]
 
 
 @pytest.mark.parametrize("content", ["{", "[]", "{}", '{"thresholds": {"condition": {"threshold": 1}}}'])
 def test_a_damaged_calibration_is_refused_and_named(tmp_path: Path, content: str) -> None:
-    (tmp_path / calibrating.FILE).write_text(content)
+    (tmp_path / calibration.FILE).write_text(content)
     with pytest.raises(UserError, match="damaged") as caught:
-        calibrating.load(tmp_path)
-    assert calibrating.FILE in str(caught.value)
+        calibration.load(tmp_path)
+    assert calibration.FILE in str(caught.value)
 
 
 def photo(*classes: tuple[str, str]) -> Photo:
@@ -229,13 +256,13 @@ def test_what_was_taught_is_counts_times_weights_times_repeats(taxonomy: Taxonom
     common, rare = ("toe drain", "normal"), ("toe drain", "blocked")
     photos = [photo(*[common] * 4) for _ in range(3)] + [photo(common, rare)]
     off = EnhanceSettings(class_weighting=False, condition_weighting=False, oversampling=False)
-    implied, plain = calibrating.taught_shares(photos, off, taxonomy)
+    implied, plain = calibration.taught_shares(photos, off, taxonomy)
     assert plain == pytest.approx({"toe drain normal": 13 / 14, "toe drain blocked": 1 / 14})
     assert implied == pytest.approx(plain)
     # The photo with the rare class comes sqrt(4 / 1) = 2 times.
-    implied, plain = calibrating.taught_shares(photos, replace(off, oversampling=True), taxonomy)
+    implied, plain = calibration.taught_shares(photos, replace(off, oversampling=True), taxonomy)
     assert implied == pytest.approx({"toe drain normal": 14 / 16, "toe drain blocked": 2 / 16})
     assert plain["toe drain blocked"] == pytest.approx(1 / 14)
     heavy = replace(off, condition_weighting=True, blocked_weight=4.0)
-    implied, _ = calibrating.taught_shares(photos, heavy, taxonomy)
+    implied, _ = calibration.taught_shares(photos, heavy, taxonomy)
     assert implied == pytest.approx({"toe drain normal": 13 / 17, "toe drain blocked": 4 / 17})

@@ -24,7 +24,7 @@ def lines(folder: Path) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("kind", ["condition", "class"])
 def test_every_object_has_one_line_and_the_results_follow_from_the_lines(trainings: Trainings, kind: str) -> None:
-    results, folder, told = trainings.evaluate({"question.kind": kind})
+    results, folder, reported = trainings.evaluate({"question.kind": kind})
     rows = lines(folder)
     assert len(rows) == results["total"] == results["data"]["objects"] == 10
     assert [(row["image"], row["object"]) for row in rows] == sorted({(row["image"], row["object"]) for row in rows})
@@ -35,7 +35,7 @@ def test_every_object_has_one_line_and_the_results_follow_from_the_lines(trainin
     assert json.loads((folder / "results.json").read_text()) == json.loads(json.dumps(results))
     assert results["complete"]
     assert results["data"]["photos"] == 3
-    last = told.of("progress")[-1]
+    last = reported.of("progress")[-1]
     assert (last["done"], last["total"], last["judged"], last["correct"]) == (3, 3, 10, results["correct"])
 
 
@@ -64,11 +64,11 @@ UNKEPT = {"model.cache_features": False}
 
 
 def test_a_stop_ends_after_the_photo_at_hand_and_says_that_it_is_not_complete(trainings: Trainings) -> None:
-    results, folder, told = trainings.evaluate(UNKEPT, stop_after=2)
+    results, folder, reported = trainings.evaluate(UNKEPT, stop_after=2)
     assert results["complete"] is False
     assert results["data"]["photos"] == 2 == len({row["image"] for row in lines(folder)})
     assert results["total"] == len(lines(folder)) < 10
-    assert told.of("progress")[-1]["done"] == 2
+    assert reported.of("progress")[-1]["done"] == 2
 
 
 def test_a_stop_at_the_last_photo_changes_nothing(trainings: Trainings) -> None:
@@ -145,11 +145,11 @@ def test_an_adapter_is_judged_on_the_base_it_was_trained_on(
 def test_photos_that_an_adapter_learned_from_are_counted_and_told(trainings: Trainings) -> None:
     tuned = {"model.path": str(trainings.train({"training.max_steps": 2}).final)}
     honest, _, quiet = trainings.evaluate({**tuned, "data.split": "valid"}, "honest")
-    flattered, _, told = trainings.evaluate({**tuned, "data.split": "train"}, "flattered")
+    flattered, _, reported = trainings.evaluate({**tuned, "data.split": "train"}, "flattered")
     assert honest["data"]["photos_trained_on"] == 0
     assert not [event for event in quiet.of("warning") if "trained on" in event["text"]]
     assert flattered["data"]["photos_trained_on"] == flattered["data"]["photos"] > 0
-    assert [event for event in told.of("warning") if "trained on" in event["text"]]
+    assert [event for event in reported.of("warning") if "trained on" in event["text"]]
 
 
 def test_an_adapter_is_not_asked_with_another_taxonomy(trainings: Trainings, tmp_path: Path) -> None:

@@ -42,9 +42,9 @@ def fill(kept: FeatureCache, photos: list[Photo], versions: tuple[tuple[bool, in
     return len(missing)
 
 
-def trees(prompt_builder: PromptBuilder, photos: list[Photo], mirrored: bool = False) -> list[PackedSample]:
+def samples(prompt_builder: PromptBuilder, photos: list[Photo], mirrored: bool = False) -> list[PackedSample]:
     return [
-        prompt_builder.tree(photo.path, prompt_builder.boxes(photo), queries_about(photo, "class")[:3], mirrored)
+        prompt_builder.sample(photo.path, prompt_builder.boxes(photo), queries_about(photo, "class")[:3], mirrored)
         for photo in photos
     ]
 
@@ -64,12 +64,12 @@ def test_answers_by_kept_features_equal_those_by_pixels(
     with torch.no_grad(), models.closed_head(loaded.model, prompt_builder.candidates):
         for mirrored in (False, True):
             by_pixels = answer_log_probs(
-                loaded.model, prompt_builder.batch(trees(prompt_builder, photos[:3], mirrored))
+                loaded.model, prompt_builder.batch(samples(prompt_builder, photos[:3], mirrored))
             )
-            prompt_builder.image_encoder.features = kept.look
-            computed = prompt_builder.batch(trees(prompt_builder, photos[:3], mirrored))
+            prompt_builder.image_encoder.features = kept.features
+            computed = prompt_builder.batch(samples(prompt_builder, photos[:3], mirrored))
             prompt_builder.image_encoder._known.clear()
-            read = prompt_builder.batch(trees(prompt_builder, photos[:3], mirrored))
+            read = prompt_builder.batch(samples(prompt_builder, photos[:3], mirrored))
             prompt_builder.image_encoder.features = None
             assert "pixel_values" not in read
             assert torch.equal(computed["image_features"], read["image_features"])
@@ -86,10 +86,10 @@ def test_lora_gradients_by_kept_features_equal_those_by_pixels(
             torch.nn.init.normal_(one, std=0.05)
     found = []
     with models.closed_head(model, prompt_builder.candidates):
-        for look in (None, kept.look):
+        for look in (None, kept.features):
             prompt_builder.image_encoder.features = look
             model.zero_grad()
-            answer_log_probs(model, prompt_builder.batch(trees(prompt_builder, photos))).sum().backward()
+            answer_log_probs(model, prompt_builder.batch(samples(prompt_builder, photos))).sum().backward()
             found.append({name: one.grad.clone() for name, one in model.named_parameters() if one.requires_grad})
     assert found[0]
     for name, grad in found[0].items():
@@ -105,10 +105,10 @@ def test_a_second_look_computes_nothing(
     monkeypatch.setattr(kept, "compute", None)
     for photo in photos:
         for image_view in image_views(photo, kept.image_encoder, VERSIONS):
-            copied = kept.look(image_view).features
+            copied = kept.features(image_view).features
             with monkeypatch.context() as small:
                 small.setattr(feature_cache, "MAPPED_BYTES", 0)
-                mapped = kept.look(image_view).features
+                mapped = kept.features(image_view).features
             assert copied is not None and mapped is not None and torch.equal(copied, mapped)
 
 
@@ -123,7 +123,7 @@ def test_the_size_is_told_before_anything_is_opened(
         found.features.nbytes
         for photo in photos
         for image_view in image_views(photo, kept.image_encoder, VERSIONS)
-        if (found := kept.look(image_view)).features is not None
+        if (found := kept.features(image_view)).features is not None
     )
     assert plan.missing_bytes == plan.all_bytes == stored
     again = kept.plan(photos, VERSIONS)
@@ -179,12 +179,12 @@ def test_the_same_photo_elsewhere_has_the_same_features(
 def test_a_damaged_file_is_computed_and_written_again(kept: FeatureCache, photos: list[Photo], damage: str) -> None:
     fill(kept, photos[:1], ((False, 0),))
     image_view = ImageView(photos[0].path)
-    good, file = kept.look(image_view).features, kept.file(image_view)
+    good, file = kept.features(image_view).features, kept.file(image_view)
     assert file is not None and good is not None
     good = good.clone()  # not a map of the file that is about to be cut short
     whole = file.read_bytes()
     file.write_bytes({"cut": whole[: len(whole) // 2], "empty": b"", "nonsense": b"\x00" * len(whole)}[damage])
-    again = kept.look(image_view).features
+    again = kept.features(image_view).features
     assert again is not None and torch.allclose(again, good, rtol=1e-12)
     assert len(file.read_bytes()) == len(whole)
     assert not list(kept.folder.rglob("*.part"))  # type: ignore[union-attr]
@@ -202,7 +202,7 @@ def test_two_caches_over_one_folder_agree(
             pass
     assert len(files(kept)) == len(plans[0])
     for image_view in plans[0]:
-        mine, its = kept.look(image_view).features, other.look(image_view).features
+        mine, its = kept.features(image_view).features, other.features(image_view).features
         assert mine is not None and its is not None and torch.equal(mine, its)
 
 
@@ -213,7 +213,7 @@ def test_a_full_disk_while_looking_stops_nothing(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(feature_cache, "save_file", full)
-    assert kept.look(ImageView(photos[0].path)).features is not None
+    assert kept.features(ImageView(photos[0].path)).features is not None
 
 
 def test_room_is_made_by_what_was_used_longest_ago(kept: FeatureCache, photos: list[Photo], tmp_path: Path) -> None:
@@ -259,7 +259,7 @@ def test_a_cache_beyond_its_cap_is_not_begun_and_says_so(trainings: Trainings, m
     trouble = feature_cache._trouble
     monkeypatch.setattr(feature_cache, "_trouble", lambda plan, cap, workspace: trouble(plan, 10, workspace))
     found = trainings.train({"training.max_steps": 1, "lora.targets": "language"})
-    (warning,) = found.told.of("warning")
+    (warning,) = found.reported.of("warning")
     assert "more than model.cache_gb allows" in warning["text"]
     assert cache.size(trainings.workspace) == (0, 0)
     assert found.losses

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from core.engine import models
-from core.engine.training import run as training
+from core.engine.training.run import train
 from core.runs.store import located, settings_for_model
 from core.runs.workspace import Workspace
 from core.settings import SHIPPED_MODELS, load, merge, preset_for
@@ -60,7 +60,7 @@ def test_a_few_steps_on_real_photos_lower_the_loss(name: str, real_photos: Path,
     workspace = Workspace(tmp_path)
     run = tmp_path / "run"
     run.mkdir()
-    info = training.run(settings, "few", run, workspace, Silent(), resume=False)
+    info = train(settings, "few", run, workspace, Silent(), resume=False)
     losses = [loss for _step, loss in info["history"]["train"]]
     assert sum(losses[-3:]) < 0.9 * sum(losses[:3])
     adapted = models.load_adapter(models.load(settings.model), workspace.final("few"))

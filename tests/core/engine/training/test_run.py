@@ -45,20 +45,20 @@ def plain_loss(trainings: Trainings, settings: Settings) -> float:
     losses = []
     for key in training_data.order(0)[: settings.training.batch_size * settings.training.accumulation]:
         photo = training_data.photos[key.photo]
-        tree = training_data.tree(key)
-        for one, branch in zip(photo.objects, tree.branches, strict=True):
-            images = [image for image in (tree.photo, branch.crop) if image is not None]
+        sample = training_data.sample(key)
+        for one, question in zip(photo.objects, sample.questions, strict=True):
+            images = [image for image in (sample.photo, question.crop) if image is not None]
             pads = iter(images)
             ids: list[int] = []
-            for token in (*tree.head_ids, *branch.token_ids):
-                ids += [token] * (next(pads).tokens(2) if token == prompt_builder.layout.image_pad_id else 1)
-            answer = list(branch.leaves[0].token_ids)
+            for token in (*sample.head_ids, *question.token_ids):
+                ids += [token] * (next(pads).tokens(2) if token == prompt_builder.packer.image_pad_id else 1)
+            answer = list(question.answers[0].token_ids)
             tokens = torch.tensor([ids + answer])
             labels = torch.tensor([[-100] * len(ids) + answer])
             with torch.no_grad():
                 logits = loaded.model(
                     input_ids=tokens,
-                    mm_token_type_ids=(tokens == prompt_builder.layout.image_pad_id).int(),
+                    mm_token_type_ids=(tokens == prompt_builder.packer.image_pad_id).int(),
                     pixel_values=torch.from_numpy(np.concatenate([image.values for image in images])).double(),
                     image_grid_thw=torch.tensor([image.grid_thw for image in images]),
                 ).logits
@@ -75,7 +75,7 @@ def test_the_first_loss_is_that_of_a_plain_forward_per_question(trainings: Train
     assert found.losses[0] == pytest.approx(plain_loss(trainings, trainings.settings(changes)), 1e-6)
 
 
-# Gradients agree to 1e-7 (test_sequences.py); Adam divides by their size, which magnifies rounding near zero.
+# Gradients agree to 1e-7 (test_packing.py); Adam divides by their size, which magnifies rounding near zero.
 ADAM = 1e-5
 
 
@@ -94,7 +94,7 @@ def test_updates_do_not_depend_on_how_a_step_is_cut(trainings: Trainings) -> Non
         whole = whole or found
         assert found.losses == pytest.approx(whole.losses, rel=1e-6)  # the Trainer keeps its sum in float32
         assert farthest(found.weights(), whole.weights()) < ADAM
-    objects = found.told.of("plan")[0]["objects"]
+    objects = found.reported.of("plan")[0]["objects"]
     single = {
         "training.questions_per_sequence": 1,
         "training.batch_size": objects,
@@ -127,11 +127,11 @@ def test_a_resumed_training_equals_an_unbroken_one(trainings: Trainings) -> None
         name = f"broken{stop_after}"
         first = trainings.train(STEADY, name, stop_after=stop_after)
         second = trainings.train(STEADY, name, resume=True)
-        assert [one["step"] for one in first.told.of("step")] == list(range(1, stop_after + 1))
-        assert [one["step"] for one in second.told.of("step")] == list(range(stop_after + 1, 10))
+        assert [one["step"] for one in first.reported.of("step")] == list(range(1, stop_after + 1))
+        assert [one["step"] for one in second.reported.of("step")] == list(range(stop_after + 1, 10))
         fields = ("step", "epoch", "loss", "learning_rate", "grad_norm", "total_steps")
-        told = [[one[field] for field in fields] for run in (first, second) for one in run.told.of("step")]
-        assert told == [[one[field] for field in fields] for one in unbroken.told.of("step")]
+        reported = [[one[field] for field in fields] for run in (first, second) for one in run.reported.of("step")]
+        assert reported == [[one[field] for field in fields] for one in unbroken.reported.of("step")]
         for folder in ("checkpoint-9", "best"):
             mine, its = second.weights(second.checkpoints / folder), unbroken.weights(unbroken.checkpoints / folder)
             assert all(torch.equal(mine[key], its[key]) for key in its)
@@ -147,7 +147,7 @@ def test_a_stop_saves_a_checkpoint_and_publishes_nothing(trainings: Trainings) -
     assert found.info["adapter"] is None
     assert found.info["steps"] == 3
     assert not found.final.exists()
-    assert found.told.events[-1]["kind"] == "checkpoint"
+    assert found.reported.events[-1]["kind"] == "checkpoint"
     assert found.weights(found.checkpoints / "checkpoint-3")
 
 
@@ -177,17 +177,17 @@ def test_the_frozen_base_does_not_change_and_every_learned_matrix_does(
 
 def test_a_training_tells_its_plan_its_steps_its_tests_and_its_checkpoints(trainings: Trainings) -> None:
     found = trainings.train({"training.epochs": 2, "training.save_steps": 2, "training.eval_steps": 3})
-    (plan,) = found.told.of("plan")
+    (plan,) = found.reported.of("plan")
     assert (plan["total_steps"], plan["photos"]) == (6, 6)
     assert plan["trainable_parameters"] == sum(one.numel() for one in found.weights().values())
-    steps = found.told.of("step")
+    steps = found.reported.of("step")
     assert [one["step"] for one in steps] == [1, 2, 3, 4, 5, 6]
     assert all(one["total_steps"] == 6 for one in steps)
     assert [one["epoch"] for one in steps] == pytest.approx([1 / 3, 2 / 3, 1, 4 / 3, 5 / 3, 2], abs=1e-3)
     assert all(one["loss"] > 0 and one["grad_norm"] > 0 and one["memory_mb"] > 0 for one in steps)
     assert all(one["photos_per_s"] < one["questions_per_s"] for one in steps)
-    assert [one["step"] for one in found.told.of("evaluation")] == [3, 6]
-    assert [one["step"] for one in found.told.of("checkpoint") if not one["best"]] == [2, 4, 6]
+    assert [one["step"] for one in found.reported.of("evaluation")] == [3, 6]
+    assert [one["step"] for one in found.reported.of("checkpoint") if not one["best"]] == [2, 4, 6]
     assert found.info["steps"] == 6
     assert found.info["final"]["step"] == 6
     assert found.info["history"]["train"] == [[one["step"], pytest.approx(one["loss"], abs=1e-4)] for one in steps]
@@ -214,8 +214,8 @@ def test_the_number_of_steps_is_the_ceiling_of_sequences_by_step_size(
     trainings: Trainings, changes: dict[str, Any], steps: int
 ) -> None:
     found = trainings.train(changes)
-    assert found.told.of("plan")[0]["objects"] == 31
-    assert found.told.of("plan")[0]["total_steps"] == found.info["steps"] == len(found.losses) == steps
+    assert found.reported.of("plan")[0]["objects"] == 31
+    assert found.reported.of("plan")[0]["total_steps"] == found.info["steps"] == len(found.losses) == steps
 
 
 def test_as_many_checkpoints_stay_as_asked_and_the_best_apart(trainings: Trainings) -> None:
@@ -223,7 +223,7 @@ def test_as_many_checkpoints_stay_as_asked_and_the_best_apart(trainings: Trainin
         {"training.epochs": 3, "training.save_steps": 1, "training.eval_steps": 1, "training.keep_checkpoints": 2}
     )
     assert {path.name for path in found.checkpoints.iterdir()} == {"checkpoint-8", "checkpoint-9", "best"}
-    tests = found.told.of("evaluation")
+    tests = found.reported.of("evaluation")
     assert len(tests) == 9
     top = max(one["macro_f1"] for one in tests)
     first = next(one for one in tests if one["macro_f1"] == top)
@@ -261,7 +261,7 @@ def test_early_stopping_ends_after_so_many_tests_without_a_better_one(
     assert found.info["steps"] == 5
     assert found.info["best"]["step"] == 3
     assert found.info["stopped"] is False
-    assert found.told.of("warning")[-1]["text"].startswith("Stopped early")
+    assert found.reported.of("warning")[-1]["text"].startswith("Stopped early")
     kept, third = found.weights(), found.weights(found.checkpoints / "checkpoint-3")
     assert all(torch.equal(kept[key], third[key]) for key in kept)
 
@@ -329,12 +329,12 @@ def test_a_half_written_checkpoint_is_not_resumed_from(trainings: Trainings) -> 
     found = trainings.train({"training.save_steps": 1, "training.max_steps": 3}, stop_after=2)
     (found.checkpoints / "checkpoint-2" / "trainer_state.json").unlink()
     again = trainings.train({"training.save_steps": 1, "training.max_steps": 3}, resume=True)
-    assert [one["step"] for one in again.told.of("step")] == [2, 3]
+    assert [one["step"] for one in again.reported.of("step")] == [2, 3]
 
 
 def test_resuming_without_a_checkpoint_begins_at_the_first_step(trainings: Trainings) -> None:
     found = trainings.train({"training.max_steps": 2}, resume=True)
-    assert [one["step"] for one in found.told.of("step")] == [1, 2]
+    assert [one["step"] for one in found.reported.of("step")] == [1, 2]
 
 
 @pytest.mark.parametrize(("empty", "other"), [("train", "valid"), ("valid", "train")])
@@ -395,7 +395,7 @@ def test_an_adapters_file_holds_only_its_own_matrices(trainings: Trainings) -> N
 
 def test_learning_rates_follow_the_schedule(trainings: Trainings) -> None:
     changes = {"training.max_steps": 4, "training.warmup_share": 0.5, "training.schedule": "linear"}
-    rates = [one["learning_rate"] for one in trainings.train(changes).told.of("step")]
+    rates = [one["learning_rate"] for one in trainings.train(changes).reported.of("step")]
     assert rates == pytest.approx([0.0, 2.5e-3, 5e-3, 2.5e-3])
 
 

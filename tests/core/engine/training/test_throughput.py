@@ -11,9 +11,9 @@ import pytest
 import torch
 
 from core.engine.training import dry_run, throughput
-from core.engine.training import run as training
 from core.engine.training.dry_run import DryRunState, take_step, unchanged
 from core.engine.training.memory import MachineMemory, PeakMemory
+from core.engine.training.run import set_up
 from core.engine.training.sizes import largest, sequence_sizes
 
 Trainings = Any  # of conftest.py
@@ -59,14 +59,14 @@ class Quiet:
         return False
 
 
-def stage_of(trainings: Trainings, changes: dict[str, Any]) -> DryRunState:
-    folder = trainings.folder("stage")
-    room = training.set_up(trainings.settings(changes), "", folder / "c", folder, trainings.workspace, Quiet())
-    stage = DryRunState(
-        room.trainer, MachineMemory(), sequence_sizes(room.training_data), PeakMemory(room.trainer.args.device)
+def state_of(trainings: Trainings, changes: dict[str, Any]) -> DryRunState:
+    folder = trainings.folder("dry-run")
+    setup = set_up(trainings.settings(changes), "", folder / "c", folder, trainings.workspace, Quiet())
+    state = DryRunState(
+        setup.trainer, MachineMemory(), sequence_sizes(setup.training_data), PeakMemory(setup.trainer.args.device)
     )
-    stage.largest = largest(room.trainer, stage.sizes, stage.per_step)
-    return stage
+    state.largest = largest(setup.trainer, state.sizes, state.per_step)
+    return state
 
 
 @pytest.mark.parametrize("targets", ["attention", "everything"])
@@ -74,16 +74,16 @@ def stage_of(trainings: Trainings, changes: dict[str, Any]) -> DryRunState:
 def test_the_cost_of_unseen_batches_is_told_within_ten_percent(
     trainings: Trainings, targets: str, changes: dict[str, Any]
 ) -> None:
-    """Learned from the steps of a rehearsal, held against the counter on every other photo and pair of photos."""
-    stage = stage_of(trainings, {"lora.targets": targets, **changes})
-    with unchanged(stage.trainer), dry_run.with_checkpointing(stage.trainer):
-        for chosen in (stage.largest[:1], stage.largest, stage.usual, stage.sizes[-1:]):
-            stage.count(chosen)
-        costs = throughput.fit(stage.counted)
-        unseen = [[one] for one in stage.sizes[1:-1]] + [[stage.sizes[0], stage.sizes[-1]], stage.sizes[2:]]
+    """Learned from the steps of a dry run, held against the counter on every other photo and pair of photos."""
+    state = state_of(trainings, {"lora.targets": targets, **changes})
+    with unchanged(state.trainer), dry_run.with_checkpointing(state.trainer):
+        for chosen in (state.largest[:1], state.largest, state.usual, state.sizes[-1:]):
+            state.count(chosen)
+        costs = throughput.fit(state.counted)
+        unseen = [[one] for one in state.sizes[1:-1]] + [[state.sizes[0], state.sizes[-1]], state.sizes[2:]]
         for chosen in unseen:
-            shape = stage.count(chosen)
-            assert costs(shape) == pytest.approx(stage.counted[-1][1], rel=0.1)
+            shape = state.count(chosen)
+            assert costs(shape) == pytest.approx(state.counted[-1][1], rel=0.1)
 
 
 def test_a_frozen_vision_tower_costs_less_than_a_learning_one_and_known_features_cost_nothing(
@@ -91,11 +91,11 @@ def test_a_frozen_vision_tower_costs_less_than_a_learning_one_and_known_features
 ) -> None:
     costs = {}
     for targets in ("attention", "everything"):
-        stage = stage_of(trainings, {"lora.targets": targets})
-        with unchanged(stage.trainer):
-            for chosen in (stage.largest[:1], stage.largest, stage.usual, stage.sizes[-1:]):
-                shape = stage.count(chosen)
-        costs[targets] = throughput.fit(stage.counted)(shape * [0, 0, 1, 1])
+        state = state_of(trainings, {"lora.targets": targets})
+        with unchanged(state.trainer):
+            for chosen in (state.largest[:1], state.largest, state.usual, state.sizes[-1:]):
+                shape = state.count(chosen)
+        costs[targets] = throughput.fit(state.counted)(shape * [0, 0, 1, 1])
     assert 0 < costs["attention"] < 0.7 * costs["everything"]
     batch = {"input_ids": torch.zeros(2, 10), "image_grid_thw": torch.zeros(3, 3), "image_features": torch.zeros(1)}
     assert throughput.shape_of(batch).tolist() == [20, 200, 0, 0]
@@ -105,8 +105,8 @@ def test_a_reading_tells_the_step_and_starts_anew() -> None:
     meter = throughput.ThroughputMeter(throughput.FlopCosts((10.0, 0.0, 0.0, 0.0)), peak_flops_per_s=1000.0)
     for tokens in (15, 9):
         meter.count({"input_ids": torch.zeros(2, 8), "tokens": torch.tensor(tokens)})
-    told = meter.reading(2.0)
-    assert told == {"tokens_per_s": 12.0, "padding": 0.25, "flops_per_s": 160, "peak_share": 0.16}
+    reported = meter.reading(2.0)
+    assert reported == {"tokens_per_s": 12.0, "padding": 0.25, "flops_per_s": 160, "peak_share": 0.16}
     assert meter.reading(2.0) == {}
 
 
@@ -118,7 +118,7 @@ def test_without_costs_only_tokens_are_told() -> None:
 
 def test_steps_of_a_training_tell_tokens_operations_and_share_of_the_peak(trainings: Trainings) -> None:
     found = trainings.train({"training.max_steps": 3})
-    for step in found.told.of("step"):
+    for step in found.reported.of("step"):
         assert step["tokens_per_s"] > step["questions_per_s"]
         assert 0 <= step["padding"] < 1
         assert step["flops_per_s"] > 1e6
@@ -139,11 +139,11 @@ def test_the_peak_is_measured_once_and_leaves_the_random_numbers_alone() -> None
 
 def test_telling_costs_less_than_a_hundredth_of_a_step(trainings: Trainings, tmp_path: Path) -> None:
     """Held against a step of the tiny model, which is the shortest there is."""
-    stage = stage_of(trainings, {})
-    with unchanged(stage.trainer):
-        take_step(stage.trainer, stage.usual)
-        step_s = min(take_step(stage.trainer, stage.usual) for _ in range(3))
-    batch = stage.trainer.data_collator([one.key for one in stage.usual]).batches()[0]
+    state = state_of(trainings, {})
+    with unchanged(state.trainer):
+        take_step(state.trainer, state.usual)
+        step_s = min(take_step(state.trainer, state.usual) for _ in range(3))
+    batch = state.trainer.data_collator([one.key for one in state.usual]).batches()[0]
     meter = throughput.ThroughputMeter(throughput.FlopCosts((1.0, 1.0, 1.0, 1.0)), 1e9)
     times = []
     for _ in range(5):
