@@ -9,15 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from core.families import RESIZED_PIXELS, THOUSANDTHS
 from core.settings import EnhanceSettings
 from core.taxonomy import Taxonomy
 
 BoxXyxy = tuple[float, float, float, float]
-
-# Qwen2-VL and Qwen3-VL write boxes as thousandths of the photo, Qwen2.5-VL as pixels of the resized photo
-# (their technical reports). The wrong convention is a silent loss, so the family decides, not a setting.
-THOUSANDTHS, RESIZED_PIXELS = "thousandths", "resized pixels"
-BOX_UNITS = {"qwen2_vl": THOUSANDTHS, "qwen2_5_vl": RESIZED_PIXELS, "qwen3_vl": THOUSANDTHS}
 
 
 @dataclass(frozen=True)

@@ -20,24 +20,11 @@ from core.engine.training.data import TrainingDataset
 from core.engine.training.run import arguments
 from core.engine.training.trainer import PackedTrainer
 from core.engine.vision import ImageEncoder
+from core.runs.events import SilentReporter
 from core.runs.store import Workspace
 
 if TYPE_CHECKING:
     from core.bench.worker import Beat
-
-
-class Quiet:
-    """A reporter that keeps warnings and nothing else: a run's events cost a millisecond and belong to the run."""
-
-    def __init__(self) -> None:
-        self.warnings: list[str] = []
-
-    def emit(self, kind: str, **fields: Any) -> None:
-        if kind == "warning":
-            self.warnings.append(str(fields.get("text", "")))
-
-    def stop_requested(self) -> bool:
-        return False
 
 
 def prompt_builder_of(
@@ -51,7 +38,7 @@ def prompt_builder_of(
         prompt_builder.image_encoder = ImageEncoder(subject.loaded.processor, settings.view, cache_bytes=1)
     began = time.perf_counter()
     if keep:
-        quiet = Quiet()
+        quiet = SilentReporter()
         wanted: list[tuple[list[Photo], Sequence[tuple[bool, int]]]] = [(subject.photos, versions)]
         feature_cache.prepare(prompt_builder, subject.loaded, model, wanted, Workspace(Path(job.workspace)), quiet)
         if quiet.warnings:
@@ -96,7 +83,7 @@ def trainer_of(job: Job, subject: Subject, beat: Beat) -> PackedTrainer:
     trainer = PackedTrainer(
         training_data,
         prompt_builder,
-        Quiet(),
+        SilentReporter(),
         model=model,
         eval_dataset=[],
         callbacks=[StepTimer(beat, done)],

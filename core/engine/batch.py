@@ -65,12 +65,7 @@ def run(settings: Settings, run_folder: Path, workspace: Workspace, reporter: Re
         "whole_photos": boxes.whole,
         "left_out": [str(problem) for problem in boxes.faults],
         "seconds": round(time.monotonic() - began, 3),
-        "model": {
-            "path": opened.loaded.path,
-            "adapter": opened.adapter,
-            "fingerprint": opened.loaded.fingerprint,
-            "parameters": opened.loaded.parameters,
-        },
+        "model": opened.facts,
         "data": {
             "path": settings.data.path,
             "format": boxes.format,

@@ -14,7 +14,7 @@ from core import settings as schema
 from core.data import checks, splits
 from core.data import dataset as reading
 from core.data.types import Dataset, Photo
-from core.engine import calibration, feature_cache, models
+from core.engine import adapters, calibration, feature_cache, models
 from core.engine.questions import PromptBuilder
 from core.engine.reference_points.rows import prior_rows
 from core.engine.reference_points.run import JudgedSplit, measure
@@ -24,7 +24,7 @@ from core.metrics import score
 from core.metrics.calibration import Calibration, told
 from core.runs.events import Reporter
 from core.runs.files import write_json
-from core.runs.store import Workspace
+from core.runs.store import Workspace, is_adapter
 from core.settings import Settings
 from core.taxonomy import Taxonomy, restore
 from core.taxonomy import load as load_taxonomy
@@ -46,6 +46,16 @@ class OpenedModel:
     trained_on: frozenset[str] = frozenset()
     calibration: Calibration | None = None
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What results say of the model."""
+        return {
+            "path": self.loaded.path,
+            "adapter": self.adapter,
+            "fingerprint": self.loaded.fingerprint,
+            "parameters": self.loaded.parameters,
+        }
+
 
 def open_model(settings: Settings) -> OpenedModel:
     """The model at `settings.model.path`, which may be an adapter folder (then its base is loaded below it).
@@ -54,10 +64,10 @@ def open_model(settings: Settings) -> OpenedModel:
     """
     path = settings.model.path
     taxonomy = load_taxonomy(settings.data.taxonomy)
-    if not models.is_adapter(path):
+    if not is_adapter(path):
         loaded = models.load(settings.model)
         return OpenedModel(loaded, loaded.model, taxonomy, None)
-    about = models.adapter_about(Path(path))
+    about = adapters.adapter_about(Path(path))
     if restore(about["taxonomy"]).allowed != taxonomy.allowed:
         raise UserError(
             "this is not the taxonomy that the adapter learned",
@@ -66,7 +76,7 @@ def open_model(settings: Settings) -> OpenedModel:
             "taxonomy",
         )
     loaded = models.load(schema.merge(settings, {"model.path": str(about["base_model"])}).model)
-    model = models.load_adapter(loaded, Path(path)).eval()
+    model = adapters.load_adapter(loaded, Path(path)).eval()
     learned = frozenset(about.get("train_digests", ()))
     return OpenedModel(loaded, model, taxonomy, path, learned, calibration.load(Path(path)))
 
@@ -196,12 +206,7 @@ def run(settings: Settings, run_folder: Path, workspace: Workspace, reporter: Re
         **_sureness(opened, rows, settings),
         "complete": done == len(photos),
         "seconds": round(time.monotonic() - began, 3),
-        "model": {
-            "path": opened.loaded.path,
-            "adapter": opened.adapter,
-            "fingerprint": opened.loaded.fingerprint,
-            "parameters": opened.loaded.parameters,
-        },
+        "model": opened.facts,
         "data": {
             "path": settings.data.path,
             "split": settings.data.split,

@@ -25,7 +25,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from core.data.types import Photo
-from core.engine.models import Loaded, base_of, sees_anew
+from core.engine.adapters import sees_anew
+from core.engine.models import Loaded, base_of
 from core.engine.prefetch import prefetch
 from core.engine.questions import PromptBuilder, mirrored_box
 from core.engine.vision import LIGHTS, ImageEncoder, ImageView, Patches, stamp

@@ -28,7 +28,6 @@ from transformers.modeling_outputs import BaseModelOutputWithPooling
 from core.engine.models import base_of
 from core.engine.vision import Patches
 
-IMAGE_PAD = "<|image_pad|>"
 # Rows are at least this long where there is enough to fill them: shorter ones waste calls, longer ones the square.
 LEAST_ROW = 256
 Batch = dict[str, torch.Tensor]

@@ -9,7 +9,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from core.engine import models
+from core.engine import adapters
 from core.engine.questions import ObjectQuery
 from core.engine.scoring import AnswerProbabilities, PhotoQueries, judge, read_answer
 from core.engine.vision import open_photo
@@ -17,6 +17,7 @@ from core.engine.warm_models import WarmModels
 from core.errors import UserError
 from core.metrics.calibration import NONE, Calibration
 from core.prompts import BoxXyxy
+from core.runs.store import is_adapter
 from core.settings import Settings
 from core.taxonomy import Taxonomy, key_of
 
@@ -97,7 +98,7 @@ class Predictor:
         asked = PhotoQueries(path, boxes, [ObjectQuery(boxes[0], object_type)])
         if adapter is not None:
             loaded.model.set_adapter(adapter)
-        with models.adapters_off(loaded.model) if adapter is None else nullcontext():
+        with adapters.adapters_off(loaded.model) if adapter is None else nullcontext():
             verdict = judge(loaded.model, prompt_builder, asked)[0]
         correction = self.settings.judging.prior_correction
         found = described(verdict, object_type, taxonomy, warm.calibration, correction)
@@ -106,7 +107,7 @@ class Predictor:
 
 def label(model: str) -> str:
     """A model's name as people say it."""
-    if models.is_adapter(model):
+    if is_adapter(model):
         return f"Tuned: {Path(model).name.removesuffix('_final')}"
     return "Base model"
 

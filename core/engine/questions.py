@@ -9,10 +9,11 @@ from pathlib import Path
 
 from core.data.types import Photo
 from core.engine.models import Loaded
-from core.engine.packing import IMAGE_PAD, Answer, Batch, PackedSample, Packer, Question
+from core.engine.packing import Answer, Batch, PackedSample, Packer, Question
 from core.engine.vision import ImageEncoder, ImageView
 from core.errors import UserError
-from core.prompts import BOX_UNITS, BoxXyxy, PhotoContext, answers, question_text
+from core.families import FAMILIES
+from core.prompts import BoxXyxy, PhotoContext, answers, question_text
 from core.settings import Settings
 from core.taxonomy import Taxonomy
 
@@ -53,9 +54,10 @@ class PromptBuilder:
         self.tokenizer, self.settings, self.taxonomy = loaded.tokenizer, settings, taxonomy
         self.closed = settings.question.answers == "closed"
         self.device = loaded.device
-        self.box_unit = BOX_UNITS[loaded.family]
+        family = FAMILIES[loaded.family]
+        self.box_unit, self.conversation = family.box_unit, family.conversation
         self.image_encoder = ImageEncoder(loaded.processor, settings.view)
-        self.end = self._token("<|im_end|>")
+        self.end = self._token(self.conversation.answer_end)
         pad = loaded.tokenizer.pad_token_id
         self._texts: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {}
         self._answers: dict[str, tuple[int, ...]] = {}
@@ -63,7 +65,7 @@ class PromptBuilder:
         self._lock = threading.RLock()
         words = {*taxonomy.class_names, *taxonomy.conditions} if self.closed else set()
         self.candidates = tuple(sorted({token for word in words for token in self.answer_ids(word)}))
-        image_pad, pad = self._token(IMAGE_PAD), self.end if pad is None else pad
+        image_pad, pad = self._token(self.conversation.image_pad), self.end if pad is None else pad
         self.packer = Packer(image_pad, pad, self.image_encoder.merge, self.candidates)
 
     def _token(self, text: str) -> int:
@@ -128,10 +130,12 @@ class PromptBuilder:
             pictures = 2 if self.settings.view.mode == "full+crop" else 1
             content = [{"type": "image"}] * pictures + [{"type": "text", "text": text}]
             chat = [{"role": "user", "content": content}]
-            written = self.tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
+            written = self.tokenizer.apply_chat_template(
+                chat, tokenize=False, add_generation_prompt=True, **self.conversation.template_arguments
+            )
             # Cutting at a special token is exact: the tokenizer never merges across one.
-            mark = "<|vision_start|>" if self.settings.view.mode == "crop" else "<|vision_end|>"
-            cut = written.index(mark) + (0 if self.settings.view.mode == "crop" else len(mark))
+            start, end = self.conversation.image_start, self.conversation.image_end
+            cut = written.index(start) if self.settings.view.mode == "crop" else written.index(end) + len(end)
             head, own = (
                 tuple(self.tokenizer(part, add_special_tokens=False)["input_ids"])
                 for part in (written[:cut], written[cut:])

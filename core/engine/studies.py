@@ -24,7 +24,7 @@ from core.engine.reference_points.run import warnings_about
 from core.engine.training.checkpoints import latest_checkpoint
 from core.engine.training.run import require_launcher, train
 from core.errors import UserError
-from core.runs.events import Reporter, append, event
+from core.runs.events import Reporter, SilentReporter, append, event
 from core.runs.files import read_json, read_lines, write_json, write_lines
 from core.runs.workspace import Nested, Workspace
 from core.settings import Settings
@@ -101,6 +101,11 @@ class StudyRun:
     cells: tuple[StudyCell, ...]
     warned: set[str] = field(default_factory=set)
 
+    @property
+    def silent(self) -> SilentReporter:
+        """For reading what was reported when the study began."""
+        return SilentReporter(self.reporter.stop_requested)
+
     def folder(self, cell: StudyCell) -> Path:
         return self.run_folder / "cells" / cell.name
 
@@ -152,7 +157,7 @@ class StudyRun:
         kept = self.run_folder / "photos" / ("test" if cell.fold is None else f"part-{cell.fold}")
         if not (kept / "split.json").is_file():
             seeded = schema.merge(settings, {"training.seed": self.settings.training.seed})
-            evaluation.read_data(seeded, self.workspace, _made(kept), StageReporter(self.reporter))
+            evaluation.read_data(seeded, self.workspace, _made(kept), self.silent)
         for target in (self.folder(cell), self.folder(cell) / "train"):
             shutil.copyfile(kept / "split.json", target / "split.json")
 
@@ -197,7 +202,7 @@ class StudyRun:
 
     def _keep_prior(self, cell: StudyCell, settings: Settings) -> None:
         """The least that the cell must beat, where no reference points were asked for."""
-        dataset = evaluation.read_data(settings, self.workspace, self.folder(cell), StageReporter(self.reporter))
+        dataset = evaluation.read_data(settings, self.workspace, self.folder(cell), self.silent)
         taxonomy = load_taxonomy(settings.data.taxonomy)
         guessed = prior_rows(dataset.split("train"), evaluation.photos_of(dataset, settings), taxonomy)
         write_lines(self.folder(cell) / "references" / f"{PRIOR}.jsonl", guessed)
@@ -252,19 +257,6 @@ class StudyRun:
         named = (read_json(self.folder(cell) / "results.json") or {}).get("references") or {PRIOR: {}}
         found = {name: read_lines(self.folder(cell) / "references" / f"{name}.jsonl") for name in named}
         return {name: rows for name, rows in found.items() if rows}
-
-
-@dataclass
-class StageReporter:
-    """A reporter that only passes on the request to stop: what a cell reads was reported when the study began."""
-
-    outer: Reporter
-
-    def emit(self, kind: str, **fields: Any) -> None:
-        event(kind, **fields)
-
-    def stop_requested(self) -> bool:
-        return self.outer.stop_requested()
 
 
 @dataclass

@@ -16,11 +16,12 @@ from pathlib import Path
 import torch
 
 from core import settings as schema
-from core.engine import calibration, models
+from core.engine import adapters, calibration, models
 from core.engine.questions import PromptBuilder
 from core.engine.training.memory import free_bytes
 from core.errors import UserError
 from core.metrics.calibration import Calibration
+from core.runs.store import is_adapter
 from core.settings import Settings
 from core.taxonomy import load as load_taxonomy
 from core.taxonomy import restore
@@ -35,7 +36,7 @@ Content = tuple[tuple[str, int, int, int], ...]
 
 def content_of(model: str) -> Content:
     """What changes when any file of a model does; () for a hub id, whose files never change."""
-    folder = Path(model if models.is_adapter(model) else models.resolve(model))
+    folder = Path(model if is_adapter(model) else models.resolve(model))
     try:
         files = [(file.name, file.stat()) for file in sorted(folder.iterdir()) if file.is_file()]
     except OSError:
@@ -94,7 +95,7 @@ class WarmModels:
         raise UserError("this model is being written", model, "Ask again in a moment.", "busy")
 
     def _base_path(self, model: str) -> str:
-        return str(models.adapter_about(Path(model))["base_model"]) if models.is_adapter(model) else model
+        return str(adapters.adapter_about(Path(model))["base_model"]) if is_adapter(model) else model
 
     def _content(self, model: str) -> tuple[Content, Content]:
         """Of the model, and of the base below it."""
@@ -111,16 +112,16 @@ class WarmModels:
     def _open(self, model: str, content: tuple[Content, Content]) -> WarmModel:
         base = self._base_path(model)
         loaded = self._base(base, content[1])
-        if not models.is_adapter(model):
+        if not is_adapter(model):
             settings = schema.merge(self.settings, {"model.path": model})
             asked = PromptBuilder(loaded, settings, load_taxonomy(settings.data.taxonomy))
             return WarmModel(loaded, None, asked, None, base, content)
-        about = models.adapter_about(Path(model))
+        about = adapters.adapter_about(Path(model))
         settings = schema.from_dict(about["settings"], str(Path(model) / "damgui.json"))
         self._make_room(weight_bytes(model), keep=base)
         name = f"adapter{next(self._numbers)}"
         try:
-            loaded.model = models.load_adapter(loaded, Path(model), name)
+            loaded.model = adapters.load_adapter(loaded, Path(model), name)
         except UserError:
             # peft has changed the model by now: its answers are no longer the base's.
             self._drop_base(base)

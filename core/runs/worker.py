@@ -18,7 +18,7 @@ from typing import Any
 
 from core.errors import Problem, UserError
 from core.runs import files, launcher, locks, prediction_client, store
-from core.runs.events import Listener, Reporter, append, event, read_events
+from core.runs.events import Listener, Reporter, SilentReporter, append, event, read_events
 from core.runs.store import HEAVY, STUDIES, Run
 from core.settings import Settings
 
@@ -55,19 +55,6 @@ class RunReporter:
         # The engine asks this after every step, and acts on the first yes.
         self.obeyed = self.obeyed or self.interrupted or self.run.stop_file.exists()
         return self.obeyed
-
-
-@dataclass
-class SilentReporter:
-    """For the other processes of one training on several GPUs: only the first one speaks."""
-
-    run: Run
-
-    def emit(self, kind: str, **fields: Any) -> None:
-        event(kind, **fields)
-
-    def stop_requested(self) -> bool:
-        return self.run.stop_file.exists()
 
 
 @dataclass(frozen=True)
@@ -298,7 +285,7 @@ def _work_silently(run: Run, jobs: Mapping[str, Job]) -> int:
     begun = (past for past in read_events(run.events) if past["kind"] == "started")
     resume = any(past.get("parent") != os.getppid() for past in begun)
     if run.kind == "train":
-        jobs["train"](Work(run, settings, SilentReporter(run), resume))
+        jobs["train"](Work(run, settings, SilentReporter(run.stop_file.exists), resume))
     return 0
 
 

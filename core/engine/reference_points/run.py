@@ -17,7 +17,8 @@ import numpy as np
 from core import settings as schema
 from core.data.types import Dataset, Photo
 from core.engine import calibration, feature_cache
-from core.engine.models import adapters_off, base_of
+from core.engine.adapters import adapters_off
+from core.engine.models import base_of
 from core.engine.questions import PromptBuilder
 from core.engine.reference_points import probes, texture
 from core.engine.reference_points import warnings as sentences

@@ -16,7 +16,7 @@ from transformers import PrinterCallback, TrainerState, TrainingArguments, set_s
 from core import settings as schema
 from core.data.splits import calibration_split
 from core.data.types import Dataset, Photo
-from core.engine import calibration, feature_cache, models
+from core.engine import adapters, calibration, feature_cache, models
 from core.engine.evaluation import limited, prior_scores, read_data
 from core.engine.questions import PromptBuilder
 from core.engine.training.callbacks import BestCheckpoint, EarlyStopping, ProgressEvents, StopOnRequest
@@ -143,7 +143,7 @@ def set_up(
     if settings.enhance.condition_weighting and not {"blocked", "damaged"} & set(taxonomy.conditions):
         reporter.emit("warning", text="Condition weighting has no effect: no condition is blocked or damaged.")
     prompt_builder = PromptBuilder(loaded, settings, taxonomy)
-    model = models.attach_lora(loaded.model, settings.lora)
+    model = adapters.attach_lora(loaded.model, settings.lora)
     all_parameters = loaded.parameters
     # Before a trainer wraps the model for several devices, which then hold the small output layer.
     models.close_head(model, prompt_builder.candidates)
@@ -256,7 +256,7 @@ def calibrate_best(setup: TrainingSetup, best: Path, settings: Settings, reporte
         return
     reporter.emit("stage", text=f"Calibrating on {len(setup.calibration_photos)} photos that were not learned from")
     model = trainer.accelerator.unwrap_model(trainer.model)
-    models.take_adapter(model, best)
+    adapters.take_adapter(model, best)
     model.eval()
     with trainer.accelerator.autocast():
         found = calibration.calibrate(model, trainer.prompt_builder, setup.calibration_photos, setup.train, settings)

@@ -14,13 +14,13 @@ import torch
 from PIL import Image
 
 from core.data.types import Photo
-from core.engine import feature_cache, models
+from core.engine import adapters, feature_cache, models
 from core.engine.feature_cache import FeatureCache, image_views
 from core.engine.packing import PackedSample, answer_log_probs
 from core.engine.questions import PromptBuilder
 from core.engine.scoring import queries_about
 from core.engine.vision import LIGHTS, ImageView, Patches, in_light
-from core.prompts import BOX_UNITS
+from core.families import FAMILIES
 from core.runs import cache
 from core.runs.workspace import Workspace
 from core.settings import LoraSettings, Settings, merge
@@ -54,7 +54,7 @@ def files(kept: FeatureCache) -> list[Path]:
     return sorted(kept.folder.rglob("*.safetensors"))
 
 
-@pytest.mark.parametrize("family", list(BOX_UNITS))
+@pytest.mark.parametrize("family", list(FAMILIES))
 @pytest.mark.parametrize("view", ["full", "full+crop", "crop"])
 def test_answers_by_kept_features_equal_those_by_pixels(
     loaded: models.Loaded, prompt_builder: PromptBuilder, kept: FeatureCache, photos: list[Photo], view: str
@@ -80,7 +80,7 @@ def test_answers_by_kept_features_equal_those_by_pixels(
 def test_lora_gradients_by_kept_features_equal_those_by_pixels(
     loaded: models.Loaded, prompt_builder: PromptBuilder, kept: FeatureCache, photos: list[Photo]
 ) -> None:
-    model = models.attach_lora(loaded.model, LoraSettings(rank=4, targets="language")).double()
+    model = adapters.attach_lora(loaded.model, LoraSettings(rank=4, targets="language")).double()
     for name, one in model.named_parameters():
         if "lora_B" in name:
             torch.nn.init.normal_(one, std=0.05)

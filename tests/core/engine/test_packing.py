@@ -10,12 +10,12 @@ import pytest
 import torch
 
 from core.data.types import Photo
-from core.engine import models
+from core.engine import adapters, models
 from core.engine.packing import (
     Answer,
     PackedSample,
     Question,
-    _seen,
+    _image_inputs,
     answer_log_probs,
     choices,
     fill_rows,
@@ -25,7 +25,7 @@ from core.engine.questions import ObjectQuery, PromptBuilder
 from core.engine.training.data import TrainingDataset
 from core.engine.training.trainer import weighted_loss
 from core.engine.vision import Patches
-from core.prompts import BOX_UNITS
+from core.families import FAMILIES
 from core.settings import LoraSettings, Settings, merge
 
 # Relative, in float64: what is left is the order of summation.
@@ -112,7 +112,7 @@ def farthest(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> fl
     return max(((one[name] - other[name]).norm() / other[name].norm().clamp_min(1e-12)).item() for name in one)
 
 
-@pytest.mark.parametrize("family", list(BOX_UNITS))
+@pytest.mark.parametrize("family", list(FAMILIES))
 @pytest.mark.parametrize("view", ["full", "full+crop", "crop"])
 def test_packed_questions_equal_separate_ones_and_transformers_own_forward(
     prompt_builder: PromptBuilder, loaded: models.Loaded, photos: list[Photo], view: str
@@ -133,7 +133,7 @@ def test_packed_gradients_of_every_lora_weight_equal_separate_ones(
     prompt_builder: PromptBuilder, loaded: models.Loaded, photos: list[Photo]
 ) -> None:
     torch.manual_seed(1)
-    model = models.attach_lora(loaded.model, LoraSettings(rank=4, targets="everything")).double()
+    model = adapters.attach_lora(loaded.model, LoraSettings(rank=4, targets="everything")).double()
     for name, one in model.named_parameters():
         if "lora_B" in name:  # zero at birth, which would hide every gradient of lora_A
             torch.nn.init.normal_(one, std=0.05)
@@ -219,7 +219,7 @@ def test_candidate_rows_are_the_vocabularys_rows(
     samples = mixed_samples(prompt_builder, photos[:2])
     batch = prompt_builder.packer.batch(samples)
     seen = {key: batch[key] for key in ("input_ids", "attention_mask", "position_ids")}
-    seen |= _seen(loaded.model, batch)
+    seen |= _image_inputs(loaded.model, batch)
     with torch.no_grad():
         whole = loaded.model(**seen, logits_to_keep=batch["reads"]).logits
         with models.closed_head(loaded.model, prompt_builder.candidates):

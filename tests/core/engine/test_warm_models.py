@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from core.engine import models
+from core.engine import adapters, models
 from core.engine.prediction import Predictor
 from core.engine.warm_models import WarmModels
 from core.errors import UserError
@@ -79,7 +79,7 @@ def test_weights_and_calibration_are_of_one_reading(
 ) -> None:
     """A training that ends while a model is read puts another in its place between weights and calibration."""
     first, second = two
-    wanted, load, left = answer(Predictor(trainings.base), photo, second), models.load_adapter, [1]
+    wanted, load, left = answer(Predictor(trainings.base), photo, second), adapters.load_adapter, [1]
 
     def slow(*args: Any, **kwargs: Any) -> Any:
         found = load(*args, **kwargs)
@@ -88,21 +88,21 @@ def test_weights_and_calibration_are_of_one_reading(
             exchange(first, second)
         return found
 
-    monkeypatch.setattr(models, "load_adapter", slow)
+    monkeypatch.setattr(adapters, "load_adapter", slow)
     assert answer(Predictor(trainings.base), photo, first) == wanted
 
 
 def test_a_model_that_is_never_at_rest_is_refused_with_a_sentence(
     trainings: Trainings, two: tuple[Path, Path], photo: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    load = models.load_adapter
+    load = adapters.load_adapter
 
     def slow(loaded: Any, folder: Path, *args: Any) -> Any:
         found = load(loaded, folder, *args)
         (folder / "README.md").write_text((folder / "README.md").read_text() + "again\n")
         return found
 
-    monkeypatch.setattr(models, "load_adapter", slow)
+    monkeypatch.setattr(adapters, "load_adapter", slow)
     with pytest.raises(UserError, match="is being written") as caught:
         answer(Predictor(trainings.base), photo, two[0])
     assert caught.value.problems[0].kind == "busy"
@@ -114,7 +114,7 @@ def test_what_is_unchanged_is_loaded_once(
     warm = WarmModels(trainings.base, free=lambda device: 1 << 40)
     found = [warm.get(str(one)) for one in two]
     monkeypatch.setattr(models, "load", lambda wanted: pytest.fail("a base was loaded again"))
-    monkeypatch.setattr(models, "load_adapter", lambda *args: pytest.fail("an adapter was loaded again"))
+    monkeypatch.setattr(adapters, "load_adapter", lambda *args: pytest.fail("an adapter was loaded again"))
     assert [warm.get(str(one)) for one in two] == found
 
 

@@ -310,7 +310,7 @@ def test_the_linear_probe_looks_with_untaught_eyes(
     loaded: Loaded, settings: Settings, taxonomy: Taxonomy, judged: run.JudgedSplit, tmp_path: Path
 ) -> None:
     """An adapter that changes the vision tower changes nothing of what the probe answers."""
-    from core.engine.models import attach_lora
+    from core.engine.adapters import attach_lora
 
     def answer() -> list[dict[str, Any]]:
         return run._linear(

@@ -15,7 +15,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from core.data.dataset import read_dataset
-from core.engine import models
+from core.engine import adapters, models
 from core.engine.questions import PromptBuilder
 from core.engine.training.class_balance import class_weights
 from core.engine.training.data import TrainingDataset
@@ -161,14 +161,14 @@ def test_the_frozen_base_does_not_change_and_every_learned_matrix_does(
     trainings: Trainings, saved: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held = {}
-    attach = models.attach_lora
+    attach = adapters.attach_lora
 
     def remember(model: Any, lora: Any) -> Any:
         held["model"] = attach(model, lora)
         held["before"] = {name: one.detach().clone() for name, one in held["model"].named_parameters()}
         return held["model"]
 
-    monkeypatch.setattr(models, "attach_lora", remember)
+    monkeypatch.setattr(adapters, "attach_lora", remember)
     trainings.train({"training.max_steps": 3})
     for name, one in held["model"].named_parameters():
         if "lm_head" not in name:  # replaced by its candidate rows, which are frozen
@@ -299,7 +299,7 @@ def test_a_loss_that_is_not_finite_ends_the_run_with_its_step(
 
 
 def test_a_gradient_that_is_not_finite_ends_the_run(trainings: Trainings, monkeypatch: pytest.MonkeyPatch) -> None:
-    attach = models.attach_lora
+    attach = adapters.attach_lora
 
     def poisoned(model: Any, lora: Any) -> Any:
         made = attach(model, lora)
@@ -307,7 +307,7 @@ def test_a_gradient_that_is_not_finite_ends_the_run(trainings: Trainings, monkey
         learning[0].register_hook(lambda gradient: gradient * math.inf)
         return made
 
-    monkeypatch.setattr(models, "attach_lora", poisoned)
+    monkeypatch.setattr(adapters, "attach_lora", poisoned)
     with pytest.raises(UserError, match="not a finite number at step 1") as caught:
         trainings.train({"training.max_steps": 2})
     assert caught.value.problems[0].kind == "non-finite"

@@ -15,6 +15,7 @@ from core.engine.training.dry_run import DryRunState, take_step, unchanged
 from core.engine.training.memory import MachineMemory, PeakMemory
 from core.engine.training.run import set_up
 from core.engine.training.sizes import largest, sequence_sizes
+from core.runs.events import SilentReporter
 
 Trainings = Any  # of conftest.py
 
@@ -50,18 +51,9 @@ def test_a_matrix_product_and_an_attention_are_counted_by_hand() -> None:
     assert found.flops == 2 * (2 * 4) * (2 * 10 * 10 * 8)
 
 
-class Quiet:
-    """A reporter that nobody hears."""
-
-    def emit(self, kind: str, **fields: Any) -> None: ...
-
-    def stop_requested(self) -> bool:
-        return False
-
-
 def state_of(trainings: Trainings, changes: dict[str, Any]) -> DryRunState:
     folder = trainings.folder("dry-run")
-    setup = set_up(trainings.settings(changes), "", folder / "c", folder, trainings.workspace, Quiet())
+    setup = set_up(trainings.settings(changes), "", folder / "c", folder, trainings.workspace, SilentReporter())
     state = DryRunState(
         setup.trainer, MachineMemory(), sequence_sizes(setup.training_data), PeakMemory(setup.trainer.args.device)
     )
