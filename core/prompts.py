@@ -9,15 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from core.families import RESIZED_PIXELS, THOUSANDTHS
 from core.settings import EnhanceSettings
 from core.taxonomy import Taxonomy
 
 BoxXyxy = tuple[float, float, float, float]
-
-# Qwen2-VL and Qwen3-VL write boxes as thousandths of the photo, Qwen2.5-VL as pixels of the resized photo
-# (their technical reports). The wrong convention is a silent loss, so the family decides, not a setting.
-THOUSANDTHS, RESIZED_PIXELS = "thousandths", "resized pixels"
-BOX_UNITS = {"qwen2_vl": THOUSANDTHS, "qwen2_5_vl": RESIZED_PIXELS, "qwen3_vl": THOUSANDTHS}
 
 
 @dataclass(frozen=True)
@@ -29,14 +25,14 @@ class PhotoContext:
     box_unit: str = THOUSANDTHS
 
 
-def box_words(box_xyxy: BoxXyxy, look: PhotoContext) -> str:
+def box_words(box_xyxy: BoxXyxy, context: PhotoContext) -> str:
     """The box as the model family writes it. `box_xyxy` in fractions of the photo."""
-    wide, high = (1000, 1000) if look.box_unit == THOUSANDTHS else look.resized_wh
+    wide, high = (1000, 1000) if context.box_unit == THOUSANDTHS else context.resized_wh
     x1, y1, x2, y2 = (
         round(min(max(value, 0.0), 1.0) * scale)
         for value, scale in zip(box_xyxy, (wide, high, wide, high), strict=True)
     )
-    if look.box_unit == RESIZED_PIXELS:
+    if context.box_unit == RESIZED_PIXELS:
         return f"[{x1}, {y1}, {x2}, {y2}]"
     return f"<|box_start|>({x1},{y1}),({x2},{y2})<|box_end|>"
 
@@ -66,20 +62,20 @@ def question_text(
     object_type: str | None,
     box_xyxy: BoxXyxy,
     others: Sequence[BoxXyxy],
-    look: PhotoContext,
+    context: PhotoContext,
     enhance: EnhanceSettings,
     taxonomy: Taxonomy,
 ) -> str:
     """The question about one object. `object_type` None asks for the class instead of the condition."""
     name = object_type or "object"
     scene = taxonomy.question_scene
-    if look.view == "crop":
+    if context.view == "crop":
         parts = [f"A boxed {name} on a {scene}."]
-    elif look.box_unit == THOUSANDTHS:
-        parts = [f"A {scene} with the <|object_ref_start|>{name}<|object_ref_end|>{box_words(box_xyxy, look)}."]
+    elif context.box_unit == THOUSANDTHS:
+        parts = [f"A {scene} with the <|object_ref_start|>{name}<|object_ref_end|>{box_words(box_xyxy, context)}."]
     else:
-        parts = [f"A {scene} with the {name} in the box {box_words(box_xyxy, look)}."]
-    if look.view == "full+crop":
+        parts = [f"A {scene} with the {name} in the box {box_words(box_xyxy, context)}."]
+    if context.view == "full+crop":
         parts.append("The second picture shows it close up.")
     if enhance.position_encoding:
         parts.append(height_words(box_xyxy))

@@ -20,30 +20,17 @@ from core.engine.training.data import TrainingDataset
 from core.engine.training.run import arguments
 from core.engine.training.trainer import PackedTrainer
 from core.engine.vision import ImageEncoder
+from core.runs.events import SilentReporter
 from core.runs.store import Workspace
 
 if TYPE_CHECKING:
     from core.bench.worker import Beat
 
 
-class Quiet:
-    """A reporter that keeps warnings and nothing else: a run's events cost a millisecond and belong to the run."""
-
-    def __init__(self) -> None:
-        self.warnings: list[str] = []
-
-    def emit(self, kind: str, **fields: Any) -> None:
-        if kind == "warning":
-            self.warnings.append(str(fields.get("text", "")))
-
-    def stop_requested(self) -> bool:
-        return False
-
-
 def prompt_builder_of(
     job: Job, subject: Subject, model: Any, versions: Sequence[tuple[bool, int]]
 ) -> tuple[PromptBuilder, float]:
-    """An asker that looks at photos as the job says, and the seconds that filling the feature cache took."""
+    """A prompt builder that shows photos as the job says, and the seconds that filling the feature cache took."""
     keep = job.variant.endswith("cached")
     settings = schema.merge(subject.settings, {"model.cache_features": keep})
     prompt_builder = PromptBuilder(subject.loaded, settings, subject.taxonomy)
@@ -51,7 +38,7 @@ def prompt_builder_of(
         prompt_builder.image_encoder = ImageEncoder(subject.loaded.processor, settings.view, cache_bytes=1)
     began = time.perf_counter()
     if keep:
-        quiet = Quiet()
+        quiet = SilentReporter()
         wanted: list[tuple[list[Photo], Sequence[tuple[bool, int]]]] = [(subject.photos, versions)]
         feature_cache.prepare(prompt_builder, subject.loaded, model, wanted, Workspace(Path(job.workspace)), quiet)
         if quiet.warnings:
@@ -60,15 +47,15 @@ def prompt_builder_of(
 
 
 class Tokens:
-    """Counts the tokens of the trees that an asker lays out, padding left out."""
+    """Counts the tokens of the samples that a prompt builder writes, padding left out."""
 
     def __init__(self, prompt_builder: PromptBuilder) -> None:
         self.count, self._batches, self._merge = 0, prompt_builder.batches, prompt_builder.image_encoder.merge
         prompt_builder.batches = self.batches  # type: ignore[method-assign]
 
-    def batches(self, trees: Sequence[Any]) -> Any:
-        self.count += sum(sample_tokens(tree, self._merge) for tree in trees)
-        return self._batches(trees)
+    def batches(self, samples: Sequence[Any]) -> Any:
+        self.count += sum(sample_tokens(sample, self._merge) for sample in samples)
+        return self._batches(samples)
 
 
 def trainer_of(job: Job, subject: Subject, beat: Beat) -> PackedTrainer:
@@ -96,7 +83,7 @@ def trainer_of(job: Job, subject: Subject, beat: Beat) -> PackedTrainer:
     trainer = PackedTrainer(
         training_data,
         prompt_builder,
-        Quiet(),
+        SilentReporter(),
         model=model,
         eval_dataset=[],
         callbacks=[StepTimer(beat, done)],

@@ -16,9 +16,10 @@ from core.bench.measure import Job
 from core.bench.shapes import SHAPES, random_model
 from core.bench.synthetic_images import read_images
 from core.data.types import Photo
-from core.engine import models
+from core.engine import adapters, models
 from core.engine.vision import crop_box
-from core.prompts import BOX_UNITS, PhotoContext, answers, question_text
+from core.families import FAMILIES
+from core.prompts import PhotoContext, answers, question_text
 from core.settings import Settings, from_dict
 from core.taxonomy import Taxonomy
 from core.taxonomy import load as load_taxonomy
@@ -62,8 +63,8 @@ def questions_of(photos: Sequence[Photo], settings: Settings, taxonomy: Taxonomy
     for photo in photos:
         for index, one in enumerate(photo.objects):
             others = [other.box_xyxy for place, other in enumerate(photo.objects) if place != index]
-            look = PhotoContext(settings.view.mode, photo.size_wh, BOX_UNITS[family])
-            text = question_text(one.object_type, one.box_xyxy, others, look, settings.enhance, taxonomy)
+            context = PhotoContext(settings.view.mode, photo.size_wh, FAMILIES[family].box_unit)
+            text = question_text(one.object_type, one.box_xyxy, others, context, settings.enhance, taxonomy)
             crop = None
             if settings.view.mode == "full+crop":
                 crop = crop_box(one.box_xyxy, photo.size_wh, settings.view.crop_margin)
@@ -106,7 +107,7 @@ def as_scripts_have_it(model: Any) -> None:
 def lora_on(subject: Subject) -> torch.nn.Module:
     """The same small matrices in every process."""
     set_seed(SEED)
-    model: torch.nn.Module = models.attach_lora(subject.loaded.model, subject.settings.lora)
+    model: torch.nn.Module = adapters.attach_lora(subject.loaded.model, subject.settings.lora)
     return model
 
 

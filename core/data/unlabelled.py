@@ -44,18 +44,18 @@ class UnlabelledImage:
     path: Path
     name: str
     size_wh: tuple[int, int]
-    targets: tuple[UnlabelledObject, ...]
+    objects: tuple[UnlabelledObject, ...]
     digest: str
 
 
 @dataclass(frozen=True)
 class UnlabelledDataset:
-    """A folder as read, in the order of names. `problems` are faults and hints, `strangers` class names that name no
-    type of ours (with their number), `fingerprint` a SHA-256 over names, boxes, types and photo bytes."""
+    """A folder as read, in the order of names. `problems` are faults and hints, `unknown_classes` class names that
+    name no type of ours (with their number), `fingerprint` a SHA-256 over names, boxes, types and photo bytes."""
 
     root: Path
     format: str
-    scenes: tuple[UnlabelledImage, ...]
+    images: tuple[UnlabelledImage, ...]
     problems: tuple[Problem, ...]
     unknown_classes: Mapping[str, int]
     fingerprint: str
@@ -80,16 +80,16 @@ def read_unlabelled(data: DataSettings, sample_folder: Path) -> UnlabelledDatase
     facts = examine(folder.root, {photo.name for photo in raw.photos})
     problems = [*folder.problems, *raw.problems]
     unknown_classes: Counter[str] = Counter()
-    scenes = []
+    images = []
     for photo in sorted(raw.photos, key=lambda one: one.name):
-        scene = _scene(folder.root, photo, (facts[photo.name], taxonomy), problems, unknown_classes)
-        if scene is not None and scene.targets:
-            scenes.append(scene)
-    if not scenes:
+        image = _image(folder.root, photo, (facts[photo.name], taxonomy), problems, unknown_classes)
+        if image is not None and image.objects:
+            images.append(image)
+    if not images:
         what, fix = "no photo with a box to judge", f"Give photos, or a folder in {FORMATS_SAID}."
         raise UserError.of((*problems, Problem(what, str(folder.root), fix, "no-data")))
     return UnlabelledDataset(
-        folder.root, raw.format, tuple(scenes), tuple(problems), dict(unknown_classes), _fingerprint(scenes)
+        folder.root, raw.format, tuple(images), tuple(problems), dict(unknown_classes), _fingerprint(images)
     )
 
 
@@ -108,7 +108,7 @@ def _raw(folder: Folder, format_: str) -> RawSet:
     return RawSet(WHOLE_PHOTOS, tuple(whole))
 
 
-def _scene(
+def _image(
     root: Path,
     raw: RawPhoto,
     known: tuple[PhotoFacts | Problem, Taxonomy],
@@ -121,7 +121,7 @@ def _scene(
     if isinstance(fact, Problem) or trouble is not None:
         problems.extend([trouble] if trouble else [])
         return None
-    targets = []
+    objects = []
     for one in raw.objects:
         placed = place_box(one, fact.size_wh)
         if isinstance(placed, Problem):
@@ -130,13 +130,13 @@ def _scene(
         pair = taxonomy.read_class(one.class_name)
         if pair is None and one.class_name:
             unknown_classes[one.class_name] += 1
-        targets.append(UnlabelledObject(placed, pair[0] if pair else None))
-    return UnlabelledImage(root / raw.name, raw.name, fact.size_wh, tuple(targets), fact.digest)
+        objects.append(UnlabelledObject(placed, pair[0] if pair else None))
+    return UnlabelledImage(root / raw.name, raw.name, fact.size_wh, tuple(objects), fact.digest)
 
 
-def _fingerprint(scenes: Sequence[UnlabelledImage]) -> str:
+def _fingerprint(images: Sequence[UnlabelledImage]) -> str:
     digest = hashlib.sha256()
-    for scene in scenes:
-        boxes = [[*one.box_xyxy, one.object_type] for one in scene.targets]
-        digest.update(json.dumps([scene.name, scene.digest, boxes]).encode() + b"\n")
+    for image in images:
+        boxes = [[*one.box_xyxy, one.object_type] for one in image.objects]
+        digest.update(json.dumps([image.name, image.digest, boxes]).encode() + b"\n")
     return digest.hexdigest()

@@ -236,7 +236,7 @@ def lesson(photo: Photo, prompt_builder: PromptBuilder, rng: random.Random, clas
         kind = "class" if rng.random() < class_share else "condition"
         truth = truth_of(one.object_type, one.condition, kind, prompt_builder.taxonomy)
         asked.append(ObjectQuery(one.box_xyxy, one.object_type if kind == "condition" else None, truth))
-    return prompt_builder.tree(photo.path, prompt_builder.boxes(photo), asked, rng.random() < 0.5)
+    return prompt_builder.sample(photo.path, prompt_builder.boxes(photo), asked, rng.random() < 0.5)
 
 
 def learn(loaded: Loaded, photos: Sequence[Photo], asking: Sequence[PromptBuilder], recipe: Recipe) -> None:
@@ -256,11 +256,11 @@ def learn(loaded: Loaded, photos: Sequence[Photo], asking: Sequence[PromptBuilde
         rng.shuffle(order)
         for start in range(0, len(order) - recipe.batch + 1, recipe.batch):
             part = order[start : start + recipe.batch]
-            trees = [
+            samples = [
                 lesson(photo, prompt_builder, rng, recipe.class_share)
                 for photo, prompt_builder in showing(part, asking, rng, recipe)
             ]
-            loss = -answer_log_probs(loaded.model, asking[0].batch(trees)).mean()
+            loss = -answer_log_probs(loaded.model, asking[0].batch(samples)).mean()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(weights, 1.0)
             optimizer.step()

@@ -1,4 +1,4 @@
-"""Judging a whole folder of photos whose truth nobody has told: answers, a table, drawn photos and a report."""
+"""Judging a whole folder of photos whose truth nobody knows: answers, a table, drawn photos and a report."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 from core import settings as schema
 from core.data.unlabelled import UnlabelledDataset, UnlabelledImage, read_unlabelled
-from core.engine import calibration as calibrating
+from core.engine import calibration
 from core.engine.evaluation import OpenedModel, limited, open_model
 from core.engine.questions import ObjectQuery, PromptBuilder
 from core.engine.scoring import TOGETHER, AnswerProbabilities, PhotoQueries, judge_each, read_answer
@@ -48,28 +48,24 @@ def run(settings: Settings, run_folder: Path, workspace: Workspace, reporter: Re
     """
     reporter.emit("stage", text="Reading the photos")
     boxes = read_unlabelled(settings.data, workspace.sample_data)
-    _tell(boxes, settings, reporter)
-    scenes = limited(boxes.scenes, settings.data.limit)
+    _report(boxes, settings, reporter)
+    images = limited(boxes.images, settings.data.limit)
     _require_same(run_folder / "folder.json", boxes.fingerprint)
     reporter.emit("stage", text="Loading the model")
     opened = open_model(settings)
-    seen = sum(scene.digest in opened.trained_on for scene in scenes)
-    begun = kept(run_folder / "predictions.jsonl", scenes)
+    calibration.warn_without(opened.calibration, settings, reporter)
+    seen = sum(image.digest in opened.trained_on for image in images)
+    begun = kept(run_folder / "predictions.jsonl", images)
     began = time.monotonic()
-    done = _judge(opened, settings, scenes, begun, run_folder, reporter)
+    done = _judge(opened, settings, images, begun, run_folder, reporter)
     results = {
         **tally(run_folder / "predictions.jsonl", opened.taxonomy),
-        "complete": done == len(scenes),
+        "complete": done == len(images),
         "photos": done,
         "whole_photos": boxes.whole,
         "left_out": [str(problem) for problem in boxes.faults],
         "seconds": round(time.monotonic() - began, 3),
-        "model": {
-            "path": opened.loaded.path,
-            "adapter": opened.adapter,
-            "fingerprint": opened.loaded.fingerprint,
-            "parameters": opened.loaded.parameters,
-        },
+        "model": opened.facts,
         "data": {
             "path": settings.data.path,
             "format": boxes.format,
@@ -81,18 +77,21 @@ def run(settings: Settings, run_folder: Path, workspace: Workspace, reporter: Re
     }
     results["data"]["objects"] = results["objects"]
     if opened.calibration is not None:
-        rule = opened.calibration.thresholds.get("condition")
-        results["calibration"] = opened.calibration.to_dict()
+        # Objects of unknown type are asked for their class; where none is of a known one, that is the rule that counts.
+        asked = "class" if results["type_unknown"] == results["objects"] else "condition"
+        correction = settings.judging.prior_correction
+        rule = opened.calibration.rule(asked, correction)
+        results["calibration"] = opened.calibration.to_dict(asked, correction)
         results["unsure"] |= {"threshold": rule and rule.threshold, "max_error": rule and rule.max_error}
     write_json(run_folder / "results.json", results)
     write_csv(run_folder / "predictions.jsonl", run_folder / "predictions.csv", opened.taxonomy)
     if results["complete"]:
-        _finish(settings, scenes, run_folder, reporter)
+        _finish(settings, images, run_folder, reporter)
     return results
 
 
-def _tell(boxes: UnlabelledDataset, settings: Settings, reporter: Reporter) -> None:
-    """Faults refuse the folder unless the good rest shall be used; what is merely odd is told in a line each."""
+def _report(boxes: UnlabelledDataset, settings: Settings, reporter: Reporter) -> None:
+    """Faults refuse the folder unless the good rest shall be used; what is merely odd is reported in a line each."""
     if boxes.faults and not settings.data.use_good:
         raise UserError.of(boxes.faults)
     for problem in boxes.faults:
@@ -118,8 +117,8 @@ def _require_same(note: Path, fingerprint: str) -> None:
         raise UserError("the photos or boxes have changed since this run began", str(note.parent), fix, "changed")
 
 
-def kept(path: Path, scenes: Sequence[UnlabelledImage]) -> BatchProgress:
-    """Cut a predictions file back to whole groups of photos that were judged together, and tell what is in it.
+def kept(path: Path, images: Sequence[UnlabelledImage]) -> BatchProgress:
+    """Cut a predictions file back to whole groups of photos that were judged together, and say what is in it.
 
     Numbers may differ in their last digit with what is computed together; so that a run that goes on ends as an
     unbroken one does, a group is kept whole or judged again.
@@ -132,13 +131,13 @@ def kept(path: Path, scenes: Sequence[UnlabelledImage]) -> BatchProgress:
         counts[row["image"]] += 1
         ends[row["image"]] = offset
     whole = 0
-    while whole < len(scenes) and counts[scenes[whole].name] == len(scenes[whole].targets):
+    while whole < len(images) and counts[images[whole].name] == len(images[whole].objects):
         whole += 1
-    photos = whole if whole == len(scenes) else whole - whole % TOGETHER
-    end = _line_end(path, ends[scenes[photos - 1].name]) if photos else 0
+    photos = whole if whole == len(images) else whole - whole % TOGETHER
+    end = _line_end(path, ends[images[photos - 1].name]) if photos else 0
     with writing(path), path.open("r+b") as stream:
         stream.truncate(end)
-    return BatchProgress(photos, sum(len(scene.targets) for scene in scenes[:photos]))
+    return BatchProgress(photos, sum(len(image.objects) for image in images[:photos]))
 
 
 def _line_end(path: Path, offset: int) -> int:
@@ -150,7 +149,7 @@ def _line_end(path: Path, offset: int) -> int:
 def _judge(
     opened: OpenedModel,
     settings: Settings,
-    scenes: Sequence[UnlabelledImage],
+    images: Sequence[UnlabelledImage],
     begun: BatchProgress,
     run_folder: Path,
     reporter: Reporter,
@@ -159,22 +158,22 @@ def _judge(
     prompt_builder = PromptBuilder(opened.loaded, settings, opened.taxonomy)
     pen = Annotator(run_folder / "annotated") if settings.batch.annotate else None
     began, done, objects = time.monotonic(), begun.photos, begun.objects
-    if done < len(scenes):
-        reporter.emit("stage", text=f"Judging {len(scenes) - done} photos")
+    if done < len(images):
+        reporter.emit("stage", text=f"Judging {len(images) - done} photos")
     path = run_folder / "predictions.jsonl"
     try:
         with path.open("ab") as stream:
-            for scene, rows in answers(opened, prompt_builder, scenes[done:]):
+            for image, rows in answers(opened, prompt_builder, images[done:]):
                 with writing(path):
                     stream.write("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode())
                     stream.flush()
                 if pen is not None:
-                    pen.add(scene.path, rows)
+                    pen.add(image.path, rows)
                 done, objects = done + 1, objects + len(rows)
                 reporter.emit(
                     "progress",
                     done=done,
-                    total=len(scenes),
+                    total=len(images),
                     unit="photos",
                     correct=0,
                     judged=0,
@@ -191,45 +190,45 @@ def _judge(
 
 
 def answers(
-    opened: OpenedModel, prompt_builder: PromptBuilder, scenes: Sequence[UnlabelledImage]
+    opened: OpenedModel, prompt_builder: PromptBuilder, images: Sequence[UnlabelledImage]
 ) -> Iterator[tuple[UnlabelledImage, list[dict[str, Any]]]]:
     """For each photo its rows, as in `scoring.prediction_row` but without a truth."""
-    inquiries = [
+    queries = [
         PhotoQueries(
-            scene.path,
-            [one.box_xyxy for one in scene.targets],
-            [ObjectQuery(one.box_xyxy, one.object_type) for one in scene.targets],
+            image.path,
+            [one.box_xyxy for one in image.objects],
+            [ObjectQuery(one.box_xyxy, one.object_type) for one in image.objects],
         )
-        for scene in scenes
+        for image in images
     ]
     correction = prompt_builder.settings.judging.prior_correction
-    for scene, verdicts in zip(scenes, judge_each(opened.model, prompt_builder, inquiries), strict=True):
-        yield scene, [row_of(scene, index, one, opened, correction) for index, one in enumerate(verdicts)]
+    for image, verdicts in zip(images, judge_each(opened.model, prompt_builder, queries), strict=True):
+        yield image, [row_of(image, index, one, opened, correction) for index, one in enumerate(verdicts)]
 
 
 def row_of(
-    scene: UnlabelledImage, index: int, verdict: AnswerProbabilities, opened: OpenedModel, correction: str
+    image: UnlabelledImage, index: int, verdict: AnswerProbabilities, opened: OpenedModel, correction: str
 ) -> dict[str, Any]:
     """A line of predictions.jsonl, with `calibrated` and `unsure` where the model has a calibration.
 
     `object_type` is None where it was not known, `predicted_type` the answered one.
     """
     taxonomy = opened.taxonomy
-    target = scene.targets[index]
-    kind = "class" if target.object_type is None else "condition"
-    object_type, condition = read_answer(verdict.best, target.object_type, kind, taxonomy)
+    one = image.objects[index]
+    kind = "class" if one.object_type is None else "condition"
+    object_type, condition = read_answer(verdict.best, one.object_type, kind, taxonomy)
     row = {
-        "image": scene.name,
+        "image": image.name,
         "object": index,
-        "box_xyxy_px": [round(value * side, 1) for value, side in zip(target.box_xyxy, scene.size_wh * 2, strict=True)],
-        "object_type": target.object_type,
+        "box_xyxy_px": [round(value * side, 1) for value, side in zip(one.box_xyxy, image.size_wh * 2, strict=True)],
+        "object_type": one.object_type,
         "predicted": condition,
         "predicted_class": taxonomy.class_name(object_type, condition),
         "question": kind,
         "choices": len(verdict.probabilities),
         "probabilities": {answer: float(f"{p:.{DIGITS}g}") for answer, p in verdict.probabilities.items()},
     }
-    row = calibrating.calibrated_row(row, opened.calibration, correction, taxonomy)
+    row = calibration.calibrated_row(row, opened.calibration, correction, taxonomy)
     answered = next(
         one for one, condition in taxonomy.classes if taxonomy.class_name(one, condition) == row["predicted_class"]
     )
@@ -258,17 +257,17 @@ def tally(path: Path, taxonomy: Taxonomy) -> dict[str, Any]:
     return found | ({"unsure": {"count": unsure, "total": total}} if calibrated else {})
 
 
-def _finish(settings: Settings, scenes: Sequence[UnlabelledImage], run_folder: Path, reporter: Reporter) -> None:
+def _finish(settings: Settings, images: Sequence[UnlabelledImage], run_folder: Path, reporter: Reporter) -> None:
     """Photos whose drawing was cut short, and the report."""
     if settings.batch.annotate:
-        _draw_missing(scenes, run_folder)
+        _draw_missing(images, run_folder)
     reporter.emit("stage", text="Writing the report")
     document.write(store.open_run(run_folder), run_folder / "report.html", settings.batch.pictures)
 
 
-def _draw_missing(scenes: Sequence[UnlabelledImage], run_folder: Path) -> None:
+def _draw_missing(images: Sequence[UnlabelledImage], run_folder: Path) -> None:
     folder = run_folder / "annotated"
-    missing = {scene.name: scene for scene in scenes if not (folder / annotated_name(scene.name)).is_file()}
+    missing = {image.name: image for image in images if not (folder / annotated_name(image.name)).is_file()}
     if not missing:
         return
     rows: dict[str, list[dict[str, Any]]] = {}

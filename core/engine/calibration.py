@@ -14,6 +14,7 @@ from core.engine.training.class_balance import class_weights, repeats
 from core.errors import UserError
 from core.metrics import calibration
 from core.metrics.calibration import Calibration
+from core.runs.events import Reporter
 from core.runs.files import read_json, write_json
 from core.settings import EnhanceSettings, Settings
 from core.taxonomy import Taxonomy
@@ -78,6 +79,13 @@ def load(folder: Path) -> Calibration | None:
     except (KeyError, TypeError, AttributeError) as error:
         fix = "Remove it (probabilities are then told as the model gives them), or train again."
         raise UserError("this calibration is damaged", str(folder / FILE), fix, "adapter") from error
+
+
+def warn_without(found: Calibration | None, settings: Settings, reporter: Reporter) -> None:
+    """Tell whoever asked for a correction of the prior that a model without a calibration has none to correct."""
+    if found is None and settings.judging.prior_correction != calibration.NONE:
+        text = "The prior is not corrected: this model has no calibration, so what it was taught is not known."
+        reporter.emit("warning", text=text)
 
 
 def calibrated_row(

@@ -14,18 +14,17 @@ from core import settings as schema
 from core.data import checks, splits
 from core.data import dataset as reading
 from core.data.types import Dataset, Photo
-from core.engine import calibration as calibrating
-from core.engine import feature_cache, models
+from core.engine import adapters, calibration, feature_cache, models
 from core.engine.questions import PromptBuilder
-from core.engine.reference_points import run as references
 from core.engine.reference_points.rows import prior_rows
+from core.engine.reference_points.run import JudgedSplit, measure
 from core.engine.scoring import judge_photos
 from core.errors import UserError
 from core.metrics import score
 from core.metrics.calibration import Calibration, told
 from core.runs.events import Reporter
 from core.runs.files import write_json
-from core.runs.store import Workspace
+from core.runs.store import Workspace, is_adapter
 from core.settings import Settings
 from core.taxonomy import Taxonomy, restore
 from core.taxonomy import load as load_taxonomy
@@ -47,6 +46,16 @@ class OpenedModel:
     trained_on: frozenset[str] = frozenset()
     calibration: Calibration | None = None
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What results say of the model."""
+        return {
+            "path": self.loaded.path,
+            "adapter": self.adapter,
+            "fingerprint": self.loaded.fingerprint,
+            "parameters": self.loaded.parameters,
+        }
+
 
 def open_model(settings: Settings) -> OpenedModel:
     """The model at `settings.model.path`, which may be an adapter folder (then its base is loaded below it).
@@ -55,10 +64,10 @@ def open_model(settings: Settings) -> OpenedModel:
     """
     path = settings.model.path
     taxonomy = load_taxonomy(settings.data.taxonomy)
-    if not models.is_adapter(path):
+    if not is_adapter(path):
         loaded = models.load(settings.model)
         return OpenedModel(loaded, loaded.model, taxonomy, None)
-    about = models.adapter_about(Path(path))
+    about = adapters.adapter_about(Path(path))
     if restore(about["taxonomy"]).allowed != taxonomy.allowed:
         raise UserError(
             "this is not the taxonomy that the adapter learned",
@@ -67,9 +76,9 @@ def open_model(settings: Settings) -> OpenedModel:
             "taxonomy",
         )
     loaded = models.load(schema.merge(settings, {"model.path": str(about["base_model"])}).model)
-    model = models.load_adapter(loaded, Path(path)).eval()
+    model = adapters.load_adapter(loaded, Path(path)).eval()
     learned = frozenset(about.get("train_digests", ()))
-    return OpenedModel(loaded, model, taxonomy, path, learned, calibrating.load(Path(path)))
+    return OpenedModel(loaded, model, taxonomy, path, learned, calibration.load(Path(path)))
 
 
 def seen_in_training(opened: OpenedModel, photos: Sequence[Photo], reporter: Reporter) -> int:
@@ -160,6 +169,7 @@ def run(settings: Settings, run_folder: Path, workspace: Workspace, reporter: Re
     prompt_builder = PromptBuilder(opened.loaded, settings, opened.taxonomy)
     seen = seen_in_training(opened, photos, reporter)
     _tell_promise(opened, settings, reporter)
+    calibration.warn_without(opened.calibration, settings, reporter)
     feature_cache.prepare(prompt_builder, opened.loaded, opened.model, [(photos, [(False, 0)])], workspace, reporter)
     reporter.emit("stage", text=f"Testing on {len(photos)} images")
     began = time.monotonic()
@@ -168,7 +178,7 @@ def run(settings: Settings, run_folder: Path, workspace: Workspace, reporter: Re
     with (run_folder / "predictions.jsonl").open("w", encoding="utf-8") as stream:
         for _photo, found, _loss in judge_photos(opened.model, prompt_builder, photos, settings.question.kind):
             found = [
-                calibrating.calibrated_row(row, opened.calibration, settings.judging.prior_correction, opened.taxonomy)
+                calibration.calibrated_row(row, opened.calibration, settings.judging.prior_correction, opened.taxonomy)
                 for row in found
             ]
             for row in found:
@@ -196,12 +206,7 @@ def run(settings: Settings, run_folder: Path, workspace: Workspace, reporter: Re
         **_sureness(opened, rows, settings),
         "complete": done == len(photos),
         "seconds": round(time.monotonic() - began, 3),
-        "model": {
-            "path": opened.loaded.path,
-            "adapter": opened.adapter,
-            "fingerprint": opened.loaded.fingerprint,
-            "parameters": opened.loaded.parameters,
-        },
+        "model": opened.facts,
         "data": {
             "path": settings.data.path,
             "split": settings.data.split,
@@ -216,9 +221,7 @@ def run(settings: Settings, run_folder: Path, workspace: Workspace, reporter: Re
     # Written before the reference points too: whatever ends them, the model's own score is kept.
     write_json(run_folder / "results.json", results)
     if settings.judging.references:
-        judged = references.JudgedSplit(opened, prompt_builder, dataset, photos[:done], rows)
-        results["references"], results["reference_warnings"] = references.measure(
-            judged, workspace, run_folder, reporter
-        )
+        judged = JudgedSplit(opened, prompt_builder, dataset, photos[:done], rows)
+        results["references"], results["reference_warnings"] = measure(judged, workspace, run_folder, reporter)
         write_json(run_folder / "results.json", results)
     return results

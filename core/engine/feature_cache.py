@@ -1,4 +1,4 @@
-"""Vision features kept on disk: while the vision tower is frozen, every sight of a photo is computed once.
+"""Vision features kept on disk: while the vision tower is frozen, every view of a photo is computed once.
 
 A file's name is a hash of all that its content follows from: the photo's bytes, box, mirroring, light, resize limits;
 the folder's name tells the vision tower's weights, number format and kind of device. A file is complete or not there
@@ -25,7 +25,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from core.data.types import Photo
-from core.engine.models import Loaded, base_of, sees_anew
+from core.engine.adapters import sees_anew
+from core.engine.models import Loaded, base_of
 from core.engine.prefetch import prefetch
 from core.engine.questions import PromptBuilder, mirrored_box
 from core.engine.vision import LIGHTS, ImageEncoder, ImageView, Patches, stamp
@@ -42,7 +43,7 @@ TOKENS_AT_ONCE = 2048
 MAPPED_BYTES = 1 << 20
 # Never fill a disk to its last byte.
 SPARE_BYTES = 1 << 30
-# Photos with the versions (mirrored, light) that will be looked at.
+# Photos with the versions (mirrored, light) that will be encoded.
 Wanted = Sequence[tuple[Sequence[Photo], Sequence[tuple[bool, int]]]]
 
 
@@ -57,7 +58,7 @@ def tower_mark(base: Any) -> str:
 
 @dataclass(frozen=True)
 class CachePlan:
-    """What a cache would take: sights that are not in it yet, their bytes, and the bytes of all that are wanted."""
+    """What a cache would take: views that are not in it yet, their bytes, and the bytes of all that are wanted."""
 
     missing: tuple[ImageView, ...]
     missing_bytes: int
@@ -92,7 +93,7 @@ class FeatureCache:
         return known[1]
 
     def file(self, image_view: ImageView) -> Path | None:
-        """Where a sight's features are or would be kept."""
+        """Where a view's features are or would be kept."""
         if self.folder is None or not stamp(image_view.path):
             return None
         processor = self.image_encoder.processor
@@ -132,7 +133,7 @@ class FeatureCache:
         return CachePlan(tuple(missing), lacking, total)
 
     def _in_use(self, image_view: ImageView) -> bool:
-        """Whether a sight is kept; if so its file counts as used just now, so that it is not the next to go."""
+        """Whether a view is kept; if so its file counts as used just now, so that it is not the next to go."""
         file = self.file(image_view)
         if file is None:
             return False
@@ -155,14 +156,14 @@ class FeatureCache:
 
     def _groups(self, wanted: Sequence[ImageView]) -> Iterator[list[tuple[ImageView, Patches]]]:
         group: list[tuple[ImageView, Patches]] = []
-        room = TOKENS_AT_ONCE
+        budget = TOKENS_AT_ONCE
         for image_view in wanted:
             patches = self.image_encoder.fresh(image_view)
-            if group and patches.tokens(self.image_encoder.merge) > room:
+            if group and patches.tokens(self.image_encoder.merge) > budget:
                 yield group
-                group, room = [], TOKENS_AT_ONCE
+                group, budget = [], TOKENS_AT_ONCE
             group.append((image_view, patches))
-            room -= patches.tokens(self.image_encoder.merge)
+            budget -= patches.tokens(self.image_encoder.merge)
         if group:
             yield group
 
@@ -181,8 +182,8 @@ class FeatureCache:
             for image, part in zip(images, parts, strict=True)
         ]
 
-    def look(self, image_view: ImageView) -> Patches:
-        """A sight's features, from disk or computed now."""
+    def features(self, image_view: ImageView) -> Patches:
+        """A view's features, from disk or computed now."""
         found = self._kept(image_view)
         if found is None:
             (found,) = self.compute([self.image_encoder.fresh(image_view)])
@@ -220,7 +221,7 @@ class FeatureCache:
 
 
 def image_views(photo: Photo, image_encoder: ImageEncoder, versions: Sequence[tuple[bool, int]]) -> Iterator[ImageView]:
-    """All that is looked at when every object of a photo is asked about."""
+    """All that is encoded when every object of a photo is asked about."""
     for mirrored, light in versions:
         if image_encoder.view.mode != "crop":
             yield ImageView(photo.path, None, mirrored, light)
@@ -246,7 +247,7 @@ def prepare(
     if trouble:
         reporter.emit("warning", text=trouble)
         return None
-    prompt_builder.image_encoder.features = kept.look
+    prompt_builder.image_encoder.features = kept.features
     if plan.missing:
         _fill(kept, plan, int(prompt_builder.settings.model.cache_gb * 1e9), workspace, reporter)
     if torch.distributed.is_initialized():
@@ -305,10 +306,10 @@ def _fill(kept: FeatureCache, plan: CachePlan, cap: int, workspace: Workspace, r
     reporter.emit("stage", text=said)
     if rank == 0:
         cache.make_room(workspace.feature_cache, cap, plan.missing_bytes)
-    began, told = time.monotonic(), 0.0
+    began, reported = time.monotonic(), 0.0
     for done in kept.fill(mine, reporter.stop_requested):
         now = time.monotonic()
-        if now - told > 1:
-            told = now
+        if now - reported > 1:
+            reported = now
             left = (now - began) / done * (len(mine) - done)
             reporter.emit("stage", text=f"{said}, {100 * done // len(mine)} % done, {left:.0f} s left")

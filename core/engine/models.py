@@ -1,9 +1,8 @@
-"""Models and adapters: where they are, loading them, and refusing those that would give wrong numbers."""
+"""Base models: where they are, loading them, and refusing those that would give wrong numbers."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
 import warnings
@@ -14,16 +13,16 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file
+from peft import PeftModel
+from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForImageTextToText, AutoTokenizer, Qwen2VLImageProcessorPil
 from transformers.utils import logging
 
 from core import settings as schema
 from core.engine import four_bit
 from core.errors import UserError
-from core.prompts import BOX_UNITS
+from core.families import FAMILIES
+from core.runs.store import is_adapter
 
 # Transformers warns of its own use of names that it is about to drop; nobody here can cure that.
 warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
@@ -34,19 +33,6 @@ UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeE
 MAKE_SHIPPED = {
     "demo": "Make it again with: python -m core.demo.base_model",
     "demo-photos": "Make it again with: python -m core.demo.base_model --style photographic",
-}
-
-_LAYERS = r"language_model\.layers\.\d+\."
-_ATTENTION = _LAYERS + r"self_attn\.[qkvo]_proj"
-_LANGUAGE = _LAYERS + r"(?:self_attn\.[qkvo]_proj|mlp\.(?:gate|up|down)_proj)"
-_MERGER = r"visual\.(?:merger|deepstack_merger_list\.\d+)\.(?:mlp\.[02]|linear_fc[12])"
-_TOWER = r"visual\.blocks\.\d+\.(?:attn\.(?:qkv|proj)|mlp\.(?:(?:linear_)?fc[12]|(?:gate|up|down)_proj))"
-# Anchored on the layers' own place: a bare suffix list such as q_proj would reach into the vision tower unasked.
-TARGETS = {
-    "attention": rf".*\.{_ATTENTION}",
-    "language": rf".*\.{_LANGUAGE}",
-    "language+merger": rf".*\.(?:{_LANGUAGE}|{_MERGER})",
-    "everything": rf".*\.(?:{_LANGUAGE}|{_MERGER}|{_TOWER})",
 }
 
 
@@ -87,10 +73,6 @@ def choose_dtype(wanted: str, device: torch.device) -> torch.dtype:
     if wanted == "auto":
         return torch.bfloat16 if device.type == "cuda" and torch.cuda.is_bf16_supported() else torch.float32
     return {"float32": torch.float32, "bfloat16": torch.bfloat16}[wanted]
-
-
-def is_adapter(path: str | Path) -> bool:
-    return (Path(path) / "adapter_config.json").is_file()
 
 
 def resolve(path: str) -> str:
@@ -135,11 +117,11 @@ def load(wanted: schema.ModelSettings) -> Loaded:
     local = wanted.offline or wanted.path in MAKE_SHIPPED
     try:
         config = AutoConfig.from_pretrained(place, local_files_only=local)
-        if config.model_type not in BOX_UNITS:
+        if config.model_type not in FAMILIES:
             raise UserError(
                 f"a {config.model_type} model cannot be used here",
                 wanted.path,
-                f"Choose a model of one of the families {', '.join(BOX_UNITS)}.",
+                f"Choose a model of one of the families {', '.join(FAMILIES)}.",
                 "model",
             )
         tokenizer = AutoTokenizer.from_pretrained(place, local_files_only=local)
@@ -163,7 +145,7 @@ def load(wanted: schema.ModelSettings) -> Loaded:
             MAKE_SHIPPED.get(wanted.path, "Copy the whole model folder again."),
             "model",
         )
-    if tokenizer.convert_tokens_to_ids("<|image_pad|>") != config.image_token_id:
+    if tokenizer.convert_tokens_to_ids(FAMILIES[config.model_type].conversation.image_pad) != config.image_token_id:
         # transformers makes an empty tokenizer where tokenizer.json is missing, and says nothing.
         raise UserError(
             "the tokenizer is missing or belongs to another model",
@@ -257,107 +239,3 @@ def closed_head(model: Any, ids: Sequence[int]) -> Iterator[None]:
         yield
     finally:
         base_of(model).set_output_embeddings(whole)
-
-
-def sees_anew(model: Any, adapter: str = "") -> bool:
-    """Whether an adapter (the one named, or any) changes or trains the vision tower or its merger: then features that
-    the base model computed do not hold."""
-    return isinstance(model, PeftModel) and any(
-        ".visual." in name
-        and (one.requires_grad or (("lora_" in name or "modules_to_save" in name) and f".{adapter}" in name))
-        for name, one in model.named_parameters()
-    )
-
-
-def attach_lora(model: Any, lora: schema.LoraSettings) -> PeftModel:
-    """`model` with fresh LoRA matrices (Hu et al. 2021, arXiv:2106.09685) on the chosen layers; all else frozen."""
-    config = LoraConfig(
-        r=lora.rank, lora_alpha=lora.alpha, lora_dropout=lora.dropout, target_modules=TARGETS[lora.targets], bias="none"
-    )
-    return get_peft_model(model, config)
-
-
-def adapter_about(folder: Path) -> dict[str, Any]:
-    """What damgui wrote beside an adapter: settings, taxonomy, base model. Raises UserError when it is not there."""
-    try:
-        about = json.loads((folder / "damgui.json").read_text(encoding="utf-8"))
-        if not isinstance(about, dict) or not {"base_model", "settings", "taxonomy"} <= set(about):
-            raise ValueError("it lacks what an adapter's questions are made of")
-    except (OSError, ValueError) as error:
-        raise UserError(
-            "this adapter has no readable damgui.json, so its questions are unknown",
-            str(folder),
-            "Use an adapter that damgui trained.",
-            "adapter",
-        ) from error
-    return about
-
-
-def load_adapter(loaded: Loaded, folder: Path, name: str = "default", trainable: bool = False) -> PeftModel:
-    """The model with the adapter of `folder`, checked: every tensor arrived, nothing is left over, it is not empty.
-
-    Raises UserError where peft would only warn and go on with an adapter that does nothing.
-    """
-    weights = folder / "adapter_model.safetensors"
-    if not is_adapter(folder) or not weights.is_file():
-        raise UserError(
-            "this is not an adapter folder",
-            str(folder),
-            "Give a folder with adapter_config.json and adapter_model.safetensors.",
-            "adapter",
-        )
-    if (folder / "damgui.json").is_file():
-        trained_on = adapter_about(folder).get("base_fingerprint")
-        if trained_on and trained_on != loaded.fingerprint:
-            raise UserError(
-                f"this adapter was trained on another base model ({adapter_about(folder).get('base_model')})",
-                str(folder),
-                "Load it with the model it was trained on.",
-                "adapter",
-            )
-    try:
-        if isinstance(loaded.model, PeftModel):
-            loaded.model.load_adapter(str(folder), adapter_name=name, is_trainable=trainable)
-            model = loaded.model
-        else:
-            model = PeftModel.from_pretrained(loaded.model, str(folder), adapter_name=name, is_trainable=trainable)
-    except UNREADABLE as error:
-        cause = str(error).splitlines()[0][:160]
-        raise UserError(
-            f"this adapter does not fit the model ({cause})",
-            str(folder),
-            "Load it with the model it was trained on.",
-            "adapter",
-        ) from error
-    check_adapter(model, weights, name)
-    return model
-
-
-def take_adapter(model: PeftModel, folder: Path) -> None:
-    """Give the adapter that `model` carries the weights of `folder`, which it saved itself earlier.
-
-    Raises UserError unless every tensor arrived.
-    """
-    weights = folder / "adapter_model.safetensors"
-    set_peft_model_state_dict(model, load_file(weights))
-    check_adapter(model, weights, "default")
-
-
-def check_adapter(model: PeftModel, weights: Path, name: str) -> None:
-    """Raises UserError unless the file's tensors and the model's are the same set and some lora_B is not zero."""
-    have = get_peft_model_state_dict(model, adapter_name=name)
-    with safe_open(weights, "pt") as file:
-        stored = set(file.keys())
-    if stored != set(have):
-        missing, left = len(set(have) - stored), len(stored - set(have))
-        raise UserError(
-            f"the adapter does not fit: {missing} of its layers are missing and {left} have no place in the model",
-            str(weights),
-            "Load it with the model and the library versions it was trained with.",
-            "adapter",
-        )
-    tensors = load_file(weights)
-    if not any("lora_B" in key and bool(value.any()) for key, value in tensors.items()):
-        raise UserError("the adapter is empty: all its matrices are zero", str(weights), "Train it again.", "adapter")
-    if not all(torch.equal(have[key].cpu().to(value.dtype), value) for key, value in tensors.items()):
-        raise UserError("the adapter's weights did not arrive in the model", str(weights), "Train it again.", "adapter")

@@ -1,9 +1,9 @@
 """Questions as token sequences: one photo, many questions, every question with its possible answers.
 
-A photo's tokens stand once; each question about it is a branch that sees the photo and itself; each answer is a path
-that sees the photo, its question and its own beginning. Positions restart where the parent ends, so every path from
-the root reads exactly like a sample of its own: loss and gradients are equal (a law with a test). Trees of several
-photos share a row, blind to each other, so that little is padded.
+A photo's tokens stand once; each question about it is a segment that sees the photo and itself; each answer is a path
+of segments that sees the photo, its question and its own beginning. Positions restart where the parent ends, so every
+path from the photo on reads exactly like a sequence of its own: loss and gradients are equal (a law with a test).
+Samples of several photos share a row, blind to each other, so that little is padded.
 
 Answers are closed or open. Closed: an answer goes on with one of the tokens with which some allowed answer goes on, so
 its probability is a product of choices among few, and the allowed answers' probabilities sum to 1. Where only one token
@@ -28,7 +28,6 @@ from transformers.modeling_outputs import BaseModelOutputWithPooling
 from core.engine.models import base_of
 from core.engine.vision import Patches
 
-IMAGE_PAD = "<|image_pad|>"
 # Rows are at least this long where there is enough to fill them: shorter ones waste calls, longer ones the square.
 LEAST_ROW = 256
 Batch = dict[str, torch.Tensor]
@@ -50,7 +49,7 @@ class Question:
     """
 
     token_ids: tuple[int, ...]
-    leaves: tuple[Answer, ...]
+    answers: tuple[Answer, ...]
     crop: Patches | None = None
     allowed: tuple[tuple[int, ...], ...] | None = None
 
@@ -60,73 +59,73 @@ class PackedSample:
     """A photo with its questions: the head's tokens with one image pad for the photo (None in the crop-only view)."""
 
     head_ids: tuple[int, ...]
-    branches: tuple[Question, ...]
+    questions: tuple[Question, ...]
     photo: Patches | None = None
 
     def head_tokens(self, merge: int) -> int:
         return len(self.head_ids) + (self.photo.tokens(merge) - 1 if self.photo else 0)
 
 
-def choices(leaf: Answer, allowed: tuple[tuple[int, ...], ...] | None) -> list[tuple[int, tuple[int, ...]]]:
+def choices(answer: Answer, allowed: tuple[tuple[int, ...], ...] | None) -> list[tuple[int, tuple[int, ...]]]:
     """Where an answer could have gone on differently: (how many of its tokens come before, the tokens that may follow).
 
     Open answers: every place, with () for "any token".
     """
     if allowed is None:
-        return [(place, ()) for place in range(len(leaf.token_ids))]
+        return [(place, ()) for place in range(len(answer.token_ids))]
     found = []
-    for place in range(len(leaf.token_ids)):
-        before = leaf.token_ids[:place]
+    for place in range(len(answer.token_ids)):
+        before = answer.token_ids[:place]
         follow = tuple(sorted({other[place] for other in allowed if other[:place] == before}))
         if len(follow) > 1:
             found.append((place, follow))
     return found
 
 
-def question_tokens(branch: Question, merge: int) -> int:
+def question_tokens(question: Question, merge: int) -> int:
     """How many tokens a question takes in a row, its answers included."""
     prefixes = {
-        leaf.token_ids[:length]
-        for leaf in branch.leaves
-        for place, _ in choices(leaf, branch.allowed)[-1:]
+        answer.token_ids[:length]
+        for answer in question.answers
+        for place, _ in choices(answer, question.allowed)[-1:]
         for length in range(1, place + 1)
     }
-    return len(branch.token_ids) + len(prefixes) + (branch.crop.tokens(merge) - 1 if branch.crop else 0)
+    return len(question.token_ids) + len(prefixes) + (question.crop.tokens(merge) - 1 if question.crop else 0)
 
 
-def split_sample(tree: PackedSample, merge: int, least: int = LEAST_ROW) -> list[PackedSample]:
-    """The same questions in trees of bounded length, because attention costs the square of a row.
+def split_sample(sample: PackedSample, merge: int, least: int = LEAST_ROW) -> list[PackedSample]:
+    """The same questions in samples of bounded length, because attention costs the square of a row.
 
-    A tree carries branches of at most twice the head's tokens (or `least`), beyond which repeating the head is cheaper
-    than a longer row. Loss, gradients and probabilities do not depend on the cut.
+    A sample carries questions of at most twice the head's tokens (or `least`), beyond which repeating the head is
+    cheaper than a longer row. Loss, gradients and probabilities do not depend on the cut.
     """
-    room = max(least, 2 * tree.head_tokens(merge))
+    capacity = max(least, 2 * sample.head_tokens(merge))
     groups: list[list[Question]] = []
-    used = room + 1
-    for branch in tree.branches:
-        size = question_tokens(branch, merge)
-        if used + size > room:
+    used = capacity + 1
+    for question in sample.questions:
+        size = question_tokens(question, merge)
+        if used + size > capacity:
             groups.append([])
             used = 0
-        groups[-1].append(branch)
+        groups[-1].append(question)
         used += size
-    return [replace(tree, branches=tuple(group)) for group in groups]
+    return [replace(sample, questions=tuple(group)) for group in groups]
 
 
-def sample_tokens(tree: PackedSample, merge: int) -> int:
-    return tree.head_tokens(merge) + sum(question_tokens(branch, merge) for branch in tree.branches)
+def sample_tokens(sample: PackedSample, merge: int) -> int:
+    return sample.head_tokens(merge) + sum(question_tokens(question, merge) for question in sample.questions)
 
 
 def fill_rows(lengths: Sequence[int], least: int = LEAST_ROW) -> list[list[int]]:
-    """Which trees share a row: first fit, longest first, in rows as long as the longest tree (or `least`)."""
-    room = max([least, *lengths])
+    """Which samples share a row: first fit, longest first, in rows as long as the longest sample (or `least`)."""
+    capacity = max([least, *lengths])
     rows: list[list[int]] = []
     left: list[int] = []
     for index in sorted(range(len(lengths)), key=lambda one: (-lengths[one], one)):
         place = next((row for row, free in enumerate(left) if free >= lengths[index]), None)
         if place is None:
             rows.append([index])
-            left.append(room - lengths[index])
+            left.append(capacity - lengths[index])
         else:
             rows[place].append(index)
             left[place] -= lengths[index]
@@ -135,7 +134,7 @@ def fill_rows(lengths: Sequence[int], least: int = LEAST_ROW) -> list[list[int]]
 
 @dataclass
 class PackedRow:
-    """Trees laid out one after the other: ids (S,), positions (3, S), and which segment each token belongs to."""
+    """Samples laid out one after the other: ids (S,), positions (3, S), and which segment each token belongs to."""
 
     ids: list[int] = field(default_factory=list)
     positions: list[np.ndarray] = field(default_factory=list)
@@ -143,10 +142,10 @@ class PackedRow:
     parents: list[int] = field(default_factory=list)
     images: list[Patches] = field(default_factory=list)
     # For every choice on an answer's path: its place in the row, the token taken, those allowed, and whose path it is.
-    chosen_at: list[int] = field(default_factory=list)
-    answer_ids: list[int] = field(default_factory=list)
+    choice_at: list[int] = field(default_factory=list)
+    choice_ids: list[int] = field(default_factory=list)
     allowed: list[tuple[int, ...]] = field(default_factory=list)
-    leaf_of: list[int] = field(default_factory=list)
+    choice_answers: list[int] = field(default_factory=list)
 
 
 def image_positions(grid_thw: tuple[int, int, int], merge: int, start: int) -> np.ndarray:
@@ -157,49 +156,49 @@ def image_positions(grid_thw: tuple[int, int, int], merge: int, start: int) -> n
 
 
 class Packer:
-    """How one model writes trees as rows: its image pad, its padding, the merge factor of its vision tower, and the
+    """How one model writes samples as rows: its image pad, its padding, the merge factor of its vision tower, and the
     tokens among which closed answers choose (the columns of the logits; see `models.closed_head`)."""
 
     def __init__(self, image_pad_id: int, pad_id: int, merge: int, candidates: Sequence[int] = ()) -> None:
         self.image_pad_id, self.pad_id, self.merge = image_pad_id, pad_id, merge
         self.column = {token: index for index, token in enumerate(candidates)}
 
-    def row(self, trees: Sequence[PackedSample], first_leaves: Sequence[int] = (0,)) -> PackedRow:
-        """Trees as a row; images in the order of their pads. `first_leaves` numbers each tree's first leaf."""
+    def row(self, samples: Sequence[PackedSample], first_answers: Sequence[int] = (0,)) -> PackedRow:
+        """Samples as a row; images in the order of their pads. `first_answers` numbers each sample's first answer."""
         row = PackedRow()
-        for tree, first_leaf in zip(trees, first_leaves, strict=True):
-            leaf = first_leaf
-            after_head = self._lay(row, tree.head_ids, tree.photo, 0, parent=-1)
+        for sample, first_answer in zip(samples, first_answers, strict=True):
+            answer = first_answer
+            after_head = self._lay(row, sample.head_ids, sample.photo, 0, parent=-1)
             head = len(row.parents) - 1
-            for branch in tree.branches:
-                after_branch = self._lay(row, branch.token_ids, branch.crop, after_head, parent=head)
+            for question in sample.questions:
+                after_question = self._lay(row, question.token_ids, question.crop, after_head, parent=head)
                 # Answers that begin alike share their beginning: tokens so far -> (place in the row, segment).
                 known: dict[tuple[int, ...], tuple[int, int]] = {(): (len(row.ids) - 1, len(row.parents) - 1)}
-                for one in branch.leaves:
-                    self._lay_answer(row, one, branch, known, after_branch, leaf)
-                    leaf += 1
+                for one in question.answers:
+                    self._lay_answer(row, one, question, known, after_question, answer)
+                    answer += 1
         return row
 
     def _lay_answer(
         self,
         row: PackedRow,
-        leaf: Answer,
-        branch: Question,
+        answer: Answer,
+        question: Question,
         known: dict[tuple[int, ...], tuple[int, int]],
         start: int,
         of: int,
     ) -> None:
-        ids = leaf.token_ids
-        for place, follow in choices(leaf, branch.allowed):
+        ids = answer.token_ids
+        for place, follow in choices(answer, question.allowed):
             for length in range(1, place + 1):
                 if ids[:length] not in known:
                     before = known[ids[: length - 1]][1]
                     self._lay(row, ids[length - 1 : length], None, start + length - 1, parent=before)
                     known[ids[:length]] = (len(row.ids) - 1, len(row.parents) - 1)
-            row.chosen_at.append(known[ids[:place]][0])
-            row.answer_ids.append(ids[place])
+            row.choice_at.append(known[ids[:place]][0])
+            row.choice_ids.append(ids[place])
             row.allowed.append(follow)
-            row.leaf_of.append(of)
+            row.choice_answers.append(of)
 
     def _lay(self, row: PackedRow, ids: Sequence[int], image: Patches | None, start: int, parent: int) -> int:
         """Append a segment; returns the position after it."""
@@ -223,12 +222,12 @@ class Packer:
                 position += 1
         return position
 
-    def batches(self, trees: Iterable[PackedSample], multiple: int = 1, most_tokens: int = 0) -> list[Batch]:
-        """Trees as few batches, each of at most `most_tokens` padded tokens (0: one batch) or a single row.
+    def batches(self, samples: Iterable[PackedSample], multiple: int = 1, most_tokens: int = 0) -> list[Batch]:
+        """Samples as few batches, each of at most `most_tokens` padded tokens (0: one batch) or a single row.
 
         The questions of a batch are in order and numbered in `questions`: a photo's may be spread over batches.
         """
-        parts = [part for tree in trees for part in split_sample(tree, self.merge)]
+        parts = [part for sample in samples for part in split_sample(sample, self.merge)]
         rows = fill_rows([sample_tokens(part, self.merge) for part in parts])
         made: list[list[list[int]]] = []
         longest = 0
@@ -242,28 +241,29 @@ class Packer:
             made[-1].append(row)
         return [self._batch(parts, group, multiple) for group in made]
 
-    def batch(self, trees: Sequence[PackedSample], multiple: int = 1) -> Batch:
-        """All `trees` as one batch, padded on the right to a multiple of `multiple` tokens.
+    def batch(self, samples: Sequence[PackedSample], multiple: int = 1) -> Batch:
+        """All `samples` as one batch, padded on the right to a multiple of `multiple` tokens.
 
         `input_ids` (B, S), `attention_mask` (B, 1, S, S) bool, `position_ids` (3, B, S); the images as `pixel_values`
         (ΣN, patch values) with `image_grid_thw` (images, 3) and `image_index` (which of them stands at each image's
         place), or, where they are known, as `image_features` (D, Σtokens, H); `reads` (B, S) bool: the places whose
-        logits (R, C) are asked for, closed answers with `allowed` (R, C) bool; for the A choices `answer_rows` (their
-        row among the R), `answer_ids` (their column), and `answer_leaves`; per leaf `leaf_weights`; per question
-        `leaf_counts` and `questions` (its number among those of all trees); `tokens` counts what is not padding.
+        logits (R, C) are asked for, closed answers with `allowed` (R, C) bool; for the A choices `choice_rows` (their
+        row among the R), `choice_ids` (their column) and `choice_answers` (the answer that they are part of); per
+        answer `answer_weights`; per question `answer_counts` and `questions` (its number among those of all samples);
+        `tokens` counts what is not padding.
         """
-        (made,) = self.batches(trees, multiple)
+        (made,) = self.batches(samples, multiple)
         return made
 
     def _batch(self, parts: Sequence[PackedSample], groups: Sequence[Sequence[int]], multiple: int) -> Batch:
         used = sorted(index for group in groups for index in group)
-        first_leaf: dict[int, int] = {}
-        leaves: list[Answer] = []
+        first_answer: dict[int, int] = {}
+        answers: list[Answer] = []
         for index in used:
-            first_leaf[index] = len(leaves)
-            leaves += [leaf for branch in parts[index].branches for leaf in branch.leaves]
-        numbers = np.cumsum([0, *(len(part.branches) for part in parts)])
-        rows = [self.row([parts[i] for i in group], [first_leaf[i] for i in group]) for group in groups]
+            first_answer[index] = len(answers)
+            answers += [answer for question in parts[index].questions for answer in question.answers]
+        numbers = np.cumsum([0, *(len(part.questions) for part in parts)])
+        rows = [self.row([parts[i] for i in group], [first_answer[i] for i in group]) for group in groups]
         size = -(-max(len(row.ids) for row in rows) // multiple) * multiple
         ids = np.full((len(rows), size), self.pad_id, dtype=np.int64)
         positions = np.zeros((3, len(rows), size), dtype=np.int64)
@@ -274,34 +274,36 @@ class Packer:
             ids[index, :length] = row.ids
             positions[:, index, :length] = np.concatenate(row.positions, axis=1)
             mask[index, 0] = _visible(row, size)
-            reads[index, row.chosen_at] = True
+            reads[index, row.choice_at] = True
         row_of_read = reads.cumsum().reshape(reads.shape) - 1
-        answer_rows = np.concatenate([row_of_read[i, row.chosen_at] for i, row in enumerate(rows)])
+        choice_rows = np.concatenate([row_of_read[i, row.choice_at] for i, row in enumerate(rows)])
         batch = {
             "input_ids": ids,
             "attention_mask": mask,
             "position_ids": positions,
             "reads": reads,
-            "answer_rows": answer_rows.astype(np.int64),
-            "answer_leaves": np.array([leaf for row in rows for leaf in row.leaf_of], dtype=np.int64),
-            "leaf_weights": np.array([leaf.weight for leaf in leaves], dtype=np.float32),
-            "leaf_counts": np.array([len(branch.leaves) for i in used for branch in parts[i].branches], dtype=np.int64),
+            "choice_rows": choice_rows.astype(np.int64),
+            "choice_answers": np.array([answer for row in rows for answer in row.choice_answers], dtype=np.int64),
+            "answer_weights": np.array([answer.weight for answer in answers], dtype=np.float32),
+            "answer_counts": np.array(
+                [len(question.answers) for i in used for question in parts[i].questions], dtype=np.int64
+            ),
             "questions": np.concatenate([np.arange(numbers[i], numbers[i + 1]) for i in used]),
             "tokens": np.array(sum(len(row.ids) for row in rows)),
         }
         made = {key: torch.from_numpy(np.ascontiguousarray(value)) for key, value in batch.items()}
-        made |= self._answers(rows, answer_rows, int(reads.sum()))
+        made |= self._choices(rows, choice_rows, int(reads.sum()))
         return made | _images([image for row in rows for image in row.images])
 
-    def _answers(self, rows: Sequence[PackedRow], answer_rows: np.ndarray, reads: int) -> Batch:
-        taken = [token for row in rows for token in row.answer_ids]
+    def _choices(self, rows: Sequence[PackedRow], choice_rows: np.ndarray, reads: int) -> Batch:
+        taken = [token for row in rows for token in row.choice_ids]
         follows = [follow for row in rows for follow in row.allowed]
         if not any(follows):
-            return {"answer_ids": torch.tensor(taken, dtype=torch.long)}
+            return {"choice_ids": torch.tensor(taken, dtype=torch.long)}
         allowed = torch.zeros((reads, len(self.column)), dtype=torch.bool)
-        for place, follow in zip(answer_rows.tolist(), follows, strict=True):
+        for place, follow in zip(choice_rows.tolist(), follows, strict=True):
             allowed[place, [self.column[token] for token in follow]] = True
-        return {"answer_ids": torch.tensor([self.column[token] for token in taken]), "allowed": allowed}
+        return {"choice_ids": torch.tensor([self.column[token] for token in taken]), "allowed": allowed}
 
 
 def _images(images: Sequence[Patches]) -> Batch:
@@ -335,14 +337,14 @@ def _visible(row: PackedRow, size: int) -> np.ndarray:
     return visible
 
 
-def _seen(model: Any, batch: Batch) -> dict[str, Any]:
+def _image_inputs(model: Any, batch: Batch) -> dict[str, Any]:
     """The images of a batch as the model's forward takes them: a photo that stands in several rows is seen once.
 
     What wraps a model for several devices wants all its work within its forward: there it is seen once a row.
     """
     if "image_features" in batch:
         first, *deeper = batch["image_features"].unbind(0)
-        return {"mm_encoder_outputs": {"image": _known((first,), [(one,) for one in deeper])}}
+        return {"mm_encoder_outputs": {"image": _tower_output((first,), [(one,) for one in deeper])}}
     values, grid, index = batch["pixel_values"], batch["image_grid_thw"], batch["image_index"].tolist()
     if len(index) == len(grid):
         return {"pixel_values": values, "image_grid_thw": grid}
@@ -351,13 +353,15 @@ def _seen(model: Any, batch: Batch) -> dict[str, Any]:
         return {"pixel_values": torch.cat([parts[place] for place in index]), "image_grid_thw": grid[index]}
     found = base_of(model).get_image_features(values, grid)
     layers = [list(one) for one in getattr(found, "deepstack_features", None) or ()]
-    known = _known(
+    known = _tower_output(
         tuple(found.pooler_output[place] for place in index), [tuple(one[place] for place in index) for one in layers]
     )
     return {"mm_encoder_outputs": {"image": known}}
 
 
-def _known(features: tuple[torch.Tensor, ...], deeper: list[tuple[torch.Tensor, ...]]) -> BaseModelOutputWithPooling:
+def _tower_output(
+    features: tuple[torch.Tensor, ...], deeper: list[tuple[torch.Tensor, ...]]
+) -> BaseModelOutputWithPooling:
     """What the vision tower would have returned."""
     known = BaseModelOutputWithPooling(pooler_output=features)
     known["deepstack_features"] = deeper
@@ -365,7 +369,7 @@ def _known(features: tuple[torch.Tensor, ...], deeper: list[tuple[torch.Tensor, 
 
 
 def answer_log_probs(model: Any, batch: Batch) -> torch.Tensor:
-    """Log-probability of every leaf (leaves,): the sum over its choices, float32 or better.
+    """Log-probability of every answer (answers,): the sum over its choices, float32 or better.
 
     Works on a plain, a LoRA-wrapped or a distributed model: only its public forward is called. A batch of closed
     answers wants a model inside `models.closed_head`.
@@ -376,12 +380,12 @@ def answer_log_probs(model: Any, batch: Batch) -> torch.Tensor:
         position_ids=batch["position_ids"],
         logits_to_keep=batch["reads"],
         use_cache=False,
-        **_seen(model, batch),
+        **_image_inputs(model, batch),
     )
     logits = output.logits
     logits = logits if logits.dtype == torch.float64 else logits.float()
     if "allowed" in batch:
         logits = logits.masked_fill(~batch["allowed"], -torch.inf)
-    logs = torch.log_softmax(logits, dim=-1)[batch["answer_rows"], batch["answer_ids"]]
-    total = torch.zeros(len(batch["leaf_weights"]), dtype=logs.dtype, device=logs.device)
-    return total.index_add(0, batch["answer_leaves"], logs)
+    logs = torch.log_softmax(logits, dim=-1)[batch["choice_rows"], batch["choice_ids"]]
+    total = torch.zeros(len(batch["answer_weights"]), dtype=logs.dtype, device=logs.device)
+    return total.index_add(0, batch["choice_answers"], logs)

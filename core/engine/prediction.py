@@ -5,27 +5,23 @@ from __future__ import annotations
 import math
 import time
 from collections import defaultdict
-from dataclasses import replace
-from itertools import count
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from core import settings as schema
-from core.engine import calibration as calibrating
-from core.engine import models
-from core.engine.questions import ObjectQuery, PromptBuilder
+from core.engine import adapters
+from core.engine.questions import ObjectQuery
 from core.engine.scoring import AnswerProbabilities, PhotoQueries, judge, read_answer
 from core.engine.vision import open_photo
+from core.engine.warm_models import WarmModels
 from core.errors import UserError
-from core.metrics.calibration import Calibration
+from core.metrics.calibration import NONE, Calibration
 from core.prompts import BoxXyxy
+from core.runs.store import is_adapter
 from core.settings import Settings
-from core.taxonomy import Taxonomy, key_of, restore
-from core.taxonomy import load as load_taxonomy
+from core.taxonomy import Taxonomy, key_of
 
 WHOLE_PHOTO: BoxXyxy = (0.0, 0.0, 1.0, 1.0)
-# A base model, the name of the adapter on it (None: the base itself answers), and who writes its questions.
-Opened = tuple[models.Loaded, str | None, PromptBuilder]
 
 
 def box_fractions(box_xyxy_px: Any, size_wh: tuple[int, int]) -> BoxXyxy:
@@ -52,16 +48,14 @@ def box_fractions(box_xyxy_px: Any, size_wh: tuple[int, int]) -> BoxXyxy:
 
 
 class Predictor:
-    """Answers requests, with base models and adapters loaded once and kept.
+    """Answers requests; models stay in memory between them (see `WarmModels`).
 
-    `settings` say how the base model is asked; an adapter is asked as it was trained.
+    `settings` say how base models are asked, and how a prior is corrected; an adapter is asked as it was trained.
     """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self._bases: dict[str, models.Loaded] = {}
-        self._prompt_builders: dict[str, Opened] = {}
-        self._numbers = count()
+        self._models = WarmModels(settings)
 
     def predict(self, request: dict[str, Any]) -> dict[str, Any]:
         """Answer `{"image", "box_xyxy_px", "object_type", "models"}`; see the keys of the returned mapping.
@@ -88,7 +82,8 @@ class Predictor:
         }
 
     def _answer(self, model: str, path: Path, boxes: list[BoxXyxy], object_type: str | None) -> dict[str, Any]:
-        loaded, adapter, prompt_builder = self._prompt_builder(model)
+        warm = self._models.get(model)
+        loaded, adapter, prompt_builder = warm.loaded, warm.adapter, warm.prompt_builder
         taxonomy = prompt_builder.taxonomy
         object_type = next(
             (one for one in taxonomy.object_types if object_type and key_of(one) == key_of(object_type)), object_type
@@ -103,53 +98,16 @@ class Predictor:
         asked = PhotoQueries(path, boxes, [ObjectQuery(boxes[0], object_type)])
         if adapter is not None:
             loaded.model.set_adapter(adapter)
+        with adapters.adapters_off(loaded.model) if adapter is None else nullcontext():
             verdict = judge(loaded.model, prompt_builder, asked)[0]
-        elif hasattr(loaded.model, "disable_adapter"):
-            with loaded.model.disable_adapter():
-                verdict = judge(loaded.model, prompt_builder, asked)[0]
-        else:
-            verdict = judge(loaded.model, prompt_builder, asked)[0]
-        found = calibrating.load(Path(model)) if adapter is not None else None
         correction = self.settings.judging.prior_correction
-        return {"model": model, "label": label(model), **described(verdict, object_type, taxonomy, found, correction)}
-
-    def _prompt_builder(self, model: str) -> Opened:
-        if model in self._prompt_builders:
-            return self._prompt_builders[model]
-        if not models.is_adapter(model):
-            settings = schema.merge(self.settings, {"model.path": model})
-            loaded = self._base(settings.model)
-            made: Opened = (loaded, None, PromptBuilder(loaded, settings, load_taxonomy(settings.data.taxonomy)))
-        else:
-            about = models.adapter_about(Path(model))
-            settings = schema.from_dict(about["settings"], str(Path(model) / "damgui.json"))
-            wanted = replace(self.settings.model, path=str(about["base_model"]))
-            loaded = self._base(wanted)
-            name = f"adapter{next(self._numbers)}"
-            try:
-                loaded.model = models.load_adapter(loaded, Path(model), name)
-            except UserError:
-                # peft has changed the model by now: its answers are no longer the base's.
-                self._forget(loaded)
-                raise
-            loaded.model.eval()
-            made = (loaded, name, PromptBuilder(loaded, settings, restore(about["taxonomy"])))
-        self._prompt_builders[model] = made
-        return made
-
-    def _forget(self, loaded: models.Loaded) -> None:
-        self._bases = {path: one for path, one in self._bases.items() if one is not loaded}
-        self._prompt_builders = {path: one for path, one in self._prompt_builders.items() if one[0] is not loaded}
-
-    def _base(self, wanted: schema.ModelSettings) -> models.Loaded:
-        if wanted.path not in self._bases:
-            self._bases[wanted.path] = models.load(wanted)
-        return self._bases[wanted.path]
+        found = described(verdict, object_type, taxonomy, warm.calibration, correction)
+        return {"model": model, "label": label(model), **found}
 
 
 def label(model: str) -> str:
     """A model's name as people say it."""
-    if models.is_adapter(model):
+    if is_adapter(model):
         return f"Tuned: {Path(model).name.removesuffix('_final')}"
     return "Base model"
 
@@ -159,7 +117,7 @@ def described(
     object_type: str | None,
     taxonomy: Taxonomy,
     calibration: Calibration | None = None,
-    correction: str = "none",
+    correction: str = NONE,
 ) -> dict[str, Any]:
     """A verdict as a mapping; a class question is summed up over types and over conditions too.
 
@@ -177,7 +135,8 @@ def described(
         found["class_probabilities"] = raw
     found["probability"] = raw[best]
     if calibration is None:
-        return found | {"unsure": None, "note": "not calibrated"}
+        note = "not calibrated" + ("; the prior is not corrected" if correction != NONE else "")
+        return found | {"unsure": None, "note": note}
     rule = calibration.rule(kind, correction)
     threshold = rule.threshold if rule else None
     note = f"calibrated on {rule.total if rule else calibration.objects} objects of {calibration.photos} photos"

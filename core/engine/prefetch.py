@@ -14,7 +14,7 @@ def prefetch(work: Iterable[T]) -> Iterator[T]:
     items = iter(work)
     end = object()
     with ThreadPoolExecutor(1) as thread:
-        coming = thread.submit(next, items, end)
-        while (found := coming.result()) is not end:
-            coming = thread.submit(next, items, end)
+        pending = thread.submit(next, items, end)
+        while (found := pending.result()) is not end:
+            pending = thread.submit(next, items, end)
             yield found  # type: ignore[misc]

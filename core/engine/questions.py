@@ -1,4 +1,4 @@
-"""From a photo and its boxes to the tree of questions a model is asked."""
+"""From a photo and its boxes to the sample of questions a model is asked."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from pathlib import Path
 
 from core.data.types import Photo
 from core.engine.models import Loaded
-from core.engine.packing import IMAGE_PAD, Answer, Batch, PackedSample, Packer, Question
+from core.engine.packing import Answer, Batch, PackedSample, Packer, Question
 from core.engine.vision import ImageEncoder, ImageView
 from core.errors import UserError
-from core.prompts import BOX_UNITS, BoxXyxy, PhotoContext, answers, question_text
+from core.families import FAMILIES
+from core.prompts import BoxXyxy, PhotoContext, answers, question_text
 from core.settings import Settings
 from core.taxonomy import Taxonomy
 
@@ -53,9 +54,10 @@ class PromptBuilder:
         self.tokenizer, self.settings, self.taxonomy = loaded.tokenizer, settings, taxonomy
         self.closed = settings.question.answers == "closed"
         self.device = loaded.device
-        self.box_unit = BOX_UNITS[loaded.family]
+        family = FAMILIES[loaded.family]
+        self.box_unit, self.conversation = family.box_unit, family.conversation
         self.image_encoder = ImageEncoder(loaded.processor, settings.view)
-        self.end = self._token("<|im_end|>")
+        self.end = self._token(self.conversation.answer_end)
         pad = loaded.tokenizer.pad_token_id
         self._texts: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {}
         self._answers: dict[str, tuple[int, ...]] = {}
@@ -63,8 +65,8 @@ class PromptBuilder:
         self._lock = threading.RLock()
         words = {*taxonomy.class_names, *taxonomy.conditions} if self.closed else set()
         self.candidates = tuple(sorted({token for word in words for token in self.answer_ids(word)}))
-        image_pad, pad = self._token(IMAGE_PAD), self.end if pad is None else pad
-        self.layout = Packer(image_pad, pad, self.image_encoder.merge, self.candidates)
+        image_pad, pad = self._token(self.conversation.image_pad), self.end if pad is None else pad
+        self.packer = Packer(image_pad, pad, self.image_encoder.merge, self.candidates)
 
     def _token(self, text: str) -> int:
         found = self.tokenizer.convert_tokens_to_ids(text)
@@ -72,41 +74,41 @@ class PromptBuilder:
             raise UserError(f"the tokenizer lacks {text}", "model.path", "Use a Qwen-VL model.", "model")
         return found
 
-    def tree(
+    def sample(
         self, path: Path, boxes: Sequence[BoxXyxy], asked: Sequence[ObjectQuery], mirrored: bool = False, light: int = 0
     ) -> PackedSample:
         """All `asked` about the photo at `path`; `boxes` are all its boxes, those asked about among them."""
         view = self.settings.view.mode
         photo = None if view == "crop" else self.image_encoder.photo(path, mirrored, light)
-        look = PhotoContext(view, self.image_encoder.resized_wh(photo) if photo else (0, 0), self.box_unit)
+        context = PhotoContext(view, self.image_encoder.resized_wh(photo) if photo else (0, 0), self.box_unit)
         head: tuple[int, ...] = ()
-        branches = []
+        questions = []
         for one in asked:
             others = _without(boxes, one.box_xyxy)
             box = one.box_xyxy
             if mirrored:
                 box, others = mirrored_box(box), [mirrored_box(other) for other in others]
-            text = self._text(one.object_type, box, others, look)
+            text = self._text(one.object_type, box, others, context)
             head, ids = self._tokens(text)
             crop = None if view == "full" else self.image_encoder.crop(path, box, mirrored, light)
             listed = tuple(self.answer_ids(answer) for answer in answers(one.object_type, self.taxonomy))
             if one.truth is not None:
-                leaves: tuple[Answer, ...] = (Answer(self.answer_ids(one.truth), one.weight),)
+                scored: tuple[Answer, ...] = (Answer(self.answer_ids(one.truth), one.weight),)
             else:
-                leaves = tuple(Answer(ids) for ids in listed)
-            branches.append(Question(ids, leaves, crop, listed if self.closed else None))
-        return PackedSample(head, tuple(branches), photo)
+                scored = tuple(Answer(ids) for ids in listed)
+            questions.append(Question(ids, scored, crop, listed if self.closed else None))
+        return PackedSample(head, tuple(questions), photo)
 
     def text(self, photo: Photo, index: int, kind: str) -> str:
-        """The question of `kind` (condition or class) about one object, as `tree` writes it; no photo is opened."""
+        """The question of `kind` (condition or class) about one object, as `sample` writes it; no photo is opened."""
         one, view = photo.objects[index], self.settings.view.mode
         resized_wh = (0, 0) if view == "crop" else self.image_encoder.resized(ImageView(photo.path), photo.size_wh)
-        look = PhotoContext(view, resized_wh, self.box_unit)
+        context = PhotoContext(view, resized_wh, self.box_unit)
         others = _without(self.boxes(photo), one.box_xyxy)
-        return self._text(one.object_type if kind == "condition" else None, one.box_xyxy, others, look)
+        return self._text(one.object_type if kind == "condition" else None, one.box_xyxy, others, context)
 
-    def _text(self, object_type: str | None, box: BoxXyxy, others: Sequence[BoxXyxy], look: PhotoContext) -> str:
-        return question_text(object_type, box, others, look, self.settings.enhance, self.taxonomy)
+    def _text(self, object_type: str | None, box: BoxXyxy, others: Sequence[BoxXyxy], context: PhotoContext) -> str:
+        return question_text(object_type, box, others, context, self.settings.enhance, self.taxonomy)
 
     def answer_ids(self, answer: str) -> tuple[int, ...]:
         """An answer's tokens with the end token."""
@@ -128,10 +130,12 @@ class PromptBuilder:
             pictures = 2 if self.settings.view.mode == "full+crop" else 1
             content = [{"type": "image"}] * pictures + [{"type": "text", "text": text}]
             chat = [{"role": "user", "content": content}]
-            written = self.tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
+            written = self.tokenizer.apply_chat_template(
+                chat, tokenize=False, add_generation_prompt=True, **self.conversation.template_arguments
+            )
             # Cutting at a special token is exact: the tokenizer never merges across one.
-            mark = "<|vision_start|>" if self.settings.view.mode == "crop" else "<|vision_end|>"
-            cut = written.index(mark) + (0 if self.settings.view.mode == "crop" else len(mark))
+            start, end = self.conversation.image_start, self.conversation.image_end
+            cut = written.index(start) if self.settings.view.mode == "crop" else written.index(end) + len(end)
             head, own = (
                 tuple(self.tokenizer(part, add_special_tokens=False)["input_ids"])
                 for part in (written[:cut], written[cut:])
@@ -139,13 +143,13 @@ class PromptBuilder:
             self._texts[text] = (head, own)
         return self._texts[text]
 
-    def batch(self, trees: Sequence[PackedSample]) -> Batch:
-        """One batch of tensors on the CPU (see `Layout.batch`)."""
-        return self.layout.batch(trees, self._multiple)
+    def batch(self, samples: Sequence[PackedSample]) -> Batch:
+        """One batch of tensors on the CPU (see `Packer.batch`)."""
+        return self.packer.batch(samples, self._multiple)
 
-    def batches(self, trees: Sequence[PackedSample]) -> list[Batch]:
+    def batches(self, samples: Sequence[PackedSample]) -> list[Batch]:
         """Batches of at most `training.tokens_per_pass` tokens (or a single row) on the CPU."""
-        return self.layout.batches(trees, self._multiple, self.settings.training.tokens_per_pass)
+        return self.packer.batches(samples, self._multiple, self.settings.training.tokens_per_pass)
 
     @property
     def _multiple(self) -> int:

@@ -48,20 +48,20 @@ def to_device(batch: Batch, device: torch.device) -> Batch:
     return {key: value.to(device, non_blocking=True) for key, value in batch.items()}
 
 
-def judge(model: Any, prompt_builder: PromptBuilder, inquiry: PhotoQueries) -> list[AnswerProbabilities]:
+def judge(model: Any, prompt_builder: PromptBuilder, queries: PhotoQueries) -> list[AnswerProbabilities]:
     """One verdict per question of one photo."""
-    (verdicts,) = judge_each(model, prompt_builder, [inquiry])
+    (verdicts,) = judge_each(model, prompt_builder, [queries])
     return verdicts
 
 
 def judge_each(
-    model: Any, prompt_builder: PromptBuilder, inquiries: Sequence[PhotoQueries]
+    model: Any, prompt_builder: PromptBuilder, queries: Sequence[PhotoQueries]
 ) -> Iterator[list[AnswerProbabilities]]:
     """One verdict per question, photo by photo. A question with a single allowed answer is not put to the model.
 
     Photos are judged together and the next ones are prepared meanwhile; the numbers do not depend on it.
     """
-    groups = (inquiries[start : start + TOGETHER] for start in range(0, len(inquiries), TOGETHER))
+    groups = (queries[start : start + TOGETHER] for start in range(0, len(queries), TOGETHER))
     with closed_head(model, prompt_builder.candidates):
         for group, batches in prefetch((group, _prepared(prompt_builder, group)) for group in groups):
             yield from _judged(model, prompt_builder, group, batches)
@@ -69,7 +69,7 @@ def judge_each(
 
 def _prepared(prompt_builder: PromptBuilder, group: Sequence[PhotoQueries]) -> list[Batch]:
     size = prompt_builder.settings.training.questions_per_sequence
-    trees = []
+    samples = []
     for one in group:
         open_ones = [
             ObjectQuery(asked.box_xyxy, asked.object_type)
@@ -78,8 +78,8 @@ def _prepared(prompt_builder: PromptBuilder, group: Sequence[PhotoQueries]) -> l
         ]
         step = size or max(len(open_ones), 1)
         for start in range(0, len(open_ones), step):
-            trees.append(prompt_builder.tree(one.path, one.boxes, open_ones[start : start + step]))
-    return prompt_builder.batches(trees)
+            samples.append(prompt_builder.sample(one.path, one.boxes, open_ones[start : start + step]))
+    return prompt_builder.batches(samples)
 
 
 @torch.no_grad()
@@ -89,7 +89,7 @@ def _judged(
     logs: dict[int, torch.Tensor] = {}
     for batch in batches:
         found = answer_log_probs(model, to_device(batch, prompt_builder.device)).cpu().double()
-        logs.update(zip(batch["questions"].tolist(), found.split(batch["leaf_counts"].tolist()), strict=True))
+        logs.update(zip(batch["questions"].tolist(), found.split(batch["answer_counts"].tolist()), strict=True))
     number = 0
     for one in group:
         verdicts = []
@@ -124,8 +124,8 @@ def judge_photos(
     model: Any, prompt_builder: PromptBuilder, photos: Sequence[Photo], kind: str
 ) -> Generator[tuple[Photo, list[dict[str, Any]], float]]:
     """For each photo: its prediction rows, and the summed loss (nats) of the right answers."""
-    inquiries = [PhotoQueries(photo.path, prompt_builder.boxes(photo), queries_about(photo, kind)) for photo in photos]
-    for photo, verdicts in zip(photos, judge_each(model, prompt_builder, inquiries), strict=True):
+    queries = [PhotoQueries(photo.path, prompt_builder.boxes(photo), queries_about(photo, kind)) for photo in photos]
+    for photo, verdicts in zip(photos, judge_each(model, prompt_builder, queries), strict=True):
         rows, loss = [], 0.0
         for index, (one, verdict) in enumerate(zip(photo.objects, verdicts, strict=True)):
             loss -= verdict.log_probs[truth_of(one.object_type, one.condition, kind, prompt_builder.taxonomy)]

@@ -19,24 +19,23 @@ import torch
 from core import settings as schema
 from core.data.types import Dataset
 from core.engine import evaluation
-from core.engine.reference_points import run as references
 from core.engine.reference_points.rows import prior_rows
-from core.engine.training import run as training
+from core.engine.reference_points.run import warnings_about
 from core.engine.training.checkpoints import latest_checkpoint
+from core.engine.training.run import require_launcher, train
 from core.errors import UserError
-from core.runs.events import Reporter, append, event
+from core.runs.events import Reporter, SilentReporter, append, event
 from core.runs.files import read_json, read_lines, write_json, write_lines
 from core.runs.workspace import Nested, Workspace
 from core.settings import Settings
-from core.studies import plan as studies
 from core.studies.ablation import ablation
 from core.studies.crossval import ABOUT, PRIOR, Part, cross_validation, pooled_references, pooled_rows
-from core.studies.plan import StudyCell, StudyPlan
+from core.studies.plan import StudyCell, StudyPlan, study_cells, to_dict
 from core.taxonomy import load as load_taxonomy
 from core.units import estimate
 
 NAME = "cell"  # of the one model in a cell's workspace
-TELL_EVERY_S = 1.0
+REPORT_EVERY_S = 1.0
 Row = dict[str, Any]
 
 
@@ -49,7 +48,7 @@ def run(
     broke off, ends as an unbroken one. results.json is brought up to date after every cell. Raises UserError when the
     photos are no longer those with which the study began.
     """
-    training.require_launcher("")
+    require_launcher("")
     study = _begin(settings, plan, run_folder, workspace, reporter)
     stopped = False
     for cell in study.cells:
@@ -72,7 +71,7 @@ def _begin(settings: Settings, plan: StudyPlan, run_folder: Path, workspace: Wor
     dataset = evaluation.read_data(reading, workspace, _made(run_folder / "photos"), reporter)
     _require_same_photos(dataset, run_folder / "photos" / "photos.json")
     has_test = not first.folds and any(photo.objects for photo in dataset.split("test"))
-    cells = studies.study_cells(plan, settings.training.seed, has_test)
+    cells = study_cells(plan, settings.training.seed, has_test)
     return StudyRun(settings, plan, run_folder, workspace, reporter, cells)
 
 
@@ -100,7 +99,12 @@ class StudyRun:
     workspace: Workspace
     reporter: Reporter
     cells: tuple[StudyCell, ...]
-    told: set[str] = field(default_factory=set)
+    warned: set[str] = field(default_factory=set)
+
+    @property
+    def silent(self) -> SilentReporter:
+        """For reading what was reported when the study began."""
+        return SilentReporter(self.reporter.stop_requested)
 
     def folder(self, cell: StudyCell) -> Path:
         return self.run_folder / "cells" / cell.name
@@ -126,7 +130,7 @@ class StudyRun:
         folder = _made(self.folder(cell) / "train").parent
         settings = schema.merge(self.settings, cell.changes)
         watch = CellReporter(self, cell, folder / "train" / "events.jsonl")
-        watch.tell_stage()
+        watch.report_stage()
         self._deal(cell, settings)
         info = self._trained(cell, settings, watch)
         if info["stopped"]:
@@ -143,7 +147,7 @@ class StudyRun:
         gc.collect()  # a model and its optimizer hold each other: gone before the next ones are made
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
-        watch.tell(0.0)
+        watch.report(0.0)
         self.outcome(complete=False)
         return True
 
@@ -153,7 +157,7 @@ class StudyRun:
         kept = self.run_folder / "photos" / ("test" if cell.fold is None else f"part-{cell.fold}")
         if not (kept / "split.json").is_file():
             seeded = schema.merge(settings, {"training.seed": self.settings.training.seed})
-            evaluation.read_data(seeded, self.workspace, _made(kept), StageReporter(self.reporter))
+            evaluation.read_data(seeded, self.workspace, _made(kept), self.silent)
         for target in (self.folder(cell), self.folder(cell) / "train"):
             shutil.copyfile(kept / "split.json", target / "split.json")
 
@@ -169,7 +173,7 @@ class StudyRun:
             shutil.rmtree(inner.models, ignore_errors=True)
             start = None
         with watch.timed():
-            info = training.run(settings, NAME, folder / "train", inner, watch, resume=start is not None)
+            info = train(settings, NAME, folder / "train", inner, watch, resume=start is not None)
         if not info["stopped"]:
             write_json(folder / "training.json", info)
         return info
@@ -198,7 +202,7 @@ class StudyRun:
 
     def _keep_prior(self, cell: StudyCell, settings: Settings) -> None:
         """The least that the cell must beat, where no reference points were asked for."""
-        dataset = evaluation.read_data(settings, self.workspace, self.folder(cell), StageReporter(self.reporter))
+        dataset = evaluation.read_data(settings, self.workspace, self.folder(cell), self.silent)
         taxonomy = load_taxonomy(settings.data.taxonomy)
         guessed = prior_rows(dataset.split("train"), evaluation.photos_of(dataset, settings), taxonomy)
         write_lines(self.folder(cell) / "references" / f"{PRIOR}.jsonl", guessed)
@@ -207,13 +211,13 @@ class StudyRun:
         return read_lines(self.folder(cell) / "predictions.jsonl")
 
     def outcome(self, complete: bool) -> dict[str, Any]:
-        """What all finished cells tell so far; also written as the run's results.json."""
+        """What came of all finished cells so far; also written as the run's results.json."""
         records = self.records()
         found: dict[str, Any] = {
             "kind": self.plan.kind,
             "complete": complete,
             "stopped": not complete,
-            "plan": studies.to_dict(self.plan),
+            "plan": to_dict(self.plan),
             "cells_done": len(records),
             "cells_total": len(self.cells),
             "cells": list(records.values()),
@@ -246,26 +250,13 @@ class StudyRun:
             about |= (read_json(self.folder(cell) / "results.json") or {}).get("references") or {}
         alarming = load_taxonomy(self.settings.data.taxonomy).conditions[1:]
         found = cross_validation(parts, {**ABOUT, **about}, self.settings.judging.false_alarm_rate, alarming)
-        return {**found, "reference_warnings": references.warnings_about(pooled, pooled_references(parts))}
+        return {**found, "reference_warnings": warnings_about(pooled, pooled_references(parts))}
 
     def _references(self, cell: StudyCell) -> dict[str, list[Row]]:
         """The answers of whatever reference points were measured, in the order of the results that name them."""
         named = (read_json(self.folder(cell) / "results.json") or {}).get("references") or {PRIOR: {}}
         found = {name: read_lines(self.folder(cell) / "references" / f"{name}.jsonl") for name in named}
         return {name: rows for name, rows in found.items() if rows}
-
-
-@dataclass
-class StageReporter:
-    """A reporter that only passes on the request to stop: what a cell reads was told when the study began."""
-
-    outer: Reporter
-
-    def emit(self, kind: str, **fields: Any) -> None:
-        event(kind, **fields)
-
-    def stop_requested(self) -> bool:
-        return self.outer.stop_requested()
 
 
 @dataclass
@@ -277,16 +268,16 @@ class CellReporter:
     log: Path
     share: float = 0.0
     began: float = field(default_factory=time.monotonic)
-    told_at: float = 0.0
+    reported_at: float = 0.0
 
     def emit(self, kind: str, **fields: Any) -> None:
         append(self.log, event(kind, **fields))
         if kind == "step":
             self.share = fields["step"] / max(fields["total_steps"], 1)
-            if time.monotonic() - self.told_at >= TELL_EVERY_S:
-                self.tell(self.share)
-        elif kind == "warning" and fields["text"] not in self.study.told:
-            self.study.told.add(fields["text"])
+            if time.monotonic() - self.reported_at >= REPORT_EVERY_S:
+                self.report(self.share)
+        elif kind == "warning" and fields["text"] not in self.study.warned:
+            self.study.warned.add(fields["text"])
             self.study.reporter.emit("warning", text=fields["text"])
 
     def stop_requested(self) -> bool:
@@ -302,17 +293,17 @@ class CellReporter:
             seconds = round(time.monotonic() - began, 3)
             append(self.log, event("ended", how="over", error="", problems=[], seconds=seconds))
 
-    def tell_stage(self) -> None:
+    def report_stage(self) -> None:
         records, total = self.study.records(), len(self.study.cells)
         left = self.left(records)
         about_left = f" ({estimate(left)} left)" if left is not None else ""
         number = self.study.cells.index(self.cell) + 1
         self.study.reporter.emit("stage", text=f"{number} of {total}: {self.cell.label}{about_left}")
-        self.tell(0.0)
+        self.report(0.0)
 
-    def tell(self, share: float) -> None:
+    def report(self, share: float) -> None:
         records = self.study.records()
-        self.told_at = now = time.monotonic()
+        self.reported_at = now = time.monotonic()
         spent = sum(one["seconds"] for one in records.values())
         running = 0.0 if self.cell in records else now - self.began
         self.study.reporter.emit(

@@ -30,7 +30,7 @@ from core.settings import ViewSettings
 LONGEST_CROP = 10.0
 # Crops that keep the photo's scale show the box alone, so they may be longer.
 LONGEST_ZOOMED = 150
-# Photos and crops are looked at again in every epoch; decoding costs more than this much memory is worth.
+# Photos and crops are encoded again in every epoch; decoding costs more than this much memory is worth.
 CACHE_BYTES = 1 << 30
 # Versions of a photo in other light: brightness, contrast and colour, each as a factor. The first is the photo itself.
 LIGHTS = (
@@ -63,7 +63,7 @@ class Patches:
 
 
 class ImageView(NamedTuple):
-    """What is looked at: a photo or a box in it, mirrored or not, in which of the LIGHTS."""
+    """What is shown: a photo or a box in it, mirrored or not, in which of the LIGHTS."""
 
     path: Path
     box_xyxy: BoxXyxy | None = None
@@ -116,7 +116,7 @@ class ImageEncoder:
     """Turns photos and boxes into patches, and remembers the latest of them.
 
     With `features` set (see `features.prepare`) it hands out the tower's features instead. Safe for threads:
-    the next batch is prepared while a test looks at other photos.
+    the next batch is prepared while a test encodes other photos.
     """
 
     def __init__(self, processor: Qwen2VLImageProcessorPil, view: ViewSettings, cache_bytes: int = CACHE_BYTES) -> None:
@@ -124,7 +124,7 @@ class ImageEncoder:
         self.view = view
         self.features: Callable[[ImageView], Patches] | None = None
         self._known: OrderedDict[tuple[object, ...], Patches] = OrderedDict()
-        self._room = cache_bytes
+        self._left = cache_bytes
         self._photo: tuple[tuple[object, ...], Image.Image] | None = None
         self._lock = threading.RLock()
 
@@ -140,12 +140,12 @@ class ImageEncoder:
 
     def photo(self, path: Path, mirrored: bool = False, light: int = 0) -> Patches:
         """The whole photo, at most `view.photo_px` squared pixels."""
-        return self._look(ImageView(path, None, mirrored, light))
+        return self._patches_of(ImageView(path, None, mirrored, light))
 
     def crop(self, path: Path, box_xyxy: BoxXyxy, mirrored: bool = False, light: int = 0) -> Patches:
         """The box and its surroundings, at about `view.crop_px` squared pixels: small crops are enlarged. With
         `view.crop_zoom` they keep the scale of the photo, that many times enlarged, up to `view.crop_px` squared."""
-        return self._look(ImageView(path, box_xyxy, mirrored, light))
+        return self._patches_of(ImageView(path, box_xyxy, mirrored, light))
 
     def limits_px(self, image_view: ImageView) -> tuple[int, int]:
         """The most and the least area in pixels that an image is resized to."""
@@ -157,12 +157,12 @@ class ImageEncoder:
         return max(most, unit), unit if self.view.crop_zoom else max(int(most * 0.6), unit)
 
     def tokens(self, image_view: ImageView, size_wh: tuple[int, int]) -> int:
-        """How many tokens a sight of a photo of this size takes; nothing is opened."""
+        """How many tokens a view of a photo of this size takes; nothing is opened."""
         wide, high = self.resized(image_view, size_wh)
         return wide // self._unit() * (high // self._unit())
 
     def resized(self, image_view: ImageView, size_wh: tuple[int, int]) -> tuple[int, int]:
-        """Width and height in pixels that a sight of a photo of this size is resized to; nothing is opened."""
+        """Width and height in pixels that a view of a photo of this size is resized to; nothing is opened."""
         wide, high = size_wh
         if image_view.box_xyxy is not None:
             if self.view.crop_zoom:
@@ -194,7 +194,7 @@ class ImageEncoder:
             self._photo = (key, ImageOps.mirror(image) if image_view.mirrored else image)
         return self._photo[1]
 
-    def _look(self, image_view: ImageView) -> Patches:
+    def _patches_of(self, image_view: ImageView) -> Patches:
         with self._lock:
             key = (image_view, stamp(image_view.path), self.features is not None)
             known = self._known.get(key)
@@ -203,13 +203,13 @@ class ImageEncoder:
                 return known
             made = self.features(image_view) if self.features is not None else self.fresh(image_view)
             self._known[key] = made
-            self._room -= made.nbytes
-            while self._room < 0 and len(self._known) > 1:
-                self._room += self._known.popitem(last=False)[1].nbytes
+            self._left -= made.nbytes
+            while self._left < 0 and len(self._known) > 1:
+                self._left += self._known.popitem(last=False)[1].nbytes
             return made
 
     def fresh(self, image_view: ImageView) -> Patches:
-        """The patches of a sight, from the file."""
+        """The patches of a view, from the file."""
         with self._lock:
             image = self._open(image_view)
             if image_view.box_xyxy is not None:

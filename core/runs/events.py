@@ -68,6 +68,23 @@ def _parse(line: bytes) -> Event | None:
 
 
 @dataclass
+class SilentReporter:
+    """A reporter that writes nothing, but knows what a run must not say, and remembers its warnings: for the other
+    processes of a training, the steps of a study that were reported before, and measurements."""
+
+    stopping: Callable[[], bool] = lambda: False
+    warnings: list[str] = field(default_factory=list)
+
+    def emit(self, kind: str, **fields: Any) -> None:
+        event(kind, **fields)
+        if kind == "warning":
+            self.warnings.append(str(fields["text"]))
+
+    def stop_requested(self) -> bool:
+        return self.stopping()
+
+
+@dataclass
 class EventReader:
     """Reads what was appended since the last look: by byte offset, whole lines only.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import time
 import uuid
 from collections.abc import Mapping
 from typing import Any
@@ -17,6 +18,8 @@ from core.settings import Settings
 
 # Services that ended are of no interest to anybody; this many are kept for their logs.
 KEPT = 3
+# A service looks for a request to end between two answers; loading a large model takes longer than one waits for.
+RELEASE_S = 20.0
 
 
 def _same_model(one: Settings, other: Settings) -> bool:
@@ -43,6 +46,19 @@ def _find(workspace: Workspace, settings: Settings) -> Run | None:
             with contextlib.suppress(UserError):  # it may end by itself meanwhile
                 launcher.stop(run)
     return found
+
+
+def release(workspace: Workspace, patience_s: float | None = None) -> bool:
+    """Ask the services of a workspace to end, so that their memory is free for a heavy run; waits until it is.
+
+    Returns whether all are gone: one that is answering or loading may need longer than `patience_s` (RELEASE_S).
+    """
+    warm = [run for run in store.list_runs(workspace, "predict") if store.status(run) in ("running", "starting")]
+    for run in warm:
+        with contextlib.suppress(UserError):  # it may end by itself meanwhile
+            launcher.stop(run)
+    deadline = time.monotonic() + (RELEASE_S if patience_s is None else patience_s)
+    return all(launcher.wait(run, max(deadline - time.monotonic(), 0)) not in ("running", "starting") for run in warm)
 
 
 def _tidy(workspace: Workspace) -> None:

@@ -17,8 +17,8 @@ from types import FrameType
 from typing import Any
 
 from core.errors import Problem, UserError
-from core.runs import files, launcher, locks, store
-from core.runs.events import Listener, Reporter, append, event, read_events
+from core.runs import files, launcher, locks, prediction_client, store
+from core.runs.events import Listener, Reporter, SilentReporter, append, event, read_events
 from core.runs.store import HEAVY, STUDIES, Run
 from core.settings import Settings
 
@@ -57,19 +57,6 @@ class RunReporter:
         return self.obeyed
 
 
-@dataclass
-class SilentReporter:
-    """For the other processes of one training on several GPUs: only the first one speaks."""
-
-    run: Run
-
-    def emit(self, kind: str, **fields: Any) -> None:
-        event(kind, **fields)
-
-    def stop_requested(self) -> bool:
-        return self.run.stop_file.exists()
-
-
 @dataclass(frozen=True)
 class Work:
     """What a job needs: the run, its settings, whom to tell, and whether it goes on with earlier work."""
@@ -90,24 +77,24 @@ def _evaluate(work: Work) -> dict[str, Any]:
 
 
 def _train(work: Work) -> dict[str, Any]:
-    from core.engine.training import run as training
+    from core.engine.training.run import train
 
     run = work.run
-    return training.run(work.settings, run.name, run.folder, run.workspace, work.reporter, work.resume)
+    return train(work.settings, run.name, run.folder, run.workspace, work.reporter, work.resume)
 
 
-def _rehearse(work: Work) -> dict[str, Any]:
-    from core.engine.training import run as training
+def _dry_run(work: Work) -> dict[str, Any]:
+    from core.engine.training.run import dry_run_only
 
-    return training.dry_run_only(work.settings, work.run.folder, work.run.workspace, work.reporter)
+    return dry_run_only(work.settings, work.run.folder, work.run.workspace, work.reporter)
 
 
 def _study(work: Work) -> dict[str, Any]:
-    from core.engine import studies as study
-    from core.studies import plan as studies
+    from core.engine import studies
+    from core.studies.plan import read_plan
 
     run = work.run
-    return study.run(work.settings, studies.read_plan(run.folder), run.folder, run.workspace, work.reporter)
+    return studies.run(work.settings, read_plan(run.folder), run.folder, run.workspace, work.reporter)
 
 
 def _batch(work: Work) -> dict[str, Any]:
@@ -126,7 +113,7 @@ JOBS: dict[str, Job] = {
     "baseline": _evaluate,
     "evaluate": _evaluate,
     "train": _train,
-    "rehearse": _rehearse,
+    "rehearse": _dry_run,
     "predict": _serve,
     "ablate": _study,
     "crossval": _study,
@@ -194,6 +181,7 @@ def _attempt(run: Run, reporter: RunReporter, jobs: Mapping[str, Job], held: con
     try:
         if run.kind in HEAVY:
             _take_engine(run, held)
+            _release_predictors(run, reporter)
         return _do(run, reporter, jobs)
     except UserError as error:
         return "failed", error.problems, 2
@@ -220,6 +208,13 @@ def _take_engine(run: Run, held: contextlib.ExitStack) -> None:
         held.enter_context(locks.hold(lock, note))
     except locks.Held as error:
         raise launcher.held_by(locks.holder(lock) or {}) from error
+
+
+def _release_predictors(run: Run, reporter: RunReporter) -> None:
+    """A model that waits for questions makes room for the run: both may not fit into memory."""
+    if not prediction_client.release(run.workspace):
+        text = "A model that answers questions about single photos is still in memory: this run may lack it."
+        reporter.emit("warning", text=text)
 
 
 def _do(run: Run, reporter: RunReporter, jobs: Mapping[str, Job]) -> Outcome:
@@ -290,7 +285,7 @@ def _work_silently(run: Run, jobs: Mapping[str, Job]) -> int:
     begun = (past for past in read_events(run.events) if past["kind"] == "started")
     resume = any(past.get("parent") != os.getppid() for past in begun)
     if run.kind == "train":
-        jobs["train"](Work(run, settings, SilentReporter(run), resume))
+        jobs["train"](Work(run, settings, SilentReporter(run.stop_file.exists), resume))
     return 0
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,8 @@ from core.settings.schema import Settings
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 # Models that come along, by name; each has a preset of its own.
 SHIPPED_MODELS = ("demo", "demo-photos")
+# From these on a model takes the preset of the 7B models. Widths: 2B and 3B have 1,536 to 2,048, 4B 2,560, 7B 3,584.
+LARGE_HIDDEN_SIZE, LARGE_BILLIONS = 3584, 7
 
 
 def config_path(name: str | Path) -> Path:
@@ -34,9 +38,31 @@ def presets() -> tuple[str, ...]:
 
 def preset_for(model: str) -> str:
     """The shipped config that suits a model (a shipped name, a hub id or a folder); "" when it does not come along."""
-    size = "7b" if "7b" in model.lower() else "2b"
-    name = model if model in SHIPPED_MODELS else f"qwen2vl-{size}-lora"
+    name = model if model in SHIPPED_MODELS else f"qwen2vl-{'7b' if _is_large(model) else '2b'}-lora"
     return name if name in presets() else ""
+
+
+def _is_large(model: str) -> bool:
+    """Whether a model has about 7 billion weights or more: by the width that its config tells, else by its name."""
+    width = _hidden_size(Path(model).expanduser() / "config.json")
+    if width is not None:
+        return width >= LARGE_HIDDEN_SIZE
+    # A size stands by itself in a name: Qwen2-VL-7B-Instruct, qwen2vl-7b. Of 30B-A3B the first counts: all are stored.
+    sizes = re.findall(
+        r"(?<![a-z0-9.])(\d+(?:\.\d+)?)b(?![a-z0-9])", model.replace("\\", "/").rsplit("/", 1)[-1].lower()
+    )
+    return bool(sizes) and float(sizes[0]) >= LARGE_BILLIONS
+
+
+def _hidden_size(config: Path) -> int | None:
+    """How wide the language layers of a local model are; None where there is none, or its config does not tell."""
+    try:
+        found = json.loads(config.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    language = found.get("text_config", found) if isinstance(found, dict) else {}
+    width = language.get("hidden_size") if isinstance(language, dict) else None
+    return width if isinstance(width, int) else None
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

@@ -225,11 +225,11 @@ class TrainingSettings:
     )
     learning_rate: float = setting(2e-4, "How big each step of learning is.", low=1e-8, high=1.0)
     batch_size: int = setting(
-        2, "Photos a step of learning looks at; with accumulation, so many times more.", low=1, high=1024, unit="photos"
+        2, "Photos a step of learning looks at, times accumulation.", low=1, high=1024, unit="photos"
     )
     accumulation: int = setting(
         2,
-        "A step of learning looks at batch size times this many photos. Memory depends on tokens per pass alone.",
+        "Photos of a step = batch size x accumulation. It changes no memory: that follows from tokens per pass.",
         low=1,
         high=4096,
         unit="batches",

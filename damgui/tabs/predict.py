@@ -117,7 +117,7 @@ def build(frame: Frame) -> None:
     frame.on_open("predict", lambda values: _open(frame, values, w), [examples, go_data, kind])
     frame.watch(lambda seen: _models(frame, seen, w), model)
     _wire_choice(frame, w, other)
-    _wire_question(frame, w)
+    frame.later(lambda: _wire_question(frame, w))
 
 
 def _left() -> tuple[gr.File, gr.Column, gr.HTML, gr.Button, gr.HTML, gr.Button]:
@@ -193,8 +193,9 @@ def _wire_question(frame: Frame, w: PredictWidgets) -> None:
             return {**w.forget(), w.message: parts.note(found["error"], "bad")}
         return {**w.forget(), **_answered(found, _truth(current, box), w)}
 
+    judging = [one for path, one in frame.form.widgets.items() if path.startswith("judging.")]
     w.ask.click(show_busy, outputs=w.answer, **QUIET).then(
-        begin, {w.photo, w.picker, w.kind, w.model}, [w.message, *w.answer], **LONG
+        begin, {w.photo, w.picker, w.kind, w.model, *judging}, [w.message, *w.answer], **LONG
     )
     w.clock.tick(poll, [w.pending, w.photo, w.picker], [w.message, *w.answer], **QUIET)
     w.stop.click(w.forget, outputs=w.answer, **QUIET)
@@ -269,7 +270,8 @@ def _request(frame: Frame, values: Mapping[Component, Any], w: PredictWidgets) -
     path = str(tuned.path) if tuned else _base(frame)
     base = store.base_model(path)
     settings = store.settings_for_model(path)
-    settings = replace(settings, model=replace(settings.model, path=base))
+    judging = frame.form.read(values, ("judging.",)).judging
+    settings = replace(settings, model=replace(settings.model, path=base), judging=judging)
     box, size_wh = value.get("box"), photo["size_wh"]
     # A labelled box is asked about as in training, with its neighbours; among them a box of one's own has no place.
     picked = value.get("index")

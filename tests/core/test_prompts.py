@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from core.families import FAMILIES, RESIZED_PIXELS, THOUSANDTHS
 from core.prompts import (
-    BOX_UNITS,
-    RESIZED_PIXELS,
-    THOUSANDTHS,
     PhotoContext,
     answers,
     box_words,
@@ -40,7 +38,11 @@ def test_a_box_is_written_as_its_family_learned_it(
 
 
 def test_every_family_has_the_box_unit_of_its_report() -> None:
-    assert BOX_UNITS == {"qwen2_vl": THOUSANDTHS, "qwen2_5_vl": RESIZED_PIXELS, "qwen3_vl": THOUSANDTHS}
+    assert {name: one.box_unit for name, one in FAMILIES.items()} == {
+        "qwen2_vl": THOUSANDTHS,
+        "qwen2_5_vl": RESIZED_PIXELS,
+        "qwen3_vl": THOUSANDTHS,
+    }
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 
 from core.data.types import BoxedObject, Photo
+from core.families import FAMILIES
 from core.settings import ViewSettings
 
-TOKEN_PX = 28  # Qwen2-VL and 2.5: patches of 14 pixels, two by two of them a token; Qwen3-VL's 32 see a little less
+TOKEN_PX = FAMILIES["qwen2_vl"].token_px  # Qwen3-VL, whose tokens are larger, sees a little less
 FEW_TOKENS = 4  # two by two: less than that is a hint of colour, not a thing
 FEW_PIXELS = 12  # a side of so few pixels in the photo is mush however far its crop is enlarged
 

@@ -1,7 +1,7 @@
 """What a model answers when it is shown something else than the photo it is asked about: a blank, or another photo.
 
-A model that sees as well without the photo as with it does not look. Whatever is shown here goes through other eyes
-than the asker's own, so nothing of it is remembered in memory or kept on disk as the photo's features.
+A model that sees as well without the photo as with it does not look. Whatever is shown here goes through another
+image encoder than the questions' own, so nothing of it is remembered in memory or kept on disk as the photo's features.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Source = Callable[[Path], Image.Image]
 
 
 class SubstituteImageEncoder(ImageEncoder):
-    """Eyes that see `source` instead of the file; they remember nothing but the photo at hand."""
+    """Encodes what `source` shows instead of the file; it remembers nothing but the photo at hand."""
 
     def __init__(self, processor: Qwen2VLImageProcessorPil, view: ViewSettings, source: Source) -> None:
         super().__init__(processor, view, cache_bytes=0)
@@ -36,14 +36,14 @@ class SubstituteImageEncoder(ImageEncoder):
         self._shown: tuple[Path, Image.Image] | None = None
 
     def _open(self, image_view: ImageView) -> Image.Image:
-        assert not image_view.mirrored and not image_view.light  # only whole splits are judged with these eyes
+        assert not image_view.mirrored and not image_view.light  # only whole splits are judged with it
         if self._shown is None or self._shown[0] != image_view.path:
             self._shown = (image_view.path, self._source(image_view.path))
         return self._shown[1]
 
 
 @contextmanager
-def seeing(prompt_builder: PromptBuilder, source: Source) -> Iterator[SubstituteImageEncoder]:
+def substituted(prompt_builder: PromptBuilder, source: Source) -> Iterator[SubstituteImageEncoder]:
     """While it lasts, questions are asked about what `source` shows."""
     own, other = (
         prompt_builder.image_encoder,
@@ -66,16 +66,16 @@ def with_blank_photos(
     """
     sizes = {photo.path: photo.size_wh for photo in photos}
     shapes: dict[tuple[int, int, int], Patches] = {}
-    with seeing(prompt_builder, lambda path: Image.new("RGB", sizes[path], GREY)) as image_encoder:
+    with substituted(prompt_builder, lambda path: Image.new("RGB", sizes[path], GREY)) as image_encoder:
         tower = FeatureCache(loaded, image_encoder, None)
 
-        def look(image_view: ImageView) -> Patches:
+        def features(image_view: ImageView) -> Patches:
             fresh = image_encoder.fresh(image_view)
             if fresh.grid_thw not in shapes:
                 (shapes[fresh.grid_thw],) = tower.compute([fresh])
             return shapes[fresh.grid_thw]
 
-        image_encoder.features = look
+        image_encoder.features = features
         yield image_encoder
 
 

@@ -7,7 +7,7 @@ import contextlib
 import dataclasses
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,13 +16,13 @@ import numpy as np
 
 from core import settings as schema
 from core.data.types import Dataset, Photo
-from core.engine import calibration as calibrating
-from core.engine import feature_cache
+from core.engine import calibration, feature_cache
+from core.engine.adapters import adapters_off
 from core.engine.models import base_of
 from core.engine.questions import PromptBuilder
 from core.engine.reference_points import probes, texture
 from core.engine.reference_points import warnings as sentences
-from core.engine.reference_points.image_ablation import seeing, shuffled_source, with_blank_photos
+from core.engine.reference_points.image_ablation import shuffled_source, substituted, with_blank_photos
 from core.engine.reference_points.pooling import pooled
 from core.engine.reference_points.rows import Item, Rows, items_of, prior_rows, stratified
 from core.engine.scoring import judge_photos
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 MOST_TRAINING_OBJECTS = 3000
 MOST_PHOTOS = 2000
-TOLD_EVERY_S = 2.0
+REPORT_EVERY_S = 2.0
 LABELS = {
     "prior": "Always the most frequent condition",
     "prompt_only": "The question's words alone",
@@ -81,7 +81,7 @@ class _Stopped(Exception):
 
 
 @dataclass
-class _Telling:
+class _Progress:
     """Says how far a reference point is, now and then, and ends it when a stop is requested."""
 
     reporter: Reporter
@@ -92,7 +92,7 @@ class _Telling:
         if self.reporter.stop_requested():
             raise _Stopped
         now = time.monotonic()
-        if now - self.last > TOLD_EVERY_S:
+        if now - self.last > REPORT_EVERY_S:
             share = f", {100 * done // total} % done" if done else ""
             self.reporter.emit("stage", text=f"Reference points: {self.label}{share}")
             self.last = now
@@ -111,10 +111,10 @@ def measure(
     rows: dict[str, Rows] = {}
     found: dict[str, dict[str, Any]] = {}
     for name, make in _plan(judged, workspace).items():
-        telling = _Telling(reporter, LABELS[name])
+        progress = _Progress(reporter, LABELS[name])
         try:
-            telling.at(0, 1)
-            made, remark = make(telling)
+            progress.at(0, 1)
+            made, remark = make(progress)
         except _Stopped:
             break
         if made:
@@ -123,7 +123,7 @@ def measure(
     return found, warnings_about(judged.rows, rows)
 
 
-Make = Callable[[_Telling], tuple[Rows, str]]
+Make = Callable[[_Progress], tuple[Rows, str]]
 
 
 def _plan(judged: JudgedSplit, workspace: Workspace) -> dict[str, Make]:
@@ -140,13 +140,13 @@ def _plan(judged: JudgedSplit, workspace: Workspace) -> dict[str, Make]:
     asked = items_of(judged.photos)
     if known:
         plan["prompt_only"] = lambda _: (_words(judged, known, asked), remark)
-        plan["texture_forest"] = lambda telling: (_forest(judged, known, asked, telling), remark)
-        plan["linear_probe"] = lambda telling: (_linear(judged, (known, asked), workspace, telling), remark)
+        plan["texture_forest"] = lambda progress: (_forest(judged, known, asked, progress), remark)
+        plan["linear_probe"] = lambda progress: (_linear(judged, (known, asked), workspace, progress), remark)
     shown = judged.photos[:: -(-len(judged.photos) // MOST_PHOTOS)]
     some = f"On {len(shown):,} of {len(judged.photos):,} photos." if len(shown) < len(judged.photos) else ""
-    plan["blank"] = lambda telling: (_blank(judged, shown, telling), some)
+    plan["blank"] = lambda progress: (_blank(judged, shown, progress), some)
     if len(shown) > 1:
-        plan["shuffled"] = lambda telling: (_shuffled(judged, shown, telling), some)
+        plan["shuffled"] = lambda progress: (_shuffled(judged, shown, progress), some)
     return plan
 
 
@@ -176,10 +176,10 @@ def _words(judged: JudgedSplit, known: Sequence[Item], asked: Sequence[Item]) ->
     return probes.probe_rows(probes.words_fit, sides[0], sides[1], judged.opened.taxonomy)
 
 
-def _forest(judged: JudgedSplit, known: Sequence[Item], asked: Sequence[Item], telling: _Telling) -> Rows:
+def _forest(judged: JudgedSplit, known: Sequence[Item], asked: Sequence[Item], progress: _Progress) -> Rows:
     both, described, opened = [*known, *asked], [], None
     for done, item in enumerate(both):  # items of one photo follow each other: each photo is opened once
-        telling.at(done, len(both))
+        progress.at(done, len(both))
         if opened is None or opened[0] != item.photo.path:
             opened = (item.photo.path, open_photo(item.photo.path))
         described.append(texture.features(opened[1], item.one.box_xyxy))
@@ -189,7 +189,7 @@ def _forest(judged: JudgedSplit, known: Sequence[Item], asked: Sequence[Item], t
 
 
 def _linear(
-    judged: JudgedSplit, sides: tuple[Sequence[Item], Sequence[Item]], workspace: Workspace, telling: _Telling
+    judged: JudgedSplit, sides: tuple[Sequence[Item], Sequence[Item]], workspace: Workspace, progress: _Progress
 ) -> Rows:
     """The features are those of the base model: an adapter on the vision tower is put aside while they are computed."""
     opened, settings = judged.opened, judged.prompt_builder.settings
@@ -198,20 +198,20 @@ def _linear(
     whole = settings.view.mode == "full"
     prompt_builder, base = PromptBuilder(opened.loaded, settings, opened.taxonomy), base_of(opened.model)
     wanted = [(_only(items), [(False, 0)]) for items in sides]
-    with _untaught(opened.model):
-        kept = feature_cache.prepare(prompt_builder, opened.loaded, base, wanted, workspace, telling.reporter)
+    with adapters_off(opened.model):
+        kept = feature_cache.prepare(prompt_builder, opened.loaded, base, wanted, workspace, progress.reporter)
         kept = kept or feature_cache.FeatureCache(opened.loaded, prompt_builder.image_encoder, None)
-        prompt_builder.image_encoder.features = kept.look
+        prompt_builder.image_encoder.features = kept.features
         described = []
         for items in sides:
             values = []
             for done, item in enumerate(items):
-                telling.at(done, len(items))
+                progress.at(done, len(items))
                 box = item.one.box_xyxy
                 seen = (
                     prompt_builder.image_encoder.photo(item.photo.path)
                     if whole
-                    else kept.look(ImageView(item.photo.path, box))
+                    else kept.features(ImageView(item.photo.path, box))
                 )
                 values.append(pooled(seen, prompt_builder.image_encoder.merge, box if whole else None))
             described.append((items, np.array(values)))
@@ -226,32 +226,25 @@ def _only(items: Sequence[Item]) -> list[Photo]:
     return [dataclasses.replace(group[0].photo, objects=tuple(item.one for item in group)) for group in found.values()]
 
 
-@contextlib.contextmanager
-def _untaught(model: Any) -> Iterator[None]:
-    """While it lasts, no adapter changes the model."""
-    with model.disable_adapter() if hasattr(model, "disable_adapter") else contextlib.nullcontext():
-        yield
-
-
-def _blank(judged: JudgedSplit, photos: Sequence[Photo], telling: _Telling) -> Rows:
+def _blank(judged: JudgedSplit, photos: Sequence[Photo], progress: _Progress) -> Rows:
     with with_blank_photos(judged.prompt_builder, judged.opened.loaded, photos):
-        return _judge(judged, photos, telling)
+        return _judge(judged, photos, progress)
 
 
-def _shuffled(judged: JudgedSplit, photos: Sequence[Photo], telling: _Telling) -> Rows:
-    with seeing(judged.prompt_builder, shuffled_source(photos, judged.seed)):
-        return _judge(judged, photos, telling)
+def _shuffled(judged: JudgedSplit, photos: Sequence[Photo], progress: _Progress) -> Rows:
+    with substituted(judged.prompt_builder, shuffled_source(photos, judged.seed)):
+        return _judge(judged, photos, progress)
 
 
-def _judge(judged: JudgedSplit, photos: Sequence[Photo], telling: _Telling) -> Rows:
+def _judge(judged: JudgedSplit, photos: Sequence[Photo], progress: _Progress) -> Rows:
     rows: Rows = []
     opened, correction = judged.opened, judged.prompt_builder.settings.judging.prior_correction
     # Closed at once when a stop ends it: the model's answers must not stay narrowed to the closed list.
     with contextlib.closing(judge_photos(opened.model, judged.prompt_builder, photos, "condition")) as judging:
         for done, (_photo, found, _loss) in enumerate(judging):
-            telling.at(done, len(photos))
+            progress.at(done, len(photos))
             # As the model's own answers were read: a correction of the prior moves answers here too.
-            rows += [calibrating.calibrated_row(row, opened.calibration, correction, opened.taxonomy) for row in found]
+            rows += [calibration.calibrated_row(row, opened.calibration, correction, opened.taxonomy) for row in found]
     return rows
 
 

@@ -10,23 +10,25 @@ from typing import Any
 from transformers import Trainer
 
 from core.errors import UserError
-from core.runs.files import write_json
+from core.runs import swap
+from core.runs.files import write_json, write_text, writing
+
+BEST = "best"
 
 
 def keep_best(trainer: Trainer, folder: Path, about: dict[str, Any]) -> None:
-    """Save the adapter beside, then swap: a crash leaves the old best or the new one, never half of either."""
-    beside = folder.with_name("best.part")
+    """Save the adapter beside `folder`, then swap them: see `core.runs.swap`. All processes of a training call it."""
     if trainer.is_world_process_zero():
-        shutil.rmtree(beside, ignore_errors=True)
+        swap.begin(folder)
     trainer.accelerator.wait_for_everyone()
-    trainer.save_model(str(beside))
+    part = folder.with_name(f"{folder.name}.part")
+    trainer.save_model(str(part))
     if trainer.is_world_process_zero():
-        write_json(beside / "damgui.json", about)
-        (beside / "README.md").write_text(card(about), encoding="utf-8")
+        write_json(part / "damgui.json", about)
+        write_text(part / "README.md", card(about))
         # A pickle of the trainer's arguments: damgui.json says the same and can be read.
-        (beside / "training_args.bin").unlink(missing_ok=True)
-        shutil.rmtree(folder, ignore_errors=True)
-        beside.replace(folder)
+        (part / "training_args.bin").unlink(missing_ok=True)
+        swap.finish(folder)
 
 
 def card(about: dict[str, Any]) -> str:
@@ -58,7 +60,7 @@ def require_free(final: Path) -> None:
 def publish(best: Path, final: Path) -> None:
     """Copy the best adapter to its final place in one move. Raises UserError when something stands there."""
     require_free(final)
-    beside = final.with_name(f"{final.name}.part")
-    shutil.rmtree(beside, ignore_errors=True)
-    shutil.copytree(best, beside)
-    beside.replace(final)
+    part = swap.begin(final)
+    with writing(final):
+        shutil.copytree(best, part, dirs_exist_ok=True)
+    swap.finish(final)

@@ -39,9 +39,9 @@ class SampleKey:
 
 
 class TrainingDataset(Dataset[SampleKey]):
-    """Training photos as trees of questions with their true answers, made on demand from a Key.
+    """Training photos as samples of questions with their true answers, made on demand from a Key.
 
-    What it hands to a data loader are the keys themselves; `coming` turns a step's keys into batches, in a thread. A
+    What it hands to a data loader are the keys themselves; `pending` turns a step's keys into batches, in a thread. A
     loader asks for a step's keys while the step before is computed, so the photos are ready when it begins.
     """
 
@@ -70,25 +70,25 @@ class TrainingDataset(Dataset[SampleKey]):
     def __getitem__(self, key: SampleKey) -> SampleKey:
         return key
 
-    def coming(self, keys: Sequence[SampleKey]) -> PendingBatches:
+    def pending(self, keys: Sequence[SampleKey]) -> PendingBatches:
         """A step's batches, in the making from now on."""
         return PendingBatches(len(keys), self._thread.submit(self._batches, keys))
 
     def _batches(self, keys: Sequence[SampleKey]) -> list[Batch]:
-        trees = [self.tree(key) for key in keys]
-        if not any(tree.branches for tree in trees):
+        samples = [self.sample(key) for key in keys]
+        if not any(sample.questions for sample in samples):
             # Every step teaches something: photos of vegetation alone are asked what that is.
-            trees = [self.tree(keys[0], always_class=True)]
-        return self.prompt_builder.batches(trees)
+            samples = [self.sample(keys[0], always_class=True)]
+        return self.prompt_builder.batches(samples)
 
-    def tree(self, key: SampleKey, always_class: bool = False) -> PackedSample:
+    def sample(self, key: SampleKey, always_class: bool = False) -> PackedSample:
         """A sequence: what it asks follows from its key and the seed alone. What teaches nothing is left out."""
         photo, rng = self.photos[key.photo], self._rng(key)
         mirrored, light = self._version(rng)
         stop = key.start + (self.size or len(photo.objects))
         draws = [(one, -1.0 if always_class else rng.random()) for one in photo.objects[key.start : stop]]
         asked = [one for one in (self.question(*drawn) for drawn in draws) if self.teaches(one)]
-        return self.prompt_builder.tree(photo.path, self.prompt_builder.boxes(photo), asked, mirrored, light)
+        return self.prompt_builder.sample(photo.path, self.prompt_builder.boxes(photo), asked, mirrored, light)
 
     def teaches(self, asked: ObjectQuery) -> bool:
         """Whether there is anything to choose: a closed question with one allowed answer has no loss."""

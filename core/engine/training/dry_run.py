@@ -1,7 +1,7 @@
 """Two steps of a training tried before it begins: whether it fits, how long it will take, what it will leave on disk.
 
 The steps go through the trainer itself, forward and backward without an update, and leave it exactly as it was: the
-adapter that comes out is bit for bit the one without a rehearsal.
+adapter that comes out is bit for bit the one without it.
 """
 
 from __future__ import annotations
@@ -38,16 +38,16 @@ USUAL_TIMES = 5
 @dataclass(frozen=True)
 class PlannedCache:
     """Vision features that will be kept on disk before the first step: their bytes, how many views of photos and boxes
-    they are, and how one is computed (None: nothing is kept, every step looks for itself)."""
+    they are, and how one is computed (None: nothing is kept, every step computes them)."""
 
     missing_bytes: int = 0
     views: int = 0
-    look: Callable[[ImageView], Patches] | None = None
+    features: Callable[[ImageView], Patches] | None = None
 
 
 @dataclass(frozen=True)
 class DryRun:
-    """What the two steps told. `memory_free_mb` is what this process may have in all: what it has and what is free.
+    """What the two steps came to. `memory_free_mb` is what this process may have in all: what it has and what is free.
 
     `step_s` is the largest step's time, `usual_step_s` that of one of usual size; `total_s` is the whole training.
     """
@@ -81,7 +81,7 @@ def unchanged(trainer: Any) -> Iterator[None]:
         ImageEncoder(prompt_builder.image_encoder.processor, prompt_builder.image_encoder.view),
     )
     rng = random.getstate(), np.random.get_state(), torch.get_rng_state()
-    gpu_dice = torch.cuda.get_rng_state(device) if device.type == "cuda" else None
+    gpu_rng = torch.cuda.get_rng_state(device) if device.type == "cuda" else None
     for one, _ in gradients:
         one.grad = None
     try:
@@ -96,8 +96,8 @@ def unchanged(trainer: Any) -> Iterator[None]:
         random.setstate(rng[0])
         np.random.set_state(rng[1])
         torch.set_rng_state(rng[2])
-        if gpu_dice is not None:
-            torch.cuda.set_rng_state(gpu_dice, device)
+        if gpu_rng is not None:
+            torch.cuda.set_rng_state(gpu_rng, device)
 
 
 def take_step(trainer: Any, chosen: Sequence[SequenceSize]) -> float:
@@ -227,14 +227,14 @@ class DryRunState:
         return seconds, throughput.fit(self.counted)(shape) / seconds, opening
 
 
-def fits(stage: DryRunState) -> bool:
-    """Whether the largest step fits, with gradient checkpointing if the trainer is told to use it."""
-    with with_checkpointing(stage.trainer):
-        fitting = stage.tried()
-    for one in stage.trainer.model.parameters():
+def fits(state: DryRunState) -> bool:
+    """Whether the largest step fits, with gradient checkpointing if the trainer uses it."""
+    with with_checkpointing(state.trainer):
+        fitting = state.tried()
+    for one in state.trainer.model.parameters():
         one.grad = None
     gc.collect()
-    if stage.trainer.args.device.type == "cuda":
+    if state.trainer.args.device.type == "cuda":
         torch.cuda.empty_cache()
     return fitting
 
@@ -253,30 +253,30 @@ def with_checkpointing(trainer: Any) -> Iterator[None]:
         base.activation_checkpointing_disable()
 
 
-def require_memory(stage: DryRunState, reporter: Reporter) -> None:
+def require_memory(state: DryRunState, reporter: Reporter) -> None:
     """Try the largest step; where it does not fit, again with gradient checkpointing, which the trainer then keeps.
 
     Raises UserError when it does not fit even so.
     """
-    args = stage.trainer.args
-    fitting = fits(stage)
+    args = state.trainer.args
+    fitting = fits(state)
     if not fitting and not args.activation_checkpointing:
         args.activation_checkpointing = True
-        stage.peak = PeakMemory(args.device)
+        state.peak = PeakMemory(args.device)
         reporter.emit(
             "warning",
             text="Memory is short, so some things are computed twice (gradient checkpointing): "
             "the same result, about a third slower.",
         )
-        fitting = fits(stage)
+        fitting = fits(state)
     if not fitting:
-        raise too_little(stage)
+        raise too_little(state)
 
 
-def too_little(stage: DryRunState) -> UserError:
-    device = stage.trainer.args.device
+def too_little(state: DryRunState) -> UserError:
+    device = state.trainer.args.device
     return UserError(
-        f"this training needs more memory than there is ({stage.machine.memory_bytes(device) / 1e9:.1f} GB)",
+        f"this training needs more memory than there is ({state.machine.memory_bytes(device) / 1e9:.1f} GB)",
         str(device),
         "Lower training.tokens_per_pass, view.photo_px or lora.rank.",
         "does-not-fit",
@@ -320,10 +320,10 @@ def measure_dry_run(
     machine: MachineMemory | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> DryRun | None:
-    """Try the largest step of this training and one of usual size; tells what it found as an event.
+    """Try the largest step of this training and one of usual size; reports what it found as an event.
 
     `steps` are those still to be taken. Raises UserError (kind `does-not-fit`) with a cure when disk or memory will not
-    do; where memory does with gradient checkpointing alone, that is switched on in the trainer's arguments and told.
+    do; where memory does with gradient checkpointing alone, that is switched on in the trainer's arguments and said.
     Raises Stopped when `stop` says so. None where several processes train together: there only the disk is looked at,
     because a step of theirs is no single process's to try.
     """
@@ -334,37 +334,37 @@ def measure_dry_run(
     if trainer.args.world_size > 1:
         return None
     reporter.emit("stage", text="Trying two steps")
-    stage = DryRunState(trainer, machine, sequence_sizes(trainer.training_data), PeakMemory(device), stop=stop)
+    state = DryRunState(trainer, machine, sequence_sizes(trainer.training_data), PeakMemory(device), stop=stop)
     with unchanged(trainer):
-        stage.largest = largest(trainer, stage.sizes, stage.per_step)
+        state.largest = largest(trainer, state.sizes, state.per_step)
         # Anew, so that what is remembered from here on tells what a view will take.
         trainer.prompt_builder.image_encoder = ImageEncoder(
             trainer.prompt_builder.image_encoder.processor, trainer.prompt_builder.image_encoder.view
         )
-        trainer.prompt_builder.image_encoder.features = cache.look
-        require_memory(stage, reporter)
+        trainer.prompt_builder.image_encoder.features = cache.features
+        require_memory(state, reporter)
         with with_checkpointing(trainer):
-            usual_s, flops_per_s, opening = stage.usual_s()
-        with stage.peak.watched():
+            usual_s, flops_per_s, opening = state.usual_s()
+        with state.peak.watched():
             judge_s = judging_s(trainer)
-        whole = views(trainer, stage.sizes)
-        used = stage.peak.used + remembered_bytes(trainer, whole)
-    if not stage.fits(used):
-        raise too_little(stage)
+        whole = views(trainer, state.sizes)
+        used = state.peak.used + remembered_bytes(trainer, whole)
+    if not state.fits(used):
+        raise too_little(state)
     peak = throughput.peak_flops_per_s(device, computing_dtype(trainer))
-    trainer.meter.costs, trainer.meter.peak_flops_per_s = throughput.fit(stage.counted), peak
+    trainer.meter.costs, trainer.meter.peak_flops_per_s = throughput.fit(state.counted), peak
     tests_s = math.ceil(steps / trainer.args.eval_steps) * len(trainer.eval_dataset) * judge_s
-    per_step = sum(one.views for one in stage.usual)
+    per_step = sum(one.views for one in state.usual)
     # Photos are opened while the step before is computed. A GPU waits for the slower of the two; a CPU has both to do,
     # but remembers the photos.
-    opened = cache.views if cache.look else min(steps * per_step, whole)
+    opened = cache.views if cache.features else min(steps * per_step, whole)
     steps_s = steps * usual_s + opened * opening / per_step
-    if device.type == "cuda" and not cache.look:
+    if device.type == "cuda" and not cache.features:
         steps_s = steps * max(usual_s, opening)
     found = DryRun(
-        peak_memory_mb=round(stage.needed(used) / 1e6, 1),
+        peak_memory_mb=round(state.needed(used) / 1e6, 1),
         memory_free_mb=round(machine.memory_bytes(device) / 1e6, 1),
-        step_s=round(stage.largest_s, 4),
+        step_s=round(state.largest_s, 4),
         usual_step_s=round(usual_s, 4),
         total_s=round(steps_s + tests_s, 1),
         steps=steps,

@@ -13,7 +13,7 @@ import psutil
 import torch
 
 # A pass of the smallest model takes longer than this; looking costs 10 µs.
-LOOK_EVERY_S = 0.004
+SAMPLE_EVERY_S = 0.004
 
 
 def disk_free_bytes(folder: Path) -> int:
@@ -27,6 +27,13 @@ def memory_bytes(device: torch.device) -> int:
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0]) + torch.cuda.memory_reserved(device)
     return min(int(psutil.virtual_memory().available), container_free_bytes()) + resident_bytes()
+
+
+def free_bytes(device: torch.device) -> int:
+    """What this process may still take on the device."""
+    if device.type == "cuda":
+        return memory_bytes(device) - torch.cuda.memory_allocated(device)
+    return memory_bytes(device) - resident_bytes()
 
 
 def container_free_bytes(group: Path = Path("/sys/fs/cgroup")) -> int:
@@ -60,7 +67,7 @@ class PeakMemory:
     _over: threading.Event = field(default_factory=threading.Event)
 
     def watch(self) -> None:
-        while not self._over.wait(LOOK_EVERY_S):
+        while not self._over.wait(SAMPLE_EVERY_S):
             self.used = max(self.used, resident_bytes())
 
     @contextmanager

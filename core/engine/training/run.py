@@ -16,12 +16,11 @@ from transformers import PrinterCallback, TrainerState, TrainingArguments, set_s
 from core import settings as schema
 from core.data.splits import calibration_split
 from core.data.types import Dataset, Photo
-from core.engine import calibration as calibrating
-from core.engine import feature_cache, models
+from core.engine import adapters, calibration, feature_cache, models
 from core.engine.evaluation import limited, prior_scores, read_data
 from core.engine.questions import PromptBuilder
-from core.engine.training.callbacks import Narrator
-from core.engine.training.checkpoints import latest_checkpoint, publish, require_free
+from core.engine.training.callbacks import BestCheckpoint, EarlyStopping, ProgressEvents, StopOnRequest
+from core.engine.training.checkpoints import BEST, latest_checkpoint, publish, require_free
 from core.engine.training.data import TrainingDataset
 from core.engine.training.dry_run import DryRun, PlannedCache, Stopped, measure_dry_run
 from core.engine.training.trainer import PackedTrainer
@@ -97,7 +96,7 @@ def split_photos(dataset: Dataset, settings: Settings) -> tuple[list[Photo], lis
 
 @dataclass(frozen=True)
 class TrainingSetup:
-    """All that a training needs, ready to begin. The photos `aside` are for calibration: not learned from."""
+    """All that a training needs, ready to begin. The `calibration_photos` are for calibration: not learned from."""
 
     dataset: Dataset
     train: list[Photo]
@@ -107,7 +106,8 @@ class TrainingSetup:
     taxonomy: Taxonomy
     training_data: TrainingDataset
     trainer: PackedTrainer
-    narrator: Narrator
+    best: BestCheckpoint
+    stop: StopOnRequest
     all_parameters: int
 
     @property
@@ -115,7 +115,7 @@ class TrainingSetup:
         return sum(one.numel() for one in self.trainer.model.parameters() if one.requires_grad)
 
     @property
-    def looked_at(self) -> feature_cache.Wanted:
+    def wanted_views(self) -> feature_cache.Wanted:
         """The photos with the versions in which they will be seen."""
         epochs = math.ceil(total_steps(self.trainer) / steps_per_epoch(self.trainer))
         return [*self.training_data.versions_to_come(epochs), ([*self.valid, *self.calibration_photos], [(False, 0)])]
@@ -143,7 +143,7 @@ def set_up(
     if settings.enhance.condition_weighting and not {"blocked", "damaged"} & set(taxonomy.conditions):
         reporter.emit("warning", text="Condition weighting has no effect: no condition is blocked or damaged.")
     prompt_builder = PromptBuilder(loaded, settings, taxonomy)
-    model = models.attach_lora(loaded.model, settings.lora)
+    model = adapters.attach_lora(loaded.model, settings.lora)
     all_parameters = loaded.parameters
     # Before a trainer wraps the model for several devices, which then hold the small output layer.
     models.close_head(model, prompt_builder.candidates)
@@ -157,7 +157,6 @@ def set_up(
         "data_fingerprint": dataset.fingerprint,
         "train_digests": sorted(photo.digest for photo in train),
     }
-    narrator = Narrator(about, checkpoints, settings.training.early_stopping, reporter)
     trainer = PackedTrainer(
         training_data,
         prompt_builder,
@@ -165,19 +164,31 @@ def set_up(
         model=model,
         args=arguments(settings, checkpoints, loaded.device),
         eval_dataset=valid,
-        callbacks=[narrator],
     )
     # The run's events say it all; what Trainer prints would mix with them.
     trainer.remove_callback(PrinterCallback)
     # Rounded down: Trainer's own rounding up would spend a run of one step at a learning rate of 0.
     trainer.args.warmup_steps = int(total_steps(trainer) * settings.training.warmup_share)
-    narrator.trainer = trainer
+    best, stop = BestCheckpoint(trainer, about, checkpoints, reporter), StopOnRequest(trainer, reporter)
+    progress, early = ProgressEvents(trainer, reporter), EarlyStopping(settings.training.early_stopping, reporter)
+    for callback in (best, early, progress, stop):
+        trainer.add_callback(callback)
     return TrainingSetup(
-        dataset, train, valid, calibration_photos, loaded, taxonomy, training_data, trainer, narrator, all_parameters
+        dataset,
+        train,
+        valid,
+        calibration_photos,
+        loaded,
+        taxonomy,
+        training_data,
+        trainer,
+        best,
+        stop,
+        all_parameters,
     )
 
 
-def run(
+def train(
     settings: Settings, name: str, run_folder: Path, workspace: Workspace, reporter: Reporter, resume: bool
 ) -> dict[str, Any]:
     """Train an adapter; returns (and leaves in the run folder) the training info.
@@ -189,118 +200,120 @@ def run(
     require_free(workspace.final(name))
     began = time.monotonic()
     checkpoints = workspace.checkpoints(name)
-    room = set_up(settings, name, checkpoints, run_folder, workspace, reporter)
-    trainer = room.trainer
+    setup = set_up(settings, name, checkpoints, run_folder, workspace, reporter)
+    trainer = setup.trainer
     start = latest_checkpoint(checkpoints) if resume else None
     left = total_steps(trainer) - (int(start.name.split("-")[1]) if start else 0)
     try:
-        dry_run_first(room, left, workspace, reporter, reporter.stop_requested)
+        dry_run_first(setup, left, workspace, reporter, reporter.stop_requested)
     except Stopped:
-        room.narrator.stopped = True
+        setup.stop.stopped = True
     else:
-        feature_cache.prepare(trainer.prompt_builder, room.loaded, trainer.model, room.looked_at, workspace, reporter)
-        learn(room, start, reporter)
-    stopped = room.narrator.stopped
+        feature_cache.prepare(
+            trainer.prompt_builder, setup.loaded, trainer.model, setup.wanted_views, workspace, reporter
+        )
+        learn(setup, start, reporter)
+    stopped = setup.stop.stopped
     seconds = round(earlier_seconds(run_folder) + time.monotonic() - began, 3)
     if not stopped:
-        calibrate_best(room, checkpoints / "best", settings, reporter)
+        calibrate_best(setup, checkpoints / BEST, settings, reporter)
     if not stopped and trainer.is_world_process_zero():
-        publish(checkpoints / "best", workspace.final(name))
+        publish(checkpoints / BEST, workspace.final(name))
     return {
         "name": name,
         "adapter": None if stopped else str(workspace.final(name)),
         "seconds": seconds,
-        **outcome(room, checkpoints, settings),
+        **outcome(setup, checkpoints, settings),
     }
 
 
-def learn(room: TrainingSetup, start: Path | None, reporter: Reporter) -> None:
+def learn(setup: TrainingSetup, start: Path | None, reporter: Reporter) -> None:
     """All steps, from the beginning or from a checkpoint, and a last test."""
-    trainer = room.trainer
+    trainer = setup.trainer
     reporter.emit("stage", text=f"Going on from step {start.name.split('-')[1]}" if start else "Learning")
     reporter.emit(
         "plan",
         total_steps=total_steps(trainer),
-        photos=len(room.train),
+        photos=len(setup.train),
         epochs=round(total_steps(trainer) / steps_per_epoch(trainer), 3),
-        objects=sum(len(photo.objects) for photo in room.train),
-        trainable_parameters=room.trainable,
-        all_parameters=room.all_parameters,
+        objects=sum(len(photo.objects) for photo in setup.train),
+        trainable_parameters=setup.trainable,
+        all_parameters=setup.all_parameters,
         save_steps=trainer.args.save_steps,
     )
     trainer.train(resume_from_checkpoint=str(start) if start else None)
-    if not room.narrator.stopped and trainer.last_evaluation.get("step") != trainer.state.global_step:
+    if not setup.stop.stopped and trainer.last_evaluation.get("step") != trainer.state.global_step:
         trainer.evaluate()
 
 
-def calibrate_best(room: TrainingSetup, best: Path, settings: Settings, reporter: Reporter) -> None:
+def calibrate_best(setup: TrainingSetup, best: Path, settings: Settings, reporter: Reporter) -> None:
     """Fit the calibration of the best adapter on the photos put aside, and keep it beside the adapter."""
-    trainer = room.trainer
-    if not room.calibration_photos:
+    trainer = setup.trainer
+    if not setup.calibration_photos:
         return
     if trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled:
         reporter.emit("warning", text="Weights are shared out among processes: the tuned model is not calibrated.")
         return
-    reporter.emit("stage", text=f"Calibrating on {len(room.calibration_photos)} photos that were not learned from")
+    reporter.emit("stage", text=f"Calibrating on {len(setup.calibration_photos)} photos that were not learned from")
     model = trainer.accelerator.unwrap_model(trainer.model)
-    models.take_adapter(model, best)
+    adapters.take_adapter(model, best)
     model.eval()
     with trainer.accelerator.autocast():
-        found = calibrating.calibrate(model, trainer.prompt_builder, room.calibration_photos, room.train, settings)
+        found = calibration.calibrate(model, trainer.prompt_builder, setup.calibration_photos, setup.train, settings)
     if found is not None and trainer.is_world_process_zero():
-        calibrating.keep(found, best)
+        calibration.keep(found, best)
 
 
 def dry_run_first(
-    room: TrainingSetup, steps: int, workspace: Workspace, reporter: Reporter, stop: Callable[[], bool] = lambda: False
+    setup: TrainingSetup, steps: int, workspace: Workspace, reporter: Reporter, stop: Callable[[], bool] = lambda: False
 ) -> DryRun | None:
     """Two of the `steps` that are to come, tried as they will be taken. Raises UserError when they will not fit."""
-    trainer, cache = room.trainer, PlannedCache()
-    plan = feature_cache.planned(trainer.prompt_builder, room.loaded, trainer.model, room.looked_at, workspace)
+    trainer, cache = setup.trainer, PlannedCache()
+    plan = feature_cache.planned(trainer.prompt_builder, setup.loaded, trainer.model, setup.wanted_views, workspace)
     if plan is not None:
         # Kept nowhere: a run that is refused leaves nothing behind.
-        seen = feature_cache.FeatureCache(room.loaded, trainer.prompt_builder.image_encoder, None)
-        cache = PlannedCache(plan.missing_bytes, len(plan.missing), seen.look)
+        seen = feature_cache.FeatureCache(setup.loaded, trainer.prompt_builder.image_encoder, None)
+        cache = PlannedCache(plan.missing_bytes, len(plan.missing), seen.features)
     return measure_dry_run(trainer, reporter, steps, cache, stop=stop)
 
 
 def dry_run_only(settings: Settings, run_folder: Path, workspace: Workspace, reporter: Reporter) -> dict[str, Any]:
     """What training with these settings would take, measured on two steps. Writes into the run folder only."""
     require_launcher("")
-    room = set_up(settings, "", run_folder / "checkpoints", run_folder, workspace, reporter)
+    setup = set_up(settings, "", run_folder / "checkpoints", run_folder, workspace, reporter)
     try:
-        found = dry_run_first(room, total_steps(room.trainer), workspace, reporter, reporter.stop_requested)
+        found = dry_run_first(setup, total_steps(setup.trainer), workspace, reporter, reporter.stop_requested)
     except Stopped:
         return {"stopped": True}
-    told = asdict(found) if found else {}
-    write_json(run_folder / "results.json", told)
-    return {**told, "stopped": False}
+    results = asdict(found) if found else {}
+    write_json(run_folder / "results.json", results)
+    return {**results, "stopped": False}
 
 
-def outcome(room: TrainingSetup, checkpoints: Path, settings: Settings) -> dict[str, Any]:
+def outcome(setup: TrainingSetup, checkpoints: Path, settings: Settings) -> dict[str, Any]:
     """What `training_info_<name>.json` tells of a training that is over."""
-    trainer, best = room.trainer, room.narrator.best
+    trainer, best = setup.trainer, setup.best.best
     return {
         "base_model": settings.model.path,
-        "base_fingerprint": room.loaded.fingerprint,
-        "stopped": room.narrator.stopped,
+        "base_fingerprint": setup.loaded.fingerprint,
+        "stopped": setup.stop.stopped,
         "steps": trainer.state.global_step,
         "epochs": trainer.state.epoch,
         "final": trainer.last_evaluation,
-        "best": {**best, "path": str(checkpoints / "best")} if best else {},
-        "trainable_parameters": room.trainable,
-        "all_parameters": room.all_parameters,
+        "best": {**best, "path": str(checkpoints / BEST)} if best else {},
+        "trainable_parameters": setup.trainable,
+        "all_parameters": setup.all_parameters,
         "class_weights": {
-            room.taxonomy.class_name(*one): round(weight, 4) for one, weight in room.training_data.weights.items()
+            setup.taxonomy.class_name(*one): round(weight, 4) for one, weight in setup.training_data.weights.items()
         },
         "data": {
             "path": settings.data.path,
-            "fingerprint": room.dataset.fingerprint,
-            "train_photos": len(room.train),
-            "valid_photos": len(room.valid),
-            "calibration_photos": len(room.calibration_photos),
+            "fingerprint": setup.dataset.fingerprint,
+            "train_photos": len(setup.train),
+            "valid_photos": len(setup.valid),
+            "calibration_photos": len(setup.calibration_photos),
         },
-        "prior": prior_scores(room.train, room.valid, room.taxonomy),
+        "prior": prior_scores(setup.train, setup.valid, setup.taxonomy),
         "settings": schema.to_dict(settings),
         "history": history(trainer.state),
     }

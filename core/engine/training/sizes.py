@@ -41,7 +41,7 @@ def largest(trainer: Any, found: Sequence[SequenceSize], count: int) -> list[Seq
     """The `count` sequences with the most tokens (then pixels) among twice as many that promise it; they are opened."""
     merge = trainer.prompt_builder.image_encoder.merge
     real = [
-        replace(one, tokens=sample_tokens(trainer.training_data.tree(one.key), merge)) for one in found[: 2 * count]
+        replace(one, tokens=sample_tokens(trainer.training_data.sample(one.key), merge)) for one in found[: 2 * count]
     ]
     return sorted(real, key=lambda one: (one.tokens, one.pixels), reverse=True)[:count]
 

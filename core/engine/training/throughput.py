@@ -1,7 +1,7 @@
 """How fast a step was in the machine's own terms: tokens, floating-point operations, share of what it can do at most.
 
-Operations are counted once, while a training is rehearsed; afterwards a batch's cost follows from its shape by
-arithmetic alone, so that telling it costs nothing.
+Operations are counted once, in the dry run; afterwards a batch's cost follows from its shape by
+arithmetic alone, so that reporting it costs nothing.
 """
 
 from __future__ import annotations
@@ -146,7 +146,7 @@ class ThroughputMeter:
     tokens: Any = 0
 
     def count(self, batch: Mapping[str, Any]) -> None:
-        """One more batch of the step (see `sequences.Layout`)."""
+        """One more batch of the step (see `packing.Packer.batch`)."""
         self.shape = self.shape + shape_of(batch)
         self.tokens = self.tokens + batch["tokens"]
 
@@ -156,10 +156,10 @@ class ThroughputMeter:
         self.shape, self.tokens = np.zeros(4), 0
         if not shape[0] or seconds <= 0:
             return {}
-        told = {"tokens_per_s": round(tokens / seconds, 1), "padding": round(1 - tokens / float(shape[0]), 4)}
+        reported = {"tokens_per_s": round(tokens / seconds, 1), "padding": round(1 - tokens / float(shape[0]), 4)}
         if self.costs is not None:
             speed = self.costs(shape) / seconds
-            told["flops_per_s"] = round(speed)
+            reported["flops_per_s"] = round(speed)
             if self.peak_flops_per_s:
-                told["peak_share"] = round(speed / self.peak_flops_per_s, 4)
-        return told
+                reported["peak_share"] = round(speed / self.peak_flops_per_s, 4)
+        return reported

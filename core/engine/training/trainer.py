@@ -36,7 +36,7 @@ def weighted_loss(log_probs: torch.Tensor, weights: torch.Tensor, questions: tor
 
 def weightless(batch: Batch) -> Batch:
     """A batch whose answers have no weight: it is computed and changes nothing."""
-    return {**batch, "leaf_weights": torch.zeros_like(batch["leaf_weights"])}
+    return {**batch, "answer_weights": torch.zeros_like(batch["answer_weights"])}
 
 
 def memory_mb(device: torch.device) -> float:
@@ -47,7 +47,7 @@ def memory_mb(device: torch.device) -> float:
 
 
 class PackedTrainer(Trainer):
-    """Trains on `Lessons`; `evaluate` judges the validation photos."""
+    """Trains on a `TrainingDataset`; `evaluate` judges the validation photos."""
 
     # compute_loss divides by the questions of the whole accumulated batch.
     loss_is_scaled_for_ga = True
@@ -56,7 +56,7 @@ class PackedTrainer(Trainer):
     def __init__(
         self, training_data: TrainingDataset, prompt_builder: PromptBuilder, reporter: Reporter, **kwargs: Any
     ) -> None:
-        super().__init__(train_dataset=training_data, data_collator=training_data.coming, **kwargs)
+        super().__init__(train_dataset=training_data, data_collator=training_data.pending, **kwargs)
         self.training_data, self.prompt_builder, self.reporter = training_data, prompt_builder, reporter
         self.model_accepts_loss_kwargs = True
         self.photos_done = self.questions_done = 0
@@ -71,8 +71,8 @@ class PackedTrainer(Trainer):
         return 0
 
     def _get_num_items_in_batch(self, batch_samples: list[PendingBatches], device: torch.device) -> torch.Tensor:
-        passes = [one for coming in batch_samples for one in coming.batches()]
-        count = torch.tensor(sum(len(one["leaf_counts"]) for one in passes), device=device)
+        passes = [one for pending in batch_samples for one in pending.batches()]
+        count = torch.tensor(sum(len(one["answer_counts"]) for one in passes), device=device)
         if self.args.world_size > 1:
             count = self.accelerator.gather(count).sum()
         return count
@@ -83,7 +83,7 @@ class PackedTrainer(Trainer):
         passes = inputs.batches()
         # Those of all processes, as near as one can tell: each has about as much to do.
         self.photos_done += inputs.photos * self.args.world_size
-        self.questions_done += sum(len(one["leaf_counts"]) for one in passes) * self.args.world_size
+        self.questions_done += sum(len(one["answer_counts"]) for one in passes) * self.args.world_size
         for one in passes:
             self.meter.count(one)
         if self.args.world_size > 1:
@@ -105,8 +105,8 @@ class PackedTrainer(Trainer):
         self, model: Any, inputs: Batch, return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
         log_probs = answer_log_probs(model, inputs)
-        questions = num_items_in_batch if num_items_in_batch is not None else len(inputs["leaf_counts"])
-        loss = weighted_loss(log_probs, inputs["leaf_weights"], questions)
+        questions = num_items_in_batch if num_items_in_batch is not None else len(inputs["answer_counts"])
+        loss = weighted_loss(log_probs, inputs["answer_weights"], questions)
         if not bool(torch.isfinite(loss)):
             raise UserError(
                 f"the loss is not a finite number at step {self.state.global_step + 1}",

@@ -63,7 +63,7 @@ def test_a_plain_step_and_ours_have_the_same_loss_and_gradient(make_subject: Cal
     learned = [one for one in model.parameters() if one.requires_grad]
     prompt_builder = PromptBuilder(subject.loaded, subject.settings, subject.taxonomy)
     training_data = TrainingDataset(subject.photos[:1], prompt_builder, subject.settings)
-    (batch,) = prompt_builder.batches([training_data.tree(SampleKey(0, 0, 0, 0))])
+    (batch,) = prompt_builder.batches([training_data.sample(SampleKey(0, 0, 0, 0))])
     mine = -answer_log_probs(model, batch).sum()
     questions = subject.questions[: len(subject.photos[0].objects)]
     encoder = Encoder(subject.loaded, subject.settings.view)

@@ -65,9 +65,9 @@ def test_every_format_gives_box_and_type_and_asks_about_strange_names(
 ) -> None:
     make(tmp_path)
     found = read_unlabelled(data(tmp_path), tmp_path / "none")
-    (scene,) = found.scenes
-    assert [one.object_type for one in scene.targets] == ["slope drain", "toe drain", "rock toe", None]
-    for one in scene.targets:
+    (image,) = found.images
+    assert [one.object_type for one in image.objects] == ["slope drain", "toe drain", "rock toe", None]
+    for one in image.objects:
         assert one.box_xyxy == pytest.approx((0.4, 0.3, 0.6, 0.7), abs=0.011)
     assert found.unknown_classes == {"spillway": 1}
     assert not found.whole and found.faults == ()
@@ -79,7 +79,7 @@ def test_conditions_in_labels_change_nothing(tmp_path: Path) -> None:
         yolo(root)
         (root / "data.yaml").write_text(f"names: [{name}, toe drain, rock toe, spillway]\n")
     first, second = (read_unlabelled(data(root), tmp_path / "none") for root in (one, other))
-    assert first.scenes[0].targets == second.scenes[0].targets
+    assert first.images[0].objects == second.images[0].objects
     assert first.fingerprint == second.fingerprint
 
 
@@ -88,8 +88,8 @@ def test_photos_without_any_label_are_taken_whole(tmp_path: Path) -> None:
     photo(tmp_path / "a.png", grey=50)
     found = read_unlabelled(data(tmp_path), tmp_path / "none")
     assert found.whole
-    assert [scene.name for scene in found.scenes] == ["a.png", "x/b.png"]
-    assert {(one.box_xyxy, one.object_type) for scene in found.scenes for one in scene.targets} == {(WHOLE, None)}
+    assert [image.name for image in found.images] == ["a.png", "x/b.png"]
+    assert {(one.box_xyxy, one.object_type) for image in found.images for one in image.objects} == {(WHOLE, None)}
     assert found.unknown_classes == {}
 
 
@@ -100,7 +100,7 @@ def test_the_same_photo_twice_is_judged_twice_and_splits_do_not_matter(tmp_path:
         (tmp_path / part / "labels" / f"{part}.txt").write_text("0 0.5 0.5 0.2 0.4\n")
     (tmp_path / "data.yaml").write_text("names: [slope drain]\ntrain: train/images\nval: valid/images\n")
     found = read_unlabelled(data(tmp_path), tmp_path / "none")
-    assert [scene.name for scene in found.scenes] == ["train/images/train.png", "valid/images/valid.png"]
+    assert [image.name for image in found.images] == ["train/images/train.png", "valid/images/valid.png"]
     assert found.problems == ()
 
 
@@ -113,8 +113,8 @@ def test_damaged_photos_and_boxes_are_faults_and_the_rest_is_there(tmp_path: Pat
     photo(tmp_path / "images" / "bare.png", grey=10)
     found = read_unlabelled(data(tmp_path), tmp_path / "none")
     assert [problem.kind for problem in found.faults] == ["wrong-count", "zero-size", "box-outside", "unreadable-photo"]
-    assert [scene.name for scene in found.scenes] == ["images/a.png"]
-    assert len(found.scenes[0].targets) == 4
+    assert [image.name for image in found.images] == ["images/a.png"]
+    assert len(found.images[0].objects) == 4
     assert [one.kind for one in found.problems if one not in found.faults] == ["photo-without-label"]
 
 

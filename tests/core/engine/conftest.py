@@ -1,4 +1,4 @@
-"""Models small enough for laws in double precision, drawn photos, and a bench on which real training runs."""
+"""Models small enough for laws in double precision, drawn photos, and a workspace in which real trainings run."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from core.demo.base_model import build_tokenizer, draw_photo, save
 from core.engine import evaluation
 from core.engine.models import Loaded
 from core.engine.questions import PromptBuilder
-from core.engine.training import run as training
+from core.engine.training.run import train
 from core.runs.events import event
 from core.runs.store import Workspace
 from core.settings import Settings, merge
@@ -213,20 +213,20 @@ class Trained:
     """A training run's outcome, and where it left things."""
 
     info: dict[str, Any]
-    told: Recorder
+    reported: Recorder
     checkpoints: Path
     final: Path
 
     @property
     def losses(self) -> list[float]:
-        return [one["loss"] for one in self.told.of("step")]
+        return [one["loss"] for one in self.reported.of("step")]
 
     def weights(self, folder: Path | None = None) -> dict[str, torch.Tensor]:
         return load_file((folder or self.final) / "adapter_model.safetensors")
 
 
 @dataclass(frozen=True)
-class Bench:
+class Trainings:
     """A workspace with a model and photos, to train and evaluate for real."""
 
     workspace: Workspace
@@ -249,18 +249,22 @@ class Bench:
         since: str = "plan",
     ) -> Trained:
         """`stop_after` counts steps: what is asked before the first one (see `since`) does not count."""
-        told = Recorder(stop_after, since)
-        info = training.run(self.settings(changes), name, self.folder(name), self.workspace, told, resume)
-        return Trained(info, told, self.workspace.checkpoints(name), self.workspace.final(name))
+        reported = Recorder(stop_after, since)
+        info = train(self.settings(changes), name, self.folder(name), self.workspace, reported, resume)
+        return Trained(info, reported, self.workspace.checkpoints(name), self.workspace.final(name))
 
     def evaluate(
         self, changes: Mapping[str, Any] | None = None, run: str = "judged", stop_after: int = 0
     ) -> tuple[dict[str, Any], Path, Recorder]:
-        told = Recorder(stop_after)
-        return evaluation.run(self.settings(changes), self.folder(run), self.workspace, told), self.folder(run), told
+        reported = Recorder(stop_after)
+        return (
+            evaluation.run(self.settings(changes), self.folder(run), self.workspace, reported),
+            self.folder(run),
+            reported,
+        )
 
 
-def bench_settings(model: Path, data: Path) -> Settings:
+def training_settings(model: Path, data: Path) -> Settings:
     """Small steps of two photos on the CPU, every weight trained that can be, no test before the end."""
     return merge(
         load_settings("demo"),
@@ -288,12 +292,12 @@ def bench_settings(model: Path, data: Path) -> Settings:
 
 @pytest.fixture(scope="session")
 def base(saved: Callable[..., Path], data_folder: Path) -> Settings:
-    return bench_settings(saved(), data_folder)
+    return training_settings(saved(), data_folder)
 
 
 @pytest.fixture
-def bench(tmp_path: Path, base: Settings) -> Bench:
-    return Bench(Workspace(tmp_path), base)
+def trainings(tmp_path: Path, base: Settings) -> Trainings:
+    return Trainings(Workspace(tmp_path), base)
 
 
 @pytest.fixture

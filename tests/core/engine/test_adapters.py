@@ -11,7 +11,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from core.engine.models import Loaded, adapter_about, attach_lora, load, load_adapter
+from core.engine.adapters import adapter_about, attach_lora, load_adapter
+from core.engine.models import Loaded, load
 from core.errors import UserError
 from core.settings import LoraSettings, ModelSettings
 

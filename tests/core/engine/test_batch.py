@@ -19,8 +19,8 @@ from core.runs import store
 from core.runs.store import Run
 from damgui.cli import commands
 
-Bench = Any  # of conftest.py
-PHOTOS = 9  # of the bench's folder
+Trainings = Any  # of conftest.py
+PHOTOS = 9  # of the folder
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +30,7 @@ def _pairs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batch, "TOGETHER", 2)
 
 
-class Told:
+class Recorder:
     """A reporter that asks to stop after so many photos (0: never)."""
 
     def __init__(self, stop_after: int = 0) -> None:
@@ -46,15 +46,15 @@ class Told:
         return [one for one in self.events if one["kind"] == kind]
 
 
-def begin(bench: Bench, **changes: Any) -> Run:
+def begin(trainings: Trainings, **changes: Any) -> Run:
     return store.create(
-        bench.workspace, bench.settings({key.replace("__", "."): v for key, v in changes.items()}), "batch"
+        trainings.workspace, trainings.settings({key.replace("__", "."): v for key, v in changes.items()}), "batch"
     )
 
 
-def judge(run: Run, stop_after: int = 0) -> tuple[dict[str, Any], Told]:
-    told = Told(stop_after)
-    return batch.run(run.settings(), run.folder, run.workspace, told), told
+def judge(run: Run, stop_after: int = 0) -> tuple[dict[str, Any], Recorder]:
+    reported = Recorder(stop_after)
+    return batch.run(run.settings(), run.folder, run.workspace, reported), reported
 
 
 def lines(path: Path) -> list[dict[str, Any]]:
@@ -72,16 +72,18 @@ def contents(folder: Path) -> Iterator[tuple[str, bytes]]:
     )
 
 
-def test_table_and_lines_say_what_an_evaluation_of_the_same_photos_says(bench: Bench, data_folder: Path) -> None:
+def test_table_and_lines_say_what_an_evaluation_of_the_same_photos_says(
+    trainings: Trainings, data_folder: Path
+) -> None:
     before = dict(contents(data_folder))
-    run = begin(bench)
+    run = begin(trainings)
     results, _ = judge(run)
     mine = {(row["image"], row["object"]): row for row in lines(run.predictions)}
     cells = {(row["photo"], int(row["object"]) - 1): row for row in table(run)}
     assert len(mine) == len(cells) == results["objects"] == 41
     judged = 0
     for split in ("train", "valid"):
-        for row in lines(bench.evaluate({"data.split": split}, split)[1] / "predictions.jsonl"):
+        for row in lines(trainings.evaluate({"data.split": split}, split)[1] / "predictions.jsonl"):
             own, cell = mine[row["image"], row["object"]], cells[row["image"], row["object"]]
             assert (own["predicted"], own["box_xyxy_px"]) == (row["predicted"], row["box_xyxy_px"])
             assert own["probabilities"] == pytest.approx(row["probabilities"], abs=1e-5)
@@ -93,9 +95,9 @@ def test_table_and_lines_say_what_an_evaluation_of_the_same_photos_says(bench: B
     assert dict(contents(data_folder)) == before, "nothing is written among the user's photos"
 
 
-def test_every_photo_is_drawn_and_the_report_and_counts_follow(bench: Bench) -> None:
-    run = begin(bench)
-    results, told = judge(run)
+def test_every_photo_is_drawn_and_the_report_and_counts_follow(trainings: Trainings) -> None:
+    run = begin(trainings)
+    results, reported = judge(run)
     rows = lines(run.predictions)
     assert sum(results["conditions"].values()) == len(rows)
     assert results["complete"] and results["photos"] == PHOTOS
@@ -105,31 +107,31 @@ def test_every_photo_is_drawn_and_the_report_and_counts_follow(bench: Bench) -> 
     assert drawn == {annotated_name(row["image"]) for row in rows}
     report = (run.folder / "report.html").read_text(encoding="utf-8")
     assert report.count("<img") == len(rows) and run.id in report
-    last = told.of("progress")[-1]
+    last = reported.of("progress")[-1]
     assert (last["done"], last["total"], last["objects"], last["before"]) == (PHOTOS, PHOTOS, len(rows), 0)
 
 
 @pytest.mark.parametrize("stop_after", [1, 2, 5, 8])
-def test_a_stopped_batch_goes_on_and_ends_as_an_unbroken_one(bench: Bench, stop_after: int) -> None:
-    whole = begin(bench)
+def test_a_stopped_batch_goes_on_and_ends_as_an_unbroken_one(trainings: Trainings, stop_after: int) -> None:
+    whole = begin(trainings)
     judge(whole)
-    run = begin(bench)
-    results, told = judge(run, stop_after)
+    run = begin(trainings)
+    results, reported = judge(run, stop_after)
     assert results["complete"] is False and results["photos"] == stop_after
     assert not (run.folder / "report.html").exists()
     assert len(table(run)) == results["objects"] == len(lines(run.predictions))
-    results, told = judge(run)
+    results, reported = judge(run)
     assert results["complete"] is True
     for name in ("predictions.jsonl", "predictions.csv"):
         assert (run.folder / name).read_bytes() == (whole.folder / name).read_bytes()
     assert dict(contents(run.folder / "annotated")) == dict(contents(whole.folder / "annotated"))
     # Whole groups of photos are not judged again.
-    assert len(told.of("progress")) == PHOTOS - stop_after // 2 * 2
-    assert told.of("progress")[0]["before"] == stop_after // 2 * 2
+    assert len(reported.of("progress")) == PHOTOS - stop_after // 2 * 2
+    assert reported.of("progress")[0]["before"] == stop_after // 2 * 2
 
 
-def test_a_batch_that_was_killed_in_the_middle_of_a_line_goes_on(bench: Bench) -> None:
-    whole, run = begin(bench), begin(bench)
+def test_a_batch_that_was_killed_in_the_middle_of_a_line_goes_on(trainings: Trainings) -> None:
+    whole, run = begin(trainings), begin(trainings)
     judge(whole)
     judge(run, 5)
     with run.predictions.open("ab") as stream:
@@ -141,19 +143,19 @@ def test_a_batch_that_was_killed_in_the_middle_of_a_line_goes_on(bench: Bench) -
     assert dict(contents(run.folder / "annotated")) == dict(contents(whole.folder / "annotated"))
 
 
-def test_going_on_with_a_finished_batch_changes_nothing(bench: Bench) -> None:
-    run = begin(bench)
+def test_going_on_with_a_finished_batch_changes_nothing(trainings: Trainings) -> None:
+    run = begin(trainings)
     judge(run)
     before = run.predictions.read_bytes()
-    results, told = judge(run)
-    assert results["complete"] and told.of("progress") == []
+    results, reported = judge(run)
+    assert results["complete"] and reported.of("progress") == []
     assert run.predictions.read_bytes() == before
 
 
-def test_a_folder_that_changed_since_is_refused(bench: Bench, data_folder: Path, tmp_path: Path) -> None:
+def test_a_folder_that_changed_since_is_refused(trainings: Trainings, data_folder: Path, tmp_path: Path) -> None:
     copied = tmp_path / "copied"
     shutil.copytree(data_folder, copied)
-    run = begin(bench, data__path=str(copied))
+    run = begin(trainings, data__path=str(copied))
     judge(run, 3)
     before = run.predictions.read_bytes()
     label = sorted(copied.rglob("labels/*.txt"))[0]
@@ -164,7 +166,7 @@ def test_a_folder_that_changed_since_is_refused(bench: Bench, data_folder: Path,
 
 
 def test_damaged_photos_refuse_the_folder_or_are_left_out_when_asked(
-    bench: Bench, data_folder: Path, tmp_path: Path
+    trainings: Trainings, data_folder: Path, tmp_path: Path
 ) -> None:
     copied = tmp_path / "copied"
     shutil.copytree(data_folder, copied)
@@ -172,92 +174,91 @@ def test_damaged_photos_refuse_the_folder_or_are_left_out_when_asked(
     names[0].write_bytes(b"no photo")
     names[1].write_bytes(names[1].read_bytes()[:200])
     with pytest.raises(UserError) as refused:
-        judge(begin(bench, data__path=str(copied)))
+        judge(begin(trainings, data__path=str(copied)))
     assert len(refused.value.problems) == 2
-    results, told = judge(begin(bench, data__path=str(copied), data__use_good=True))
+    results, reported = judge(begin(trainings, data__path=str(copied), data__use_good=True))
     assert results["photos"] == PHOTOS - 2 and len(results["left_out"]) == 2
-    assert len(told.of("warning")) == 2
+    assert len(reported.of("warning")) == 2
 
 
-def test_bare_photos_are_judged_whole_by_class_and_that_is_called_coarse(bench: Bench, tmp_path: Path) -> None:
+def test_bare_photos_are_judged_whole_by_class_and_that_is_called_coarse(trainings: Trainings, tmp_path: Path) -> None:
     for name in ("a", "b", "c"):
         (tmp_path / "bare").mkdir(exist_ok=True)
         Image.effect_noise((90, 60), 40 + 20 * len(name)).convert("RGB").rotate(ord(name)).save(
             tmp_path / "bare" / f"{name}.png"
         )
-    run = begin(bench, data__path=str(tmp_path / "bare"))
-    results, told = judge(run)
+    run = begin(trainings, data__path=str(tmp_path / "bare"))
+    results, reported = judge(run)
     rows = lines(run.predictions)
     assert [row["box_xyxy_px"] for row in rows] == [[0.0, 0.0, 90.0, 60.0]] * 3
     assert {(row["question"], row["choices"], row["object_type"]) for row in rows} == {("class", 9, None)}
     assert results["whole_photos"] and results["type_unknown"] == 3
-    assert any("coarse" in one["text"] for one in told.of("warning"))
+    assert any("coarse" in one["text"] for one in reported.of("warning"))
     assert all(sum(row["probabilities"].values()) == pytest.approx(1, abs=1e-5) for row in rows)
 
 
-def test_drawing_can_be_switched_off_and_photos_limited(bench: Bench) -> None:
-    run = begin(bench, batch__annotate=False, data__limit=3, batch__pictures=2)
+def test_drawing_can_be_switched_off_and_photos_limited(trainings: Trainings) -> None:
+    run = begin(trainings, batch__annotate=False, data__limit=3, batch__pictures=2)
     results, _ = judge(run)
     assert results["photos"] == 3 and not (run.folder / "annotated").exists()
     assert (run.folder / "report.html").read_text(encoding="utf-8").count("<img") == 2
 
 
-def test_an_adapter_that_learned_from_these_photos_says_so(bench: Bench) -> None:
-    trained = bench.train({"training.max_steps": 1})
-    run = begin(bench, model__path=str(trained.final))
+def test_an_adapter_that_learned_from_these_photos_says_so(trainings: Trainings) -> None:
+    trained = trainings.train({"training.max_steps": 1})
+    run = begin(trainings, model__path=str(trained.final))
     results, _ = judge(run)
     assert results["model"]["adapter"] == str(trained.final)
     assert results["data"]["photos_trained_on"] == 6
     assert "trained on 6 of these 9 photos" in (run.folder / "report.html").read_text(encoding="utf-8")
 
 
-def command(bench: Bench, *words: str) -> int:
-    """`damgui batch` with the bench's small model and photos."""
+def command(trainings: Trainings, *words: str) -> int:
+    """`damgui batch` with a small model and few photos."""
     changes = ("view.photo_px=84", "view.crop_px=56", "model.device=cpu")
     given = [word for change in changes for word in ("--set", change)] if "--resume" not in words else []
-    return commands.main(["batch", *words, *given, "--workspace", str(bench.workspace.root)])
+    return commands.main(["batch", *words, *given, "--workspace", str(trainings.workspace.root)])
 
 
 def test_the_command_prints_where_things_are_and_copies_them_where_asked(
-    bench: Bench, data_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    trainings: Trainings, data_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    model, out = bench.base.model.path, tmp_path / "handed-over"
+    model, out = trainings.base.model.path, tmp_path / "handed-over"
     words = ("--model", model, "--data", str(data_folder), "--limit", "2")
-    assert command(bench, *words, "--out", str(out)) == 0
+    assert command(trainings, *words, "--out", str(out)) == 0
     said = capsys.readouterr().out
-    run = store.latest(bench.workspace, "batch")
+    run = store.latest(trainings.workspace, "batch")
     assert run is not None and str(run.folder / "predictions.csv") in said and str(out) in said
     for name in ("predictions.csv", "predictions.jsonl", "report.html", "annotated"):
         assert (out / name).exists()
     assert dict(contents(out / "annotated")) == dict(contents(run.folder / "annotated"))
-    assert command(bench, *words, "--json") == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["status"] == "finished" and Path(told["files"]["table"]).is_file()
+    assert command(trainings, *words, "--json") == 0
+    reported = json.loads(capsys.readouterr().out)
+    assert reported["status"] == "finished" and Path(reported["files"]["table"]).is_file()
 
 
 @pytest.mark.parametrize("place", ["full", "file", "inside"])
 def test_a_copy_never_goes_where_something_is_or_among_the_photos(
-    bench: Bench, data_folder: Path, tmp_path: Path, place: str, capsys: pytest.CaptureFixture[str]
+    trainings: Trainings, data_folder: Path, tmp_path: Path, place: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = {"full": tmp_path / "full", "file": tmp_path / "file", "inside": data_folder / "out"}[place]
     if place == "full":
         (out / "mine").mkdir(parents=True)
     elif place == "file":
         out.write_text("mine")
-    assert command(bench, "--model", bench.base.model.path, "--data", str(data_folder), "--out", str(out)) == 2
-    assert store.latest(bench.workspace, "batch") is None
+    assert command(trainings, "--model", trainings.base.model.path, "--data", str(data_folder), "--out", str(out)) == 2
+    assert store.latest(trainings.workspace, "batch") is None
     assert "--out" in capsys.readouterr().err or place == "inside"
 
 
 def test_the_command_resumes_the_latest_batch_with_its_own_settings(
-    bench: Bench, capsys: pytest.CaptureFixture[str]
+    trainings: Trainings, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert command(bench, "--resume") == 2
+    assert command(trainings, "--resume") == 2
     assert "no batch run to go on with" in capsys.readouterr().err
-    run = begin(bench)
+    run = begin(trainings)
     judge(run, 3)
     assert store.status(run) in ("starting", "crashed")  # no worker wrote events here
-    assert (
-        commands.main(["batch", "--resume", "--set", "view.crop_px=112", "--workspace", str(bench.workspace.root)]) == 2
-    )
+    workspace = str(trainings.workspace.root)
+    assert commands.main(["batch", "--resume", "--set", "view.crop_px=112", "--workspace", workspace]) == 2
     assert "keeps its settings" in capsys.readouterr().err

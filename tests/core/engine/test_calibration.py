@@ -12,14 +12,16 @@ import pytest
 
 from core.data.splits import read_split
 from core.data.types import BoxedObject, Photo
-from core.engine import calibration as calibrating
+from core.engine import batch, calibration
 from core.engine.prediction import Predictor
 from core.errors import UserError
 from core.metrics.calibration import Calibration, Threshold
+from core.runs import store
 from core.settings import EnhanceSettings, merge
 from core.taxonomy import Taxonomy
+from tests.core.engine.conftest import Recorder
 
-Bench = Any  # of conftest.py
+Trainings = Any  # of conftest.py
 # Every photo is a flight of its own, so a third of six can be spared.
 SPARE = {"data.group_rule": "", "data.calibration_share": 0.34, "training.max_steps": 2}
 
@@ -28,8 +30,8 @@ def lines(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (folder / "predictions.jsonl").read_text(encoding="utf-8").splitlines()]
 
 
-def test_calibration_photos_are_neither_learned_from_nor_validated_on(bench: Bench) -> None:
-    found = bench.train(SPARE)
+def test_calibration_photos_are_neither_learned_from_nor_validated_on(trainings: Trainings) -> None:
+    found = trainings.train(SPARE)
     file = json.loads((found.final / "calibration.json").read_text())
     assert file == json.loads((found.checkpoints / "best" / "calibration.json").read_text())
     assert found.info["data"]["calibration_photos"] == file["photos"] > 0
@@ -37,25 +39,25 @@ def test_calibration_photos_are_neither_learned_from_nor_validated_on(bench: Ben
     assert found.info["data"]["valid_photos"] == 3
     about = json.loads((found.final / "damgui.json").read_text())
     assert len(about["train_digests"]) == found.info["data"]["train_photos"]
-    split = read_split(bench.folder("a") / "split.json")
+    split = read_split(trainings.folder("a") / "split.json")
     assert len(split["train"]) == 6
-    assert [one["text"] for one in found.told.of("stage") if "Calibrating" in one["text"]]
+    assert [one["text"] for one in found.reported.of("stage") if "Calibrating" in one["text"]]
     assert set(file["temperature"]) == set(file["thresholds"]) == {"condition", "class"}
     assert sum(file["implied"].values()) == pytest.approx(1) == sum(file["frequencies"].values())
 
 
-def test_calibrating_changes_no_weight(bench: Bench) -> None:
-    found = bench.train(SPARE)
+def test_calibrating_changes_no_weight(trainings: Trainings) -> None:
+    found = trainings.train(SPARE)
     last, final = found.weights(found.checkpoints / "checkpoint-2"), found.weights()
     assert all(bool((last[key] == final[key]).all()) for key in final)
 
 
-def test_a_resumed_training_is_calibrated_like_an_unbroken_one(bench: Bench) -> None:
+def test_a_resumed_training_is_calibrated_like_an_unbroken_one(trainings: Trainings) -> None:
     steady = {**SPARE, "training.max_steps": 4, "training.save_steps": 2, "training.eval_steps": 2}
-    whole = bench.train(steady, "whole")
-    halfway = bench.train(steady, "broken", stop_after=2)
+    whole = trainings.train(steady, "whole")
+    halfway = trainings.train(steady, "broken", stop_after=2)
     assert not (halfway.checkpoints / "best" / "calibration.json").exists()
-    again = bench.train(steady, "broken", resume=True)
+    again = trainings.train(steady, "broken", resume=True)
     mine, its = (json.loads((one.final / "calibration.json").read_text()) for one in (again, whole))
     assert mine == its
 
@@ -64,26 +66,26 @@ def test_a_resumed_training_is_calibrated_like_an_unbroken_one(bench: Bench) -> 
     ("changes", "warned"), [({"data.calibration_share": 0.0}, False), ({"data.calibration_share": 0.1}, True)]
 )
 def test_without_photos_to_spare_there_is_no_calibration_and_that_is_said(
-    bench: Bench, changes: dict[str, Any], warned: bool
+    trainings: Trainings, changes: dict[str, Any], warned: bool
 ) -> None:
     # A tenth of six photos is less than one.
-    found = bench.train({"training.max_steps": 1, **changes})
+    found = trainings.train({"training.max_steps": 1, **changes})
     assert not (found.final / "calibration.json").exists()
-    assert bool([one for one in found.told.of("warning") if "calibration" in one["text"]]) == warned
-    results, folder, _ = bench.evaluate({"model.path": str(found.final)})
+    assert bool([one for one in found.reported.of("warning") if "calibration" in one["text"]]) == warned
+    results, folder, _ = trainings.evaluate({"model.path": str(found.final)})
     assert not {"calibration", "unsure", "probabilistic_calibrated"} & set(results)
     assert not any({"calibrated", "unsure"} & set(row) for row in lines(folder))
 
 
 @pytest.fixture
-def tuned(bench: Bench) -> Callable[[Calibration | None], Path]:
+def tuned(trainings: Trainings) -> Callable[[Calibration | None], Path]:
     """tuned(calibration): an adapter with this calibration beside it (None: without)."""
-    final = bench.train({"training.max_steps": 2}).final
+    final = trainings.train({"training.max_steps": 2}).final
 
     def given(found: Calibration | None) -> Path:
-        (final / calibrating.FILE).unlink(missing_ok=True)
+        (final / calibration.FILE).unlink(missing_ok=True)
         if found is not None:
-            calibrating.keep(found, final)
+            calibration.keep(found, final)
         return Path(final)
 
     return given
@@ -110,14 +112,14 @@ def made(taxonomy: Taxonomy, threshold: float = 0.6) -> Calibration:
 @pytest.mark.parametrize("correction", ["none", "frequencies", "even"])
 @pytest.mark.parametrize("kind", ["condition", "class"])
 def test_evaluation_and_prediction_read_probabilities_alike(
-    bench: Bench, tuned: Callable[..., Path], taxonomy: Taxonomy, kind: str, correction: str
+    trainings: Trainings, tuned: Callable[..., Path], taxonomy: Taxonomy, kind: str, correction: str
 ) -> None:
     final = str(tuned(made(taxonomy)))
     changes = {"model.path": final, "question.kind": kind, "judging.prior_correction": correction}
-    results, folder, _ = bench.evaluate(changes)
+    results, folder, _ = trainings.evaluate(changes)
     rows = lines(folder)
-    asked = Predictor(merge(bench.base, {"judging.prior_correction": correction}))
-    image = bench.base.data.path + "/valid/images/" + Path(rows[0]["image"]).name
+    asked = Predictor(merge(trainings.base, {"judging.prior_correction": correction}))
+    image = trainings.base.data.path + "/valid/images/" + Path(rows[0]["image"]).name
     mine = [row for row in rows if row["image"] == rows[0]["image"]]
     for row in mine:
         answer = asked.predict(
@@ -154,13 +156,38 @@ def test_evaluation_and_prediction_read_probabilities_alike(
     assert results["probabilistic_calibrated"]["total"] == len(choice)
 
 
-def test_a_temperature_moves_no_answer_and_a_corrected_prior_does(
-    bench: Bench, tuned: Callable[..., Path], taxonomy: Taxonomy
+@pytest.mark.parametrize(("correction", "threshold"), [("none", 0.6), ("frequencies", 0.9), ("even", 0.9)])
+def test_a_batch_is_corrected_and_reports_the_threshold_of_the_correction(
+    trainings: Trainings, tuned: Callable[..., Path], taxonomy: Taxonomy, correction: str, threshold: float
 ) -> None:
-    plain = lines(bench.evaluate({"model.path": str(tuned(None))}, "plain")[1])
+    final = str(tuned(made(taxonomy)))
+    changes = {"model.path": final, "judging.prior_correction": correction, "batch.annotate": False}
+    run = store.create(trainings.workspace, trainings.settings(changes), "batch")
+    results = batch.run(run.settings(), run.folder, run.workspace, Recorder())
+    assert results["unsure"]["threshold"] == results["calibration"]["threshold"] == threshold
+    rows = {(row["image"], row["object"]): row for row in lines(run.folder)}
+    for row in lines(trainings.evaluate(changes)[1]):
+        assert rows[row["image"], row["object"]]["calibrated"] == pytest.approx(row["calibrated"], abs=1e-4)
+
+
+def test_a_correction_that_cannot_be_made_is_told(trainings: Trainings, tuned: Callable[..., Path]) -> None:
+    changes = {"model.path": str(tuned(None)), "judging.prior_correction": "even"}
+    assert [one for one in trainings.evaluate(changes)[2].of("warning") if "not corrected" in one["text"]]
+    plain = trainings.evaluate({"model.path": str(tuned(None))}, "plain")[2]
+    assert not [one for one in plain.of("warning") if "not corrected" in one["text"]]
+    image = sorted((Path(trainings.base.data.path) / "valid" / "images").iterdir())[0]
+    asked = Predictor(merge(trainings.base, {"judging.prior_correction": "even"}))
+    (answer,) = asked.predict({"image": str(image), "object_type": "toe drain"})["answers"]
+    assert answer["note"] == "not calibrated; the prior is not corrected"
+
+
+def test_a_temperature_moves_no_answer_and_a_corrected_prior_does(
+    trainings: Trainings, tuned: Callable[..., Path], taxonomy: Taxonomy
+) -> None:
+    plain = lines(trainings.evaluate({"model.path": str(tuned(None))}, "plain")[1])
     changes = {"model.path": str(tuned(made(taxonomy)))}
-    cooled = lines(bench.evaluate(changes, "cooled")[1])
-    moved = lines(bench.evaluate({**changes, "judging.prior_correction": "even"}, "moved")[1])
+    cooled = lines(trainings.evaluate(changes, "cooled")[1])
+    moved = lines(trainings.evaluate({**changes, "judging.prior_correction": "even"}, "moved")[1])
     assert [row["predicted"] for row in cooled] == [row["predicted"] for row in plain]
     assert [row["probabilities"] for row in moved] == [row["probabilities"] for row in plain]
     for row in moved:  # a hundred times less probable: normal is said where nothing else is allowed
@@ -168,11 +195,11 @@ def test_a_temperature_moves_no_answer_and_a_corrected_prior_does(
 
 
 def test_blank_and_shuffled_photos_are_answered_as_the_photos_are(
-    bench: Bench, tuned: Callable[..., Path], taxonomy: Taxonomy, monkeypatch: pytest.MonkeyPatch
+    trainings: Trainings, tuned: Callable[..., Path], taxonomy: Taxonomy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("core.engine.reference_points.probes.TREES", 5)
     changes = {"model.path": str(tuned(made(taxonomy))), "judging.references": True, "judging.prior_correction": "even"}
-    _results, folder, _ = bench.evaluate(changes)
+    _results, folder, _ = trainings.evaluate(changes)
     for name in ("blank", "shuffled"):
         rows = [json.loads(line) for line in (folder / "references" / f"{name}.jsonl").read_text().splitlines()]
         for row in rows:
@@ -181,43 +208,43 @@ def test_blank_and_shuffled_photos_are_answered_as_the_photos_are(
 
 
 def test_a_model_that_promises_nothing_is_unsure_of_everything_and_says_why(
-    bench: Bench, tuned: Callable[..., Path], taxonomy: Taxonomy
+    trainings: Trainings, tuned: Callable[..., Path], taxonomy: Taxonomy
 ) -> None:
     nothing = made(taxonomy)
     rule = Threshold(None, 0, 0, 12, 0.05, None)
     final = tuned(replace(nothing, thresholds={"condition": rule, "class": rule}))
-    results, _, _ = bench.evaluate({"model.path": str(final)})
+    results, _, _ = trainings.evaluate({"model.path": str(final)})
     assert results["unsure"]["threshold"] is None
     assert results["unsure"]["coverage"] == 0 and results["unsure"]["accuracy_of_sure"] is None
-    image = sorted((Path(bench.base.data.path) / "valid" / "images").iterdir())[0]
+    image = sorted((Path(trainings.base.data.path) / "valid" / "images").iterdir())[0]
     request = {"image": str(image), "object_type": "toe drain", "models": [str(final)]}
-    (answer,) = Predictor(bench.base).predict(request)["answers"]
+    (answer,) = Predictor(trainings.base).predict(request)["answers"]
     assert answer["unsure"] is True and answer["threshold"] is None
     assert "no promise" in answer["note"]
 
 
-def test_a_base_model_is_neither_sure_nor_unsure(bench: Bench) -> None:
-    image = sorted((Path(bench.base.data.path) / "valid" / "images").iterdir())[0]
-    (answer,) = Predictor(bench.base).predict({"image": str(image), "object_type": "toe drain"})["answers"]
+def test_a_base_model_is_neither_sure_nor_unsure(trainings: Trainings) -> None:
+    image = sorted((Path(trainings.base.data.path) / "valid" / "images").iterdir())[0]
+    (answer,) = Predictor(trainings.base).predict({"image": str(image), "object_type": "toe drain"})["answers"]
     assert answer["unsure"] is None and "calibrated" not in answer
 
 
 def test_another_tolerated_error_than_the_calibrated_one_is_told(
-    bench: Bench, tuned: Callable[..., Path], taxonomy: Taxonomy
+    trainings: Trainings, tuned: Callable[..., Path], taxonomy: Taxonomy
 ) -> None:
     path = {"model.path": str(tuned(made(taxonomy)))}
-    _, _, quiet = bench.evaluate(path, "same")
-    _, _, told = bench.evaluate({**path, "judging.max_error": 0.2}, "other")
+    _, _, quiet = trainings.evaluate(path, "same")
+    _, _, reported = trainings.evaluate({**path, "judging.max_error": 0.2}, "other")
     assert not [one for one in quiet.of("warning") if "tolerated error" in one["text"]]
-    assert [one for one in told.of("warning") if "5.0 %, not 20.0 %" in one["text"]]
+    assert [one for one in reported.of("warning") if "5.0 %, not 20.0 %" in one["text"]]
 
 
 @pytest.mark.parametrize("content", ["{", "[]", "{}", '{"thresholds": {"condition": {"threshold": 1}}}'])
 def test_a_damaged_calibration_is_refused_and_named(tmp_path: Path, content: str) -> None:
-    (tmp_path / calibrating.FILE).write_text(content)
+    (tmp_path / calibration.FILE).write_text(content)
     with pytest.raises(UserError, match="damaged") as caught:
-        calibrating.load(tmp_path)
-    assert calibrating.FILE in str(caught.value)
+        calibration.load(tmp_path)
+    assert calibration.FILE in str(caught.value)
 
 
 def photo(*classes: tuple[str, str]) -> Photo:
@@ -229,13 +256,13 @@ def test_what_was_taught_is_counts_times_weights_times_repeats(taxonomy: Taxonom
     common, rare = ("toe drain", "normal"), ("toe drain", "blocked")
     photos = [photo(*[common] * 4) for _ in range(3)] + [photo(common, rare)]
     off = EnhanceSettings(class_weighting=False, condition_weighting=False, oversampling=False)
-    implied, plain = calibrating.taught_shares(photos, off, taxonomy)
+    implied, plain = calibration.taught_shares(photos, off, taxonomy)
     assert plain == pytest.approx({"toe drain normal": 13 / 14, "toe drain blocked": 1 / 14})
     assert implied == pytest.approx(plain)
     # The photo with the rare class comes sqrt(4 / 1) = 2 times.
-    implied, plain = calibrating.taught_shares(photos, replace(off, oversampling=True), taxonomy)
+    implied, plain = calibration.taught_shares(photos, replace(off, oversampling=True), taxonomy)
     assert implied == pytest.approx({"toe drain normal": 14 / 16, "toe drain blocked": 2 / 16})
     assert plain["toe drain blocked"] == pytest.approx(1 / 14)
     heavy = replace(off, condition_weighting=True, blocked_weight=4.0)
-    implied, _ = calibrating.taught_shares(photos, heavy, taxonomy)
+    implied, _ = calibration.taught_shares(photos, heavy, taxonomy)
     assert implied == pytest.approx({"toe drain normal": 13 / 17, "toe drain blocked": 4 / 17})

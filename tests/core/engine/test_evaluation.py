@@ -15,7 +15,7 @@ from core.errors import UserError
 from core.metrics import score
 from core.taxonomy import DEFAULT, Taxonomy
 
-Bench = Any  # of conftest.py
+Trainings = Any  # of conftest.py
 
 
 def lines(folder: Path) -> list[dict[str, Any]]:
@@ -23,8 +23,8 @@ def lines(folder: Path) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("kind", ["condition", "class"])
-def test_every_object_has_one_line_and_the_results_follow_from_the_lines(bench: Bench, kind: str) -> None:
-    results, folder, told = bench.evaluate({"question.kind": kind})
+def test_every_object_has_one_line_and_the_results_follow_from_the_lines(trainings: Trainings, kind: str) -> None:
+    results, folder, reported = trainings.evaluate({"question.kind": kind})
     rows = lines(folder)
     assert len(rows) == results["total"] == results["data"]["objects"] == 10
     assert [(row["image"], row["object"]) for row in rows] == sorted({(row["image"], row["object"]) for row in rows})
@@ -35,13 +35,13 @@ def test_every_object_has_one_line_and_the_results_follow_from_the_lines(bench: 
     assert json.loads((folder / "results.json").read_text()) == json.loads(json.dumps(results))
     assert results["complete"]
     assert results["data"]["photos"] == 3
-    last = told.of("progress")[-1]
+    last = reported.of("progress")[-1]
     assert (last["done"], last["total"], last["judged"], last["correct"]) == (3, 3, 10, results["correct"])
 
 
-def test_a_line_holds_a_distribution_over_the_allowed_answers(bench: Bench, taxonomy: Taxonomy) -> None:
+def test_a_line_holds_a_distribution_over_the_allowed_answers(trainings: Trainings, taxonomy: Taxonomy) -> None:
     for kind, allowed in (("condition", None), ("class", taxonomy.class_names)):
-        for row in lines(bench.evaluate({"question.kind": kind}, kind)[1]):
+        for row in lines(trainings.evaluate({"question.kind": kind}, kind)[1]):
             answers = allowed or taxonomy.allowed[row["object_type"]]
             assert tuple(row["probabilities"]) == answers
             assert row["choices"] == len(answers)
@@ -50,10 +50,10 @@ def test_a_line_holds_a_distribution_over_the_allowed_answers(bench: Bench, taxo
             assert best == (row["predicted"] if kind == "condition" else row["predicted_class"])
 
 
-def test_judging_again_gives_the_same_lines_and_so_does_judging_one_by_one(bench: Bench) -> None:
-    first = lines(bench.evaluate(run="one")[1])
-    again = lines(bench.evaluate(run="two")[1])
-    single = lines(bench.evaluate({"training.questions_per_sequence": 1}, "three")[1])
+def test_judging_again_gives_the_same_lines_and_so_does_judging_one_by_one(trainings: Trainings) -> None:
+    first = lines(trainings.evaluate(run="one")[1])
+    again = lines(trainings.evaluate(run="two")[1])
+    single = lines(trainings.evaluate({"training.questions_per_sequence": 1}, "three")[1])
     assert first == again
     for mine, its in zip(first, single, strict=True):
         assert mine["probabilities"] == pytest.approx(its["probabilities"], abs=2e-5)
@@ -63,21 +63,21 @@ def test_judging_again_gives_the_same_lines_and_so_does_judging_one_by_one(bench
 UNKEPT = {"model.cache_features": False}
 
 
-def test_a_stop_ends_after_the_photo_at_hand_and_says_that_it_is_not_complete(bench: Bench) -> None:
-    results, folder, told = bench.evaluate(UNKEPT, stop_after=2)
+def test_a_stop_ends_after_the_photo_at_hand_and_says_that_it_is_not_complete(trainings: Trainings) -> None:
+    results, folder, reported = trainings.evaluate(UNKEPT, stop_after=2)
     assert results["complete"] is False
     assert results["data"]["photos"] == 2 == len({row["image"] for row in lines(folder)})
     assert results["total"] == len(lines(folder)) < 10
-    assert told.of("progress")[-1]["done"] == 2
+    assert reported.of("progress")[-1]["done"] == 2
 
 
-def test_a_stop_at_the_last_photo_changes_nothing(bench: Bench) -> None:
-    assert bench.evaluate(UNKEPT, stop_after=3)[0]["complete"] is True
+def test_a_stop_at_the_last_photo_changes_nothing(trainings: Trainings) -> None:
+    assert trainings.evaluate(UNKEPT, stop_after=3)[0]["complete"] is True
 
 
-def test_the_results_name_model_data_and_settings(bench: Bench) -> None:
-    results, folder, _told = bench.evaluate({"data.limit": 2})
-    assert results["model"]["path"] == bench.base.model.path
+def test_the_results_name_model_data_and_settings(trainings: Trainings) -> None:
+    results, folder, _told = trainings.evaluate({"data.limit": 2})
+    assert results["model"]["path"] == trainings.base.model.path
     assert len(results["model"]["fingerprint"]) == 16
     assert results["model"]["adapter"] is None
     assert results["data"]["split"] == "valid"
@@ -87,17 +87,17 @@ def test_the_results_name_model_data_and_settings(bench: Bench) -> None:
     assert list(folder.glob("*.part")) == []
 
 
-def test_a_run_keeps_its_split_when_it_goes_on(bench: Bench) -> None:
-    _results, folder, _told = bench.evaluate()
+def test_a_run_keeps_its_split_when_it_goes_on(trainings: Trainings) -> None:
+    _results, folder, _told = trainings.evaluate()
     split = json.loads((folder / "split.json").read_text())
     split["train"], split["valid"] = split["valid"], split["train"]
     (folder / "split.json").write_text(json.dumps(split))
-    assert bench.evaluate()[0]["data"]["photos"] == 6
+    assert trainings.evaluate()[0]["data"]["photos"] == 6
 
 
-def test_a_split_without_objects_is_refused(bench: Bench) -> None:
+def test_a_split_without_objects_is_refused(trainings: Trainings) -> None:
     with pytest.raises(UserError, match="there is no split test"):
-        bench.evaluate({"data.split": "test"})
+        trainings.evaluate({"data.split": "test"})
 
 
 @pytest.mark.parametrize(
@@ -131,10 +131,10 @@ def test_without_training_photos_there_is_no_prior(taxonomy: Taxonomy) -> None:
 
 
 def test_an_adapter_is_judged_on_the_base_it_was_trained_on(
-    bench: Bench, saved: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+    trainings: Trainings, saved: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    trained = bench.train({"training.max_steps": 3})
-    results, _folder, _told = bench.evaluate({"model.path": str(trained.final)})
+    trained = trainings.train({"training.max_steps": 3})
+    results, _folder, _told = trainings.evaluate({"model.path": str(trained.final)})
     assert results["model"]["adapter"] == str(trained.final)
     assert results["model"]["path"] == str(saved())
     # The adapter's own validation, on the same photos and questions, says the same.
@@ -142,20 +142,20 @@ def test_an_adapter_is_judged_on_the_base_it_was_trained_on(
     assert results["macro_f1"] == trained.info["final"]["macro_f1"]
 
 
-def test_photos_that_an_adapter_learned_from_are_counted_and_told(bench: Bench) -> None:
-    tuned = {"model.path": str(bench.train({"training.max_steps": 2}).final)}
-    honest, _, quiet = bench.evaluate({**tuned, "data.split": "valid"}, "honest")
-    flattered, _, told = bench.evaluate({**tuned, "data.split": "train"}, "flattered")
+def test_photos_that_an_adapter_learned_from_are_counted_and_told(trainings: Trainings) -> None:
+    tuned = {"model.path": str(trainings.train({"training.max_steps": 2}).final)}
+    honest, _, quiet = trainings.evaluate({**tuned, "data.split": "valid"}, "honest")
+    flattered, _, reported = trainings.evaluate({**tuned, "data.split": "train"}, "flattered")
     assert honest["data"]["photos_trained_on"] == 0
     assert not [event for event in quiet.of("warning") if "trained on" in event["text"]]
     assert flattered["data"]["photos_trained_on"] == flattered["data"]["photos"] > 0
-    assert [event for event in told.of("warning") if "trained on" in event["text"]]
+    assert [event for event in reported.of("warning") if "trained on" in event["text"]]
 
 
-def test_an_adapter_is_not_asked_with_another_taxonomy(bench: Bench, tmp_path: Path) -> None:
-    tuned = str(bench.train({"training.max_steps": 2}).final)
+def test_an_adapter_is_not_asked_with_another_taxonomy(trainings: Trainings, tmp_path: Path) -> None:
+    tuned = str(trainings.train({"training.max_steps": 2}).final)
     other = tmp_path / "other.yaml"
     text = DEFAULT.read_text(encoding="utf-8").replace("conditions: [normal, damaged]", "conditions: [normal]")
     other.write_text(text, encoding="utf-8")
     with pytest.raises(UserError, match="not the taxonomy that the adapter learned"):
-        open_model(bench.settings({"model.path": tuned, "data.taxonomy": str(other)}))
+        open_model(trainings.settings({"model.path": tuned, "data.taxonomy": str(other)}))

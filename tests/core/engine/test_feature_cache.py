@@ -14,18 +14,18 @@ import torch
 from PIL import Image
 
 from core.data.types import Photo
-from core.engine import feature_cache, models
+from core.engine import adapters, feature_cache, models
 from core.engine.feature_cache import FeatureCache, image_views
 from core.engine.packing import PackedSample, answer_log_probs
 from core.engine.questions import PromptBuilder
 from core.engine.scoring import queries_about
 from core.engine.vision import LIGHTS, ImageView, Patches, in_light
-from core.prompts import BOX_UNITS
+from core.families import FAMILIES
 from core.runs import cache
 from core.runs.workspace import Workspace
 from core.settings import LoraSettings, Settings, merge
 
-Bench = Any  # of conftest.py
+Trainings = Any  # of conftest.py
 VERSIONS = ((False, 0), (True, 0))
 
 
@@ -42,9 +42,9 @@ def fill(kept: FeatureCache, photos: list[Photo], versions: tuple[tuple[bool, in
     return len(missing)
 
 
-def trees(prompt_builder: PromptBuilder, photos: list[Photo], mirrored: bool = False) -> list[PackedSample]:
+def samples(prompt_builder: PromptBuilder, photos: list[Photo], mirrored: bool = False) -> list[PackedSample]:
     return [
-        prompt_builder.tree(photo.path, prompt_builder.boxes(photo), queries_about(photo, "class")[:3], mirrored)
+        prompt_builder.sample(photo.path, prompt_builder.boxes(photo), queries_about(photo, "class")[:3], mirrored)
         for photo in photos
     ]
 
@@ -54,7 +54,7 @@ def files(kept: FeatureCache) -> list[Path]:
     return sorted(kept.folder.rglob("*.safetensors"))
 
 
-@pytest.mark.parametrize("family", list(BOX_UNITS))
+@pytest.mark.parametrize("family", list(FAMILIES))
 @pytest.mark.parametrize("view", ["full", "full+crop", "crop"])
 def test_answers_by_kept_features_equal_those_by_pixels(
     loaded: models.Loaded, prompt_builder: PromptBuilder, kept: FeatureCache, photos: list[Photo], view: str
@@ -64,12 +64,12 @@ def test_answers_by_kept_features_equal_those_by_pixels(
     with torch.no_grad(), models.closed_head(loaded.model, prompt_builder.candidates):
         for mirrored in (False, True):
             by_pixels = answer_log_probs(
-                loaded.model, prompt_builder.batch(trees(prompt_builder, photos[:3], mirrored))
+                loaded.model, prompt_builder.batch(samples(prompt_builder, photos[:3], mirrored))
             )
-            prompt_builder.image_encoder.features = kept.look
-            computed = prompt_builder.batch(trees(prompt_builder, photos[:3], mirrored))
+            prompt_builder.image_encoder.features = kept.features
+            computed = prompt_builder.batch(samples(prompt_builder, photos[:3], mirrored))
             prompt_builder.image_encoder._known.clear()
-            read = prompt_builder.batch(trees(prompt_builder, photos[:3], mirrored))
+            read = prompt_builder.batch(samples(prompt_builder, photos[:3], mirrored))
             prompt_builder.image_encoder.features = None
             assert "pixel_values" not in read
             assert torch.equal(computed["image_features"], read["image_features"])
@@ -80,16 +80,16 @@ def test_answers_by_kept_features_equal_those_by_pixels(
 def test_lora_gradients_by_kept_features_equal_those_by_pixels(
     loaded: models.Loaded, prompt_builder: PromptBuilder, kept: FeatureCache, photos: list[Photo]
 ) -> None:
-    model = models.attach_lora(loaded.model, LoraSettings(rank=4, targets="language")).double()
+    model = adapters.attach_lora(loaded.model, LoraSettings(rank=4, targets="language")).double()
     for name, one in model.named_parameters():
         if "lora_B" in name:
             torch.nn.init.normal_(one, std=0.05)
     found = []
     with models.closed_head(model, prompt_builder.candidates):
-        for look in (None, kept.look):
+        for look in (None, kept.features):
             prompt_builder.image_encoder.features = look
             model.zero_grad()
-            answer_log_probs(model, prompt_builder.batch(trees(prompt_builder, photos))).sum().backward()
+            answer_log_probs(model, prompt_builder.batch(samples(prompt_builder, photos))).sum().backward()
             found.append({name: one.grad.clone() for name, one in model.named_parameters() if one.requires_grad})
     assert found[0]
     for name, grad in found[0].items():
@@ -105,10 +105,10 @@ def test_a_second_look_computes_nothing(
     monkeypatch.setattr(kept, "compute", None)
     for photo in photos:
         for image_view in image_views(photo, kept.image_encoder, VERSIONS):
-            copied = kept.look(image_view).features
+            copied = kept.features(image_view).features
             with monkeypatch.context() as small:
                 small.setattr(feature_cache, "MAPPED_BYTES", 0)
-                mapped = kept.look(image_view).features
+                mapped = kept.features(image_view).features
             assert copied is not None and mapped is not None and torch.equal(copied, mapped)
 
 
@@ -123,7 +123,7 @@ def test_the_size_is_told_before_anything_is_opened(
         found.features.nbytes
         for photo in photos
         for image_view in image_views(photo, kept.image_encoder, VERSIONS)
-        if (found := kept.look(image_view)).features is not None
+        if (found := kept.features(image_view)).features is not None
     )
     assert plan.missing_bytes == plan.all_bytes == stored
     again = kept.plan(photos, VERSIONS)
@@ -179,12 +179,12 @@ def test_the_same_photo_elsewhere_has_the_same_features(
 def test_a_damaged_file_is_computed_and_written_again(kept: FeatureCache, photos: list[Photo], damage: str) -> None:
     fill(kept, photos[:1], ((False, 0),))
     image_view = ImageView(photos[0].path)
-    good, file = kept.look(image_view).features, kept.file(image_view)
+    good, file = kept.features(image_view).features, kept.file(image_view)
     assert file is not None and good is not None
     good = good.clone()  # not a map of the file that is about to be cut short
     whole = file.read_bytes()
     file.write_bytes({"cut": whole[: len(whole) // 2], "empty": b"", "nonsense": b"\x00" * len(whole)}[damage])
-    again = kept.look(image_view).features
+    again = kept.features(image_view).features
     assert again is not None and torch.allclose(again, good, rtol=1e-12)
     assert len(file.read_bytes()) == len(whole)
     assert not list(kept.folder.rglob("*.part"))  # type: ignore[union-attr]
@@ -202,7 +202,7 @@ def test_two_caches_over_one_folder_agree(
             pass
     assert len(files(kept)) == len(plans[0])
     for image_view in plans[0]:
-        mine, its = kept.look(image_view).features, other.look(image_view).features
+        mine, its = kept.features(image_view).features, other.features(image_view).features
         assert mine is not None and its is not None and torch.equal(mine, its)
 
 
@@ -213,7 +213,7 @@ def test_a_full_disk_while_looking_stops_nothing(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(feature_cache, "save_file", full)
-    assert kept.look(ImageView(photos[0].path)).features is not None
+    assert kept.features(ImageView(photos[0].path)).features is not None
 
 
 def test_room_is_made_by_what_was_used_longest_ago(kept: FeatureCache, photos: list[Photo], tmp_path: Path) -> None:
@@ -237,41 +237,41 @@ def test_room_is_made_by_what_was_used_longest_ago(kept: FeatureCache, photos: l
     ("targets", "kept_there"),
     [("attention", True), ("language", True), ("everything", False), ("language+merger", False)],
 )
-def test_features_are_kept_only_while_what_sees_is_frozen(bench: Bench, targets: str, kept_there: bool) -> None:
-    bench.train({"training.max_steps": 1, "lora.targets": targets, "training.flip": True})
-    assert (cache.size(bench.workspace)[0] > 0) == kept_there
-    bench.evaluate({"model.path": str(bench.workspace.final("a"))})
-    assert (cache.size(bench.workspace)[0] > 0) == kept_there
+def test_features_are_kept_only_while_what_sees_is_frozen(trainings: Trainings, targets: str, kept_there: bool) -> None:
+    trainings.train({"training.max_steps": 1, "lora.targets": targets, "training.flip": True})
+    assert (cache.size(trainings.workspace)[0] > 0) == kept_there
+    trainings.evaluate({"model.path": str(trainings.workspace.final("a"))})
+    assert (cache.size(trainings.workspace)[0] > 0) == kept_there
 
 
 @pytest.mark.usefixtures("double")
-def test_training_with_kept_features_learns_the_same(bench: Bench) -> None:
+def test_training_with_kept_features_learns_the_same(trainings: Trainings) -> None:
     common = {"training.epochs": 2, "lora.targets": "language", "training.flip": True, "training.lights": 2}
-    fresh = bench.train({**common, "model.cache_features": False}, "fresh")
-    assert cache.size(bench.workspace) == (0, 0)
-    kept = bench.train(common, "kept")
-    assert cache.size(bench.workspace)[0] > 0
+    fresh = trainings.train({**common, "model.cache_features": False}, "fresh")
+    assert cache.size(trainings.workspace) == (0, 0)
+    kept = trainings.train(common, "kept")
+    assert cache.size(trainings.workspace)[0] > 0
     assert kept.losses == pytest.approx(fresh.losses, rel=1e-6)
     assert kept.info["final"] == pytest.approx(fresh.info["final"], rel=1e-6)
 
 
-def test_a_cache_beyond_its_cap_is_not_begun_and_says_so(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cache_beyond_its_cap_is_not_begun_and_says_so(trainings: Trainings, monkeypatch: pytest.MonkeyPatch) -> None:
     trouble = feature_cache._trouble
     monkeypatch.setattr(feature_cache, "_trouble", lambda plan, cap, workspace: trouble(plan, 10, workspace))
-    found = bench.train({"training.max_steps": 1, "lora.targets": "language"})
-    (warning,) = found.told.of("warning")
+    found = trainings.train({"training.max_steps": 1, "lora.targets": "language"})
+    (warning,) = found.reported.of("warning")
     assert "more than model.cache_gb allows" in warning["text"]
-    assert cache.size(bench.workspace) == (0, 0)
+    assert cache.size(trainings.workspace) == (0, 0)
     assert found.losses
 
 
-def test_clearing_removes_all_and_tells_what_there_was(bench: Bench) -> None:
-    bench.evaluate()
-    had = cache.size(bench.workspace)
+def test_clearing_removes_all_and_tells_what_there_was(trainings: Trainings) -> None:
+    trainings.evaluate()
+    had = cache.size(trainings.workspace)
     assert had[0] > 0 and had[1] > 0
-    assert cache.clear(bench.workspace) == had
-    assert cache.size(bench.workspace) == (0, 0)
-    assert cache.clear(Workspace(bench.workspace.root)) == (0, 0)
+    assert cache.clear(trainings.workspace) == had
+    assert cache.size(trainings.workspace) == (0, 0)
+    assert cache.clear(Workspace(trainings.workspace.root)) == (0, 0)
 
 
 def test_versions_in_other_light_differ_and_the_first_is_the_photo(photos: list[Photo]) -> None:

@@ -14,9 +14,10 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from core.engine import models
-from core.engine.models import TARGETS, Loaded, attach_lora, load
+from core.engine.adapters import attach_lora
+from core.engine.models import Loaded, load
 from core.errors import UserError
-from core.prompts import BOX_UNITS
+from core.families import FAMILIES
 from core.settings import LoraSettings, ModelSettings
 
 Saved = Callable[..., Path]
@@ -45,7 +46,7 @@ def refused(path: Path | str, **settings: object) -> UserError:
     return caught.value
 
 
-@pytest.mark.parametrize("family", list(BOX_UNITS))
+@pytest.mark.parametrize("family", list(FAMILIES))
 def test_a_saved_model_loads_with_every_weight_and_knows_its_family(saved: Saved, family: str) -> None:
     folder = saved(family)
     found = load(ModelSettings(path=str(folder), device="cpu", dtype="float32"))
@@ -95,7 +96,7 @@ def test_a_model_of_another_family_is_refused_and_the_families_are_named(copied:
     (copied / "config.json").write_text(json.dumps({"model_type": "bert"}))
     sentence = str(refused(copied))
     assert "a bert model cannot be used here" in sentence
-    assert all(family in sentence for family in BOX_UNITS)
+    assert all(family in sentence for family in FAMILIES)
 
 
 def test_missing_weights_are_named_and_counted(copied: Path) -> None:
@@ -199,7 +200,7 @@ def intended(family: str, targets: str) -> set[str]:
 
 
 @pytest.mark.parametrize("family", list(TOWER))
-@pytest.mark.parametrize("targets", list(TARGETS))
+@pytest.mark.parametrize("targets", list(FAMILIES["qwen2_vl"].lora_targets))
 def test_lora_sits_on_exactly_the_layers_asked_for(loaded: Loaded, family: str, targets: str) -> None:
     linear = {
         name.removeprefix("model.")
@@ -221,7 +222,7 @@ def four_bit(folder: Path) -> Loaded:
     return load(ModelSettings(path=str(folder), device="cpu", dtype="float32", four_bit=True))
 
 
-@pytest.mark.parametrize("family", list(BOX_UNITS))
+@pytest.mark.parametrize("family", list(FAMILIES))
 def test_in_four_bits_only_the_language_layers_are(saved: Saved, family: str) -> None:
     small, whole = four_bit(saved(family)), load(ModelSettings(path=str(saved(family)), device="cpu", dtype="float32"))
     held = {name: one.dtype for name, one in small.model.named_parameters()}
@@ -267,7 +268,7 @@ def test_without_bitsandbytes_four_bits_are_refused_with_the_line_that_installs_
     assert "pip install '.[four-bit]'" in str(refused(saved(), four_bit=True))
 
 
-@pytest.mark.parametrize("family", list(BOX_UNITS))
+@pytest.mark.parametrize("family", list(FAMILIES))
 def test_patches_embedded_by_a_product_are_those_of_the_convolution(saved: Saved, family: str) -> None:
     loaded = load(ModelSettings(path=str(saved(family)), device="cpu", dtype="float32"))
     quick = loaded.model.model.visual.patch_embed.proj
@@ -281,3 +282,8 @@ def test_patches_embedded_by_a_product_are_those_of_the_convolution(saved: Saved
     stored = load_file(saved(family) / "model.safetensors")
     (name,) = [key for key in stored if key.endswith("patch_embed.proj.weight")]
     assert torch.equal(quick.weight.float(), stored[name])
+
+
+@pytest.mark.parametrize("family", list(FAMILIES))
+def test_a_token_is_as_large_as_the_family_says(loaded: Loaded, family: str) -> None:
+    assert loaded.processor.patch_size * loaded.processor.merge_size == FAMILIES[family].token_px

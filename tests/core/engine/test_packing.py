@@ -10,12 +10,12 @@ import pytest
 import torch
 
 from core.data.types import Photo
-from core.engine import models
+from core.engine import adapters, models
 from core.engine.packing import (
     Answer,
     PackedSample,
     Question,
-    _seen,
+    _image_inputs,
     answer_log_probs,
     choices,
     fill_rows,
@@ -25,30 +25,30 @@ from core.engine.questions import ObjectQuery, PromptBuilder
 from core.engine.training.data import TrainingDataset
 from core.engine.training.trainer import weighted_loss
 from core.engine.vision import Patches
-from core.prompts import BOX_UNITS
+from core.families import FAMILIES
 from core.settings import LoraSettings, Settings, merge
 
 # Relative, in float64: what is left is the order of summation.
 EXACT = 1e-9
 
 
-def mixed_trees(prompt_builder: PromptBuilder, photos: list[Photo], seed: int = 0) -> list[PackedSample]:
+def mixed_samples(prompt_builder: PromptBuilder, photos: list[Photo], seed: int = 0) -> list[PackedSample]:
     """Photos of two sizes with both kinds of question, weights that differ, and 1 to 8 questions each."""
     rng = random.Random(seed)
     training_data = TrainingDataset(photos, prompt_builder, prompt_builder.settings)
-    trees = []
+    samples = []
     for photo in photos:
         asked = [training_data.question(one, rng.random()) for one in photo.objects]
-        trees.append(
-            prompt_builder.tree(
+        samples.append(
+            prompt_builder.sample(
                 photo.path, prompt_builder.boxes(photo), [replace(a, weight=rng.random() + 0.5) for a in asked]
             )
         )
-    return trees
+    return samples
 
 
-def separate(trees: list[PackedSample]) -> list[PackedSample]:
-    return [replace(tree, branches=(branch,)) for tree in trees for branch in tree.branches]
+def separate(samples: list[PackedSample]) -> list[PackedSample]:
+    return [replace(sample, questions=(question,)) for sample in samples for question in sample.questions]
 
 
 @pytest.fixture(params=["closed", "free"], autouse=True)
@@ -63,25 +63,25 @@ def settings(settings: Settings, answers_are: str) -> Settings:
 
 
 def log_probs(
-    model: torch.nn.Module, prompt_builder: PromptBuilder, trees: list[PackedSample], multiple: int = 1
+    model: torch.nn.Module, prompt_builder: PromptBuilder, samples: list[PackedSample], multiple: int = 1
 ) -> torch.Tensor:
     """What the engine computes: rows shared, questions packed, candidates' logits only where answers are closed."""
     with models.closed_head(model, prompt_builder.candidates):
-        return answer_log_probs(model, prompt_builder.layout.batch(trees, multiple))
+        return answer_log_probs(model, prompt_builder.packer.batch(samples, multiple))
 
 
-def plain_log_prob(model: torch.nn.Module, tree: PackedSample, prompt_builder: PromptBuilder) -> torch.Tensor:
+def plain_log_prob(model: torch.nn.Module, sample: PackedSample, prompt_builder: PromptBuilder) -> torch.Tensor:
     """The slow twin: one question, one answer, transformers' own positions, causal mask and full-vocabulary logits;
     closed answers are renormalised afterwards over the tokens with which an allowed answer goes on."""
-    (branch,), merge, pad = tree.branches, prompt_builder.image_encoder.merge, prompt_builder.layout.image_pad_id
-    (leaf,) = branch.leaves
-    images = [image for image in (tree.photo, branch.crop) if image is not None]
+    (question,), merge, pad = sample.questions, prompt_builder.image_encoder.merge, prompt_builder.packer.image_pad_id
+    (answer,) = question.answers
+    images = [image for image in (sample.photo, question.crop) if image is not None]
     grids = iter(images)
     ids: list[int] = []
-    for token in (*tree.head_ids, *branch.token_ids):
+    for token in (*sample.head_ids, *question.token_ids):
         ids += [token] * next(grids).tokens(merge) if token == pad else [token]
     question = len(ids)
-    ids += leaf.token_ids
+    ids += answer.token_ids
     tokens = torch.tensor([ids])
     grid = torch.tensor([image.grid_thw for image in images])
     positions, _ = model.model.get_rope_index(tokens, (tokens == pad).int(), image_grid_thw=grid)
@@ -92,11 +92,11 @@ def plain_log_prob(model: torch.nn.Module, tree: PackedSample, prompt_builder: P
         image_grid_thw=grid,
     ).logits
     logs = torch.log_softmax(logits, -1)[0, question - 1 : -1]
-    if branch.allowed is not None:
-        for place in range(len(leaf.token_ids)):
-            follow = {other[place] for other in branch.allowed if other[:place] == leaf.token_ids[:place]}
+    if question.allowed is not None:
+        for place in range(len(answer.token_ids)):
+            follow = {other[place] for other in question.allowed if other[:place] == answer.token_ids[:place]}
             logs[place] -= logs[place, sorted(follow)].logsumexp(0)
-    return logs.gather(1, torch.tensor(leaf.token_ids)[:, None]).sum()
+    return logs.gather(1, torch.tensor(answer.token_ids)[:, None]).sum()
 
 
 def gradients(model: torch.nn.Module) -> dict[str, torch.Tensor]:
@@ -112,18 +112,18 @@ def farthest(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> fl
     return max(((one[name] - other[name]).norm() / other[name].norm().clamp_min(1e-12)).item() for name in one)
 
 
-@pytest.mark.parametrize("family", list(BOX_UNITS))
+@pytest.mark.parametrize("family", list(FAMILIES))
 @pytest.mark.parametrize("view", ["full", "full+crop", "crop"])
 def test_packed_questions_equal_separate_ones_and_transformers_own_forward(
     prompt_builder: PromptBuilder, loaded: models.Loaded, photos: list[Photo], view: str
 ) -> None:
     prompt_builder.settings = replace(prompt_builder.settings, view=replace(prompt_builder.settings.view, mode=view))
     model = loaded.model
-    trees = mixed_trees(prompt_builder, photos[:3])
+    samples = mixed_samples(prompt_builder, photos[:3])
     with torch.no_grad():
-        packed = log_probs(model, prompt_builder, trees)
-        alone = torch.cat([log_probs(model, prompt_builder, [tree]) for tree in separate(trees)])
-        plain = torch.stack([plain_log_prob(model, tree, prompt_builder) for tree in separate(trees)])
+        packed = log_probs(model, prompt_builder, samples)
+        alone = torch.cat([log_probs(model, prompt_builder, [sample]) for sample in separate(samples)])
+        plain = torch.stack([plain_log_prob(model, sample, prompt_builder) for sample in separate(samples)])
     assert packed.dtype == torch.float64
     torch.testing.assert_close(packed, alone, rtol=EXACT, atol=1e-14)
     torch.testing.assert_close(packed, plain, rtol=EXACT, atol=1e-14)
@@ -133,31 +133,35 @@ def test_packed_gradients_of_every_lora_weight_equal_separate_ones(
     prompt_builder: PromptBuilder, loaded: models.Loaded, photos: list[Photo]
 ) -> None:
     torch.manual_seed(1)
-    model = models.attach_lora(loaded.model, LoraSettings(rank=4, targets="everything")).double()
+    model = adapters.attach_lora(loaded.model, LoraSettings(rank=4, targets="everything")).double()
     for name, one in model.named_parameters():
         if "lora_B" in name:  # zero at birth, which would hide every gradient of lora_A
             torch.nn.init.normal_(one, std=0.05)
-    trees = mixed_trees(prompt_builder, photos)
-    count = sum(len(tree.branches) for tree in trees)
+    samples = mixed_samples(prompt_builder, photos)
+    count = sum(len(sample.questions) for sample in samples)
 
     def step(groups: list[list[PackedSample]], most: int = 0) -> tuple[float, dict[str, torch.Tensor]]:
         model.zero_grad()
         total = 0.0
         for group in groups:
-            for batch in prompt_builder.layout.batches(group, 1, most):
+            for batch in prompt_builder.packer.batches(group, 1, most):
                 with models.closed_head(model, prompt_builder.candidates):
-                    loss = weighted_loss(answer_log_probs(model, batch), batch["leaf_weights"], count)
+                    loss = weighted_loss(answer_log_probs(model, batch), batch["answer_weights"], count)
                 loss.backward()
                 total += loss.item()
         return total, gradients(model)
 
-    packed_loss, packed = step([trees])
-    for groups in ([[one] for one in separate(trees)], [trees[:1], trees[1:3], trees[3:]], [list(reversed(trees))]):
+    packed_loss, packed = step([samples])
+    for groups in (
+        [[one] for one in separate(samples)],
+        [samples[:1], samples[1:3], samples[3:]],
+        [list(reversed(samples))],
+    ):
         loss, found = step(groups)
         assert loss == pytest.approx(packed_loss, rel=EXACT)
         assert farthest(found, packed) < 1e-7
-    assert len(prompt_builder.layout.batches(trees, 1, 600)) > 2
-    loss, found = step([trees], most=600)
+    assert len(prompt_builder.packer.batches(samples, 1, 600)) > 2
+    loss, found = step([samples], most=600)
     assert loss == pytest.approx(packed_loss, rel=EXACT)
     assert farthest(found, packed) < 1e-7
 
@@ -166,8 +170,8 @@ def test_wrong_positions_would_be_noticed(
     prompt_builder: PromptBuilder, loaded: models.Loaded, photos: list[Photo]
 ) -> None:
     """The equalities above can fail: without the restart of positions the numbers differ."""
-    trees = mixed_trees(prompt_builder, photos[:2])
-    batch = prompt_builder.batch(trees)
+    samples = mixed_samples(prompt_builder, photos[:2])
+    batch = prompt_builder.batch(samples)
     with torch.no_grad(), models.closed_head(loaded.model, prompt_builder.candidates):
         right = answer_log_probs(loaded.model, batch)
         batch["position_ids"] = torch.arange(batch["input_ids"].shape[1]).expand_as(batch["position_ids"])
@@ -178,12 +182,12 @@ def test_wrong_positions_would_be_noticed(
 def test_another_branch_leaves_a_questions_answer_bit_identical(
     prompt_builder: PromptBuilder, loaded: models.Loaded, photos: list[Photo]
 ) -> None:
-    tree = mixed_trees(prompt_builder, photos[:1])[0]
-    first, second = tree.branches[0], tree.branches[1]
+    sample = mixed_samples(prompt_builder, photos[:1])[0]
+    first, second = sample.questions[0], sample.questions[1]
     with torch.no_grad():
-        before = log_probs(loaded.model, prompt_builder, [replace(tree, branches=(first, second))])
+        before = log_probs(loaded.model, prompt_builder, [replace(sample, questions=(first, second))])
         other = replace(second, token_ids=(*second.token_ids[:-1], 5))
-        after = log_probs(loaded.model, prompt_builder, [replace(tree, branches=(first, other))])
+        after = log_probs(loaded.model, prompt_builder, [replace(sample, questions=(first, other))])
     assert torch.equal(before[0], after[0])
     assert not torch.equal(before[1], after[1])
 
@@ -193,12 +197,14 @@ def test_tree_scored_answers_equal_one_forward_per_answer(
 ) -> None:
     photo = photos[0]
     asked = [ObjectQuery(one.box_xyxy, None) for one in photo.objects[:2]]
-    tree = prompt_builder.tree(photo.path, prompt_builder.boxes(photo), asked)
+    sample = prompt_builder.sample(photo.path, prompt_builder.boxes(photo), asked)
     alone = [
-        replace(tree, branches=(replace(branch, leaves=(leaf,)),)) for branch in tree.branches for leaf in branch.leaves
+        replace(sample, questions=(replace(question, answers=(answer,)),))
+        for question in sample.questions
+        for answer in question.answers
     ]
     with torch.no_grad():
-        scored = log_probs(loaded.model, prompt_builder, [tree])
+        scored = log_probs(loaded.model, prompt_builder, [sample])
         one_by_one = torch.stack([plain_log_prob(loaded.model, one, prompt_builder) for one in alone])
     assert len(scored) == 18
     torch.testing.assert_close(scored, one_by_one, rtol=EXACT, atol=1e-14)
@@ -210,10 +216,10 @@ def test_candidate_rows_are_the_vocabularys_rows(
     prompt_builder: PromptBuilder, loaded: models.Loaded, photos: list[Photo]
 ) -> None:
     """The small output layer gives the very logits that the whole one gives, and is taken off again."""
-    trees = mixed_trees(prompt_builder, photos[:2])
-    batch = prompt_builder.layout.batch(trees)
+    samples = mixed_samples(prompt_builder, photos[:2])
+    batch = prompt_builder.packer.batch(samples)
     seen = {key: batch[key] for key in ("input_ids", "attention_mask", "position_ids")}
-    seen |= _seen(loaded.model, batch)
+    seen |= _image_inputs(loaded.model, batch)
     with torch.no_grad():
         whole = loaded.model(**seen, logits_to_keep=batch["reads"]).logits
         with models.closed_head(loaded.model, prompt_builder.candidates):
@@ -229,10 +235,10 @@ def test_candidate_rows_are_the_vocabularys_rows(
 
 def test_cutting_a_tree_into_rows_keeps_every_question_in_order() -> None:
     patches = Patches(torch.zeros(16, 4).numpy(), (1, 4, 4))
-    branches = tuple(Question(tuple(range(size)), (Answer((1, 2)),)) for size in (100, 100, 100, 300, 10))
-    parts = split_sample(PackedSample((1, 2, 3), branches, patches), merge=2, least=256)
-    assert [len(part.branches) for part in parts] == [2, 1, 1, 1]
-    assert [branch for part in parts for branch in part.branches] == list(branches)
+    questions = tuple(Question(tuple(range(size)), (Answer((1, 2)),)) for size in (100, 100, 100, 300, 10))
+    parts = split_sample(PackedSample((1, 2, 3), questions, patches), merge=2, least=256)
+    assert [len(part.questions) for part in parts] == [2, 1, 1, 1]
+    assert [question for part in parts for question in part.questions] == list(questions)
 
 
 @pytest.mark.parametrize(
@@ -269,12 +275,12 @@ def test_rows_hold_every_tree_once_and_waste_little() -> None:
 def test_photos_that_share_a_row_do_not_see_each_other(
     prompt_builder: PromptBuilder, loaded: models.Loaded, photos: list[Photo]
 ) -> None:
-    trees = [replace(tree, branches=tree.branches[:1]) for tree in mixed_trees(prompt_builder, photos[:4])]
-    changed = [*trees[:-1], replace(trees[-1], photo=mixed_trees(prompt_builder, photos[4:])[0].photo)]
-    batch = prompt_builder.layout.batch(trees)
-    assert batch["input_ids"].shape[0] < len(trees)
+    samples = [replace(sample, questions=sample.questions[:1]) for sample in mixed_samples(prompt_builder, photos[:4])]
+    changed = [*samples[:-1], replace(samples[-1], photo=mixed_samples(prompt_builder, photos[4:])[0].photo)]
+    batch = prompt_builder.packer.batch(samples)
+    assert batch["input_ids"].shape[0] < len(samples)
     with torch.no_grad():
-        one, other = log_probs(loaded.model, prompt_builder, trees), log_probs(loaded.model, prompt_builder, changed)
+        one, other = log_probs(loaded.model, prompt_builder, samples), log_probs(loaded.model, prompt_builder, changed)
     assert torch.allclose(one[:-1], other[:-1], rtol=EXACT, atol=0)
     assert one[-1] != other[-1]
 
@@ -283,8 +289,8 @@ def test_a_photo_in_several_rows_is_seen_once_and_answers_stay(
     prompt_builder: PromptBuilder, loaded: models.Loaded, photos: list[Photo]
 ) -> None:
     """And where a wrapper hides the model, as on several devices, it is seen once a row: the same answers."""
-    trees = mixed_trees(prompt_builder, photos)
-    batch = prompt_builder.batch(trees)
+    samples = mixed_samples(prompt_builder, photos)
+    batch = prompt_builder.batch(samples)
     assert len(batch["image_grid_thw"]) < len(batch["image_index"])
 
     class Wrapped(torch.nn.Module):
@@ -301,18 +307,18 @@ def test_a_photo_in_several_rows_is_seen_once_and_answers_stay(
 
 
 def test_padding_changes_nothing(prompt_builder: PromptBuilder, loaded: models.Loaded, photos: list[Photo]) -> None:
-    trees = mixed_trees(prompt_builder, photos[:2])
+    samples = mixed_samples(prompt_builder, photos[:2])
     with torch.no_grad():
-        tight = log_probs(loaded.model, prompt_builder, trees)
-        padded = log_probs(loaded.model, prompt_builder, trees, 128)
+        tight = log_probs(loaded.model, prompt_builder, samples)
+        padded = log_probs(loaded.model, prompt_builder, samples, 128)
     torch.testing.assert_close(tight, padded, rtol=EXACT, atol=1e-14)
 
 
 def test_float32_agrees_with_float64(prompt_builder: PromptBuilder, loaded: models.Loaded, photos: list[Photo]) -> None:
-    trees = mixed_trees(prompt_builder, photos[:2])
+    samples = mixed_samples(prompt_builder, photos[:2])
     with torch.no_grad():
-        exact = log_probs(loaded.model, prompt_builder, trees)
-        rough = log_probs(loaded.model.float(), prompt_builder, trees)
+        exact = log_probs(loaded.model, prompt_builder, samples)
+        rough = log_probs(loaded.model.float(), prompt_builder, samples)
     torch.testing.assert_close(rough.double(), exact, rtol=1e-4, atol=1e-6)
 
 
@@ -326,5 +332,5 @@ def test_changed_settings_reach_the_question(
         for position in (False, True):
             enhance = replace(settings.enhance, spatial_reasoning=spatial, position_encoding=position)
             prompt_builder.settings = replace(settings, enhance=enhance)
-            texts.add(prompt_builder.tree(photo.path, prompt_builder.boxes(photo), asked).branches[0].token_ids)
+            texts.add(prompt_builder.sample(photo.path, prompt_builder.boxes(photo), asked).questions[0].token_ids)
     assert len(texts) == 4

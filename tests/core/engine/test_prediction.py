@@ -17,7 +17,7 @@ from core.errors import UserError
 from core.settings import merge
 from core.taxonomy import Taxonomy
 
-Bench = Any  # of conftest.py
+Trainings = Any  # of conftest.py
 Ask = Callable[..., dict[str, Any]]
 BOX = [10, 12, 50, 60]
 
@@ -28,9 +28,9 @@ def photo(tmp_path_factory: pytest.TempPathFactory, data_folder: Path) -> Path:
 
 
 @pytest.fixture
-def ask(bench: Bench, photo: Path) -> Ask:
+def ask(trainings: Trainings, photo: Path) -> Ask:
     """ask(**request): the answer of one predictor that lives through the test."""
-    predictor = Predictor(bench.base)
+    predictor = Predictor(trainings.base)
 
     def answer(**changes: Any) -> dict[str, Any]:
         request = {"image": str(photo), "box_xyxy_px": BOX, "object_type": "toe drain", "models": None}
@@ -74,13 +74,13 @@ def test_a_class_answer_sums_up_to_conditions(ask: Ask, taxonomy: Taxonomy) -> N
     assert one["probability"] == classes[best]
 
 
-def test_base_and_tuned_differ_and_the_base_answers_as_if_alone(bench: Bench, ask: Ask, photo: Path) -> None:
-    first = bench.train({"training.max_steps": 4}, "first").final
-    second = bench.train({"training.max_steps": 3, "training.seed": 1, "lora.targets": "attention"}, "second").final
-    base = bench.base.model.path
+def test_base_and_tuned_differ_and_the_base_answers_as_if_alone(trainings: Trainings, ask: Ask, photo: Path) -> None:
+    first = trainings.train({"training.max_steps": 4}, "first").final
+    second = trainings.train({"training.max_steps": 3, "training.seed": 1, "lora.targets": "attention"}, "second").final
+    base = trainings.base.model.path
     for object_type in ("toe drain", None):
         alone = verdicts(
-            Predictor(bench.base).predict(
+            Predictor(trainings.base).predict(
                 {"image": str(photo), "box_xyxy_px": BOX, "object_type": object_type, "models": [base]}
             )
         )
@@ -91,24 +91,24 @@ def test_base_and_tuned_differ_and_the_base_answers_as_if_alone(bench: Bench, as
         assert verdicts(ask(models=[str(second), str(first)], object_type=object_type)) == [beside[2], beside[1]]
         for path, its in ((first, beside[1]), (second, beside[2])):
             fresh = verdicts(
-                Predictor(bench.base).predict(
+                Predictor(trainings.base).predict(
                     {"image": str(photo), "box_xyxy_px": BOX, "object_type": object_type, "models": [str(path)]}
                 )
             )
             assert fresh[0] == pytest.approx(its, rel=1e-5)
 
 
-def test_models_have_names_for_people(bench: Bench, ask: Ask) -> None:
-    tuned = bench.train({"training.max_steps": 1}, "dike").final  # a single step teaches: no warm-up swallows it
-    assert [one["label"] for one in ask(models=[bench.base.model.path, str(tuned)])["answers"]] == [
+def test_models_have_names_for_people(trainings: Trainings, ask: Ask) -> None:
+    tuned = trainings.train({"training.max_steps": 1}, "dike").final  # a single step teaches: no warm-up swallows it
+    assert [one["label"] for one in ask(models=[trainings.base.model.path, str(tuned)])["answers"]] == [
         "Base model",
         "Tuned: dike",
     ]
 
 
 @pytest.mark.filterwarnings("ignore:Found missing adapter keys")
-def test_a_refused_adapter_leaves_the_base_as_it_was(bench: Bench, ask: Ask, tmp_path: Path) -> None:
-    good = bench.train({"training.max_steps": 3}).final
+def test_a_refused_adapter_leaves_the_base_as_it_was(trainings: Trainings, ask: Ask, tmp_path: Path) -> None:
+    good = trainings.train({"training.max_steps": 3}).final
     bad = Path(shutil.copytree(good, tmp_path / "bad_final"))
     weights = load_file(bad / "adapter_model.safetensors")
     save_file(dict(list(weights.items())[:-1]), bad / "adapter_model.safetensors")
@@ -125,16 +125,16 @@ def test_a_refused_adapter_leaves_the_base_as_it_was(bench: Bench, ask: Ask, tmp
     assert verdicts(ask()) == before
 
 
-def test_an_adapter_is_asked_as_it_was_trained(bench: Bench, photo: Path) -> None:
+def test_an_adapter_is_asked_as_it_was_trained(trainings: Trainings, photo: Path) -> None:
     changes = {"training.max_steps": 3, "view.mode": "full", "enhance.spatial_reasoning": False}
-    tuned = bench.train(changes).final
+    tuned = trainings.train(changes).final
     request = {"image": str(photo), "box_xyxy_px": BOX, "object_type": "toe drain", "models": [str(tuned)]}
-    other_view = Predictor(merge(bench.base, {"view.mode": "crop"})).predict(request)
-    assert verdicts(other_view) == verdicts(Predictor(bench.base).predict(request))
+    other_view = Predictor(merge(trainings.base, {"view.mode": "crop"})).predict(request)
+    assert verdicts(other_view) == verdicts(Predictor(trainings.base).predict(request))
     about = json.loads((tuned / "damgui.json").read_text())
     about["settings"]["view"]["mode"] = "crop"
     (tuned / "damgui.json").write_text(json.dumps(about))
-    assert verdicts(Predictor(bench.base).predict(request)) != verdicts(other_view)
+    assert verdicts(Predictor(trainings.base).predict(request)) != verdicts(other_view)
 
 
 def test_without_a_box_the_whole_photo_is_judged(ask: Ask) -> None:

@@ -52,15 +52,15 @@ def test_a_question_does_not_change_with_any_true_condition(
     seen = []
     for shift in range(3):
         other = with_conditions(photo, taxonomy, shift)
-        tree = prompt_builder.tree(other.path, prompt_builder.boxes(other), queries_about(other, kind))
-        seen.append((tree, prompt_builder.batch([tree])))
+        sample = prompt_builder.sample(other.path, prompt_builder.boxes(other), queries_about(other, kind))
+        seen.append((sample, prompt_builder.batch([sample])))
     assert with_conditions(photo, taxonomy, 1).objects != photo.objects
-    first_tree, first_batch = seen[0]
-    for tree, batch in seen[1:]:
-        assert tree.head_ids == first_tree.head_ids
-        assert equal_pixels(tree.photo, first_tree.photo)
-        for mine, its in zip(tree.branches, first_tree.branches, strict=True):
-            assert (mine.token_ids, mine.leaves) == (its.token_ids, its.leaves)
+    first_sample, first_batch = seen[0]
+    for sample, batch in seen[1:]:
+        assert sample.head_ids == first_sample.head_ids
+        assert equal_pixels(sample.photo, first_sample.photo)
+        for mine, its in zip(sample.questions, first_sample.questions, strict=True):
+            assert (mine.token_ids, mine.answers) == (its.token_ids, its.answers)
             assert equal_pixels(mine.crop, its.crop)
         assert {key: value.numpy().tobytes() for key, value in batch.items()} == {
             key: value.numpy().tobytes() for key, value in first_batch.items()
@@ -73,19 +73,23 @@ def test_in_training_only_the_answer_leaf_knows_the_condition(
     """Everything that the model sees before it answers stays the same to the byte."""
     photo = next(one for one in photos if len({thing.condition for thing in one.objects}) > 1)
     changed = with_conditions(photo, taxonomy, 1)
-    trees = []
+    samples = []
     for one in (photo, changed):
         training_data = TrainingDataset([one], prompt_builder, settings)
-        trees.append(training_data.tree(training_data.order(0)[0]))
-    assert [branch.token_ids for branch in trees[0].branches] == [branch.token_ids for branch in trees[1].branches]
-    assert [branch.leaves for branch in trees[0].branches] != [branch.leaves for branch in trees[1].branches]
-    rows = [prompt_builder.layout.row([tree]) for tree in trees]
+        samples.append(training_data.sample(training_data.order(0)[0]))
+    assert [question.token_ids for question in samples[0].questions] == [
+        question.token_ids for question in samples[1].questions
+    ]
+    assert [question.answers for question in samples[0].questions] != [
+        question.answers for question in samples[1].questions
+    ]
+    rows = [prompt_builder.packer.row([sample]) for sample in samples]
     # Segments whose parent is the head are questions; those below them are answers.
-    told = [
+    reported = [
         [token for token, segment in zip(row.ids, row.segments, strict=True) if row.parents[segment] <= 0]
         for row in rows
     ]
-    assert told[0] == told[1]
+    assert reported[0] == reported[1]
 
 
 @pytest.mark.parametrize("view", VIEWS)
@@ -97,19 +101,19 @@ def test_the_cut_question_equals_the_whole_template_tokenised_at_once(
     photo = photos[1]
     pictures = 2 if view == "full+crop" else 1
     for one in queries_about(photo, "condition") + queries_about(photo, "class"):
-        tree = prompt_builder.tree(photo.path, prompt_builder.boxes(photo), [one])
-        cut = [*tree.head_ids, *tree.branches[0].token_ids]
-        text = tokenizer.decode(tree.branches[0].token_ids).split("<|vision_end|>")[-1].split("<|im_end|>")[0]
+        sample = prompt_builder.sample(photo.path, prompt_builder.boxes(photo), [one])
+        cut = [*sample.head_ids, *sample.questions[0].token_ids]
+        text = tokenizer.decode(sample.questions[0].token_ids).split("<|vision_end|>")[-1].split("<|im_end|>")[0]
         chat = [{"role": "user", "content": [{"type": "image"}] * pictures + [{"type": "text", "text": text}]}]
         whole = tokenizer.apply_chat_template(chat, tokenize=True, add_generation_prompt=True, return_dict=True)
         assert cut == list(whole["input_ids"])
-        assert cut.count(prompt_builder.layout.image_pad_id) == pictures
+        assert cut.count(prompt_builder.packer.image_pad_id) == pictures
 
 
 def test_every_question_about_a_photo_shares_its_head(prompt_builder: PromptBuilder, photos: list[Photo]) -> None:
     photo = photos[1]
     heads = {
-        prompt_builder.tree(photo.path, prompt_builder.boxes(photo), [one]).head_ids
+        prompt_builder.sample(photo.path, prompt_builder.boxes(photo), [one]).head_ids
         for one in queries_about(photo, "condition")
     }
     assert len(heads) == 1
@@ -140,7 +144,7 @@ def test_the_other_boxes_are_all_but_one_copy_of_the_asked_one(
     def words(boxes: Sequence[tuple[float, float, float, float]]) -> str:
         return str(
             prompt_builder.tokenizer.decode(
-                prompt_builder.tree(path, boxes, [ObjectQuery(box, "rock toe")]).branches[0].token_ids
+                prompt_builder.sample(path, boxes, [ObjectQuery(box, "rock toe")]).questions[0].token_ids
             )
         )
 
@@ -170,17 +174,19 @@ def test_a_mirrored_question_is_the_question_about_the_mirrored_photo(
     # Eighths of a photo of 192 pixels, so that a mirrored crop's edges fall on the same pixels.
     boxes = [(0.125, 0.25, 0.375, 0.5), (0.5, 0.25, 0.75, 0.625)]
     asked = [ObjectQuery(box, "rock toe") for box in boxes]
-    turned = prompt_builder.tree(straight, boxes, asked, mirrored=True)
-    by_hand = prompt_builder.tree(
+    turned = prompt_builder.sample(straight, boxes, asked, mirrored=True)
+    by_hand = prompt_builder.sample(
         path, [mirrored_box(box) for box in boxes], [ObjectQuery(mirrored_box(box), "rock toe") for box in boxes]
     )
-    assert [branch.token_ids for branch in turned.branches] == [branch.token_ids for branch in by_hand.branches]
+    assert [question.token_ids for question in turned.questions] == [
+        question.token_ids for question in by_hand.questions
+    ]
     assert equal_pixels(turned.photo, by_hand.photo)
-    for mine, its in zip(turned.branches, by_hand.branches, strict=True):
+    for mine, its in zip(turned.questions, by_hand.questions, strict=True):
         assert equal_pixels(mine.crop, its.crop)
-    plain = prompt_builder.tree(straight, boxes, asked)
-    assert plain.branches[0].token_ids != turned.branches[0].token_ids or view == "crop"
-    assert not equal_pixels(plain.photo or plain.branches[0].crop, turned.photo or turned.branches[0].crop)
+    plain = prompt_builder.sample(straight, boxes, asked)
+    assert plain.questions[0].token_ids != turned.questions[0].token_ids or view == "crop"
+    assert not equal_pixels(plain.photo or plain.questions[0].crop, turned.photo or turned.questions[0].crop)
 
 
 def test_a_tokenizer_without_qwens_special_tokens_is_refused(
@@ -211,8 +217,8 @@ def test_the_box_in_the_question_is_that_of_the_resized_photo(
 ) -> None:
     prompt_builder.settings = merge(settings, {"view.mode": "full"})
     prompt_builder.box_unit = "resized pixels"
-    tree = prompt_builder.tree(photos[0].path, [], [ObjectQuery((0.0, 0.0, 1.0, 1.0), "rock toe")])
-    assert tree.photo is not None
-    wide, high = tree.photo.grid_thw[2] * 14, tree.photo.grid_thw[1] * 14
-    assert f"[0, 0, {wide}, {high}]" in prompt_builder.tokenizer.decode(tree.branches[0].token_ids)
-    assert np.prod(tree.photo.grid_thw) == len(tree.photo.values)
+    sample = prompt_builder.sample(photos[0].path, [], [ObjectQuery((0.0, 0.0, 1.0, 1.0), "rock toe")])
+    assert sample.photo is not None
+    wide, high = sample.photo.grid_thw[2] * 14, sample.photo.grid_thw[1] * 14
+    assert f"[0, 0, {wide}, {high}]" in prompt_builder.tokenizer.decode(sample.questions[0].token_ids)
+    assert np.prod(sample.photo.grid_thw) == len(sample.photo.values)

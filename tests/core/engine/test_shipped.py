@@ -3,25 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from core.engine import models
-from core.engine.training import run as training
+from core.engine import adapters, models
+from core.engine.training.run import train
+from core.runs.events import SilentReporter
 from core.runs.store import located, settings_for_model
 from core.runs.workspace import Workspace
 from core.settings import SHIPPED_MODELS, load, merge, preset_for
-
-
-class Silent:
-    """A reporter that nobody listens to."""
-
-    def emit(self, kind: str, **fields: Any) -> None:
-        pass
-
-    def stop_requested(self) -> bool:
-        return False
 
 
 @pytest.mark.parametrize("name", SHIPPED_MODELS)
@@ -60,8 +50,8 @@ def test_a_few_steps_on_real_photos_lower_the_loss(name: str, real_photos: Path,
     workspace = Workspace(tmp_path)
     run = tmp_path / "run"
     run.mkdir()
-    info = training.run(settings, "few", run, workspace, Silent(), resume=False)
+    info = train(settings, "few", run, workspace, SilentReporter(), resume=False)
     losses = [loss for _step, loss in info["history"]["train"]]
     assert sum(losses[-3:]) < 0.9 * sum(losses[:3])
-    adapted = models.load_adapter(models.load(settings.model), workspace.final("few"))
+    adapted = adapters.load_adapter(models.load(settings.model), workspace.final("few"))
     assert adapted.peft_config["default"].r == settings.lora.rank

@@ -11,21 +11,20 @@ from typing import Any
 
 import pytest
 
-from core.engine import studies as study
-from core.engine.training import run as training
+from core.engine import studies
+from core.engine.training.run import earlier_seconds
 from core.errors import UserError
 from core.runs.events import event, read_events
 from core.runs.files import read_json, read_lines
 from core.settings import Settings
-from core.studies import plan as studies
-from core.studies.plan import StudyPlan
+from core.studies.plan import StudyPlan, plan_ablation
 
-Bench = Any  # of conftest.py
+Trainings = Any  # of conftest.py
 SHORT = {"training.max_steps": 3, "training.batch_size": 1, "training.save_steps": 2, "training.eval_steps": 2}
 
 
 @dataclass
-class Told:
+class Recorder:
     """A reporter that remembers; asks to stop once `stop` holds, and breaks off once `quit` holds."""
 
     stop: Callable[[], bool] = lambda: False
@@ -45,21 +44,21 @@ class Told:
 
 
 @dataclass(frozen=True)
-class Desk:
+class Study:
     """A study's run folder, to do it in one go or in several."""
 
-    bench: Bench
+    trainings: Trainings
     settings: Settings
     plan: StudyPlan
     name: str
 
     @property
     def folder(self) -> Path:
-        found: Path = self.bench.folder(self.name)
+        found: Path = self.trainings.folder(self.name)
         return found
 
-    def do(self, told: Told | None = None) -> dict[str, Any]:
-        return study.run(self.settings, self.plan, self.folder, self.bench.workspace, told or Told())
+    def do(self, reported: Recorder | None = None) -> dict[str, Any]:
+        return studies.run(self.settings, self.plan, self.folder, self.trainings.workspace, reported or Recorder())
 
     def steps(self, cell: str) -> list[int]:
         """Every step of a cell that was ever taken."""
@@ -71,13 +70,13 @@ class Desk:
 
 
 @pytest.fixture
-def desk(bench: Bench, tested_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Desk]:
-    """desk(name, plan, **settings). Two steps tried before each of these trainings would cost more than they do."""
-    monkeypatch.setattr(training, "rehearsed", lambda *_: None)
+def study(trainings: Trainings, tested_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Study]:
+    """study(name, plan, **settings). Two steps tried before each of these trainings would cost more than they do."""
+    monkeypatch.setattr("core.engine.training.run.dry_run_first", lambda *_: None)
 
-    def made(name: str = "study", plan: StudyPlan | None = None, **changes: Any) -> Desk:
-        settings = bench.settings({**SHORT, "data.path": str(tested_folder), **changes})
-        return Desk(bench, settings, plan or studies.plan_ablation(["none", "all"], 1, settings), name)
+    def made(name: str = "study", plan: StudyPlan | None = None, **changes: Any) -> Study:
+        settings = trainings.settings({**SHORT, "data.path": str(tested_folder), **changes})
+        return Study(trainings, settings, plan or plan_ablation(["none", "all"], 1, settings), name)
 
     return made
 
@@ -89,11 +88,11 @@ def timeless(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_an_ablation_trains_and_judges_every_cell_on_test_photos_that_none_of_them_saw(
-    desk: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch
+    study: Callable[..., Study], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    mine, told = desk(), Told()
-    monkeypatch.undo()  # this one study rehearses
-    found = mine.do(told)
+    mine, reported = study(), Recorder()
+    monkeypatch.undo()  # this one study tries its steps
+    found = mine.do(reported)
     assert (found["complete"], found["stopped"], found["cells_done"], found["cells_total"]) == (True, False, 2, 2)
     assert [(row["variant"], row["steps"]) for row in found["table"]] == [("none", 3), ("all", 3)]
     assert found["recommendation"]["use"] == "none"
@@ -105,61 +104,63 @@ def test_an_ablation_trains_and_judges_every_cell_on_test_photos_that_none_of_th
         assert (cell["photos"], cell["steps"], cell["total"]) == (2, 3, results["total"])
         assert cell["seconds"] > 0
     assert read_json(mine.folder / "results.json") == json.loads(json.dumps(found))
-    assert [one["text"].split(" (")[0] for one in told.of("stage")][1:] == [
+    assert [one["text"].split(" (")[0] for one in reported.of("stage")][1:] == [
         "1 of 2: no enhancement, seed 0",
         "2 of 2: all together, seed 0",
     ]
-    progress = told.of("progress")
+    progress = reported.of("progress")
     assert [one["done"] for one in progress] == sorted(one["done"] for one in progress)
     assert (progress[-1]["done"], progress[-1]["total"], progress[-1]["left_s"]) == (2, 2, 0.0)
     assert all(one["left_s"] is not None for one in progress if one["done"])
 
 
-def test_only_answers_stay_and_the_workspaces_models_are_untouched(desk: Callable[..., Desk]) -> None:
-    mine = desk()
-    theirs = mine.bench.workspace.final("mine")
+def test_only_answers_stay_and_the_workspaces_models_are_untouched(study: Callable[..., Study]) -> None:
+    mine = study()
+    theirs = mine.trainings.workspace.final("mine")
     theirs.mkdir(parents=True)
     (theirs / "adapter_config.json").write_text("{}")
-    before = sorted(mine.bench.workspace.root.rglob("*"))
+    before = sorted(mine.trainings.workspace.root.rglob("*"))
     mine.do()
     assert [one for one in mine.folder.rglob("*") if one.suffix in (".safetensors", ".bin", ".pt")] == []
     assert not list(mine.folder.glob("cells/*/models"))
-    outside = [one for one in mine.bench.workspace.root.rglob("*") if mine.bench.workspace.runs not in one.parents]
-    assert sorted({*before, mine.bench.workspace.runs, mine.bench.workspace.experiments}) == sorted(outside)
+    outside = [
+        one for one in mine.trainings.workspace.root.rglob("*") if mine.trainings.workspace.runs not in one.parents
+    ]
+    assert sorted({*before, mine.trainings.workspace.runs, mine.trainings.workspace.experiments}) == sorted(outside)
 
 
-def test_models_are_kept_when_asked_for(desk: Callable[..., Desk], bench: Bench) -> None:
-    plan = studies.plan_ablation(["none", "all"], 1, bench.base, keep=True)
-    mine = desk(plan=plan)
+def test_models_are_kept_when_asked_for(study: Callable[..., Study], trainings: Trainings) -> None:
+    plan = plan_ablation(["none", "all"], 1, trainings.base, keep=True)
+    mine = study(plan=plan)
     mine.do()
     assert len(list(mine.folder.glob("cells/*/models/cell_final/adapter_model.safetensors"))) == 2
 
 
-def interruptions(mine: Desk) -> dict[str, Told]:
-    """Every way and every place to break off; how the next attempt is told to."""
+def interruptions(mine: Study) -> dict[str, Recorder]:
+    """Every way and every place to break off; how the next attempt is reported to."""
     first, second = mine.folder / "cells" / "none-0", mine.folder / "cells" / "all-0"
     return {
-        "stopped after a step": Told(stop=lambda: len(mine.steps("none-0")) >= 1),
-        "killed before a checkpoint": Told(quit=lambda: len(mine.steps("none-0")) >= 1),
-        "killed after a checkpoint": Told(quit=lambda: len(mine.steps("none-0")) >= 3),
-        "killed while judging": Told(quit=lambda: (first / "predictions.jsonl").exists()),
-        "stopped in the second": Told(stop=lambda: len(mine.steps("all-0")) >= 2),
-        "stopped judging the second": Told(stop=lambda: (second / "training.json").exists()),
+        "stopped after a step": Recorder(stop=lambda: len(mine.steps("none-0")) >= 1),
+        "killed before a checkpoint": Recorder(quit=lambda: len(mine.steps("none-0")) >= 1),
+        "killed after a checkpoint": Recorder(quit=lambda: len(mine.steps("none-0")) >= 3),
+        "killed while judging": Recorder(quit=lambda: (first / "predictions.jsonl").exists()),
+        "stopped in the second": Recorder(stop=lambda: len(mine.steps("all-0")) >= 2),
+        "stopped judging the second": Recorder(stop=lambda: (second / "training.json").exists()),
     }
 
 
-def test_a_study_that_was_interrupted_anywhere_ends_as_an_unbroken_one(desk: Callable[..., Desk]) -> None:
-    whole = desk("whole")
+def test_a_study_that_was_interrupted_anywhere_ends_as_an_unbroken_one(study: Callable[..., Study]) -> None:
+    whole = study("whole")
     expected = whole.do()
     for place in interruptions(whole):
-        mine = desk(place.replace(" ", "-"))
-        told = interruptions(mine)[place]
+        mine = study(place.replace(" ", "-"))
+        reported = interruptions(mine)[place]
         if place.startswith("stopped"):
-            broken = mine.do(told)
+            broken = mine.do(reported)
             assert (broken["stopped"], broken["complete"]) == (True, False), place
         else:
             with pytest.raises(KeyboardInterrupt):
-                mine.do(told)
+                mine.do(reported)
         done = {path.parent.name: path.stat().st_mtime_ns for path in mine.folder.glob("cells/*/cell.json")}
         found = mine.do()
         assert timeless(found) == timeless(expected), place
@@ -168,32 +169,34 @@ def test_a_study_that_was_interrupted_anywhere_ends_as_an_unbroken_one(desk: Cal
             assert (mine.folder / "cells" / cell / "cell.json").stat().st_mtime_ns == at, place
 
 
-def test_a_resumed_cell_goes_on_from_its_checkpoint_and_its_seconds_add_up(desk: Callable[..., Desk]) -> None:
-    mine = desk()
-    mine.do(Told(stop=lambda: len(mine.steps("none-0")) >= 2))
-    spent = training.earlier_seconds(mine.folder / "cells" / "none-0" / "train")
+def test_a_resumed_cell_goes_on_from_its_checkpoint_and_its_seconds_add_up(study: Callable[..., Study]) -> None:
+    mine = study()
+    mine.do(Recorder(stop=lambda: len(mine.steps("none-0")) >= 2))
+    spent = earlier_seconds(mine.folder / "cells" / "none-0" / "train")
     assert spent > 0
     found = mine.do()
     assert mine.steps("none-0") == [1, 2, 3]
     assert found["cells"][0]["seconds"] > spent
 
 
-def test_photos_that_changed_meanwhile_end_a_study(desk: Callable[..., Desk], tmp_path: Path) -> None:
-    mine = desk()
+def test_photos_that_changed_meanwhile_end_a_study(study: Callable[..., Study], tmp_path: Path) -> None:
+    mine = study()
     copied = tmp_path / "photos"
     shutil.copytree(mine.settings.data.path, copied)
-    mine = desk(**{"data.path": str(copied)})
-    mine.do(Told(stop=lambda: (mine.folder / "cells" / "none-0" / "cell.json").exists()))
+    mine = study(**{"data.path": str(copied)})
+    mine.do(Recorder(stop=lambda: (mine.folder / "cells" / "none-0" / "cell.json").exists()))
     label = next(copied.rglob("train/labels/*.txt"))
     label.write_text("".join(label.read_text().splitlines(keepends=True)[1:]))
     with pytest.raises(UserError, match="changed since this study began"):
         mine.do()
 
 
-def test_without_a_test_split_seeds_judge_parts_that_share_no_photo(bench: Bench, desk: Callable[..., Desk]) -> None:
-    changes = {"data.path": bench.base.data.path, "data.group_rule": "", "data.folds": 0, "training.max_steps": 1}
+def test_without_a_test_split_seeds_judge_parts_that_share_no_photo(
+    trainings: Trainings, study: Callable[..., Study]
+) -> None:
+    changes = {"data.path": trainings.base.data.path, "data.group_rule": "", "data.folds": 0, "training.max_steps": 1}
     plan = StudyPlan("ablate", ("none", "all"), 2, 3)
-    mine = desk(plan=plan, **changes)
+    mine = study(plan=plan, **changes)
     found = mine.do()
     judged = {name: {row["image"] for row in rows} for name, rows in mine.answers().items()}
     assert judged["none-0"] == judged["all-0"]
@@ -203,19 +206,19 @@ def test_without_a_test_split_seeds_judge_parts_that_share_no_photo(bench: Bench
 
 
 def test_cross_validation_judges_every_object_once_by_a_model_that_never_saw_its_photo(
-    bench: Bench, desk: Callable[..., Desk]
+    trainings: Trainings, study: Callable[..., Study]
 ) -> None:
     changes = {
-        "data.path": bench.base.data.path,
+        "data.path": trainings.base.data.path,
         "data.group_rule": "",
         "training.max_steps": 1,
         "judging.references": True,
     }
-    mine = desk(plan=StudyPlan("crossval", ("fold0", "fold1"), 1, 2), **changes)
+    mine = study(plan=StudyPlan("crossval", ("fold0", "fold1"), 1, 2), **changes)
     found = mine.do()
     pooled = read_lines(mine.folder / "predictions.jsonl")
     assert len({(row["image"], row["object"]) for row in pooled}) == len(pooled) == found["total"]
-    labels = "".join(path.read_text() for path in Path(bench.base.data.path).rglob("labels/*.txt"))
+    labels = "".join(path.read_text() for path in Path(trainings.base.data.path).rglob("labels/*.txt"))
     assert found["total"] == len(labels.splitlines())
     assert {row["fold"] for row in pooled} == {0, 1}
     for cell in found["cells"]:
@@ -239,15 +242,15 @@ def test_cross_validation_judges_every_object_once_by_a_model_that_never_saw_its
 
 
 def test_without_reference_points_cross_validation_still_tells_what_guessing_reaches(
-    bench: Bench, desk: Callable[..., Desk]
+    trainings: Trainings, study: Callable[..., Study]
 ) -> None:
     changes = {
-        "data.path": bench.base.data.path,
+        "data.path": trainings.base.data.path,
         "data.group_rule": "",
         "training.max_steps": 1,
         "judging.references": False,
         "data.calibration_share": 0.0,
     }
-    found = desk(plan=StudyPlan("crossval", ("fold0", "fold1"), 1, 2), **changes).do()
+    found = study(plan=StudyPlan("crossval", ("fold0", "fold1"), 1, 2), **changes).do()
     assert list(found["references"]) == ["prior"]
     assert found["references"]["prior"]["model_against_it"]["total"] == found["total"]

@@ -1,7 +1,8 @@
 """damgui with another engine behind it: the same command line and processes, and steps that only wait.
 
 `training.max_steps` says how many steps there are, `training.learning_rate` how many seconds each takes; the name of
-a training run picks what goes wrong (`explode`, `overflow`, `refuse`), and photos called so do it for predictions.
+a training run picks what goes wrong (`explode`, `overflow`, `refuse`), and photos called so do it for predictions, or
+make them `slow`.
 """
 
 from __future__ import annotations
@@ -131,6 +132,8 @@ def load_predictor(settings: Any) -> prediction_server.Predict:
             raise UserError("this photo cannot be read", request["image"], "Give another one.", "photo")
         if "explode" in request["image"]:
             raise RuntimeError("tensors quarrelled")
+        if "slow" in request["image"]:
+            time.sleep(2)
         return {"image": request["image"], "asked_of": settings.model.path, "pid": os.getpid()}
 
     return predict

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from core.runs import launcher, locks, prediction_client, store
+from core.runs import launcher, locks, prediction_client, store, worker
+from core.runs.events import read_events
 from core.runs.store import Workspace
 from core.settings import Settings, merge
 
@@ -100,3 +102,36 @@ def test_relative_model_is_found_in_the_workspace(workspace: Workspace, monkeypa
     assert ask(workspace, "a.jpg", settings)["asked_of"] == str(workspace.final("x"))
     ask(workspace, "b.jpg", settings)
     assert len(store.list_runs(workspace, "predict")) == 1
+
+
+@pytest.mark.parametrize("kind", ["train", "evaluate", "baseline", "rehearse"])
+def test_a_heavy_run_finds_the_memory_of_the_service_free_without_asking(
+    workspace: Workspace, steps: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    ask(workspace, "a.jpg")
+    (service,) = store.list_runs(workspace, "predict")
+    at_work = []
+    real = worker.JOBS[kind]
+
+    def job(work: worker.Work) -> dict[str, Any]:
+        at_work.append(store.status(service))
+        return real(work)
+
+    monkeypatch.setitem(worker.JOBS, kind, job)
+    assert worker.work(store.create(workspace, steps(1), kind, "pilot" if kind == "train" else "").folder) == 0
+    assert at_work == ["stopped"]
+    assert ask(workspace, "a.jpg")["image"] == "a.jpg"  # whoever asks again gets a new one
+
+
+def test_a_service_that_does_not_end_in_time_is_told_and_holds_nothing_up(
+    workspace: Workspace, training: store.Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = prediction_client.ask(workspace, SETTINGS, {"image": "slow.jpg"})
+    (service,) = store.list_runs(workspace, "predict")
+    while not any(one["kind"] == "stage" for one in read_events(service.events)):
+        time.sleep(0.02)
+    monkeypatch.setattr(prediction_client, "RELEASE_S", 0.1)
+    told: list[dict[str, Any]] = []
+    assert worker.work(training.folder, told.append) == 0
+    assert [one["kind"] for one in told if one["kind"] == "warning"] == ["warning"]
+    assert wait(workspace, number)["image"] == "slow.jpg"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -112,3 +113,24 @@ def test_a_config_that_is_not_there_names_those_that_are() -> None:
 def test_an_empty_config_is_the_defaults(tmp_path: Path) -> None:
     (tmp_path / "empty.yaml").write_text("", encoding="utf-8")
     assert s.load(tmp_path / "empty.yaml") == s.Settings()
+
+
+@pytest.mark.parametrize(
+    ("config", "preset"),
+    [
+        ({"model_type": "qwen2_vl", "hidden_size": 1536}, "qwen2vl-2b-lora"),  # Qwen2-VL-2B, as it comes
+        ({"model_type": "qwen2_vl", "hidden_size": 3584}, "qwen2vl-7b-lora"),
+        ({"model_type": "qwen3_vl", "text_config": {"hidden_size": 2560}}, "qwen2vl-2b-lora"),  # 4B
+        ({"model_type": "qwen3_vl", "text_config": {"hidden_size": 4096}}, "qwen2vl-7b-lora"),  # 8B
+        ({"model_type": "qwen2_5_vl", "text_config": {"hidden_size": 8192}}, "qwen2vl-7b-lora"),  # 72B
+        ({"model_type": "qwen2_vl"}, "qwen2vl-7b-lora"),  # it does not tell: the name does
+        ([], "qwen2vl-7b-lora"),
+    ],
+)
+def test_the_preset_of_a_folder_follows_from_its_config_whatever_it_is_called(
+    tmp_path: Path, config: object, preset: str
+) -> None:
+    folder = tmp_path / "my-7b"
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps(config))
+    assert s.preset_for(str(folder)) == preset

@@ -19,8 +19,8 @@ from core.engine.evaluation import OpenedModel
 from core.engine.feature_cache import FeatureCache
 from core.engine.models import Loaded
 from core.engine.questions import PromptBuilder
-from core.engine.reference_points import run as references
-from core.engine.reference_points.image_ablation import derangement, seeing, shuffled_source, with_blank_photos
+from core.engine.reference_points import run
+from core.engine.reference_points.image_ablation import derangement, shuffled_source, substituted, with_blank_photos
 from core.engine.reference_points.pooling import pooled
 from core.engine.reference_points.rows import items_of, prior_rows
 from core.engine.scoring import judge_photos
@@ -29,7 +29,7 @@ from core.runs.store import Workspace
 from core.settings import Settings, merge
 from core.taxonomy import Taxonomy
 
-Bench = Any  # of conftest.py
+Trainings = Any  # of conftest.py
 ON = {"judging.references": True}
 FEW_TREES = 20
 
@@ -39,8 +39,8 @@ def _small_forest(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("core.engine.reference_points.probes.TREES", FEW_TREES)
 
 
-def test_a_run_tells_every_reference_in_order_and_keeps_its_rows(bench: Bench) -> None:
-    results, folder, told = bench.evaluate(ON)
+def test_a_run_tells_every_reference_in_order_and_keeps_its_rows(trainings: Trainings) -> None:
+    results, folder, reported = trainings.evaluate(ON)
     found = results["references"]
     assert list(found) == ["prior", "prompt_only", "texture_forest", "linear_probe", "blank", "shuffled"]
     keys = ["label", "accuracy", "accuracy_interval", "macro_f1", "macro_f1_interval", "with_choice", "note"]
@@ -59,30 +59,30 @@ def test_a_run_tells_every_reference_in_order_and_keeps_its_rows(bench: Bench) -
         assert entry["accuracy_interval"][0] <= entry["accuracy"] <= entry["accuracy_interval"][1]
     assert {key: found["prior"][key] for key in ("accuracy", "macro_f1")} == results["prior"]
     assert json.loads((folder / "results.json").read_text())["references"] == json.loads(json.dumps(found))
-    assert sum(one["text"].startswith("Reference points: ") for one in told.of("stage")) >= len(found)
+    assert sum(one["text"].startswith("Reference points: ") for one in reported.of("stage")) >= len(found)
     assert all(isinstance(one, str) for one in results["reference_warnings"])
 
 
-def test_without_the_setting_nothing_is_measured_and_the_score_is_the_same(bench: Bench) -> None:
-    plain, folder, _ = bench.evaluate({}, "off")
-    full, _, _ = bench.evaluate(ON, "on")
+def test_without_the_setting_nothing_is_measured_and_the_score_is_the_same(trainings: Trainings) -> None:
+    plain, folder, _ = trainings.evaluate({}, "off")
+    full, _, _ = trainings.evaluate(ON, "on")
     assert "references" not in plain and not (folder / "references").exists()
     for key in set(plain) - {"seconds", "settings"}:
         assert plain[key] == full[key]
 
 
-def test_the_class_question_gets_guessing_only(bench: Bench) -> None:
-    results, _, _ = bench.evaluate({**ON, "question.kind": "class"})
+def test_the_class_question_gets_guessing_only(trainings: Trainings) -> None:
+    results, _, _ = trainings.evaluate({**ON, "question.kind": "class"})
     assert list(results["references"]) == ["prior"] and results["reference_warnings"] == []
 
 
-def test_photos_that_were_trained_on_are_not_judged_by_probes_that_learned_them(bench: Bench) -> None:
-    results, _, _ = bench.evaluate({**ON, "data.split": "train"})
+def test_photos_that_were_trained_on_are_not_judged_by_probes_that_learned_them(trainings: Trainings) -> None:
+    results, _, _ = trainings.evaluate({**ON, "data.split": "train"})
     assert list(results["references"]) == ["prior", "blank", "shuffled"]
 
 
-def test_a_stop_ends_it_with_what_is_there(judged: references.JudgedSplit, tmp_path: Path) -> None:
-    class Stopping(Told):
+def test_a_stop_ends_it_with_what_is_there(judged: run.JudgedSplit, tmp_path: Path) -> None:
+    class Stopping(Recorder):
         stopped = False
 
         def emit(self, kind: str, **fields: Any) -> None:
@@ -91,7 +91,7 @@ def test_a_stop_ends_it_with_what_is_there(judged: references.JudgedSplit, tmp_p
         def stop_requested(self) -> bool:
             return self.stopped
 
-    found, said = references.measure(judged, Workspace(tmp_path), tmp_path / "run", Stopping())
+    found, said = run.measure(judged, Workspace(tmp_path), tmp_path / "run", Stopping())
     assert list(found) == ["prior", "prompt_only"] and isinstance(said, list)
     assert sorted(one.name for one in (tmp_path / "run" / "references").iterdir()) == [
         "prior.jsonl",
@@ -99,14 +99,14 @@ def test_a_stop_ends_it_with_what_is_there(judged: references.JudgedSplit, tmp_p
     ]
 
 
-def test_the_score_is_kept_when_a_reference_fails(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_score_is_kept_when_a_reference_fails(trainings: Trainings, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: Any) -> None:
         raise RuntimeError("planted")
 
-    monkeypatch.setattr(references, "measure", fail)
+    monkeypatch.setattr("core.engine.evaluation.measure", fail)
     with pytest.raises(RuntimeError, match="planted"):
-        bench.evaluate(ON)
-    assert json.loads((bench.folder("judged") / "results.json").read_text())["total"] == 10
+        trainings.evaluate(ON)
+    assert json.loads((trainings.folder("judged") / "results.json").read_text())["total"] == 10
 
 
 @pytest.mark.parametrize("family", ["qwen2_vl", "qwen2_5_vl"])
@@ -154,15 +154,15 @@ def test_blanks_and_other_photos_leave_no_trace_in_memory_or_on_disk(
         return [row for _, rows, _ in judge_photos(loaded.model, prompt_builder, photos, "condition") for row in rows]
 
     kept = FeatureCache(loaded, prompt_builder.image_encoder, tmp_path / "cache")
-    prompt_builder.image_encoder.features = kept.look
+    prompt_builder.image_encoder.features = kept.features
     before = answers()
     files = {one: one.read_bytes() for one in (tmp_path / "cache").rglob("*") if one.is_file()}
     image_encoder, known = prompt_builder.image_encoder, dict(prompt_builder.image_encoder._known)
     with with_blank_photos(prompt_builder, loaded, photos):
         blank = answers()
-    with seeing(prompt_builder, shuffled_source(photos, 0)):
+    with substituted(prompt_builder, shuffled_source(photos, 0)):
         shuffled = answers()
-    assert prompt_builder.image_encoder is image_encoder and image_encoder.features == kept.look
+    assert prompt_builder.image_encoder is image_encoder and image_encoder.features == kept.features
     assert image_encoder._known.keys() == known.keys() and all(image_encoder._known[key] is known[key] for key in known)
     assert files and files == {one: one.read_bytes() for one in (tmp_path / "cache").rglob("*") if one.is_file()}
     assert answers() == before
@@ -188,7 +188,7 @@ def test_blanks_seen_once_per_shape_answer_as_blanks_seen_one_by_one(
         shown: contextlib.AbstractContextManager[Any] = (
             with_blank_photos(prompt_builder, loaded, photos)
             if once
-            else seeing(prompt_builder, lambda path: Image.new("RGB", sizes[path], (128, 128, 128)))
+            else substituted(prompt_builder, lambda path: Image.new("RGB", sizes[path], (128, 128, 128)))
         )
         with shown:
             found.append([rows for _, rows, _ in judge_photos(loaded.model, prompt_builder, photos, "condition")])
@@ -200,7 +200,7 @@ def test_blanks_seen_once_per_shape_answer_as_blanks_seen_one_by_one(
 @pytest.fixture
 def judged(
     loaded: Loaded, prompt_builder: PromptBuilder, photos: list[Photo], taxonomy: Taxonomy, tmp_path: Path
-) -> references.JudgedSplit:
+) -> run.JudgedSplit:
     """Five photos, shown ten times over by name, and as many to learn from."""
     many = [
         dataclasses.replace(photo, name=f"{copy}/{photo.name}", split=split)
@@ -209,7 +209,7 @@ def judged(
         for photo in photos
     ]
     dataset = Dataset(tmp_path, "yolo", tuple(many))
-    return references.JudgedSplit(
+    return run.JudgedSplit(
         OpenedModel(loaded, loaded.model, taxonomy, None),
         prompt_builder,
         dataset,
@@ -218,7 +218,7 @@ def judged(
     )
 
 
-class Told:
+class Recorder:
     def emit(self, kind: str, **fields: Any) -> None: ...
 
     def stop_requested(self) -> bool:
@@ -236,41 +236,41 @@ def cheat(monkeypatch: pytest.MonkeyPatch, taxonomy: Taxonomy) -> Callable[[], N
             rows = prior_rows([photo], [photo], taxonomy)
             yield photo, [{**row, "predicted": row["truth"], "predicted_class": row["truth_class"]} for row in rows], 0
 
-    return lambda: monkeypatch.setattr(references, "judge_photos", knowing)
+    return lambda: monkeypatch.setattr(run, "judge_photos", knowing)
 
 
 def test_a_model_that_knows_the_answer_without_the_photo_is_warned_about(
-    judged: references.JudgedSplit, cheat: Callable[[], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    judged: run.JudgedSplit, cheat: Callable[[], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plan = references._plan
+    plan = run._plan
     monkeypatch.setattr(
-        references,
+        run,
         "_plan",
         lambda *given: {k: v for k, v in plan(*given).items() if k in ("prior", "blank", "shuffled")},
     )
     cheat()
     right = [{**row, "predicted": row["truth"], "predicted_class": row["truth_class"]} for row in judged.rows]
     cheating = dataclasses.replace(judged, rows=right)
-    found, said = references.measure(cheating, Workspace(tmp_path), tmp_path / "run", Told())
+    found, said = run.measure(cheating, Workspace(tmp_path), tmp_path / "run", Recorder())
     assert found["blank"]["accuracy"] == found["shuffled"]["accuracy"] == 1
     assert len(said) == 3
     assert "blank grey photos" in said[0] and "other photos" in said[1] and "no clear difference" in said[2]
 
 
 def test_a_truth_written_into_the_question_is_warned_about(
-    judged: references.JudgedSplit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    judged: run.JudgedSplit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plan, text = references._plan, judged.prompt_builder.text
+    plan, text = run._plan, judged.prompt_builder.text
     monkeypatch.setattr(
-        references, "_plan", lambda *given: {k: v for k, v in plan(*given).items() if k in ("prior", "prompt_only")}
+        run, "_plan", lambda *given: {k: v for k, v in plan(*given).items() if k in ("prior", "prompt_only")}
     )
-    run = [Workspace(tmp_path), tmp_path / "run", Told()]
+    place = [Workspace(tmp_path), tmp_path / "run", Recorder()]
 
     def leaking(photo: Photo, index: int, kind: str) -> str:
         return f"{text(photo, index, kind)} File {photo.objects[index].condition}_7.jpg."
 
     monkeypatch.setattr(judged.prompt_builder, "text", leaking)
-    (said,) = references.measure(judged, *run)[1]
+    (said,) = run.measure(judged, *place)[1]
     assert "gives the true condition away" in said
 
 
@@ -289,12 +289,12 @@ def test_a_simpler_method_that_is_clearly_better_is_named() -> None:
         "texture_forest": answers(lambda n: n % 10 > 0),
         "linear_probe": answers(lambda n: n % 2 == 0 or n == 1),  # one more: that may be luck
     }
-    (said,) = references.warnings_about(model, rows)
+    (said,) = run.warnings_about(model, rows)
     assert "50 %" in said and "random forest on colour and texture (90 %)" in said and "linear" not in said
-    assert references.warnings_about(answers(lambda n: True), rows) == []
-    (said,) = references.warnings_about(model, {**rows, "linear_probe": answers(lambda n: True)[:30]})
+    assert run.warnings_about(answers(lambda n: True), rows) == []
+    (said,) = run.warnings_about(model, {**rows, "linear_probe": answers(lambda n: True)[:30]})
     assert "(100 %)" in said  # of the thirty objects that all have judged
-    assert references.warnings_about(model, {"texture_forest": answers(lambda n: True, choices=1)}) == []
+    assert run.warnings_about(model, {"texture_forest": answers(lambda n: True, choices=1)}) == []
 
 
 def test_pooling_takes_the_tokens_inside_the_box() -> None:
@@ -307,17 +307,17 @@ def test_pooling_takes_the_tokens_inside_the_box() -> None:
 
 
 def test_the_linear_probe_looks_with_untaught_eyes(
-    loaded: Loaded, settings: Settings, taxonomy: Taxonomy, judged: references.JudgedSplit, tmp_path: Path
+    loaded: Loaded, settings: Settings, taxonomy: Taxonomy, judged: run.JudgedSplit, tmp_path: Path
 ) -> None:
     """An adapter that changes the vision tower changes nothing of what the probe answers."""
-    from core.engine.models import attach_lora
+    from core.engine.adapters import attach_lora
 
     def answer() -> list[dict[str, Any]]:
-        return references._linear(
+        return run._linear(
             dataclasses.replace(judged, opened=OpenedModel(loaded, model, taxonomy, None)),
             (items_of(judged.dataset.split("train")), items_of(judged.photos[:5])),
             Workspace(tmp_path),
-            references._Telling(Told(), "x"),
+            run._Progress(Recorder(), "x"),
         )
 
     model: Any = loaded.model
@@ -330,9 +330,9 @@ def test_the_linear_probe_looks_with_untaught_eyes(
                 one.add_(0.5)
     image_encoder = PromptBuilder(loaded, settings, taxonomy).image_encoder
     tower = FeatureCache(loaded, image_encoder, None)
-    taught = pooled(tower.look(image_view), image_encoder.merge)
+    taught = pooled(tower.features(image_view), image_encoder.merge)
     with model.disable_adapter():
-        untaught = pooled(tower.look(image_view), image_encoder.merge)
+        untaught = pooled(tower.features(image_view), image_encoder.merge)
     assert np.abs(taught - untaught).max() > 0.01
     for mine, its in zip(answer(), plain, strict=True):
         assert mine["probabilities"] == pytest.approx(its["probabilities"], abs=1e-6)

@@ -1,4 +1,4 @@
-"""Colour and texture are told apart, and how many pixels a photo has changes nothing."""
+"""Colour and texture are reported apart, and how many pixels a photo has changes nothing."""
 
 from __future__ import annotations
 

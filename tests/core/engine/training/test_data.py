@@ -26,8 +26,8 @@ def lessons_of(
     )
 
 
-def answers_of(prompt_builder: PromptBuilder, tree: PackedSample) -> list[str]:
-    return [prompt_builder.tokenizer.decode(branch.leaves[0].token_ids[:-1]) for branch in tree.branches]
+def answers_of(prompt_builder: PromptBuilder, sample: PackedSample) -> list[str]:
+    return [prompt_builder.tokenizer.decode(question.answers[0].token_ids[:-1]) for question in sample.questions]
 
 
 @pytest.mark.parametrize(
@@ -42,11 +42,11 @@ def test_an_epoch_asks_about_every_object_once_however_it_is_cut(
     order = training_data.order(0)
     assert len(training_data) == len(order) == len(set(order)) == sum(sequences)
     assert Counter(key.photo for key in order) == dict(enumerate(sequences))
-    told = Counter(answer for key in order for answer in answers_of(prompt_builder, training_data.tree(key)))
+    reported = Counter(answer for key in order for answer in answers_of(prompt_builder, training_data.sample(key)))
     there = Counter(
         prompt_builder.taxonomy.class_name(one.object_type, one.condition) for p in photos for one in p.objects
     )
-    assert told == there
+    assert reported == there
 
 
 def test_the_order_follows_from_seed_and_epoch_alone(
@@ -73,10 +73,12 @@ def test_a_lesson_follows_from_its_key_alone(
 ) -> None:
     training_data = lessons_of(photos, prompt_builder, settings, question__class_share=0.5, training__flip=True)
     keys = training_data.order(2)
-    before = [[branch.token_ids for branch in training_data.tree(key).branches] for key in keys]
-    after = [[branch.token_ids for branch in training_data.tree(key).branches] for key in reversed(keys)]
+    before = [[question.token_ids for question in training_data.sample(key).questions] for key in keys]
+    after = [[question.token_ids for question in training_data.sample(key).questions] for key in reversed(keys)]
     assert before == after[::-1]
-    elsewhere = [[branch.token_ids for branch in training_data.tree(replace(key, epoch=3)).branches] for key in keys]
+    elsewhere = [
+        [question.token_ids for question in training_data.sample(replace(key, epoch=3)).questions] for key in keys
+    ]
     assert before != elsewhere
 
 
@@ -93,10 +95,10 @@ def test_the_share_of_class_questions_is_as_asked(
     # Free answers: every object is asked about, one with a single allowed condition too.
     prompt_builder.closed = False
     training_data = lessons_of(photos, prompt_builder, settings, question__class_share=share)
-    trees = [training_data.tree(key) for epoch in range(12) for key in training_data.order(epoch)]
-    told = [answer for tree in trees for answer in answers_of(prompt_builder, tree)]
-    assert len(told) == 12 * 27
-    assert low <= sum(answer in taxonomy.class_names for answer in told) / len(told) <= high
+    samples = [training_data.sample(key) for epoch in range(12) for key in training_data.order(epoch)]
+    reported = [answer for sample in samples for answer in answers_of(prompt_builder, sample)]
+    assert len(reported) == 12 * 27
+    assert low <= sum(answer in taxonomy.class_names for answer in reported) / len(reported) <= high
 
 
 def test_every_leaf_carries_its_classs_weight(
@@ -107,11 +109,11 @@ def test_every_leaf_carries_its_classs_weight(
     prompt_builder.closed = False
     assert len(set(weights.values())) > 1
     for index, photo in enumerate(photos):
-        tree = training_data.tree(SampleKey(0, index, 0, 0))
-        assert [branch.leaves[0].weight for branch in tree.branches] == [
+        sample = training_data.sample(SampleKey(0, index, 0, 0))
+        assert [question.answers[0].weight for question in sample.questions] == [
             weights[(one.object_type, one.condition)] for one in photo.objects
         ]
-        assert all(len(branch.leaves) == 1 for branch in tree.branches)
+        assert all(len(question.answers) == 1 for question in sample.questions)
 
 
 def test_flip_mirrors_half_of_the_lessons_and_only_when_asked(
@@ -129,9 +131,9 @@ def test_flip_mirrors_half_of_the_lessons_and_only_when_asked(
         seen = Counter()
         for epoch in range(12):
             for key in training_data.order(epoch):
-                tree = training_data.tree(key)
-                assert tree.photo is not None
-                pixels = tree.photo.values.tobytes()
+                sample = training_data.sample(key)
+                assert sample.photo is not None
+                pixels = sample.photo.values.tobytes()
                 assert pixels in (straight[key.photo], mirrored[key.photo])
                 seen["mirrored" if pixels == mirrored[key.photo] else "straight"] += 1
         assert seen["straight"] + seen["mirrored"] == 60
@@ -148,7 +150,7 @@ def test_oversampled_photos_come_more_often_and_differently(
     assert set(seen) == set(range(5))
     often = seen.most_common(1)[0][0]
     asked = {
-        tuple(branch.token_ids for branch in training_data.tree(key).branches)
+        tuple(question.token_ids for question in training_data.sample(key).questions)
         for epoch in range(4)
         for key in training_data.order(epoch)
         if key.photo == often
@@ -173,13 +175,13 @@ def test_what_teaches_nothing_is_not_asked_unless_nothing_else_is(
         open_ones = [
             one for one in training_data.photos[key.photo].objects if len(taxonomy.allowed[one.object_type]) > 1
         ]
-        assert len(training_data.tree(key).branches) == len(open_ones)
+        assert len(training_data.sample(key).questions) == len(open_ones)
     (only,) = [key for key in training_data.order(0) if key.photo == len(photos)]
-    (batch,) = training_data.coming([only]).batches()
-    assert len(batch["leaf_counts"]) == 1
+    (batch,) = training_data.pending([only]).batches()
+    assert len(batch["answer_counts"]) == 1
     assert int(batch["allowed"].sum(1)[0]) > 1
     prompt_builder.closed = False
-    assert len(training_data.tree(only).branches) == 1
+    assert len(training_data.sample(only).questions) == 1
 
 
 def test_batches_made_ahead_are_those_made_on_demand(
@@ -189,10 +191,10 @@ def test_batches_made_ahead_are_those_made_on_demand(
         photos, prompt_builder, settings, question__class_share=0.5, training__flip=True, training__lights=3
     )
     keys = training_data.order(1)
-    coming = [training_data.coming(keys[start : start + 2]) for start in (0, 2, 4)]
+    coming = [training_data.pending(keys[start : start + 2]) for start in (0, 2, 4)]
     assert [one.photos for one in coming] == [2, 2, 1]
     for start, one in zip((0, 2, 4), coming, strict=True):
-        now = prompt_builder.batches([training_data.tree(key) for key in keys[start : start + 2]])
+        now = prompt_builder.batches([training_data.sample(key) for key in keys[start : start + 2]])
         for mine, its in zip(one.batches(), now, strict=True):
             assert {name: value.numpy().tobytes() for name, value in mine.items()} == {
                 name: value.numpy().tobytes() for name, value in its.items()
@@ -205,7 +207,7 @@ def test_what_goes_wrong_while_a_batch_is_made_is_told_where_it_is_used(
     training_data = lessons_of(
         [replace(photos[0], path=photos[0].path.with_name("gone.jpg"))], prompt_builder, settings
     )
-    coming = training_data.coming(training_data.order(0))
+    coming = training_data.pending(training_data.order(0))
     with pytest.raises(UserError, match="no such photo"):
         coming.batches()
 
@@ -221,7 +223,9 @@ def test_every_version_of_a_photo_is_seen_and_no_other(
         for version in training_data.versions
     }
     assert len(looks) == 6
-    seen = {training_data.tree(key).photo.values.tobytes() for epoch in range(60) for key in training_data.order(epoch)}  # type: ignore[union-attr]
+    seen = {
+        training_data.sample(key).photo.values.tobytes() for epoch in range(60) for key in training_data.order(epoch)
+    }  # type: ignore[union-attr]
     assert seen == looks
 
 
@@ -232,10 +236,10 @@ def test_the_versions_to_come_are_those_that_the_lessons_show(
     shown: dict[int, set[bytes]] = {}
     for epoch in range(2):
         for key in training_data.order(epoch):
-            shown.setdefault(key.photo, set()).add(training_data.tree(key).photo.values.tobytes())  # type: ignore[union-attr]
-    told = training_data.versions_to_come(2)
-    assert [one for (one,), _ in told] == photos
-    for index, ((photo,), versions) in enumerate(told):
+            shown.setdefault(key.photo, set()).add(training_data.sample(key).photo.values.tobytes())  # type: ignore[union-attr]
+    reported = training_data.versions_to_come(2)
+    assert [one for (one,), _ in reported] == photos
+    for index, ((photo,), versions) in enumerate(reported):
         assert 1 <= len(versions) <= 2
         assert {
             prompt_builder.image_encoder.photo(photo.path, *version).values.tobytes() for version in versions

@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 
 from core.settings import Settings, merge, to_dict
 
-Bench = Any  # of conftest.py
+Trainings = Any  # of conftest.py
 JOB = Path(__file__).with_name("two_processes.py")
 SHARED = {"training.max_steps": 2, "training.batch_size": 3}
 STOPPED = {"training.max_steps": 50, "training.batch_size": 1}
@@ -61,18 +61,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory, base: Settings, root: Path)
     return place
 
 
-def told(folder: Path, name: str) -> list[dict[str, Any]]:
-    """What each of the two processes was told."""
+def reported(folder: Path, name: str) -> list[dict[str, Any]]:
+    """What each of the two processes was reported."""
     return [json.loads((folder / f"{name}-{rank}.json").read_text()) for rank in (0, 1)]
 
 
 @pytest.mark.usefixtures("double")
-def test_two_processes_learn_what_one_learns_from_the_doubled_batch(bench: Bench, folder: Path) -> None:
+def test_two_processes_learn_what_one_learns_from_the_doubled_batch(trainings: Trainings, folder: Path) -> None:
     """Photos of different numbers of questions, so that dividing by each process's own count would show."""
-    first, second = told(folder, "shared")
-    alone = bench.train({**SHARED, "training.batch_size": 6})
+    first, second = reported(folder, "shared")
+    alone = trainings.train({**SHARED, "training.batch_size": 6})
     assert first["world"] == second["world"] == 2
-    steps = alone.told.of("step")
+    steps = alone.reported.of("step")
     assert [one["loss"] for one in first["steps"]] == pytest.approx(alone.losses, rel=1e-6)
     assert [one["grad_norm"] for one in first["steps"]] == pytest.approx([one["grad_norm"] for one in steps], rel=1e-6)
     mine, its = load_file(folder / "models" / "shared_final" / "adapter_model.safetensors"), alone.weights()
@@ -84,7 +84,7 @@ def test_two_processes_learn_what_one_learns_from_the_doubled_batch(bench: Bench
 
 
 def test_a_stop_that_only_one_process_hears_stops_both(folder: Path) -> None:
-    assert [one["info"]["stopped"] for one in told(folder, "stopped")] == [True, True]
-    assert [one["info"]["steps"] for one in told(folder, "stopped")] == [2, 2]
+    assert [one["info"]["stopped"] for one in reported(folder, "stopped")] == [True, True]
+    assert [one["info"]["steps"] for one in reported(folder, "stopped")] == [2, 2]
     assert (folder / "models" / "stopped_checkpoints" / "checkpoint-2" / "trainer_state.json").is_file()
     assert not (folder / "models" / "stopped_final").exists()

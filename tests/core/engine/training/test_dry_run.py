@@ -11,16 +11,15 @@ import numpy as np
 import pytest
 import torch
 
-from core.engine.training import dry_run
-from core.engine.training import memory as headroom
-from core.engine.training import run as training
+from core.engine.training import dry_run, memory
 from core.engine.training.dry_run import DryRunState, measure_dry_run
 from core.engine.training.memory import MachineMemory, PeakMemory
+from core.engine.training.run import dry_run_only, set_up
 from core.engine.training.sizes import SequenceSize, largest, sequence_sizes, usual, views
 from core.engine.training.trainer import PackedTrainer
 from core.errors import UserError
 
-Bench = Any  # of conftest.py
+Trainings = Any  # of conftest.py
 PLENTY = 1 << 50
 
 
@@ -29,7 +28,7 @@ def machine(memory_bytes: int = PLENTY, disk_free_bytes: int = PLENTY) -> Machin
     return MachineMemory(lambda folder: disk_free_bytes, lambda device: memory_bytes)
 
 
-class Told:
+class Recorder:
     """A reporter that remembers."""
 
     def __init__(self) -> None:
@@ -46,37 +45,37 @@ class Told:
 
 
 @pytest.fixture
-def told() -> Told:
-    return Told()
+def reported() -> Recorder:
+    return Recorder()
 
 
 @pytest.fixture
-def trainer(bench: Bench, told: Told) -> PackedTrainer:
-    return trainer_of(bench, told)
+def trainer(trainings: Trainings, reported: Recorder) -> PackedTrainer:
+    return trainer_of(trainings, reported)
 
 
-def trainer_of(bench: Bench, told: Told, changes: dict[str, Any] | None = None) -> PackedTrainer:
-    folder = bench.folder("stage")
-    settings = bench.settings(changes)
-    return training.set_up(settings, "", folder / "checkpoints", folder, bench.workspace, told).trainer
+def trainer_of(trainings: Trainings, reported: Recorder, changes: dict[str, Any] | None = None) -> PackedTrainer:
+    folder = trainings.folder("stage")
+    settings = trainings.settings(changes)
+    return set_up(settings, "", folder / "checkpoints", folder, trainings.workspace, reported).trainer
 
 
 @pytest.mark.parametrize("targets", ["everything", "attention"])
 def test_a_training_with_a_rehearsal_equals_one_without(
-    bench: Bench, targets: str, monkeypatch: pytest.MonkeyPatch
+    trainings: Trainings, targets: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Bit for bit, with dropout and mirroring on, and with features that are kept on disk or not."""
     changes = {"lora.targets": targets, "lora.dropout": 0.1, "training.flip": True, "training.epochs": 2}
-    with_it = bench.train(changes, "with")
-    monkeypatch.setattr(training, "rehearse", lambda *_, **__: None)
-    without = bench.train(changes, "without")
+    with_it = trainings.train(changes, "with")
+    monkeypatch.setattr("core.engine.training.run.measure_dry_run", lambda *_, **__: None)
+    without = trainings.train(changes, "without")
     assert with_it.losses == without.losses
-    assert len(with_it.told.of("rehearsal")) == 1
-    assert without.told.of("rehearsal") == []
+    assert len(with_it.reported.of("rehearsal")) == 1
+    assert without.reported.of("rehearsal") == []
     mine, its = with_it.weights(), without.weights()
     assert all(torch.equal(mine[key], its[key]) for key in its)
     for field in ("photos_per_s", "questions_per_s"):  # the counters began at nothing
-        assert all(one[field] > 0 for one in with_it.told.of("step"))
+        assert all(one[field] > 0 for one in with_it.reported.of("step"))
 
 
 def state_of(trainer: PackedTrainer) -> list[Any]:
@@ -99,11 +98,11 @@ def state_of(trainer: PackedTrainer) -> list[Any]:
     ]
 
 
-def test_nothing_of_the_trainer_is_changed(trainer: PackedTrainer, told: Told) -> None:
+def test_nothing_of_the_trainer_is_changed(trainer: PackedTrainer, reported: Recorder) -> None:
     learning = [one for one in trainer.model.parameters() if one.requires_grad]
     learning[0].grad = torch.ones_like(learning[0])
     before = state_of(trainer)
-    measure_dry_run(trainer, told, 10, machine=machine())
+    measure_dry_run(trainer, reported, 10, machine=machine())
     after = state_of(trainer)
     assert set(before[0]) == set(after[0])
     assert all(torch.equal(before[0][name], after[0][name]) for name in before[0])
@@ -116,7 +115,7 @@ def test_the_largest_step_is_that_with_the_most_tokens(trainer: PackedTrainer) -
     found = sequence_sizes(trainer.training_data)
     assert sorted(one.key.photo for one in found) == list(range(len(trainer.training_data)))
     real = {
-        one.key: int(trainer.prompt_builder.batch([trainer.training_data.tree(one.key)])["tokens"]) for one in found
+        one.key: int(trainer.prompt_builder.batch([trainer.training_data.sample(one.key)])["tokens"]) for one in found
     }
     most = largest(trainer, found, 2)
     assert [real[one.key] for one in most] == sorted(real.values(), reverse=True)[:2]
@@ -132,8 +131,8 @@ def test_a_usual_step_has_large_and_small_photos(there: int, count: int, taken: 
     assert usual(list(range(there)), count) == taken  # type: ignore[arg-type, comparison-overlap]
 
 
-def test_the_figures_are_what_a_training_will_take(trainer: PackedTrainer, told: Told) -> None:
-    found = measure_dry_run(trainer, told, 100, machine=machine(disk_free_bytes=5_000_000_000))
+def test_the_figures_are_what_a_training_will_take(trainer: PackedTrainer, reported: Recorder) -> None:
+    found = measure_dry_run(trainer, reported, 100, machine=machine(disk_free_bytes=5_000_000_000))
     assert found is not None
     assert 0 < found.usual_step_s <= found.total_s / 100 + 0.001
     assert 0 < found.step_s < 60
@@ -142,19 +141,19 @@ def test_the_figures_are_what_a_training_will_take(trainer: PackedTrainer, told:
     assert found.gradient_checkpointing is False
     assert found.flops_per_s > 0
     assert 0 < found.peak_share < 1
-    (event,) = told.of("rehearsal")
+    (event,) = reported.of("rehearsal")
     assert {key: value for key, value in event.items() if key != "kind"} == dry_run.asdict(found)
 
 
 def test_four_times_the_steps_take_four_times_the_time(
-    trainer: PackedTrainer, told: Told, monkeypatch: pytest.MonkeyPatch
+    trainer: PackedTrainer, reported: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By a clock that says the same every time: another process may take the cores in between."""
     take, judge = dry_run.take_step, dry_run.judging_s
     monkeypatch.setattr(dry_run, "take_step", lambda *given: take(*given) * 0 + 0.5)
     monkeypatch.setattr(dry_run, "judging_s", lambda *given: judge(*given) * 0 + 0.01)
-    one = measure_dry_run(trainer, told, 1000, machine=machine())
-    other = measure_dry_run(trainer, told, 4000, machine=machine())
+    one = measure_dry_run(trainer, reported, 1000, machine=machine())
+    other = measure_dry_run(trainer, reported, 4000, machine=machine())
     assert one is not None
     assert other is not None
     assert other.total_s == pytest.approx(4 * one.total_s, rel=0.02)
@@ -165,70 +164,70 @@ def test_four_times_the_steps_take_four_times_the_time(
     ("steps", "every", "keep", "checkpoints"), [(10, 100, 3, 1), (100, 10, 3, 4), (100, 50, 3, 2), (1000, 1, 1, 2)]
 )
 def test_checkpoints_take_what_their_files_take(
-    bench: Bench, told: Told, steps: int, every: int, keep: int, checkpoints: int
+    trainings: Trainings, reported: Recorder, steps: int, every: int, keep: int, checkpoints: int
 ) -> None:
     """The one that is written before the oldest goes counts; fewer are written than may be kept where steps are few."""
-    trainer = trainer_of(bench, told, {"training.save_steps": every, "training.keep_checkpoints": keep})
+    trainer = trainer_of(trainings, reported, {"training.save_steps": every, "training.keep_checkpoints": keep})
     weights = dry_run.learning_weights(trainer)
     assert dry_run.checkpoint_bytes(trainer, steps) == checkpoints * 12 * weights + 3 * 4 * weights
 
 
-def test_the_disk_that_was_announced_is_not_exceeded(bench: Bench) -> None:
-    found = bench.train({"training.max_steps": 6, "training.save_steps": 1, "training.keep_checkpoints": 2})
-    (event,) = found.told.of("rehearsal")
+def test_the_disk_that_was_announced_is_not_exceeded(trainings: Trainings) -> None:
+    found = trainings.train({"training.max_steps": 6, "training.save_steps": 1, "training.keep_checkpoints": 2})
+    (event,) = found.reported.of("rehearsal")
     written = [one for folder in (found.checkpoints, found.final) for one in folder.rglob("*.*") if one.is_file()]
     weights = sum(one.stat().st_size for one in written if one.suffix in (".safetensors", ".pt"))
     assert 0.4 * event["checkpoint_mb"] < weights / 1e6 < 1.1 * event["checkpoint_mb"]
 
 
 def test_too_little_disk_is_refused_before_a_step_is_tried(
-    trainer: PackedTrainer, told: Told, monkeypatch: pytest.MonkeyPatch
+    trainer: PackedTrainer, reported: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dry_run, "take_step", lambda *_: pytest.fail("a step was tried"))
     with pytest.raises(UserError, match=r"Free 0\.1 GB or lower training\.keep_checkpoints") as caught:
-        measure_dry_run(trainer, told, 1000, machine=machine(disk_free_bytes=1000))
+        measure_dry_run(trainer, reported, 1000, machine=machine(disk_free_bytes=1000))
     assert caught.value.problems[0].kind == "does-not-fit"
     assert "cache_features" not in str(caught.value)
 
 
-def test_a_cache_that_does_not_fit_says_how_to_do_without(trainer: PackedTrainer, told: Told) -> None:
+def test_a_cache_that_does_not_fit_says_how_to_do_without(trainer: PackedTrainer, reported: Recorder) -> None:
     cache = dry_run.PlannedCache(missing_bytes=7_000_000_000, views=1000)
     with pytest.raises(UserError, match=r"switch model\.cache_features off") as caught:
-        measure_dry_run(trainer, told, 10, cache, machine(disk_free_bytes=2_000_000_000))
+        measure_dry_run(trainer, reported, 10, cache, machine(disk_free_bytes=2_000_000_000))
     assert "Free 5.0 GB" in str(caught.value)
 
 
 def test_one_photo_that_shows_that_a_step_will_not_fit_is_all_that_is_tried(
-    bench: Bench, told: Told, monkeypatch: pytest.MonkeyPatch
+    trainings: Trainings, reported: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     taken: list[int] = []
     take = dry_run.take_step
     monkeypatch.setattr(
         dry_run, "take_step", lambda trainer, chosen: taken.append(len(chosen)) or take(trainer, chosen)
     )
-    trainer = trainer_of(bench, told, {"training.gradient_checkpointing": True})
+    trainer = trainer_of(trainings, reported, {"training.gradient_checkpointing": True})
     with pytest.raises(UserError, match=r"more memory than there is \(0\.0 GB\)") as caught:
-        measure_dry_run(trainer, told, 10, machine=machine(memory_bytes=1000))
+        measure_dry_run(trainer, reported, 10, machine=machine(memory_bytes=1000))
     assert taken == [1]
     assert caught.value.problems[0].kind == "does-not-fit"
     assert caught.value.problems[0].fix == "Lower training.tokens_per_pass, view.photo_px or lora.rank."
 
 
 def test_memory_of_one_photo_is_taken_as_often_as_a_pass_holds_it(
-    bench: Bench, told: Told, monkeypatch: pytest.MonkeyPatch
+    trainings: Trainings, reported: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One photo takes 100 MB here; a step of six takes as much as its tokens, unless passes cut it."""
     photo, before = 100_000_000, 1_000_000_000
 
-    def count(stage: DryRunState, chosen: list[Any]) -> np.ndarray:
-        stage.peak.used = before + photo
+    def count(state: DryRunState, chosen: list[Any]) -> np.ndarray:
+        state.peak.used = before + photo
         return np.array([500.0, 0, 0, 0])
 
     monkeypatch.setattr(DryRunState, "count", count)
     monkeypatch.setattr(dry_run, "resident_bytes", lambda: before)
     for most, photos in ((100_000, 6), (1000, 2)):
         changes = {"training.batch_size": 6, "training.tokens_per_pass": most}
-        trainer = trainer_of(bench, told, changes)
+        trainer = trainer_of(trainings, reported, changes)
         found = sequence_sizes(trainer.training_data)
         alike = [SequenceSize(500, 1, 1, one.key) for one in found]
         weights = dry_run.OPTIMIZER_BYTES * dry_run.learning_weights(trainer)
@@ -254,68 +253,68 @@ def short_once(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
 
 
 def test_gradient_checkpointing_is_switched_on_only_by_need_and_told(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+    trainings: Trainings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plain = bench.train({"training.max_steps": 2}, "plain")
-    assert plain.told.of("rehearsal")[0]["gradient_checkpointing"] is False
-    assert plain.told.of("warning") == []
+    plain = trainings.train({"training.max_steps": 2}, "plain")
+    assert plain.reported.of("rehearsal")[0]["gradient_checkpointing"] is False
+    assert plain.reported.of("warning") == []
     taken = short_once(monkeypatch)
-    short = bench.train({"training.max_steps": 2}, "short")
+    short = trainings.train({"training.max_steps": 2}, "short")
     assert taken[0] is False
     assert all(taken[1:])
-    assert "gradient checkpointing" in short.told.of("warning")[0]["text"]
-    assert short.told.of("rehearsal")[0]["gradient_checkpointing"] is True
+    assert "gradient checkpointing" in short.reported.of("warning")[0]["text"]
+    assert short.reported.of("rehearsal")[0]["gradient_checkpointing"] is True
     assert short.losses == pytest.approx(plain.losses, rel=1e-5)
 
 
 def test_a_setting_that_wants_gradient_checkpointing_has_it_from_the_first_step(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+    trainings: Trainings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     taken = short_once(monkeypatch)
-    found = bench.train({"training.max_steps": 1, "training.gradient_checkpointing": True})
+    found = trainings.train({"training.max_steps": 1, "training.gradient_checkpointing": True})
     assert all(taken)
-    assert found.told.of("warning") == []
+    assert found.reported.of("warning") == []
 
 
 def test_what_fits_in_no_way_is_refused_and_the_model_is_left_without_checkpointing(
-    trainer: PackedTrainer, told: Told, monkeypatch: pytest.MonkeyPatch
+    trainer: PackedTrainer, reported: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def never(*_: Any) -> float:
         raise torch.OutOfMemoryError("planted")
 
     monkeypatch.setattr(dry_run, "take_step", never)
     with pytest.raises(UserError, match="more memory than there is"):
-        measure_dry_run(trainer, told, 10, machine=machine())
+        measure_dry_run(trainer, reported, 10, machine=machine())
     assert not trainer.model.get_base_model().is_activation_checkpointing
-    assert len(told.of("warning")) == 1
+    assert len(reported.of("warning")) == 1
 
 
 def test_photos_that_will_be_remembered_count_as_memory(
-    trainer: PackedTrainer, told: Told, monkeypatch: pytest.MonkeyPatch
+    trainer: PackedTrainer, reported: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As much for each view of a photo or box as for those that were opened, up to what is remembered at all."""
     found = sequence_sizes(trainer.training_data)
     whole = views(trainer, found)
     assert whole == sum(1 + len(photo.objects) for photo in [*trainer.training_data.photos, *trainer.eval_dataset])
-    trainer.training_data.tree(found[0].key)
+    trainer.training_data.sample(found[0].key)
     known, size = trainer.prompt_builder.image_encoder.remembered
     assert 1 < known <= found[0].views, "what allows one answer only is not looked at"
     assert dry_run.remembered_bytes(trainer, whole) == pytest.approx(size * (whole / known - 1), abs=1)
     assert dry_run.remembered_bytes(trainer, 10**9) == dry_run.CACHE_BYTES - size
     monkeypatch.setattr(dry_run, "remembered_bytes", lambda *_: 1 << 51)
     with pytest.raises(UserError, match="more memory than there is"):
-        measure_dry_run(trainer, told, 10, machine=machine())
+        measure_dry_run(trainer, reported, 10, machine=machine())
 
 
 def test_what_the_optimizer_will_need_is_counted(trainer: PackedTrainer) -> None:
     weights = dry_run.learning_weights(trainer)
-    stage = DryRunState(trainer, machine(memory_bytes=1000 + 8 * weights), [], PeakMemory(trainer.args.device))
-    assert stage.fits(1000)
-    assert not stage.fits(1001)
+    state = DryRunState(trainer, machine(memory_bytes=1000 + 8 * weights), [], PeakMemory(trainer.args.device))
+    assert state.fits(1000)
+    assert not state.fits(1001)
 
 
 def test_a_peak_of_memory_is_seen_though_it_is_gone_when_it_is_asked_for() -> None:
-    before = headroom.resident_bytes()
+    before = memory.resident_bytes()
     peak = PeakMemory(torch.device("cpu"))
     with peak.watched():
         held = torch.ones(40_000_000)
@@ -327,8 +326,8 @@ def test_a_peak_of_memory_is_seen_though_it_is_gone_when_it_is_asked_for() -> No
 
 
 def test_free_disk_is_asked_of_the_nearest_folder_that_exists(tmp_path: Path) -> None:
-    assert headroom.disk_free_bytes(tmp_path / "models" / "not" / "yet") == pytest.approx(
-        headroom.disk_free_bytes(tmp_path), rel=0.01
+    assert memory.disk_free_bytes(tmp_path / "models" / "not" / "yet") == pytest.approx(
+        memory.disk_free_bytes(tmp_path), rel=0.01
     )
 
 
@@ -337,51 +336,53 @@ def test_a_container_has_what_its_limit_leaves(tmp_path: Path, limit: str, free:
     (tmp_path / "memory.max").write_text(limit)
     (tmp_path / "memory.current").write_text("400\n")
     (tmp_path / "memory.stat").write_text("anon 300\ninactive_file 100\n")
-    assert headroom.container_free_bytes(tmp_path) == free
-    assert headroom.container_free_bytes(tmp_path / "none") == 1 << 62
+    assert memory.container_free_bytes(tmp_path) == free
+    assert memory.container_free_bytes(tmp_path / "none") == 1 << 62
 
 
-def test_a_stop_ends_it_between_two_steps(trainer: PackedTrainer, told: Told) -> None:
+def test_a_stop_ends_it_between_two_steps(trainer: PackedTrainer, reported: Recorder) -> None:
     before = state_of(trainer)
     answers = iter([False, True])
     with pytest.raises(dry_run.Stopped):
-        measure_dry_run(trainer, told, 10, machine=machine(), stop=lambda: next(answers))
-    assert told.of("rehearsal") == []
+        measure_dry_run(trainer, reported, 10, machine=machine(), stop=lambda: next(answers))
+    assert reported.of("rehearsal") == []
     assert state_of(trainer)[2:] == before[2:]
 
 
 @pytest.mark.parametrize("targets", ["attention", "everything"])
-def test_trying_two_steps_writes_into_its_run_folder_only(bench: Bench, told: Told, targets: str) -> None:
-    folder = bench.folder("tried")
-    before = {one for one in bench.workspace.root.rglob("*") if folder not in one.parents}
-    found = training.dry_run_only(bench.settings({"lora.targets": targets}), folder, bench.workspace, told)
-    assert {one for one in bench.workspace.root.rglob("*") if folder not in one.parents} == before
+def test_trying_two_steps_writes_into_its_run_folder_only(
+    trainings: Trainings, reported: Recorder, targets: str
+) -> None:
+    folder = trainings.folder("tried")
+    before = {one for one in trainings.workspace.root.rglob("*") if folder not in one.parents}
+    found = dry_run_only(trainings.settings({"lora.targets": targets}), folder, trainings.workspace, reported)
+    assert {one for one in trainings.workspace.root.rglob("*") if folder not in one.parents} == before
     assert found["stopped"] is False
     assert found["steps"] == 3
     assert (found["cache_mb"] > 0) == (targets == "attention")
     assert (folder / "results.json").is_file()
 
 
-def test_a_resumed_run_is_tried_for_the_steps_that_are_left(bench: Bench) -> None:
-    bench.train({"training.epochs": 2, "training.save_steps": 1}, stop_after=2)
-    found = bench.train({"training.epochs": 2, "training.save_steps": 1}, resume=True)
-    assert found.told.of("rehearsal")[0]["steps"] == 4
+def test_a_resumed_run_is_tried_for_the_steps_that_are_left(trainings: Trainings) -> None:
+    trainings.train({"training.epochs": 2, "training.save_steps": 1}, stop_after=2)
+    found = trainings.train({"training.epochs": 2, "training.save_steps": 1}, resume=True)
+    assert found.reported.of("rehearsal")[0]["steps"] == 4
 
 
 def test_a_refused_training_leaves_no_checkpoint_and_no_cache(
-    bench: Bench, saved: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+    trainings: Trainings, saved: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(headroom, "memory_bytes", lambda device: 1000)
-    monkeypatch.setattr(dry_run, "Machine", lambda: machine(memory_bytes=1000))
+    monkeypatch.setattr(memory, "memory_bytes", lambda device: 1000)
+    monkeypatch.setattr(dry_run, "MachineMemory", lambda: machine(memory_bytes=1000))
     with pytest.raises(UserError, match="more memory"):
-        bench.train({"lora.targets": "attention"})
-    assert not list(bench.workspace.root.rglob("*.safetensors"))
+        trainings.train({"lora.targets": "attention"})
+    assert not list(trainings.workspace.root.rglob("*.safetensors"))
 
 
-def test_a_stop_while_steps_are_tried_stops_before_the_first_one(bench: Bench) -> None:
-    found = bench.train(stop_after=1, since="")
+def test_a_stop_while_steps_are_tried_stops_before_the_first_one(trainings: Trainings) -> None:
+    found = trainings.train(stop_after=1, since="")
     assert found.info["stopped"] is True
     assert (found.info["steps"], found.losses) == (0, [])
     assert not found.final.exists()
-    again = bench.train({"training.max_steps": 1}, resume=True)
+    again = trainings.train({"training.max_steps": 1}, resume=True)
     assert again.info["steps"] == 1

@@ -15,7 +15,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from core.data.dataset import read_dataset
-from core.engine import models
+from core.engine import adapters, models
 from core.engine.questions import PromptBuilder
 from core.engine.training.class_balance import class_weights
 from core.engine.training.data import TrainingDataset
@@ -23,7 +23,7 @@ from core.errors import UserError
 from core.settings import Settings
 from core.taxonomy import load as load_taxonomy
 
-Bench = Any  # of conftest.py
+Trainings = Any  # of conftest.py
 Weights = dict[str, torch.Tensor]
 
 
@@ -34,10 +34,10 @@ def farthest(one: Weights, other: Weights) -> float:
     return max(((one[key] - other[key]).norm() / other[key].norm()).item() for key in one)
 
 
-def plain_loss(bench: Bench, settings: Settings) -> float:
+def plain_loss(trainings: Trainings, settings: Settings) -> float:
     """The slow twin of the first step: one forward per question, labels -100 on all but the answer's tokens, and
     transformers' own positions, mask and shift. Weighted mean over the questions of the step."""
-    data = read_dataset(settings.data, bench.workspace.sample_data)
+    data = read_dataset(settings.data, trainings.workspace.sample_data)
     loaded = models.load(settings.model)
     prompt_builder = PromptBuilder(loaded, settings, load_taxonomy())
     training_data = TrainingDataset(data.split("train"), prompt_builder, settings)
@@ -45,20 +45,20 @@ def plain_loss(bench: Bench, settings: Settings) -> float:
     losses = []
     for key in training_data.order(0)[: settings.training.batch_size * settings.training.accumulation]:
         photo = training_data.photos[key.photo]
-        tree = training_data.tree(key)
-        for one, branch in zip(photo.objects, tree.branches, strict=True):
-            images = [image for image in (tree.photo, branch.crop) if image is not None]
+        sample = training_data.sample(key)
+        for one, question in zip(photo.objects, sample.questions, strict=True):
+            images = [image for image in (sample.photo, question.crop) if image is not None]
             pads = iter(images)
             ids: list[int] = []
-            for token in (*tree.head_ids, *branch.token_ids):
-                ids += [token] * (next(pads).tokens(2) if token == prompt_builder.layout.image_pad_id else 1)
-            answer = list(branch.leaves[0].token_ids)
+            for token in (*sample.head_ids, *question.token_ids):
+                ids += [token] * (next(pads).tokens(2) if token == prompt_builder.packer.image_pad_id else 1)
+            answer = list(question.answers[0].token_ids)
             tokens = torch.tensor([ids + answer])
             labels = torch.tensor([[-100] * len(ids) + answer])
             with torch.no_grad():
                 logits = loaded.model(
                     input_ids=tokens,
-                    mm_token_type_ids=(tokens == prompt_builder.layout.image_pad_id).int(),
+                    mm_token_type_ids=(tokens == prompt_builder.packer.image_pad_id).int(),
                     pixel_values=torch.from_numpy(np.concatenate([image.values for image in images])).double(),
                     image_grid_thw=torch.tensor([image.grid_thw for image in images]),
                 ).logits
@@ -69,18 +69,18 @@ def plain_loss(bench: Bench, settings: Settings) -> float:
 
 @pytest.mark.usefixtures("double")
 @pytest.mark.parametrize("changes", [{}, {"training.accumulation": 2, "enhance.class_weighting": False}])
-def test_the_first_loss_is_that_of_a_plain_forward_per_question(bench: Bench, changes: dict[str, Any]) -> None:
+def test_the_first_loss_is_that_of_a_plain_forward_per_question(trainings: Trainings, changes: dict[str, Any]) -> None:
     changes = {"view.mode": "full", "question.answers": "free", **changes}
-    found = bench.train({"training.max_steps": 1, **changes})
-    assert found.losses[0] == pytest.approx(plain_loss(bench, bench.settings(changes)), 1e-6)
+    found = trainings.train({"training.max_steps": 1, **changes})
+    assert found.losses[0] == pytest.approx(plain_loss(trainings, trainings.settings(changes)), 1e-6)
 
 
-# Gradients agree to 1e-7 (test_sequences.py); Adam divides by their size, which magnifies rounding near zero.
+# Gradients agree to 1e-7 (test_packing.py); Adam divides by their size, which magnifies rounding near zero.
 ADAM = 1e-5
 
 
 @pytest.mark.usefixtures("double")
-def test_updates_do_not_depend_on_how_a_step_is_cut(bench: Bench) -> None:
+def test_updates_do_not_depend_on_how_a_step_is_cut(trainings: Trainings) -> None:
     """Six photos of three to eight questions a step: in one pass, two, or row by row, and with one question a row."""
     whole = None
     for batch, accumulation, tokens in ((6, 1, 100_000), (2, 3, 1024), (1, 6, 256)):
@@ -90,11 +90,11 @@ def test_updates_do_not_depend_on_how_a_step_is_cut(bench: Bench) -> None:
             "training.accumulation": accumulation,
             "training.tokens_per_pass": tokens,
         }
-        found = bench.train(changes, name=f"cut{batch}")
+        found = trainings.train(changes, name=f"cut{batch}")
         whole = whole or found
         assert found.losses == pytest.approx(whole.losses, rel=1e-6)  # the Trainer keeps its sum in float32
         assert farthest(found.weights(), whole.weights()) < ADAM
-    objects = found.told.of("plan")[0]["objects"]
+    objects = found.reported.of("plan")[0]["objects"]
     single = {
         "training.questions_per_sequence": 1,
         "training.batch_size": objects,
@@ -102,7 +102,7 @@ def test_updates_do_not_depend_on_how_a_step_is_cut(bench: Bench) -> None:
         "question.class_share": 0,
     }
     packed = {"training.batch_size": 6, "training.max_steps": 2, "question.class_share": 0}
-    one, all_at_once = bench.train(single, "single"), bench.train(packed, "packed")
+    one, all_at_once = trainings.train(single, "single"), trainings.train(packed, "packed")
     assert one.losses == pytest.approx(all_at_once.losses, rel=1e-6)
     assert farthest(one.weights(), all_at_once.weights()) < ADAM
 
@@ -120,18 +120,18 @@ def without_path(scores: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in scores.items() if key != "path"}
 
 
-def test_a_resumed_training_equals_an_unbroken_one(bench: Bench) -> None:
+def test_a_resumed_training_equals_an_unbroken_one(trainings: Trainings) -> None:
     """Stopped within an epoch, at its end, and where a checkpoint and a test are due; dropout and mirroring on."""
-    unbroken = bench.train(STEADY, "unbroken")
+    unbroken = trainings.train(STEADY, "unbroken")
     for stop_after in (3, 4):
         name = f"broken{stop_after}"
-        first = bench.train(STEADY, name, stop_after=stop_after)
-        second = bench.train(STEADY, name, resume=True)
-        assert [one["step"] for one in first.told.of("step")] == list(range(1, stop_after + 1))
-        assert [one["step"] for one in second.told.of("step")] == list(range(stop_after + 1, 10))
+        first = trainings.train(STEADY, name, stop_after=stop_after)
+        second = trainings.train(STEADY, name, resume=True)
+        assert [one["step"] for one in first.reported.of("step")] == list(range(1, stop_after + 1))
+        assert [one["step"] for one in second.reported.of("step")] == list(range(stop_after + 1, 10))
         fields = ("step", "epoch", "loss", "learning_rate", "grad_norm", "total_steps")
-        told = [[one[field] for field in fields] for run in (first, second) for one in run.told.of("step")]
-        assert told == [[one[field] for field in fields] for one in unbroken.told.of("step")]
+        reported = [[one[field] for field in fields] for run in (first, second) for one in run.reported.of("step")]
+        assert reported == [[one[field] for field in fields] for one in unbroken.reported.of("step")]
         for folder in ("checkpoint-9", "best"):
             mine, its = second.weights(second.checkpoints / folder), unbroken.weights(unbroken.checkpoints / folder)
             assert all(torch.equal(mine[key], its[key]) for key in its)
@@ -141,60 +141,60 @@ def test_a_resumed_training_equals_an_unbroken_one(bench: Bench) -> None:
         assert second.info["final"] == unbroken.info["final"]
 
 
-def test_a_stop_saves_a_checkpoint_and_publishes_nothing(bench: Bench) -> None:
-    found = bench.train(STEADY, stop_after=3)
+def test_a_stop_saves_a_checkpoint_and_publishes_nothing(trainings: Trainings) -> None:
+    found = trainings.train(STEADY, stop_after=3)
     assert found.info["stopped"] is True
     assert found.info["adapter"] is None
     assert found.info["steps"] == 3
     assert not found.final.exists()
-    assert found.told.events[-1]["kind"] == "checkpoint"
+    assert found.reported.events[-1]["kind"] == "checkpoint"
     assert found.weights(found.checkpoints / "checkpoint-3")
 
 
-def test_a_stop_at_the_last_step_is_a_finished_training(bench: Bench) -> None:
-    found = bench.train({"training.max_steps": 2}, stop_after=2)
+def test_a_stop_at_the_last_step_is_a_finished_training(trainings: Trainings) -> None:
+    found = trainings.train({"training.max_steps": 2}, stop_after=2)
     assert found.info["stopped"] is False
     assert found.final.is_dir()
 
 
 def test_the_frozen_base_does_not_change_and_every_learned_matrix_does(
-    bench: Bench, saved: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+    trainings: Trainings, saved: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held = {}
-    attach = models.attach_lora
+    attach = adapters.attach_lora
 
     def remember(model: Any, lora: Any) -> Any:
         held["model"] = attach(model, lora)
         held["before"] = {name: one.detach().clone() for name, one in held["model"].named_parameters()}
         return held["model"]
 
-    monkeypatch.setattr(models, "attach_lora", remember)
-    bench.train({"training.max_steps": 3})
+    monkeypatch.setattr(adapters, "attach_lora", remember)
+    trainings.train({"training.max_steps": 3})
     for name, one in held["model"].named_parameters():
         if "lm_head" not in name:  # replaced by its candidate rows, which are frozen
             assert torch.equal(one, held["before"][name]) != ("lora_" in name), name
 
 
-def test_a_training_tells_its_plan_its_steps_its_tests_and_its_checkpoints(bench: Bench) -> None:
-    found = bench.train({"training.epochs": 2, "training.save_steps": 2, "training.eval_steps": 3})
-    (plan,) = found.told.of("plan")
+def test_a_training_tells_its_plan_its_steps_its_tests_and_its_checkpoints(trainings: Trainings) -> None:
+    found = trainings.train({"training.epochs": 2, "training.save_steps": 2, "training.eval_steps": 3})
+    (plan,) = found.reported.of("plan")
     assert (plan["total_steps"], plan["photos"]) == (6, 6)
     assert plan["trainable_parameters"] == sum(one.numel() for one in found.weights().values())
-    steps = found.told.of("step")
+    steps = found.reported.of("step")
     assert [one["step"] for one in steps] == [1, 2, 3, 4, 5, 6]
     assert all(one["total_steps"] == 6 for one in steps)
     assert [one["epoch"] for one in steps] == pytest.approx([1 / 3, 2 / 3, 1, 4 / 3, 5 / 3, 2], abs=1e-3)
     assert all(one["loss"] > 0 and one["grad_norm"] > 0 and one["memory_mb"] > 0 for one in steps)
     assert all(one["photos_per_s"] < one["questions_per_s"] for one in steps)
-    assert [one["step"] for one in found.told.of("evaluation")] == [3, 6]
-    assert [one["step"] for one in found.told.of("checkpoint") if not one["best"]] == [2, 4, 6]
+    assert [one["step"] for one in found.reported.of("evaluation")] == [3, 6]
+    assert [one["step"] for one in found.reported.of("checkpoint") if not one["best"]] == [2, 4, 6]
     assert found.info["steps"] == 6
     assert found.info["final"]["step"] == 6
     assert found.info["history"]["train"] == [[one["step"], pytest.approx(one["loss"], abs=1e-4)] for one in steps]
 
 
-def test_learning_lowers_the_loss(bench: Bench) -> None:
-    losses = bench.train({"training.epochs": 8, "training.batch_size": 6, "question.class_share": 0}).losses
+def test_learning_lowers_the_loss(trainings: Trainings) -> None:
+    losses = trainings.train({"training.epochs": 8, "training.batch_size": 6, "question.class_share": 0}).losses
     assert losses[-1] < 0.8 * losses[0]
 
 
@@ -211,19 +211,19 @@ def test_learning_lowers_the_loss(bench: Bench) -> None:
     ],
 )
 def test_the_number_of_steps_is_the_ceiling_of_sequences_by_step_size(
-    bench: Bench, changes: dict[str, Any], steps: int
+    trainings: Trainings, changes: dict[str, Any], steps: int
 ) -> None:
-    found = bench.train(changes)
-    assert found.told.of("plan")[0]["objects"] == 31
-    assert found.told.of("plan")[0]["total_steps"] == found.info["steps"] == len(found.losses) == steps
+    found = trainings.train(changes)
+    assert found.reported.of("plan")[0]["objects"] == 31
+    assert found.reported.of("plan")[0]["total_steps"] == found.info["steps"] == len(found.losses) == steps
 
 
-def test_as_many_checkpoints_stay_as_asked_and_the_best_apart(bench: Bench) -> None:
-    found = bench.train(
+def test_as_many_checkpoints_stay_as_asked_and_the_best_apart(trainings: Trainings) -> None:
+    found = trainings.train(
         {"training.epochs": 3, "training.save_steps": 1, "training.eval_steps": 1, "training.keep_checkpoints": 2}
     )
     assert {path.name for path in found.checkpoints.iterdir()} == {"checkpoint-8", "checkpoint-9", "best"}
-    tests = found.told.of("evaluation")
+    tests = found.reported.of("evaluation")
     assert len(tests) == 9
     top = max(one["macro_f1"] for one in tests)
     first = next(one for one in tests if one["macro_f1"] == top)
@@ -254,34 +254,36 @@ EVERY_STEP = {"training.epochs": 3, "training.save_steps": 1, "training.eval_ste
 
 
 def test_early_stopping_ends_after_so_many_tests_without_a_better_one(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+    trainings: Trainings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     validation_finds(monkeypatch, [0.5, 0.3, 0.6, 0.6, 0.5, 0.9])
-    found = bench.train(EVERY_STEP)
+    found = trainings.train(EVERY_STEP)
     assert found.info["steps"] == 5
     assert found.info["best"]["step"] == 3
     assert found.info["stopped"] is False
-    assert found.told.of("warning")[-1]["text"].startswith("Stopped early")
+    assert found.reported.of("warning")[-1]["text"].startswith("Stopped early")
     kept, third = found.weights(), found.weights(found.checkpoints / "checkpoint-3")
     assert all(torch.equal(kept[key], third[key]) for key in kept)
 
 
-def test_early_stopping_remembers_over_a_resume(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_early_stopping_remembers_over_a_resume(trainings: Trainings, monkeypatch: pytest.MonkeyPatch) -> None:
     """The test that was due at the stop is made up for, and those before it count."""
     validation_finds(monkeypatch, [0.5, 0.3, 0.4, 0.2, 0.9])
     patient = {**EVERY_STEP, "training.early_stopping": 3}
-    assert bench.train(patient, stop_after=3).info["steps"] == 3
-    found = bench.train(patient, resume=True)
+    assert trainings.train(patient, stop_after=3).info["steps"] == 3
+    found = trainings.train(patient, resume=True)
     assert found.info["steps"] == 4
     assert found.info["best"]["step"] == 1
 
 
-def test_without_early_stopping_worse_tests_end_nothing(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_early_stopping_worse_tests_end_nothing(trainings: Trainings, monkeypatch: pytest.MonkeyPatch) -> None:
     validation_finds(monkeypatch, [0.9] + [0.1] * 8)
-    assert bench.train({**EVERY_STEP, "training.early_stopping": 0}).info["steps"] == 9
+    assert trainings.train({**EVERY_STEP, "training.early_stopping": 0}).info["steps"] == 9
 
 
-def test_a_loss_that_is_not_finite_ends_the_run_with_its_step(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_loss_that_is_not_finite_ends_the_run_with_its_step(
+    trainings: Trainings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     load = models.load
 
     def poisoned(wanted: Any) -> Any:
@@ -292,12 +294,12 @@ def test_a_loss_that_is_not_finite_ends_the_run_with_its_step(bench: Bench, monk
 
     monkeypatch.setattr(models, "load", poisoned)
     with pytest.raises(UserError, match="the loss is not a finite number at step 1") as caught:
-        bench.train({"training.max_steps": 2})
+        trainings.train({"training.max_steps": 2})
     assert caught.value.problems[0].kind == "non-finite"
 
 
-def test_a_gradient_that_is_not_finite_ends_the_run(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    attach = models.attach_lora
+def test_a_gradient_that_is_not_finite_ends_the_run(trainings: Trainings, monkeypatch: pytest.MonkeyPatch) -> None:
+    attach = adapters.attach_lora
 
     def poisoned(model: Any, lora: Any) -> Any:
         made = attach(model, lora)
@@ -305,73 +307,73 @@ def test_a_gradient_that_is_not_finite_ends_the_run(bench: Bench, monkeypatch: p
         learning[0].register_hook(lambda gradient: gradient * math.inf)
         return made
 
-    monkeypatch.setattr(models, "attach_lora", poisoned)
+    monkeypatch.setattr(adapters, "attach_lora", poisoned)
     with pytest.raises(UserError, match="not a finite number at step 1") as caught:
-        bench.train({"training.max_steps": 2})
+        trainings.train({"training.max_steps": 2})
     assert caught.value.problems[0].kind == "non-finite"
 
 
 def test_a_model_that_is_there_is_never_written_over_and_that_is_said_before_the_work(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+    trainings: Trainings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = bench.train({"training.max_steps": 1})
+    first = trainings.train({"training.max_steps": 1})
     before = {path.name: path.read_bytes() for path in first.final.iterdir()}
     monkeypatch.setattr(models, "load", lambda wanted: pytest.fail("the work began"))
     for resume in (False, True):
         with pytest.raises(UserError, match="there is a model of this name already"):
-            bench.train({"training.max_steps": 2}, resume=resume)
+            trainings.train({"training.max_steps": 2}, resume=resume)
     assert {path.name: path.read_bytes() for path in first.final.iterdir()} == before
 
 
-def test_a_half_written_checkpoint_is_not_resumed_from(bench: Bench) -> None:
-    found = bench.train({"training.save_steps": 1, "training.max_steps": 3}, stop_after=2)
+def test_a_half_written_checkpoint_is_not_resumed_from(trainings: Trainings) -> None:
+    found = trainings.train({"training.save_steps": 1, "training.max_steps": 3}, stop_after=2)
     (found.checkpoints / "checkpoint-2" / "trainer_state.json").unlink()
-    again = bench.train({"training.save_steps": 1, "training.max_steps": 3}, resume=True)
-    assert [one["step"] for one in again.told.of("step")] == [2, 3]
+    again = trainings.train({"training.save_steps": 1, "training.max_steps": 3}, resume=True)
+    assert [one["step"] for one in again.reported.of("step")] == [2, 3]
 
 
-def test_resuming_without_a_checkpoint_begins_at_the_first_step(bench: Bench) -> None:
-    found = bench.train({"training.max_steps": 2}, resume=True)
-    assert [one["step"] for one in found.told.of("step")] == [1, 2]
+def test_resuming_without_a_checkpoint_begins_at_the_first_step(trainings: Trainings) -> None:
+    found = trainings.train({"training.max_steps": 2}, resume=True)
+    assert [one["step"] for one in found.reported.of("step")] == [1, 2]
 
 
 @pytest.mark.parametrize(("empty", "other"), [("train", "valid"), ("valid", "train")])
-def test_a_split_without_objects_is_refused_and_named(bench: Bench, empty: str, other: str) -> None:
-    folder = bench.folder("a")
-    data = read_dataset(bench.base.data, bench.workspace.sample_data)
+def test_a_split_without_objects_is_refused_and_named(trainings: Trainings, empty: str, other: str) -> None:
+    folder = trainings.folder("a")
+    data = read_dataset(trainings.base.data, trainings.workspace.sample_data)
     (folder / "split.json").write_text(json.dumps({empty: [], other: [photo.name for photo in data.split(other)]}))
     with pytest.raises(UserError, match=f"the split {empty} holds no boxed objects") as caught:
-        bench.train()
+        trainings.train()
     assert caught.value.problems[0].kind == "empty-split"
 
 
-def test_the_same_seed_gives_the_same_adapter_and_another_seed_another(bench: Bench) -> None:
+def test_the_same_seed_gives_the_same_adapter_and_another_seed_another(trainings: Trainings) -> None:
     short = {"training.max_steps": 2}
-    first, again = bench.train(short, "one").weights(), bench.train(short, "two").weights()
-    other = bench.train({**short, "training.seed": 1}, "three").weights()
+    first, again = trainings.train(short, "one").weights(), trainings.train(short, "two").weights()
+    other = trainings.train({**short, "training.seed": 1}, "three").weights()
     assert all(torch.equal(first[key], again[key]) for key in first)
     assert not all(torch.equal(first[key], other[key]) for key in first)
 
 
-def test_gradient_checkpointing_changes_no_number(bench: Bench) -> None:
+def test_gradient_checkpointing_changes_no_number(trainings: Trainings) -> None:
     short = {"training.max_steps": 2}
-    plain = bench.train(short, "plain")
-    thrifty = bench.train({**short, "training.gradient_checkpointing": True}, "thrifty")
+    plain = trainings.train(short, "plain")
+    thrifty = trainings.train({**short, "training.gradient_checkpointing": True}, "thrifty")
     assert thrifty.losses == pytest.approx(plain.losses, rel=1e-5)
     assert farthest(thrifty.weights(), plain.weights()) < 1e-3
 
 
-def test_weights_steer_the_update(bench: Bench) -> None:
+def test_weights_steer_the_update(trainings: Trainings) -> None:
     short = {"training.max_steps": 2}  # the first one warms up and learns nothing
-    with_weights = bench.train(short, "weighted")
-    without = bench.train({**short, "enhance.class_weighting": False}, "even")
+    with_weights = trainings.train(short, "weighted")
+    without = trainings.train({**short, "enhance.class_weighting": False}, "even")
     assert with_weights.losses[0] != pytest.approx(without.losses[0], rel=1e-3)
     assert farthest(with_weights.weights(), without.weights()) > 1e-3
     assert set(without.info["class_weights"].values()) == {1.0}
 
 
-def test_the_info_says_what_was_trained_on_what(bench: Bench, saved: Callable[..., Path]) -> None:
-    found = bench.train({"training.max_steps": 2})
+def test_the_info_says_what_was_trained_on_what(trainings: Trainings, saved: Callable[..., Path]) -> None:
+    found = trainings.train({"training.max_steps": 2})
     assert found.info["base_model"] == str(saved())
     assert found.info["adapter"] == str(found.final)
     assert found.info["data"]["train_photos"] == 6
@@ -383,26 +385,26 @@ def test_the_info_says_what_was_trained_on_what(bench: Bench, saved: Callable[..
     assert json.loads(json.dumps(found.info)) == found.info
 
 
-def test_an_adapters_file_holds_only_its_own_matrices(bench: Bench) -> None:
-    found = bench.train({"training.max_steps": 1, "lora.targets": "attention"})
+def test_an_adapters_file_holds_only_its_own_matrices(trainings: Trainings) -> None:
+    found = trainings.train({"training.max_steps": 1, "lora.targets": "attention"})
     by_kind: dict[str, int] = defaultdict(int)
     for key in found.weights():
         by_kind[key.split(".")[-2]] += 1
     assert by_kind == {"lora_A": 8, "lora_B": 8}
 
 
-def test_learning_rates_follow_the_schedule(bench: Bench) -> None:
+def test_learning_rates_follow_the_schedule(trainings: Trainings) -> None:
     changes = {"training.max_steps": 4, "training.warmup_share": 0.5, "training.schedule": "linear"}
-    rates = [one["learning_rate"] for one in bench.train(changes).told.of("step")]
+    rates = [one["learning_rate"] for one in trainings.train(changes).reported.of("step")]
     assert rates == pytest.approx([0.0, 2.5e-3, 5e-3, 2.5e-3])
 
 
-def test_a_bfloat16_model_learns_in_float32_matrices(bench: Bench) -> None:
-    found = bench.train({"training.max_steps": 1, "model.dtype": "bfloat16"})
+def test_a_bfloat16_model_learns_in_float32_matrices(trainings: Trainings) -> None:
+    found = trainings.train({"training.max_steps": 1, "model.dtype": "bfloat16"})
     assert {value.dtype for value in found.weights().values()} == {torch.float32}
 
 
-def test_weights_on_disk_stay_as_they_were(bench: Bench, saved: Callable[..., Path]) -> None:
+def test_weights_on_disk_stay_as_they_were(trainings: Trainings, saved: Callable[..., Path]) -> None:
     before = models.fingerprint(saved())
-    found = bench.train({"training.max_steps": 1})
+    found = trainings.train({"training.max_steps": 1})
     assert models.fingerprint(saved()) == before == found.info["base_fingerprint"]

@@ -11,12 +11,13 @@ import pytest
 import torch
 
 from core.engine.training import dry_run, throughput
-from core.engine.training import run as training
 from core.engine.training.dry_run import DryRunState, take_step, unchanged
 from core.engine.training.memory import MachineMemory, PeakMemory
+from core.engine.training.run import set_up
 from core.engine.training.sizes import largest, sequence_sizes
+from core.runs.events import SilentReporter
 
-Bench = Any  # of conftest.py
+Trainings = Any  # of conftest.py
 
 
 @pytest.mark.parametrize("costs", [(3.0, 0.5, 20.0, 7.0), (3.0, 0.0, 0.0, 0.0), (0.0, 2.0, 5.0, 0.0)])
@@ -50,50 +51,43 @@ def test_a_matrix_product_and_an_attention_are_counted_by_hand() -> None:
     assert found.flops == 2 * (2 * 4) * (2 * 10 * 10 * 8)
 
 
-class Quiet:
-    """A reporter that nobody hears."""
-
-    def emit(self, kind: str, **fields: Any) -> None: ...
-
-    def stop_requested(self) -> bool:
-        return False
-
-
-def stage_of(bench: Bench, changes: dict[str, Any]) -> DryRunState:
-    folder = bench.folder("stage")
-    room = training.set_up(bench.settings(changes), "", folder / "c", folder, bench.workspace, Quiet())
-    stage = DryRunState(
-        room.trainer, MachineMemory(), sequence_sizes(room.training_data), PeakMemory(room.trainer.args.device)
+def state_of(trainings: Trainings, changes: dict[str, Any]) -> DryRunState:
+    folder = trainings.folder("dry-run")
+    setup = set_up(trainings.settings(changes), "", folder / "c", folder, trainings.workspace, SilentReporter())
+    state = DryRunState(
+        setup.trainer, MachineMemory(), sequence_sizes(setup.training_data), PeakMemory(setup.trainer.args.device)
     )
-    stage.largest = largest(room.trainer, stage.sizes, stage.per_step)
-    return stage
+    state.largest = largest(setup.trainer, state.sizes, state.per_step)
+    return state
 
 
 @pytest.mark.parametrize("targets", ["attention", "everything"])
 @pytest.mark.parametrize("changes", [{}, {"view.mode": "full"}, {"training.gradient_checkpointing": True}])
 def test_the_cost_of_unseen_batches_is_told_within_ten_percent(
-    bench: Bench, targets: str, changes: dict[str, Any]
+    trainings: Trainings, targets: str, changes: dict[str, Any]
 ) -> None:
-    """Learned from the steps of a rehearsal, held against the counter on every other photo and pair of photos."""
-    stage = stage_of(bench, {"lora.targets": targets, **changes})
-    with unchanged(stage.trainer), dry_run.with_checkpointing(stage.trainer):
-        for chosen in (stage.largest[:1], stage.largest, stage.usual, stage.sizes[-1:]):
-            stage.count(chosen)
-        costs = throughput.fit(stage.counted)
-        unseen = [[one] for one in stage.sizes[1:-1]] + [[stage.sizes[0], stage.sizes[-1]], stage.sizes[2:]]
+    """Learned from the steps of a dry run, held against the counter on every other photo and pair of photos."""
+    state = state_of(trainings, {"lora.targets": targets, **changes})
+    with unchanged(state.trainer), dry_run.with_checkpointing(state.trainer):
+        for chosen in (state.largest[:1], state.largest, state.usual, state.sizes[-1:]):
+            state.count(chosen)
+        costs = throughput.fit(state.counted)
+        unseen = [[one] for one in state.sizes[1:-1]] + [[state.sizes[0], state.sizes[-1]], state.sizes[2:]]
         for chosen in unseen:
-            shape = stage.count(chosen)
-            assert costs(shape) == pytest.approx(stage.counted[-1][1], rel=0.1)
+            shape = state.count(chosen)
+            assert costs(shape) == pytest.approx(state.counted[-1][1], rel=0.1)
 
 
-def test_a_frozen_vision_tower_costs_less_than_a_learning_one_and_known_features_cost_nothing(bench: Bench) -> None:
+def test_a_frozen_vision_tower_costs_less_than_a_learning_one_and_known_features_cost_nothing(
+    trainings: Trainings,
+) -> None:
     costs = {}
     for targets in ("attention", "everything"):
-        stage = stage_of(bench, {"lora.targets": targets})
-        with unchanged(stage.trainer):
-            for chosen in (stage.largest[:1], stage.largest, stage.usual, stage.sizes[-1:]):
-                shape = stage.count(chosen)
-        costs[targets] = throughput.fit(stage.counted)(shape * [0, 0, 1, 1])
+        state = state_of(trainings, {"lora.targets": targets})
+        with unchanged(state.trainer):
+            for chosen in (state.largest[:1], state.largest, state.usual, state.sizes[-1:]):
+                shape = state.count(chosen)
+        costs[targets] = throughput.fit(state.counted)(shape * [0, 0, 1, 1])
     assert 0 < costs["attention"] < 0.7 * costs["everything"]
     batch = {"input_ids": torch.zeros(2, 10), "image_grid_thw": torch.zeros(3, 3), "image_features": torch.zeros(1)}
     assert throughput.shape_of(batch).tolist() == [20, 200, 0, 0]
@@ -103,8 +97,8 @@ def test_a_reading_tells_the_step_and_starts_anew() -> None:
     meter = throughput.ThroughputMeter(throughput.FlopCosts((10.0, 0.0, 0.0, 0.0)), peak_flops_per_s=1000.0)
     for tokens in (15, 9):
         meter.count({"input_ids": torch.zeros(2, 8), "tokens": torch.tensor(tokens)})
-    told = meter.reading(2.0)
-    assert told == {"tokens_per_s": 12.0, "padding": 0.25, "flops_per_s": 160, "peak_share": 0.16}
+    reported = meter.reading(2.0)
+    assert reported == {"tokens_per_s": 12.0, "padding": 0.25, "flops_per_s": 160, "peak_share": 0.16}
     assert meter.reading(2.0) == {}
 
 
@@ -114,9 +108,9 @@ def test_without_costs_only_tokens_are_told() -> None:
     assert meter.reading(1.0) == {"tokens_per_s": 8.0, "padding": 0.0}
 
 
-def test_steps_of_a_training_tell_tokens_operations_and_share_of_the_peak(bench: Bench) -> None:
-    found = bench.train({"training.max_steps": 3})
-    for step in found.told.of("step"):
+def test_steps_of_a_training_tell_tokens_operations_and_share_of_the_peak(trainings: Trainings) -> None:
+    found = trainings.train({"training.max_steps": 3})
+    for step in found.reported.of("step"):
         assert step["tokens_per_s"] > step["questions_per_s"]
         assert 0 <= step["padding"] < 1
         assert step["flops_per_s"] > 1e6
@@ -135,13 +129,13 @@ def test_the_peak_is_measured_once_and_leaves_the_random_numbers_alone() -> None
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_telling_costs_less_than_a_hundredth_of_a_step(bench: Bench, tmp_path: Path) -> None:
+def test_telling_costs_less_than_a_hundredth_of_a_step(trainings: Trainings, tmp_path: Path) -> None:
     """Held against a step of the tiny model, which is the shortest there is."""
-    stage = stage_of(bench, {})
-    with unchanged(stage.trainer):
-        take_step(stage.trainer, stage.usual)
-        step_s = min(take_step(stage.trainer, stage.usual) for _ in range(3))
-    batch = stage.trainer.data_collator([one.key for one in stage.usual]).batches()[0]
+    state = state_of(trainings, {})
+    with unchanged(state.trainer):
+        take_step(state.trainer, state.usual)
+        step_s = min(take_step(state.trainer, state.usual) for _ in range(3))
+    batch = state.trainer.data_collator([one.key for one in state.usual]).batches()[0]
     meter = throughput.ThroughputMeter(throughput.FlopCosts((1.0, 1.0, 1.0, 1.0)), 1e9)
     times = []
     for _ in range(5):

@@ -12,14 +12,14 @@ from typing import Any
 import torch
 
 from core.engine import models
-from core.engine.training import run as training
+from core.engine.training.run import train
 from core.runs.store import Workspace
 from core.settings import from_dict
 
 
 @dataclass
 class Teller:
-    """Remembers the steps; only the process `hears` is told of the request to stop, at `stop_after`."""
+    """Remembers the steps; only the process `hears` is reported of the request to stop, at `stop_after`."""
 
     stop_after: int
     hears: bool
@@ -43,9 +43,9 @@ def main(jobs: Path) -> None:
     for name, job in json.loads(jobs.read_text()).items():
         run_folder = jobs.parent / f"run-{name}"
         run_folder.mkdir(exist_ok=True)
-        teller = Teller(job["stop_after"], hears=rank == 0)
-        info = training.run(from_dict(job["settings"]), name, run_folder, Workspace(jobs.parent), teller, False)
-        found = {"info": info, "steps": teller.steps, "world": torch.distributed.get_world_size()}
+        reporter = Teller(job["stop_after"], hears=rank == 0)
+        info = train(from_dict(job["settings"]), name, run_folder, Workspace(jobs.parent), reporter, False)
+        found = {"info": info, "steps": reporter.steps, "world": torch.distributed.get_world_size()}
         (jobs.parent / f"{name}-{rank}.json").write_text(json.dumps(found))
     torch.distributed.destroy_process_group()
 

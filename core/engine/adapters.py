@@ -1,0 +1,132 @@
+"""Adapters: attaching a fresh one, loading one from disk, and refusing what would silently do nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
+from safetensors import safe_open
+from safetensors.torch import load_file
+
+from core import settings as schema
+from core.engine.models import UNREADABLE, Loaded, base_of
+from core.errors import UserError
+from core.families import FAMILIES
+from core.runs.store import is_adapter
+
+
+@contextmanager
+def adapters_off(model: Any) -> Iterator[None]:
+    """While it lasts, no adapter changes the model."""
+    with model.disable_adapter() if isinstance(model, PeftModel) else nullcontext():
+        yield
+
+
+def sees_anew(model: Any, adapter: str = "") -> bool:
+    """Whether an adapter (the one named, or any) changes or trains the vision tower or its merger: then features that
+    the base model computed do not hold."""
+    return isinstance(model, PeftModel) and any(
+        ".visual." in name
+        and (one.requires_grad or (("lora_" in name or "modules_to_save" in name) and f".{adapter}" in name))
+        for name, one in model.named_parameters()
+    )
+
+
+def attach_lora(model: Any, lora: schema.LoraSettings) -> PeftModel:
+    """`model` with fresh LoRA matrices (Hu et al. 2021, arXiv:2106.09685) on the chosen layers; all else frozen."""
+    targets = FAMILIES[base_of(model).config.model_type].lora_targets[lora.targets]
+    config = LoraConfig(
+        r=lora.rank, lora_alpha=lora.alpha, lora_dropout=lora.dropout, target_modules=targets, bias="none"
+    )
+    return get_peft_model(model, config)
+
+
+def adapter_about(folder: Path) -> dict[str, Any]:
+    """What damgui wrote beside an adapter: settings, taxonomy, base model. Raises UserError when it is not there."""
+    try:
+        about = json.loads((folder / "damgui.json").read_text(encoding="utf-8"))
+        if not isinstance(about, dict) or not {"base_model", "settings", "taxonomy"} <= set(about):
+            raise ValueError("it lacks what an adapter's questions are made of")
+    except (OSError, ValueError) as error:
+        raise UserError(
+            "this adapter has no readable damgui.json, so its questions are unknown",
+            str(folder),
+            "Use an adapter that damgui trained.",
+            "adapter",
+        ) from error
+    return about
+
+
+def load_adapter(loaded: Loaded, folder: Path, name: str = "default", trainable: bool = False) -> PeftModel:
+    """The model with the adapter of `folder`, checked: every tensor arrived, nothing is left over, it is not empty.
+
+    Raises UserError where peft would only warn and go on with an adapter that does nothing.
+    """
+    weights = folder / "adapter_model.safetensors"
+    if not is_adapter(str(folder)) or not weights.is_file():
+        raise UserError(
+            "this is not an adapter folder",
+            str(folder),
+            "Give a folder with adapter_config.json and adapter_model.safetensors.",
+            "adapter",
+        )
+    if (folder / "damgui.json").is_file():
+        trained_on = adapter_about(folder).get("base_fingerprint")
+        if trained_on and trained_on != loaded.fingerprint:
+            raise UserError(
+                f"this adapter was trained on another base model ({adapter_about(folder).get('base_model')})",
+                str(folder),
+                "Load it with the model it was trained on.",
+                "adapter",
+            )
+    try:
+        if isinstance(loaded.model, PeftModel):
+            loaded.model.load_adapter(str(folder), adapter_name=name, is_trainable=trainable)
+            model = loaded.model
+        else:
+            model = PeftModel.from_pretrained(loaded.model, str(folder), adapter_name=name, is_trainable=trainable)
+    except UNREADABLE as error:
+        cause = str(error).splitlines()[0][:160]
+        raise UserError(
+            f"this adapter does not fit the model ({cause})",
+            str(folder),
+            "Load it with the model it was trained on.",
+            "adapter",
+        ) from error
+    check_adapter(model, weights, name)
+    return model
+
+
+def take_adapter(model: PeftModel, folder: Path) -> None:
+    """Give the adapter that `model` carries the weights of `folder`, which it saved itself earlier.
+
+    Raises UserError unless every tensor arrived.
+    """
+    weights = folder / "adapter_model.safetensors"
+    set_peft_model_state_dict(model, load_file(weights))
+    check_adapter(model, weights, "default")
+
+
+def check_adapter(model: PeftModel, weights: Path, name: str) -> None:
+    """Raises UserError unless the file's tensors and the model's are the same set and some lora_B is not zero."""
+    have = get_peft_model_state_dict(model, adapter_name=name)
+    with safe_open(weights, "pt") as file:
+        stored = set(file.keys())
+    if stored != set(have):
+        missing, left = len(set(have) - stored), len(stored - set(have))
+        raise UserError(
+            f"the adapter does not fit: {missing} of its layers are missing and {left} have no place in the model",
+            str(weights),
+            "Load it with the model and the library versions it was trained with.",
+            "adapter",
+        )
+    tensors = load_file(weights)
+    if not any("lora_B" in key and bool(value.any()) for key, value in tensors.items()):
+        raise UserError("the adapter is empty: all its matrices are zero", str(weights), "Train it again.", "adapter")
+    if not all(torch.equal(have[key].cpu().to(value.dtype), value) for key, value in tensors.items()):
+        raise UserError("the adapter's weights did not arrive in the model", str(weights), "Train it again.", "adapter")

@@ -1,0 +1,86 @@
+"""An adapter is kept, replaced and published whole, whenever the process that does it is killed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from core.engine.training.checkpoints import keep_best, publish
+from core.runs import swap
+
+KilledAfter = Callable[[int, Callable[[], object]], bool]
+
+
+def trainer(weights: str) -> Any:
+    """All that keeping an adapter needs of one."""
+
+    def save_model(folder: str) -> None:
+        Path(folder, "adapter_model.safetensors").write_text(weights)
+        Path(folder, "training_args.bin").write_text("pickle")
+
+    everyone = SimpleNamespace(wait_for_everyone=lambda: None)
+    return SimpleNamespace(is_world_process_zero=lambda: True, accelerator=everyone, save_model=save_model)
+
+
+def about(step: int, macro_f1: float) -> dict[str, Any]:
+    return {"name": "a", "base_model": "demo", "scores": {"step": step, "accuracy": 0.5, "macro_f1": macro_f1}}
+
+
+def best_of(folder: Path) -> tuple[str, float] | None:
+    """The adapter that stands there, with the score that a resume will hold others against."""
+    if not folder.exists():
+        return None
+    scores = json.loads((folder / "damgui.json").read_text())["scores"]
+    return (folder / "adapter_model.safetensors").read_text(), scores["macro_f1"]
+
+
+def test_a_kill_while_the_best_is_replaced_leaves_the_old_or_the_new_with_its_own_score(
+    tmp_path: Path, killed_after: KilledAfter
+) -> None:
+    found = []
+    for count in range(1000):
+        folder = tmp_path / str(count) / "best"
+        keep_best(trainer("good"), folder, about(1, 0.5))
+        killed = killed_after(count, lambda folder=folder: keep_best(trainer("better"), folder, about(2, 0.6)))  # type: ignore[misc]
+        swap.recover(folder)
+        found.append(best_of(folder))
+        # What the next one does never depends on where the last one was killed.
+        keep_best(trainer("best"), folder, about(3, 0.7))
+        assert best_of(folder) == ("best", 0.7)
+        assert sorted(one.name for one in folder.parent.iterdir()) == ["best"]
+        if not killed:
+            break
+    assert set(found) == {("good", 0.5), ("better", 0.6)}
+    assert found == sorted(found, key=lambda one: one == ("better", 0.6))
+    assert len(found) > 10
+
+
+def test_a_kill_while_a_model_is_published_leaves_it_out_or_whole(tmp_path: Path, killed_after: KilledAfter) -> None:
+    best, found = tmp_path / "best", []
+    keep_best(trainer("best"), best, about(3, 0.7))
+    for count in range(1000):
+        final = tmp_path / str(count) / "a_final"
+        killed = killed_after(count, lambda final=final: publish(best, final))  # type: ignore[misc]
+        found.append(best_of(final))
+        if killed and found[-1] is None:
+            publish(best, final)
+        assert best_of(final) == best_of(best) == ("best", 0.7)
+        if not killed:
+            break
+    assert set(found) == {None, ("best", 0.7)}
+    assert len(found) > 5
+
+
+@pytest.mark.parametrize("weights", ["good", "better"])
+def test_what_is_kept_holds_no_pickle_and_says_what_it_is(tmp_path: Path, weights: str) -> None:
+    keep_best(trainer(weights), tmp_path / "best", about(3, 0.7))
+    assert sorted(one.name for one in (tmp_path / "best").iterdir()) == [
+        "README.md",
+        "adapter_model.safetensors",
+        "damgui.json",
+    ]

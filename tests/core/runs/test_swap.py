@@ -1,0 +1,74 @@
+"""Whoever is killed between any two file operations of a replacement finds the old folder or the new one, whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from core.runs import swap
+
+KilledAfter = Callable[[int, Callable[[], object]], bool]
+
+
+def fill(folder: Path, text: str) -> None:
+    (folder / "inner").mkdir(parents=True, exist_ok=True)
+    for name in ("a", "b", "inner/c"):
+        (folder / name).write_text(text)
+
+
+def read(folder: Path) -> set[str]:
+    return {(folder / name).read_text() for name in ("a", "b", "inner/c")}
+
+
+def replace(folder: Path, text: str) -> None:
+    fill(swap.begin(folder), text)
+    swap.finish(folder)
+
+
+@pytest.mark.parametrize("before", ["old", ""])
+def test_a_kill_before_any_operation_loses_neither_the_old_nor_a_finished_new(
+    tmp_path: Path, killed_after: KilledAfter, before: str
+) -> None:
+    seen: list[set[str]] = []
+    for count in range(1000):
+        folder = tmp_path / str(count) / "best"
+        folder.parent.mkdir()
+        if before:
+            fill(folder, before)
+        killed = killed_after(count, lambda folder=folder: replace(folder, "new"))  # type: ignore[misc]
+        committed = (folder.parent / "best.new").exists()
+        swap.recover(folder)
+        found = read(folder) if folder.exists() else {""}
+        assert found in ({before}, {"new"})
+        assert found == {"new"} or not committed
+        assert [one.name for one in folder.parent.iterdir()] == (["best"] if folder.exists() else [])
+        seen.append(found)
+        if not killed:
+            break
+    assert seen.index({"new"}) > 5  # a kill while it is written
+    assert seen[seen.index({"new"}) :] == [{"new"}] * (len(seen) - seen.index({"new"}))
+    assert len(seen) - seen.index({"new"}) > 2  # a kill between the renames
+
+
+def test_a_kill_while_recovering_is_recovered_from(tmp_path: Path, killed_after: KilledAfter) -> None:
+    for count in range(1000):
+        folder = tmp_path / str(count) / "best"
+        fill(folder, "old")
+        fill(folder.with_name("best.new"), "new")
+        fill(folder.with_name("best.part"), "half")
+        killed = killed_after(count, lambda folder=folder: swap.recover(folder))  # type: ignore[misc]
+        swap.recover(folder)
+        assert read(folder) == {"new"}
+        if not killed:
+            assert count > 5
+            return
+
+
+def test_a_half_written_folder_is_taken_back(tmp_path: Path) -> None:
+    folder = tmp_path / "best"
+    fill(folder, "old")
+    fill(swap.begin(folder), "half")
+    swap.recover(folder)
+    assert read(folder) == {"old"}
