@@ -10,7 +10,7 @@ from core.report import sentences, svg, words
 from core.report.about import ReportSubject
 from core.report.palette import condition_fill, condition_mark
 from core.report.svg import Dot, percent
-from core.settings import FIELDS, to_flat
+from core.settings import FIELDS, to_flat, words_of
 
 
 def badge(condition: str) -> str:
@@ -235,8 +235,8 @@ def settings(about: ReportSubject) -> str:
     rows = [
         (
             f"<code>{escape(path)}</code>",
-            f"<b>{escape(str(value))}</b>",
-            escape(str(FIELDS[path].default)),
+            f"<b>{escape(_value(value))}</b>",
+            escape(_value(FIELDS[path].default)),
             escape(FIELDS[path].help),
         )
         for path, value in changed.items()
@@ -244,7 +244,7 @@ def settings(about: ReportSubject) -> str:
     body = table(("Setting", "Here", "Default", "What it does"), rows, "settings") if rows else "<p>None.</p>"
     whole = table(
         ("Setting", "Value"),
-        [(f"<code>{escape(path)}</code>", escape(str(value))) for path, value in everything.items()],
+        [(f"<code>{escape(path)}</code>", escape(_value(value))) for path, value in everything.items()],
         "settings",
     )
     made = about.made
@@ -260,6 +260,10 @@ def settings(about: ReportSubject) -> str:
         + f"<section><details><summary>All {len(everything)} settings</summary>{whole}</details></section>"
         + section("Made with", facts(versions))
     )
+
+
+def _value(value: Any) -> str:
+    return words_of(value) if isinstance(value, dict) else str(value)
 
 
 def terms() -> str:

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from core import metrics, units
-from core.settings import FIELDS
+from core.settings import FIELDS, words_of
 from damgui import text
 from damgui.charts import scores as score_charts
 from damgui.charts import training as charts
@@ -188,4 +188,6 @@ def _value(value: Any) -> str:
         return "–"
     if isinstance(value, bool):
         return "on" if value else "off"
+    if isinstance(value, dict):
+        return escape(words_of(value) or "–")
     return escape(f"{value:g}" if isinstance(value, float) else str(value) or "–")
