@@ -49,9 +49,14 @@ class Taxonomy:
         """The conditions that somebody must look at, from the least grave to the gravest."""
         return tuple(name for name in self.conditions if self.details[name].alarm)
 
+    @property
+    def legend(self) -> tuple[Condition, ...]:
+        """All that an object may be shown as."""
+        return (*self.details.values(), *((looks.PRESENT,) if self.observed else ()))
+
     def condition(self, name: str) -> Condition:
         """A condition by its name; one that is none of ours is shown in grey."""
-        return self.details.get(name) or looks.unknown(name)
+        return self.details.get(name) or (looks.PRESENT if name == looks.PRESENT.name else looks.unknown(name))
 
     def shown(self, object_type: str, condition: str) -> Condition:
         """How page and report show an object of a type in a condition: as the condition, or as present."""
