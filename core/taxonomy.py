@@ -1,26 +1,34 @@
-"""Object types x conditions -> classes. Another inspection domain is another YAML file and no code."""
+"""Object types x conditions -> classes, and how each is shown. Another domain is another YAML file and no code."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
+from core import conditions as looks
+from core.conditions import Condition
 from core.errors import Problem, UserError
 from core.settings import CONFIGS, read_yaml
 
 DEFAULT = CONFIGS / "taxonomy.yaml"
 SHAPE = "Compare it with configs/taxonomy.yaml."
+KEYS = ("name", "scene", "conditions", "object_types", "class_spellings")
+KIND_KEYS = ("conditions", "spellings", "observed")
 
 
 @dataclass(frozen=True)
 class Taxonomy:
     """What can be asked and answered.
 
-    `allowed` holds the conditions of each object type. `aliases` holds further spellings: of a type or a condition by
-    its name, of a whole class by its class name.
+    `conditions` go from the least grave to the gravest. `allowed` holds the conditions of each object type. `aliases`
+    holds further spellings: of a type or a condition by its name, of a whole class by its class name. `details` says of
+    each condition whether it alarms and how it is shown; without them it is derived from the names. `observed` types
+    have no good or bad state: what they are called stays what is asked, stored and scored, but page and report say
+    "present".
     """
 
     name: str
@@ -29,6 +37,60 @@ class Taxonomy:
     conditions: tuple[str, ...]
     allowed: Mapping[str, tuple[str, ...]]
     aliases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    details: Mapping[str, Condition] = field(default_factory=dict)
+    observed: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.details:
+            object.__setattr__(self, "details", looks.derived(self.conditions, _shipped("conditions")))
+
+    @property
+    def alarming(self) -> tuple[str, ...]:
+        """The conditions that somebody must look at, from the least grave to the gravest."""
+        return tuple(name for name in self.conditions if self.details[name].alarm)
+
+    @property
+    def legend(self) -> tuple[Condition, ...]:
+        """All that an object may be shown as."""
+        return (*self.details.values(), *((looks.PRESENT,) if self.observed else ()))
+
+    def condition(self, name: str) -> Condition:
+        """A condition by its name; one that is none of ours is shown in grey."""
+        return self.details.get(name) or (looks.PRESENT if name == looks.PRESENT.name else looks.unknown(name))
+
+    def shown(self, object_type: str, condition: str) -> Condition:
+        """How page and report show an object of a type in a condition: as the condition, or as present."""
+        return looks.PRESENT if object_type in self.observed else self.condition(condition)
+
+    def shown_class(self, class_name: str) -> str:
+        """How page and report call a class: `vegetation normal`, where vegetation is only observed, is present."""
+        kind, _ = self.split_class(class_name)
+        return f"{kind} {looks.PRESENT.name}" if kind in self.observed else class_name
+
+    def of_class(self, class_name: str) -> Condition:
+        """How page and report show the condition in a class name."""
+        return self.shown(*self.split_class(class_name))
+
+    def split_class(self, class_name: str) -> tuple[str, str]:
+        """(object type, condition) of a class name, also of a type that is not ours; the last word where neither is."""
+        if class_name in self._by_name:
+            return self._by_name[class_name]
+        ends = [one for one in self.conditions if class_name.endswith(f" {one}") or class_name == one]
+        condition = max(ends, key=len, default=class_name.rpartition(" ")[2])
+        return class_name.removesuffix(condition).rstrip(), condition
+
+    @cached_property
+    def _by_name(self) -> dict[str, tuple[str, str]]:
+        return {self.class_name(*pair): pair for pair in self.classes}
+
+    def shown_counts(self, conditions: Mapping[str, int], classes: Mapping[str, int]) -> dict[Condition, int]:
+        """How many objects have which condition, those of observed types apart; `classes` counts by class name."""
+        present = {name: count for name, count in classes.items() if self.split_class(name)[0] in self.observed}
+        counts = Counter(conditions)
+        for name, count in present.items():
+            counts[self.split_class(name)[1]] -= count
+        shown = {self.condition(name): count for name, count in counts.items()}
+        return shown | ({looks.PRESENT: sum(present.values())} if present else {})
 
     @property
     def classes(self) -> tuple[tuple[str, str], ...]:
@@ -88,8 +150,10 @@ def from_dict(tree: Mapping[str, Any], where: str = "") -> Taxonomy:
     def wrong(what: str, fix: str = SHAPE) -> None:
         problems.append(Problem(what, where, fix, "taxonomy"))
 
-    conditions = _entries(tree.get("conditions"))
-    kinds = _entries(tree.get("object_types"))
+    if strange := [str(key) for key in tree if key not in KEYS]:
+        wrong(f"{', '.join(strange)}: no such part of a taxonomy", f"It has: {', '.join(KEYS)}.")
+    conditions = _entries(tree.get("conditions"), "conditions", wrong)
+    kinds = _entries(tree.get("object_types"), "object_types", wrong)
     if not conditions:
         wrong("conditions: a list of conditions expected")
     if not kinds:
@@ -102,6 +166,7 @@ def from_dict(tree: Mapping[str, Any], where: str = "") -> Taxonomy:
             wrong(f"{kind}: {', '.join(unknown)} is not among the conditions")
         elif not mine:
             wrong(f"{kind}: no condition at all")
+    observed = _observed(kinds, allowed, wrong)
     aliases = {name: _words(about.get("spellings")) for name, about in {**conditions, **kinds}.items()}
     whole = tree.get("class_spellings") or {}
     if isinstance(whole, Mapping):
@@ -115,6 +180,8 @@ def from_dict(tree: Mapping[str, Any], where: str = "") -> Taxonomy:
         conditions=tuple(conditions),
         allowed=allowed,
         aliases=aliases,
+        details=looks.read(conditions, _shipped("conditions"), wrong),
+        observed=observed,
     )
     for name in set(map(str, whole)) - set(taxonomy.class_names):
         wrong(f"class_spellings: {name!r} is not a class", f"Use one of: {', '.join(taxonomy.class_names)}.")
@@ -128,11 +195,47 @@ def from_dict(tree: Mapping[str, Any], where: str = "") -> Taxonomy:
     return taxonomy
 
 
-def _entries(given: Any) -> dict[str, dict[str, Any]]:
+def _observed(
+    kinds: Mapping[str, Mapping[str, Any]], allowed: Mapping[str, tuple[str, ...]], wrong: Callable[[str, str], None]
+) -> tuple[str, ...]:
+    """The types that are marked, or that are in the taxonomy that comes along and not unmarked here."""
+    found = []
+    for kind, about in kinds.items():
+        if strange := [str(key) for key in about if key not in KIND_KEYS]:
+            wrong(f"{kind}: nothing is known of {', '.join(strange)}", f"A type has: {', '.join(KIND_KEYS)}.")
+        mark = about.get("observed", len(allowed[kind]) == 1 and kind in _shipped_observed())
+        if not isinstance(mark, bool):
+            wrong(f"{kind}: observed is {mark!r}, neither true nor false", "Write observed: true or observed: false.")
+        elif mark and len(allowed[kind]) > 1:
+            fix = "Give it one condition, or write observed: false."
+            wrong(f"{kind} is only observed and has {len(allowed[kind])} conditions", fix)
+        elif mark:
+            found.append(kind)
+    return tuple(found)
+
+
+@lru_cache(maxsize=1)
+def _shipped_file() -> dict[str, Any]:
+    return read_yaml(DEFAULT)
+
+
+def _shipped(part: str) -> dict[str, dict[str, Any]]:
+    """What the taxonomy that comes along says of its conditions or object types, for files that leave it out."""
+    return _entries(_shipped_file().get(part), part, lambda what, fix: None)
+
+
+def _shipped_observed() -> tuple[str, ...]:
+    return tuple(kind for kind, about in _shipped("object_types").items() if about.get("observed"))
+
+
+def _entries(given: Any, part: str, wrong: Callable[[str, str], None]) -> dict[str, dict[str, Any]]:
     """A list of names, or names with details, as {name: details}."""
-    if isinstance(given, Mapping):
-        return {str(name): dict(about) if isinstance(about, Mapping) else {} for name, about in given.items()}
-    return {name: {} for name in _words(given)}
+    if not isinstance(given, Mapping):
+        return {name: {} for name in _words(given)}
+    for name, about in given.items():
+        if about is not None and not isinstance(about, Mapping):
+            wrong(f"{part}: {name} holds {about!r}", f"Write {name}: {{}}, or its details in the braces.")
+    return {str(name): dict(about) if isinstance(about, Mapping) else {} for name, about in given.items()}
 
 
 def _words(given: Any) -> tuple[str, ...]:
@@ -142,12 +245,45 @@ def _words(given: Any) -> tuple[str, ...]:
 
 
 def restore(tree: Mapping[str, Any]) -> Taxonomy:
-    """The taxonomy that `dataclasses.asdict` wrote beside a model: the one its answers were learned with."""
+    """The taxonomy that `dataclasses.asdict` wrote beside a model: the one its answers were learned with.
+
+    Older ones say nothing of alarms, looks and observed types: these are derived from the names.
+    """
+    allowed = {kind: tuple(words) for kind, words in tree["allowed"].items()}
+    single = tuple(kind for kind in _shipped_observed() if len(allowed.get(kind, ())) == 1)
     return Taxonomy(
         name=tree["name"],
         question_scene=tree["question_scene"],
         object_types=tuple(tree["object_types"]),
         conditions=tuple(tree["conditions"]),
-        allowed={kind: tuple(words) for kind, words in tree["allowed"].items()},
+        allowed=allowed,
         aliases={name: tuple(words) for name, words in tree["aliases"].items()},
+        details={name: Condition(**about) for name, about in (tree.get("details") or {}).items()},
+        observed=tuple(tree.get("observed", single)),
     )
+
+
+def of_results(path: str, results: Mapping[str, Any]) -> Taxonomy:
+    """The taxonomy of judged results, with the alarms that they were scored with.
+
+    Where its file was moved since, one is made of the names in the results.
+    """
+    alarms = tuple(results.get("alarms") or ())
+    try:
+        found = load(path)
+    except UserError:
+        found = _of_names(results, alarms)
+    if not alarms:
+        return found
+    return replace(found, details={name: replace(one, alarm=name in alarms) for name, one in found.details.items()})
+
+
+def _of_names(results: Mapping[str, Any], alarms: tuple[str, ...]) -> Taxonomy:
+    names = tuple(results.get("per_condition") or results.get("conditions") or ())
+    # Scores stand in the order of the alphabet, alarms in that of gravity.
+    conditions = (*(name for name in names if name not in alarms), *alarms)
+    bare = Taxonomy("unnamed", "photo", (), conditions, {})
+    pairs = [bare.split_class(name) for name in results.get("per_class") or results.get("classes") or ()]
+    kinds = tuple(dict.fromkeys(kind for kind, _ in pairs))
+    allowed = {kind: tuple(name for name in conditions if (kind, name) in pairs) for kind in kinds}
+    return replace(bare, object_types=kinds, allowed=allowed)

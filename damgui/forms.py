@@ -12,7 +12,7 @@ from gradio.blocks import Block
 from gradio.components import Component
 
 from core import settings as core_settings
-from core.settings import FIELDS, Settings
+from core.settings import FIELDS, Settings, words_of
 from core.settings.fields import SettingField
 
 # The six settings in view; everything else is folded.
@@ -73,12 +73,17 @@ class Form:
     def fill(self, settings: Settings, skip: Iterable[str] = ()) -> dict[Component, Any]:
         """What a handler returns to show these settings."""
         flat, left_out = core_settings.to_flat(settings), set(skip)
-        return {one: flat[path] for path, one in self.widgets.items() if path not in left_out}
+        return {one: _shown(flat[path]) for path, one in self.widgets.items() if path not in left_out}
 
 
 def _given(path: str, value: Any) -> Any:
     """An emptied number field asks for the default, not for nothing."""
     return FIELDS[path].default if value is None else value
+
+
+def _shown(value: Any) -> Any:
+    """Numbers by name are a line of text, as it may be typed."""
+    return words_of(value) if isinstance(value, dict) else value
 
 
 def elem_id(path: str) -> str:
@@ -93,7 +98,7 @@ def info(one: SettingField) -> str:
     """The help sentence, with the range where it tells something. Gradio reads it as Markdown, so marks are escaped."""
     said = re.sub(r"([\\`*_<>\[\]])", r"\\\1", one.help)
     if (
-        one.type in (int, float)
+        one.type in (int, float, dict)
         and one.low is not None
         and one.high is not None
         and one.high < 10_000
@@ -105,7 +110,8 @@ def info(one: SettingField) -> str:
 
 def widget(one: SettingField, **overrides: Any) -> Component:
     """The widget for one setting: a box to tick, a list to choose from, a number or a line of text."""
-    about: dict[str, Any] = {"label": label(one), "info": info(one), "value": one.default, "elem_id": elem_id(one.path)}
+    about: dict[str, Any] = {"label": label(one), "info": info(one), "elem_id": elem_id(one.path)}
+    about["value"] = _shown(one.default)
     about |= overrides
     if one.type is bool:
         return gr.Checkbox(**about)

@@ -128,10 +128,10 @@ GLOSSARY = {
     "Preset": "A set of settings that suits a model.",
     # Numbers to trust
     "Balanced accuracy": "The share found, class by class, then the mean: a rare class counts as much as a common one.",
-    "Recall": "Of the objects that are blocked, the share that was called blocked. What it misses lowers it.",
-    "Precision": "Of the objects called blocked, the share that really is. False alarms lower it.",
+    "Recall": "Of the objects in a condition, the share that was called so. What it misses lowers it.",
+    "Precision": "Of the objects called so, the share that really is. False alarms lower it.",
     "Support": "How many objects of a class there are. A score from five objects says little.",
-    "False alarm": "An object called blocked or damaged that is not.",
+    "False alarm": "An object that was called what alarms and is not.",
     "Log-loss": "The cost of wrong answers, the higher the surer they were given. 0 is perfect; lower is better.",
     "Brier score": "The squared distance of probabilities from the truth. 0 is perfect; lower is better.",
     "Calibration": "Making percentages honest: of the answers given with 80 %, 80 % should be right. Measured on "
@@ -362,7 +362,7 @@ BATCH_UNCALIBRATED = (
     "This model is not calibrated, so no answer is marked unsure: how sure it seems is not how often it is right."
 )
 UNSURE_SHORT = "unsure"
-BATCH_TABLE, BATCH_ORDER = "Answers", "the most urgent first: damaged, blocked, unsure"
+BATCH_TABLE, BATCH_ORDER = "Answers", "the most urgent first: the gravest condition, then the others, then unsure"
 BATCH_COLUMNS = ("Condition", "Object", "How sure", "", "Photo", "No.")
 BATCH_GUESSED, BATCH_ONE_ANSWER = "type not known, as answered", "only one answer possible"
 BATCH_GALLERY, BATCH_GALLERY_SAYS = "Annotated photos", "those with the most urgent objects first"

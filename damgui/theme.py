@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 
 import gradio as gr
-
-# The conditions' colours and marks are the engine's too: reports and annotated photos carry them.
-from core.report.palette import CONDITION_FILL as CONDITION_FILL
-from core.report.palette import condition_fill as condition_fill
-from core.report.palette import condition_mark as condition_mark
 
 ASSETS = Path(__file__).resolve().parent / "assets"
 
@@ -18,12 +14,47 @@ WATER = "#2f8fc9"
 CLAY = "#b8682f"
 SLATE = "#7b8794"
 PLUM = "#9a63b8"
+GOOD, WARN, BAD = "#14918a", "#e0a11b", "#c9374a"
+
+LIGHT_CARD, DARK_CARD = "#ffffff", "#17212b"  # --dg-card in page.css
+SOFT = 0x26 / 0xFF  # how much of a condition's colour lies behind its name
+LEAST_CONTRAST = 4.5  # of text (WCAG 2.1, AA)
 
 _SANS = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "Arial", "sans-serif"]
 _MONO = ["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "DejaVu Sans Mono", "monospace"]
 
 
 LOGO = (ASSETS / "favicon.svg").read_text(encoding="utf-8").strip()
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance of #rrggbb, 0 to 1 (WCAG 2.1)."""
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    red, green, blue = [part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one: str, other: str) -> float:
+    """1 (the same) to 21 (black and white)."""
+    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def mixed(one: str, other: str, share: float) -> str:
+    """`share` of one colour in another."""
+    parts = [(int(one[at : at + 2], 16), int(other[at : at + 2], 16)) for at in (1, 3, 5)]
+    return "#" + "".join(f"{round(share * mine + (1 - share) * its):02x}" for mine, its in parts)
+
+
+@lru_cache(maxsize=64)
+def inks(fill: str) -> tuple[str, str]:
+    """A colour as text on its own soft ground, for the light and for the dark page: readable whatever the colour is."""
+    found = []
+    for card, end in ((LIGHT_CARD, "#000000"), (DARK_CARD, "#ffffff")):
+        ground = mixed(fill, card, SOFT)
+        steps = [mixed(fill, end, 1 - step / 20) for step in range(21)]
+        found.append(next(one for one in steps if contrast(one, ground) >= LEAST_CONTRAST))
+    return found[0], found[1]
 
 
 def css() -> str:

@@ -86,7 +86,7 @@ def run(settings: Settings, run_folder: Path, workspace: Workspace, reporter: Re
     write_json(run_folder / "results.json", results)
     write_csv(run_folder / "predictions.jsonl", run_folder / "predictions.csv", opened.taxonomy)
     if results["complete"]:
-        _finish(settings, images, run_folder, reporter)
+        _finish(opened.taxonomy, settings, images, run_folder, reporter)
     return results
 
 
@@ -156,7 +156,7 @@ def _judge(
 ) -> int:
     """Judge what is left, photo by photo; returns how many photos are done in all."""
     prompt_builder = PromptBuilder(opened.loaded, settings, opened.taxonomy)
-    pen = Annotator(run_folder / "annotated") if settings.batch.annotate else None
+    pen = Annotator(run_folder / "annotated", opened.taxonomy) if settings.batch.annotate else None
     began, done, objects = time.monotonic(), begun.photos, begun.objects
     if done < len(images):
         reporter.emit("stage", text=f"Judging {len(images) - done} photos")
@@ -257,15 +257,17 @@ def tally(path: Path, taxonomy: Taxonomy) -> dict[str, Any]:
     return found | ({"unsure": {"count": unsure, "total": total}} if calibrated else {})
 
 
-def _finish(settings: Settings, images: Sequence[UnlabelledImage], run_folder: Path, reporter: Reporter) -> None:
+def _finish(
+    taxonomy: Taxonomy, settings: Settings, images: Sequence[UnlabelledImage], run_folder: Path, reporter: Reporter
+) -> None:
     """Photos whose drawing was cut short, and the report."""
     if settings.batch.annotate:
-        _draw_missing(images, run_folder)
+        _draw_missing(images, run_folder, taxonomy)
     reporter.emit("stage", text="Writing the report")
     document.write(store.open_run(run_folder), run_folder / "report.html", settings.batch.pictures)
 
 
-def _draw_missing(images: Sequence[UnlabelledImage], run_folder: Path) -> None:
+def _draw_missing(images: Sequence[UnlabelledImage], run_folder: Path, taxonomy: Taxonomy) -> None:
     folder = run_folder / "annotated"
     missing = {image.name: image for image in images if not (folder / annotated_name(image.name)).is_file()}
     if not missing:
@@ -274,7 +276,7 @@ def _draw_missing(images: Sequence[UnlabelledImage], run_folder: Path) -> None:
     for _, row in rows_of(run_folder / "predictions.jsonl"):
         if row["image"] in missing:
             rows.setdefault(row["image"], []).append(row)
-    pen = Annotator(folder)
+    pen = Annotator(folder, taxonomy)
     try:
         for name, mine in rows.items():
             pen.add(missing[name].path, mine)

@@ -27,7 +27,7 @@ def taught_shares(
     photos: Sequence[Photo], enhance: EnhanceSettings, taxonomy: Taxonomy
 ) -> tuple[dict[str, float], dict[str, float]]:
     """({class: share as taught}, {class: plain share}): weights and repeats move the prior that a model takes in."""
-    weights = class_weights(photos, enhance)
+    weights = class_weights(photos, enhance, taxonomy)
     implied: Counter[str] = Counter()
     plain: Counter[str] = Counter()
     for photo, times in zip(photos, repeats(photos, enhance), strict=True):

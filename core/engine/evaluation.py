@@ -201,7 +201,7 @@ def run(settings: Settings, run_folder: Path, workspace: Workspace, reporter: Re
         **score(
             rows,
             false_alarm_rate=settings.judging.false_alarm_rate,
-            alarming=opened.taxonomy.conditions[1:],
+            alarming=opened.taxonomy.alarming,
         ),
         **_sureness(opened, rows, settings),
         "complete": done == len(photos),

@@ -248,7 +248,7 @@ class StudyRun:
         about: dict[str, Any] = {}
         for cell in records:
             about |= (read_json(self.folder(cell) / "results.json") or {}).get("references") or {}
-        alarming = load_taxonomy(self.settings.data.taxonomy).conditions[1:]
+        alarming = load_taxonomy(self.settings.data.taxonomy).alarming
         found = cross_validation(parts, {**ABOUT, **about}, self.settings.judging.false_alarm_rate, alarming)
         return {**found, "reference_warnings": warnings_about(pooled, pooled_references(parts))}
 

@@ -100,14 +100,17 @@ def alarms(rows: Sequence[Row], conditions: Sequence[str], false_alarm_rate: flo
 def _chance(row: Row, condition: str, conditions: Sequence[str]) -> float | None:
     """The probability that an object is in a condition; None when its type does not allow it.
 
-    Where the class was asked, that of all classes of the condition; `conditions` tells `badly damaged` from `damaged`.
+    Where the class was asked, that of all classes of the condition; `conditions` and those of the object's own type
+    tell `badly damaged` from `damaged`.
     """
     shares: Mapping[str, float] = row["probabilities"]
     if row.get("question") != "class":
         return shares.get(condition)
-    if f"{row['object_type']} {condition}" not in shares:
+    kind = f"{row['object_type']} "
+    if f"{kind}{condition}" not in shares:
         return None
-    longer = tuple(f" {other}" for other in conditions if other.endswith(f" {condition}"))
+    known = (*conditions, *(answer.removeprefix(kind) for answer in shares if answer.startswith(kind)))
+    longer = tuple(f" {other}" for other in known if other.endswith(f" {condition}"))
     return sum(
         value for answer, value in shares.items() if answer.endswith(f" {condition}") and not answer.endswith(longer)
     )

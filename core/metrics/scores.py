@@ -10,8 +10,6 @@ from core.metrics.counts import Row, balanced, by_label, class_names, confusion,
 from core.metrics.probabilities import alarms, probabilistic
 from core.metrics.resampling import bootstrap
 
-ALARMING = ("blocked", "damaged")
-
 
 def score(
     rows: Sequence[Row],
@@ -20,7 +18,7 @@ def score(
     *,
     intervals: bool = True,
     false_alarm_rate: float = 0.1,
-    alarming: Sequence[str] = ALARMING,
+    alarming: Sequence[str] = (),
 ) -> dict[str, Any]:
     """All figures of a set of prediction rows, as plain values for JSON.
 
@@ -31,6 +29,8 @@ def score(
     answer are told apart (`single_answer`; all others: `with_choice`), for they are right by themselves. Intervals are
     95 %, by bootstrap over photos; `intervals` False leaves them and all that is slow out. Raises UserError when there
     is no row.
+
+    `alarming` are the conditions whose alarms are scored, as the taxonomy says; without any there are no `alarms`.
     """
     if not rows:
         raise UserError("no object was judged, so there is nothing to score", fix="Choose a split with objects.")
@@ -65,7 +65,7 @@ def score(
         return found
     found["probabilistic"] = probabilistic(rows)
     found["probabilistic_calibrated"] = probabilistic(rows, "calibrated")
-    found["alarms"] = alarms(rows, alarming, false_alarm_rate)
+    found["alarms"] = alarms(rows, alarming, false_alarm_rate) if alarming else None
     return {key: value for key, value in found.items() if value is not None}
 
 

@@ -14,23 +14,22 @@ from core.runs import store
 from core.runs.files import read_json
 from core.runs.store import Run, Workspace
 from core.settings import FIELDS, Settings, to_flat
-from core.taxonomy import load as load_taxonomy
+from core.taxonomy import Taxonomy, of_results
 
 REPORTED = ("baseline", "evaluate", "batch")
 
 
 @dataclass(frozen=True)
 class ReportSubject:
-    """`conditions` in the taxonomy's order, the sound one first; `made` is how and when the run was made (run.json);
-    `evaluated` what the same model scored on labelled photos, for a run that has no truth."""
+    """`made` is how and when the run was made (run.json); `evaluated` what the same model scored on labelled photos,
+    for a run that has no truth."""
 
     run: Run
     results: Mapping[str, Any]
     settings: Settings
     made: Mapping[str, Any]
     root: Path
-    conditions: tuple[str, ...]
-    class_names: tuple[str, ...]
+    taxonomy: Taxonomy
     evaluated: Mapping[str, Any] | None = None
 
     @property
@@ -39,8 +38,8 @@ class ReportSubject:
 
     @property
     def urgent(self) -> tuple[str, ...]:
-        """The conditions that are no sound one, the gravest (last) first."""
-        return self.conditions[:0:-1]
+        """The conditions that alarm, the gravest (last) first."""
+        return self.taxonomy.alarming[::-1]
 
     @property
     def date(self) -> str:
@@ -72,16 +71,11 @@ def gather(run: Run) -> ReportSubject:
         fix = "Wait until it is done." if now in ("running", "starting") else "Run it again to its end."
         raise UserError(f"this run has no results to report on, it is {now}", run.id, fix, "run")
     settings = run.settings()
-    try:
-        taxonomy = load_taxonomy(settings.data.taxonomy)
-        conditions, names = taxonomy.conditions, taxonomy.class_names
-    except UserError:  # its file was moved since: the order of names is all that is lost
-        conditions = tuple(results.get("per_condition") or results.get("conditions") or ())
-        names = tuple(results.get("per_class") or ())
+    taxonomy = of_results(settings.data.taxonomy, results)
     made = read_json(run.folder / "run.json") or {}
     root = photo_root(run.workspace, settings.data.path)
     evaluated = _evaluated(run, results) if run.kind == "batch" else None
-    return ReportSubject(run, results, settings, made, root, conditions, names, evaluated)
+    return ReportSubject(run, results, settings, made, root, taxonomy, evaluated)
 
 
 def _evaluated(run: Run, results: Mapping[str, Any]) -> Mapping[str, Any] | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import threading
 import uuid
@@ -13,11 +12,12 @@ from pathlib import Path, PurePosixPath
 
 from PIL import Image, ImageDraw, ImageFont
 
+from core.conditions import MARKS, UNSURE_SIGN, Condition
 from core.data.photos import FORMATS
-from core.report.answers import Row, sure_words, sureness
-from core.report.palette import condition_fill
+from core.report.answers import Row, shown, sure_words, sureness
 from core.report.pictures import UNREADABLE, Box, open_at
 from core.runs.files import writing
+from core.taxonomy import Taxonomy
 
 # The longer side of an annotated photo. A small photo is enlarged, or its words would hide what they are about.
 LEAST_PX, MOST_PX = 960, 1600
@@ -32,7 +32,7 @@ def annotated_name(photo: str) -> str:
     return plain if plain.lower().endswith((".jpg", ".jpeg")) else plain + ".jpg"
 
 
-def draw(path: Path, rows: Sequence[Row]) -> Image.Image:
+def draw(path: Path, rows: Sequence[Row], taxonomy: Taxonomy) -> Image.Image:
     """The photo upright, its longer side LEAST_PX to MOST_PX, with every row's box. Raises one of UNREADABLE."""
     with Image.open(path, formats=FORMATS) as header:
         longest = max(header.size)
@@ -43,15 +43,16 @@ def draw(path: Path, rows: Sequence[Row]) -> Image.Image:
         picture = picture.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
     pen = ImageDraw.Draw(picture)
     stroke = max(2, round(max(size) / 400))
-    shapes: list[tuple[Row, Box]] = []
+    shapes: list[tuple[Row, Condition, Box]] = []
     for row in rows:
         x1, y1, x2, y2 = (float(value) * scale for value in row["box_xyxy_px"])
-        shapes.append((row, (x1, y1, x2, y2)))
-    for row, box in shapes:
-        _frame(pen, box, condition_fill(str(row["predicted"])), stroke)
+        shapes.append((row, shown(row, taxonomy), (x1, y1, x2, y2)))
+    for _, condition, box in shapes:
+        _frame(pen, box, condition.colour, stroke)
     written: list[Box] = []
-    for row, box in shapes:  # words last: no box is drawn over them
-        written.append(_label(pen, row, box, (size, max(12, round(max(size) / 80))), written))
+    for row, condition, box in shapes:  # words last: no box is drawn over them
+        said = (condition, _words(row, condition))
+        written.append(_label(pen, said, box, (size, max(12, round(max(size) / 80))), written))
     return picture
 
 
@@ -66,20 +67,27 @@ def _font(size_px: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(size_px)
 
 
-def _label(pen: ImageDraw.ImageDraw, row: Row, box: Box, page: tuple[tuple[int, int], int], written: list[Box]) -> Box:
+def _words(row: Row, condition: Condition) -> str:
+    said = f"{condition.name} {sure_words(sureness(row))}" if int(row.get("choices") or 1) > 1 else condition.name
+    return said + (f"  {UNSURE_SIGN} unsure" if row.get("unsure") else "")
+
+
+def _label(
+    pen: ImageDraw.ImageDraw,
+    told: tuple[Condition, str],
+    box: Box,
+    page: tuple[tuple[int, int], int],
+    written: list[Box],
+) -> Box:
     """A strip with mark, condition and how sure, where no other is written; `page` is the photo's size and the height
     of letters. Returns where it lies."""
-    size_wh, tall = page
-    condition = str(row["predicted"])
-    said = f"{condition} {sure_words(sureness(row))}" if int(row.get("choices") or 1) > 1 else condition
-    said += "  ? unsure" if row.get("unsure") else ""
+    (size_wh, tall), (condition, said) = page, told
     font, pad = _font(tall), round(tall * 0.35)
     strip = _place(box, (pen.textlength(said, font=font) + tall + 3 * pad, tall + 2 * pad), size_wh, written)
-    fill = condition_fill(condition)
-    ink = _ink_on(fill)
-    pen.rectangle(strip, fill=fill, outline=INK)
+    ink = _ink_on(condition.colour)
+    pen.rectangle(strip, fill=condition.colour, outline=INK)
     middle = (strip[0] + pad + tall / 2, (strip[1] + strip[3]) / 2)
-    _mark(pen, condition, middle, tall * 0.38, ink)
+    _mark(pen, condition.mark, middle, tall * 0.38, ink)
     pen.text((strip[0] + 2 * pad + tall, middle[1]), said, fill=ink, font=font, anchor="lm")
     return strip
 
@@ -108,31 +116,23 @@ def _ink_on(colour: str) -> str:
     return INK if 0.299 * red + 0.587 * green + 0.114 * blue > 140 else PAPER
 
 
-def _mark(pen: ImageDraw.ImageDraw, condition: str, at: tuple[float, float], size: float, ink: str) -> None:
-    """The condition's mark (see `palette`), drawn: the fonts that come along lack these signs."""
+def _mark(pen: ImageDraw.ImageDraw, mark: str, at: tuple[float, float], size: float, ink: str) -> None:
+    """The condition's mark, drawn: the fonts that come along lack these signs."""
     x, y = at
-    if condition == "normal":
+    _, shapes = MARKS[mark]
+    if not shapes:
         pen.ellipse((x - size, y - size, x + size, y + size), fill=ink)
-    elif condition == "blocked":
-        pen.polygon([(x, y - size), (x + size, y + size), (x - size, y + size)], fill=ink)
-    elif condition == "damaged":
-        thick = max(2, round(size / 2.2))
-        pen.line((x - size, y - size, x + size, y + size), fill=ink, width=thick)
-        pen.line((x - size, y + size, x + size, y - size), fill=ink, width=thick)
-    else:
-        corners = [
-            (x + size * math.cos(turn * math.pi / 2), y + size * math.sin(turn * math.pi / 2)) for turn in range(4)
-        ]
-        pen.polygon(corners, fill=ink)
+    for corners in shapes:
+        pen.polygon([(x + size * across, y + size * down) for across, down in corners], fill=ink)
 
 
-def save(path: Path, rows: Sequence[Row], target: Path) -> None:
+def save(path: Path, rows: Sequence[Row], target: Path, taxonomy: Taxonomy) -> None:
     """Draw and write one annotated photo in one go: it is whole or not there at all.
 
     A photo that cannot be read any more is left out. Raises UserError when the disk does not take it.
     """
     try:
-        picture = draw(path, rows)
+        picture = draw(path, rows, taxonomy)
     except UNREADABLE:
         return
     with writing(target):
@@ -148,8 +148,8 @@ def save(path: Path, rows: Sequence[Row], target: Path) -> None:
 class Annotator:
     """Draws photos in a thread of its own while the model judges the next ones; a few may wait, no more."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, taxonomy: Taxonomy) -> None:
+        self.folder, self.taxonomy = folder, taxonomy
         self._pool = ThreadPoolExecutor(max_workers=1)
         self._room = threading.Semaphore(WAITING)
         self._drawn: list[Future[None]] = []
@@ -158,7 +158,7 @@ class Annotator:
         """Have one photo drawn. Raises UserError when an earlier one could not be written."""
         self._room.acquire()
         self._settle(done_only=True)
-        drawn = self._pool.submit(save, path, rows, self.folder / annotated_name(str(rows[0]["image"])))
+        drawn = self._pool.submit(save, path, rows, self.folder / annotated_name(str(rows[0]["image"])), self.taxonomy)
         drawn.add_done_callback(lambda _: self._room.release())
         self._drawn.append(drawn)
 

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from core.conditions import Condition
 from core.errors import UserError
+from core.taxonomy import Taxonomy
 
 Row = Mapping[str, Any]
 
@@ -45,6 +47,12 @@ def sureness(row: Row) -> float:
 def sure_words(share: float) -> str:
     """A probability as people read it, never rounded to certainty: `< 1 %`, `64 %`, `> 99 %`."""
     return "< 1 %" if share < 0.005 else "> 99 %" if share > 0.995 else f"{100 * share:.0f} %"
+
+
+def shown(row: Row, taxonomy: Taxonomy, which: str = "predicted") -> Condition:
+    """How the condition that was answered ("predicted") or is true ("truth") is shown."""
+    condition = str(row.get(which) or "")
+    return taxonomy.shown(str(row.get(f"{which}_class") or "").removesuffix(f" {condition}"), condition)
 
 
 def is_wrong(row: Row) -> bool | None:

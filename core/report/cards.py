@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from core.report.answers import Entry, Row, sure_words
-from core.report.palette import condition_fill
+from core.conditions import UNSURE_SIGN, Condition
+from core.report.answers import Entry, Row, shown, sure_words
 from core.report.pictures import Box
 from core.report.sections import badge
+from core.taxonomy import Taxonomy
 
 Picture = tuple[str, Box]
 
@@ -24,8 +25,9 @@ class Group:
     entries: Sequence[Entry]
 
 
-def mistakes(entries: Iterable[Entry], urgent: Sequence[str]) -> list[Group]:
+def mistakes(entries: Iterable[Entry], taxonomy: Taxonomy) -> list[Group]:
     """Mistakes by what was taken for what: missed faults first, the gravest of them first, then by number."""
+    urgent = taxonomy.alarming[::-1]
     found: dict[tuple[str, str], list[Entry]] = defaultdict(list)
     for one in entries:
         if one.wrong:
@@ -37,9 +39,13 @@ def mistakes(entries: Iterable[Entry], urgent: Sequence[str]) -> list[Group]:
         return (urgent.index(first.true_condition) if missed else len(urgent), -len(item[1]), first.truth)
 
     return [
-        Group(f"{truth}, called {said}", sorted(ones, key=lambda one: -one.sure))
+        Group(_mistaken(truth, said, taxonomy), sorted(ones, key=lambda one: -one.sure))
         for (truth, said), ones in sorted(found.items(), key=rank)
     ]
+
+
+def _mistaken(truth: str, said: str, taxonomy: Taxonomy) -> str:
+    return f"{taxonomy.shown_class(truth)}, called {taxonomy.shown_class(said)}"
 
 
 def most_urgent(entries: Sequence[Entry], urgent: Sequence[str]) -> list[Group]:
@@ -49,7 +55,7 @@ def most_urgent(entries: Sequence[Entry], urgent: Sequence[str]) -> list[Group]:
         for name in urgent
     ]
     rest = [one for one in entries if one.unsure and one.condition not in urgent]
-    groups.append(Group("unsure, though called sound", sorted(rest, key=lambda one: one.sure)))
+    groups.append(Group("unsure, though no alarm", sorted(rest, key=lambda one: one.sure)))
     return [group for group in groups if group.entries]
 
 
@@ -61,9 +67,9 @@ def by_photo(entries: Iterable[Entry]) -> list[Group]:
     return [Group(image, ones) for image, ones in found.items()]
 
 
-def card(row: Row, picture: Picture | None, with_photo: bool, anchor: str = "") -> str:
+def card(row: Row, picture: Picture | None, taxonomy: Taxonomy, with_photo: bool, anchor: str = "") -> str:
     """One object. Without a picture a single line; `with_photo` names its photo (where the title does not)."""
-    shown = _shape(picture, str(row.get("predicted") or "")) if picture else ""
+    drawn = _shape(picture, shown(row, taxonomy)) if picture else ""
     name = f"<code>{path_words(str(row['image']))}</code>" if with_photo else ""
     number = f'<span class="no">no. {int(row["object"]) + 1}</span>'
     look = "card" if picture else "card flat"
@@ -71,16 +77,16 @@ def card(row: Row, picture: Picture | None, with_photo: bool, anchor: str = "") 
     look += " wrong" if wrong else ""
     at = f' id="{anchor}"' if anchor else ""
     return (
-        f'<figure class="{look}"{at}>{shown}<figcaption><strong>{escape(_kind(row))}</strong> {number}'
-        f"{_verdict(row, wrong)}{_chances(row)}{name}</figcaption></figure>"
+        f'<figure class="{look}"{at}>{drawn}<figcaption><strong>{escape(_kind(row))}</strong> {number}'
+        f"{_verdict(row, wrong, taxonomy)}{_chances(row, taxonomy)}{name}</figcaption></figure>"
     )
 
 
-def pointer(row: Row, anchor: str) -> str:
+def pointer(row: Row, taxonomy: Taxonomy, anchor: str) -> str:
     """An object whose picture stands elsewhere in the report."""
     return (
         f'<figure class="card flat"><figcaption><strong>{escape(_kind(row))}</strong> '
-        f'<span class="no">no. {int(row["object"]) + 1}</span> {badge(str(row.get("predicted") or ""))} '
+        f'<span class="no">no. {int(row["object"]) + 1}</span> {badge(shown(row, taxonomy))} '
         f'<a href="#{anchor}">see above</a></figcaption></figure>'
     )
 
@@ -95,35 +101,35 @@ def _kind(row: Row) -> str:
     return str(row.get("object_type") or row.get("predicted_type") or "object")
 
 
-def _verdict(row: Row, wrong: bool) -> str:
-    said, truth = str(row.get("predicted") or ""), row.get("truth")
-    typed = str(row.get("predicted_class") or "").removesuffix(f" {said}")
+def _verdict(row: Row, wrong: bool, taxonomy: Taxonomy) -> str:
+    said, truth = badge(shown(row, taxonomy)), row.get("truth")
+    typed = str(row.get("predicted_class") or "").removesuffix(f" {row.get('predicted')}")
     other = f" <small>as {escape(typed)}</small>" if typed and typed != _kind(row) else ""
-    unsure = ' <span class="badge unsure"><i>?</i>unsure</span>' if row.get("unsure") else ""
-    answer = f"<div><dt>Said</dt><dd>{badge(said)}{unsure}{other}</dd></div>"
+    unsure = f' <span class="badge unsure"><i>{UNSURE_SIGN}</i>unsure</span>' if row.get("unsure") else ""
+    answer = f"<div><dt>Said</dt><dd>{said}{unsure}{other}</dd></div>"
     if truth is None:
         return f"<dl>{answer}</dl>"
     if not wrong:
-        return f'<dl><div><dt class="right">Right</dt><dd>{badge(said)}{unsure}</dd></div></dl>'
-    return f"<dl><div><dt>True</dt><dd>{badge(str(truth))}</dd></div>{answer}</dl>"
+        return f'<dl><div><dt class="right">Right</dt><dd>{said}{unsure}</dd></div></dl>'
+    return f"<dl><div><dt>True</dt><dd>{badge(shown(row, taxonomy, 'truth'))}</dd></div>{answer}</dl>"
 
 
-def _chances(row: Row) -> str:
+def _chances(row: Row, taxonomy: Taxonomy) -> str:
     """The probabilities, the calibrated ones where there are any; small ones of long lists are left out."""
     calibrated = row.get("calibrated")
     found: dict[str, Any] = dict(calibrated or row.get("probabilities") or {})
     if len(found) < 2:
         return '<p class="chances">only one answer is possible</p>' if found else ""
     ranked = sorted(found.items(), key=lambda pair: -pair[1]) if len(found) > 4 else list(found.items())
-    told = ", ".join(f"{escape(name)} {sure_words(float(share))}" for name, share in ranked[:4])
+    told = ", ".join(f"{escape(taxonomy.shown_class(name))} {sure_words(float(share))}" for name, share in ranked[:4])
     return f'<p class="chances">{"calibrated: " if calibrated else ""}{told}</p>'
 
 
-def _shape(picture: Picture, condition: str) -> str:
+def _shape(picture: Picture, condition: Condition) -> str:
     source, box = picture
     x1, y1, x2, y2 = (100 * value for value in box)
     at = f'x="{x1:.1f}%" y="{y1:.1f}%" width="{x2 - x1:.1f}%" height="{y2 - y1:.1f}%"'
     return (
         f'<div class="photo"><img src="{source}" alt=""><svg aria-hidden="true"><rect {at} class="halo"/>'
-        f'<rect {at} class="box" stroke="{condition_fill(condition)}"/></svg></div>'
+        f'<rect {at} class="box" stroke="{condition.colour}"/></svg></div>'
     )

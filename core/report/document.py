@@ -98,7 +98,7 @@ def planned(about: ReportSubject, entries: Sequence[Entry], most_pictures: int) 
     if about.kind == "batch":
         first = cards.most_urgent(entries, about.urgent)
     else:
-        first = cards.mistakes(entries, about.urgent)
+        first = cards.mistakes(entries, about.taxonomy)
         unsure = sorted((one for one in entries if one.unsure and not one.wrong), key=lambda one: one.sure)
         first += [Group("Right, but unsure", unsure)] if unsure else []
     ahead = [one.offset for group in first for one in group.entries]
@@ -151,7 +151,8 @@ def _first(about: ReportSubject, plan: ReportPlan, lines: BinaryIO, spool: Spool
     for group in plan.first:
         yield f'<h3>{escape(group.title)} <small>{len(group.entries):,}</small></h3><div class="cards">'
         for one in group.entries:
-            yield cards.card(answers.read(lines, one), spool.get(one.offset), True, anchor=f"o{one.offset}")
+            picture, at = spool.get(one.offset), f"o{one.offset}"
+            yield cards.card(answers.read(lines, one), picture, about.taxonomy, True, anchor=at)
         yield "</div>\n"
     yield "</section>\n"
 
@@ -165,9 +166,9 @@ def _rest(about: ReportSubject, plan: ReportPlan, lines: BinaryIO, spool: Spool)
         for one in group.entries:
             row = answers.read(lines, one)
             if one.offset in special:
-                yield cards.pointer(row, f"o{one.offset}")
+                yield cards.pointer(row, about.taxonomy, f"o{one.offset}")
             else:
-                yield cards.card(row, spool.get(one.offset), False)
+                yield cards.card(row, spool.get(one.offset), about.taxonomy, False)
         yield "</div>\n"
     yield "</section>\n"
 

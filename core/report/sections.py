@@ -6,17 +6,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
+from core.conditions import UNSURE_SIGN, Condition
 from core.report import sentences, svg, words
 from core.report.about import ReportSubject
-from core.report.palette import condition_fill, condition_mark
 from core.report.svg import Dot, percent
-from core.settings import FIELDS, to_flat
+from core.settings import FIELDS, to_flat, words_of
+from core.taxonomy import Taxonomy
 
 
-def badge(condition: str) -> str:
+def badge(condition: Condition) -> str:
     """The condition's mark, colour and word: never colour alone."""
-    mark, fill = condition_mark(condition), condition_fill(condition)
-    return f'<span class="badge" style="--c:{fill}"><i>{mark}</i>{escape(condition)}</span>'
+    name = escape(condition.name)
+    return f'<span class="badge" style="--c:{condition.colour}"><i>{condition.sign}</i>{name}</span>'
 
 
 def facts(pairs: Iterable[tuple[str, Any]]) -> str:
@@ -47,7 +48,7 @@ def opening(about: ReportSubject) -> str:
     """Title, date, the headline and what it warns of."""
     results = about.results
     if about.kind == "batch":
-        said, big = sentences.batch_headline(results), _counts(results)
+        said, big = sentences.batch_headline(results, about.taxonomy), _counts(about)
     else:
         said = sentences.headline(results)
         big = f'<p class="big">{100 * results["overall_accuracy"]:.1f}<small> % of the objects judged right</small></p>'
@@ -66,13 +67,14 @@ def _title(about: ReportSubject) -> str:
     return f"{name.removesuffix('_final')} on {'the sample photos' if data == 'demo' else data}"
 
 
-def _counts(results: Mapping[str, Any]) -> str:
-    cells = "".join(
-        f"<div><b>{int(number):,}</b>{badge(name)}</div>" for name, number in (results.get("conditions") or {}).items()
-    )
+def _counts(about: ReportSubject) -> str:
+    results = about.results
+    counts = about.taxonomy.shown_counts(results.get("conditions") or {}, results.get("classes") or {})
+    cells = "".join(f"<div><b>{count:,}</b>{badge(one)}</div>" for one, count in counts.items())
     unsure = results.get("unsure")
     if isinstance(unsure, Mapping):
-        cells += f'<div><b>{int(unsure["count"]):,}</b><span class="badge unsure"><i>?</i>unsure</span></div>'
+        sign = f'<span class="badge unsure"><i>{UNSURE_SIGN}</i>unsure</span>'
+        cells += f"<div><b>{int(unsure['count']):,}</b>{sign}</div>"
     return f'<div class="counts">{cells}</div>'
 
 
@@ -107,7 +109,7 @@ def number(value: Any) -> str:
 
 
 def cannot_say(about: ReportSubject) -> str:
-    told = sentences.limits(about.results, about.kind)
+    told = sentences.limits(about.results, about.kind, about.taxonomy)
     told[1:1] = [sentences.known_score(about.evaluated)] if about.evaluated else []
     return section("What this report cannot say", listed(told), look="limits")
 
@@ -124,13 +126,16 @@ def scores(about: ReportSubject) -> str:
     parts = section("Scores and what they must beat", chart + listed(notes, "small"), words.SCORES_SAY)
     parts += _classes(about)
     found = results.get("per_condition") or {}
-    conditions = {name: found[name] for name in (*about.conditions, *found) if name in found}
-    groups = _groups("By condition", "Condition", conditions, badge)
+    conditions = {name: found[name] for name in (*about.taxonomy.conditions, *found) if name in found}
+    groups = _groups("By condition", "Condition", conditions, lambda name: badge(about.taxonomy.condition(name)))
     groups += _groups("By object type", "Type", results.get("per_object_type") or {}, escape)
-    parts += section("By condition and by object type", f'<div class="two">{groups}</div>')
+    observed = [one for one in about.taxonomy.observed if one in (results.get("per_object_type") or {})]
+    note = words.observed_say(observed, about.taxonomy.conditions[0]) if observed else ""
+    parts += section("By condition and by object type", f'<div class="two">{groups}</div>', note)
     found = results.get("confusion") or {}
     if found.get("labels"):
-        labels, counts = _ordered(found["labels"], found["counts"], about.class_names)
+        labels, counts = _ordered(found["labels"], found["counts"], about.taxonomy.class_names)
+        labels = [about.taxonomy.shown_class(name) for name in labels]
         parts += section("What was true, what was answered", svg.confusion(labels, counts), words.CONFUSION_SAYS)
     return parts
 
@@ -162,14 +167,12 @@ def _dots(results: Mapping[str, Any]) -> list[Dot]:
 
 def _classes(about: ReportSubject) -> str:
     found = about.results.get("per_class") or {}
-    order = [name for name in about.class_names if name in found] + [
-        one for one in found if one not in about.class_names
-    ]
+    known = about.taxonomy.class_names
+    order = [name for name in known if name in found] + [one for one in found if one not in known]
     true = [name for name in order if found[name].get("total")]
-    of = {name: condition_of(name, about.conditions) for name in order}
     rows = [
         (
-            badge_of_class(name, of[name]),
+            badge_of_class(name, about.taxonomy),
             number(one.get("total")),
             recall(one),
             share(one.get("precision")),
@@ -178,17 +181,14 @@ def _classes(about: ReportSubject) -> str:
         for name in order
         for one in [found[name]]
     ]
-    body = svg.class_bars(found, true, of)
+    body = svg.class_bars(found, true, about.taxonomy)
     body += table(("Class", "Support", "Recall", "Precision", "F1"), rows, "numbers")
     return section("Class by class", body, words.CLASSES_SAY)
 
 
-def condition_of(class_name: str, conditions: Sequence[str]) -> str:
-    return next((one for one in conditions if class_name.endswith(f" {one}")), class_name.rsplit(" ", 1)[-1])
-
-
-def badge_of_class(name: str, condition: str) -> str:
-    return f'<i class="mark" style="--c:{condition_fill(condition)}">{condition_mark(condition)}</i> {escape(name)}'
+def badge_of_class(name: str, taxonomy: Taxonomy) -> str:
+    condition = taxonomy.of_class(name)
+    return f'<i class="mark" style="--c:{condition.colour}">{condition.sign}</i> {escape(taxonomy.shown_class(name))}'
 
 
 def recall(one: Mapping[str, Any]) -> str:
@@ -235,8 +235,8 @@ def settings(about: ReportSubject) -> str:
     rows = [
         (
             f"<code>{escape(path)}</code>",
-            f"<b>{escape(str(value))}</b>",
-            escape(str(FIELDS[path].default)),
+            f"<b>{escape(_value(value))}</b>",
+            escape(_value(FIELDS[path].default)),
             escape(FIELDS[path].help),
         )
         for path, value in changed.items()
@@ -244,7 +244,7 @@ def settings(about: ReportSubject) -> str:
     body = table(("Setting", "Here", "Default", "What it does"), rows, "settings") if rows else "<p>None.</p>"
     whole = table(
         ("Setting", "Value"),
-        [(f"<code>{escape(path)}</code>", escape(str(value))) for path, value in everything.items()],
+        [(f"<code>{escape(path)}</code>", escape(_value(value))) for path, value in everything.items()],
         "settings",
     )
     made = about.made
@@ -260,6 +260,10 @@ def settings(about: ReportSubject) -> str:
         + f"<section><details><summary>All {len(everything)} settings</summary>{whole}</details></section>"
         + section("Made with", facts(versions))
     )
+
+
+def _value(value: Any) -> str:
+    return words_of(value) if isinstance(value, dict) else str(value)
 
 
 def terms() -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from core.report.svg import percent
 from core.report.words import REFERENCES, SPLITS
 from core.settings import SHIPPED_MODELS
+from core.taxonomy import Taxonomy
 
 # Below these, an interval is so wide, or a class so thin, that a reader must be told.
 FEW_PHOTOS, FEW_OF_A_CLASS, WIDE_INTERVAL = 30, 10, 0.10
@@ -69,10 +70,10 @@ def _macro_guess(results: Numbers) -> str:
     return f" (macro-F1 {percent(named['macro_f1'])})" if named.get("macro_f1") is not None else ""
 
 
-def batch_headline(results: Numbers) -> str:
+def batch_headline(results: Numbers, taxonomy: Taxonomy) -> str:
     """What a model answered about a folder whose truth nobody has told."""
-    counts = results.get("conditions") or {}
-    told = [f"{number:,} {name}" for name, number in counts.items()]
+    counts = taxonomy.shown_counts(results.get("conditions") or {}, results.get("classes") or {})
+    told = [f"{number:,} {one.name}" for one, number in counts.items()]
     objects, photos = int(results["objects"]), int(results["photos"])
     said = f"The model judged {count(objects, 'object')} on {count(photos, 'photo')}: {', '.join(told) or 'none'}."
     unsure = results.get("unsure")
@@ -121,10 +122,10 @@ def broken_promise(found: Numbers) -> str:
     )
 
 
-def limits(results: Numbers, kind: str) -> list[str]:
+def limits(results: Numbers, kind: str, taxonomy: Taxonomy) -> list[str]:
     """What this report cannot say, from what is known about data and model."""
     data, model = results.get("data") or {}, results.get("model") or {}
-    found = _limits_of_batch(results) if kind == "batch" else _limits_of_score(results)
+    found = _limits_of_batch(results) if kind == "batch" else _limits_of_score(results, taxonomy)
     asked = (results.get("settings") or {}).get("model", {}).get("path")
     if model.get("path") in SHIPPED_MODELS or asked in SHIPPED_MODELS:
         found.append(
@@ -139,7 +140,7 @@ def limits(results: Numbers, kind: str) -> list[str]:
     return found
 
 
-def _limits_of_score(results: Numbers) -> list[str]:
+def _limits_of_score(results: Numbers, taxonomy: Taxonomy) -> list[str]:
     found = []
     data = results.get("data") or {}
     photos, split = int(data.get("photos") or 0), str(data.get("split") or "")
@@ -150,7 +151,7 @@ def _limits_of_score(results: Numbers) -> list[str]:
         wide = 100 * (ends[1] - ends[0])
         found.append(f"The interval of the accuracy is {wide:.0f} points wide: smaller differences say nothing.")
     thin = [
-        f"{name} ({one['total']})"
+        f"{taxonomy.shown_class(name)} ({one['total']})"
         for name, one in (results.get("per_class") or {}).items()
         if 0 < int(one.get("total") or 0) < FEW_OF_A_CLASS
     ]
@@ -168,7 +169,7 @@ def _limits_of_score(results: Numbers) -> list[str]:
     if not results.get("references"):
         found.append("No reference points but guessing were measured: simpler methods may do as well.")
     where = SPLITS.get(split, "photos")
-    found.append(f"The score holds for photos like these {where}; another dam, camera, season or height may differ.")
+    found.append(f"The score holds for photos like these {where}; another site, camera, season or height may differ.")
     return found
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from core.report.palette import condition_fill, condition_mark
+from core.taxonomy import Taxonomy
 
 INK, MUTED, GRID, MAIN = "#16222e", "#4d5b69", "#d8dfe6", "#0b5c8a"
 WIDE = 720  # units of the view box; the page scales it
@@ -83,8 +83,8 @@ def interval_dots(dots: Sequence[Dot], about: str) -> str:
     return _svg(bottom + 24, body, about)
 
 
-def class_bars(per_class: Mapping[str, Mapping[str, Any]], names: Sequence[str], of: Mapping[str, str]) -> str:
-    """The share found of every class, in its condition's colour and with its mark; `of` is {class: condition}."""
+def class_bars(per_class: Mapping[str, Mapping[str, Any]], names: Sequence[str], taxonomy: Taxonomy) -> str:
+    """The share found of every class, in its condition's colour and with its mark."""
     left, right, step, top = 250.0, WIDE - 170.0, 28.0, 6.0
     bottom = top + step * len(names)
     across = right - left
@@ -92,16 +92,16 @@ def class_bars(per_class: Mapping[str, Mapping[str, Any]], names: Sequence[str],
     for number, name in enumerate(names):
         found, y = per_class[name], top + step * number
         share = float(found.get("recall") or 0.0)
-        fill, mark = condition_fill(of.get(name, "")), condition_mark(of.get(name, ""))
+        condition = taxonomy.of_class(name)
         body += (
             f'<rect x="{left:.1f}" y="{y + 5:.1f}" width="{max(share * across, 1):.1f}" height="18" rx="2" '
-            f'fill="{fill}"/>'
+            f'fill="{condition.colour}"/>'
         )
         if ends := found.get("recall_interval"):
             low, high = (left + end * across for end in ends)
             body += _line(low, y + 14, high, y + 14, INK, 'stroke-width="1.6"')
             body += "".join(_line(x, y + 10, x, y + 18, INK, 'stroke-width="1.6"') for x in (low, high))
-        body += _text(left - 12, y + 18, f"{mark} {name}", 'text-anchor="end"')
+        body += _text(left - 12, y + 18, f"{condition.sign} {taxonomy.shown_class(name)}", 'text-anchor="end"')
         body += _text(right + 12, y + 18, f"{percent(share, 0)}, {found['correct']} of {found['total']}")
     return _svg(bottom + 24, body, "Share found of every class")
 

@@ -20,7 +20,7 @@ def calibration(about: ReportSubject) -> str:
     body = ""
     if cells:
         body += section("Can its probabilities be believed?", f'<div class="two">{cells}</div>', words.RELIABILITY_SAYS)
-    return body + _sure(results) + _alarms(results, about.settings.judging.false_alarm_rate)
+    return body + _sure(results) + _alarms(about)
 
 
 def _side(title: str, found: Mapping[str, Any]) -> str:
@@ -61,16 +61,17 @@ def _sure(results: Mapping[str, Any]) -> str:
     return section("Sure and unsure answers", broken + facts(told), words.TERMS["Unsure"])
 
 
-def _alarms(results: Mapping[str, Any], rate: float) -> str:
+def _alarms(about: ReportSubject) -> str:
+    rate = about.settings.judging.false_alarm_rate
     rows = [
         (
-            badge(name),
+            badge(about.taxonomy.condition(name)),
             f"{one.get('positives') or 0:,}",
             recall(one),
             share(one.get("false_alarm_rate")),
             plain(one.get("auc")),
         )
-        for name, one in (results.get("alarms") or {}).items()
+        for name, one in (about.results.get("alarms") or {}).items()
     ]
     if not rows:
         return ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 KINDS = {"baseline": "Zero-shot baseline", "evaluate": "Evaluation of a model", "batch": "Judgement of a photo folder"}
 SPLITS = {"train": "training photos", "valid": "validation photos", "test": "test photos"}
 
@@ -31,10 +33,17 @@ RELIABILITY_SAYS = (
 )
 ALARMS_SAY = (
     "If the model's probability of the condition alone raised the alarm, with the threshold set so that this share of "
-    "the other objects raised a false one: how much of what is truly blocked or damaged would be found."
+    "the other objects raised a false one: how much of what truly is so would be found."
 )
 MISTAKES_SAY = "Objects judged wrong, missed faults first, and among them the surest first. The box is the object."
 URGENT_SAY = "The surest first. These are a model's answers, not findings: look at the object before acting on one."
+
+
+def observed_say(types: Sequence[str], condition: str) -> str:
+    """Where the numbers of objects stand that are only there or not."""
+    return f"Of {', '.join(types)} it is only said that it is present; its objects count as {condition} here."
+
+
 NO_THRESHOLD = "none keeps the promise on the calibration photos, so every answer counts as unsure"
 
 TERMS = {
@@ -65,7 +74,7 @@ TERMS = {
     "Brier score": "The mean squared distance between probabilities and the truth. 0 is perfect (Brier, 1950).",
     "Log loss": "The mean of minus the logarithm of the probability of the right answer. It punishes being sure and "
     "wrong. 0 is perfect.",
-    "False alarm": "A sound object that was called blocked or damaged.",
+    "False alarm": "An object that was called what alarms and is not.",
     "Fingerprint": "A number computed from all of the data (or of the model's weights). Two reports with the same "
     "fingerprints are about the same thing.",
     "Condition question": "The object's type is told and its condition is asked.",

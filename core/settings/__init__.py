@@ -1,7 +1,7 @@
 """All settings of a run: declared once (schema), changed from mappings (merge), kept as YAML files (presets)."""
 
-from core.settings.fields import SettingField
-from core.settings.merge import flatten, from_dict, merge, to_dict, to_flat
+from core.settings.fields import SettingField, words_of
+from core.settings.merge import flatten, from_dict, merge, stored_flat, to_dict, to_flat
 from core.settings.presets import CONFIGS, SHIPPED_MODELS, config_path, load, preset_for, presets, read_yaml, save
 from core.settings.schema import (
     FIELDS,
@@ -41,6 +41,8 @@ __all__ = [
     "presets",
     "read_yaml",
     "save",
+    "stored_flat",
     "to_dict",
     "to_flat",
+    "words_of",
 ]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+import yaml
 
 
 def setting(
@@ -20,12 +22,17 @@ def setting(
 ) -> Any:
     """A dataclass field that carries all that a form, a command line and a manual need to know of a setting."""
     about = {"help": help, "low": low, "high": high, "choices": tuple(choices), "unit": unit, "label": label}
+    if isinstance(default, dict):
+        return field(default_factory=lambda: dict(default), metadata=about)
     return field(default=default, metadata=about)
 
 
 @dataclass(frozen=True)
 class SettingField:
-    """One setting as a form or a manual wants it: `path` is `lora.rank`, `type` one of bool, int, float, str."""
+    """One setting as a form or a manual wants it: `path` is `lora.rank`, `type` one of bool, int, float, str, dict.
+
+    A dict holds a number for each name, within `low` and `high`.
+    """
 
     path: str
     type: type
@@ -40,6 +47,8 @@ class SettingField:
 
 def convert(one: SettingField, value: Any) -> tuple[Any, str]:
     """(value of the declared type, "") or (None, what is wrong with it)."""
+    if one.type is dict:
+        return _numbers(one, value)
     if one.type is bool:
         words = {
             "true": True,
@@ -56,19 +65,43 @@ def convert(one: SettingField, value: Any) -> tuple[Any, str]:
         found = words.get(str(value).strip().lower())
         return (found, "") if found is not None else (None, f"{value!r} is neither true nor false")
     if one.type in (int, float):
-        try:
-            # PyYAML reads 1e-4 as a string, and a form hands whole numbers over as floats.
-            number = float(value) if not isinstance(value, bool) else math.nan
-        except (TypeError, ValueError, OverflowError):
-            return None, f"{value!r} is not a number"
-        if not math.isfinite(number):
-            return None, f"{value!r} is not a finite number"
-        if one.type is int and number != int(number):
-            return None, f"{value!r} is not a whole number"
-        if (one.low is not None and number < one.low) or (one.high is not None and number > one.high):
-            return None, f"{value} is outside {one.low:g} to {one.high:g}"
-        return one.type(number), ""
+        return number(one, value)
     text = "" if value is None else str(value)
     if one.choices and text not in one.choices:
         return None, f"{text!r} is not one of {', '.join(one.choices)}"
     return text, ""
+
+
+def number(one: SettingField, value: Any) -> tuple[Any, str]:
+    """`convert` for a number; of a dict, for one of its numbers."""
+    try:
+        # PyYAML reads 1e-4 as a string, and a form hands whole numbers over as floats.
+        found = float(value) if not isinstance(value, bool) else math.nan
+    except (TypeError, ValueError, OverflowError):
+        return None, f"{value!r} is not a number"
+    if not math.isfinite(found):
+        return None, f"{value!r} is not a finite number"
+    if one.type is int and found != int(found):
+        return None, f"{value!r} is not a whole number"
+    if (one.low is not None and found < one.low) or (one.high is not None and found > one.high):
+        return None, f"{value} is outside {one.low:g} to {one.high:g}"
+    return (int(found) if one.type is int else found), ""
+
+
+def _numbers(one: SettingField, value: Any) -> tuple[Any, str]:
+    """A mapping, or a line such as `loose: 2, broken: 4` from a form or a command line."""
+    if isinstance(value, str):
+        try:
+            value = yaml.safe_load(value if value.strip().startswith("{") else f"{{{value}}}")
+        except yaml.YAMLError:
+            return None, f"{value!r} is no list of names with numbers"
+    if not isinstance(value, Mapping):
+        return None, f"{value!r} is no list of names with numbers"
+    found = {str(name): number(one, given) for name, given in value.items()}
+    faults = [f"{name}: {wrong}" for name, (_, wrong) in found.items() if wrong]
+    return (None, "; ".join(faults)) if faults else ({name: given for name, (given, _) in found.items()}, "")
+
+
+def words_of(numbers: Mapping[str, float]) -> str:
+    """`loose: 2, broken: 4`, as `convert` reads it."""
+    return ", ".join(f"{name}: {value:g}" for name, value in numbers.items())

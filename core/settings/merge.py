@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from core.errors import Problem, UserError
-from core.settings.fields import convert
+from core.settings import weights
+from core.settings.fields import SettingField, convert, number
 from core.settings.schema import FIELDS, Settings
 
 
@@ -47,21 +48,26 @@ def merge(base: Settings, changes: Mapping[str, Any], where: str = "") -> Settin
     """`base` with `changes` (nested or dotted). Raises UserError naming every problem at once."""
     flat, problems = flatten(changes, where)
     good: dict[str, Any] = {}
+    single: dict[str, float] = {}
     for path, value in flat.items():
-        one = FIELDS.get(path)
+        named = weights.name_in(path)
+        one = FIELDS.get(weights.PATH if named else path)
         if one is None:
             problems.append(_unknown(path, where))
             continue
-        converted, wrong = convert(one, value)
+        converted, wrong = number(one, value) if named else convert(one, value)
         if wrong:
-            span = f" between {one.low:g} and {one.high:g}" if one.low is not None and one.high is not None else ""
-            plain = {int: "whole number", float: "number", str: "text", bool: "true or false"}[one.type]
-            cure = f"one of {', '.join(one.choices)}" if one.choices else f"a {plain}{span}"
-            problems.append(Problem(f"{path}: {wrong}", where, f"Give {cure}.", "setting"))
+            problems.append(
+                Problem(f"{path}: {wrong}", where, f"Give {_wanted(one, float if named else one.type)}.", "setting")
+            )
+        elif named:
+            single[path] = converted
         else:
             good[path] = converted
     if problems:
         raise UserError.of(problems)
+    given = good.get(weights.PATH, base.enhance.condition_weights)
+    good[weights.PATH] = weights.joined(given, single, not good.get("data.taxonomy", base.data.taxonomy))
     sections = {}
     for entry in dataclasses.fields(Settings):
         mine = {path.split(".", 1)[1]: value for path, value in good.items() if path.startswith(entry.name + ".")}
@@ -69,14 +75,39 @@ def merge(base: Settings, changes: Mapping[str, Any], where: str = "") -> Settin
     return Settings(**sections)
 
 
+def _wanted(one: SettingField, kind: type) -> str:
+    """What a setting takes, in words."""
+    if one.choices:
+        return f"one of {', '.join(one.choices)}"
+    span = f" between {one.low:g} and {one.high:g}" if one.low is not None and one.high is not None else ""
+    plain = {int: "a whole number", float: "a number", str: "a text", bool: "a true or false"}
+    plain[dict] = "names with a number each, such as {name: 2, other name: 4}, each"
+    return plain[kind] + span
+
+
 def from_dict(tree: Mapping[str, Any], where: str = "") -> Settings:
     return merge(Settings(), tree, where)
 
 
 def to_dict(settings: Settings) -> dict[str, dict[str, Any]]:
-    return dataclasses.asdict(settings)
+    """The settings as files hold them."""
+    tree = dataclasses.asdict(settings)
+    stored = weights.to_stored(settings.enhance.condition_weights, not settings.data.taxonomy)
+    enhance: dict[str, Any] = {}
+    for name, value in tree["enhance"].items():
+        enhance |= stored if name == "condition_weights" else {name: value}
+    return tree | {"enhance": enhance}
 
 
 def to_flat(settings: Settings) -> dict[str, Any]:
     """{"lora.rank": 16, …} for every setting."""
-    return flatten(to_dict(settings))[0]
+    return flatten(dataclasses.asdict(settings))[0]
+
+
+def stored_flat(tree: Mapping[str, Any]) -> dict[str, Any]:
+    """{"lora.rank": 16, …} for the settings that a file holds, which another version may have written."""
+    flat, _ = flatten(tree)
+    former = {path: flat.pop(path) for path in weights.FORMER if path in flat}
+    if former or weights.PATH in flat:
+        flat[weights.PATH] = weights.joined(flat.get(weights.PATH) or {}, former, not flat.get("data.taxonomy"))
+    return flat

@@ -198,7 +198,7 @@ class EnhanceSettings:
         False, "The question says how high in the photo the object lies. Costs about 10 more tokens a question."
     )
     condition_weighting: bool = setting(
-        False, "Blocked and damaged objects count more in the loss. Costs nothing in time; can raise false alarms."
+        False, "Grave conditions count more in the loss. Costs nothing in time; can raise false alarms."
     )
     class_weight_power: float = setting(
         0.5,
@@ -206,8 +206,13 @@ class EnhanceSettings:
         low=0.0,
         high=1.0,
     )
-    blocked_weight: float = setting(2.0, "Weight of blocked objects with condition weighting.", low=0.1, high=100)
-    damaged_weight: float = setting(1.5, "Weight of damaged objects with condition weighting.", low=0.1, high=100)
+    condition_weights: Mapping[str, float] = setting(
+        {},
+        "With condition weighting: the weight of each condition, written as name: number, name: number. Those that are "
+        "not named weigh what the taxonomy says.",
+        low=0.1,
+        high=100,
+    )
     weight_cap: float = setting(
         10.0,
         "No object weighs more than this many times the lightest; weights are then scaled to a mean of 1.",
@@ -309,8 +314,8 @@ class JudgingSettings:
     )
     false_alarm_rate: float = setting(
         0.1,
-        "Recall of blocked and damaged is told for the threshold at which this share of the other objects gives a "
-        "false alarm.",
+        "Recall of the conditions that alarm is told for the threshold at which this share of the other objects gives "
+        "a false alarm.",
         low=0.001,
         high=0.5,
     )
@@ -325,7 +330,7 @@ class BatchSettings:
     )
     pictures: int = setting(
         1500,
-        "At most this many pictures go into a report; damaged, blocked and unsure objects come first.",
+        "At most this many pictures go into a report; grave and unsure objects come first.",
         low=0,
         high=100_000,
         label="Pictures in a report",
@@ -351,13 +356,13 @@ def _fields() -> Iterator[SettingField]:
     """Every setting, in the order of declaration."""
     for group in dataclasses.fields(Settings):
         section = get_type_hints(Settings)[group.name]
-        hints = get_type_hints(section)
+        hints, defaults = get_type_hints(section), section()
         for entry in dataclasses.fields(section):
             about = dict(entry.metadata)
             about["label"] = about["label"] or entry.name.replace("_", " ").capitalize()
-            yield SettingField(
-                path=f"{group.name}.{entry.name}", type=hints[entry.name], default=entry.default, **about
-            )
+            default = getattr(defaults, entry.name)
+            kind = dict if isinstance(default, dict) else hints[entry.name]
+            yield SettingField(path=f"{group.name}.{entry.name}", type=kind, default=default, **about)
 
 
 FIELDS: Mapping[str, SettingField] = {one.path: one for one in _fields()}

@@ -43,7 +43,7 @@ def cross_validation(
     parts: Sequence[Part],
     about: Mapping[str, Mapping[str, str]] = ABOUT,
     false_alarm_rate: float = 0.1,
-    alarming: Sequence[str] = ("blocked", "damaged"),
+    alarming: Sequence[str] = (),
 ) -> dict[str, Any]:
     """All of `score` over the pooled rows, and: `folds` and `seeds` (lists of {fold, seed, accuracy, macro_f1, correct,
     total}), `spread` (standard deviation of macro-F1 between seeds, None for one), and `references`.

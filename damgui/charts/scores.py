@@ -19,8 +19,8 @@ CURVES = (
     (theme.CLAY, "dash"),
     (theme.PLUM, "dot"),
     (theme.SLATE, "dashdot"),
-    (theme.condition_fill("normal"), "longdash"),
-    (theme.condition_fill("blocked"), "solid"),
+    (theme.GOOD, "longdash"),
+    (theme.WARN, "solid"),
 )
 MOST_CURVES = len(CURVES)
 ROW_PX = 30

@@ -12,12 +12,24 @@ import plotly
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from core.taxonomy import Taxonomy
 from damgui import text, theme
 
 PLOTLY_JS = Path(plotly.__file__).resolve().parent / "package_data" / "plotly.min.js"
 MAX_POINTS = 1500  # more than the pixels of a wide chart; older steps are thinned, first and last stay
 SMOOTHING = 0.9  # share of the old value in the running mean of the training loss
 PANELS = 9  # side by side
+# A bar's hatch by its condition's mark.
+HATCHES = {
+    "disc": "",
+    "triangle": "/",
+    "cross": "x",
+    "square": "-",
+    "diamond": ".",
+    "wedge": "\\",
+    "bar": "|",
+    "pointer": "+",
+}
 Rows = Sequence[Mapping[str, Any]]
 
 
@@ -60,22 +72,13 @@ def style(figure: go.Figure, height: int, **layout: Any) -> go.Figure:
     return figure
 
 
-def condition_of(class_name: str, conditions: Sequence[str] = tuple(theme.CONDITION_FILL)) -> str:
-    """The condition in "toe drain blocked"; its last word where none is known."""
-    for condition in conditions:
-        if class_name.endswith(f" {condition}"):
-            return condition
-    return class_name.rsplit(" ", 1)[-1]
-
-
-def _bar_look(class_names: Sequence[str]) -> dict[str, Any]:
+def _bar_look(class_names: Sequence[str], taxonomy: Taxonomy) -> dict[str, Any]:
     """Colour by condition, and a hatch as well: never colour alone."""
-    shapes = {"normal": "", "blocked": "/", "damaged": "x"}
-    found = [condition_of(name) for name in class_names]
+    found = [taxonomy.of_class(name) for name in class_names]
     return {
-        "color": [theme.condition_fill(one) for one in found],
+        "color": [one.colour for one in found],
         "pattern": {
-            "shape": [shapes.get(one, ".") for one in found],
+            "shape": [HATCHES[one.mark] for one in found],
             "fillmode": "overlay",
             "fgcolor": "rgba(255,255,255,.75)",
             "size": 7,
@@ -85,10 +88,11 @@ def _bar_look(class_names: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def class_counts(counts: Mapping[str, Mapping[str, int]], order: Sequence[str]) -> go.Figure:
-    """How many objects of every class in every split; `counts` is {split: {class: n}}, `order` from top to bottom."""
+def class_counts(counts: Mapping[str, Mapping[str, int]], taxonomy: Taxonomy) -> go.Figure:
+    """How many objects of every class in every split; `counts` is {split: {class: n}}."""
     splits = [name for name in counts if sum(counts[name].values())]
-    names = [name for name in order if any(counts[split].get(name) for split in splits)][::-1]
+    names = [name for name in taxonomy.class_names if any(counts[split].get(name) for split in splits)][::-1]
+    said = [taxonomy.shown_class(name) for name in names]
     titles = [f"{text.SPLIT_WORDS.get(split, split)} · {sum(counts[split].values()):,} objects" for split in splits]
     figure = make_subplots(
         rows=1, cols=max(len(splits), 1), shared_yaxes=True, subplot_titles=titles or [""], horizontal_spacing=0.03
@@ -98,9 +102,9 @@ def class_counts(counts: Mapping[str, Mapping[str, int]], order: Sequence[str]) 
         figure.add_trace(
             go.Bar(
                 x=values,
-                y=names,
+                y=said,
                 orientation="h",
-                marker=_bar_look(names),
+                marker=_bar_look(names, taxonomy),
                 text=values,
                 textposition="outside",
                 cliponaxis=False,
@@ -125,7 +129,9 @@ def class_counts(counts: Mapping[str, Mapping[str, int]], order: Sequence[str]) 
     return style(figure, 110 + 30 * max(len(names), 3))
 
 
-def per_class(per_class_scores: Mapping[str, Mapping[str, Any]], order: Sequence[str] = ()) -> go.Figure:
+def per_class(
+    per_class_scores: Mapping[str, Mapping[str, Any]], taxonomy: Taxonomy, order: Sequence[str] = ()
+) -> go.Figure:
     """Share of right answers for every class, with how many objects stand behind it."""
     names = [name for name in (order or per_class_scores) if per_class_scores.get(name, {}).get("total")][::-1]
     values = [100 * float(per_class_scores[name]["accuracy"]) for name in names]
@@ -133,9 +139,9 @@ def per_class(per_class_scores: Mapping[str, Mapping[str, Any]], order: Sequence
     figure = go.Figure(
         go.Bar(
             x=values,
-            y=names,
+            y=[taxonomy.shown_class(name) for name in names],
             orientation="h",
-            marker=_bar_look(names),
+            marker=_bar_look(names, taxonomy),
             text=labels,
             textposition="outside",
             cliponaxis=False,
@@ -146,11 +152,13 @@ def per_class(per_class_scores: Mapping[str, Mapping[str, Any]], order: Sequence
     return style(figure, 150 + 34 * max(len(names), 3), margin={"l": 8, "r": 12, "t": 8, "b": 8})
 
 
-def confusion(labels: Sequence[str], counts: Sequence[Sequence[int]], order: Sequence[str] = ()) -> go.Figure:
+def confusion(
+    labels: Sequence[str], counts: Sequence[Sequence[int]], taxonomy: Taxonomy, order: Sequence[str] = ()
+) -> go.Figure:
     """Rows are the truth, columns what the model said; shade is the share of the row, the number is the count."""
     places = sorted(range(len(labels)), key=lambda i: list(order).index(labels[i]) if labels[i] in order else i)
     used = [i for i in places if sum(counts[i]) or sum(row[i] for row in counts)]
-    names = [labels[i] for i in used]
+    names = [taxonomy.shown_class(labels[i]) for i in used]
     grid = [[int(counts[i][j]) for j in used] for i in used]
     shares = [[100 * n / sum(row) if sum(row) else 0 for n in row] for row in grid]
     figure = go.Figure(
@@ -178,7 +186,7 @@ def confusion(labels: Sequence[str], counts: Sequence[Sequence[int]], order: Seq
     return style(figure, 150 + 34 * max(len(names), 3), margin={"l": 8, "r": 12, "t": 8, "b": 8})
 
 
-def probabilities(answers: Sequence[tuple[str, Mapping[str, float]]]) -> go.Figure:
+def probabilities(answers: Sequence[tuple[str, Mapping[str, float]]], taxonomy: Taxonomy) -> go.Figure:
     """Every answer's probability, a panel for every model; `answers` is [(label, {answer: p})], from top to bottom."""
     names = list(dict.fromkeys(name for _, found in answers for name in found))[::-1]
     figure = make_subplots(
@@ -188,7 +196,7 @@ def probabilities(answers: Sequence[tuple[str, Mapping[str, float]]]) -> go.Figu
         horizontal_spacing=0.06,
         subplot_titles=[label for label, _ in answers] or [""],
     )
-    marks = [f"{theme.condition_mark(condition_of(' ' + name))} {name}" for name in names]
+    marks = [f"{taxonomy.of_class(name).sign} {taxonomy.shown_class(name)}" for name in names]
     for column, (_, found) in enumerate(answers, start=1):
         values = [100 * found.get(name, 0.0) for name in names]
         figure.add_trace(
@@ -196,7 +204,7 @@ def probabilities(answers: Sequence[tuple[str, Mapping[str, float]]]) -> go.Figu
                 x=values,
                 y=marks,
                 orientation="h",
-                marker=_bar_look([f" {name}" for name in names]),
+                marker=_bar_look(names, taxonomy),
                 showlegend=False,
                 text=[f"{value:.0f} %" if value >= 0.5 else "< 1 %" for value in values],
                 textposition="outside",
@@ -212,12 +220,16 @@ def probabilities(answers: Sequence[tuple[str, Mapping[str, float]]]) -> go.Figu
 
 
 def dumbbell(
-    before: Mapping[str, Mapping[str, Any]], after: Mapping[str, Mapping[str, Any]], order: Sequence[str] = ()
+    before: Mapping[str, Mapping[str, Any]],
+    after: Mapping[str, Mapping[str, Any]],
+    taxonomy: Taxonomy,
+    order: Sequence[str] = (),
 ) -> go.Figure:
     """Share of right answers for every class, before and after teaching, joined by a line."""
     names = [name for name in (order or before) if before.get(name, {}).get("total")][::-1]
     old = [100 * float(before[name]["accuracy"]) for name in names]
     new = [100 * float(after.get(name, {}).get("accuracy", 0.0)) for name in names]
+    names = [taxonomy.shown_class(name) for name in names]
     figure = go.Figure()
     for name, left, right in zip(names, old, new, strict=True):
         figure.add_trace(
@@ -320,22 +332,22 @@ def _checkpoints(figure: go.Figure, marks: Rows) -> None:
     """
     best = [int(mark["step"]) for mark in marks if mark.get("best")][-1:]
     plain = sorted({int(mark["step"]) for mark in marks if not mark.get("best")})
-    color = theme.condition_fill("normal")
+    color = theme.GOOD
     for name, at, symbol, size in ((text.CHECKPOINT, plain, "triangle-up", 9), (text.BEST, best, "star", 14)):
         marker = {"symbol": symbol, "size": size, "color": color}
         _line(figure, 1, name, (at, [0] * len(at)), mode="markers", marker=marker, cliponaxis=False)
 
 
 # -- Where things lie ------------------------------------------------------------------------------------------------
-def heights(found: Mapping[str, Mapping[str, Any]], order: Sequence[str]) -> go.Figure:
+def heights(found: Mapping[str, Mapping[str, Any]], taxonomy: Taxonomy) -> go.Figure:
     """How high the boxes of every class lie: a panel for each, drawn as the photo is, its top at the top.
 
     `found` is {class: {"bins": objects in each tenth of the height from the top, "mean", "objects"}}.
     """
-    names = [name for name in order if name in found] or list(found)
+    names = [name for name in taxonomy.class_names if name in found] or list(found)
     across = min(max(len(names), 1), PANELS)
     rows = -(-max(len(names), 1) // across)
-    titles = [f"{_broken(name)}<br>{found[name]['objects']:,} objects" for name in names]
+    titles = [f"{_broken(name, taxonomy)}<br>{found[name]['objects']:,} objects" for name in names]
     figure = make_subplots(
         rows=rows,
         cols=across,
@@ -346,11 +358,11 @@ def heights(found: Mapping[str, Mapping[str, Any]], order: Sequence[str]) -> go.
     )
     for place, name in enumerate(names):
         bins, total = found[name]["bins"], max(found[name]["objects"], 1)
-        shares, look = [100 * count / total for count in bins], _bar_look([name])
+        shares, look = [100 * count / total for count in bins], _bar_look([name], taxonomy)
         at = {"row": place // across + 1, "col": place % across + 1}
         middles = [(step + 0.5) * 100 / len(bins) for step in range(len(bins))]
         marker = {"color": look["color"][0], "pattern": {**look["pattern"], "shape": look["pattern"]["shape"][0]}}
-        said = "%{y:.0f} % below the top: %{x:.0f} % of the boxes<extra>" + name + "</extra>"
+        said = "%{y:.0f} % below the top: %{x:.0f} % of the boxes<extra>" + taxonomy.shown_class(name) + "</extra>"
         figure.add_trace(
             go.Bar(
                 x=shares,
@@ -359,7 +371,7 @@ def heights(found: Mapping[str, Mapping[str, Any]], order: Sequence[str]) -> go.
                 width=9.0,
                 marker=marker,
                 showlegend=False,
-                name=name,
+                name=taxonomy.shown_class(name),
                 hovertemplate=said,
             ),
             **at,
@@ -373,7 +385,8 @@ def heights(found: Mapping[str, Mapping[str, Any]], order: Sequence[str]) -> go.
     return style(figure, 90 + 250 * rows, margin={"l": 8, "r": 12, "t": 74, "b": 8}, bargap=0)
 
 
-def _broken(name: str) -> str:
+def _broken(name: str, taxonomy: Taxonomy) -> str:
     """A class name in two lines: its object type, its condition."""
-    head, _, tail = name.rpartition(" ")
+    head, condition = taxonomy.split_class(name)
+    tail = taxonomy.shown(head, condition).name
     return f"{head}<br>{tail}" if head else tail

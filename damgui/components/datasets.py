@@ -49,8 +49,8 @@ def root(workspace: Workspace, data_path: str) -> Path:
     return given.parent if given.is_file() else given
 
 
-def marks(photo: Photo) -> list[Mark]:
-    return [Mark(one.box_xyxy, one.object_type, one.condition) for one in photo.objects]
+def marks(photo: Photo, known: Taxonomy) -> list[Mark]:
+    return [Mark(one.box_xyxy, one.object_type, known.shown(one.object_type, one.condition)) for one in photo.objects]
 
 
 @lru_cache(maxsize=8)

@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 
 from core import units
+from core.conditions import Condition
 from core.errors import UserError
 from damgui import run_state, text, theme
 from damgui.text import escape
@@ -47,15 +48,16 @@ def problem(error: UserError) -> str:
     return f'<div class="dg-note dg-bad" role="alert"><b aria-hidden="true">✕</b><div>{lines}</div></div>'
 
 
-def badge(condition: str, count: str = "", short: bool = False) -> str:
+def badge(condition: Condition, count: str = "", short: bool = False) -> str:
     """The condition's mark, colour and word; with `short` its count instead of the word, which is then the tooltip."""
-    known = condition if condition in theme.CONDITION_FILL else "other"
-    mark = theme.condition_mark(condition)
-    word, title = escape(count if short else condition), escape(f"{count} {condition}".strip())
-    return f'<span class="dg-badge dg-c-{known}" title="{title}"><i aria-hidden="true">{mark}</i>{word}</span>'
+    ink, lit = theme.inks(condition.colour)
+    look = f"--soft:{condition.colour}{round(255 * theme.SOFT):02x};--ink:{ink};--lit:{lit}"
+    word, title = escape(count if short else condition.name), escape(f"{count} {condition.name}".strip())
+    mark = f'<i aria-hidden="true">{condition.sign}</i>'
+    return f'<span class="dg-badge" style="{look}" title="{title}">{mark}{word}</span>'
 
 
-def legend(conditions: Sequence[str]) -> str:
+def legend(conditions: Iterable[Condition]) -> str:
     """What the marks mean."""
     return f'<div class="dg-legend">{"".join(badge(one) for one in conditions)}</div>'
 

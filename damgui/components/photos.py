@@ -12,8 +12,8 @@ from pathlib import Path
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from core.conditions import Condition
 from core.errors import UserError
-from damgui import theme
 from damgui.components.html import badge
 from damgui.text import escape
 
@@ -29,7 +29,11 @@ class Mark:
 
     box_xyxy: Box
     object_type: str
-    condition: str
+    condition: Condition
+
+    @property
+    def words(self) -> str:
+        return f"{self.object_type}: {self.condition.name}"
 
 
 def open_photo(path: Path) -> Image.Image:
@@ -98,7 +102,7 @@ def _crop(path: Path, box_px: Box, size_wh: tuple[int, int], _changed: int, leas
 
 def boxed(path: Path, marks: Sequence[Mark], caption: str = "") -> str:
     """A thumbnail with boxes in the conditions' colours, and the words under it."""
-    shapes = "".join(_rect(mark.box_xyxy, mark.condition, f"{mark.object_type}: {mark.condition}") for mark in marks)
+    shapes = "".join(_rect(mark.box_xyxy, mark.condition, mark.words) for mark in marks)
     found = Counter(mark.condition for mark in marks)
     words = "".join(f"<li>{badge(name, str(n), short=True)}</li>" for name, n in found.most_common())
     caption_html = f"<figcaption><ul class='dg-inline'>{words}</ul><code>{escape(caption)}</code></figcaption>"
@@ -107,7 +111,7 @@ def boxed(path: Path, marks: Sequence[Mark], caption: str = "") -> str:
 
 def small(path: Path, marks: Sequence[Mark], name: str, words: str) -> str:
     """A small photo with its boxes; the words and its file name under it."""
-    shapes = "".join(_rect(mark.box_xyxy, mark.condition, f"{mark.object_type}: {mark.condition}") for mark in marks)
+    shapes = "".join(_rect(mark.box_xyxy, mark.condition, mark.words) for mark in marks)
     said = f"<figcaption><strong>{escape(words)}</strong><code>{escape(name)}</code></figcaption>"
     return _card(whole(path, SMALL_PX), shapes, said, f"{name}: {words}")
 
@@ -122,11 +126,11 @@ def close_up(path: Path, mark: Mark, name: str, words: str) -> str:
     return _card(picture, _rect(box, mark.condition, words), said, f"{words} in {name}")
 
 
-def judged(path: Path, box_px: Box, kind: str, lines: Sequence[tuple[str, str, str]]) -> str:
+def judged(path: Path, box_px: Box, kind: str, lines: Sequence[tuple[str, Condition, str]]) -> str:
     """An object cut out of its photo, with lines of (who, condition, note) under it; the first line is the truth."""
     stamp = path.stat().st_mtime_ns if path.exists() else 0
     picture, box = _crop(path, box_px, photo_size(path), stamp)
-    shape = _rect(box, lines[0][1], f"{kind}: {lines[0][1]}")
+    shape = _rect(box, lines[0][1], f"{kind}: {lines[0][1].name}")
     said = "".join(
         f"<div><dt>{escape(who)}</dt><dd>{badge(condition)}<small>{escape(note)}</small></dd></div>"
         for who, condition, note in lines
@@ -135,13 +139,13 @@ def judged(path: Path, box_px: Box, kind: str, lines: Sequence[tuple[str, str, s
     return _card(picture, shape, words, f"{kind} in {path.name}")
 
 
-def _rect(box: Box, condition: str, title: str) -> str:
+def _rect(box: Box, condition: Condition, title: str) -> str:
     x1, y1, x2, y2 = (100 * value for value in box)
-    fill = theme.condition_fill(condition)
     at = f'x="{x1:.2f}%" y="{y1:.2f}%" width="{max(x2 - x1, 0.5):.2f}%" height="{max(y2 - y1, 0.5):.2f}%"'
     return (
-        f'<g><title>{escape(title)}</title><rect {at} class="dg-halo"/><rect {at} stroke="{fill}" class="dg-box"/></g>'
-        f'<text x="{x1:.2f}%" y="{y1:.2f}%" dx="3" dy="13" class="dg-boxmark">{theme.condition_mark(condition)}</text>'
+        f'<g><title>{escape(title)}</title><rect {at} class="dg-halo"/>'
+        f'<rect {at} stroke="{condition.colour}" class="dg-box"/></g>'
+        f'<text x="{x1:.2f}%" y="{y1:.2f}%" dx="3" dy="13" class="dg-boxmark">{condition.sign}</text>'
     )
 
 

@@ -49,7 +49,7 @@ class Details:
         found = shown.results
         confusion = found.get("confusion") or {"labels": [], "counts": []}
         chart, reliability = scores.reference_chart(found), scores.reliability_chart(found)
-        alarms = scores.alarms(found)
+        alarms = scores.alarms(found, shown.taxonomy)
         return {
             self.box: gr.Column(visible=True),
             self.beat: gr.Column(visible=chart is not None),
@@ -57,9 +57,11 @@ class Details:
             self.reference_words: scores.reference_words(found),
             self.alarm_box: gr.Column(visible=bool(alarms)),
             self.alarms: alarms,
-            self.bars: charts.to_json(charts.per_class(found["per_class"], shown.order)),
-            self.class_table: scores.class_table(found["per_class"], shown.order),
-            self.matrix: charts.to_json(charts.confusion(confusion["labels"], confusion["counts"], shown.order)),
+            self.bars: charts.to_json(charts.per_class(found["per_class"], shown.taxonomy, shown.order)),
+            self.class_table: scores.class_table(found["per_class"], shown.taxonomy, shown.order),
+            self.matrix: charts.to_json(
+                charts.confusion(confusion["labels"], confusion["counts"], shown.taxonomy, shown.order)
+            ),
             self.tables: _tables(shown),
             self.sure_box: gr.Column(visible=reliability is not None),
             self.reliability: reliability,
@@ -92,7 +94,9 @@ class Details:
 
 def _tables(shown: ShownResults) -> str:
     found = shown.results
-    conditions = scores.class_table(found.get("per_condition") or {}, title="Condition")
+    per_condition = found.get("per_condition") or {}
+    order = [name for name in shown.taxonomy.conditions if name in per_condition] or list(per_condition)
+    conditions = scores.class_table(per_condition, shown.taxonomy, order, title="Condition")
     return f'<div class="dg-two">{scores.type_table(found)}{conditions}</div>'
 
 

@@ -14,7 +14,7 @@ from core.errors import UserError
 from core.runs import store
 from core.runs.files import read_json
 from core.runs.store import Workspace
-from core.settings import FIELDS
+from core.settings import FIELDS, stored_flat
 from damgui import text
 from damgui.scores import results
 from damgui.scores import text as score_text
@@ -140,19 +140,15 @@ def settings_of(found: Mapping[str, Any]) -> dict[str, Any]:
 
     An untaught model has no settings of teaching.
     """
-    flat = _flat(found.get("settings") or {})
+    flat = stored_flat(found.get("settings") or {})
     adapter = (found.get("model") or {}).get("adapter")
     if not adapter:
         return {path: value for path, value in flat.items() if path in ASKED or not path.startswith(TAUGHT)}
     try:
-        taught = _flat((read_json(Path(str(adapter)) / "damgui.json") or {}).get("settings") or {})
+        taught = stored_flat((read_json(Path(str(adapter)) / "damgui.json") or {}).get("settings") or {})
     except UserError:
         taught = {}
     return flat | {path: value for path, value in taught.items() if path.startswith(TAUGHT)}
-
-
-def _flat(tree: Mapping[str, Any]) -> dict[str, Any]:
-    return {f"{group}.{name}": value for group, held in tree.items() for name, value in dict(held).items()}
 
 
 def differing(settings: Sequence[Mapping[str, Any]]) -> list[str]:

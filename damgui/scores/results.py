@@ -10,9 +10,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from core.conditions import Condition
 from core.errors import UserError
+from core.report.answers import shown as shown_condition
 from core.runs.files import read_json
 from core.runs.store import Workspace
+from core.taxonomy import Taxonomy, of_results
 from damgui.components import datasets
 from damgui.components import html as parts
 from damgui.components import photos as pictures
@@ -28,13 +31,14 @@ class ShownResults:
     results: dict[str, Any]
     rows: tuple[Row, ...]
     root: Path
-    names: tuple[str, ...]  # all class names of the taxonomy
+    taxonomy: Taxonomy
 
     @property
     def order(self) -> list[str]:
         """The class names that occur, in the taxonomy's order."""
         there = (self.results.get("confusion") or {}).get("labels") or list(self.results.get("per_class", {}))
-        return sorted(there, key=lambda name: (self.names.index(name) if name in self.names else len(self.names), name))
+        place = {name: number for number, name in enumerate(self.taxonomy.class_names)}
+        return sorted(there, key=lambda name: (place.get(name, len(place)), name))
 
     @property
     def mistakes(self) -> list[Row]:
@@ -80,8 +84,8 @@ def _load(workspace: Workspace, path: Path, _changed: tuple[int, int]) -> ShownR
     if found is None:
         return None
     root = datasets.root(workspace, str((found.get("data") or {}).get("path", "demo")))
-    names = datasets.taxonomy(((found.get("settings") or {}).get("data") or {}).get("taxonomy", "")).class_names
-    return ShownResults(found, tuple(answers(path)), root, names)
+    asked = str(((found.get("settings") or {}).get("data") or {}).get("taxonomy") or "")
+    return ShownResults(found, tuple(answers(path)), root, of_results(asked, found))
 
 
 def predictions_name(path: Path) -> str:
@@ -106,7 +110,8 @@ def answers(path: Path) -> Iterator[Row]:
 def mistake_cards(shown: ShownResults, rows: Sequence[Row], labels: tuple[str, str] = ("Truth", "Said")) -> str:
     cards = []
     for row in rows:
-        lines = [(labels[0], row["truth"], ""), (labels[1], row["predicted"], _how_sure(row))]
+        true, said = shown_condition(row, shown.taxonomy, "truth"), shown_condition(row, shown.taxonomy)
+        lines = [(labels[0], true, ""), (labels[1], said, _how_sure(row))]
         cards.append(card(shown.root, row, lines))
     return pictures.gallery([one for one in cards if one])
 
@@ -117,7 +122,7 @@ def _how_sure(row: Row) -> str:
     return f"{other}{100 * probability(row):.0f} % sure"
 
 
-def card(root: Path, row: Row, lines: Sequence[tuple[str, str, str]]) -> str:
+def card(root: Path, row: Row, lines: Sequence[tuple[str, Condition, str]]) -> str:
     """One object with what was true and what was said; a plain line when its photo is gone."""
     try:
         return pictures.judged(root / row["image"], tuple(row["box_xyxy_px"]), row["object_type"], lines)

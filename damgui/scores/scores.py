@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from core import units
+from core.taxonomy import Taxonomy
 from damgui import text
 from damgui.charts import scores as score_charts
 from damgui.charts import training as charts
@@ -101,8 +102,8 @@ def reference_words(found: Found) -> str:
 
 
 # -- Alarms ----------------------------------------------------------------------------------------------------------
-def alarms(found: Found) -> str:
-    """What share of the blocked and of the damaged objects is found at the tolerated false alarms; "" when unknown."""
+def alarms(found: Found, taxonomy: Taxonomy) -> str:
+    """What share of the objects in each alarming condition is found at the tolerated false alarms; "" when unknown."""
     judging = (found.get("settings") or {}).get("judging") or {}
     tolerated = float(judging.get("false_alarm_rate") or 0.1)
     cells = []
@@ -111,14 +112,16 @@ def alarms(found: Found) -> str:
         value = units.percent(recall, 0) if recall is not None else "–"
         span = f"<p>95 % interval {escape(ends)}</p>" if ends and recall is not None else ""
         cells.append(
-            f'<div class="dg-alarm">{parts.badge(condition)}<span class="dg-value">{value}</span>'
+            f'<div class="dg-alarm">{parts.badge(taxonomy.condition(condition))}<span class="dg-value">{value}</span>'
             f"<div><p>{escape(score_text.alarm(condition, about, tolerated))}</p>{span}</div></div>"
         )
     return "".join(cells)
 
 
 # -- Tables ----------------------------------------------------------------------------------------------------------
-def class_table(scores: Mapping[str, Found], order: Sequence[str] = (), title: str = "Class") -> str:
+def class_table(
+    scores: Mapping[str, Found], taxonomy: Taxonomy, order: Sequence[str] = (), title: str = "Class"
+) -> str:
     """Support, recall with interval, precision and F1, a row for every class that occurs or was answered."""
     rows = []
     for name in [one for one in (order or scores) if one in scores]:
@@ -126,7 +129,8 @@ def class_table(scores: Mapping[str, Found], order: Sequence[str] = (), title: s
         ends = score_text.interval(about.get("recall_interval"))
         recall = _share(about.get("recall", about.get("accuracy"))) + (f"<small>{escape(ends)}</small>" if ends else "")
         f1 = f"{about['f1']:.2f}" if about.get("f1") is not None else "–"
-        rows.append([escape(name), f"{about.get('total', 0):,}", recall, _share(about.get("precision")), f1])
+        named = escape(taxonomy.shown_class(name))
+        rows.append([named, f"{about.get('total', 0):,}", recall, _share(about.get("precision")), f1])
     return table([title, "Support", "Recall", "Precision", "F1"], rows)
 
 

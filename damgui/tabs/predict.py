@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,11 +12,13 @@ import gradio as gr
 from gradio.components import Component
 
 from core import units
+from core.conditions import Condition
 from core.data.types import BoxedObject, Photo
 from core.errors import UserError
 from core.runs import prediction_client, store
 from core.runs.files import read_json
 from core.settings import Settings
+from core.taxonomy import Taxonomy, restore
 from damgui import run_state, text, theme
 from damgui.charts import training as charts
 from damgui.components import datasets
@@ -28,6 +31,7 @@ from damgui.scores import text as score_text
 from damgui.text import escape
 
 EXAMPLES = 12
+TAXONOMY = "data.taxonomy"
 ASK_EVERY_S = 0.3
 PICKER = f"""<div class="dg-pick">
 <div class="dg-pick-frame"><img alt=""><div class="dg-pick-layer"></div><div class="dg-pick-drawn" hidden></div></div>
@@ -185,19 +189,21 @@ def _wire_question(frame: Frame, w: PredictWidgets) -> None:
             return {**w.forget(), w.message: parts.problem(error)}
         return {w.pending: number, w.clock: gr.Timer(active=True), w.stop: gr.Button(visible=True), w.message: ""}
 
-    def poll(number: str | None, current: dict[str, Any] | None, box: Any) -> Any:
+    def poll(number: str | None, current: dict[str, Any] | None, box: Any, path: str) -> Any:
         found = prediction_client.answer(frame.workspace, number) if number else None
         if found is None:
             return gr.skip()
         if "error" in found:
             return {**w.forget(), w.message: parts.note(found["error"], "bad")}
-        return {**w.forget(), **_answered(found, _truth(current, box), w)}
+        known = _taxonomy(found, path)
+        return {**w.forget(), **_answered(found, _truth(current, box, known), known, w)}
 
     judging = [one for path, one in frame.form.widgets.items() if path.startswith("judging.")]
+    taxonomy = frame.form.widgets[TAXONOMY]
     w.ask.click(show_busy, outputs=w.answer, **QUIET).then(
-        begin, {w.photo, w.picker, w.kind, w.model, *judging}, [w.message, *w.answer], **LONG
+        begin, {w.photo, w.picker, w.kind, w.model, taxonomy, *judging}, [w.message, *w.answer], **LONG
     )
-    w.clock.tick(poll, [w.pending, w.photo, w.picker], [w.message, *w.answer], **QUIET)
+    w.clock.tick(poll, [w.pending, w.photo, w.picker, taxonomy], [w.message, *w.answer], **QUIET)
     w.stop.click(w.forget, outputs=w.answer, **QUIET)
 
 
@@ -270,8 +276,10 @@ def _request(frame: Frame, values: Mapping[Component, Any], w: PredictWidgets) -
     path = str(tuned.path) if tuned else _base(frame)
     base = store.base_model(path)
     settings = store.settings_for_model(path)
+    # A tuned model is asked what it learned; an untaught one what the object types to choose from belong to.
+    asked = settings.data if tuned else replace(settings.data, taxonomy=values[frame.form.widgets[TAXONOMY]])
     judging = frame.form.read(values, ("judging.",)).judging
-    settings = replace(settings, model=replace(settings.model, path=base), judging=judging)
+    settings = replace(settings, model=replace(settings.model, path=base), data=asked, judging=judging)
     box, size_wh = value.get("box"), photo["size_wh"]
     # A labelled box is asked about as in training, with its neighbours; among them a box of one's own has no place.
     picked = value.get("index")
@@ -297,17 +305,28 @@ def _pixels(box: Any, size_wh: Any) -> list[float]:
     return [end * side for end, side in zip(box, (*size_wh, *size_wh), strict=True)]
 
 
-def _truth(photo: Any, value: Any) -> str:
+def _truth(photo: Any, value: Any, taxonomy: Taxonomy) -> Condition | None:
     index = (value or {}).get("index")
-    return photo["objects"][index][1] if photo and index is not None else ""
+    if not photo or index is None:
+        return None
+    kind, condition, _box = photo["objects"][index]
+    return taxonomy.shown(kind, condition)
 
 
-def _answered(found: dict[str, Any], truth: str, w: PredictWidgets) -> Updates:
+def _taxonomy(found: Mapping[str, Any], path: str) -> Taxonomy:
+    """What the answers mean: what the tuned model among them learned, else the file of the form."""
+    tuned = [str(answer.get("model") or "") for answer in found["answers"]]
+    about = next((read_json(Path(one) / "damgui.json") for one in tuned if one and store.is_adapter(one)), None)
+    return restore(about["taxonomy"]) if about else datasets.taxonomy(path)
+
+
+def _answered(found: dict[str, Any], truth: Condition | None, taxonomy: Taxonomy, w: PredictWidgets) -> Updates:
     """The verdicts in words, then the probabilities: of conditions, and of classes when the type was not known."""
-    cards = [_verdict(answer, found.get("object_type") or answer["predicted_type"]) for answer in found["answers"]]
+    asked = found.get("object_type")
+    cards = [_verdict(answer, asked or answer["predicted_type"], taxonomy) for answer in found["answers"]]
     known = f'<p class="dg-small">In the labels: {parts.badge(truth)}</p>' if truth else ""
     alone = parts.note(text.BASE_ONLY) if len(found["answers"]) == 1 else ""
-    labelled = [(answer["label"], _shares(answer)) for answer in found["answers"]]
+    labelled = [(answer["label"], _shares(answer, asked, taxonomy)) for answer in found["answers"]]
     by_class = [
         (answer["label"], answer.get("calibrated_classes") or answer["class_probabilities"])
         for answer in found["answers"]
@@ -316,12 +335,12 @@ def _answered(found: dict[str, Any], truth: str, w: PredictWidgets) -> Updates:
     return {
         w.verdict: f'<div class="dg-verdicts">{"".join(cards)}</div>{known}{alone}'
         f'<p class="dg-small">Answered in {float(found.get("seconds") or 0):.1f} s.</p>',
-        w.chart: charts.to_json(charts.probabilities(labelled)),
-        w.classes: charts.to_json(charts.probabilities(by_class)) if by_class else None,
+        w.chart: charts.to_json(charts.probabilities(labelled, taxonomy)),
+        w.classes: charts.to_json(charts.probabilities(by_class, taxonomy)) if by_class else None,
     }
 
 
-def _verdict(answer: Mapping[str, Any], kind: str) -> str:
+def _verdict(answer: Mapping[str, Any], kind: str, taxonomy: Taxonomy) -> str:
     """What one model says: the condition with its probability, or that an engineer has to look."""
     about = calibration(str(answer.get("model") or ""))
     rule = (about.get("thresholds") or {}).get("class" if "class_probabilities" in answer else "condition") or {}
@@ -333,17 +352,23 @@ def _verdict(answer: Mapping[str, Any], kind: str) -> str:
     else:
         trust = f"{trust} {score_text.promise(rule)}".rstrip()
         sure = f'<span class="dg-sureness">{units.percent(score_text.sureness(answer), 0)}</span>'
-        said, look = parts.badge(answer["predicted"]) + sure, "dg-verdict"
+        said, look = parts.badge(taxonomy.shown(kind, answer["predicted"])) + sure, "dg-verdict"
     return (
         f'<div class="{look}"><span class="dg-label">{label}</span>{named}{said}'
         f'<span class="dg-below">{escape(trust)}</span></div>'
     )
 
 
-def _shares(answer: Mapping[str, Any]) -> Mapping[str, float]:
-    """The probabilities of the conditions that the verdict speaks of."""
+def _shares(answer: Mapping[str, Any], object_type: str | None, taxonomy: Taxonomy) -> Mapping[str, float]:
+    """The probabilities of the conditions that the verdict speaks of, by the names that they are shown with."""
+    if not object_type and taxonomy.observed and "class_probabilities" in answer:
+        found: Counter[str] = Counter()
+        for name, share in (answer.get("calibrated_classes") or answer["class_probabilities"]).items():
+            found[taxonomy.of_class(name).name] += share
+        return found
     calibrated = answer.get("calibrated") or {}
-    return calibrated if set(calibrated) == set(answer["probabilities"]) else answer["probabilities"]
+    shares = calibrated if set(calibrated) == set(answer["probabilities"]) else answer["probabilities"]
+    return {taxonomy.shown(object_type or "", name).name: share for name, share in shares.items()}
 
 
 def calibration(model: str) -> Mapping[str, Any]:

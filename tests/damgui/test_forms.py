@@ -29,6 +29,7 @@ def given(form: Form, settings: Settings) -> dict[Any, Any]:
 def test_settings_survive_the_way_through_the_form() -> None:
     form = whole_form()
     settings = merge(Settings(), {"lora.rank": 8, "training.learning_rate": 3e-5, "enhance.oversampling": True})
+    settings = merge(settings, {"enhance.condition_weights": {"blocked": 4, "cannot be judged": 0.5}})
     assert form.read(given(form, settings)) == settings
 
 

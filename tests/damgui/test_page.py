@@ -10,10 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from core.conditions import COLOURS, PRESENT
 from core.errors import UserError
 from core.runs import store
 from core.settings import FIELDS
+from core.taxonomy import load as load_taxonomy
 from damgui import forms, page, theme
+
+DAMS = load_taxonomy()
 
 ASKED_FOR = (
     "go-baseline",
@@ -110,17 +114,6 @@ def test_the_newest_run_fills_the_form(tmp_path: Path) -> None:
     assert page.last_settings(workspace).lora.rank == 5
 
 
-def luminance(colour: str) -> float:
-    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-    linear = [part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-
-def contrast(one: str, other: str) -> float:
-    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
-    return (light + 0.05) / (dark + 0.05)
-
-
 def variables(block: str) -> dict[str, str]:
     return dict(re.findall(r"--dg-([\w-]+): (#[0-9a-f]{6})", block))
 
@@ -133,9 +126,9 @@ def variables(block: str) -> dict[str, str]:
         ("ink", "ground"),
         ("muted", "card"),
         ("muted", "ground"),
-        ("normal", "normal-soft"),
-        ("blocked", "blocked-soft"),
-        ("damaged", "damaged-soft"),
+        ("good", "good-soft"),
+        ("warn", "warn-soft"),
+        ("bad", "bad-soft"),
         ("accent-ink", "accent-soft"),
         ("muted", "accent-soft"),
     ],
@@ -143,10 +136,30 @@ def variables(block: str) -> dict[str, str]:
 def test_text_can_be_read_in_light_and_dark(mode: str, ink: str, ground: str) -> None:
     light, dark = theme.css().split(".dark,", 1)
     colours = variables(light if mode == "light" else dark.split("}", 1)[0])
-    assert contrast(colours[ink], colours[ground]) >= 4.5
+    assert theme.contrast(colours[ink], colours[ground]) >= 4.5
 
 
-@pytest.mark.parametrize("fill", [*theme.CONDITION_FILL.values(), theme.WATER, theme.CLAY, theme.SLATE, theme.PLUM])
+@pytest.mark.parametrize(
+    "fill",
+    [
+        *(one.colour for one in DAMS.legend),
+        theme.GOOD,
+        theme.WARN,
+        theme.BAD,
+        theme.WATER,
+        theme.CLAY,
+        theme.SLATE,
+        theme.PLUM,
+    ],
+)
 @pytest.mark.parametrize("ground", ["#ffffff", "#17212b"])
 def test_lines_and_bars_stand_out_from_both_backgrounds(fill: str, ground: str) -> None:
-    assert contrast(fill, ground) >= 2.2  # bars are wide, hatched and labelled: less than text needs
+    assert theme.contrast(fill, ground) >= 2.2  # bars are wide, hatched and labelled: less than text needs
+
+
+@pytest.mark.parametrize("fill", [*COLOURS, PRESENT.colour, "#000000", "#ffffff", "#ffff00", "#0000ff", "#808080"])
+def test_a_conditions_name_can_be_read_whatever_its_colour_is(fill: str) -> None:
+    light, dark = theme.inks(fill)
+    for ink, card in ((light, theme.LIGHT_CARD), (dark, theme.DARK_CARD)):
+        assert theme.contrast(ink, theme.mixed(fill, card, theme.SOFT)) >= 4.5
+        assert f"--dg-card: {card}" in theme.css()

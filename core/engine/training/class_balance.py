@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from core.data.types import Photo
 from core.settings import EnhanceSettings
+from core.taxonomy import Taxonomy
 
 Class = tuple[str, str]
 
@@ -17,21 +18,47 @@ def class_counts(photos: Sequence[Photo]) -> Counter[Class]:
     return Counter((one.object_type, one.condition) for photo in photos for one in photo.objects)
 
 
-def class_weights(photos: Sequence[Photo], enhance: EnhanceSettings) -> dict[Class, float]:
+def condition_weights(enhance: EnhanceSettings, taxonomy: Taxonomy) -> dict[str, float]:
+    """{condition: weight}, all 1 without condition weighting."""
+    if not enhance.condition_weighting:
+        return dict.fromkeys(taxonomy.conditions, 1.0)
+    return {name: enhance.condition_weights.get(name, taxonomy.condition(name).weight) for name in taxonomy.conditions}
+
+
+def weighting_faults(enhance: EnhanceSettings, taxonomy: Taxonomy) -> list[str]:
+    """What is asked of condition weighting and has no effect, a sentence each."""
+    if not enhance.condition_weighting:
+        return []
+    said = [
+        f"enhance.condition_weights: {name!r} is no condition of {taxonomy.name}, so its weight has no effect. "
+        f"Use one of: {', '.join(taxonomy.conditions)}."
+        for name in enhance.condition_weights
+        if name not in taxonomy.conditions
+    ]
+    if len(set(condition_weights(enhance, taxonomy).values())) == 1:
+        said.append(
+            f"Condition weighting has no effect: all conditions of {taxonomy.name} weigh the same. "
+            "Give them a weight in the taxonomy, or set enhance.condition_weights."
+        )
+    return said
+
+
+def class_weights(photos: Sequence[Photo], enhance: EnhanceSettings, taxonomy: Taxonomy) -> dict[Class, float]:
     """The loss weight of each class that occurs: capped, then scaled so that the mean over objects is 1.
 
     Class weighting is (largest count / count) ** class_weight_power; condition weighting multiplies by the condition's
-    factor. The cap bounds the ratio of the heaviest to the lightest, so that stacked levers cannot run away.
+    weight: the setting's, else the taxonomy's. The cap bounds the ratio of the heaviest to the lightest, so that
+    stacked levers cannot run away.
     """
     counts = class_counts(photos)
     if not counts:
         return {}
     largest = max(counts.values())
-    by_condition = {"blocked": enhance.blocked_weight, "damaged": enhance.damaged_weight}
+    by_condition = condition_weights(enhance, taxonomy)
     raw = {}
     for one, count in counts.items():
         weight = (largest / count) ** enhance.class_weight_power if enhance.class_weighting else 1.0
-        raw[one] = weight * (by_condition.get(one[1], 1.0) if enhance.condition_weighting else 1.0)
+        raw[one] = weight * by_condition[one[1]]
     lightest = min(raw.values())
     capped = {one: min(weight, lightest * enhance.weight_cap) for one, weight in raw.items()}
     mean = sum(capped[one] * count for one, count in counts.items()) / sum(counts.values())

@@ -48,7 +48,7 @@ class TrainingDataset(Dataset[SampleKey]):
     def __init__(self, photos: Sequence[Photo], prompt_builder: PromptBuilder, settings: Settings) -> None:
         self.photos = [photo for photo in photos if photo.objects]
         self.prompt_builder, self.settings = prompt_builder, settings
-        self.weights = class_weights(self.photos, settings.enhance)
+        self.weights = class_weights(self.photos, settings.enhance, prompt_builder.taxonomy)
         self.size = settings.training.questions_per_sequence
         self._thread = ThreadPoolExecutor(1)
         self.seen = [

@@ -21,6 +21,7 @@ from core.engine.evaluation import limited, prior_scores, read_data
 from core.engine.questions import PromptBuilder
 from core.engine.training.callbacks import BestCheckpoint, EarlyStopping, ProgressEvents, StopOnRequest
 from core.engine.training.checkpoints import BEST, latest_checkpoint, publish, require_free
+from core.engine.training.class_balance import weighting_faults
 from core.engine.training.data import TrainingDataset
 from core.engine.training.dry_run import DryRun, PlannedCache, Stopped, measure_dry_run
 from core.engine.training.trainer import PackedTrainer
@@ -140,8 +141,8 @@ def set_up(
     reporter.emit("stage", text="Loading the model")
     loaded = models.load(settings.model)
     taxonomy = load_taxonomy(settings.data.taxonomy)
-    if settings.enhance.condition_weighting and not {"blocked", "damaged"} & set(taxonomy.conditions):
-        reporter.emit("warning", text="Condition weighting has no effect: no condition is blocked or damaged.")
+    for said in weighting_faults(settings.enhance, taxonomy):
+        reporter.emit("warning", text=said)
     prompt_builder = PromptBuilder(loaded, settings, taxonomy)
     model = adapters.attach_lora(loaded.model, settings.lora)
     all_parameters = loaded.parameters

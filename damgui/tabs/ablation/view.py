@@ -153,8 +153,8 @@ def differences(rows: Sequence[Mapping[str, Any]]) -> go.Figure:
     figure = go.Figure()
     names = [row["label"][0].upper() + row["label"][1:] for row in rows]
     looks = {
-        "recommended": (theme.condition_fill("normal"), "circle"),
-        "harmful": (theme.condition_fill("damaged"), "x"),
+        "recommended": (theme.GOOD, "circle"),
+        "harmful": (theme.BAD, "x"),
         "no clear effect": (theme.SLATE, "circle-open"),
         "too few seeds": (theme.SLATE, "diamond-open"),
     }

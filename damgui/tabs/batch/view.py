@@ -7,13 +7,14 @@ from functools import lru_cache
 from pathlib import Path
 
 from core import units
+from core.conditions import UNSURE_SIGN, Condition
 from core.errors import UserError
 from core.report.about import gather
 from core.report.annotate import annotated_name
-from core.report.answers import Entry, Row, index, read, sure_words, sureness
-from core.report.palette import UNSURE_MARK
+from core.report.answers import Entry, Row, index, read, shown, sure_words, sureness
 from core.runs.files import read_json
 from core.runs.store import Run
+from core.taxonomy import Taxonomy
 from damgui import run_state, text
 from damgui.components import html as parts
 from damgui.components import photos as pictures
@@ -53,18 +54,28 @@ def summary(run: Run) -> str:
     if not found:
         return ""
     cells = "".join(
-        f'<div class="dg-figure"><span class="dg-label">{parts.badge(name)}</span><span class="dg-value">{number:,}'
+        f'<div class="dg-figure"><span class="dg-label">{parts.badge(one)}</span><span class="dg-value">{number:,}'
         f"</span></div>"
-        for name, number in found["conditions"].items()
+        for one, number in taxonomy(run).shown_counts(found["conditions"], found.get("classes") or {}).items()
     )
     unsure = found.get("unsure")
     if unsure:
-        cells += parts.figure(f"{unsure['count']:,}", f"{UNSURE_MARK} {text.UNSURE_SHORT}", text.BATCH_UNSURE_SAYS)
+        cells += parts.figure(f"{unsure['count']:,}", f"{UNSURE_SIGN} {text.UNSURE_SHORT}", text.BATCH_UNSURE_SAYS)
     cells += parts.figure(f"{found['objects']:,}", "Objects", f"on {found['photos']:,} photos")
     notes = parts.note(text.BATCH_WHOLE, "warn") if found.get("whole_photos") else ""
     if not unsure:
         notes += parts.note(text.BATCH_UNCALIBRATED)
     return f'<div class="dg-came">{parts.figures([cells])}{notes}</div>'
+
+
+def taxonomy(run: Run) -> Taxonomy:
+    """What the run was asked and how its answers are shown."""
+    return _taxonomy(run, changed(run.results))
+
+
+@lru_cache(maxsize=4)
+def _taxonomy(run: Run, _changed: tuple[int, int]) -> Taxonomy:
+    return gather(run).taxonomy
 
 
 def urgent(run: Run) -> tuple[Entry, ...]:
@@ -74,7 +85,7 @@ def urgent(run: Run) -> tuple[Entry, ...]:
 
 @lru_cache(maxsize=4)
 def _urgent(run: Run, _changed: tuple[int, int]) -> tuple[Entry, ...]:
-    order = {name: place for place, name in enumerate(gather(run).urgent)}
+    order = {name: place for place, name in enumerate(taxonomy(run).alarming[::-1])}
 
     def rank(one: Entry) -> tuple[int, float]:
         if one.condition in order:
@@ -88,28 +99,28 @@ def table(run: Run, most: int) -> str:
     """The first answers as a table."""
     head = "".join(f"<th scope='col'>{escape(one)}</th>" for one in text.BATCH_COLUMNS)
     with run.predictions.open("rb") as lines:
-        rows = "".join(_line(read(lines, one)) for one in urgent(run)[:most])
+        rows = "".join(_line(read(lines, one), taxonomy(run)) for one in urgent(run)[:most])
     body = f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody>"
     return f'<div class="dg-scroll"><table class="dg-answers">{body}</table></div>'
 
 
-def _line(row: Row) -> str:
+def _line(row: Row, known: Taxonomy) -> str:
     kind = str(row.get("object_type") or row.get("predicted_type") or "")
     guessed = "" if row.get("object_type") else f" <small>{escape(text.BATCH_GUESSED)}</small>"
-    unsure = f"{UNSURE_MARK} {text.UNSURE_SHORT}" if row.get("unsure") else ""
+    unsure = f"{UNSURE_SIGN} {text.UNSURE_SHORT}" if row.get("unsure") else ""
     sure = sure_words(sureness(row)) if int(row["choices"]) > 1 else text.BATCH_ONE_ANSWER
     return (
-        f"<tr><td>{parts.badge(str(row['predicted']))}</td><td>{escape(kind)}{guessed}</td><td>{escape(sure)}</td>"
+        f"<tr><td>{parts.badge(shown(row, known))}</td><td>{escape(kind)}{guessed}</td><td>{escape(sure)}</td>"
         f"<td>{escape(unsure)}</td><td><code>{escape(str(row['image']))}</code></td>"
         f"<td>{int(row['object']) + 1}</td></tr>"
     )
 
 
-def photos(run: Run) -> list[tuple[str, Counter[str]]]:
+def photos(run: Run) -> list[tuple[str, Counter[Condition]]]:
     """(photo, how many of each condition) of all photos, those with the most urgent objects first."""
-    found: dict[str, Counter[str]] = {}
+    found: dict[str, Counter[Condition]] = {}
     for one in urgent(run):
-        found.setdefault(one.image, Counter())[one.condition] += 1
+        found.setdefault(one.image, Counter())[taxonomy(run).of_class(one.said)] += 1
     return list(found.items())
 
 
@@ -119,14 +130,14 @@ def gallery(run: Run, most: int) -> str:
     return f'<div class="dg-gallery dg-wide">{"".join(cards)}</div>' if cards else ""
 
 
-def _card(run: Run, name: str, counts: Counter[str]) -> str:
+def _card(run: Run, name: str, counts: Counter[Condition]) -> str:
     path = run.folder / "annotated" / annotated_name(name)
     try:
         source = pictures.whole(path, pictures.ANNOTATED_PX)
     except (UserError, FileNotFoundError):
         return ""
     words = "".join(f"<li>{parts.badge(one, str(number), short=True)}</li>" for one, number in counts.most_common())
-    about = ", ".join(f"{number} {one}" for one, number in counts.most_common())
+    about = ", ".join(f"{number} {one.name}" for one, number in counts.most_common())
     return (
         f'<figure class="dg-card"><div class="dg-photo"><img src="{source}" alt="{escape(f"{name}: {about}")}"></div>'
         f'<figcaption><ul class="dg-inline">{words}</ul><code>{escape(name)}</code></figcaption></figure>'

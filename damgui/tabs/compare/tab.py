@@ -270,7 +270,7 @@ def _pair(view: View, w: CompareWidgets, panels: Details) -> Updates:
         w.box: gr.Column(visible=True),
         w.change: comparing.change_chart(found),
         w.turned: comparing.turned(found),
-        w.chart: charts.to_json(charts.dumbbell(one, other, before.shown.order)),
+        w.chart: charts.to_json(charts.dumbbell(one, other, before.shown.taxonomy, before.shown.order)),
         w.gallery: comparing.gallery(before.shown, after.shown),
     }
 

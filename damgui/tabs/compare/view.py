@@ -7,7 +7,8 @@ from functools import lru_cache
 from typing import Any
 
 from core import metrics, units
-from core.settings import FIELDS
+from core.report.answers import shown as shown_condition
+from core.settings import FIELDS, words_of
 from damgui import text
 from damgui.charts import scores as score_charts
 from damgui.charts import training as charts
@@ -118,9 +119,9 @@ def _group(title: str, pairs: Sequence[tuple[Row, Row]], none: str, shown: Shown
             shown.root,
             new,
             [
-                ("Truth", new["truth"], ""),
-                ("Before", old["predicted"], _sure(old)),
-                ("After", new["predicted"], _sure(new)),
+                ("Truth", shown_condition(new, shown.taxonomy, "truth"), ""),
+                ("Before", shown_condition(old, shown.taxonomy), _sure(old)),
+                ("After", shown_condition(new, shown.taxonomy), _sure(new)),
             ],
         )
         for old, new in sorted(pairs, key=lambda pair: -results.probability(pair[1]))[: results.PAGE]
@@ -188,4 +189,6 @@ def _value(value: Any) -> str:
         return "–"
     if isinstance(value, bool):
         return "on" if value else "off"
+    if isinstance(value, dict):
+        return escape(words_of(value) or "–")
     return escape(f"{value:g}" if isinstance(value, float) else str(value) or "–")

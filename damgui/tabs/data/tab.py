@@ -17,6 +17,7 @@ from core.data.statistics import class_counts
 from core.data.types import Dataset
 from core.errors import Problem, UserError
 from core.settings import Settings
+from core.taxonomy import Taxonomy
 from damgui import text, theme
 from damgui.charts import training as charts
 from damgui.components import datasets
@@ -171,8 +172,9 @@ def _wire(frame: Frame, w: DataWidgets, starts: tuple[gr.Button, gr.Textbox], us
         return {w.message: busy, **{frame.form.widgets[path]: value for path, value in chosen.items()}}
 
     def other(values: Mapping[Component, Any]) -> Any:
-        data = datasets.already_read(frame.workspace, frame.form.read(values, FOR_DATA))
-        return gr.skip() if data is None else _thumbs(data, values[w.split], random.randrange(1, 1_000_000))
+        settings = frame.form.read(values, FOR_DATA)
+        data, taxonomy = datasets.already_read(frame.workspace, settings), datasets.taxonomy(settings.data.taxonomy)
+        return gr.skip() if data is None else _thumbs(data, taxonomy, values[w.split], random.randrange(1, 1_000_000))
 
     read, path = starts
     for begun in (
@@ -191,25 +193,25 @@ def _show(frame: Frame, values: Mapping[Component, Any], w: DataWidgets) -> Upda
     splits = [name for name in ("train", "valid", "test") if data.split(name)]
     first = "valid" if "valid" in splits else splits[0]
     taxonomy = datasets.taxonomy(settings.data.taxonomy)
-    order, kept, listed = taxonomy.class_names, settings.data.use_good, _listed(data)
+    kept, listed = settings.data.use_good, _listed(data)
     found = review(data, settings, taxonomy)
     cards, places = findings.shown(found), found.statistics["positions"]
     return {
         w.light: findings.light(found),
-        w.summary: _summary(data),
+        w.summary: _summary(data, taxonomy),
         w.wrong: gr.Column(visible=bool(listed)),
         w.problems: _problems(listed, kept),
         w.rest: gr.Button(visible=bool(listed) and not kept),
         w.found: gr.Column(visible=True),
         w.told: gr.Column(visible=bool(cards)),
-        w.findings: findings.cards(data, cards),
+        w.findings: findings.cards(data, cards, taxonomy),
         w.cures: [dict(one.cure_setting) for one in cards],
-        w.chart: charts.to_json(charts.class_counts(class_counts(data), order)),
-        w.heights: charts.to_json(charts.heights(places["heights"], order)),
-        w.where: _where(places),
-        w.marks: parts.section(text.DATA_THUMBS) + parts.legend(taxonomy.conditions),
+        w.chart: charts.to_json(charts.class_counts(class_counts(data), taxonomy)),
+        w.heights: charts.to_json(charts.heights(places["heights"], taxonomy)),
+        w.where: _where(places, taxonomy),
+        w.marks: parts.section(text.DATA_THUMBS) + parts.legend(taxonomy.legend),
         w.split: gr.Dropdown([(text.SPLIT_WORDS[name], name) for name in splits], value=first),
-        w.thumbs: _thumbs(data, first, 0),
+        w.thumbs: _thumbs(data, taxonomy, first, 0),
     }
 
 
@@ -226,17 +228,17 @@ def _listed(data: Dataset) -> list[Problem]:
     return [one for one in data.problems if not one.what.startswith(SAME_FILE) and one.kind != "duplicates-left-out"]
 
 
-def _where(places: Mapping[str, Any]) -> str:
-    above = findings.order(places["above"])
+def _where(places: Mapping[str, Any], taxonomy: Taxonomy) -> str:
+    above, together = findings.order(places["above"]), findings.together(places["together"], taxonomy)
     return (
         f'<div class="dg-where"><div>{parts.section(text.ABOVE, text.ABOVE_HINT)}{above}</div>'
-        f"<div>{parts.section(text.TOGETHER, text.TOGETHER_HINT)}{findings.together(places['together'])}</div></div>"
+        f"<div>{parts.section(text.TOGETHER, text.TOGETHER_HINT)}{together}</div></div>"
     )
 
 
-def _summary(data: Dataset) -> str:
+def _summary(data: Dataset, taxonomy: Taxonomy) -> str:
     objects = [one for photo in data.photos for one in photo.objects]
-    conditions = Counter(one.condition for one in objects)
+    conditions = Counter(taxonomy.shown(one.object_type, one.condition).name for one in objects)
     wrong = len(_listed(data))
     shares = ", ".join(f"{n:,} {name}" for name, n in conditions.most_common())
     return parts.figures(
@@ -251,14 +253,16 @@ def _summary(data: Dataset) -> str:
     )
 
 
-def _thumbs(data: Dataset, split: str, seed: int) -> str:
+def _thumbs(data: Dataset, taxonomy: Taxonomy, split: str, seed: int) -> str:
     """A dozen photos of a split; those with the most different conditions first, others by chance."""
     photos = [photo for photo in data.split(split) if photo.objects]
     if seed:
         photos = random.Random(seed).sample(photos, min(THUMBS, len(photos)))
     else:
         photos = sorted(photos, key=lambda photo: -len({one.condition for one in photo.objects}))[:THUMBS]
-    return pictures.gallery([pictures.boxed(photo.path, datasets.marks(photo), photo.path.name) for photo in photos])
+    return pictures.gallery(
+        [pictures.boxed(photo.path, datasets.marks(photo, taxonomy), photo.path.name) for photo in photos]
+    )
 
 
 def _problems(listed: Sequence[Problem], kept: bool) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from core import units
 from core.data.quality.findings import Finding, Review
 from core.data.types import Dataset, Photo
+from core.taxonomy import Taxonomy
 from damgui import text
 from damgui.components import datasets
 from damgui.components import html as parts
@@ -39,13 +40,14 @@ def shown(review: Review) -> list[Finding]:
     return [one for one in review.findings if one.kind not in LISTED]
 
 
-def cards(data: Dataset, findings: Sequence[Finding]) -> str:
+def cards(data: Dataset, findings: Sequence[Finding], taxonomy: Taxonomy) -> str:
     """One card each; a button with a cure carries the finding's place in `findings`."""
     photos = {photo.name: photo for photo in data.photos}
-    return f'<div class="dg-findings">{"".join(_card(i, one, data, photos) for i, one in enumerate(findings))}</div>'
+    shown = "".join(_card(place, one, _evidence(one, data, photos, taxonomy)) for place, one in enumerate(findings))
+    return f'<div class="dg-findings">{shown}</div>'
 
 
-def _card(place: int, one: Finding, data: Dataset, photos: Mapping[str, Photo]) -> str:
+def _card(place: int, one: Finding, evidence: str) -> str:
     mark, word = text.LEVELS[one.level]
     button = ""
     if one.cure_setting:
@@ -56,48 +58,52 @@ def _card(place: int, one: Finding, data: Dataset, photos: Mapping[str, Photo]) 
     return (
         f'<article class="dg-finding dg-f-{one.level}" data-kind="{one.kind}"><header><span class="dg-level">'
         f'<i aria-hidden="true">{mark}</i>{escape(word)}</span><h4>{escape(one.title)}</h4></header>'
-        f"<p>{escape(one.detail)}</p>{_evidence(one, data, photos)}{cure}</article>"
+        f"<p>{escape(one.detail)}</p>{evidence}{cure}</article>"
     )
 
 
-def _evidence(one: Finding, data: Dataset, photos: Mapping[str, Photo]) -> str:
+def _evidence(one: Finding, data: Dataset, photos: Mapping[str, Photo], taxonomy: Taxonomy) -> str:
     """Photos that belong together side by side, else the first few with their boxes."""
     if one.kind in PLAIN:
         return ""
     if one.boxes:
         shown = one.boxes[:PHOTOS]
         body = "".join(
-            _close_up(photos[name], box) for name, box in shown if name in photos and photos[name].path.is_file()
+            _close_up(photos[name], box, taxonomy)
+            for name, box in shown
+            if name in photos and photos[name].path.is_file()
         )
         left = len(one.boxes) - PHOTOS
         more = text.more_boxes(left)
     elif one.groups:
-        sets = ["".join(_thumb(name, data, photos) for name in group[:3]) for group in one.groups[:PAIRS]]
+        sets = ["".join(_thumb(name, data, photos, taxonomy) for name in group[:3]) for group in one.groups[:PAIRS]]
         body, left = "".join(f'<div class="dg-pair">{inside}</div>' for inside in sets), len(one.groups) - PAIRS
         more = text.more_sets(left)
     else:
-        body, left = "".join(_thumb(name, data, photos) for name in one.photos[:PHOTOS]), len(one.photos) - PHOTOS
+        body, left = (
+            "".join(_thumb(name, data, photos, taxonomy) for name in one.photos[:PHOTOS]),
+            len(one.photos) - PHOTOS,
+        )
         more = text.more_photos(left)
     tail = f'<p class="dg-small">{escape(more)}</p>' if left > 0 else ""
     return f'<div class="dg-evidence">{body}</div>{tail}' if body else ""
 
 
-def _thumb(name: str, data: Dataset, photos: Mapping[str, Photo]) -> str:
+def _thumb(name: str, data: Dataset, photos: Mapping[str, Photo], taxonomy: Taxonomy) -> str:
     """A photo with its boxes and the split that it is in; one that was left out has neither."""
     photo = photos.get(name)
     path = photo.path if photo else data.root / name
     if not path.is_file():
         return ""
     words = text.SPLIT_WORDS.get(photo.split, photo.split) if photo else text.LEFT_OUT
-    return pictures.small(path, datasets.marks(photo) if photo else (), PurePosixPath(name).name, words)
+    return pictures.small(path, datasets.marks(photo, taxonomy) if photo else (), PurePosixPath(name).name, words)
 
 
-def _close_up(photo: Photo, box: tuple[float, float, float, float]) -> str:
+def _close_up(photo: Photo, box: tuple[float, float, float, float], taxonomy: Taxonomy) -> str:
     """The box with its surroundings; all classes that it was given under it."""
-    meant = [one for one in photo.objects if one.box_xyxy == box]
-    names = [f"{one.object_type} {one.condition}" for one in meant]
-    mark = pictures.Mark(box, meant[0].object_type, meant[0].condition)
-    return pictures.close_up(photo.path, mark, PurePosixPath(photo.name).name, " / ".join(names))
+    meant = [mark for mark in datasets.marks(photo, taxonomy) if mark.box_xyxy == box]
+    names = [f"{one.object_type} {one.condition.name}" for one in meant]
+    return pictures.close_up(photo.path, meant[0], PurePosixPath(photo.name).name, " / ".join(names))
 
 
 def order(above: Sequence[Mapping[str, Any]]) -> str:
@@ -111,11 +117,11 @@ def order(above: Sequence[Mapping[str, Any]]) -> str:
     return f'<table class="dg-order"><tbody>{lines}</tbody></table>' if lines else parts.empty(text.ABOVE_NONE)
 
 
-def together(rows: Sequence[Mapping[str, Any]]) -> str:
+def together(rows: Sequence[Mapping[str, Any]], taxonomy: Taxonomy) -> str:
     """Which classes are in one photo most often."""
     lines = "".join(
-        f"<tr><td>{escape(row['classes'][0])}</td><td>with</td><td>{escape(row['classes'][1])}</td>"
-        f"<td>{row['photos']:,} photos</td></tr>"
+        f"<tr><td>{escape(one)}</td><td>with</td><td>{escape(other)}</td><td>{row['photos']:,} photos</td></tr>"
         for row in rows[:TOGETHER]
+        for one, other in [map(taxonomy.shown_class, row["classes"])]
     )
     return f'<table class="dg-order"><tbody>{lines}</tbody></table>' if lines else parts.empty(text.ABOVE_NONE)

@@ -263,6 +263,6 @@ def test_what_was_taught_is_counts_times_weights_times_repeats(taxonomy: Taxonom
     implied, plain = calibration.taught_shares(photos, replace(off, oversampling=True), taxonomy)
     assert implied == pytest.approx({"toe drain normal": 14 / 16, "toe drain blocked": 2 / 16})
     assert plain["toe drain blocked"] == pytest.approx(1 / 14)
-    heavy = replace(off, condition_weighting=True, blocked_weight=4.0)
+    heavy = replace(off, condition_weighting=True, condition_weights={"blocked": 4.0})
     implied, _ = calibration.taught_shares(photos, heavy, taxonomy)
     assert implied == pytest.approx({"toe drain normal": 13 / 17, "toe drain blocked": 4 / 17})

@@ -114,3 +114,5 @@ def test_a_condition_within_another_ones_name_is_told_apart() -> None:
     assert found["damaged"]["threshold"] == pytest.approx(0.4)
     assert found["badly damaged"]["threshold"] == pytest.approx(0.4)
     assert found["damaged"]["recall"] == found["badly damaged"]["recall"] == 1
+    # Also where the longer name is no alarm.
+    assert alarms([row, other], ["damaged"], 0.1)["damaged"] == found["damaged"]

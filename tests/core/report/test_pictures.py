@@ -8,11 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
+from core.conditions import MARKS
 from core.report import annotate, pictures
-from core.report.palette import CONDITION_FILL
 from core.report.pictures import CROP_PX, Spool
+from core.taxonomy import load
+
+DAMS = load()
 
 RED, GREEN = (220, 20, 20), (30, 150, 40)
 
@@ -103,7 +106,7 @@ def hexed(colour: str) -> tuple[int, int, int]:
     return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
 
 
-@pytest.mark.parametrize("condition", list(CONDITION_FILL))
+@pytest.mark.parametrize("condition", DAMS.conditions)
 @pytest.mark.parametrize("size_wh", [(300, 240), (1200, 900), (4000, 3000)])
 def test_the_box_is_drawn_where_the_object_is_in_the_colour_of_its_condition(
     tmp_path: Path, condition: str, size_wh: tuple[int, int]
@@ -111,10 +114,10 @@ def test_the_box_is_drawn_where_the_object_is_in_the_colour_of_its_condition(
     wide, high = size_wh
     box = [0.4 * wide, 0.4 * high, 0.7 * wide, 0.8 * high]
     path = photo(tmp_path / "a.png", size_wh, tuple(map(int, box)))
-    drawn = annotate.draw(path, [answer(box, condition)])
+    drawn = annotate.draw(path, [answer(box, condition)], DAMS)
     assert annotate.LEAST_PX <= max(drawn.size) <= annotate.MOST_PX
     at = [value * drawn.width / wide for value in box]
-    fill = hexed(CONDITION_FILL[condition])
+    fill = hexed(DAMS.condition(condition).colour)
     middle = ((at[0] + at[2]) / 2, (at[1] + at[3]) / 2)
     edges = [(at[0], middle[1]), (at[2], middle[1]), (middle[0], at[3])]
     for x, y in edges:
@@ -131,12 +134,24 @@ def test_the_box_is_drawn_where_the_object_is_in_the_colour_of_its_condition(
 def test_unsure_answers_carry_a_longer_strip(tmp_path: Path) -> None:
     box = [80.0, 100.0, 120.0, 160.0]
     path = photo(tmp_path / "a.png", (300, 240), (80, 100, 120, 160))
-    fill = hexed(CONDITION_FILL["damaged"])
+    fill = hexed(DAMS.condition("damaged").colour)
 
     def filled(**more: Any) -> int:
-        return count_near(annotate.draw(path, [answer(box, **more)]), fill, 12)
+        return count_near(annotate.draw(path, [answer(box, **more)], DAMS), fill, 12)
 
     assert filled(unsure=True) > 1.15 * filled()
+
+
+@pytest.mark.parametrize("mark", MARKS)
+def test_every_mark_is_drawn_within_its_square_and_unlike_the_others(mark: str) -> None:
+    def drawn(name: str) -> Any:
+        picture = Image.new("L", (60, 60))
+        annotate._mark(ImageDraw.Draw(picture), name, (30, 30), 20, "white")
+        return picture
+
+    left, top, right, bottom = drawn(mark).getbbox()
+    assert left >= 9 and top >= 9 and right <= 52 and bottom <= 52
+    assert all(drawn(mark).tobytes() != drawn(other).tobytes() for other in MARKS if other != mark)
 
 
 def test_words_do_not_cover_each_other(tmp_path: Path) -> None:
@@ -158,5 +173,5 @@ def test_annotated_photos_keep_their_names(photo_name: str, wanted: str) -> None
 
 def test_a_photo_that_cannot_be_read_leaves_nothing_behind(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"no photo")
-    annotate.save(tmp_path / "a.png", [answer([0.0, 0.0, 5.0, 5.0])], tmp_path / "out" / "a.jpg")
+    annotate.save(tmp_path / "a.png", [answer([0.0, 0.0, 5.0, 5.0])], tmp_path / "out" / "a.jpg", DAMS)
     assert not (tmp_path / "out").exists()

@@ -7,6 +7,9 @@ from typing import Any
 import pytest
 
 from core.report import sentences
+from core.taxonomy import load
+
+DAMS = load()
 
 BASE: dict[str, Any] = {
     "correct": 8,
@@ -59,7 +62,7 @@ def test_a_reference_point_comes_before_the_old_key() -> None:
     ],
 )
 def test_limits_are_told_where_they_hold(changes: dict[str, Any], said: str) -> None:
-    assert any(said in one for one in sentences.limits({**BASE, **changes}, "evaluate"))
+    assert any(said in one for one in sentences.limits({**BASE, **changes}, "evaluate", DAMS))
 
 
 def test_limits_are_not_told_where_they_do_not_hold() -> None:
@@ -70,7 +73,7 @@ def test_limits_are_not_told_where_they_do_not_hold() -> None:
         "calibration": {},
         "per_class": {"x": {"total": 90}},
     }
-    told = " ".join(sentences.limits(sound, "evaluate"))
+    told = " ".join(sentences.limits(sound, "evaluate", DAMS))
     for said in (
         "photos were judged",
         "Only a part",

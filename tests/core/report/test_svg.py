@@ -8,6 +8,9 @@ import pytest
 
 from core.report import svg
 from core.report.svg import Dot
+from core.taxonomy import load
+
+DAMS = load()
 
 
 def circles(text: str) -> list[dict[str, str]]:
@@ -28,7 +31,7 @@ def test_bars_carry_colour_mark_and_count_of_their_condition() -> None:
         "drain blocked": {"recall": 0.5, "correct": 2, "total": 4, "recall_interval": [0.1, 0.9]},
         "drain normal": {"recall": 1.0, "correct": 3, "total": 3},
     }
-    text = svg.class_bars(found, list(found), {"drain blocked": "blocked", "drain normal": "normal"})
+    text = svg.class_bars(found, list(found), DAMS)
     bars = [(one.attrib["fill"], float(one.attrib["width"])) for one in ET.fromstring(text).iter("rect")]
     assert [fill for fill, _ in bars] == ["#e0a11b", "#14918a"]
     assert bars[0][1] == pytest.approx(bars[1][1] / 2)
@@ -61,8 +64,8 @@ def test_reliability_leaves_empty_bins_out() -> None:
         svg.confusion([], []),
         svg.confusion(["<i>"], [[1]]),
         svg.reliability([], "<"),
-        svg.class_bars({}, [], {}),
-        svg.class_bars({"<x>": {"recall": None, "correct": 0, "total": 0}}, ["<x>"], {}),
+        svg.class_bars({}, [], DAMS),
+        svg.class_bars({"<x>": {"recall": None, "correct": 0, "total": 0}}, ["<x>"], DAMS),
     ],
 )
 def test_charts_of_nothing_and_of_odd_words_are_well_formed(text: str) -> None:

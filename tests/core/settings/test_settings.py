@@ -31,6 +31,14 @@ def test_every_knob_has_a_sentence_of_help_and_a_default_it_accepts(one: s.Setti
         ({"enhance.oversampling": "yes"}, True),
         ({"enhance.oversampling": "off"}, False),
         ({"view.mode": "crop"}, "crop"),
+        ({"enhance.condition_weights": {"loose": 2}}, {"loose": 2.0}),
+        (
+            {"enhance": {"condition_weights": {"loose": "2", "cannot be judged": 0.5}}},
+            {"loose": 2.0, "cannot be judged": 0.5},
+        ),
+        ({"enhance.condition_weights": "loose: 2, lost: 4"}, {"loose": 2.0, "lost": 4.0}),
+        ({"enhance.condition_weights": "{loose: 2}"}, {"loose": 2.0}),
+        ({"enhance.condition_weights": ""}, {}),
     ],
 )
 def test_values_arrive_in_their_declared_type(given: dict, value: object) -> None:
@@ -58,6 +66,14 @@ def test_values_arrive_in_their_declared_type(given: dict, value: object) -> Non
         ({"lora.rnk": 1}, "did you mean lora.rank?"),
         ({"lora": 3}, "not a group of settings"),
         ({"nonsense.deep": 3}, "no such setting"),
+        ({"enhance.condition_weights": {"loose": 0}}, "enhance.condition_weights: loose: 0 is outside 0.1 to 100"),
+        ({"enhance.condition_weights": {"loose": "much"}}, "loose: 'much' is not a number"),
+        ({"enhance.condition_weights": "loose"}, "loose: None is not a number"),
+        ({"enhance.condition_weights": "loose: ["}, "is no list of names with numbers"),
+        ({"enhance.condition_weights": 3}, "3 is no list of names with numbers"),
+        ({"enhance.condition_weights.loose": 0}, "enhance.condition_weights.loose: 0 is outside 0.1 to 100"),
+        ({"enhance.blocked_weight": 0}, "enhance.blocked_weight: 0 is outside 0.1 to 100"),
+        ({"enhance.condition_weigths": {}}, "did you mean enhance.condition_weights?"),
     ],
 )
 def test_a_bad_value_is_told_with_its_path_and_a_cure(given: dict, said: str) -> None:
@@ -88,7 +104,7 @@ def test_the_seed_config_reproduces_the_old_recipe() -> None:
     assert training.batch_size * training.accumulation * training.questions_per_sequence == 4
     enhance = seed.enhance
     assert all((enhance.class_weighting, enhance.spatial_reasoning, enhance.oversampling, enhance.position_encoding))
-    assert enhance.condition_weighting and enhance.blocked_weight == 4.0
+    assert enhance.condition_weighting and enhance.condition_weights == {"blocked": 4.0, "damaged": 1.0}
 
 
 @pytest.mark.parametrize(
@@ -134,3 +150,54 @@ def test_the_preset_of_a_folder_follows_from_its_config_whatever_it_is_called(
     folder.mkdir()
     (folder / "config.json").write_text(json.dumps(config))
     assert s.preset_for(str(folder)) == preset
+
+
+ROOFS = {"data.taxonomy": "roofs.yaml"}
+
+
+@pytest.mark.parametrize(
+    ("base", "given", "weights"),
+    [
+        ({}, {"enhance.condition_weights.blocked": 4}, {"blocked": 4.0}),
+        ({}, {"enhance.blocked_weight": 4}, {"blocked": 4.0}),
+        ({}, {"enhance": {"blocked_weight": 4, "condition_weights": {"damaged": 3}}}, {"blocked": 4.0, "damaged": 3.0}),
+        ({"enhance.blocked_weight": 4}, {"enhance.condition_weights.damaged": 3}, {"blocked": 4.0, "damaged": 3.0}),
+        ({"enhance.blocked_weight": 4}, {"enhance.condition_weights": {"damaged": 3}}, {"damaged": 3.0}),
+        # What the shipped taxonomy says anyway is no change, however it is written.
+        ({}, {"enhance.blocked_weight": 2.0, "enhance.damaged_weight": 1.5}, {}),
+        ({}, {"enhance.condition_weights": {"blocked": 2}}, {}),
+        ({"enhance.blocked_weight": 4}, {"enhance.blocked_weight": 2}, {}),
+        ({"enhance.blocked_weight": 4}, {"enhance.condition_weights.blocked": 2}, {}),
+        # Another domain's older files hold the dam's defaults, which never had an effect there.
+        (ROOFS, {"enhance.blocked_weight": 2.0, "enhance.damaged_weight": 1.5}, {}),
+        (ROOFS, {"enhance.condition_weights.blocked": 2}, {"blocked": 2.0}),
+    ],
+)
+def test_weights_of_conditions_are_given_at_once_one_by_one_or_by_their_former_keys(
+    base: dict, given: dict, weights: dict
+) -> None:
+    found = s.merge(s.merge(s.Settings(), base), given)
+    assert found.enhance.condition_weights == weights
+    stored = s.to_dict(found)
+    assert s.from_dict(stored) == found
+    assert s.stored_flat(stored) == s.to_flat(found)
+
+
+def test_the_former_weights_are_those_of_the_shipped_taxonomy() -> None:
+    from core.taxonomy import load
+
+    assert {one.name: one.weight for one in load().details.values() if one.weight != 1.0} == s.weights.DEFAULTS
+
+
+def test_files_keep_the_former_keys_for_the_dam_and_hold_none_of_the_dams_words_for_others() -> None:
+    enhance = list(s.to_dict(s.Settings())["enhance"])
+    assert enhance[5:9] == ["class_weight_power", "blocked_weight", "damaged_weight", "weight_cap"]
+    assert "condition_weights" not in enhance
+    stored = s.to_dict(s.merge(s.Settings(), ROOFS | {"enhance.condition_weights": {"loose": 3}}))["enhance"]
+    assert stored["condition_weights"] == {"loose": 3.0} and not {"blocked_weight", "damaged_weight"} & set(stored)
+
+
+def test_changing_one_settings_weights_changes_no_others() -> None:
+    one = s.merge(s.Settings(), {"enhance.condition_weights": {"loose": 3}})
+    assert s.Settings().enhance.condition_weights == {} == s.FIELDS["enhance.condition_weights"].default
+    assert one.enhance.condition_weights is not s.merge(one, {"lora.rank": 3}).enhance.condition_weights

@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 
-from damgui import theme
+from core.conditions import MARKS
+from core.taxonomy import from_dict, load
 from damgui.charts import training as charts
+
+DAMS = load()
 
 
 def step(number: int, loss: float, **more: Any) -> dict[str, Any]:
@@ -77,18 +80,27 @@ def test_a_run_without_any_event_draws_an_empty_chart() -> None:
     assert json.loads(charts.to_json(charts.training([], "run")))["data"]
 
 
-@pytest.mark.parametrize(
-    ("name", "condition"),
-    [("toe drain blocked", "blocked"), ("rock toe normal", "normal"), ("roof tile cracked", "cracked")],
-)
-def test_condition_is_the_end_of_a_class_name(name: str, condition: str) -> None:
-    assert charts.condition_of(name) == condition
-
-
 def test_conditions_differ_by_pattern_and_not_by_colour_alone() -> None:
-    scores = {f"toe drain {one}": {"total": 4, "correct": 2, "accuracy": 0.5} for one in theme.CONDITION_FILL}
-    marker = charts.per_class(scores).to_plotly_json()["data"][0]["marker"]
-    assert len(set(marker["pattern"]["shape"])) == len(set(marker["color"])) == 3
+    many = from_dict({"conditions": [f"state{n}" for n in range(8)], "object_types": ["tile"]})
+    scores = {name: {"total": 4, "correct": 2, "accuracy": 0.5} for name in many.class_names}
+    marker = charts.per_class(scores, many).to_plotly_json()["data"][0]["marker"]
+    assert len(set(marker["pattern"]["shape"])) == len(set(marker["color"])) == 8
+    assert set(charts.HATCHES) == set(MARKS)
+
+
+def test_what_is_only_observed_is_called_present_in_every_chart() -> None:
+    name, scores = "vegetation normal", {"vegetation normal": {"total": 4, "correct": 2, "accuracy": 0.5}}
+    places = {name: {"bins": [1] * 10, "mean": 0.5, "objects": 10}}
+    for figure in (
+        charts.class_counts({"train": {name: 3}}, DAMS),
+        charts.per_class(scores, DAMS),
+        charts.confusion([name], [[4]], DAMS),
+        charts.probabilities([("M", {name: 1.0})], DAMS),
+        charts.dumbbell(scores, scores, DAMS),
+        charts.heights(places, DAMS),
+    ):
+        drawn = charts.to_json(figure)
+        assert "present" in drawn and "normal" not in drawn
 
 
 def test_per_class_bars_follow_the_given_order_and_leave_out_what_does_not_occur() -> None:
@@ -97,13 +109,13 @@ def test_per_class_bars_follow_the_given_order_and_leave_out_what_does_not_occur
         "a": {"total": 4, "correct": 4, "accuracy": 1.0},
         "none": {"total": 0, "correct": 0, "accuracy": 0.0},
     }
-    bars = charts.per_class(scores, ["a", "b", "none"]).to_plotly_json()["data"][0]
+    bars = charts.per_class(scores, DAMS, ["a", "b", "none"]).to_plotly_json()["data"][0]
     assert list(bars["y"])[::-1] == ["a", "b"]  # plotly draws from the bottom up
     assert list(bars["text"])[::-1] == ["4 of 4", "1 of 2"]
 
 
 def test_confusion_writes_counts_and_shades_shares() -> None:
-    figure = charts.confusion(["a", "b", "unused"], [[3, 1, 0], [0, 0, 0], [0, 0, 0]], ["b", "a", "unused"])
+    figure = charts.confusion(["a", "b", "unused"], [[3, 1, 0], [0, 0, 0], [0, 0, 0]], DAMS, ["b", "a", "unused"])
     drawn = figure.to_plotly_json()
     assert list(drawn["data"][0]["x"]) == ["b", "a"]
     assert drawn["data"][0]["z"][1] == [25.0, 75.0]
@@ -111,15 +123,16 @@ def test_confusion_writes_counts_and_shades_shares() -> None:
 
 
 def test_every_model_has_its_panel_of_probabilities() -> None:
-    figure = charts.probabilities([("Base", {"normal": 0.25, "blocked": 0.75}), ("Tuned", {"normal": 0.996})])
+    figure = charts.probabilities([("Base", {"normal": 0.25, "blocked": 0.75}), ("Tuned", {"normal": 0.996})], DAMS)
     bars = figure.to_plotly_json()["data"]
     assert [list(bar["x"])[::-1] for bar in bars] == [[25.0, 75.0], [99.6, 0.0]]
     assert list(bars[1]["text"]) == ["< 1 %", "100 %"]
 
 
 def test_class_counts_have_a_panel_for_every_split_with_objects() -> None:
+    taxonomy = from_dict({"conditions": ["normal", "blocked"], "object_types": ["a"]})
     counts = {"train": {"a normal": 3}, "valid": {"a normal": 1, "a blocked": 2}, "test": {}}
-    figure = charts.class_counts(counts, ["a normal", "a blocked"]).to_plotly_json()
+    figure = charts.class_counts(counts, taxonomy).to_plotly_json()
     assert [list(bar["x"])[::-1] for bar in figure["data"]] == [[3, 0], [1, 2]]
     assert figure["layout"]["xaxis"]["dtick"] == 1, "objects are counted in whole ones"
 
@@ -127,19 +140,20 @@ def test_class_counts_have_a_panel_for_every_split_with_objects() -> None:
 def test_axes_carry_titles_with_units() -> None:
     scores = {"a normal": {"total": 4, "correct": 2, "accuracy": 0.5}}
     for figure in (
-        charts.per_class(scores),
-        charts.dumbbell(scores, scores),
-        charts.probabilities([("M", {"a": 1.0})]),
+        charts.per_class(scores, DAMS),
+        charts.dumbbell(scores, scores, DAMS),
+        charts.probabilities([("M", {"a": 1.0})], DAMS),
     ):
         assert "(%)" in figure.to_plotly_json()["layout"]["xaxis"]["title"]["text"]
 
 
 def test_heights_are_drawn_as_in_the_photo_a_panel_for_each_class() -> None:
+    taxonomy = from_dict({"conditions": ["normal", "damaged"], "object_types": ["b", "a"]})
     found = {
         "a normal": {"bins": [0] * 9 + [4], "mean": 0.95, "objects": 4},
         "b damaged": {"bins": [1, 1] + [0] * 8, "mean": 0.1, "objects": 2},
     }
-    figure = charts.heights(found, ["b damaged", "a normal", "never seen"]).to_plotly_json()
+    figure = charts.heights(found, taxonomy).to_plotly_json()
     assert [bar["name"] for bar in figure["data"]] == ["b damaged", "a normal"]
     assert list(figure["data"][0]["x"])[:3] == [50, 50, 0] and list(figure["data"][1]["x"])[-1] == 100
     assert next(iter(figure["data"][0]["y"])) == 5 and figure["layout"]["yaxis"]["range"] == [100, 0]
@@ -148,6 +162,6 @@ def test_heights_are_drawn_as_in_the_photo_a_panel_for_each_class() -> None:
 
 def test_many_classes_get_further_rows_and_none_gives_an_empty_chart() -> None:
     many = {f"kind{i} normal": {"bins": [1] * 10, "mean": 0.5, "objects": 10} for i in range(13)}
-    tall = charts.heights(many, list(many)).layout.height
-    assert tall > charts.heights(dict(list(many.items())[:3]), []).layout.height
-    assert charts.heights({}, []).layout.height > 0
+    tall = charts.heights(many, DAMS).layout.height
+    assert tall > charts.heights(dict(list(many.items())[:3]), DAMS).layout.height
+    assert charts.heights({}, DAMS).layout.height > 0

@@ -9,9 +9,12 @@ from typing import Any
 
 import pytest
 
+from core.taxonomy import load
 from damgui.scores import scores
 from damgui.scores import text as score_text
 from damgui.scores.results import ShownResults
+
+DAMS = load()
 
 PER_CLASS = {
     "drain normal": {
@@ -89,7 +92,7 @@ NEW = OLD | {
 
 
 def shown(found: dict[str, Any]) -> ShownResults:
-    return ShownResults(found, (), Path("."), ())
+    return ShownResults(found, (), Path("."), DAMS)
 
 
 def drawn(figure: str | None) -> dict[str, Any]:
@@ -117,8 +120,9 @@ def test_a_file_of_an_earlier_version_shows_what_it_has_and_nothing_else() -> No
     assert score_text.BALANCED not in scores.headline(shown(OLD))
     assert "dg-note" not in scores.headline(shown(OLD))
     assert scores.reference_chart(OLD) is scores.reliability_chart(OLD) is None
-    assert scores.alarms(OLD) == scores.sureness(OLD) == scores.reference_words(OLD) == scores.type_table(OLD) == ""
-    assert scores.class_table({}) and scores.references(OLD) == {}
+    assert scores.alarms(OLD, DAMS) == scores.sureness(OLD) == ""
+    assert scores.reference_words(OLD) == scores.type_table(OLD) == ""
+    assert scores.class_table({}, DAMS) and scores.references(OLD) == {}
 
 
 def test_guessing_alone_is_the_reference_of_files_that_know_no_other() -> None:
@@ -147,13 +151,13 @@ def test_every_reference_is_explained_with_its_own_note() -> None:
 
 
 def test_alarms_tell_the_share_found_with_its_interval_or_why_not() -> None:
-    said = scores.alarms(NEW)
+    said = scores.alarms(NEW, DAMS)
     assert "62 %" in said and "95 % interval 40.0 – 80.0 %" in said
     assert "No object here is damaged" in said
 
 
 def test_a_class_that_was_only_answered_has_dashes_where_nothing_can_be_told() -> None:
-    said = scores.class_table(PER_CLASS, ["drain blocked", "drain normal"])
+    said = scores.class_table(PER_CLASS, DAMS, ["drain blocked", "drain normal"])
     blocked, normal = said.split("drain normal")
     assert "<td>0</td><td>–</td><td>0 %</td><td>–</td>" in blocked
     assert "75 %<small>30.0 – 95.0 %</small>" in normal and "<td>0.75</td>" in normal
@@ -187,7 +191,8 @@ def test_calibrated_stands_beside_raw_where_there_is_one(more: dict[str, Any], c
 def test_what_could_not_be_measured_breaks_nothing(holes: dict[str, Any]) -> None:
     found = NEW | holes
     assert "50.0<small>%" in scores.headline(shown(found))
-    for part in (scores.alarms, scores.reference_words, scores.sureness, scores.type_table):
+    assert isinstance(scores.alarms(found, DAMS), str)
+    for part in (scores.reference_words, scores.sureness, scores.type_table):
         assert isinstance(part(found), str)
     for chart in (scores.reference_chart, scores.reliability_chart):
         assert json.loads(chart(found) or "{}") is not None
@@ -202,7 +207,7 @@ def test_unsure_answers_are_counted() -> None:
 
 def test_names_from_files_are_shown_and_never_executed() -> None:
     bad = {"<script>x": PER_CLASS["drain normal"]}
-    assert "<script>" not in scores.class_table(bad)
+    assert "<script>" not in scores.class_table(bad, DAMS)
     assert "<script>" not in scores.type_table({"per_object_type": bad})
     reference = {"<script>": NEW["references"]["prior"] | {"label": "<script>", "note": "<script>"}}
     assert "<script>" not in scores.reference_words({"references": reference})

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from core.taxonomy import from_dict, load
 from damgui.scores import text as score_text
 from damgui.tabs import predict
+
+DAMS = load()
 
 RAW = {
     "model": "",
@@ -37,19 +41,19 @@ def adapter(tmp_path: Path) -> str:
 
 
 def test_an_answer_without_calibration_says_so() -> None:
-    said = predict._verdict(RAW, "toe drain")
+    said = predict._verdict(RAW, "toe drain", DAMS)
     assert "99 %" in said and score_text.NOT_CALIBRATED in said
 
 
 def test_a_calibrated_answer_shows_the_calibrated_percentage_and_what_stands_behind_it(adapter: str) -> None:
-    said = predict._verdict(CALIBRATED | {"model": adapter}, "toe drain")
+    said = predict._verdict(CALIBRATED | {"model": adapter}, "toe drain", DAMS)
     assert "blocked" in said and "93 %" in said and "99 %" not in said
     assert "Calibrated on 96 objects that it did not learn from." in said
 
 
 def test_an_unsure_answer_goes_to_an_engineer_with_its_reason(adapter: str) -> None:
     unsure = CALIBRATED | {"model": adapter, "unsure": True, "calibrated_probability": 0.61}
-    said = predict._verdict(unsure, "toe drain")
+    said = predict._verdict(unsure, "toe drain", DAMS)
     assert score_text.UNSURE in said
     assert "Its most probable answer is blocked, 61 %." in said
     assert "Of the 45 objects put aside that it was at least 80 % sure of, 2 were wrong" in said
@@ -58,7 +62,25 @@ def test_an_unsure_answer_goes_to_an_engineer_with_its_reason(adapter: str) -> N
 
 @pytest.mark.parametrize(("answer", "expected"), [(RAW, 0.991), (CALIBRATED, 0.93)])
 def test_the_bars_show_what_the_verdict_speaks_of(answer: dict[str, Any], expected: float) -> None:
-    assert predict._shares(answer)["blocked"] == expected
+    assert predict._shares(answer, "toe drain", DAMS)["blocked"] == expected
+
+
+def test_what_is_only_observed_is_called_present_whether_its_type_was_told_or_not() -> None:
+    told = {"predicted": "normal", "probability": 1.0, "label": "M", "probabilities": {"normal": 1.0}}
+    assert "present" in predict._verdict(told, "vegetation", DAMS)
+    assert "normal" not in predict._verdict(told, "vegetation", DAMS)
+    assert predict._shares(told, "vegetation", DAMS) == {"present": 1.0}
+    classes = {"vegetation normal": 0.5, "toe drain normal": 0.3, "rock toe damaged": 0.2}
+    guessed = told | {"probabilities": {"normal": 0.8, "damaged": 0.2}, "class_probabilities": classes}
+    assert predict._shares(guessed, None, DAMS) == {"present": 0.5, "normal": 0.3, "damaged": 0.2}
+
+
+def test_answers_are_shown_as_the_tuned_model_learned_them(tmp_path: Path) -> None:
+    roofs = from_dict({"conditions": ["sound", "loose"], "object_types": ["tile"]})
+    (tmp_path / "adapter_config.json").write_text("{}")
+    (tmp_path / "damgui.json").write_text(json.dumps({"taxonomy": asdict(roofs)}))
+    assert predict._taxonomy({"answers": [{"model": "demo"}, {"model": str(tmp_path)}]}, "") == roofs
+    assert predict._taxonomy({"answers": [{"model": "demo"}]}, "") == DAMS
 
 
 @pytest.mark.parametrize("content", ["{half", "[]", None])

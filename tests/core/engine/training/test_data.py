@@ -105,7 +105,7 @@ def test_every_leaf_carries_its_classs_weight(
     prompt_builder: PromptBuilder, photos: list[Photo], settings: Settings
 ) -> None:
     training_data = lessons_of(photos, prompt_builder, settings)
-    weights = class_weights(photos, settings.enhance)
+    weights = class_weights(photos, settings.enhance, prompt_builder.taxonomy)
     prompt_builder.closed = False
     assert len(set(weights.values())) > 1
     for index, photo in enumerate(photos):

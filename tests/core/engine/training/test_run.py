@@ -41,7 +41,7 @@ def plain_loss(trainings: Trainings, settings: Settings) -> float:
     loaded = models.load(settings.model)
     prompt_builder = PromptBuilder(loaded, settings, load_taxonomy())
     training_data = TrainingDataset(data.split("train"), prompt_builder, settings)
-    weights = class_weights(data.split("train"), settings.enhance)
+    weights = class_weights(data.split("train"), settings.enhance, prompt_builder.taxonomy)
     losses = []
     for key in training_data.order(0)[: settings.training.batch_size * settings.training.accumulation]:
         photo = training_data.photos[key.photo]

@@ -1,0 +1,123 @@
+"""What can be said of an object: how grave it is, whether it alarms, and its colour, mark and weight everywhere."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+KEYS = ("alarm", "colour", "mark", "weight")
+LEAST_WEIGHT, MOST_WEIGHT = 0.1, 100.0
+UNSURE_SIGN = "?"
+
+# Each mark as a sign for text and as corners for photos (the fonts that come along lack these signs). Corners lie in a
+# square from -1 to 1, y down; several shapes make one mark; none is a disc.
+Corners = tuple[tuple[float, float], ...]
+_SQUARE: Corners = ((-0.85, -0.85), (0.85, -0.85), (0.85, 0.85), (-0.85, 0.85))
+_STROKE: Corners = ((-1, -0.7), (-0.7, -1), (1, 0.7), (0.7, 1))
+MARKS: Mapping[str, tuple[str, tuple[Corners, ...]]] = {
+    "disc": ("●", ()),
+    "triangle": ("▲", (((0, -1), (1, 1), (-1, 1)),)),
+    "cross": ("✕", (_STROKE, tuple((-x, y) for x, y in _STROKE))),
+    "square": ("■", (_SQUARE,)),
+    "diamond": ("◆", (((1, 0), (0, 1), (-1, 0), (0, -1)),)),
+    "wedge": ("▼", (((-1, -1), (1, -1), (0, 1)),)),
+    "bar": ("▬", (((-1, -0.4), (1, -0.4), (1, 0.4), (-1, 0.4)),)),
+    "pointer": ("▶", (((-1, -1), (1, 0), (-1, 1)),)),
+}
+# For conditions that name none: told apart by colour-blind eyes through lightness, readable on light and dark alike.
+COLOURS = ("#14918a", "#e0a11b", "#c9374a", "#7d5fc4", "#2f8fc9", "#a8602c", "#c45c9b", "#6f8f2f")
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One condition. `colour` is #rrggbb, `mark` one of MARKS, `weight` its factor with condition weighting."""
+
+    name: str
+    alarm: bool
+    colour: str
+    mark: str
+    weight: float = 1.0
+
+    @property
+    def sign(self) -> str:
+        return MARKS[self.mark][0]
+
+
+# How a type is shown that is only observed (it has no good or bad state), and a name that no taxonomy knows.
+PRESENT = Condition("present", False, "#7b8794", "bar")
+
+
+def unknown(name: str) -> Condition:
+    return Condition(name, False, "#7b8794", "diamond")
+
+
+def derived(names: Sequence[str], known: Mapping[str, Mapping[str, Any]]) -> dict[str, Condition]:
+    """Conditions of which only the names are known, from the least grave to the gravest; see `read` for `known`."""
+    return read({name: {} for name in names}, known, lambda what, fix: None)
+
+
+def read(
+    given: Mapping[str, Mapping[str, Any]],
+    known: Mapping[str, Mapping[str, Any]],
+    wrong: Callable[[str, str], None],
+) -> dict[str, Condition]:
+    """Conditions from {name: {alarm, colour, mark, weight}}, each of which may be left out: the first is the good one,
+    the others alarm.
+
+    Args:
+        given: what a taxonomy file says, from the least grave to the gravest.
+        known: colours, marks and weights for conditions of the same name that leave them out.
+        wrong: is told every fault as (what, cure).
+    """
+    said = {name: _checked(name, about, wrong) for name, about in given.items()}
+    for key in ("colour", "mark"):
+        values = [about[key] for about in said.values() if key in about]
+        for value in sorted({value for value in values if values.count(value) > 1}):
+            same = [name for name, about in said.items() if about.get(key) == value]
+            wrong(f"{' and '.join(same)} have the same {key}", f"Give each a {key} of its own.")
+    looks = {
+        name: {key: value for key, value in known.get(name, {}).items() if key in KEYS and key != "alarm"} | about
+        for name, about in said.items()
+    }
+    colours = _chosen([about.get("colour") for about in looks.values()], COLOURS)
+    marks = _chosen([about.get("mark") for about in looks.values()], tuple(MARKS))
+    return {
+        name: Condition(name, about.get("alarm", place > 0), colours[place], marks[place], about.get("weight", 1.0))
+        for place, (name, about) in enumerate(looks.items())
+    }
+
+
+def _checked(name: str, about: Mapping[str, Any], wrong: Callable[[str, str], None]) -> dict[str, Any]:
+    """The values that are right; the others are told."""
+    good: dict[str, Any] = {}
+    for key, value in about.items():
+        if key == "alarm" and not isinstance(value, bool):
+            wrong(f"{name}: alarm is {value!r}, neither true nor false", "Write alarm: true or alarm: false.")
+        elif key == "colour" and not re.fullmatch(r"#[0-9a-fA-F]{6}", str(value)):
+            wrong(
+                f"{name}: {value!r} is no colour", 'Write colour: "#14918a", in quotes: red, green, blue as hex digits.'
+            )
+        elif key == "mark" and not (isinstance(value, str) and value in MARKS):
+            wrong(f"{name}: {value!r} is no mark", f"Use one of: {', '.join(MARKS)}.")
+        elif key == "weight" and not _is_weight(value):
+            cure = f"Give a number between {LEAST_WEIGHT:g} and {MOST_WEIGHT:g}."
+            wrong(f"{name}: the weight {value!r} is no number from {LEAST_WEIGHT:g} to {MOST_WEIGHT:g}", cure)
+        elif key in KEYS:
+            good[key] = float(value) if key == "weight" else value.lower() if key == "colour" else value
+        elif key != "spellings":
+            wrong(f"{name}: nothing is known of {key!r}", f"A condition has: spellings, {', '.join(KEYS)}.")
+    return good
+
+
+def _is_weight(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and LEAST_WEIGHT <= value <= MOST_WEIGHT
+
+
+def _chosen(given: Sequence[str | None], choices: Sequence[str]) -> list[str]:
+    """Every gap filled with the first choice that nobody has; once all are taken they come again in turn."""
+    free = [one for one in choices if one not in given]
+    gaps = [place for place, one in enumerate(given) if one is None]
+    fill = {place: (free or choices)[number % len(free or choices)] for number, place in enumerate(gaps)}
+    return [fill.get(place) or str(one) for place, one in enumerate(given)]
