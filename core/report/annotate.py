@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-import os
 import threading
-import uuid
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
@@ -17,7 +15,7 @@ from core.data.photos import FORMATS
 from core.report.answers import Row, sure_words, sureness
 from core.report.palette import condition_fill
 from core.report.pictures import UNREADABLE, Box, open_at
-from core.runs.files import writing
+from core.runs.files import replacing, system_path, writing
 
 # The longer side of an annotated photo. A small photo is enlarged, or its words would hide what they are about.
 LEAST_PX, MOST_PX = 960, 1600
@@ -135,14 +133,8 @@ def save(path: Path, rows: Sequence[Row], target: Path) -> None:
         picture = draw(path, rows)
     except UNREADABLE:
         return
-    with writing(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        beside = target.with_name(f".{uuid.uuid4().hex[:8]}.tmp")
-        try:
-            picture.save(beside, "JPEG", quality=QUALITY)
-            os.replace(beside, target)
-        finally:
-            beside.unlink(missing_ok=True)
+    with writing(target), replacing(target) as beside:
+        picture.save(system_path(beside), "JPEG", quality=QUALITY)
 
 
 class Annotator:

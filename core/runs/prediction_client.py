@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import uuid
 from collections.abc import Mapping
 from typing import Any
 
 from core.errors import UserError
 from core.runs import launcher, locks, store
-from core.runs.files import read_json, write_json
+from core.runs.files import read_json, remove, write_json
 from core.runs.prediction_server import answers_folder, requests_folder
 from core.runs.store import Run, Workspace
 from core.settings import Settings
@@ -48,7 +47,8 @@ def _find(workspace: Workspace, settings: Settings) -> Run | None:
 def _tidy(workspace: Workspace) -> None:
     over = [run for run in store.list_runs(workspace, "predict") if store.status(run) in ("finished", "stopped")]
     for run in over[KEPT:]:
-        shutil.rmtree(run.folder, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            remove(run.folder)
 
 
 def open_desk(workspace: Workspace, settings: Settings) -> Run:
