@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any
@@ -16,9 +16,10 @@ from core.settings import Settings
 from damgui.components import html as parts
 from damgui.forms import Form
 from damgui.run_state import Stamp
+from damgui.snapshot import SHARED_FOR_S, Snapshot, look
 
 Updates = dict[Any, Any]
-# Gets the stamp shown last and the values of the watcher's `reads`.
+# Gets the workspace as it is now, the stamp shown last and the values of the watcher's `reads`.
 Refresh = Callable[..., tuple[Stamp, Updates] | None]
 # Handlers answer at once; there is nothing to queue, and no spinner over what stays on the page.
 QUIET: dict[str, Any] = {"show_progress": "hidden", "queue": False, "api_visibility": "private"}
@@ -27,7 +28,7 @@ LONG: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", 
 
 @dataclass(frozen=True)
 class Watcher:
-    """A part of the page that follows files. `refresh` gets the stamp shown last; None means it still holds.
+    """A part of the page that follows files. `refresh` tells what to redraw; None means that what is shown still holds.
 
     `reads` are widgets whose values `refresh` wants as well.
     """
@@ -36,6 +37,15 @@ class Watcher:
     outputs: tuple[Component, ...]
     refresh: Refresh
     reads: tuple[Component, ...] = ()
+
+
+@dataclass(frozen=True)
+class Handler:
+    """What an event calls, with what, and what it redraws."""
+
+    call: Callable[..., Any]
+    inputs: Sequence[Component]
+    outputs: Sequence[Component]
 
 
 @dataclass
@@ -56,8 +66,24 @@ class Frame:
         """What a tab shows freshly each time it is opened; the handler gets the form's values."""
         self.openers.append((tab, handler, outputs))
 
-    def watch(self, refresh: Refresh, *outputs: Component, reads: tuple[Component, ...] = ()) -> None:
-        self.watchers.append(Watcher(gr.State(None), outputs, refresh, reads))
+    def watch(self, refresh: Refresh, *outputs: Component, reads: tuple[Component, ...] = ()) -> Watcher:
+        """Keep these outputs true while files change."""
+        watcher = Watcher(gr.State(None), outputs, refresh, reads)
+        self.watchers.append(watcher)
+        return watcher
+
+    def look(self) -> Snapshot:
+        """The workspace as it is now: for handlers, which answer to what somebody has just done."""
+        return look(self.workspace)
+
+    def redraw(self, watcher: Watcher) -> Handler:
+        """Draws a watched part anew, without waiting for the page's pulse."""
+
+        def draw(*reads: Any) -> Updates:
+            stamp, fresh = watcher.refresh(self.look(), None, *reads) or ((), {})
+            return {watcher.seen: stamp, **fresh}
+
+        return Handler(draw, watcher.reads, [watcher.seen, *watcher.outputs])
 
     def follow(self, widget: Component, of: Callable[[Settings], Any]) -> Component:
         """A widget that is no setting itself but is told by the settings: another tab's model, the preset's name."""
@@ -77,23 +103,19 @@ class Frame:
         """A click on the button opens the tab with this id."""
         button.click(lambda: gr.Tabs(selected=tab), outputs=self.tabs, **QUIET)
 
-    def tick(self, values: Mapping[Component, Any]) -> Any:
-        """New content for everything whose files changed; nothing at all when none did."""
+    def tick(self, values: Mapping[Component, Any]) -> tuple[str, Updates]:
+        """(the token of what was looked at, new content for everything whose files changed)."""
         updates: Updates = {}
+        now = look(self.workspace, SHARED_FOR_S)
         for watcher in self.watchers:
             try:
-                found = watcher.refresh(values[watcher.seen], *(values[one] for one in watcher.reads))
+                found = watcher.refresh(now, values[watcher.seen], *(values[one] for one in watcher.reads))
             except UserError:
                 continue  # a damaged file: its part stays as it was, everything else goes on
             if found is not None:
                 updates[watcher.seen], fresh = found
                 updates |= fresh
-        return updates or gr.skip()
-
-
-def now(refresh: Refresh) -> Callable[[], Updates]:
-    """A handler that draws a watched part at once, without waiting for the timer."""
-    return lambda: (refresh(None) or ((), {}))[1]
+        return now.token, updates
 
 
 def guarded(message: Component) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

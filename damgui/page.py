@@ -28,12 +28,13 @@ from core.errors import UserError
 from core.runs import store
 from core.runs.store import Workspace
 from core.settings import Settings, load, presets
-from damgui import run_state, text, theme
+from damgui import changes, run_state, text, theme
 from damgui.charts import training as charts
 from damgui.components import html as parts
 from damgui.forms import Form
 from damgui.frame import QUIET, Frame, Updates
 from damgui.run_state import RunState, Stamp
+from damgui.snapshot import Snapshot, look
 from damgui.tabs import baseline, predict, training, welcome
 from damgui.tabs.ablation import tab as ablation
 from damgui.tabs.ablation import text as study_text
@@ -42,7 +43,6 @@ from damgui.tabs.compare import tab as results
 from damgui.tabs.data import tab as data
 from damgui.text import escape
 
-TICK_S = 1.0
 # The browser itself refuses whatever is not ours: no fonts, scripts or calls to anywhere else.
 ONLY_OURS = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; style-src 'self' 'unsafe-inline'; "
@@ -62,7 +62,7 @@ TABS = (
 
 
 def build(workspace: Workspace) -> gr.Blocks:
-    """All tabs on one page, with one timer that looks whether any file grew."""
+    """All tabs on one page, with one pulse that looks whether anything changed."""
     with gr.Blocks(title=text.TITLE, analytics_enabled=False, fill_width=True) as page:
         header = parts.html(_header(None), elem_id="dg-header")
         with gr.Tabs(elem_id="dg-tabs") as tabs:
@@ -75,13 +75,13 @@ def build(workspace: Workspace) -> gr.Blocks:
             wire()
         for identity, handler, outputs in frame.openers:
             opened[identity].select(handler, frame.form.inputs, outputs, **QUIET)
-        frame.watch(lambda seen: _follow(workspace, header, seen), header)
+        frame.watch(lambda now, seen: _follow(now, header, seen), header)
         _start(page, frame)
     return page
 
 
 def _start(page: gr.Blocks, frame: Frame) -> None:
-    """What a freshly opened page shows, and the timer that keeps it true."""
+    """What a freshly opened page shows, and the pulse that keeps it true."""
     seen: set[Block] = {watcher.seen for watcher in frame.watchers}
     inputs = seen.union(*(watcher.reads for watcher in frame.watchers))
     outputs = list(dict.fromkeys([*seen, *(one for watcher in frame.watchers for one in watcher.outputs)]))
@@ -89,20 +89,23 @@ def _start(page: gr.Blocks, frame: Frame) -> None:
     def restore() -> Updates:
         return frame.show(last_settings(frame.workspace))
 
-    def tick(values: Mapping[Component, Any]) -> Any:
-        return frame.tick(values)
+    # It holds the token of what the page has seen; the browser asks for it beside Gradio (damgui/changes.py).
+    pulse = parts.html("", html_template="", js_on_load=theme.script("pulse"), elem_id="dg-pulse")
 
-    # One after the other, and the clock last: first looks that overlap would take back what somebody types meanwhile.
-    clock = gr.Timer(TICK_S, active=False)
-    page.load(restore, outputs=frame.widgets, **QUIET).then(tick, inputs, outputs, **QUIET).then(
-        lambda: gr.Timer(active=True), outputs=clock, **QUIET
-    )
-    clock.tick(tick, inputs, outputs, **QUIET)
+    def tick(values: Mapping[Component, Any]) -> Updates:
+        token, updates = frame.tick(values)
+        return {pulse: token, **updates}
+
+    # One after the other: first looks that overlap would take back what somebody types meanwhile. The pulse begins with
+    # the first token.
+    outputs.append(pulse)
+    page.load(restore, outputs=frame.widgets, **QUIET).then(tick, inputs, outputs, **QUIET)
+    pulse.select(tick, inputs, outputs, **QUIET)
 
 
 def last_settings(workspace: Workspace) -> Settings:
     """The settings of the newest baseline, trial or training, else the first preset: a reload forgets nothing."""
-    for run in store.list_runs(workspace, "baseline", "train", "rehearse"):
+    for run in look(workspace).runs("baseline", "train", "rehearse"):
         try:
             return run.settings()
         except UserError:
@@ -110,8 +113,8 @@ def last_settings(workspace: Workspace) -> Settings:
     return load(presets()[0]) if presets() else Settings()
 
 
-def _follow(workspace: Workspace, header: Component, seen: Stamp | None) -> tuple[Stamp, Updates] | None:
-    busy = run_state.at_work(workspace)
+def _follow(now: Snapshot, header: Component, seen: Stamp | None) -> tuple[Stamp, Updates] | None:
+    busy = now.at_work
     stamp: Stamp = busy.stamp if busy else ("idle",)
     return None if stamp == seen else (stamp, {header: _header(busy)})
 
@@ -185,7 +188,7 @@ def serve(workspace: Path, host: str = "127.0.0.1", port: int = 7860, open_brows
         pwa=False,
         mcp_server=False,
         run_history=False,
-        app_kwargs={"middleware": [Middleware(OnlyOurs)]},
+        app_kwargs={"middleware": [Middleware(OnlyOurs)], "routes": [changes.route(opened)]},
         favicon_path=theme.ASSETS / "favicon.svg",
     )
     shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host

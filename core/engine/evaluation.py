@@ -23,7 +23,7 @@ from core.errors import UserError
 from core.metrics import score
 from core.metrics.calibration import Calibration, told
 from core.runs.events import Reporter
-from core.runs.files import write_json
+from core.runs.files import replace, write_json
 from core.runs.store import Workspace, is_adapter
 from core.settings import Settings
 from core.taxonomy import Taxonomy, restore
@@ -104,7 +104,7 @@ def read_data(settings: Settings, workspace: Workspace, run_folder: Path, report
     # Several processes of one training may be here at once: none may read half of what another writes.
     beside = run_folder / f"split.{os.getpid()}.part"
     splits.write_split(dataset, beside)
-    beside.replace(kept)
+    replace(beside, kept)
     return dataset
 
 

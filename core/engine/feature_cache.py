@@ -32,7 +32,7 @@ from core.engine.questions import PromptBuilder, mirrored_box
 from core.engine.vision import LIGHTS, ImageEncoder, ImageView, Patches, stamp
 from core.runs import cache
 from core.runs.events import Reporter
-from core.runs.files import writing
+from core.runs.files import replace, writing
 from core.runs.workspace import Workspace
 
 # Changes when features would be computed otherwise than by earlier versions of damgui.
@@ -215,7 +215,7 @@ class FeatureCache:
             file.parent.mkdir(parents=True, exist_ok=True)
             try:
                 save_file({"features": seen.features}, beside, {"grid_thw": " ".join(map(str, seen.grid_thw))})
-                os.replace(beside, file)
+                replace(beside, file)
             finally:
                 beside.unlink(missing_ok=True)
 

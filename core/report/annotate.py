@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import threading
-import uuid
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
@@ -16,7 +14,7 @@ from core.conditions import MARKS, UNSURE_SIGN, Condition
 from core.data.photos import FORMATS
 from core.report.answers import Row, shown, sure_words, sureness
 from core.report.pictures import UNREADABLE, Box, open_at
-from core.runs.files import writing
+from core.runs.files import replacing, system_path, writing
 from core.taxonomy import Taxonomy
 
 # The longer side of an annotated photo. A small photo is enlarged, or its words would hide what they are about.
@@ -135,14 +133,8 @@ def save(path: Path, rows: Sequence[Row], target: Path, taxonomy: Taxonomy) -> N
         picture = draw(path, rows, taxonomy)
     except UNREADABLE:
         return
-    with writing(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        beside = target.with_name(f".{uuid.uuid4().hex[:8]}.tmp")
-        try:
-            picture.save(beside, "JPEG", quality=QUALITY)
-            os.replace(beside, target)
-        finally:
-            beside.unlink(missing_ok=True)
+    with writing(target), replacing(target) as beside:
+        picture.save(system_path(beside), "JPEG", quality=QUALITY)
 
 
 class Annotator:

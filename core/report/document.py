@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import uuid
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -17,7 +16,7 @@ from core.report.about import ReportSubject, gather
 from core.report.answers import Entry
 from core.report.cards import Group
 from core.report.pictures import Box, Spool, fill
-from core.runs.files import writing
+from core.runs.files import replace, writing
 from core.runs.store import Run
 
 MOST_PICTURES = 1500  # about 15 kB each in the file
@@ -86,7 +85,7 @@ def write(run: Run, path: Path | None = None, most_pictures: int = MOST_PICTURES
                 plan.unreadable += fill(spool, about.root, _boxes(lines, entries, plan.pictured))
                 for piece in _pieces(about, plan, lines, spool):
                     out.write(piece)
-            os.replace(beside, path)
+            replace(beside, path)
     finally:
         beside.unlink(missing_ok=True)
         spool.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 import uuid
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from core.report.answers import Row, rows_of
-from core.runs.files import writing
+from core.runs.files import replace, writing
 from core.taxonomy import Taxonomy
 
 FIXED = (
@@ -51,7 +50,7 @@ def write_csv(predictions: Path, target: Path, taxonomy: Taxonomy) -> int:
                 out.writerow(cells(row, taxonomy, classes))
                 count += 1
         with writing(target):
-            os.replace(beside, target)
+            replace(beside, target)
     finally:
         beside.unlink(missing_ok=True)
     return count

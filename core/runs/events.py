@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+import orjson
+
 from core.records import EVENTS
 from core.runs.files import plain, writing
 
@@ -61,7 +63,7 @@ def event(kind: str, **fields: Any) -> Event:
 
 def _parse(line: bytes) -> Event | None:
     try:
-        found = json.loads(line)
+        found = orjson.loads(line)  # a long log is mostly parsing, and this is four times as fast
     except ValueError:
         return None  # the half line of a killed process
     return found if isinstance(found, dict) and "kind" in found else None
@@ -88,24 +90,35 @@ class SilentReporter:
 class EventReader:
     """Reads what was appended since the last look: by byte offset, whole lines only.
 
-    A file that is missing or unchanged costs one `stat`. A file that became shorter is read from its beginning.
+    A file that is missing or unchanged costs one `stat`. A file that became shorter is read from its beginning, which
+    `restarts` counts.
     """
 
     path: Path
     offset: int = field(default=0)
+    restarts: int = field(default=0)
 
-    def new(self) -> list[Event]:
+    def unread(self) -> int:
+        """Bytes that were appended since the last look; all of them when the file became shorter."""
         try:
             size = self.path.stat().st_size
         except FileNotFoundError:
-            return []
-        if size == self.offset:
-            return []
+            return 0
         if size < self.offset:
-            self.offset = 0
+            self.offset, self.restarts = 0, self.restarts + 1
+        return size - self.offset
+
+    def new(self, most_bytes: int | None = None) -> list[Event]:
+        """The events appended since the last look; the first `most_bytes` of them, or a single longer one."""
+        there = self.unread()
+        wanted = there if most_bytes is None else min(most_bytes, there)
+        if not wanted:
+            return []
         with self.path.open("rb") as file:
             file.seek(self.offset)
-            block = file.read(size - self.offset)
+            block = file.read(wanted)
+            if wanted < there and not block.endswith(b"\n"):
+                block += file.readline()
         whole = block[: block.rfind(b"\n") + 1]
         self.offset += len(whole)
         return [found for line in whole.splitlines() if (found := _parse(line)) is not None]
@@ -116,8 +129,21 @@ def read_events(path: Path) -> list[Event]:
     return EventReader(path).new()
 
 
+def tail_events(path: Path, most_bytes: int = TAIL_BYTES) -> list[Event]:
+    """The last whole events, as many as are in `most_bytes`: the price does not grow with the log."""
+    try:
+        with path.open("rb") as file:
+            begin = max(0, file.seek(0, 2) - most_bytes)
+            file.seek(begin)
+            block = file.read(most_bytes)
+    except FileNotFoundError:
+        return []
+    lines = block[: block.rfind(b"\n") + 1].splitlines()
+    return [found for line in lines[1 if begin else 0 :] if (found := _parse(line)) is not None]
+
+
 def last_event(path: Path) -> Event | None:
-    """The last whole event, read from the end of the log: the price does not grow with the run."""
+    """The last whole event, read from the end of the log."""
     try:
         with path.open("rb") as file:
             size = file.seek(0, 2)

@@ -1,4 +1,8 @@
-"""Files written so that a reader never sees half of one, and a failing disk becomes one clear sentence."""
+"""Files written so that a reader never sees half of one, and a failing disk becomes one clear sentence.
+
+Whatever a user owns is replaced and removed through `replace` and `remove` here: on Windows a virus scanner, an indexer
+or a reader of ours may hold a file for a moment, and a path may be longer than the system takes without being told.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +11,11 @@ import json
 import math
 import os
 import shutil
+import sys
+import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +23,12 @@ from core.errors import UserError
 
 FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+# Windows: access denied, sharing violation, lock violation. Somebody has the file open; a moment later it may be free.
+SHARING_VIOLATIONS = (5, 32, 33)
+RETRY_FOR_S, RETRY_EVERY_S = 2.0, 0.02
+# Without the prefix Windows takes 260 characters, and 248 of a folder to be made.
+LONGEST_PLAIN = 240
+LONG_PREFIX = "\\\\?\\"
 
 
 def is_full(error: BaseException) -> bool:
@@ -59,20 +71,70 @@ def plain(value: Any) -> Any:
     return value
 
 
-def _replace(path: Path, text: str) -> None:
+def system_path(path: Path, windows: bool = sys.platform == "win32") -> str:
+    """`path` as the system takes it whatever its length: on Windows a long one is whole and carries a prefix."""
+    text = os.path.abspath(path) if windows else str(path)
+    if not windows or len(text) < LONGEST_PLAIN or text.startswith(LONG_PREFIX):
+        return text
+    # A share, \\\\server\\folder, has a form of its own.
+    return f"{LONG_PREFIX}UNC{text[1:]}" if text.startswith("\\\\") else LONG_PREFIX + text
+
+
+def _patiently(act: Callable[[], object]) -> None:
+    """Do `act`; while somebody else has the file open, on Windows, try again for a short time."""
+    deadline = time.monotonic() + RETRY_FOR_S
+    while True:
+        try:
+            act()
+            return
+        except PermissionError as error:
+            if getattr(error, "winerror", None) not in SHARING_VIOLATIONS or time.monotonic() > deadline:
+                raise
+        time.sleep(RETRY_EVERY_S)
+
+
+def replace(source: Path, target: Path) -> None:
+    """Move a file or a folder to `target` in one go; a file there, or on POSIX an empty folder, is replaced.
+
+    Raises OSError; PermissionError when somebody still has one of them open after RETRY_FOR_S seconds.
+    """
+    _patiently(lambda: os.replace(system_path(source), system_path(target)))
+
+
+def remove(path: Path) -> None:
+    """Remove a file, or a folder with all that is in it; one that is not there is removed already. Raises OSError."""
+    whole = system_path(path)
+
+    def act() -> None:
+        try:
+            shutil.rmtree(whole) if os.path.isdir(whole) and not os.path.islink(whole) else os.unlink(whole)
+        except FileNotFoundError:
+            if os.path.lexists(whole):  # another took something from inside a folder while we did
+                act()
+
+    _patiently(act)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A path beside `path` to write to, folders included; it takes the place of `path` when the block ends well.
+
+    Nothing is left beside it otherwise, and what was there stays. Raises OSError.
+    """
+    os.makedirs(system_path(path.parent), exist_ok=True)
     beside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
     try:
-        beside.write_text(text, encoding="utf-8")
-        os.replace(beside, path)
+        yield beside
+        replace(beside, path)
     finally:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):  # what went wrong above is to be told, not this
+            remove(beside)
 
 
 def write_text(path: Path, text: str) -> None:
     """Write or replace a file in one go, folders included. Raises UserError when the disk does not take it."""
-    with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _replace(path, text)
+    with writing(path), replacing(path) as beside, open(system_path(beside), "w", encoding="utf-8") as file:
+        file.write(text)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -107,11 +169,5 @@ def write_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
 
 def copy(source: Path, target: Path) -> None:
     """Copy a file over another in one go. Raises UserError when the disk does not take it."""
-    with writing(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        beside = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.tmp")
-        try:
-            shutil.copyfile(source, beside)
-            os.replace(beside, target)
-        finally:
-            beside.unlink(missing_ok=True)
+    with writing(target), replacing(target) as beside:
+        shutil.copyfile(system_path(source), system_path(beside))

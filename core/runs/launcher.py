@@ -14,7 +14,7 @@ from typing import Any
 from core.errors import Problem, UserError
 from core.runs import locks, store
 from core.runs.events import EventReader, last_event
-from core.runs.files import writing
+from core.runs.files import remove, writing
 from core.runs.store import HEAVY, PROJECT, Run, Workspace
 from core.settings import Settings
 
@@ -44,10 +44,21 @@ def held_by(note: dict[str, Any]) -> UserError:
 
 
 def require_free(workspace: Workspace) -> None:
-    """Raises UserError (kind `busy`) when a heavy run is at work in this workspace."""
-    refused = busy(workspace)
-    if refused is not None:
-        raise refused
+    """Raises UserError (kind `busy`) when a heavy run is at work in this workspace.
+
+    A run that has had its last word frees the engine a moment later; that moment is waited for.
+    """
+    deadline = time.monotonic() + locks.PATIENCE_S
+    while (note := locks.holder(workspace.engine_lock)) is not None:
+        if time.monotonic() > deadline or not _is_over(workspace, note):
+            raise held_by(note)
+        time.sleep(LOOK_EVERY_S)
+
+
+def _is_over(workspace: Workspace, note: dict[str, Any]) -> bool:
+    """Whether the run that a lock's note names has ended by its own word."""
+    last = last_event(workspace.runs / str(note.get("run", "")) / "events.jsonl")
+    return last is not None and last["kind"] == "ended"
 
 
 def begin(
@@ -132,7 +143,7 @@ def prepare_resume(run: Run) -> None:
     """Check that a run can go on, and take back an earlier request to stop. Raises UserError when it cannot."""
     store.resumable(run)
     with writing(run.stop_file):
-        run.stop_file.unlink(missing_ok=True)
+        remove(run.stop_file)
 
 
 def wait(run: Run, timeout_s: float) -> str:

@@ -1,7 +1,14 @@
-"""Locks that the operating system frees when their holder dies, with a note beside them saying who holds them."""
+"""Locks that the operating system frees when their holder dies, with a note beside them saying who holds them.
+
+A taker holds a lock exclusively. A look takes it shared for some microseconds, so that any number of simultaneous looks
+find each other's lock free, and only a taker's held.
+"""
 
 from __future__ import annotations
 
+import errno
+import os
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +20,7 @@ from filelock import FileLock, Timeout
 from core.errors import UserError
 from core.runs.files import read_json, write_json, writing
 
-# A look at a lock holds it for some microseconds; a taker tries this long so that it does not lose to a mere look.
+# A look holds the lock for some microseconds; a taker tries this long so that it does not lose to a mere look.
 PATIENCE_S = 0.5
 
 
@@ -21,18 +28,80 @@ class Held(Exception):
     """Another process holds the lock."""
 
 
+if sys.platform == "win32":
+    import ctypes
+    import msvcrt
+    from ctypes import wintypes
+
+    class _Overlapped(ctypes.Structure):
+        _fields_ = (
+            ("Internal", ctypes.c_void_p),
+            ("InternalHigh", ctypes.c_void_p),
+            ("Offset", wintypes.DWORD),
+            ("OffsetHigh", wintypes.DWORD),
+            ("hEvent", wintypes.HANDLE),
+        )
+
+    _FAIL_IMMEDIATELY = 1
+    _LOCK_VIOLATION = 33
+    _kernel = ctypes.WinDLL("kernel32", use_last_error=True)
+    _kernel.LockFileEx.argtypes = (
+        wintypes.HANDLE,
+        *(wintypes.DWORD,) * 4,
+        ctypes.POINTER(_Overlapped),
+    )
+    _kernel.LockFileEx.restype = wintypes.BOOL
+
+    def _share(descriptor: int) -> bool:
+        """Lock the byte that filelock locks, its first, but shared; closing the file frees it."""
+        about = _Overlapped()
+        handle = msvcrt.get_osfhandle(descriptor)
+        if _kernel.LockFileEx(handle, _FAIL_IMMEDIATELY, 0, 1, 0, ctypes.byref(about)):
+            return True
+        number = ctypes.get_last_error()
+        if number == _LOCK_VIOLATION:
+            return False
+        raise ctypes.WinError(number)
+
+else:
+    import fcntl
+
+    def _share(descriptor: int) -> bool:
+        """Take the lock shared; closing the file frees it."""
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno in (errno.EACCES, errno.EAGAIN):
+                return False
+            raise
+        return True
+
+
 def is_held(path: Path) -> bool:
     """Whether a living process holds this lock. A lock that was never taken is not held; nothing is created."""
-    if not path.is_file():
-        return False
-    lock = FileLock(path, timeout=0, thread_local=False)
     try:
-        with lock:
+        descriptor = os.open(path, os.O_RDONLY)
+    except (FileNotFoundError, PermissionError):
+        return False  # never taken; or somebody else's workspace, where nobody of ours can hold it
+    try:
+        return not _share(descriptor)
+    except OSError as error:
+        if error.errno != errno.ENOSYS:
+            raise
+    finally:
+        os.close(descriptor)
+    return _cannot_be_taken(path)
+
+
+def _cannot_be_taken(path: Path) -> bool:
+    """`is_held` on a file system without locks, where filelock makes do with the existence of its file."""
+    try:
+        with FileLock(path, timeout=0, thread_local=False):
             return False
     except Timeout:
         return True
     except PermissionError:
-        return False  # somebody else's read-only workspace: nobody of ours can hold it
+        return False
 
 
 def note_path(path: Path) -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import time
 import uuid
 from collections.abc import Mapping
@@ -11,7 +10,7 @@ from typing import Any
 
 from core.errors import UserError
 from core.runs import launcher, locks, store
-from core.runs.files import read_json, write_json
+from core.runs.files import read_json, remove, write_json
 from core.runs.prediction_server import answers_folder, requests_folder
 from core.runs.store import Run, Workspace
 from core.settings import Settings
@@ -64,7 +63,8 @@ def release(workspace: Workspace, patience_s: float | None = None) -> bool:
 def _tidy(workspace: Workspace) -> None:
     over = [run for run in store.list_runs(workspace, "predict") if store.status(run) in ("finished", "stopped")]
     for run in over[KEPT:]:
-        shutil.rmtree(run.folder, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            remove(run.folder)
 
 
 def open_desk(workspace: Workspace, settings: Settings) -> Run:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import platform
-import shutil
 import subprocess
 import sys
 import time
@@ -15,7 +15,7 @@ from typing import Any
 
 from core.errors import UserError
 from core.runs.events import last_event, read_events
-from core.runs.files import read_json, write_json, writing
+from core.runs.files import read_json, remove, write_json, writing
 from core.runs.locks import is_held
 from core.runs.workspace import Workspace, check_name, model_label
 from core.runs.workspace import open_workspace as open_workspace  # callers need one module for runs
@@ -222,7 +222,8 @@ def create(
             write_json(run.plan, plan)
         write_json(folder / "run.json", about)
     except UserError:
-        shutil.rmtree(folder, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            remove(folder)
         raise
     return run
 
@@ -231,7 +232,8 @@ def discard(run: Run) -> None:
     """Remove the folder of a run that never began. A run that has started work is kept."""
     begun = any(event["kind"] == "started" for event in read_events(run.events))
     if not begun and not is_held(run.lock):
-        shutil.rmtree(run.folder, ignore_errors=True)
+        with contextlib.suppress(OSError):  # what cannot be removed is listed as a run that crashed
+            remove(run.folder)
 
 
 def open_run(folder: Path) -> Run:
@@ -277,15 +279,19 @@ def latest(workspace: Workspace, kind: str, name: str = "") -> Run | None:
 
 
 def status(run: Run) -> str:
-    """starting, running, finished, stopped, failed or crashed: read from lock and log, stored nowhere."""
-    if is_held(run.lock):
-        return "running"
-    last = last_event(run.events)
-    if last is not None and last["kind"] == "ended":
-        return str(last.get("how", "failed"))
-    if is_held(run.lock):  # it took the lock and spoke between our two looks
-        return "running"
-    return "starting" if last is None and time.time() - run.created < STARTING_S else "crashed"
+    """starting, running, finished, stopped, failed or crashed: read from log and lock, stored nowhere.
+
+    The log's last word is believed first: a run that has said `ended` is over though its process may not be gone yet.
+    A run that goes on says `started` after that word, and then its lock decides.
+    """
+    while True:
+        last = last_event(run.events)
+        if last is not None and last["kind"] == "ended":
+            return str(last.get("how", "failed"))
+        if is_held(run.lock):
+            return "running"
+        if last_event(run.events) == last:  # else it spoke between our looks: look again
+            return "starting" if last is None and time.time() - run.created < STARTING_S else "crashed"
 
 
 def require_free_name(workspace: Workspace, name: str) -> None:

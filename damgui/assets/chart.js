@@ -1,4 +1,5 @@
-// One live plotly chart. The figure arrives as JSON in props.value; Plotly.react keeps zoom while uirevision is the same.
+// One live plotly chart. The figure arrives as JSON in props.value, points that came since in props.more: they take the
+// place of the figure's own from the step `since` on. Plotly.react keeps zoom while uirevision is the same.
 const plot = element.querySelector('.dg-plot');
 const empty = element.querySelector('.dg-plot-empty');
 
@@ -23,8 +24,20 @@ const themed = (layout) => {
   return layout;
 };
 
+const appended = (figure, more) => {
+  if (!more || figure.layout.meta?.base !== more.base) return figure; // of another figure: the next answer brings ours
+  more.y.forEach((y, i) => {
+    const trace = figure.data[i];
+    const cut = trace.x.findIndex((x) => x === null || x >= more.since);
+    const kept = cut < 0 ? trace.x.length : cut;
+    trace.x = trace.x.slice(0, kept).concat(more.x);
+    trace.y = trace.y.slice(0, kept).concat(y);
+  });
+  return figure;
+};
+
 const draw = () => {
-  const figure = props.value ? JSON.parse(props.value) : null;
+  const figure = props.value ? appended(JSON.parse(props.value), props.more && JSON.parse(props.more)) : null;
   plot.hidden = !figure;
   if (empty) empty.hidden = !!figure;
   // A chart in a hidden tab has no width to be drawn in; the observer below draws it once it has one.
@@ -36,7 +49,7 @@ const draw = () => {
   });
 };
 
-watch('value', draw);
+watch(['value', 'more'], draw);
 draw();
 new MutationObserver(draw).observe(document.body, { attributes: true, attributeFilter: ['class'] });
 let width = element.clientWidth;

@@ -11,6 +11,7 @@ from plotly.subplots import make_subplots
 
 from damgui import text, theme
 from damgui.charts import training as charts
+from damgui.charts.loss import drawn
 from damgui.scores import text as score_text
 
 # Told apart by dash as well as by colour: never colour alone.
@@ -157,19 +158,17 @@ def reliability(sides: Sequence[tuple[str, Mapping[str, Any]]]) -> go.Figure:
     return charts.style(figure, 420, barmode="group", bargap=0.15)
 
 
-def learning(runs: Sequence[tuple[str, charts.Rows]]) -> go.Figure:
-    """Several trainings in one chart: smoothed training loss over validation macro-F1; `runs` is [(name, events)]."""
+def learning(runs: Sequence[tuple[str, charts.Learning]]) -> go.Figure:
+    """Several trainings in one chart: smoothed training loss over validation macro-F1; `runs` is [(name, learning)]."""
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.55, 0.45], vertical_spacing=0.07)
-    for (name, events), (color, dash) in zip(runs, CURVES, strict=False):
-        steps = charts.by_step([event for event in events if event["kind"] == "step"])
-        tests = charts.by_step([event for event in events if event["kind"] == "evaluation"])
-        calm = charts.smoothed([float(event["loss"]) for event in steps])
-        drawn = charts.thinned(list(zip([int(event["step"]) for event in steps], calm, strict=True)))
+    for (name, shown), (color, dash) in zip(runs, CURVES, strict=False):
+        tests = charts.by_step(shown.evaluations)
+        x, _, calm = charts.points(shown.loss, drawn(shown.loss.calm))
         line = {"color": color, "width": 2.4, "dash": dash}
         figure.add_trace(
             go.Scatter(
-                x=[x for x, _ in drawn],
-                y=[y for _, y in drawn],
+                x=x,
+                y=calm,
                 mode="lines",
                 line=line,
                 name=name,

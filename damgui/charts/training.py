@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+import numpy as np
 import plotly
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from core.taxonomy import Taxonomy
 from damgui import text, theme
+from damgui.charts.loss import Indices, LossCurve, drawn, drawn_since, first_redrawn
 
 PLOTLY_JS = Path(plotly.__file__).resolve().parent / "package_data" / "plotly.min.js"
-MAX_POINTS = 1500  # more than the pixels of a wide chart; older steps are thinned, first and last stay
-SMOOTHING = 0.9  # share of the old value in the running mean of the training loss
 PANELS = 9  # side by side
 # A bar's hatch by its condition's mark.
 HATCHES = {
@@ -30,15 +32,21 @@ HATCHES = {
     "bar": "|",
     "pointer": "+",
 }
+MOST_MORE = 250  # points that are appended before the whole figure is sent again
+DIGITS = 6  # of a loss on its way to the browser
 Rows = Sequence[Mapping[str, Any]]
 
 
 def component(elem_id: str, label: str, empty: str = "", zoom: bool = False) -> gr.HTML:
-    """A chart on the page: give it `to_json(figure)`, or None for the empty text. `zoom` offers tools to go closer."""
+    """A chart on the page: give it `to_json(figure)`, or None for the empty text. `zoom` offers tools to go closer.
+
+    Its property `more` takes points that are appended to the figure (see `more` below).
+    """
     tools = " data-zoom='1'" if zoom else ""
     note = f'<p class="dg-plot-empty">{text.escape(empty)}</p>' if empty else ""
     return gr.HTML(
         value=None,
+        more=None,
         html_template=f'<div class="dg-plot"{tools} role="img" aria-label="{text.escape(label)}"></div>{note}',
         js_on_load=theme.script("chart"),
         head=f'<script src="gradio_api/file={PLOTLY_JS.as_posix()}"></script>',
@@ -260,40 +268,42 @@ def dumbbell(
     return style(figure, 100 + 34 * max(len(names), 3))
 
 
-def smoothed(values: Sequence[float], keep: float = SMOOTHING) -> list[float]:
-    """Running mean without the pull of its start: exponentially weighted, divided by the weights so far."""
-    result, mean, weight = [], 0.0, 0.0
-    for value in values:
-        mean, weight = keep * mean + (1 - keep) * value, keep * weight + (1 - keep)
-        result.append(mean / weight)
-    return result
-
-
-def thinned(points: Sequence[Any], most: int = MAX_POINTS) -> list[Any]:
-    """At most about `most` of the points, evenly, the last one always among them."""
-    stride = max(1, -(-len(points) // most))
-    return list(points[::-1][::stride][::-1])
-
-
 def by_step(events: Rows) -> list[Mapping[str, Any]]:
     """One event a step, in order of step: after a resume the newer one holds."""
     return [event for _, event in sorted({int(event["step"]): event for event in events}.items())]
 
 
-def training(events: Rows, revision: str) -> go.Figure:
-    """Loss (training raw and smoothed, validation) over scores on validation photos; checkpoints on the step axis.
+@dataclass(frozen=True)
+class Learning:
+    """What the chart of a training shows. `run` names it: while that stays the same the reader's zoom is kept."""
 
-    `revision` names the run: while it stays the same the reader's zoom is kept.
-    """
-    steps = by_step([event for event in events if event["kind"] == "step"])
-    tests = by_step([event for event in events if event["kind"] == "evaluation"])
-    marks = [event for event in events if event["kind"] == "checkpoint"]
+    run: str
+    loss: LossCurve
+    evaluations: Rows
+    checkpoints: Rows
+    total_steps: int = 0
+
+    @property
+    def frame(self) -> tuple[Any, ...]:
+        """All that is drawn besides the points of the loss; with the same frame these can be appended."""
+        at = [len(self.evaluations), len(self.checkpoints)]
+        return (self.run, self.total_steps, self.top, *at)
+
+    @property
+    def top(self) -> float:
+        """Where the axis of the loss ends: in steps of a half, for a new range would take the reader's zoom away."""
+        losses = [float(event["loss"]) for event in self.evaluations if event.get("loss") is not None]
+        return math.ceil(2 * max([self.loss.top, *losses, 0.1])) / 2
+
+
+def training(shown: Learning) -> go.Figure:
+    """Loss (training raw and smoothed, validation) over scores on validation photos; checkpoints on the step axis."""
+    tests = by_step(shown.evaluations)
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.62, 0.38], vertical_spacing=0.07)
-    even = [float(event["loss"]) for event in steps]
-    drawn = thinned(list(zip([int(event["step"]) for event in steps], even, smoothed(even), strict=True)))
-    x, raw, calm = [list(column) for column in zip(*drawn, strict=True)] if drawn else ([], [], [])
+    x, raw, calm = points(shown.loss, drawn(shown.loss.raw))
     at = [int(event["step"]) for event in tests]
     blue = theme.WATER
+    # The first two lines are those that `more` appends to.
     _line(figure, 1, text.LOSS_RAW, (x, raw), line={"color": blue, "width": 1}, opacity=0.6)
     _line(figure, 1, text.LOSS_SMOOTH, (x, calm), line={"color": blue, "width": 3.2})
     _line(figure, 1, text.LOSS_VALID, (at, [event["loss"] for event in tests]), **_dotted(theme.CLAY, "diamond"))
@@ -302,15 +312,40 @@ def training(events: Rows, revision: str) -> go.Figure:
         (text.ACCURACY, "accuracy", _dotted(theme.SLATE, "square")),
     ):
         _line(figure, 2, name, (at, [100 * event[key] for event in tests]), **look)
-    _checkpoints(figure, marks)
-    total = next((int(event["total_steps"]) for event in reversed(events) if event.get("total_steps")), 0)
+    _checkpoints(figure, shown.checkpoints)
+    total, top = shown.total_steps, shown.top
     figure.update_xaxes(rangemode="tozero", range=[0, total * 1.02] if total else None)
     figure.update_xaxes(title_text="Step (one update of the model)", row=2, col=1)
-    # In steps of a half: a range that changed with every step would take the reader's zoom away.
-    top = math.ceil(2 * max([*even, *(float(event["loss"]) for event in tests), 0.1])) / 2
     figure.update_yaxes(title_text="Loss", range=[-0.05 * top, 1.02 * top], row=1, col=1)
     figure.update_yaxes(title_text="Validation (%)", range=[0, 104], tickvals=[0, 25, 50, 75, 100], row=2, col=1)
-    return style(figure, 520, uirevision=revision)
+    return style(figure, 520, uirevision=shown.run, meta={"base": _base(shown)})
+
+
+def more(shown: Learning, base: int) -> str | None:
+    """The points that came since the figure with `base` steps was drawn, as assets/chart.js takes them.
+
+    They take the place of those at `since` and later. None when the figure is to be drawn anew.
+    """
+    found = drawn_since(shown.loss, base)
+    if found is None or len(found) > MOST_MORE:
+        return None
+    x, raw, calm = points(shown.loss, found)
+    since = int(shown.loss.steps[first_redrawn(base)])
+    return json.dumps({"base": _base(shown, base), "since": since, "x": x, "y": [raw, calm]}, separators=(",", ":"))
+
+
+def _base(shown: Learning, steps: int | None = None) -> str:
+    """Names the figure that further points belong to."""
+    return f"{shown.run}-{len(shown.loss) if steps is None else steps}"
+
+
+def points(curve: LossCurve, places: Indices) -> tuple[list[int], list[float | None], list[float | None]]:
+    """Steps, losses and smoothed losses of these places, as JSON takes them."""
+    raw, calm = (
+        [None if math.isnan(value) else value for value in np.round(line[places], DIGITS).tolist()]
+        for line in (curve.raw, curve.calm)
+    )
+    return curve.steps[places].tolist(), raw, calm
 
 
 def _dotted(color: str, symbol: str) -> dict[str, Any]:

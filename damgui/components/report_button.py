@@ -16,6 +16,7 @@ from damgui.components import html as parts
 from damgui.components.downloads import offer
 from damgui.frame import LONG, QUIET, Frame, Updates
 from damgui.run_state import Stamp
+from damgui.snapshot import Snapshot
 
 
 def report_button(frame: Frame, prefix: str, *kinds: str) -> None:
@@ -33,8 +34,8 @@ def report_button(frame: Frame, prefix: str, *kinds: str) -> None:
         )
         said = parts.html("", elem_id=f"{prefix}-report-said")
 
-    def refresh(seen: Stamp | None) -> tuple[Stamp, Updates] | None:
-        runs = judged(frame, *kinds)
+    def refresh(now: Snapshot, seen: Stamp | None) -> tuple[Stamp, Updates] | None:
+        runs = judged(now, *kinds)
         stamp = tuple(run.id for run in runs)
         if stamp == seen:
             return None
@@ -70,9 +71,9 @@ def report_button(frame: Frame, prefix: str, *kinds: str) -> None:
     make.click(begin, outputs=outputs, **QUIET).then(write, chosen, outputs, **LONG)
 
 
-def judged(frame: Frame, *kinds: str) -> list[Run]:
+def judged(now: Snapshot, *kinds: str) -> list[Run]:
     """Runs that have results, newest first."""
-    return [run for run in store.list_runs(frame.workspace, *kinds) if run.results.is_file()]
+    return [run for run in now.runs(*kinds) if run.results.is_file()]
 
 
 def label(run: Run) -> str:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import UserError
-from core.runs import store
 from core.runs.files import read_json
 from core.runs.store import Workspace
 from core.settings import FIELDS, stored_flat
@@ -19,6 +18,7 @@ from damgui import text
 from damgui.scores import results
 from damgui.scores import text as score_text
 from damgui.scores.results import Row, ShownResults
+from damgui.snapshot import Snapshot
 
 # Without these a file tells no result; all others may be missing.
 NEEDED = ("overall_accuracy", "correct", "total", "macro_f1", "per_class")
@@ -87,14 +87,14 @@ class JudgedRun:
         return f"{self.name}, {taught} · {text.SPLIT_WORDS.get(self.split, self.split).lower()} · {self.when}"
 
 
-def judged_runs(workspace: Workspace) -> list[JudgedRun]:
+def judged_runs(now: Snapshot) -> list[JudgedRun]:
     """Every finished baseline and evaluation, newest first. What is damaged or was stopped half-way is left out.
 
     Published results whose run folder is gone are among them.
     """
-    found = []
-    for run in store.list_runs(workspace, "baseline", "evaluate"):
-        if run.results.is_file() and store.status(run) == "finished":
+    workspace, found = now.workspace, []
+    for run in now.runs("baseline", "evaluate"):
+        if now.status(run) == "finished" and run.results.is_file():
             found.append(_opened(workspace, run.id, run.results, run.created))
     known = [one.found for one in found if one]
     for path in (workspace.zeroshot_results, *sorted(workspace.experiments.glob("evaluation_*.json"))):
@@ -112,7 +112,7 @@ def _opened(workspace: Workspace, identity: str, path: Path, created: float) -> 
         return None
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=2048)  # more than a workspace has: fewer than it has would be none
 def _kept(
     workspace: Workspace, identity: str, path: Path, created: float, _changed: tuple[int, int]
 ) -> JudgedRun | None:

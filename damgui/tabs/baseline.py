@@ -9,12 +9,14 @@ import gradio as gr
 from gradio.components import Component
 
 from core.runs import launcher
-from damgui import forms, run_state, text
+from damgui import forms, text
 from damgui.components import html as parts
 from damgui.components import report_button
-from damgui.frame import LONG, QUIET, Frame, Updates, guarded, now
+from damgui.components.run_controls import RunControls
+from damgui.frame import Frame, Updates
 from damgui.run_state import RunState, Stamp
 from damgui.scores import details, results, scores
+from damgui.snapshot import Snapshot
 
 
 def build(frame: Frame) -> None:
@@ -36,20 +38,11 @@ def build(frame: Frame) -> None:
     score = parts.html(parts.empty(text.BASELINE_EMPTY), elem_id="baseline-score")
     panels = details.build("baseline")
 
-    @guarded(message)
-    def begin(values: Mapping[Component, Any]) -> Updates:
+    def begin(values: Mapping[Component, Any]) -> None:
         launcher.begin(frame.workspace, frame.form.read(values), "baseline")
-        return {}
 
-    @guarded(message)
-    def end() -> Updates:
-        found = run_state.latest(frame.workspace, "baseline")
-        if found is not None:
-            launcher.stop(found.run)
-        return {}
-
-    def refresh(seen: Stamp | None) -> tuple[Stamp, Updates] | None:
-        found, busy = run_state.latest(frame.workspace, "baseline"), run_state.at_work(frame.workspace)
+    def refresh(now: Snapshot, seen: Stamp | None) -> tuple[Stamp, Updates] | None:
+        found, busy = now.latest("baseline"), now.at_work
         stamp = (found and found.stamp, busy and busy.run.id, results.changed(frame.workspace.zeroshot_results))
         if stamp == seen:
             return None
@@ -67,18 +60,11 @@ def build(frame: Frame) -> None:
             updates[score] = "" if found and found.active else parts.empty(text.BASELINE_EMPTY)
         return stamp, updates
 
-    frame.watch(refresh, progress, start, stop, score, *panels.outputs)
+    watcher = frame.watch(refresh, progress, start, stop, score, *panels.outputs)
     panels.wire(lambda: results.load(frame.workspace, frame.workspace.zeroshot_results))
-    stop.click(end, outputs=message, **QUIET)
-    frame.later(
-        lambda: (
-            start.click(
-                lambda: (gr.Button(interactive=False), parts.waiting(text.STARTING)), outputs=[start, progress], **QUIET
-            )
-            .then(begin, frame.form.inputs, message, **LONG)
-            .then(now(refresh), outputs=[progress, start, stop, score, *panels.outputs], **QUIET)
-        )
-    )
+    controls = RunControls(frame, message, progress, frame.redraw(watcher))
+    controls.stop(stop, "baseline")
+    frame.later(lambda: controls.start(start, begin, frame.form.inputs))
 
 
 def _progress(found: RunState | None, busy: RunState | None) -> str:

@@ -19,7 +19,7 @@ from core.runs import prediction_client, store
 from core.runs.files import read_json
 from core.settings import Settings
 from core.taxonomy import Taxonomy, restore
-from damgui import run_state, text, theme
+from damgui import text, theme
 from damgui.charts import training as charts
 from damgui.components import datasets
 from damgui.components import html as parts
@@ -28,6 +28,7 @@ from damgui.forms import FOR_DATA
 from damgui.frame import LONG, QUIET, Frame, Updates, guarded
 from damgui.run_state import Stamp
 from damgui.scores import text as score_text
+from damgui.snapshot import Snapshot
 from damgui.text import escape
 
 EXAMPLES = 12
@@ -119,7 +120,7 @@ def build(frame: Frame) -> None:
     )
     frame.jump(go_data, "data")
     frame.on_open("predict", lambda values: _open(frame, values, w), [examples, go_data, kind])
-    frame.watch(lambda seen: _models(frame, seen, w), model)
+    frame.watch(lambda now, seen: _models(now, seen, w), model)
     _wire_choice(frame, w, other)
     frame.later(lambda: _wire_question(frame, w))
 
@@ -207,9 +208,9 @@ def _wire_question(frame: Frame, w: PredictWidgets) -> None:
     w.stop.click(w.forget, outputs=w.answer, **QUIET)
 
 
-def _models(frame: Frame, seen: Stamp | None, w: PredictWidgets) -> tuple[Stamp, Updates] | None:
+def _models(now: Snapshot, seen: Stamp | None, w: PredictWidgets) -> tuple[Stamp, Updates] | None:
     """The tuned models to choose from, when there is a new one."""
-    names = tuple(tuned.name for tuned in run_state.tuned_models(frame.workspace))
+    names = tuple(tuned.name for tuned in now.tuned_models)
     if (names,) == seen:
         return None
     return (names,), {w.model: gr.Dropdown(list(names), value=names[0] if names else None, visible=bool(names))}
@@ -272,7 +273,7 @@ def _request(frame: Frame, values: Mapping[Component, Any], w: PredictWidgets) -
     photo, value = values[w.photo], values[w.picker] or {}
     if not photo:
         raise UserError(text.PREDICT_NO_PHOTO)
-    tuned = next((one for one in run_state.tuned_models(frame.workspace) if one.name == values[w.model]), None)
+    tuned = next((one for one in frame.look().tuned_models if one.name == values[w.model]), None)
     path = str(tuned.path) if tuned else _base(frame)
     base = store.base_model(path)
     settings = store.settings_for_model(path)
@@ -296,8 +297,8 @@ def _request(frame: Frame, values: Mapping[Component, Any], w: PredictWidgets) -
 
 def _base(frame: Frame) -> str:
     """The model of the last baseline, demo before there is one."""
-    found = store.latest(frame.workspace, "baseline")
-    return found.settings().model.path if found else "demo"
+    found = frame.look().latest("baseline")
+    return found.run.settings().model.path if found else "demo"
 
 
 def _pixels(box: Any, size_wh: Any) -> list[float]:

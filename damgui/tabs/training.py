@@ -18,10 +18,12 @@ from core.settings import Settings, load, merge, preset_for, presets
 from damgui import forms, run_state, text
 from damgui.charts import training as charts
 from damgui.components import html as parts
+from damgui.components.run_controls import RunControls
 from damgui.forms import NOT_IN_PRESETS, SIMPLE, SWITCHES, Form
-from damgui.frame import LONG, QUIET, Frame, Updates, guarded, now
-from damgui.run_state import RunState, Stamp
+from damgui.frame import QUIET, Frame, Updates
+from damgui.run_state import RunState, Stamp, learning
 from damgui.scores import text as score_text
+from damgui.snapshot import Snapshot, mark
 from damgui.text import escape
 
 # Settings that other tabs hold; everything that is in no tab's view is folded away here.
@@ -41,6 +43,7 @@ ELSEWHERE = (
     "batch.pictures",
 )
 HERE = ("train", "rehearse")  # runs that this tab shows itself
+Base = tuple[tuple[Any, ...], int]  # the figure on a page: what it is of besides the loss (Learning.frame), its steps
 
 
 def build(frame: Frame) -> None:
@@ -66,84 +69,53 @@ def build(frame: Frame) -> None:
             ):
                 log = parts.html(_log(""), elem_id="training-log")
 
-    @guarded(message)
-    def begin(values: Mapping[Component, Any]) -> Updates:
-        settings = frame.form.read(values)
-        launcher.begin(frame.workspace, settings, "train", (values[name] or "").strip())
-        return {}
+    def begin(values: Mapping[Component, Any]) -> None:
+        launcher.begin(frame.workspace, frame.form.read(values), "train", (values[name] or "").strip())
 
-    @guarded(message)
-    def try_first(values: Mapping[Component, Any]) -> Updates:
+    def try_first(values: Mapping[Component, Any]) -> None:
         launcher.begin(frame.workspace, frame.form.read(values), "rehearse")
-        return {}
 
-    @guarded(message)
-    def end() -> Updates:
-        for kind in ("train", "rehearse"):
-            found = run_state.latest(frame.workspace, kind)
-            if found is not None and found.active:
-                launcher.stop(found.run)
-        return {}
-
-    @guarded(message)
-    def go_on() -> Updates:
-        found = run_state.latest(frame.workspace, "train")
-        if found is not None:
-            launcher.resume(found.run)
-        return {}
-
-    def refresh(seen: Stamp | None) -> tuple[Stamp, Updates] | None:
-        found, busy = run_state.latest(frame.workspace, "train"), run_state.at_work(frame.workspace)
-        tried = _newer(run_state.latest(frame.workspace, "rehearse"), found)
+    def refresh(now: Snapshot, seen: Stamp | None, typed: str) -> tuple[Stamp, Updates] | None:
+        found, busy = now.latest("train"), now.at_work
+        tried = _newer(now.latest("rehearse"), found)
         newest = tried or found
-        written = newest.run.process_log.stat().st_size if newest and newest.run.process_log.exists() else 0
-        stamp = (found and found.stamp, tried and tried.stamp, busy and busy.run.id, written)
-        if stamp == seen:
+        stamp = (
+            found and found.stamp,
+            tried and tried.stamp,
+            busy and busy.run.id,
+            mark(newest.run.process_log) if newest else None,
+        )
+        if seen is not None and stamp == seen[:-1]:
             return None
         updates: Updates = {one: gr.Button(interactive=busy is None) for one in (start, attempt)}
+        base = seen[-1] if seen else None
         if seen is None or seen[:3] != stamp[:3]:
+            drawn, base = _chart(found, base)
             updates |= {
                 trial: _trial(tried),
                 state: _state(found, busy),
                 stop: _stop_button(newest),
-                chart: _chart(found),
+                chart: drawn,
                 resume: gr.Button(visible=_can_resume(found), interactive=busy is None),
                 judge: gr.Button(visible=bool(found and found.status == "finished")),
                 ask: gr.Button(visible=bool(found and found.status == "finished")),
             }
-            # Only when a run begins or ends: what somebody is typing stays, whatever else goes on.
-            if seen is None or (seen[0] != stamp[0] and not (found and found.active)):
+            # Only when a run begins or ends, and only a name that the page had put there: what is typed stays.
+            at_rest = seen is None or (seen[0] != stamp[0] and not (found and found.active))
+            if at_rest and (_is_suggestion(typed or "") or (found and typed == found.run.name)):
                 updates[name] = _free_name(frame, found)
-        return stamp, {**updates, log: _log(run_state.log_tail(newest.run) if newest else "")}
+        return (*stamp, base), {**updates, log: _log(run_state.log_tail(newest.run) if newest else "")}
 
     outputs = [start, attempt, trial, state, stop, chart, resume, judge, ask, name, log]
-    frame.watch(refresh, *outputs)
-    stop.click(end, outputs=message, **QUIET)
-    resume.click(
-        lambda: (gr.Button(interactive=False), parts.waiting(text.STARTING)), outputs=[resume, state], **QUIET
-    ).then(go_on, outputs=message, **LONG).then(now(refresh), outputs=outputs, **QUIET)
+    controls = RunControls(frame, message, state, frame.redraw(frame.watch(refresh, *outputs, reads=(name,))))
+    controls.stop(stop, *HERE)
+    controls.resume(resume, "train")
     frame.jump(judge, "compare")
     frame.jump(ask, "predict")
     frame.follow(preset, lambda settings: preset_for(settings.model.path))
     frame.later(lambda: _wire_form(frame, preset, name))
-    frame.later(
-        lambda: (
-            start.click(
-                lambda: (gr.Button(interactive=False), parts.waiting(text.STARTING)), outputs=[start, state], **QUIET
-            )
-            .then(begin, frame.form.inputs | {name}, message, **LONG)
-            .then(now(refresh), outputs=outputs, **QUIET)
-        )
-    )
-    frame.later(
-        lambda: (
-            attempt.click(
-                lambda: (gr.Button(interactive=False), parts.waiting(text.STARTING)), outputs=[attempt, trial], **QUIET
-            )
-            .then(try_first, frame.form.inputs, message, **LONG)
-            .then(now(refresh), outputs=outputs, **QUIET)
-        )
-    )
+    frame.later(lambda: controls.start(start, begin, frame.form.inputs | {name}))
+    frame.later(lambda: controls.start(attempt, try_first, frame.form.inputs, trial))
 
 
 def _form(form: Form) -> tuple[gr.Dropdown, gr.Textbox, gr.Button, gr.Button]:
@@ -266,10 +238,14 @@ def _can_resume(found: RunState | None) -> bool:
     return found is not None and found.status in ("stopped", "failed", "crashed") and bool(found.last("checkpoint"))
 
 
-def _chart(found: RunState | None) -> str | None:
-    if found is None or not (found.last("step") or found.last("evaluation")):
-        return None
-    return charts.to_json(charts.training(found.events, found.run.id))
+def _chart(found: RunState | None, base: Base | None) -> tuple[Any, Base | None]:
+    """(what to draw, the figure that is then on the page): the points since `base` where they suffice, else all."""
+    shown = learning(found.run.id, found.log) if found else None
+    if shown is None:
+        return gr.HTML(value=None, more=None), None
+    if base is not None and base[0] == shown.frame and (points := charts.more(shown, base[1])) is not None:
+        return gr.HTML(more=points), base
+    return gr.HTML(value=charts.to_json(charts.training(shown)), more=None), (shown.frame, len(shown.loss))
 
 
 def _state(found: RunState | None, busy: RunState | None) -> str:
@@ -321,7 +297,7 @@ def _outcome(found: RunState) -> str:
     tests = charts.by_step(found.of("evaluation"))
     if not tests:
         return ""
-    best, steps = max(tests, key=lambda test: test["macro_f1"]), charts.by_step(found.of("step"))
+    best, steps = max(tests, key=lambda test: test["macro_f1"]), found.log.curve
     took = units.duration((found.last("ended") or {}).get("seconds"))
     items = [
         parts.figure(units.percent(best["accuracy"]), "Accuracy", "of the validation objects right"),

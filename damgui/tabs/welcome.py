@@ -7,10 +7,11 @@ import gradio as gr
 from core import units
 from core.errors import UserError
 from core.runs.files import read_json
-from damgui import run_state, text
+from damgui import text
 from damgui.components import html as parts
 from damgui.frame import Frame, Updates
 from damgui.run_state import Stamp
+from damgui.snapshot import Snapshot
 from damgui.text import escape
 
 
@@ -33,18 +34,18 @@ def build(frame: Frame) -> None:
             parts.html(parts.section(text.FILES_TITLE) + _files(str(frame.workspace.root)), elem_id="start-files")
     parts.html(parts.section(text.GLOSSARY_TITLE) + _glossary(), elem_id="start-glossary")
 
-    def refresh(seen: Stamp | None) -> tuple[Stamp, Updates] | None:
-        stamp = _scores(frame)
+    def refresh(now: Snapshot, seen: Stamp | None) -> tuple[Stamp, Updates] | None:
+        stamp = _scores(now)
         return None if stamp == seen else (stamp, {good: _good(*stamp)})
 
     frame.watch(refresh, good)
 
 
-def _scores(frame: Frame) -> tuple[str, str]:
+def _scores(now: Snapshot) -> tuple[str, str]:
     """The workspace's own baseline and tuned accuracy on validation photos, as text; "" where there is none."""
     try:
-        found = read_json(frame.workspace.zeroshot_results) or {}
-        tuned = run_state.tuned_models(frame.workspace)[:1]
+        found = read_json(now.workspace.zeroshot_results) or {}
+        tuned = now.tuned_models[:1]
     except UserError:  # a file that is being replaced by hand; the tabs themselves say so
         return "", ""
     base = units.percent(found["overall_accuracy"]) if "overall_accuracy" in found else ""

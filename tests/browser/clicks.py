@@ -22,7 +22,7 @@ from playwright.sync_api import Locator, Page
 from core.runs import store
 from core.runs.events import read_events
 from core.runs.store import Run
-from damgui import text
+from damgui import changes, text
 from damgui.forms import elem_id
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -125,21 +125,10 @@ def until(check: Callable[[], Any], seconds: float = 60, what: str = "it") -> An
 
 # -- On the page -----------------------------------------------------------------------------------------------------
 def visit(page: Page, url: str) -> None:
-    """Open the page and wait until it is ready: form, tabs and files are answered, and something more was asked and
-    answered, for the page's clock starts once all of that is shown."""
-    asked: list[str] = []
-    answered: list[str] = []
-    page.on("request", lambda sent: asked.append(sent.url) if sent.method == "POST" else None)
-    page.on("requestfinished", lambda sent: answered.append(sent.url) if sent.method == "POST" else None)
-    page.goto(url)
+    """Open the page and wait until it is ready: it asks for changes once form, tabs and files are shown."""
+    with page.expect_response(lambda answer: urlparse(answer.url).path == changes.PATH):
+        page.goto(url)
     page.locator("#go-baseline").wait_for(state="visible")
-    deadline = time.monotonic() + WAIT_MS / 1000
-    least = 3
-    for _ in range(2):
-        while len(answered) < least or len(answered) < len(asked):
-            assert time.monotonic() < deadline, "the page asks for its content when it is opened"
-            page.wait_for_timeout(50)
-        least = len(asked) + 1
 
 
 def tab(page: Page, name: str) -> None:

@@ -12,6 +12,7 @@ from core.runs import store
 from core.runs.store import Run
 from core.settings import Settings
 from damgui import run_state
+from damgui.snapshot import look
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def test_a_half_written_line_waits_until_it_is_whole(run: Run) -> None:
     say(run, {"t": 1, "kind": "started"})
     with run.events.open("a", encoding="utf-8") as file:
         file.write('{"t": 2, "kind": "st')
-    assert len(run_state.state_of(run).events) == 1
+    assert run_state.state_of(run).log.mark[0] == 1
     with run.events.open("a", encoding="utf-8") as file:
         file.write('age", "text": "Reading"}\n')
     assert run_state.stage(run_state.state_of(run)) == "Reading"
@@ -92,18 +93,12 @@ def test_log_tail_shows_what_a_bar_says_last(run: Run) -> None:
     assert run_state.log_tail(run).splitlines() == ["first", "bar 3", "last"]
 
 
-def test_logs_kept_in_memory_are_few(tmp_path: Path) -> None:
-    for number in range(run_state.MAX_LOGS + 5):
-        run_state.events_of(tmp_path / f"{number}.jsonl")
-    assert len(run_state._LOGS) <= run_state.MAX_LOGS
-
-
 def test_a_model_counts_as_tuned_when_its_adapter_is_there(run: Run) -> None:
     workspace = run.workspace
     workspace.training_info("mine").write_text('{"final": {}}', encoding="utf-8")
-    assert run_state.tuned_models(workspace) == []
+    assert look(workspace).tuned_models == []
     workspace.final("mine").mkdir(parents=True)
-    assert [tuned.name for tuned in run_state.tuned_models(workspace)] == ["mine"]
+    assert [tuned.name for tuned in look(workspace).tuned_models] == ["mine"]
 
 
 def test_after_the_last_photo_the_reference_points_are_told_and_not_that_nothing_is_left(run: Run) -> None:

@@ -12,13 +12,15 @@ from core.errors import UserError
 from core.runs import launcher, store
 from core.settings import FIELDS, Settings, merge
 from core.studies import plan as studies
-from damgui import run_state, text
+from damgui import text
 from damgui.charts import training as charts
 from damgui.components import html as parts
+from damgui.components.run_controls import RunControls
 from damgui.forms import SWITCHES
-from damgui.frame import LONG, QUIET, Frame, Updates, guarded, now
+from damgui.frame import QUIET, Frame, Updates
 from damgui.run_state import RunState, Stamp
 from damgui.scores import results
+from damgui.snapshot import Snapshot
 from damgui.tabs.ablation import text as study_text
 from damgui.tabs.ablation import view as study
 from damgui.text import escape
@@ -57,25 +59,9 @@ def build(frame: Frame) -> None:
         settings = merge(frame.form.read(values), {"training.epochs": given})
         return settings, studies.plan_ablation(values[variants] or [studies.NONE], int(values[seeds] or 1), settings)
 
-    @guarded(message)
-    def begin(values: Mapping[Component, Any]) -> Updates:
+    def begin(values: Mapping[Component, Any]) -> None:
         settings, plan = wanted(values)
         launcher.begin(frame.workspace, settings, "ablate", plan=studies.to_dict(plan))
-        return {}
-
-    @guarded(message)
-    def end() -> Updates:
-        found = study.newest(frame.workspace)
-        if found is not None and found.active:
-            launcher.stop(found.run)
-        return {}
-
-    @guarded(message)
-    def go_on() -> Updates:
-        found = run_state.latest(frame.workspace, "ablate")
-        if found is not None:
-            launcher.resume(found.run)
-        return {}
 
     def estimated(values: Mapping[Component, Any]) -> str:
         try:
@@ -83,11 +69,11 @@ def build(frame: Frame) -> None:
         except UserError:  # a half-typed number; Start says what is wrong with it
             return ""
         cells = len(plan.variants) * plan.seeds
-        return _small(study_text.estimate(cells, study.cell_seconds(frame.workspace, settings)))
+        return _small(study_text.estimate(cells, study.cell_seconds(frame.look(), settings)))
 
-    def refresh(seen: Stamp | None) -> tuple[Stamp, Updates] | None:
-        found, busy = study.newest(frame.workspace), run_state.at_work(frame.workspace)
-        shown = study.latest_results(frame.workspace)
+    def refresh(now: Snapshot, seen: Stamp | None) -> tuple[Stamp, Updates] | None:
+        found, busy = study.newest(now), now.at_work
+        shown = study.latest_results(now)
         stamp = (found and found.stamp, busy and busy.run.id, shown and results.changed(shown[0].results))
         if stamp == seen:
             return None
@@ -112,25 +98,21 @@ def build(frame: Frame) -> None:
 
     def take_over() -> Updates:
         """The recommended switches go into the form, and the form comes into view."""
-        shown = study.latest_results(frame.workspace)
+        shown = study.latest_results(frame.look())
         told = (shown[1].get("recommendation") or {}).get("settings", {}) if shown else {}
         return {frame.form.widgets[path]: bool(on) for path, on in told.items()} | {
             frame.tabs: gr.Tabs(selected="training")
         }
 
     outputs = [start, state, stop, resume, chart, advice, advised, use, numbers, table, title]
-    frame.watch(refresh, *outputs)
+    controls = RunControls(frame, message, state, frame.redraw(frame.watch(refresh, *outputs)))
+    controls.stop(stop, *store.STUDIES)
+    controls.resume(resume, "ablate")
     frame.follow(epochs, lambda settings: settings.training.epochs)
-    stop.click(end, outputs=message, **QUIET)
-    resume.click(
-        lambda: (gr.Button(interactive=False), parts.waiting(text.STARTING)), outputs=[resume, state], **QUIET
-    ).then(go_on, outputs=message, **LONG).then(now(refresh), outputs=outputs, **QUIET)
 
     def wire() -> None:
         inputs = frame.form.inputs | {variants, seeds, epochs}
-        start.click(
-            lambda: (gr.Button(interactive=False), parts.waiting(text.STARTING)), outputs=[start, state], **QUIET
-        ).then(begin, inputs, message, **LONG).then(now(refresh), outputs=outputs, **QUIET)
+        controls.start(start, begin, inputs)
         for one in (variants, seeds, epochs):
             one.change(estimated, inputs, cost, **QUIET)
         use.click(take_over, outputs=[*(frame.form.widgets[path] for path in SWITCHES), frame.tabs], **QUIET)

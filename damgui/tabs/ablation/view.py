@@ -11,7 +11,6 @@ from core import units
 from core.errors import UserError
 from core.runs import store
 from core.runs.files import read_json
-from core.runs.store import Workspace
 from core.settings import Settings
 from core.studies import plan as studies
 from core.studies.ablation import signed
@@ -19,38 +18,39 @@ from damgui import run_state, text, theme
 from damgui.charts import training as charts
 from damgui.components import html as parts
 from damgui.run_state import RunState
+from damgui.snapshot import Snapshot
 from damgui.tabs.ablation import text as study_text
 from damgui.text import escape
 
 NARROW = "95\u00a0%"  # a number and its unit stay on one line
 
 
-def newest(workspace: Workspace) -> RunState | None:
+def newest(now: Snapshot) -> RunState | None:
     """The study at work, whatever its kind, else the latest ablation."""
-    latest = [found for kind in store.STUDIES if (found := run_state.latest(workspace, kind)) is not None]
+    latest = [found for kind in store.STUDIES if (found := now.latest(kind)) is not None]
     return next((one for one in latest if one.active), latest[0] if latest and latest[0].run.kind == "ablate" else None)
 
 
-def latest_results(workspace: Workspace) -> tuple[store.Run, dict[str, Any]] | None:
+def latest_results(now: Snapshot) -> tuple[store.Run, dict[str, Any]] | None:
     """The newest ablation that has a table, finished or not, and its results."""
-    for run in store.list_runs(workspace, "ablate"):
+    for run in now.runs("ablate"):
         found = read_json(run.results)
         if found and found.get("table"):
             return run, found
     return None
 
 
-def cell_seconds(workspace: Workspace, settings: Settings) -> float | None:
+def cell_seconds(now: Snapshot, settings: Settings) -> float | None:
     """About how long one training takes: as in the newest study of this model, else as in its last training. Both are
     scaled by epochs; None when nothing is known."""
-    for run in store.list_runs(workspace, *store.STUDIES, "train"):
+    for run in now.runs(*store.STUDIES, "train"):
         try:
             was = run.settings()
             if was.model.path != settings.model.path or was.data.path != settings.data.path:
                 continue
             if run.kind == "train":
-                took = (read_json(workspace.training_info(run.name)) or {}).get("seconds")
-                done = store.status(run) == "finished"
+                took = (read_json(now.workspace.training_info(run.name)) or {}).get("seconds")
+                done = now.status(run) == "finished"
             else:
                 cells = (read_json(run.results) or {}).get("cells") or []
                 took, done = sum(cell["seconds"] for cell in cells) / max(len(cells), 1), bool(cells)

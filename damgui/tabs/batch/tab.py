@@ -13,11 +13,13 @@ from core.errors import UserError
 from core.runs import launcher, store
 from core.runs.store import Run
 from core.settings import Settings, merge, to_flat
-from damgui import forms, run_state, text
+from damgui import forms, text
 from damgui.components import html as parts
 from damgui.components.downloads import offer
-from damgui.frame import LONG, QUIET, Frame, Updates, guarded
+from damgui.components.run_controls import RunControls
+from damgui.frame import QUIET, Frame, Updates
 from damgui.run_state import RunState, Stamp
+from damgui.snapshot import Snapshot
 from damgui.tabs.batch import view as batches
 
 # What of the page's one form also holds here: where to compute, how labels are written, what is saved.
@@ -70,27 +72,11 @@ def build(frame: Frame) -> None:
     parts.html(parts.heading(text.TAB_BATCH, text.BATCH_LEAD))
     w = _draw(frame)
 
-    @guarded(w.message)
-    def begin(values: Mapping[Component, Any]) -> Updates:
+    def begin(values: Mapping[Component, Any]) -> None:
         launcher.begin(frame.workspace, _settings(frame, values, w), "batch")
-        return {}
 
-    @guarded(w.message)
-    def end() -> Updates:
-        found = run_state.latest(frame.workspace, "batch")
-        if found is not None and found.active:
-            launcher.stop(found.run)
-        return {}
-
-    @guarded(w.message)
-    def go_on() -> Updates:
-        found = run_state.latest(frame.workspace, "batch")
-        if found is not None:
-            launcher.resume(found.run)
-        return {}
-
-    def refresh(seen: Stamp | None) -> tuple[Stamp, Updates] | None:
-        found, busy = run_state.latest(frame.workspace, "batch"), run_state.at_work(frame.workspace)
+    def refresh(now: Snapshot, seen: Stamp | None) -> tuple[Stamp, Updates] | None:
+        found, busy = now.latest("batch"), now.at_work
         stamp = (found and found.stamp, busy and busy.run.id)
         if stamp == seen:
             return None
@@ -105,28 +91,13 @@ def build(frame: Frame) -> None:
             updates |= _results(found, w)
         return stamp, updates
 
-    def now() -> Updates:
-        return (refresh(None) or ((), {}))[1]
-
-    frame.watch(refresh, *w.outputs)
-    frame.watch(lambda seen, chosen: _models(frame, seen, chosen, w), w.model, reads=(w.model,))
-    w.stop.click(end, outputs=w.message, **QUIET)
-    w.resume.click(
-        lambda: (gr.Button(interactive=False), parts.waiting(text.STARTING)), outputs=[w.resume, w.state], **QUIET
-    ).then(go_on, outputs=w.message, **LONG).then(now, outputs=w.outputs, **QUIET)
+    controls = RunControls(frame, w.message, w.state, frame.redraw(frame.watch(refresh, *w.outputs)))
+    controls.stop(w.stop, "batch")
+    controls.resume(w.resume, "batch")
+    frame.watch(lambda now, seen, chosen: _models(now, seen, chosen, w), w.model, reads=(w.model,))
     for button, more_rows, more_photos in ((w.more_rows, batches.ROWS, 0), (w.more_photos, 0, batches.PHOTOS)):
         button.click(_further(frame, w, more_rows, more_photos), [w.rows, w.photos], w.lists, **QUIET)
-    frame.later(
-        lambda: (
-            w.start.click(
-                lambda: (gr.Button(interactive=False), parts.waiting(text.STARTING)),
-                outputs=[w.start, w.state],
-                **QUIET,
-            )
-            .then(begin, frame.form.inputs | {w.model, w.folder}, w.message, **LONG)
-            .then(now, outputs=w.outputs, **QUIET)
-        )
-    )
+    frame.later(lambda: controls.start(w.start, begin, frame.form.inputs | {w.model, w.folder}))
 
 
 def _draw(frame: Frame) -> BatchWidgets:
@@ -189,9 +160,9 @@ def _draw(frame: Frame) -> BatchWidgets:
     )
 
 
-def _models(frame: Frame, seen: Stamp | None, chosen: str | None, w: BatchWidgets) -> tuple[Stamp, Updates] | None:
+def _models(now: Snapshot, seen: Stamp | None, chosen: str | None, w: BatchWidgets) -> tuple[Stamp, Updates] | None:
     """The tuned models, newest first, then the base models; what somebody chose stays."""
-    tuned = run_state.tuned_models(frame.workspace)
+    tuned = now.tuned_models
     stamp = tuple(one.name for one in tuned)
     if stamp == seen:
         return None
@@ -257,7 +228,7 @@ def _lists(run: Run, w: BatchWidgets, rows: int, photos: int) -> Updates:
 
 def _further(frame: Frame, w: BatchWidgets, more_rows: int, more_photos: int) -> Any:
     def further(rows: int, photos: int) -> Updates:
-        found = run_state.latest(frame.workspace, "batch")
+        found = frame.look().latest("batch")
         return {} if found is None else _lists(found.run, w, rows + more_rows, photos + more_photos)
 
     return further

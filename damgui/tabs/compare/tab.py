@@ -18,13 +18,15 @@ from damgui.charts import scores as score_charts
 from damgui.charts import training as charts
 from damgui.components import html as parts
 from damgui.components import report_button
-from damgui.frame import LONG, QUIET, Frame, Updates, guarded
-from damgui.run_state import Stamp, TunedModel
+from damgui.components.run_controls import RunControls
+from damgui.frame import QUIET, Frame, Handler, Updates, guarded
+from damgui.run_state import Stamp
 from damgui.scores import judged
 from damgui.scores import text as score_text
 from damgui.scores.details import Details
 from damgui.scores.judged import JudgedRun
 from damgui.scores.results import ShownResults
+from damgui.snapshot import Snapshot, TunedModel
 from damgui.tabs.compare import view as comparing
 from damgui.tabs.compare import widgets
 from damgui.tabs.compare.widgets import CompareWidgets
@@ -68,92 +70,84 @@ def build(frame: Frame) -> None:
     parts.html(parts.heading(text.TAB_COMPARE, text.COMPARE_LEAD))
     w, message, panels = widgets.draw()
 
-    @guarded(message)
-    def begin(model: str | None, split: str) -> Updates:
-        tuned = _tuned(frame, model)
+    def begin(model: str | None, split: str) -> None:
+        now = frame.look()
+        tuned = _tuned(now, model)
         if tuned is not None:
-            launcher.begin(frame.workspace, _settings(frame, tuned, split), "evaluate", tuned.name)
-        return {}
+            launcher.begin(frame.workspace, _settings(now, tuned, split), "evaluate", tuned.name)
 
-    @guarded(message)
-    def begin_base(after: str | None) -> Updates:
-        run = next((one for one in judged.judged_runs(frame.workspace) if one.id == after), None)
+    def begin_base(after: str | None) -> None:
+        run = next((one for one in judged.judged_runs(frame.look()) if one.id == after), None)
         if run is not None:
             settings = _base_settings(run)
             launcher.begin(frame.workspace, settings, "evaluate", model_label(settings.model.path))
-        return {}
-
-    @guarded(message)
-    def end() -> Updates:
-        found = run_state.latest(frame.workspace, "evaluate")
-        if found is not None:
-            launcher.stop(found.run)
-        return {}
 
     @guarded(message)
     def draw(*chosen: Any) -> Updates:
-        view = _see(frame, Choice(*chosen))
-        return {**_actions(frame, view, w), **_pair(view, w, panels)}
+        now = frame.look()
+        view = _see(now, Choice(*chosen))
+        return {**_actions(now, view, w), **_pair(view, w, panels)}
 
     @guarded(message)
     def take(*chosen: Any) -> Updates:
         """Another tuned model: what it has judged last is shown."""
-        offered = _splits(frame, _tuned(frame, chosen[0]))
-        view = _see(frame, replace(Choice(*chosen), split=offered[0][1]))
+        now = frame.look()
+        offered = _splits(now, _tuned(now, chosen[0]))
+        view = _see(now, replace(Choice(*chosen), split=offered[0][1]))
         fresh = next((one for one in view.runs if one.tuned and one.name == chosen[0]), None)
         if fresh is not None:
             before, after = judged.chosen(view.runs, fresh, view.before, view.after)
             view = replace(view, before=before, after=after)
         return {
-            **_actions(frame, view, w),
+            **_actions(now, view, w),
             **_pair(view, w, panels),
             **_listed(view, w),
             w.split: gr.Radio(offered, value=view.split),
         }
 
     def act(*chosen: Any) -> Updates:
-        return _actions(frame, _see(frame, Choice(*chosen)), w)
+        now = frame.look()
+        return _actions(now, _see(now, Choice(*chosen)), w)
 
     reads = (w.model, w.split, w.before, w.after)
     outputs = [*w.outputs, *panels.outputs]
-    frame.watch(lambda seen, *chosen: _follow(frame, seen, Choice(*chosen), w, panels), *outputs, reads=reads)
+    frame.watch(lambda now, seen, *chosen: _follow(now, seen, Choice(*chosen), w, panels), *outputs, reads=reads)
     for one, handler in ((w.before, draw), (w.after, draw), (w.model, take)):
         one.input(handler, reads, [*outputs, message], **QUIET)
     w.split.input(act, reads, w.outputs, **QUIET)
-    for button, start, given in ((w.judge, begin, [w.model, w.split]), (w.judge_base, begin_base, [w.after])):
-        button.click(
-            lambda: (gr.Button(interactive=False), parts.waiting(text.STARTING)), outputs=[button, w.state], **QUIET
-        ).then(start, given, message, **LONG).then(act, reads, w.outputs, **QUIET)
-    w.stop.click(end, outputs=message, **QUIET)
-    w.curves.input(lambda ids: {w.curves_chart: _learning(frame, ids)}, w.curves, w.curves_chart, **QUIET)
-    panels.wire(lambda after: _shown(_see(frame, Choice(None, "", None, after)).after), [w.after])
+    controls = RunControls(frame, message, w.state, Handler(act, reads, w.outputs))
+    controls.start(w.judge, begin, [w.model, w.split])
+    controls.start(w.judge_base, begin_base, [w.after])
+    controls.stop(w.stop, "evaluate")
+    w.curves.input(lambda ids: {w.curves_chart: _learning(frame.look(), ids)}, w.curves, w.curves_chart, **QUIET)
+    panels.wire(lambda after: _shown(_see(frame.look(), Choice(None, "", None, after)).after), [w.after])
     frame.jump(w.to_baseline, "baseline")
     frame.jump(w.to_training, "training")
     report_button.report_button(frame, "compare", "evaluate", "baseline")
 
 
-def _see(frame: Frame, choice: Choice) -> View:
-    runs = judged.judged_runs(frame.workspace)
+def _see(now: Snapshot, choice: Choice) -> View:
+    runs = judged.judged_runs(now)
     by_id = {one.id: one for one in runs}
     before, after = by_id.get(choice.before or ""), by_id.get(choice.after or "")
-    return View(_tuned(frame, choice.model), choice.split, runs, before, after)
+    return View(_tuned(now, choice.model), choice.split, runs, before, after)
 
 
 def _follow(
-    frame: Frame, seen: Stamp | None, choice: Choice, w: CompareWidgets, panels: Details
+    now: Snapshot, seen: Stamp | None, choice: Choice, w: CompareWidgets, panels: Details
 ) -> tuple[Stamp, Updates] | None:
     """What changed since `seen`: models to judge, judged runs, training runs, the run at work."""
-    view = _see(frame, choice)
-    names = tuple(one.name for one in run_state.tuned_models(frame.workspace))
-    found, busy = run_state.latest(frame.workspace, "evaluate"), run_state.at_work(frame.workspace)
-    training_data = tuple((run.id, store.status(run)) for run in store.list_runs(frame.workspace, "train"))
+    view = _see(now, choice)
+    names = tuple(one.name for one in now.tuned_models)
+    found, busy = now.latest("evaluate"), now.at_work
+    training_data = tuple((run.id, now.status(run)) for run in now.runs("train"))
     stamp = (tuple(one.id for one in view.runs), names, training_data, found and found.stamp, busy and busy.run.id)
     if stamp == seen:
         return None
     updates: Updates = {}
     if seen is None or seen[1] != names:  # a new model is the one to judge next
-        model = _tuned(frame, names[0] if names else None)
-        offered = _splits(frame, model)
+        model = _tuned(now, names[0] if names else None)
+        offered = _splits(now, model)
         view = replace(view, tuned=model, split=offered[0][1])
         updates |= {
             w.model: gr.Dropdown(list(names), value=model.name if model else None),
@@ -165,8 +159,8 @@ def _follow(
         view = replace(view, before=before, after=after)
         updates |= _listed(view, w) | _pair(view, w, panels)
     if seen is None or seen[2] != training_data:
-        updates |= _curves(frame, w)
-    return stamp, {**updates, **_actions(frame, view, w)}
+        updates |= _curves(now, w)
+    return stamp, {**updates, **_actions(now, view, w)}
 
 
 def _listed(view: View, w: CompareWidgets) -> Updates:
@@ -182,17 +176,17 @@ def _shown(run: JudgedRun | None) -> ShownResults | None:
     return run.shown if run else None
 
 
-def _tuned(frame: Frame, name: str | None) -> TunedModel | None:
+def _tuned(now: Snapshot, name: str | None) -> TunedModel | None:
     """The tuned model of this name; the newest when there is none of it."""
-    found = run_state.tuned_models(frame.workspace)
+    found = now.tuned_models
     return next((tuned for tuned in found if tuned.name == name), found[0] if found else None)
 
 
-def _splits(frame: Frame, tuned: TunedModel | None) -> list[tuple[str, str]]:
+def _splits(now: Snapshot, tuned: TunedModel | None) -> list[tuple[str, str]]:
     """The splits that the model can be judged on, (word, name): those that its training found in the data."""
-    run = store.latest(frame.workspace, "train", tuned.name) if tuned else None
+    trained = now.latest("train", tuned.name) if tuned else None
     there: Sequence[str] = SPLITS
-    if run is not None and (kept := run.folder / "split.json").is_file():
+    if trained is not None and (kept := trained.run.folder / "split.json").is_file():
         try:
             there = [name for name in SPLITS if splits.read_split(kept).get(name)]
         except UserError:
@@ -200,12 +194,12 @@ def _splits(frame: Frame, tuned: TunedModel | None) -> list[tuple[str, str]]:
     return [(text.SPLIT_WORDS[name], name) for name in there or SPLITS[:1]]
 
 
-def _settings(frame: Frame, tuned: TunedModel, split: str) -> Settings:
+def _settings(now: Snapshot, tuned: TunedModel, split: str) -> Settings:
     """The settings to judge a tuned model: the data its training used, on the photos of one split."""
     settings = store.settings_for_model(str(tuned.path))
-    run = store.latest(frame.workspace, "train", tuned.name)
-    if run is not None:
-        settings = replace(settings, data=run.settings().data)
+    trained = now.latest("train", tuned.name)
+    if trained is not None:
+        settings = replace(settings, data=trained.run.settings().data)
     return merge(settings, {"data.split": split or SPLITS[0], "data.limit": 0})
 
 
@@ -215,9 +209,9 @@ def _base_settings(run: JudgedRun) -> Settings:
     return merge(from_dict(found["settings"], str(run.path)), {"model.path": str(found["model"]["path"])})
 
 
-def _actions(frame: Frame, view: View, w: CompareWidgets) -> Updates:
+def _actions(now: Snapshot, view: View, w: CompareWidgets) -> Updates:
     """What can be done now, and what is being done."""
-    found, busy = run_state.latest(frame.workspace, "evaluate"), run_state.at_work(frame.workspace)
+    found, busy = now.latest("evaluate"), now.at_work
     running = busy is not None and busy.run.kind == "evaluate"
     untaught = any(not one.tuned for one in view.runs)
     todo = view.tuned is not None and not any(
@@ -275,19 +269,22 @@ def _pair(view: View, w: CompareWidgets, panels: Details) -> Updates:
     }
 
 
-def _curves(frame: Frame, w: CompareWidgets) -> Updates:
+def _curves(now: Snapshot, w: CompareWidgets) -> Updates:
     """The training runs to draw, the newest chosen."""
-    runs = [run for run in store.list_runs(frame.workspace, "train") if run.events.is_file()]
+    runs = [run for run in now.runs("train") if run.events.is_file()]
     ids = [run.id for run in runs[: score_charts.MOST_CURVES]]
     return {
         w.curves_box: gr.Column(visible=bool(runs)),
         w.curves: gr.Dropdown([(run.name, run.id) for run in runs], value=ids),
-        w.curves_chart: _learning(frame, ids),
+        w.curves_chart: _learning(now, ids),
     }
 
 
-def _learning(frame: Frame, ids: Sequence[str] | None) -> str | None:
-    runs = [run for run in store.list_runs(frame.workspace, "train") if run.id in set(ids or ())]
-    drawn = [(run.name, run_state.events_of(run.events)) for run in runs[: score_charts.MOST_CURVES]]
-    drawn = [(name, events) for name, events in drawn if any(one["kind"] == "step" for one in events)]
+def _learning(now: Snapshot, ids: Sequence[str] | None) -> str | None:
+    chosen = [found for one in ids or () if (found := now.state(one)) is not None and found.run.kind == "train"]
+    newest = sorted(chosen, key=lambda found: (found.run.created, found.run.id), reverse=True)
+    shown = [
+        (found.run.name, run_state.learning(found.run.id, found.log)) for found in newest[: score_charts.MOST_CURVES]
+    ]
+    drawn = [(name, one) for name, one in shown if one is not None and len(one.loss)]
     return charts.to_json(score_charts.learning(drawn)) if drawn else None

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from core.records import EVENTS
-from core.runs.events import Event, EventReader, append, event, last_event, read_events
+from core.runs.events import Event, EventReader, append, event, last_event, read_events, tail_events
 
 
 def stepped(step: int, loss: float = 1.0) -> Event:
@@ -109,3 +109,38 @@ def test_last_event_is_found_behind_a_half_line_and_in_a_long_log(tmp_path: Path
     found = last_event(log)
     assert found is not None
     assert found["text"].startswith("1999 ")
+
+
+def steps_written(log: Path, count: int) -> None:
+    with log.open("a") as file:
+        file.writelines(json.dumps(stepped(step)) + "\n" for step in range(count))
+
+
+@pytest.mark.parametrize("most_bytes", [1, 50, 1000, 10**9])
+def test_a_log_read_in_blocks_gives_every_event_exactly_once(tmp_path: Path, most_bytes: int) -> None:
+    log = tmp_path / "events.jsonl"
+    steps_written(log, 100)
+    reader, seen = EventReader(log), []
+    while reader.unread():
+        block = reader.new(most_bytes)
+        assert block
+        seen += block
+    assert seen == read_events(log) and len(seen) == 100
+
+
+def test_a_tail_holds_the_last_whole_events(tmp_path: Path) -> None:
+    log = tmp_path / "events.jsonl"
+    assert tail_events(log) == []
+    steps_written(log, 100)
+    assert tail_events(log) == read_events(log)
+    assert [one["step"] for one in tail_events(log, 200)] == list(range(100))[-len(tail_events(log, 200)) :]
+    assert 0 < len(tail_events(log, 200)) < 10
+
+
+def test_a_log_that_began_anew_is_counted(tmp_path: Path) -> None:
+    log = tmp_path / "events.jsonl"
+    steps_written(log, 5)
+    reader = EventReader(log)
+    reader.new()
+    log.write_bytes(b"")
+    assert reader.unread() == 0 and reader.restarts == 1

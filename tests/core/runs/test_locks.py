@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import errno
 import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -59,3 +61,24 @@ def test_lock_of_a_killed_process_is_free(tmp_path: Path) -> None:
     assert not locks.is_held(lock)
     with locks.hold(lock):
         pass
+
+
+def test_looks_at_a_free_lock_never_take_each_other_for_a_holder(tmp_path: Path) -> None:
+    lock = tmp_path / "x.lock"
+    lock.touch()
+    with ThreadPoolExecutor(16) as lookers:
+        assert not any(lookers.map(lambda _: locks.is_held(lock), range(3000)))
+        with locks.hold(lock):
+            assert all(lookers.map(lambda _: locks.is_held(lock), range(3000)))
+
+
+def test_a_file_system_without_locks_is_asked_as_filelock_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(_: int) -> bool:
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    lock = tmp_path / "x.lock"
+    lock.touch()
+    monkeypatch.setattr(locks, "_share", missing)
+    assert not locks.is_held(lock)
+    with locks.hold(lock):
+        assert locks.is_held(lock)

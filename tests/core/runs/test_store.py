@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
+import threading
 import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -123,6 +127,7 @@ ENDED = [event("ended", how=how, error="", problems=[], seconds=1.0) for how in 
         ([STARTED, ENDED[0]], 60, False, "finished"),
         ([STARTED, ENDED[1]], 60, False, "stopped"),
         ([STARTED, ENDED[2]], 60, False, "failed"),
+        ([STARTED, ENDED[0]], 60, True, "finished"),  # it said so, and its process is not gone yet
         ([STARTED, ENDED[1], STARTED], 60, True, "running"),
         ([STARTED, ENDED[1], STARTED], 60, False, "crashed"),
     ],
@@ -138,6 +143,48 @@ def test_status_follows_from_lock_and_log(
             assert store.status(run) == expected
     else:
         assert store.status(run) == expected
+
+
+@pytest.mark.parametrize(
+    ("events", "held", "expected"),
+    [
+        ([STARTED, ENDED[0]], False, "finished"),
+        ([STARTED], False, "crashed"),
+        ([STARTED], True, "running"),
+        ([STARTED, ENDED[1], STARTED], True, "running"),
+    ],
+)
+def test_any_number_of_looks_at_once_see_what_is_true(
+    training: Run, events: list[dict[str, object]], held: bool, expected: str
+) -> None:
+    for one in events:
+        append(training.events, one)
+    training.lock.touch()
+    with contextlib.ExitStack() as stack:
+        if held:
+            stack.enter_context(locks.hold(training.lock))
+        with ThreadPoolExecutor(16) as lookers:
+            found = Counter(lookers.map(lambda _: store.status(training), range(1600)))
+    assert found == {expected: 1600}
+
+
+def test_looks_do_not_keep_a_taker_from_its_lock(training: Run) -> None:
+    training.lock.touch()
+    enough = threading.Event()
+
+    def look() -> None:
+        while not enough.is_set():
+            locks.is_held(training.lock)
+
+    with ThreadPoolExecutor(4) as lookers:
+        for _ in range(4):
+            lookers.submit(look)
+        try:
+            for _ in range(10):
+                with locks.hold(training.lock):
+                    assert locks.is_held(training.lock)
+        finally:
+            enough.set()
 
 
 def test_training_never_writes_over_a_model_or_checkpoints(workspace: Workspace) -> None:

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
-from damgui import theme
+from damgui import run_state, theme
 from damgui.charts import scores as score_charts
 from damgui.charts.scores import Dot
+from damgui.charts.training import Learning
+from damgui.run_log import fold
 
 
 def traces(figure: Any) -> list[dict[str, Any]]:
@@ -43,11 +45,13 @@ def test_the_scale_of_differences_holds_all_intervals_with_zero_in_the_middle(re
 
 
 def test_curves_of_several_runs_differ_by_dash_and_carry_their_names() -> None:
-    def events(loss: float) -> list[dict[str, Any]]:
+    def learned(loss: float) -> Learning:
         steps = [{"kind": "step", "step": n, "loss": loss} for n in (1, 2, 3)]
-        return [*steps, {"kind": "evaluation", "step": 3, "macro_f1": 0.5}]
+        found = run_state.learning("run", fold([*steps, {"kind": "evaluation", "step": 3, "macro_f1": 0.5}]))
+        assert found is not None
+        return found
 
-    drawn = traces(score_charts.learning([("first", events(2.0)), ("second", events(1.0))]))
+    drawn = traces(score_charts.learning([("first", learned(2.0)), ("second", learned(1.0))]))
     assert [(one["name"], list(one["y"])) for one in drawn] == [
         ("first", [2.0, 2.0, 2.0]),
         ("first", [50.0]),

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import numpy as np
 import pytest
 
 from core.conditions import MARKS
 from core.taxonomy import from_dict, load
+from damgui import run_state, text
 from damgui.charts import training as charts
+from damgui.run_log import fold
 
 DAMS = load()
 
@@ -22,35 +25,19 @@ def evaluation(number: int, accuracy: float) -> dict[str, Any]:
     return {"kind": "evaluation", "step": number, "loss": 0.5, "accuracy": accuracy, "macro_f1": accuracy / 2}
 
 
+def learned(*events: dict[str, Any]) -> charts.Learning:
+    found = run_state.learning("run", fold(events))
+    assert found is not None
+    return found
+
+
 def traces(figure: Any) -> dict[str, Any]:
     return {trace["name"]: trace for trace in figure.to_plotly_json()["data"]}
 
 
-@pytest.mark.parametrize(("values", "expected"), [([], []), ([2.0], [2.0]), ([3.0, 3.0, 3.0], [3.0, 3.0, 3.0])])
-def test_smoothing_keeps_constants_and_has_no_pull_from_its_start(values: list[float], expected: list[float]) -> None:
-    assert charts.smoothed(values) == pytest.approx(expected)
-
-
-def test_smoothing_lies_between_the_extremes() -> None:
-    assert all(1 <= value <= 5 for value in charts.smoothed([5, 1, 5, 1, 5]))
-
-
-@pytest.mark.parametrize("count", [0, 1, 10, 1501, 9999])
-def test_thinning_keeps_the_last_point_and_the_limit(count: int) -> None:
-    kept = charts.thinned(range(count), 1500)
-    assert len(kept) <= 1500
-    assert kept[-1:] == list(range(count))[-1:]
-    assert kept == sorted(kept)
-
-
-def test_after_a_resume_the_newer_step_holds() -> None:
-    events = [step(1, 1.0), step(2, 9.0), step(3, 9.0), step(2, 0.5)]
-    assert [(event["step"], event["loss"]) for event in charts.by_step(events)] == [(1, 1.0), (2, 0.5), (3, 9.0)]
-
-
 def test_training_chart_shows_every_step_and_every_test() -> None:
     events = [step(1, 2.0), step(2, 1.0), evaluation(2, 0.8), {"kind": "checkpoint", "step": 2, "best": True}]
-    shown = traces(charts.training(events, "run"))
+    shown = traces(charts.training(learned(*events)))
     assert list(shown["Training loss"]["y"]) == [2.0, 1.0]
     assert list(shown["Accuracy"]["y"]) == [80.0]
     assert list(shown["Macro-F1"]["y"]) == [40.0]
@@ -61,23 +48,79 @@ def test_the_best_state_keeps_its_star_when_a_checkpoint_is_saved_at_the_same_st
     saved = [(50, True), (100, True), (100, False)]
     events = [step(n, 1.0) for n in range(1, 101)]
     events += [{"kind": "checkpoint", "step": at, "best": best} for at, best in saved]
-    shown = traces(charts.training(events, "run"))
+    shown = traces(charts.training(learned(*events)))
     assert list(shown["Best"]["x"]) == [100]
     assert list(shown["Checkpoint"]["x"]) == [100], "the best state of step 50 was replaced"
 
 
 def test_zoom_survives_new_steps() -> None:
     """plotly keeps the reader's zoom while uirevision and the ranges it was given are the same."""
-    before = charts.training([step(1, 2.0), step(2, 1.9)], "run").to_plotly_json()["layout"]
-    after = charts.training([step(n, 2.0 - n / 50) for n in range(1, 30)], "run").to_plotly_json()["layout"]
+    before = charts.training(learned(step(1, 2.0), step(2, 1.9))).to_plotly_json()["layout"]
+    after = charts.training(learned(*(step(n, 2.0 - n / 50) for n in range(1, 30)))).to_plotly_json()["layout"]
     assert before["uirevision"] == after["uirevision"] == "run"
     assert [before[axis]["range"] for axis in ("xaxis", "yaxis", "yaxis2")] == [
         after[axis]["range"] for axis in ("xaxis", "yaxis", "yaxis2")
     ]
 
 
-def test_a_run_without_any_event_draws_an_empty_chart() -> None:
-    assert json.loads(charts.to_json(charts.training([], "run")))["data"]
+def test_a_run_without_any_event_has_no_chart_and_one_without_steps_an_empty_loss() -> None:
+    assert run_state.learning("run", fold([])) is None
+    assert json.loads(charts.to_json(charts.training(learned(evaluation(1, 0.5)))))["data"]
+
+
+def appended(figure: Any, more: str) -> list[dict[str, Any]]:
+    """What assets/chart.js makes of a figure and further points."""
+    told, lines = json.loads(more), json.loads(charts.to_json(figure))
+    assert told["base"] == lines["layout"]["meta"]["base"]
+    for line, y in zip(lines["data"], told["y"], strict=False):
+        kept = sum(x < told["since"] for x in line["x"])
+        line["x"], line["y"] = line["x"][:kept] + told["x"], line["y"][:kept] + y
+    return lines["data"][:2]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [(1, 2), (5, 80), (1499, 1500), (1600, 1700), (1603, 1604), (5999, 6000), (70_001, 70_400)]
+)
+def test_points_that_are_appended_make_the_same_chart_as_all_drawn_anew(before: int, after: int) -> None:
+    losses = np.random.default_rng(0).random(after).round(4).tolist()
+    was = learned(*(step(n + 1, loss) for n, loss in enumerate(losses[:before])))
+    now = learned(*(step(n + 1, loss) for n, loss in enumerate(losses)))
+    more = charts.more(now, before)
+    assert more is not None and len(more) < 5_000
+    whole = json.loads(charts.to_json(charts.training(now)))["data"][:2]
+    for one, other in zip(appended(charts.training(was), more), whole, strict=True):
+        assert (one["x"], one["y"]) == (other["x"], other["y"])
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "why"),
+    [
+        (0, 10, "there is no figure yet"),
+        (10, 9, "a resume took steps back"),
+        (1400, 1600, "fewer points of each bucket are drawn from here on"),
+        (100, 900, "so many points are a figure of their own"),
+    ],
+)
+def test_the_whole_figure_is_sent_when_points_do_not_suffice(before: int, after: int, why: str) -> None:
+    assert charts.more(learned(*(step(n, 1.0) for n in range(after))), before) is None, why
+
+
+def test_whatever_is_drawn_beside_the_loss_is_part_of_the_frame() -> None:
+    plain = learned(step(1, 1.0))
+    assert plain.frame == learned(step(1, 1.0), step(2, 0.9)).frame
+    for other in (
+        learned(step(1, 1.0), evaluation(1, 0.5)),
+        learned(step(1, 1.0), {"kind": "checkpoint", "step": 1, "best": True}),
+        learned(step(1, 7.0)),
+        learned(step(1, 1.0) | {"total_steps": 41}),
+    ):
+        assert other.frame != plain.frame
+
+
+def test_a_loss_that_is_not_finite_is_a_gap() -> None:
+    shown = traces(charts.training(learned(step(1, 2.0), {**step(2, 0.0), "loss": None}, step(3, 2.0))))
+    assert list(shown["Training loss"]["y"]) == [2.0, None, 2.0]
+    assert list(shown[text.LOSS_SMOOTH]["y"]) == [2.0, 2.0, 2.0]
 
 
 def test_conditions_differ_by_pattern_and_not_by_colour_alone() -> None:

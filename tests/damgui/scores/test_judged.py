@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from core.errors import UserError
 from core.runs.store import Workspace
 from damgui.scores import judged
+from damgui.snapshot import look
 
 RIGHT = [("normal", "normal"), ("blocked", "blocked")]
 WRONG = [("normal", "blocked"), ("blocked", "normal")]
@@ -22,7 +24,7 @@ def names(runs: list[judged.JudgedRun]) -> list[str]:
 def test_runs_are_listed_newest_first_with_model_split_and_teaching(workspace: Workspace, judge: Any) -> None:
     judge(WRONG)
     judge(RIGHT, "mine", "test")
-    newest, oldest = judged.judged_runs(workspace)
+    newest, oldest = judged.judged_runs(look(workspace))
     assert (newest.name, newest.tuned, newest.split) == ("mine", True, "test")
     assert (oldest.name, oldest.tuned, oldest.split) == ("demo", False, "valid")
     assert newest.label.startswith("mine, tuned · test · ")
@@ -34,7 +36,7 @@ def test_what_was_stopped_failed_or_is_damaged_is_left_out(workspace: Workspace,
     (stopped / "events.jsonl").write_text(json.dumps({"t": 1.0, "kind": "ended", "how": "stopped"}) + "\n")
     (damaged / "results.json").write_text("{half")
     (empty / "results.json").write_text("{}")
-    assert names(judged.judged_runs(workspace)) == [kept.name]
+    assert names(judged.judged_runs(look(workspace))) == [kept.name]
 
 
 def test_published_results_count_once_and_outlive_their_runs_folder(workspace: Workspace, judge: Any) -> None:
@@ -44,10 +46,10 @@ def test_published_results_count_once_and_outlive_their_runs_folder(workspace: W
         ("predictions.jsonl", workspace.zeroshot_predictions),
     ):
         target.write_bytes((folder / source).read_bytes())
-    (by_run,) = judged.judged_runs(workspace)
+    (by_run,) = judged.judged_runs(look(workspace))
     assert by_run.id == folder.name
-    (folder / "run.json").unlink()
-    (published,) = judged.judged_runs(workspace)
+    shutil.rmtree(folder)
+    (published,) = judged.judged_runs(look(workspace))
     assert (published.id, published.objects) == ("zeroshot_results", by_run.objects)
 
 
@@ -66,7 +68,7 @@ def test_runs_can_be_compared_only_about_the_same_objects_and_truth(
 ) -> None:
     judge(RIGHT)
     judge(**other)
-    one, two = judged.judged_runs(workspace)
+    one, two = judged.judged_runs(look(workspace))
     assert (one.objects == two.objects) is same
 
 
@@ -98,7 +100,7 @@ def test_settings_of_teaching_come_from_the_adapter_and_untaught_models_have_non
 ) -> None:
     judge(WRONG, **{"lora.rank": 3})
     judge(RIGHT, "mine", **{"lora.rank": 5, "training.epochs": 7.0})
-    tuned, plain = judged.judged_runs(workspace)
+    tuned, plain = judged.judged_runs(look(workspace))
     assert (tuned.settings["lora.rank"], tuned.settings["training.epochs"]) == (5, 7.0)
     assert not {"lora.rank", "training.epochs", "enhance.oversampling"} & set(plain.settings)
     assert "enhance.spatial_reasoning" in plain.settings, "it shapes the question of an untaught model as well"
@@ -107,7 +109,7 @@ def test_settings_of_teaching_come_from_the_adapter_and_untaught_models_have_non
 def test_a_tuned_model_that_is_gone_keeps_the_settings_of_its_evaluation(workspace: Workspace, judge: Any) -> None:
     judge(RIGHT, "mine", **{"lora.rank": 5})
     (workspace.final("mine") / "damgui.json").unlink()
-    assert judged.judged_runs(workspace)[0].settings["lora.rank"] == 5
+    assert judged.judged_runs(look(workspace))[0].settings["lora.rank"] == 5
 
 
 def test_the_newest_tuned_model_is_compared_with_the_untaught_one_on_its_photos(
@@ -117,7 +119,7 @@ def test_the_newest_tuned_model_is_compared_with_the_untaught_one_on_its_photos(
     judge(WRONG, split="test")
     judge(RIGHT, "old")
     judge(RIGHT, "new")
-    before, after = judged.defaults(judged.judged_runs(workspace))
+    before, after = judged.defaults(judged.judged_runs(look(workspace)))
     assert before is not None and after is not None
     assert (before.split, after.name) == ("valid", "new")
 
@@ -125,7 +127,7 @@ def test_the_newest_tuned_model_is_compared_with_the_untaught_one_on_its_photos(
 def test_without_a_tuned_model_there_is_nothing_after(workspace: Workspace, judge: Any) -> None:
     assert judged.defaults([]) == (None, None)
     judge(WRONG)
-    before, after = judged.defaults(judged.judged_runs(workspace))
+    before, after = judged.defaults(judged.judged_runs(look(workspace)))
     assert before is not None and after is None
 
 
@@ -138,7 +140,7 @@ def test_what_was_just_judged_is_shown_and_the_rest_of_the_choice_stays(workspac
         (RIGHT, "c", "valid"),
     ):
         judge(said, tuned, split)
-    runs = judged.judged_runs(workspace)
+    runs = judged.judged_runs(look(workspace))
     c, b, a, base_test, base = runs
     assert judged.chosen(runs, None, a, c) == (base, c), "nothing fresh: the usual pair"
     assert judged.chosen(runs, c, base, a) == (base, c)
@@ -150,7 +152,7 @@ def test_what_was_just_judged_is_shown_and_the_rest_of_the_choice_stays(workspac
 
 def test_objects_of_a_file_without_answers_are_told_by_what_it_says(workspace: Workspace, judge: Any) -> None:
     judge(RIGHT)
-    (one,) = judged.judged_runs(workspace)
+    (one,) = judged.judged_runs(look(workspace))
     bare = judged.objects_of(one.found, ())
     assert bare == judged.objects_of(one.found, ()) != one.objects
     other = dict(one.found) | {"data": one.found["data"] | {"split": "test"}}
@@ -159,7 +161,7 @@ def test_objects_of_a_file_without_answers_are_told_by_what_it_says(workspace: W
 
 def test_results_that_are_gone_are_named(workspace: Workspace, judge: Any) -> None:
     folder = judge(RIGHT)
-    (one,) = judged.judged_runs(workspace)
+    (one,) = judged.judged_runs(look(workspace))
     (folder / "results.json").unlink()
     with pytest.raises(UserError, match=r"gone.*results\.json"):
         _ = one.shown

@@ -16,6 +16,7 @@ from core.settings import Settings, merge
 from core.studies import plan as studies
 from core.studies.ablation import ablation
 from damgui import run_state
+from damgui.snapshot import look
 from damgui.tabs.ablation import text as study_text
 from damgui.tabs.ablation import view as study
 
@@ -107,16 +108,16 @@ def test_the_time_of_a_training_is_that_of_the_last_study_of_this_model_by_epoch
 ) -> None:
     run = made(workspace)
     write_json(run.results, {"cells": [{"seconds": 90.0}, {"seconds": 110.0}]})
-    assert study.cell_seconds(workspace, merge(Settings(), changes)) == expected
+    assert study.cell_seconds(look(workspace), merge(Settings(), changes)) == expected
 
 
 def test_without_a_study_the_last_finished_training_tells_the_time(workspace: Workspace) -> None:
-    assert study.cell_seconds(workspace, Settings()) is None
+    assert study.cell_seconds(look(workspace), Settings()) is None
     run = store.create(workspace, Settings(), "train", "mine")
     write_json(workspace.training_info("mine"), {"seconds": 60.0})
-    assert study.cell_seconds(workspace, Settings()) is None  # not finished
+    assert study.cell_seconds(look(workspace), Settings()) is None  # not finished
     over(run)
-    assert study.cell_seconds(workspace, Settings()) == 60.0
+    assert study.cell_seconds(look(workspace), Settings()) == 60.0
 
 
 @pytest.mark.parametrize(
@@ -145,11 +146,11 @@ def test_a_stopped_study_says_that_it_can_go_on_and_a_failed_one_why(workspace: 
 
 
 def test_results_shown_are_those_of_the_newest_ablation_that_has_any(workspace: Workspace) -> None:
-    assert study.latest_results(workspace) is None
+    assert study.latest_results(look(workspace)) is None
     first = over(made(workspace))
     write_json(first.results, results({"none": 20, "all": 30}))
     made(workspace)
-    found = study.latest_results(workspace)
+    found = study.latest_results(look(workspace))
     assert found is not None
     assert found[0].id == first.id
 

@@ -12,11 +12,12 @@ import pytest
 from core.runs import store
 from core.runs.store import Workspace
 from core.settings import Settings
-from damgui import run_state, text
+from damgui import text
 from damgui.forms import Form
 from damgui.frame import Frame
 from damgui.scores import judged
 from damgui.scores import text as score_text
+from damgui.snapshot import TunedModel, look
 from damgui.tabs.compare import tab as compare
 
 RIGHT, WRONG = [("normal", "normal")] * 2, [("normal", "blocked")] * 2
@@ -27,13 +28,17 @@ def frame(workspace: Workspace) -> Frame:
     return Frame(workspace, Form(), cast(gr.Tabs, None))
 
 
-def taught(workspace: Workspace, name: str, split: dict[str, list[str]] | None) -> run_state.TunedModel:
+def taught(workspace: Workspace, name: str, split: dict[str, list[str]] | None) -> TunedModel:
     run = store.create(workspace, Settings(), "train", name)
     if split is not None:
         (run.folder / "split.json").write_text(json.dumps(split))
     workspace.final(name).mkdir(parents=True, exist_ok=True)
     workspace.training_info(name).write_text("{}")
-    return run_state.TunedModel(name, workspace.final(name), {})
+    return TunedModel(name, workspace.final(name), {})
+
+
+def offered_splits(workspace: Workspace, tuned: TunedModel) -> list[tuple[str, str]]:
+    return compare._splits(look(workspace), tuned)
 
 
 @pytest.mark.parametrize(
@@ -48,18 +53,18 @@ def taught(workspace: Workspace, name: str, split: dict[str, list[str]] | None) 
 def test_test_photos_are_offered_where_the_training_found_some(
     frame: Frame, workspace: Workspace, split: dict[str, list[str]] | None, offered: list[str]
 ) -> None:
-    assert [name for _, name in compare._splits(frame, taught(workspace, "mine", split))] == offered
+    assert [name for _, name in offered_splits(workspace, taught(workspace, "mine", split))] == offered
 
 
 def test_a_damaged_split_hinders_nothing(frame: Frame, workspace: Workspace) -> None:
     tuned = taught(workspace, "mine", {})
     (store.latest(workspace, "train").folder / "split.json").write_text("{half")  # type: ignore[union-attr]
-    assert [name for _, name in compare._splits(frame, tuned)] == ["valid", "test"]
+    assert [name for _, name in offered_splits(workspace, tuned)] == ["valid", "test"]
 
 
 def test_the_untaught_model_is_asked_just_as_the_tuned_one_was(workspace: Workspace, judge: Any) -> None:
     judge(RIGHT, "mine", "test", **{"view.mode": "crop", "enhance.spatial_reasoning": False})
-    (run,) = judged.judged_runs(workspace)
+    (run,) = judged.judged_runs(look(workspace))
     settings = compare._base_settings(run)
     assert (settings.model.path, settings.data.split, settings.view.mode) == ("demo", "test", "crop")
     assert settings.enhance.spatial_reasoning is False
@@ -72,7 +77,7 @@ def test_a_missing_baseline_on_these_photos_is_noticed(
     if base:
         judge(WRONG, split=base)
     judge(RIGHT, "mine", "valid")
-    runs = judged.judged_runs(workspace)
+    runs = judged.judged_runs(look(workspace))
     before, after = judged.defaults(runs)
     view = compare.View(None, "valid", runs, before, after)
     assert view.base_is_missing is missing
@@ -80,8 +85,8 @@ def test_a_missing_baseline_on_these_photos_is_noticed(
 
 
 def test_the_tab_says_what_to_do_next(frame: Frame, workspace: Workspace, judge: Any) -> None:
-    def said(tuned: run_state.TunedModel | None, split: str = "valid") -> str:
-        runs = judged.judged_runs(workspace)
+    def said(tuned: TunedModel | None, split: str = "valid") -> str:
+        runs = judged.judged_runs(look(workspace))
         view = compare.View(tuned, split, runs, *judged.defaults(runs))
         untaught = any(not one.tuned for one in runs)
         return compare._state(view, None, untaught, not any(one.tuned and one.split == split for one in runs))
@@ -105,6 +110,11 @@ def test_the_curves_of_several_trainings_carry_their_names(frame: Frame, workspa
         steps = [{"t": 1.0, "kind": "step", "step": 1, "loss": 2.0}] if name != "empty" else []
         Path(run.events).write_text("".join(json.dumps(one) + "\n" for one in steps))
         ids.append(run.id)
-    figure = json.loads(compare._learning(frame, ids) or "{}")
+    figure = json.loads(compare._learning(look(workspace), ids) or "{}")
     assert {trace["name"] for trace in figure["data"]} == {"first", "second"}
-    assert compare._learning(frame, []) is compare._learning(frame, None) is compare._learning(frame, ids[2:]) is None
+    assert (
+        compare._learning(look(workspace), [])
+        is compare._learning(look(workspace), None)
+        is compare._learning(look(workspace), ids[2:])
+        is None
+    )

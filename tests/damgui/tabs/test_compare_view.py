@@ -10,6 +10,7 @@ from core.errors import UserError
 from core.runs.store import Workspace
 from damgui.scores import judged
 from damgui.scores import text as score_text
+from damgui.snapshot import look
 from damgui.tabs.compare import view as comparing
 
 BEFORE = [("normal", "blocked"), ("normal", "normal"), ("blocked", "blocked")]
@@ -20,7 +21,7 @@ AFTER = [("normal", "normal"), ("normal", "damaged"), ("blocked", "blocked")]
 def pair(workspace: Workspace, judge: Any) -> tuple[judged.JudgedRun, judged.JudgedRun]:
     judge(BEFORE)
     judge(AFTER, "mine", **{"lora.rank": 5})
-    after, before = judged.judged_runs(workspace)
+    after, before = judged.judged_runs(look(workspace))
     return before, after
 
 
@@ -40,7 +41,7 @@ def test_as_many_fixed_as_broken_is_no_improvement(
 ) -> None:
     judge(BEFORE * times)
     judge(AFTER * times, "mine")
-    after, before = judged.judged_runs(workspace)
+    after, before = judged.judged_runs(look(workspace))
     said = comparing.headline(before, after)
     assert score_text.VERDICT_TITLES[title] in said and tone in said
     assert "±0.0" in said and f"{times} object{'s' if times > 1 else ''} turned right, {times} turned wrong" in said
@@ -54,7 +55,7 @@ def test_a_difference_beyond_chance_is_said(
     bad, good = [("normal", "blocked"), ("blocked", "normal")] * 8, [("normal", "normal"), ("blocked", "blocked")] * 8
     judge(good if swap else bad)
     judge(bad if swap else good, "mine")
-    after, before = judged.judged_runs(workspace)
+    after, before = judged.judged_runs(look(workspace))
     said = comparing.headline(before, after)
     assert score_text.VERDICT_TITLES[title] in said and tone in said
 
@@ -62,14 +63,14 @@ def test_a_difference_beyond_chance_is_said(
 def test_other_training_photos_are_told(workspace: Workspace, judge: Any) -> None:
     judge(BEFORE)
     judge(AFTER, "mine", fingerprint="another")
-    after, before = judged.judged_runs(workspace)
+    after, before = judged.judged_runs(look(workspace))
     assert score_text.OTHER_SURROUNDINGS in comparing.headline(before, after)
 
 
 def test_runs_about_other_objects_are_never_compared(workspace: Workspace, judge: Any, pair: Any) -> None:
     before, after = pair
     judge(AFTER, "mine", "test")
-    other = judged.judged_runs(workspace)[0]
+    other = judged.judged_runs(look(workspace))[0]
     assert comparing.why_not(before, after) == ""
     assert comparing.why_not(before, other) == score_text.NOT_COMPARABLE
     assert comparing.why_not(before, before) == score_text.SAME_RUN
@@ -92,7 +93,7 @@ def test_settings_that_differ_are_columns_and_untaught_models_have_dashes(
     workspace: Workspace, judge: Any, pair: Any
 ) -> None:
     judge(AFTER, "wider", **{"lora.rank": 9, "enhance.oversampling": True})
-    wider, after, before = judged.judged_runs(workspace)
+    wider, after, before = judged.judged_runs(look(workspace))
     rows = comparing.runs_table([wider, after, before], before, wider).split("<tr>")
     assert "LoRA rank" in rows[1] and "Oversampling" in rows[1]
     assert "<td>9</td><td>on</td>" in rows[2]

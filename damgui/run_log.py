@@ -1,0 +1,175 @@
+"""An event log as the page needs it: folded once while it grows, in memory that does not grow with every event.
+
+A log that is far ahead of what was read (the page was opened beside a long run) is caught up with in the background;
+meanwhile its end tells what is going on, and the chart fills.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections import OrderedDict, deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from core.runs.events import Event, EventReader, tail_events
+from damgui.charts.loss import LossCurve, LossSeries
+
+RECENT_STEPS = 20  # speed and time left come from this many last steps
+# Kinds of which every event is kept, or the last so many; of others the last one alone.
+KEPT: dict[str, int | None] = {"evaluation": None, "checkpoint": None, "warning": 200}
+AT_ONCE_BYTES = 4_000_000  # about 13,000 events, some 60 ms; more is read in the background
+BLOCK_BYTES = 500_000
+REST_S = 0.005  # between blocks: whoever serves pages meanwhile comes first
+TAIL_BYTES = 500_000
+MAX_LOGS = 32  # logs kept in memory; the one read longest ago goes first
+
+
+@dataclass(frozen=True)
+class LogDigest:
+    """What a log says by now. `mark` differs when anything was appended or caught up with."""
+
+    mark: tuple[int, int] = (0, 0)  # (events, bytes not read yet)
+    last: Mapping[str, Event] = field(default_factory=dict)  # the newest event of every kind
+    since_start: Mapping[str, Event] = field(default_factory=dict)  # the same, since the run last started
+    places: Mapping[str, int] = field(default_factory=dict)  # the place of each of `last` in the log
+    kept: Mapping[str, Sequence[Event]] = field(default_factory=dict)
+    recent: Sequence[Event] = ()  # the last steps since the run last started
+    curve: LossCurve = field(default_factory=lambda: LossSeries().curve())
+
+
+class _Fold:
+    """Events taken in one after the other."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.last: dict[str, Event] = {}
+        self.since_start: dict[str, Event] = {}
+        self.places: dict[str, int] = {}
+        self.kept: dict[str, deque[Event]] = {kind: deque(maxlen=most) for kind, most in KEPT.items()}
+        self.recent: deque[Event] = deque(maxlen=RECENT_STEPS)
+        self.series = LossSeries()
+
+    def add(self, events: Sequence[Event]) -> None:
+        steps: list[int] = []
+        losses: list[float] = []
+        for event in events:
+            kind = event["kind"]
+            self.count += 1
+            if kind == "started":
+                self.since_start.clear()
+                self.recent.clear()
+            self.last[kind] = self.since_start[kind] = event
+            self.places[kind] = self.count
+            if kind == "step":
+                loss = event.get("loss")
+                steps.append(event["step"])
+                losses.append(math.nan if loss is None else loss)
+                self.recent.append(event)
+            elif kind in self.kept:
+                self.kept[kind].append(event)
+        self.series.extend(steps, losses)
+
+    def digest(self, unread: int = 0) -> LogDigest:
+        return LogDigest(
+            (self.count, unread),
+            dict(self.last),
+            dict(self.since_start),
+            dict(self.places),
+            {kind: tuple(events) for kind, events in self.kept.items()},
+            tuple(self.recent),
+            self.series.curve(),
+        )
+
+
+def fold(events: Sequence[Event]) -> LogDigest:
+    """What these events say."""
+    folded = _Fold()
+    folded.add(events)
+    return folded.digest()
+
+
+class RunLog:
+    """One log, for all open pages. Safe to ask from any thread."""
+
+    def __init__(self, path: Path) -> None:
+        self._reader = EventReader(path)
+        self._lock = threading.Lock()
+        self._fold = _Fold()
+        self._restarts = 0  # of the log, until this fold began
+        self._catching_up = False
+        self._digest = LogDigest()
+
+    @property
+    def catching_up(self) -> bool:
+        return self._catching_up
+
+    def digest(self) -> LogDigest:
+        """What the log says; nothing is read when nothing was appended."""
+        with self._lock:
+            unread = self._reader.unread()
+            if not self._catching_up and unread > AT_ONCE_BYTES:
+                self._catching_up = True
+                threading.Thread(target=self._catch_up, name="damgui-log", daemon=True).start()
+            if self._catching_up:
+                self._digest = self._foreseen(unread)
+            elif self._take() or self._digest.mark[1]:
+                self._digest = self._fold.digest()
+            return self._digest
+
+    def _take(self, most_bytes: int | None = None) -> bool:
+        """Read and fold; whether there was anything."""
+        events = self._reader.new(most_bytes)
+        anew = self._reader.restarts != self._restarts
+        if anew:
+            self._fold, self._restarts = _Fold(), self._reader.restarts
+        self._fold.add(events)
+        return anew or bool(events)
+
+    def _catch_up(self) -> None:
+        while True:
+            with self._lock:
+                if not self._take(BLOCK_BYTES):
+                    self._catching_up = False
+                    return
+            time.sleep(REST_S)
+
+    def _foreseen(self, unread: int) -> LogDigest:
+        """What is read so far, with the log's end in place of what it says of the present."""
+        read, end = self._fold.digest(unread), _Fold()
+        end.add(tail_events(self._reader.path, TAIL_BYTES))
+        told = end.digest()
+        places = {kind: read.mark[0] + unread + place for kind, place in told.places.items()}
+        begun = "started" in told.last
+        return LogDigest(
+            read.mark,
+            {**read.last, **told.last},
+            told.since_start if begun else {**read.since_start, **told.since_start},
+            {**read.places, **places},
+            {kind: (*read.kept[kind], *told.kept[kind]) for kind in KEPT},
+            told.recent,
+            read.curve,
+        )
+
+
+_LOGS: OrderedDict[Path, RunLog] = OrderedDict()
+_LOGS_LOCK = threading.Lock()
+
+
+def digest_of(path: Path) -> LogDigest:
+    """What a log says; it is read once for all open pages."""
+    with _LOGS_LOCK:
+        log = _LOGS.get(path) or _LOGS.setdefault(path, RunLog(path))
+        _LOGS.move_to_end(path)
+        while len(_LOGS) > MAX_LOGS:
+            _LOGS.popitem(last=False)
+    return log.digest()
+
+
+def catching_up() -> tuple[int, ...]:
+    """Something that differs while logs are being caught up with, and once more when they are."""
+    with _LOGS_LOCK:
+        behind = [log for log in _LOGS.values() if log.catching_up]
+    return tuple(log.digest().mark[0] for log in behind)
