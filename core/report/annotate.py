@@ -14,10 +14,11 @@ from pathlib import Path, PurePosixPath
 from PIL import Image, ImageDraw, ImageFont
 
 from core.data.photos import FORMATS
-from core.report.answers import Row, sure_words, sureness
+from core.report.answers import Row, sureness
 from core.report.palette import condition_fill
 from core.report.pictures import UNREADABLE, Box, open_at
 from core.runs.files import writing
+from core.units import probability
 
 # The longer side of an annotated photo. A small photo is enlarged, or its words would hide what they are about.
 LEAST_PX, MOST_PX = 960, 1600
@@ -71,7 +72,7 @@ def _label(pen: ImageDraw.ImageDraw, row: Row, box: Box, page: tuple[tuple[int, 
     of letters. Returns where it lies."""
     size_wh, tall = page
     condition = str(row["predicted"])
-    said = f"{condition} {sure_words(sureness(row))}" if int(row.get("choices") or 1) > 1 else condition
+    said = f"{condition} {probability(sureness(row))}" if int(row.get("choices") or 1) > 1 else condition
     said += "  ? unsure" if row.get("unsure") else ""
     font, pad = _font(tall), round(tall * 0.35)
     strip = _place(box, (pen.textlength(said, font=font) + tall + 3 * pad, tall + 2 * pad), size_wh, written)

@@ -42,11 +42,6 @@ def sureness(row: Row) -> float:
     return max((row.get("calibrated") or row.get("probabilities") or {"": 0.0}).values())
 
 
-def sure_words(share: float) -> str:
-    """A probability as people read it, never rounded to certainty: `< 1 %`, `64 %`, `> 99 %`."""
-    return "< 1 %" if share < 0.005 else "> 99 %" if share > 0.995 else f"{100 * share:.0f} %"
-
-
 def is_wrong(row: Row) -> bool | None:
     """Whether the answered class is another than the true one; None where no truth is known."""
     truth = row.get("truth_class")

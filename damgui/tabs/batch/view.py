@@ -10,7 +10,7 @@ from core import units
 from core.errors import UserError
 from core.report.about import gather
 from core.report.annotate import annotated_name
-from core.report.answers import Entry, Row, index, read, sure_words, sureness
+from core.report.answers import Entry, Row, index, read, sureness
 from core.report.palette import UNSURE_MARK
 from core.runs.files import read_json
 from core.runs.store import Run
@@ -97,7 +97,7 @@ def _line(row: Row) -> str:
     kind = str(row.get("object_type") or row.get("predicted_type") or "")
     guessed = "" if row.get("object_type") else f" <small>{escape(text.BATCH_GUESSED)}</small>"
     unsure = f"{UNSURE_MARK} {text.UNSURE_SHORT}" if row.get("unsure") else ""
-    sure = sure_words(sureness(row)) if int(row["choices"]) > 1 else text.BATCH_ONE_ANSWER
+    sure = units.probability(sureness(row)) if int(row["choices"]) > 1 else text.BATCH_ONE_ANSWER
     return (
         f"<tr><td>{parts.badge(str(row['predicted']))}</td><td>{escape(kind)}{guessed}</td><td>{escape(sure)}</td>"
         f"<td>{escape(unsure)}</td><td><code>{escape(str(row['image']))}</code></td>"
