@@ -25,6 +25,11 @@ def interval(ends: Sequence[float] | None, dash: str = " – ") -> str:
     return f"{100 * ends[0]:.1f}{dash}{100 * ends[1]:.1f} %" if ends and None not in ends else ""
 
 
+def score_interval(ends: Sequence[float] | None) -> str:
+    """The same of a score that is no percentage: 0.40 – 0.60."""
+    return f"{ends[0]:.2f} – {ends[1]:.2f}" if ends else ""
+
+
 def probability(value: float) -> str:
     """How sure a model is, never rounded to certainty: < 1 %, 64 %, > 99 %."""
     return "< 1 %" if value < 0.005 else "> 99 %" if value > 0.995 else percent(value, 0)

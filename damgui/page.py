@@ -20,6 +20,7 @@ os.environ["NO_PROXY"] = ",".join(filter(None, [os.environ.get("NO_PROXY"), "127
 import gradio as gr
 from gradio.blocks import Block
 from gradio.components import Component
+from markupsafe import Markup
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -33,6 +34,7 @@ from damgui.charts import training as charts
 from damgui.components import html as parts
 from damgui.forms import Form
 from damgui.frame import QUIET, Frame, Updates
+from damgui.markup import TEMPLATES
 from damgui.run_state import RunState, Stamp
 from damgui.tabs import baseline, predict, training, welcome
 from damgui.tabs.ablation import tab as ablation
@@ -40,7 +42,6 @@ from damgui.tabs.ablation import text as study_text
 from damgui.tabs.batch import tab as batch
 from damgui.tabs.compare import tab as results
 from damgui.tabs.data import tab as data
-from damgui.text import escape
 
 TICK_S = 1.0
 # The browser itself refuses whatever is not ours: no fonts, scripts or calls to anywhere else.
@@ -116,24 +117,22 @@ def _follow(workspace: Workspace, header: Component, seen: Stamp | None) -> tupl
     return None if stamp == seen else (stamp, {header: _header(busy)})
 
 
-def _header(busy: RunState | None) -> str:
-    return (
-        f'<header class="dg-top"><div class="dg-brand"><span class="dg-logo" aria-hidden="true">{theme.LOGO}</span>'
-        f"<strong>{escape(text.TITLE)}</strong><span>{escape(text.TAGLINE)}</span></div>"
-        f'<div id="dg-busy" role="status">{_busy(busy)}</div></header>'
-    )
-
-
-def _busy(busy: RunState | None) -> str:
+def _header(busy: RunState | None) -> Markup:
     """One line, on every tab: what is at work, how far, how long still."""
-    if busy is None:
-        return f'<span class="dg-idle">{escape(text.NOTHING_RUNS)}</span>'
+    name, far = _busy(busy) if busy else ("", "")
+    return TEMPLATES.render("header.html", logo=theme.LOGO, status=busy and busy.status, name=name, far=far)
+
+
+def _busy(busy: RunState) -> tuple[str, str]:
+    """(what is at work, how far it is)"""
     pace = run_state.progress_of(busy)
     name = f"{text.KIND_WORDS[busy.run.kind]} {busy.run.name}".strip()
-    far = f"{100 * pace.share:.0f} % · {units.duration(pace.left_s)} left" if pace else run_state.stage(busy)
-    if pace is None and busy.run.kind == "train" and (tried := run_state.rehearsal(busy)) is not None:
+    if pace is not None:
+        return name, f"{units.percent(pace.share, 0)} · {units.duration(pace.left_s)} left"
+    far = run_state.stage(busy)
+    if busy.run.kind == "train" and (tried := run_state.rehearsal(busy)) is not None:
         far += f" · {units.about(tried['total_s'])} in all"
-    return f"{parts.status_badge(busy.status)}<span><b>{escape(name)}</b> {escape(far)}</span>"
+    return name, far
 
 
 class OnlyOurs:

@@ -13,10 +13,10 @@ from pathlib import Path, PurePosixPath
 
 from PIL import Image, ImageDraw, ImageFont
 
-from core.data.photos import FORMATS
+from core.data.photos import UNREADABLE, open_photo, photo_size
 from core.report.answers import Row, sureness
 from core.report.palette import condition_fill
-from core.report.pictures import UNREADABLE, Box, open_at
+from core.report.pictures import Box
 from core.runs.files import writing
 from core.units import probability
 
@@ -35,10 +35,9 @@ def annotated_name(photo: str) -> str:
 
 def draw(path: Path, rows: Sequence[Row]) -> Image.Image:
     """The photo upright, its longer side LEAST_PX to MOST_PX, with every row's box. Raises one of UNREADABLE."""
-    with Image.open(path, formats=FORMATS) as header:
-        longest = max(header.size)
-    scale = min(max(longest, LEAST_PX), MOST_PX) / longest
-    picture, full_wh = open_at(path, min(scale, 1.0))
+    full_wh = photo_size(path)
+    scale = min(max(*full_wh, LEAST_PX), MOST_PX) / max(full_wh)
+    picture = open_photo(path, min(scale, 1.0))
     size = (max(1, round(full_wh[0] * scale)), max(1, round(full_wh[1] * scale)))
     if picture.size != size:
         picture = picture.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)

@@ -164,7 +164,7 @@ def _first(about: ReportSubject, plan: ReportPlan, lines: BinaryIO, spool: Spool
         title="Most urgent" if batch else "Mistakes",
         note=words.URGENT_SAY if batch else words.MISTAKES_SAY,
         none_there="No object was called faulty or unsure." if batch else "None: every object was judged right.",
-        groups=[ShownGroup(one.title, len(one.entries), drawn(one)) for one in plan.first],
+        groups=(ShownGroup(one.title, len(one.entries), drawn(one)) for one in plan.first),
     )
 
 
@@ -184,7 +184,7 @@ def _rest(plan: ReportPlan, lines: BinaryIO, spool: Spool) -> Iterator[str]:
         title="All objects, photo by photo",
         note=_told(plan),
         none_there="",
-        groups=[ShownGroup(cards.photo_name(one.title), len(one.entries), drawn(one)) for one in plan.rest],
+        groups=(ShownGroup(cards.photo_name(one.title), len(one.entries), drawn(one)) for one in plan.rest),
     )
 
 

@@ -31,7 +31,8 @@ class Templates:
     """The templates of one folder. In all of them numbers are written as everywhere else (the filters named after
     `core.units`), and conditions have their one colour and mark."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **shared: Any) -> None:
+        """`shared` is known in every template."""
         self._environment = Environment(
             loader=FileSystemLoader(folder),
             autoescape=True,
@@ -48,13 +49,13 @@ class Templates:
             "percent": units.percent,
             "share": units.share,
         }
-        self._environment.globals |= {"condition_fill": condition_fill, "condition_mark": condition_mark}
+        self._environment.globals |= {"condition_fill": condition_fill, "condition_mark": condition_mark, **shared}
 
-    def render(self, name: str, **values: Any) -> Markup:
+    def render(self, name: str, /, **values: Any) -> Markup:
         """A whole file, filled."""
         return Markup(self._environment.get_template(name).render(values))
 
-    def pieces(self, name: str, **values: Any) -> Iterator[str]:
+    def pieces(self, name: str, /, **values: Any) -> Iterator[str]:
         """The same, piece by piece: what is handed in as an iterator is asked for one item at a time."""
         return self._environment.get_template(name).generate(values)
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from damgui import text, theme
+from damgui import theme
 from damgui.charts import training as charts
 from damgui.scores import text as score_text
 
@@ -174,7 +175,7 @@ def learning(runs: Sequence[tuple[str, charts.Rows]]) -> go.Figure:
                 line=line,
                 name=name,
                 legendgroup=name,
-                hovertemplate="step %{x}: %{y:.3f}<extra>" + text.escape(name) + "</extra>",
+                hovertemplate="step %{x}: %{y:.3f}<extra>" + escape(name) + "</extra>",
             ),
             1,
             1,
@@ -189,7 +190,7 @@ def learning(runs: Sequence[tuple[str, charts.Rows]]) -> go.Figure:
                 name=name,
                 legendgroup=name,
                 showlegend=False,
-                hovertemplate="step %{x}: %{y:.1f} %<extra>" + text.escape(name) + "</extra>",
+                hovertemplate="step %{x}: %{y:.1f} %<extra>" + escape(name) + "</extra>",
             ),
             2,
             1,

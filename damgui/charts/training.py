@@ -13,6 +13,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from damgui import text, theme
+from damgui.markup import TEMPLATES
 
 PLOTLY_JS = Path(plotly.__file__).resolve().parent / "package_data" / "plotly.min.js"
 MAX_POINTS = 1500  # more than the pixels of a wide chart; older steps are thinned, first and last stay
@@ -23,11 +24,9 @@ Rows = Sequence[Mapping[str, Any]]
 
 def component(elem_id: str, label: str, empty: str = "", zoom: bool = False) -> gr.HTML:
     """A chart on the page: give it `to_json(figure)`, or None for the empty text. `zoom` offers tools to go closer."""
-    tools = " data-zoom='1'" if zoom else ""
-    note = f'<p class="dg-plot-empty">{text.escape(empty)}</p>' if empty else ""
     return gr.HTML(
         value=None,
-        html_template=f'<div class="dg-plot"{tools} role="img" aria-label="{text.escape(label)}"></div>{note}',
+        html_template=str(TEMPLATES.macros("parts.html").plot(label, empty, zoom)),
         js_on_load=theme.script("chart"),
         head=f'<script src="gradio_api/file={PLOTLY_JS.as_posix()}"></script>',
         elem_id=elem_id,

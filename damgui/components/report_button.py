@@ -61,7 +61,7 @@ def report_button(frame: Frame, prefix: str, *kinds: str) -> None:
         return {
             **ready,
             load: gr.DownloadButton(value=offer(made.path), visible=True),
-            said: f'<p class="dg-small">{text.escape(told)}</p>',
+            said: parts.small(told),
         }
 
     outputs: list[Any] = [make, load, said]

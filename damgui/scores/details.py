@@ -60,7 +60,7 @@ class Details:
             self.bars: charts.to_json(charts.per_class(found["per_class"], shown.order)),
             self.class_table: scores.class_table(found["per_class"], shown.order),
             self.matrix: charts.to_json(charts.confusion(confusion["labels"], confusion["counts"], shown.order)),
-            self.tables: _tables(shown),
+            self.tables: scores.group_tables(found),
             self.sure_box: gr.Column(visible=reliability is not None),
             self.reliability: reliability,
             self.sureness: scores.sureness(found),
@@ -90,12 +90,6 @@ class Details:
         )
 
 
-def _tables(shown: ShownResults) -> str:
-    found = shown.results
-    conditions = scores.class_table(found.get("per_condition") or {}, title="Condition")
-    return f'<div class="dg-two">{scores.type_table(found)}{conditions}</div>'
-
-
 def build(prefix: str) -> Details:
     """Draw the panels here, hidden until there is something to show."""
     with gr.Column(visible=False, elem_id=f"{prefix}-results") as box:
@@ -119,7 +113,7 @@ def build(prefix: str) -> Details:
                     parts.html(parts.section(text.CONFUSION))
                     matrix = charts.component(f"{prefix}-confusion", text.CONFUSION)
             class_table = parts.html("", elem_id=f"{prefix}-class-table")
-            parts.html(f'<p class="dg-small">{text.escape(score_text.CLASS_TABLE_SAYS)}</p>')
+            parts.html(parts.small(score_text.CLASS_TABLE_SAYS))
         with (
             gr.Column(elem_classes="dg-panel"),
             gr.Accordion(score_text.BY_KIND, open=False, elem_classes="dg-fold", elem_id=f"{prefix}-by-kind"),

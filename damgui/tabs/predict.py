@@ -9,6 +9,7 @@ from typing import Any
 
 import gradio as gr
 from gradio.components import Component
+from markupsafe import Markup
 
 from core import units
 from core.data.types import BoxedObject, Photo
@@ -20,20 +21,17 @@ from damgui import run_state, text, theme
 from damgui.charts import training as charts
 from damgui.components import datasets
 from damgui.components import html as parts
-from damgui.components import photos as pictures
+from damgui.components.photos import VIEW_PX, photo_size, whole
 from damgui.forms import FOR_DATA
 from damgui.frame import LONG, QUIET, Frame, Updates, guarded
+from damgui.markup import TEMPLATES
 from damgui.run_state import Stamp
 from damgui.scores import text as score_text
-from damgui.text import escape
 
 EXAMPLES = 12
 ASK_EVERY_S = 0.3
-PICKER = f"""<div class="dg-pick">
-<div class="dg-pick-frame"><img alt=""><div class="dg-pick-layer"></div><div class="dg-pick-drawn" hidden></div></div>
-<div class="dg-pick-bar"><button type="button" class="dg-pick-whole">Whole photo</button>
-<span>Chosen: <strong class="dg-pick-said" aria-live="polite"></strong></span></div>
-<p class="dg-small">{escape(text.PREDICT_PICK)}</p></div>"""
+EXAMPLE_PX = 220
+_PREDICT = TEMPLATES.macros("predict.html")
 
 
 @dataclass(frozen=True)
@@ -126,7 +124,11 @@ def _left() -> tuple[gr.File, gr.Column, gr.HTML, gr.Button, gr.HTML, gr.Button]
     drop = gr.File(label=text.PREDICT_DROP, height=150, elem_id="predict-drop")
     with gr.Column(visible=False) as chosen:
         picker = parts.html(
-            None, photo=None, html_template=PICKER, js_on_load=theme.script("picker"), elem_id="predict-picker"
+            None,
+            photo=None,
+            html_template=str(_PREDICT.picker()),
+            js_on_load=theme.script("picker"),
+            elem_id="predict-picker",
         )
         other = gr.Button(text.PREDICT_OTHER, size="sm", elem_id="predict-other")
     parts.html(parts.section(text.PREDICT_EXAMPLES))
@@ -174,8 +176,7 @@ def _wire_question(frame: Frame, w: PredictWidgets) -> None:
     """Ask, wait, show; or stop waiting."""
 
     def show_busy() -> Updates:
-        busy = parts.waiting(text.PREDICT_ASKING) + f'<p class="dg-stage">{escape(text.PREDICT_ASKING)}</p>'
-        return {**w.forget(), w.ask: gr.Button(interactive=False), w.verdict: busy}
+        return {**w.forget(), w.ask: gr.Button(interactive=False), w.verdict: parts.working(text.PREDICT_ASKING)}
 
     def begin(values: Mapping[Component, Any]) -> Updates:
         try:
@@ -232,22 +233,17 @@ def _open(frame: Frame, values: Mapping[Component, Any], w: PredictWidgets) -> U
     return {w.examples: shown, w.go_data: gr.Button(visible=not listed), w.kind: gr.Dropdown(choices=kinds)}
 
 
-def _strip(photos: list[Photo]) -> str:
-    buttons = "".join(
-        f'<button type="button" data-index="{i}" title="{escape(photo.path.name)}" aria-label="Example photo {i + 1}, '
-        f'{len(photo.objects)} objects"><img alt="" src="{pictures.whole(photo.path, 220)}"></button>'
-        for i, photo in enumerate(photos)
-    )
-    return f'<div class="dg-strip">{buttons}</div>'
+def _strip(photos: list[Photo]) -> Markup:
+    return _PREDICT.strip([(whole(one.path, EXAMPLE_PX), one.path.name, len(one.objects)) for one in photos])
 
 
 def _show(path: Path, objects: Sequence[BoxedObject], w: PredictWidgets) -> Updates:
     """A photo is chosen: show it with its boxes, forget the last answer."""
     boxes = [{"box": list(one.box_xyxy), "label": one.object_type} for one in objects]
-    about = {"src": pictures.whole(path, pictures.VIEW_PX), "about": path.name, "boxes": boxes}
+    about = {"src": whole(path, VIEW_PX), "about": path.name, "boxes": boxes}
     current = {
         "path": str(path),
-        "size_wh": pictures.photo_size(path),
+        "size_wh": photo_size(path),
         "objects": [(one.object_type, one.condition, one.box_xyxy) for one in objects],
     }
     return {
@@ -303,8 +299,7 @@ def _truth(photo: Any, value: Any) -> str:
 def _answered(found: dict[str, Any], truth: str, w: PredictWidgets) -> Updates:
     """The verdicts in words, then the probabilities: of conditions, and of classes when the type was not known."""
     cards = [_verdict(answer, found.get("object_type") or answer["predicted_type"]) for answer in found["answers"]]
-    known = f'<p class="dg-small">In the labels: {parts.badge(truth)}</p>' if truth else ""
-    alone = parts.note(text.BASE_ONLY) if len(found["answers"]) == 1 else ""
+    alone = text.BASE_ONLY if len(cards) == 1 else ""
     labelled = [(answer["label"], _shares(answer)) for answer in found["answers"]]
     by_class = [
         (answer["label"], answer.get("calibrated_classes") or answer["class_probabilities"])
@@ -312,30 +307,22 @@ def _answered(found: dict[str, Any], truth: str, w: PredictWidgets) -> Updates:
         if "class_probabilities" in answer
     ]
     return {
-        w.verdict: f'<div class="dg-verdicts">{"".join(cards)}</div>{known}{alone}'
-        f'<p class="dg-small">Answered in {float(found.get("seconds") or 0):.1f} s.</p>',
+        w.verdict: _PREDICT.answered(cards, truth, alone, float(found.get("seconds") or 0)),
         w.chart: charts.to_json(charts.probabilities(labelled)),
         w.classes: charts.to_json(charts.probabilities(by_class)) if by_class else None,
     }
 
 
-def _verdict(answer: Mapping[str, Any], kind: str) -> str:
+def _verdict(answer: Mapping[str, Any], kind: str) -> Markup:
     """What one model says: the condition with its probability, or that an engineer has to look."""
     about = calibration(str(answer.get("model") or ""))
     rule = (about.get("thresholds") or {}).get("class" if "class_probabilities" in answer else "condition") or {}
-    label, named = escape(answer["label"]), f"<strong>{escape(kind)}</strong>"
     trust = score_text.calibrated_on(about) if "calibrated" in answer else score_text.NOT_CALIBRATED
     if answer.get("unsure"):
-        why = f"<p>{escape(score_text.why_unsure(answer, rule))}</p>"
-        said, look = f'<span class="dg-handover">{escape(score_text.UNSURE)}</span>{why}', "dg-verdict dg-unsure"
-    else:
-        trust = f"{trust} {score_text.promise(rule)}".rstrip()
-        sure = f'<span class="dg-sureness">{units.percent(score_text.sureness(answer), 0)}</span>'
-        said, look = parts.badge(answer["predicted"]) + sure, "dg-verdict"
-    return (
-        f'<div class="{look}"><span class="dg-label">{label}</span>{named}{said}'
-        f'<span class="dg-below">{escape(trust)}</span></div>'
-    )
+        why = score_text.why_unsure(answer, rule)
+        return _PREDICT.verdict(answer, kind, "", score_text.UNSURE, why, trust)
+    sure = units.percent(score_text.sureness(answer), 0)
+    return _PREDICT.verdict(answer, kind, sure, "", "", f"{trust} {score_text.promise(rule)}".rstrip())
 
 
 def _shares(answer: Mapping[str, Any]) -> Mapping[str, float]:

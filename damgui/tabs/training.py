@@ -9,6 +9,7 @@ from typing import Any
 
 import gradio as gr
 from gradio.components import Component
+from markupsafe import Markup
 
 from core import units
 from core.errors import UserError
@@ -20,9 +21,9 @@ from damgui.charts import training as charts
 from damgui.components import html as parts
 from damgui.forms import NOT_IN_PRESETS, SIMPLE, SWITCHES, Form
 from damgui.frame import LONG, QUIET, Frame, Updates, guarded, now
+from damgui.markup import TEMPLATES
 from damgui.run_state import RunState, Stamp
 from damgui.scores import text as score_text
-from damgui.text import escape
 
 # Settings that other tabs hold; everything that is in no tab's view is folded away here.
 ELSEWHERE = (
@@ -40,6 +41,7 @@ ELSEWHERE = (
     "batch.annotate",
     "batch.pictures",
 )
+_TRAINING = TEMPLATES.macros("training.html")
 HERE = ("train", "rehearse")  # runs that this tab shows itself
 
 
@@ -173,14 +175,14 @@ def _form(form: Form) -> tuple[gr.Dropdown, gr.Textbox, gr.Button, gr.Button]:
         with gr.Row(elem_classes="dg-begin"):
             start = gr.Button(text.TRAINING_START, variant="primary", elem_id="training-start", min_width=160)
             attempt = gr.Button(text.TRAINING_TRY, elem_id="training-try", min_width=160)
-        parts.html(f'<p class="dg-small">{escape(text.TRAINING_TRY_HINT)}</p>')
+        parts.html(parts.small(text.TRAINING_TRY_HINT))
     with gr.Column(elem_classes="dg-panel dg-switches"):
-        parts.html(parts.section(text.ENHANCEMENTS) + f'<p class="dg-small">{escape(text.ENHANCEMENTS_HINT)}</p>')
+        parts.html(parts.section(text.ENHANCEMENTS) + parts.small(text.ENHANCEMENTS_HINT))
         for path in SWITCHES:
             form.add(path)
     with gr.Column(elem_classes="dg-panel"), gr.Accordion(text.MORE_SETTINGS, open=False, elem_id="training-more"):
         for group, paths in forms.folded({*SIMPLE, *SWITCHES, *ELSEWHERE}).items():
-            parts.html(f'<h4 class="dg-group">{escape(text.GROUP_WORDS[group])}</h4>')
+            parts.html(parts.group(text.GROUP_WORDS[group]))
             with gr.Row(elem_classes="dg-grid2"):
                 for path in paths:
                     form.add(path, min_width=200)
@@ -249,17 +251,15 @@ def _trial(tried: RunState | None) -> str:
     """The panel of "Try two steps first"."""
     if tried is None:
         return ""
-    head, told = parts.run_head(tried), run_state.rehearsal(tried)
+    told = run_state.rehearsal(tried)
     if tried.active:
         said = text.STOPPING_TRIAL if tried.stopping else run_state.stage(tried) or text.STARTING
-        body = parts.waiting(said) + f'<p class="dg-stage">{escape(said)}</p>'
-    elif told is None:
+        return parts.live(tried, parts.working(said))
+    if told is None:
         stopped = parts.note(text.TRIED_STOPPED) if tried.status == "stopped" else ""
-        body = parts.ended(tried) + stopped
-    else:
-        figures = parts.figures(parts.figure(value, label, below) for label, value, below in text.tried(told))
-        body = figures + parts.warnings(tried) + parts.note(text.TRIED_FITS, "good")
-    return f'<div class="dg-live">{head}{body}</div>'
+        return parts.live(tried, parts.ended(tried), stopped)
+    figures = parts.figures(parts.figure(value, label, below) for label, value, below in text.tried(told))
+    return parts.live(tried, figures, parts.warnings(tried), parts.note(text.TRIED_FITS, "good"))
 
 
 def _can_resume(found: RunState | None) -> bool:
@@ -273,24 +273,27 @@ def _chart(found: RunState | None) -> str | None:
 
 
 def _state(found: RunState | None, busy: RunState | None) -> str:
-    other = parts.note(text.busy_elsewhere(busy.run.kind)) if busy and busy.run.kind not in HERE else ""
-    if found is None:
-        return other
-    head = parts.run_head(found)
+    other = parts.note(text.busy_elsewhere(busy.run.kind)) if busy and busy.run.kind not in HERE else Markup("")
+    return other + _told(found) if found else other
+
+
+def _told(found: RunState) -> Markup:
+    """The panel of a training: how far it is, or what came out."""
     if not found.active:
-        return f'{other}<div class="dg-live">{head}{_outcome(found)}{parts.ended(found)}</div>'
+        return parts.live(found, _outcome(found), parts.ended(found))
     pace = run_state.training_progress(found)
     if pace is None:
         said, tried = run_state.stage(found) or text.STARTING, run_state.rehearsal(found)
-        body = parts.waiting(said)
-        body += parts.facts(_expected(tried)) if tried else ""
-        body += f'<p class="dg-stage">{escape(said)}</p>'
-    else:
-        said = text.STOPPING if found.stopping else run_state.stage(found)
-        body = parts.bar(pace.share, "Progress") + parts.facts(_facts(found, pace))
-        body += f'<p class="dg-small">{escape(text.machine_speed(found.last("step") or {}))}</p>'
-        body += f'<p class="dg-stage">{escape(said)}</p>'
-    return f'{other}<div class="dg-live">{head}{body}{parts.warnings(found)}</div>'
+        expected = parts.facts(_expected(tried)) if tried else ""
+        return parts.live(found, parts.waiting(said), expected, parts.stage(said), parts.warnings(found))
+    return parts.live(
+        found,
+        parts.bar(pace.share, "Progress"),
+        parts.facts(_facts(found, pace)),
+        parts.small(text.machine_speed(found.last("step") or {})),
+        parts.stage(text.STOPPING if found.stopping else run_state.stage(found)),
+        parts.warnings(found),
+    )
 
 
 def _expected(tried: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -329,10 +332,9 @@ def _outcome(found: RunState) -> str:
         parts.figure(f"{best['step']}", "Best step", "its state is kept"),
         parts.figure(f"{len(steps)}", "Steps", f"took {took}"),
     ]
-    ready = parts.note(text.TUNED_READY, "good") if found.status == "finished" else ""
-    return parts.figures(items) + f'<p class="dg-small">{escape(score_text.VALID_CHOSE)}</p>' + ready
+    ready = parts.note(text.TUNED_READY, "good") if found.status == "finished" else Markup("")
+    return parts.figures(items) + parts.small(score_text.VALID_CHOSE) + ready
 
 
-def _log(tail: str) -> str:
-    said = escape(tail or text.LOG_EMPTY)
-    return f'<pre class="dg-log" tabindex="0" aria-label="{escape(text.LOG_TITLE)}">{said}</pre>'
+def _log(tail: str) -> Markup:
+    return _TRAINING.log(tail)

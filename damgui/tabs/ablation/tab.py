@@ -7,6 +7,7 @@ from typing import Any
 
 import gradio as gr
 from gradio.components import Component
+from markupsafe import Markup
 
 from core.errors import UserError
 from core.runs import launcher, store
@@ -21,7 +22,6 @@ from damgui.run_state import RunState, Stamp
 from damgui.scores import results
 from damgui.tabs.ablation import text as study_text
 from damgui.tabs.ablation import view as study
-from damgui.text import escape
 
 CHOICES = [(study_text.ALONE[one], one) for one in studies.VARIANTS if one != studies.NONE]
 MOST_SEEDS = 5
@@ -46,7 +46,7 @@ def build(frame: Frame) -> None:
             with gr.Column(elem_classes="dg-panel"):
                 parts.html(parts.section(study_text.CHART))
                 chart = charts.component("ablation-chart", study_text.CHART, study_text.CHART_EMPTY)
-                parts.html(f'<p class="dg-small">{escape(study_text.CHART_SAYS)}</p>')
+                parts.html(parts.small(study_text.CHART_SAYS))
     with gr.Column(elem_classes="dg-panel", visible=False) as numbers:
         title = parts.html(parts.section(study_text.TABLE), elem_id="ablation-title")
         table = parts.html("", elem_id="ablation-table")
@@ -83,7 +83,7 @@ def build(frame: Frame) -> None:
         except UserError:  # a half-typed number; Start says what is wrong with it
             return ""
         cells = len(plan.variants) * plan.seeds
-        return _small(study_text.estimate(cells, study.cell_seconds(frame.workspace, settings)))
+        return parts.small(study_text.estimate(cells, study.cell_seconds(frame.workspace, settings)))
 
     def refresh(seen: Stamp | None) -> tuple[Stamp, Updates] | None:
         found, busy = study.newest(frame.workspace), run_state.at_work(frame.workspace)
@@ -165,16 +165,13 @@ def _choices(frame: Frame) -> tuple[gr.CheckboxGroup, gr.Slider, gr.Number, gr.B
         )
         start = gr.Button(study_text.START, variant="primary", elem_id="ablation-start")
         cost = parts.html("", elem_id="ablation-cost")
-        parts.html(_small(study_text.OTHER_SETTINGS))
+        parts.html(parts.small(study_text.OTHER_SETTINGS))
     return variants, seeds, epochs, start, cost
 
 
-def _small(said: str) -> str:
-    return f'<p class="dg-small">{escape(said)}</p>'
-
-
-def _state(found: RunState | None, busy: RunState | None) -> str:
-    other = parts.note(text.busy_elsewhere(busy.run.kind)) if busy and busy.run.kind not in store.STUDIES else ""
+def _state(found: RunState | None, busy: RunState | None) -> Markup:
+    elsewhere = busy is not None and busy.run.kind not in store.STUDIES
+    other = parts.note(text.busy_elsewhere(busy.run.kind)) if busy and elsewhere else Markup("")
     return other + (study.state(found) if found else parts.empty(study_text.EMPTY))
 
 

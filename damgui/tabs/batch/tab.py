@@ -8,6 +8,7 @@ from typing import Any
 
 import gradio as gr
 from gradio.components import Component
+from markupsafe import Markup
 
 from core.errors import UserError
 from core.runs import launcher, store
@@ -218,9 +219,9 @@ def _settings(frame: Frame, values: Mapping[Component, Any], w: BatchWidgets) ->
     return merge(settings, {**taken, "data.path": folder, "data.limit": 0})
 
 
-def _state(found: RunState | None, busy: RunState | None) -> str:
+def _state(found: RunState | None, busy: RunState | None) -> Markup:
     elsewhere = busy is not None and busy.run.kind != "batch"
-    other = parts.note(text.busy_elsewhere(busy.run.kind)) if busy and elsewhere else ""
+    other = parts.note(text.busy_elsewhere(busy.run.kind)) if busy and elsewhere else Markup("")
     if found is None:
         return other or parts.empty(text.BATCH_EMPTY)
     return other if found.status == "finished" and other else other + batches.progress(found)

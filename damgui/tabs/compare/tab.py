@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import gradio as gr
+from markupsafe import Markup
 
 from core.data import splits
 from core.errors import UserError
@@ -234,8 +235,8 @@ def _actions(frame: Frame, view: View, w: CompareWidgets) -> Updates:
     }
 
 
-def _state(view: View, found: run_state.RunState | None, untaught: bool, todo: bool) -> str:
-    said = parts.judging(found) if found and (found.active or found.status in ("failed", "crashed")) else ""
+def _state(view: View, found: run_state.RunState | None, untaught: bool, todo: bool) -> Markup:
+    said = parts.judging(found) if found and (found.active or found.status in ("failed", "crashed")) else Markup("")
     if view.tuned is not None and view.split == "test":
         said += parts.note(score_text.TEST_HONEST)
     if not untaught:

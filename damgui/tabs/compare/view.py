@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
+
+from markupsafe import Markup
 
 from core import metrics, units
 from core.settings import FIELDS
@@ -13,14 +16,15 @@ from damgui.charts import scores as score_charts
 from damgui.charts import training as charts
 from damgui.charts.scores import Dot
 from damgui.components import html as parts
-from damgui.components import photos as pictures
-from damgui.scores import judged, results, scores
+from damgui.components.photos import gallery as photo_gallery
+from damgui.markup import TEMPLATES
+from damgui.scores import judged, results
 from damgui.scores import text as score_text
 from damgui.scores.judged import JudgedRun
 from damgui.scores.results import Row, ShownResults
-from damgui.text import escape
 
 Found = Mapping[str, Any]
+_COMPARE = TEMPLATES.macros("compare.html")
 
 
 def why_not(before: JudgedRun | None, after: JudgedRun | None) -> str:
@@ -39,43 +43,41 @@ def compared(before: JudgedRun, after: JudgedRun) -> Found:
 
 
 # -- The pair --------------------------------------------------------------------------------------------------------
-def headline(before: JudgedRun, after: JudgedRun) -> str:
+@dataclass(frozen=True)
+class Gain:
+    """The difference of accuracy with its interval, in points, as it is written."""
+
+    points: str
+    low: str
+    high: str
+
+
+def headline(before: JudgedRun, after: JudgedRun) -> Markup:
     """Both numbers, and their difference with what it proves."""
-    old, new, found = before.found, after.found, compared(before, after)
+    found = compared(before, after)
     said = score_text.conclusion(found, len({row["image"] for row in after.shown.rows}))
-    gain = new["overall_accuracy"] - old["overall_accuracy"]
     low, high = found["accuracy_change_interval"]
-    cells = [
-        _number(old, before, text.BEFORE if not before.tuned else score_text.BEFORE_RUN, "compare-before"),
-        '<div class="dg-arrow" aria-hidden="true">→</div>',
-        _number(new, after, text.AFTER if after.tuned else score_text.AFTER_RUN, "compare-after"),
-        f'<div class="dg-gain dg-{said.tone or "even"}" id="compare-gain"><span class="dg-label">Accuracy</span>'
-        f'<span class="dg-big">{units.points(gain)}<small>points</small></span>'
-        f"<p>95 % interval {units.points(low)} to {units.points(high)}</p></div>",
-    ]
-    words = (
-        f'<div class="dg-verdictline dg-{said.tone or "even"}" id="compare-verdict">'
-        f"<strong>{escape(said.title)}</strong>"
-        f"<div><p>{escape(said.says)}</p><p>{escape(score_text.chance(found))}</p></div></div>"
-    )
-    return f'{words}<div class="dg-headline dg-versus">{"".join(cells)}</div>{_notes(before, after)}'
+    change = after.found["overall_accuracy"] - before.found["overall_accuracy"]
+    return _COMPARE.headline(
+        said,
+        score_text.chance(found),
+        _number(before, text.BEFORE if not before.tuned else score_text.BEFORE_RUN, "compare-before"),
+        _number(after, text.AFTER if after.tuned else score_text.AFTER_RUN, "compare-after"),
+        Gain(units.points(change), units.points(low), units.points(high)),
+    ) + _notes(before, after)
 
 
-def _notes(before: JudgedRun, after: JudgedRun) -> str:
-    flattered = after.tuned and after.split == "valid"
-    said = parts.note(score_text.VALID_CHOSE) if flattered else ""
+def _notes(before: JudgedRun, after: JudgedRun) -> Markup:
+    said = []
+    if after.tuned and after.split == "valid":
+        said.append(parts.note(score_text.VALID_CHOSE))
     if before.fingerprint != after.fingerprint:
-        said += parts.note(score_text.OTHER_SURROUNDINGS, "warn")
-    return said
+        said.append(parts.note(score_text.OTHER_SURROUNDINGS, "warn"))
+    return parts.joined(said)
 
 
-def _number(found: Found, run: JudgedRun, label: str, elem_id: str) -> str:
-    return (
-        f'<div class="dg-score" id="{elem_id}"><div><span class="dg-label">{escape(label)}: {escape(run.name)}</span>'
-        f'<span class="dg-big" data-accuracy="{found["overall_accuracy"]:.6f}">{100 * found["overall_accuracy"]:.1f}'
-        f"<small>%</small></span><p>{found['correct']} of {found['total']} right · macro-F1 {found['macro_f1']:.2f}</p>"
-        f"<p>{escape(parts.interval(found, 'accuracy_interval'))}</p></div></div>"
-    )
+def _number(run: JudgedRun, label: str, elem_id: str) -> Markup:
+    return _COMPARE.number(run, parts.interval(run.found, "accuracy_interval"), label, elem_id)
 
 
 def changes(found: Found) -> list[Dot]:
@@ -92,18 +94,18 @@ def change_chart(found: Found) -> str:
     return charts.to_json(score_charts.differences(changes(found)))
 
 
-def turned(found: Found) -> str:
+def turned(found: Found) -> Markup:
     """How many objects changed between right and wrong."""
     same = found["total"] - found["better"] - found["worse"]
-    items = [
-        parts.figure(f"{found[key]:,}", label, below)
-        for key, label, below in (("better", *score_text.TURNED_RIGHT), ("worse", *score_text.TURNED_WRONG))
-    ]
-    counts = [*items, parts.figure(f"{same:,}", *score_text.TURNED_NOT)]
-    return f'<div class="dg-turned">{parts.figures(counts)}</div>'
+    told = (
+        (found["better"], *score_text.TURNED_RIGHT),
+        (found["worse"], *score_text.TURNED_WRONG),
+        (same, *score_text.TURNED_NOT),
+    )
+    return _COMPARE.turned([parts.figure(units.count(number), label, below) for number, label, below in told])
 
 
-def gallery(before: ShownResults, after: ShownResults) -> str:
+def gallery(before: ShownResults, after: ShownResults) -> Markup:
     """Objects that only one of the two judged right, with what both said and how sure they were."""
     known = {(row["image"], row["object"]): row for row in before.rows}
     pairs = [(known[key], row) for row in after.rows if (key := (row["image"], row["object"])) in known]
@@ -112,7 +114,7 @@ def gallery(before: ShownResults, after: ShownResults) -> str:
     return _group(text.FIXED, fixed, text.NONE_FIXED, after) + _group(text.BROKEN, broken, text.NONE_BROKEN, after)
 
 
-def _group(title: str, pairs: Sequence[tuple[Row, Row]], none: str, shown: ShownResults) -> str:
+def _group(title: str, pairs: Sequence[tuple[Row, Row]], none: str, shown: ShownResults) -> Markup:
     cards = [
         results.card(
             shown.root,
@@ -126,18 +128,18 @@ def _group(title: str, pairs: Sequence[tuple[Row, Row]], none: str, shown: Shown
         for old, new in sorted(pairs, key=lambda pair: -results.probability(pair[1]))[: results.PAGE]
     ]
     more = f"the surest {results.PAGE} of {len(pairs)}" if len(pairs) > results.PAGE else f"{len(pairs)}"
-    body = pictures.gallery(cards) if cards else f'<p class="dg-small">{escape(none)}</p>'
+    body = photo_gallery(cards) if cards else parts.small(none)
     return parts.section(title, more) + body
 
 
 def _sure(row: Row) -> str:
     """How probable the answer was, and how probable the truth when it was another one."""
-    said = f"{100 * results.probability(row):.0f} %"
-    return said if results.right(row) else f"{said}, truth {100 * results.probability(row, 'truth'):.0f} %"
+    said = units.percent(results.probability(row), 0)
+    return said if results.right(row) else f"{said}, truth {units.percent(results.probability(row, 'truth'), 0)}"
 
 
 # -- All runs --------------------------------------------------------------------------------------------------------
-def runs_table(runs: Sequence[JudgedRun], before: JudgedRun | None, after: JudgedRun | None) -> str:
+def runs_table(runs: Sequence[JudgedRun], before: JudgedRun | None, after: JudgedRun | None) -> Markup:
     """Every run with its scores and the settings that differ; runs about other objects than `before` are marked."""
     if not runs:
         return parts.empty(score_text.RUNS_NONE)
@@ -151,35 +153,33 @@ def runs_table(runs: Sequence[JudgedRun], before: JudgedRun | None, after: Judge
         *(FIELDS[path].label for path in paths),
     ]
     rows = [_row(run, paths, before, after) for run in runs]
-    told = f'<p class="dg-small">{escape(score_text.RUNS_SAYS)}</p>' if paths else ""
-    return scores.table(heads, rows, "dg-runs") + told
+    told = parts.small(score_text.RUNS_SAYS) if paths else Markup("")
+    return parts.table(heads, rows, "dg-runs") + told
 
 
 def _row(run: JudgedRun, paths: Sequence[str], before: JudgedRun | None, after: JudgedRun | None) -> list[str]:
-    found, tags = run.found, ""
-    for one, word in ((before, score_text.BEFORE_RUN), (after, score_text.AFTER_RUN)):
-        tags += f'<span class="dg-yours">{word}</span>' if one is not None and one.id == run.id else ""
-    about = found.get("data") or {}
-    other = before is not None and before.objects != run.objects
-    mark = f'<small class="dg-apart">≠ {escape(score_text.OTHER_OBJECTS)}</small>' if other else ""
-    data = f"{escape(text.SPLIT_WORDS.get(run.split, run.split))}<small>{about.get('photos', '–')} photos, "
-    data += f"{found['total']} objects · {escape(run.fingerprint[:6] or '–')}</small>{mark}"
-    taught = score_text.TUNED if run.tuned else score_text.UNTAUGHT
-    name = f"{escape(run.name)} {tags}<small>{taught} · {run.when}</small>"
-    f1 = f"{found['macro_f1']:.2f}<small>{escape(_plain(found.get('macro_f1_interval')))}</small>"
-    shares = [_share(found, key) for key in ("overall_accuracy", "balanced_accuracy")]
-    return [name, data, *shares, f1, *(_value(run.settings.get(path)) for path in paths)]
+    found = run.found
+    chosen = ((before, score_text.BEFORE_RUN), (after, score_text.AFTER_RUN))
+    places = [word for one, word in chosen if one is not None and one.id == run.id]
+    data = _COMPARE.run_data(
+        text.SPLIT_WORDS.get(run.split, run.split),
+        (found.get("data") or {}).get("photos", "–"),
+        found["total"],
+        run.fingerprint[:6] or "–",
+        score_text.OTHER_OBJECTS if before is not None and before.objects != run.objects else "",
+    )
+    return [
+        _COMPARE.run_name(run, places, score_text.TUNED if run.tuned else score_text.UNTAUGHT),
+        data,
+        *(_share(found, key) for key in ("overall_accuracy", "balanced_accuracy")),
+        parts.cell(units.decimal(found["macro_f1"]), units.score_interval(found.get("macro_f1_interval"))),
+        *(_value(run.settings.get(path)) for path in paths),
+    ]
 
 
-def _share(found: Found, key: str) -> str:
-    if found.get(key) is None:
-        return "–"
+def _share(found: Found, key: str) -> Markup:
     ends = found.get(f"{key.removeprefix('overall_')}_interval")
-    return f"{units.percent(found[key])}<small>{escape(score_text.interval(ends))}</small>"
-
-
-def _plain(ends: Any) -> str:
-    return f"{ends[0]:.2f} – {ends[1]:.2f}" if ends else ""
+    return parts.cell(units.share(found.get(key)), units.interval(ends) if found.get(key) is not None else "")
 
 
 def _value(value: Any) -> str:
@@ -188,4 +188,4 @@ def _value(value: Any) -> str:
         return "–"
     if isinstance(value, bool):
         return "on" if value else "off"
-    return escape(f"{value:g}" if isinstance(value, float) else str(value) or "–")
+    return f"{value:g}" if isinstance(value, float) else str(value) or "–"

@@ -73,7 +73,7 @@ def draw() -> tuple[CompareWidgets, gr.HTML, Details]:
                 parts.html(parts.section(score_text.CHANGE_TITLE))
                 change = charts.component("compare-change", score_text.CHANGE_TITLE)
                 turned = parts.html("", elem_id="compare-turned")
-                parts.html(f'<p class="dg-small">{text.escape(score_text.CHANGE_SAYS)}</p>')
+                parts.html(parts.small(score_text.CHANGE_SAYS))
             with gr.Column(elem_classes="dg-panel", min_width=420):
                 parts.html(parts.section(text.DIFFERENCE_CHART))
                 chart = charts.component("compare-chart", text.DIFFERENCE_CHART)

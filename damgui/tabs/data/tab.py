@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, cast
 
 import gradio as gr
 from gradio.components import Component
+from markupsafe import Markup
 
 from core.data.checks import SAME_FILE
 from core.data.quality.review import review
@@ -21,14 +22,12 @@ from damgui import text, theme
 from damgui.charts import training as charts
 from damgui.components import datasets
 from damgui.components import html as parts
-from damgui.components import photos as pictures
+from damgui.components.photos import boxed, gallery
 from damgui.forms import FOR_DATA, FOR_REVIEW
 from damgui.frame import LONG, QUIET, Frame, Updates, guarded
 from damgui.tabs.data import view as findings
-from damgui.text import escape
 
 THUMBS = 12
-PROBLEMS_SHOWN = 60
 SAMPLE, FOLDER = "sample", "folder"
 
 
@@ -118,7 +117,7 @@ def _places() -> DataWidgets:
             parts.html(parts.section(text.DATA_CHART))
             chart = charts.component("data-chart", text.DATA_CHART)
             with gr.Accordion(text.WHERE, open=False, elem_id="data-where"):
-                parts.html(f'<p class="dg-small">{escape(text.WHERE_HINT)}</p>')
+                parts.html(parts.small(text.WHERE_HINT))
                 heights = charts.component("data-heights", text.WHERE)
                 where = parts.html("", elem_id="data-order")
         with gr.Column(elem_classes="dg-panel"):
@@ -160,7 +159,7 @@ def _places() -> DataWidgets:
 def _wire(frame: Frame, w: DataWidgets, starts: tuple[gr.Button, gr.Textbox], use_good: Component) -> None:
     """Read; use the good rest; cure a finding, which sets the form and reads again; look at other photos."""
     inputs = frame.form.inputs
-    busy = parts.waiting(text.DATA_READING) + f'<p class="dg-small">{escape(text.DATA_READING)}</p>'
+    busy = parts.waiting(text.DATA_READING) + parts.small(text.DATA_READING)
 
     @guarded(w.message)
     def show(values: Mapping[Component, Any]) -> Updates:
@@ -198,7 +197,7 @@ def _show(frame: Frame, values: Mapping[Component, Any], w: DataWidgets) -> Upda
         w.light: findings.light(found),
         w.summary: _summary(data),
         w.wrong: gr.Column(visible=bool(listed)),
-        w.problems: _problems(listed, kept),
+        w.problems: findings.problems(listed, kept),
         w.rest: gr.Button(visible=bool(listed) and not kept),
         w.found: gr.Column(visible=True),
         w.told: gr.Column(visible=bool(cards)),
@@ -206,7 +205,7 @@ def _show(frame: Frame, values: Mapping[Component, Any], w: DataWidgets) -> Upda
         w.cures: [dict(one.cure_setting) for one in cards],
         w.chart: charts.to_json(charts.class_counts(class_counts(data), order)),
         w.heights: charts.to_json(charts.heights(places["heights"], order)),
-        w.where: _where(places),
+        w.where: findings.where(places),
         w.marks: parts.section(text.DATA_THUMBS) + parts.legend(taxonomy.conditions),
         w.split: gr.Dropdown([(text.SPLIT_WORDS[name], name) for name in splits], value=first),
         w.thumbs: _thumbs(data, first, 0),
@@ -226,15 +225,7 @@ def _listed(data: Dataset) -> list[Problem]:
     return [one for one in data.problems if not one.what.startswith(SAME_FILE) and one.kind != "duplicates-left-out"]
 
 
-def _where(places: Mapping[str, Any]) -> str:
-    above = findings.order(places["above"])
-    return (
-        f'<div class="dg-where"><div>{parts.section(text.ABOVE, text.ABOVE_HINT)}{above}</div>'
-        f"<div>{parts.section(text.TOGETHER, text.TOGETHER_HINT)}{findings.together(places['together'])}</div></div>"
-    )
-
-
-def _summary(data: Dataset) -> str:
+def _summary(data: Dataset) -> Markup:
     objects = [one for photo in data.photos for one in photo.objects]
     conditions = Counter(one.condition for one in objects)
     wrong = len(_listed(data))
@@ -251,21 +242,11 @@ def _summary(data: Dataset) -> str:
     )
 
 
-def _thumbs(data: Dataset, split: str, seed: int) -> str:
+def _thumbs(data: Dataset, split: str, seed: int) -> Markup:
     """A dozen photos of a split; those with the most different conditions first, others by chance."""
     photos = [photo for photo in data.split(split) if photo.objects]
     if seed:
         photos = random.Random(seed).sample(photos, min(THUMBS, len(photos)))
     else:
         photos = sorted(photos, key=lambda photo: -len({one.condition for one in photo.objects}))[:THUMBS]
-    return pictures.gallery([pictures.boxed(photo.path, datasets.marks(photo), photo.path.name) for photo in photos])
-
-
-def _problems(listed: Sequence[Problem], kept: bool) -> str:
-    if not listed:
-        return ""
-    lines = "".join(f"<li>{escape(str(one))}</li>" for one in listed[:PROBLEMS_SHOWN])
-    more = len(listed) - PROBLEMS_SHOWN
-    tail = f"<p class='dg-small'>… and {more:,} more. All of them: damgui check</p>" if more > 0 else ""
-    title = parts.note(text.problems_title(len(listed), kept), "warn")
-    return f'{title}<ol class="dg-problems">{lines}</ol>{tail}'
+    return gallery([boxed(photo.path, datasets.marks(photo), photo.path.name) for photo in photos])
