@@ -30,18 +30,14 @@ from core.runs import store
 from core.runs.store import Workspace
 from core.settings import Settings, load, presets
 from damgui import run_state, text, theme
-from damgui.charts import training as charts
-from damgui.components import html as parts
+from damgui.charts.base import PLOTLY_JS
+from damgui.components import html
 from damgui.forms import Form
 from damgui.frame import QUIET, Frame, Updates
 from damgui.markup import TEMPLATES
 from damgui.run_state import RunState, Stamp
-from damgui.tabs import baseline, predict, training, welcome
-from damgui.tabs.ablation import tab as ablation
+from damgui.tabs import ablation, baseline, batch, compare, data, predict, training, welcome
 from damgui.tabs.ablation import text as study_text
-from damgui.tabs.batch import tab as batch
-from damgui.tabs.compare import tab as results
-from damgui.tabs.data import tab as data
 
 TICK_S = 1.0
 # The browser itself refuses whatever is not ours: no fonts, scripts or calls to anywhere else.
@@ -55,7 +51,7 @@ TABS = (
     (text.TAB_DATA, "data", data.build),
     (text.TAB_BASELINE, "baseline", baseline.build),
     (text.TAB_TRAINING, "training", training.build),
-    (text.TAB_COMPARE, "compare", results.build),
+    (text.TAB_COMPARE, "compare", compare.build),
     (study_text.TAB, "ablation", ablation.build),
     (text.TAB_PREDICT, "predict", predict.build),
     (text.TAB_BATCH, "batch", batch.build),
@@ -65,7 +61,7 @@ TABS = (
 def build(workspace: Workspace) -> gr.Blocks:
     """All tabs on one page, with one timer that looks whether any file grew."""
     with gr.Blocks(title=text.TITLE, analytics_enabled=False, fill_width=True) as page:
-        header = parts.html(_header(None), elem_id="dg-header")
+        header = html.place(_header(None), elem_id="dg-header")
         with gr.Tabs(elem_id="dg-tabs") as tabs:
             frame = Frame(workspace, Form(), tabs)
             opened = {}
@@ -167,7 +163,7 @@ def serve(workspace: Path, host: str = "127.0.0.1", port: int = 7860, open_brows
     """Serve the page until interrupted. Raises UserError when the workspace or the port cannot be used."""
     opened = store.open_workspace(workspace)
     require_port(host, port)
-    gr.set_static_paths([charts.PLOTLY_JS])
+    gr.set_static_paths([PLOTLY_JS])
     page = build(opened)
     page.launch(
         server_name=host,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 # Fill colours of the conditions: told apart by colour-blind eyes through lightness, readable on light and dark alike.
 CONDITION_FILL = {"normal": "#14918a", "blocked": "#e0a11b", "damaged": "#c9374a"}
 CONDITION_MARK = {"normal": "●", "blocked": "▲", "damaged": "✕"}
@@ -16,3 +18,8 @@ def condition_fill(condition: str) -> str:
 
 def condition_mark(condition: str) -> str:
     return CONDITION_MARK.get(condition, OTHER_MARK)
+
+
+def condition_of(class_name: str, conditions: Sequence[str] = tuple(CONDITION_FILL)) -> str:
+    """The condition in "toe drain blocked"; its last word where none is known."""
+    return next((one for one in conditions if class_name.endswith(f" {one}")), class_name.rsplit(" ", 1)[-1])

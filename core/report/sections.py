@@ -12,6 +12,7 @@ from core import units
 from core.report import sentences, svg, words
 from core.report.about import ReportSubject
 from core.report.html import TEMPLATES
+from core.report.palette import condition_of
 from core.report.svg import Dot
 from core.settings import FIELDS, to_flat
 
@@ -144,11 +145,6 @@ def _dots(results: Mapping[str, Any]) -> list[Dot]:
             label = words.REFERENCES.get(name) or str(one.get("label") or name)
             dots.append(Dot(label, float(one["accuracy"]), one.get("accuracy_interval")))
     return dots
-
-
-def condition_of(class_name: str, conditions: Sequence[str]) -> str:
-    """The condition in "toe drain blocked"; its last word where none is known."""
-    return next((one for one in conditions if class_name.endswith(f" {one}")), class_name.rsplit(" ", 1)[-1])
 
 
 def _class_row(name: str, condition: str, one: Mapping[str, Any]) -> ClassRow:

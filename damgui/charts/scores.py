@@ -11,8 +11,9 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from damgui import theme
-from damgui.charts import training as charts
-from damgui.scores import text as score_text
+from damgui.charts.base import style
+from damgui.charts.training import Rows, by_step, smoothed, thinned
+from damgui.scores import sentences
 
 # Told apart by dash as well as by colour: never colour alone.
 CURVES = (
@@ -55,9 +56,7 @@ def forest(
             )
         figure.update_xaxes(title_text=title, range=_padded(scale), row=1, col=column)
     figure.update_yaxes(categoryorder="array", categoryarray=names, range=[-0.6, len(names) - 0.4])
-    return charts.style(
-        figure, 74 + row_px * max(len(names), 2), showlegend=False, margin={"l": 8, "r": 12, "t": 6, "b": 8}
-    )
+    return style(figure, 74 + row_px * max(len(names), 2), showlegend=False, margin={"l": 8, "r": 12, "t": 6, "b": 8})
 
 
 def _dot(dot: Dot) -> go.Scatter:
@@ -93,7 +92,7 @@ def differences(dots: Sequence[Dot]) -> go.Figure:
     ends = [abs(end) for dot in dots for end in (dot.value, *(dot.interval or ()))]
     reach = 5 * (int(max([*ends, 5.0]) / 5) + 1)
     figure = forest(
-        [(score_text.CHANGE_AXIS, [Dot(one.label, one.value, one.interval) for one in dots])],
+        [(sentences.CHANGE_AXIS, [Dot(one.label, one.value, one.interval) for one in dots])],
         (-reach, reach),
         row_px=44,
     )
@@ -152,20 +151,20 @@ def reliability(sides: Sequence[tuple[str, Mapping[str, Any]]]) -> go.Figure:
             1,
         )
     figure.update_xaxes(range=[-3, 103], tickvals=[0, 25, 50, 75, 100])
-    figure.update_xaxes(title_text=score_text.CONFIDENCE, row=2, col=1)
-    figure.update_yaxes(title_text=score_text.RIGHT_SHARE, range=[-4, 106], tickvals=[0, 25, 50, 75, 100], row=1, col=1)
-    figure.update_yaxes(title_text=score_text.OBJECTS, rangemode="tozero", nticks=4, row=2, col=1)
-    return charts.style(figure, 420, barmode="group", bargap=0.15)
+    figure.update_xaxes(title_text=sentences.CONFIDENCE, row=2, col=1)
+    figure.update_yaxes(title_text=sentences.RIGHT_SHARE, range=[-4, 106], tickvals=[0, 25, 50, 75, 100], row=1, col=1)
+    figure.update_yaxes(title_text=sentences.OBJECTS, rangemode="tozero", nticks=4, row=2, col=1)
+    return style(figure, 420, barmode="group", bargap=0.15)
 
 
-def learning(runs: Sequence[tuple[str, charts.Rows]]) -> go.Figure:
+def learning(runs: Sequence[tuple[str, Rows]]) -> go.Figure:
     """Several trainings in one chart: smoothed training loss over validation macro-F1; `runs` is [(name, events)]."""
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.55, 0.45], vertical_spacing=0.07)
     for (name, events), (color, dash) in zip(runs, CURVES, strict=False):
-        steps = charts.by_step([event for event in events if event["kind"] == "step"])
-        tests = charts.by_step([event for event in events if event["kind"] == "evaluation"])
-        calm = charts.smoothed([float(event["loss"]) for event in steps])
-        drawn = charts.thinned(list(zip([int(event["step"]) for event in steps], calm, strict=True)))
+        steps = by_step([event for event in events if event["kind"] == "step"])
+        tests = by_step([event for event in events if event["kind"] == "evaluation"])
+        calm = smoothed([float(event["loss"]) for event in steps])
+        drawn = thinned(list(zip([int(event["step"]) for event in steps], calm, strict=True)))
         line = {"color": color, "width": 2.4, "dash": dash}
         figure.add_trace(
             go.Scatter(
@@ -197,6 +196,6 @@ def learning(runs: Sequence[tuple[str, charts.Rows]]) -> go.Figure:
         )
     figure.update_xaxes(rangemode="tozero")
     figure.update_xaxes(title_text="Step (one update of the model)", row=2, col=1)
-    figure.update_yaxes(title_text=score_text.SMOOTHED_LOSS, rangemode="tozero", row=1, col=1)
-    figure.update_yaxes(title_text=score_text.VALID_F1, range=[0, 104], tickvals=[0, 25, 50, 75, 100], row=2, col=1)
-    return charts.style(figure, 460)
+    figure.update_yaxes(title_text=sentences.SMOOTHED_LOSS, rangemode="tozero", row=1, col=1)
+    figure.update_yaxes(title_text=sentences.VALID_F1, range=[0, 104], tickvals=[0, 25, 50, 75, 100], row=2, col=1)
+    return style(figure, 460)

@@ -17,7 +17,7 @@ _PARTS = TEMPLATES.macros("parts.html")
 PROBLEMS_SHOWN = 20
 
 
-def html(value: Any = "", **about: Any) -> gr.HTML:
+def place(value: Any = "", **about: Any) -> gr.HTML:
     """A place for HTML without Gradio's text styles: the page's own sheet says how it looks."""
     return gr.HTML(value, **{"apply_default_css": False, "padding": False, **about})
 

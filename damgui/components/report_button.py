@@ -12,7 +12,7 @@ from core.report import document
 from core.runs import store
 from core.runs.store import Run
 from damgui import text
-from damgui.components import html as parts
+from damgui.components import html
 from damgui.components.downloads import offer
 from damgui.frame import LONG, QUIET, Frame, Updates
 from damgui.run_state import Stamp
@@ -31,7 +31,7 @@ def report_button(frame: Frame, prefix: str, *kinds: str) -> None:
         load = gr.DownloadButton(
             text.REPORT_LOAD, visible=False, elem_id=f"{prefix}-report-load", scale=0, min_width=170
         )
-        said = parts.html("", elem_id=f"{prefix}-report-said")
+        said = html.place("", elem_id=f"{prefix}-report-said")
 
     def refresh(seen: Stamp | None) -> tuple[Stamp, Updates] | None:
         runs = judged(frame, *kinds)
@@ -56,12 +56,12 @@ def report_button(frame: Frame, prefix: str, *kinds: str) -> None:
         try:
             made = document.write(store.find_run(frame.workspace, identity))
         except UserError as error:
-            return {**ready, said: parts.problem(error)}
+            return {**ready, said: html.problem(error)}
         told = f"{made.objects:,} objects · {made.bytes / 1e6:.1f} MB · {made.path}"
         return {
             **ready,
             load: gr.DownloadButton(value=offer(made.path), visible=True),
-            said: parts.small(told),
+            said: html.small(told),
         }
 
     outputs: list[Any] = [make, load, said]

@@ -15,8 +15,7 @@ from core.errors import UserError
 from core.report.about import photo_root
 from core.runs.files import read_json
 from core.runs.store import Workspace
-from damgui.components import datasets, photos
-from damgui.components import html as parts
+from damgui.components import datasets, html, photos
 
 PAGE = 12  # mistakes shown at first, and how many more each time
 Row = dict[str, Any]
@@ -123,4 +122,4 @@ def card(root: Path, row: Row, lines: Sequence[tuple[str, str, str]]) -> str:
     try:
         return photos.judged(root / row["image"], tuple(row["box_xyxy_px"]), row["object_type"], lines)
     except UserError as error:
-        return parts.note(str(error), "warn")
+        return html.note(str(error), "warn")

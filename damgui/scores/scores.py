@@ -9,12 +9,11 @@ from markupsafe import Markup
 
 from core import units
 from damgui import text
-from damgui.charts import scores as score_charts
-from damgui.charts import training as charts
-from damgui.charts.scores import Dot
-from damgui.components import html as parts
+from damgui.charts.base import to_json
+from damgui.charts.scores import Dot, forest, reliability
+from damgui.components import html
 from damgui.markup import TEMPLATES
-from damgui.scores import text as score_text
+from damgui.scores import sentences
 from damgui.scores.results import ShownResults
 
 Found = Mapping[str, Any]
@@ -26,30 +25,30 @@ def headline(shown: ShownResults) -> Markup:
     found = shown.results
     took = f"took {units.duration(found['seconds'])}" if found.get("seconds") is not None else ""
     asked = " · ".join(filter(None, [str((found.get("model") or {}).get("path", "")), took]))
-    interval, alone = parts.interval(found, "accuracy_interval"), score_text.single_answers(found)
+    interval, alone = html.interval(found, "accuracy_interval"), sentences.single_answers(found)
     return _SCORES.headline(found, interval, asked, _small_figures(found), alone, warnings(found))
 
 
 def _small_figures(found: Found) -> list[Markup]:
     small = []
     if found.get("balanced_accuracy") is not None:
-        ends = parts.interval(found, "balanced_accuracy_interval") or score_text.BALANCED_SAYS
-        small.append(parts.figure(units.percent(found["balanced_accuracy"]), score_text.BALANCED, ends))
+        ends = html.interval(found, "balanced_accuracy_interval") or sentences.BALANCED_SAYS
+        small.append(html.figure(units.percent(found["balanced_accuracy"]), sentences.BALANCED, ends))
     span = units.score_interval(found.get("macro_f1_interval"))
-    ends = f"95 % interval {span}" if span else score_text.MACRO_F1_SAYS
-    small.append(parts.figure(units.decimal(found["macro_f1"]), text.MACRO_F1, ends))
+    ends = f"95 % interval {span}" if span else sentences.MACRO_F1_SAYS
+    small.append(html.figure(units.decimal(found["macro_f1"]), text.MACRO_F1, ends))
     choice, prior = found.get("with_choice") or {}, found.get("prior") or {}
     if choice.get("total"):
-        below = parts.interval(choice, "accuracy_interval") or f"{choice['correct']} of {choice['total']} objects"
-        small.append(parts.figure(units.percent(choice["accuracy"]), score_text.CHOICE, below))
+        below = html.interval(choice, "accuracy_interval") or f"{choice['correct']} of {choice['total']} objects"
+        small.append(html.figure(units.percent(choice["accuracy"]), sentences.CHOICE, below))
     if prior.get("accuracy") is not None:
-        small.append(parts.figure(units.percent(prior["accuracy"]), score_text.GUESSING, score_text.GUESSING_SAYS))
+        small.append(html.figure(units.percent(prior["accuracy"]), sentences.GUESSING, sentences.GUESSING_SAYS))
     return small
 
 
 def warnings(found: Found) -> Markup:
     """What makes these numbers doubtful."""
-    return parts.joined(parts.note(str(one), "warn") for one in found.get("reference_warnings") or [])
+    return html.joined(html.note(str(one), "warn") for one in found.get("reference_warnings") or [])
 
 
 # -- What it must beat -----------------------------------------------------------------------------------------------
@@ -57,7 +56,7 @@ def references(found: Found) -> dict[str, Found]:
     """The reference points by name; of files from before there were any, guessing alone."""
     known = {name: about for name, about in (found.get("references") or {}).items() if about}
     prior = found.get("prior") or {}
-    guessing = {"label": score_text.GUESSING, "note": score_text.GUESSING_SAYS, **prior}
+    guessing = {"label": sentences.GUESSING, "note": sentences.GUESSING_SAYS, **prior}
     return known or ({"prior": guessing} if prior.get("accuracy") is not None else {})
 
 
@@ -67,7 +66,7 @@ def reference_chart(found: Found) -> str | None:
     if not known:
         return None
     own = {
-        "label": score_text.THIS_MODEL,
+        "label": sentences.THIS_MODEL,
         "accuracy": found["overall_accuracy"],
         "macro_f1": found["macro_f1"],
         "accuracy_interval": found.get("accuracy_interval"),
@@ -77,7 +76,7 @@ def reference_chart(found: Found) -> str | None:
     for title, key in ((f"{text.ACCURACY} (%)", "accuracy"), (f"{text.MACRO_F1} (%)", "macro_f1")):
         measured = [(name, about) for name, about in {"": own, **known}.items() if about.get(key) is not None]
         panels.append((title, [_dot(about, name, key) for name, about in measured]))
-    return charts.to_json(score_charts.forest(panels))
+    return to_json(forest(panels))
 
 
 def _dot(about: Found, name: str, key: str) -> Dot:
@@ -90,7 +89,7 @@ def reference_words(found: Found) -> str:
     """A sentence for every reference point: the result's own, which also tells what was left out."""
     known = references(found)
     named = [(str(about.get("label") or name), str(about.get("note") or "")) for name, about in known.items()]
-    return _SCORES.references(score_text.MUST_BEAT_SAYS, named) if named else ""
+    return _SCORES.references(sentences.MUST_BEAT_SAYS, named) if named else ""
 
 
 # -- Alarms ----------------------------------------------------------------------------------------------------------
@@ -102,7 +101,7 @@ def alarms(found: Found) -> str:
     for condition, about in ((name, about or {}) for name, about in (found.get("alarms") or {}).items()):
         recall = about.get("recall")
         span = units.interval(about.get("recall_interval")) if recall is not None else ""
-        rows.append((condition, units.share(recall, 0), score_text.alarm(condition, about, tolerated), span))
+        rows.append((condition, units.share(recall, 0), sentences.alarm(condition, about, tolerated), span))
     return _SCORES.alarms(rows) if rows else ""
 
 
@@ -117,12 +116,12 @@ def class_table(scores: Mapping[str, Found], order: Sequence[str] = (), title: s
             [
                 name,
                 units.count(about.get("total", 0)),
-                parts.cell(recall, units.interval(about.get("recall_interval"))),
+                html.cell(recall, units.interval(about.get("recall_interval"))),
                 units.share(about.get("precision"), 0),
                 units.decimal(about.get("f1")),
             ]
         )
-    return parts.table([title, "Support", "Recall", "Precision", "F1"], rows)
+    return html.table([title, "Support", "Recall", "Precision", "F1"], rows)
 
 
 def type_table(found: Found) -> str:
@@ -137,7 +136,7 @@ def type_table(found: Found) -> str:
         ]
         for name, about in (found.get("per_object_type") or {}).items()
     ]
-    return parts.table(["Object type", "Objects", "Right", text.ACCURACY, text.MACRO_F1], rows) if rows else ""
+    return html.table(["Object type", "Objects", "Right", text.ACCURACY, text.MACRO_F1], rows) if rows else ""
 
 
 def group_tables(found: Found) -> Markup:
@@ -149,13 +148,13 @@ def group_tables(found: Found) -> Markup:
 # -- How sure may one be ---------------------------------------------------------------------------------------------
 def sides(found: Found) -> list[tuple[str, Found]]:
     """The measured probabilities: raw, and calibrated where the model has a calibration."""
-    told = {score_text.RAW: "probabilistic", score_text.CALIBRATED: "probabilistic_calibrated"}
+    told = {sentences.RAW: "probabilistic", sentences.CALIBRATED: "probabilistic_calibrated"}
     return [(label, found[key]) for label, key in told.items() if (found.get(key) or {}).get("total")]
 
 
 def reliability_chart(found: Found) -> str | None:
     known = sides(found)
-    return charts.to_json(score_charts.reliability(known)) if known else None
+    return to_json(reliability(known)) if known else None
 
 
 def sureness(found: Found) -> str:
@@ -164,19 +163,19 @@ def sureness(found: Found) -> str:
     if not known:
         return ""
     rows = [
-        [parts.cell(name, says), *(units.decimal(about.get(key), 3) for _, about in known)]
-        for key, name, says in score_text.SURENESS
+        [html.cell(name, says), *(units.decimal(about.get(key), 3) for _, about in known)]
+        for key, name, says in sentences.SURENESS
     ]
-    said = [parts.table(["", *(label for label, _ in known)], rows, "dg-sure"), _unsure(found)]
-    said.append(parts.small(score_text.RELIABILITY_SAYS))
+    said = [html.table(["", *(label for label, _ in known)], rows, "dg-sure"), _unsure(found)]
+    said.append(html.small(sentences.RELIABILITY_SAYS))
     if len(known) > 1:
-        said.append(parts.small(score_text.CALIBRATED_SAYS))
-    return parts.joined(said)
+        said.append(html.small(sentences.CALIBRATED_SAYS))
+    return html.joined(said)
 
 
 def _unsure(found: Found) -> str:
     about = found.get("unsure") or {}
     if not about.get("total"):
         return ""
-    tone, said = score_text.unsure(about)
-    return parts.note(said, tone)
+    tone, said = sentences.unsure(about)
+    return html.note(said, tone)

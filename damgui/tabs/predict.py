@@ -18,15 +18,15 @@ from core.runs import prediction_client, store
 from core.runs.files import read_json
 from core.settings import Settings
 from damgui import run_state, text, theme
-from damgui.charts import training as charts
-from damgui.components import datasets
-from damgui.components import html as parts
+from damgui.charts.base import plot_component, to_json
+from damgui.charts.classes import probabilities
+from damgui.components import datasets, html
 from damgui.components.photos import VIEW_PX, photo_size, whole
 from damgui.forms import FOR_DATA
 from damgui.frame import LONG, QUIET, Frame, Updates, guarded
 from damgui.markup import TEMPLATES
 from damgui.run_state import Stamp
-from damgui.scores import text as score_text
+from damgui.scores import sentences
 
 EXAMPLES = 12
 ASK_EVERY_S = 0.3
@@ -67,14 +67,14 @@ class PredictWidgets:
             self.clock: gr.Timer(active=False),
             self.ask: gr.Button(interactive=True),
             self.stop: gr.Button(visible=False),
-            self.verdict: parts.empty(text.PREDICT_EMPTY),
+            self.verdict: html.empty(text.PREDICT_EMPTY),
             self.chart: None,
             self.classes: None,
         }
 
 
 def build(frame: Frame) -> None:
-    parts.html(parts.heading(text.TAB_PREDICT, text.PREDICT_LEAD))
+    html.place(html.heading(text.TAB_PREDICT, text.PREDICT_LEAD))
     with gr.Row():
         with gr.Column(scale=7, min_width=480, elem_classes="dg-panel"):
             drop, chosen, picker, other, examples, go_data = _left()
@@ -88,11 +88,11 @@ def build(frame: Frame) -> None:
                 )
                 ask = gr.Button(text.PREDICT_ASK, variant="primary", elem_id="predict-ask")
                 stop = gr.Button(text.PREDICT_STOP, variant="stop", visible=False, elem_id="predict-stop")
-            message = parts.html("", elem_id="predict-message")
+            message = html.place("", elem_id="predict-message")
             with gr.Column(elem_classes="dg-panel"):
-                verdict = parts.html(parts.empty(text.PREDICT_EMPTY), elem_id="predict-answer")
-                chart = charts.component("predict-chart", "Probability of every condition")
-                classes = charts.component("predict-classes", "Probability of every class")
+                verdict = html.place(html.empty(text.PREDICT_EMPTY), elem_id="predict-answer")
+                chart = plot_component("predict-chart", "Probability of every condition")
+                classes = plot_component("predict-classes", "Probability of every class")
     w = PredictWidgets(
         gr.State(None),
         gr.State(None),
@@ -123,7 +123,7 @@ def _left() -> tuple[gr.File, gr.Column, gr.HTML, gr.Button, gr.HTML, gr.Button]
     # Any file may come: Gradio would refuse a wrong one in a window of its own, in words of its own.
     drop = gr.File(label=text.PREDICT_DROP, height=150, elem_id="predict-drop")
     with gr.Column(visible=False) as chosen:
-        picker = parts.html(
+        picker = html.place(
             None,
             photo=None,
             html_template=str(_PREDICT.picker()),
@@ -131,9 +131,9 @@ def _left() -> tuple[gr.File, gr.Column, gr.HTML, gr.Button, gr.HTML, gr.Button]
             elem_id="predict-picker",
         )
         other = gr.Button(text.PREDICT_OTHER, size="sm", elem_id="predict-other")
-    parts.html(parts.section(text.PREDICT_EXAMPLES))
-    examples = parts.html(
-        parts.empty(text.PREDICT_NO_EXAMPLES), js_on_load=theme.script("examples"), elem_id="predict-examples"
+    html.place(html.section(text.PREDICT_EXAMPLES))
+    examples = html.place(
+        html.empty(text.PREDICT_NO_EXAMPLES), js_on_load=theme.script("examples"), elem_id="predict-examples"
     )
     go_data = gr.Button(text.GO_DATA, size="sm", visible=False, elem_id="predict-go-data")
     return drop, chosen, picker, other, examples, go_data
@@ -176,14 +176,14 @@ def _wire_question(frame: Frame, w: PredictWidgets) -> None:
     """Ask, wait, show; or stop waiting."""
 
     def show_busy() -> Updates:
-        return {**w.forget(), w.ask: gr.Button(interactive=False), w.verdict: parts.working(text.PREDICT_ASKING)}
+        return {**w.forget(), w.ask: gr.Button(interactive=False), w.verdict: html.working(text.PREDICT_ASKING)}
 
     def begin(values: Mapping[Component, Any]) -> Updates:
         try:
             request, settings = _request(frame, values, w)
             number = prediction_client.ask(frame.workspace, settings, request)
         except UserError as error:
-            return {**w.forget(), w.message: parts.problem(error)}
+            return {**w.forget(), w.message: html.problem(error)}
         return {w.pending: number, w.clock: gr.Timer(active=True), w.stop: gr.Button(visible=True), w.message: ""}
 
     def poll(number: str | None, current: dict[str, Any] | None, box: Any) -> Any:
@@ -191,7 +191,7 @@ def _wire_question(frame: Frame, w: PredictWidgets) -> None:
         if found is None:
             return gr.skip()
         if "error" in found:
-            return {**w.forget(), w.message: parts.note(found["error"], "bad")}
+            return {**w.forget(), w.message: html.note(found["error"], "bad")}
         return {**w.forget(), **_answered(found, _truth(current, box), w)}
 
     w.ask.click(show_busy, outputs=w.answer, **QUIET).then(
@@ -228,8 +228,8 @@ def _open(frame: Frame, values: Mapping[Component, Any], w: PredictWidgets) -> U
         settings = frame.form.read(values, FOR_DATA)
         listed, kinds = _examples(frame, settings), _kinds(settings.data.taxonomy)
     except UserError as error:
-        return {w.examples: parts.problem(error), w.go_data: gr.Button(visible=True)}
-    shown = _strip(listed) if listed else parts.empty(text.PREDICT_NO_EXAMPLES)
+        return {w.examples: html.problem(error), w.go_data: gr.Button(visible=True)}
+    shown = _strip(listed) if listed else html.empty(text.PREDICT_NO_EXAMPLES)
     return {w.examples: shown, w.go_data: gr.Button(visible=not listed), w.kind: gr.Dropdown(choices=kinds)}
 
 
@@ -308,8 +308,8 @@ def _answered(found: dict[str, Any], truth: str, w: PredictWidgets) -> Updates:
     ]
     return {
         w.verdict: _PREDICT.answered(cards, truth, alone, float(found.get("seconds") or 0)),
-        w.chart: charts.to_json(charts.probabilities(labelled)),
-        w.classes: charts.to_json(charts.probabilities(by_class)) if by_class else None,
+        w.chart: to_json(probabilities(labelled)),
+        w.classes: to_json(probabilities(by_class)) if by_class else None,
     }
 
 
@@ -317,12 +317,12 @@ def _verdict(answer: Mapping[str, Any], kind: str) -> Markup:
     """What one model says: the condition with its probability, or that an engineer has to look."""
     about = calibration(str(answer.get("model") or ""))
     rule = (about.get("thresholds") or {}).get("class" if "class_probabilities" in answer else "condition") or {}
-    trust = score_text.calibrated_on(about) if "calibrated" in answer else score_text.NOT_CALIBRATED
+    trust = sentences.calibrated_on(about) if "calibrated" in answer else sentences.NOT_CALIBRATED
     if answer.get("unsure"):
-        why = score_text.why_unsure(answer, rule)
-        return _PREDICT.verdict(answer, kind, "", score_text.UNSURE, why, trust)
-    sure = units.percent(score_text.sureness(answer), 0)
-    return _PREDICT.verdict(answer, kind, sure, "", "", f"{trust} {score_text.promise(rule)}".rstrip())
+        why = sentences.why_unsure(answer, rule)
+        return _PREDICT.verdict(answer, kind, "", sentences.UNSURE, why, trust)
+    sure = units.percent(sentences.sureness(answer), 0)
+    return _PREDICT.verdict(answer, kind, sure, "", "", f"{trust} {sentences.promise(rule)}".rstrip())
 
 
 def _shares(answer: Mapping[str, Any]) -> Mapping[str, float]:

@@ -17,13 +17,14 @@ from core.runs import launcher, store
 from core.runs.workspace import model_label
 from core.settings import Settings, load, merge, preset_for, presets
 from damgui import forms, run_state, text
-from damgui.charts import training as charts
-from damgui.components import html as parts
+from damgui.charts import training
+from damgui.charts.base import plot_component, to_json
+from damgui.components import html
 from damgui.forms import NOT_IN_PRESETS, SIMPLE, SWITCHES, Form
 from damgui.frame import LONG, QUIET, Frame, Updates, guarded, now
 from damgui.markup import TEMPLATES
 from damgui.run_state import RunState, Stamp
-from damgui.scores import text as score_text
+from damgui.scores import sentences
 
 # Settings that other tabs hold; everything that is in no tab's view is folded away here.
 ELSEWHERE = (
@@ -46,27 +47,27 @@ HERE = ("train", "rehearse")  # runs that this tab shows itself
 
 
 def build(frame: Frame) -> None:
-    parts.html(parts.heading(text.TAB_TRAINING, text.TRAINING_LEAD))
+    html.place(html.heading(text.TAB_TRAINING, text.TRAINING_LEAD))
     with gr.Row():
         with gr.Column(scale=5, min_width=400):
             preset, name, start, attempt = _form(frame.form)
         with gr.Column(scale=8, min_width=520):
-            message = parts.html("", elem_id="training-message")
-            trial = parts.html("", elem_id="training-trial")
-            state = parts.html("", elem_id="training-state")
+            message = html.place("", elem_id="training-message")
+            trial = html.place("", elem_id="training-trial")
+            state = html.place("", elem_id="training-state")
             with gr.Row(elem_classes="dg-actions"):
                 stop = gr.Button(text.TRAINING_STOP, variant="stop", visible=False, elem_id="training-stop")
                 resume = gr.Button(text.TRAINING_RESUME, visible=False, elem_id="training-resume")
                 judge = gr.Button(text.TRAINING_COMPARE, visible=False, elem_id="training-compare")
                 ask = gr.Button(text.TRAINING_ASK, visible=False, elem_id="training-ask")
             with gr.Column(elem_classes="dg-panel"):
-                parts.html(parts.section(text.CHART_TITLE))
-                chart = charts.component("training-chart", text.CHART_TITLE, text.TRAINING_EMPTY, zoom=True)
+                html.place(html.section(text.CHART_TITLE))
+                chart = plot_component("training-chart", text.CHART_TITLE, text.TRAINING_EMPTY, zoom=True)
             with (
                 gr.Column(elem_classes="dg-panel"),
                 gr.Accordion(text.LOG_TITLE, open=False, elem_id="training-output"),
             ):
-                log = parts.html(_log(""), elem_id="training-log")
+                log = html.place(_log(""), elem_id="training-log")
 
     @guarded(message)
     def begin(values: Mapping[Component, Any]) -> Updates:
@@ -122,7 +123,7 @@ def build(frame: Frame) -> None:
     frame.watch(refresh, *outputs)
     stop.click(end, outputs=message, **QUIET)
     resume.click(
-        lambda: (gr.Button(interactive=False), parts.waiting(text.STARTING)), outputs=[resume, state], **QUIET
+        lambda: (gr.Button(interactive=False), html.waiting(text.STARTING)), outputs=[resume, state], **QUIET
     ).then(go_on, outputs=message, **LONG).then(now(refresh), outputs=outputs, **QUIET)
     frame.jump(judge, "compare")
     frame.jump(ask, "predict")
@@ -131,7 +132,7 @@ def build(frame: Frame) -> None:
     frame.later(
         lambda: (
             start.click(
-                lambda: (gr.Button(interactive=False), parts.waiting(text.STARTING)), outputs=[start, state], **QUIET
+                lambda: (gr.Button(interactive=False), html.waiting(text.STARTING)), outputs=[start, state], **QUIET
             )
             .then(begin, frame.form.inputs | {name}, message, **LONG)
             .then(now(refresh), outputs=outputs, **QUIET)
@@ -140,7 +141,7 @@ def build(frame: Frame) -> None:
     frame.later(
         lambda: (
             attempt.click(
-                lambda: (gr.Button(interactive=False), parts.waiting(text.STARTING)), outputs=[attempt, trial], **QUIET
+                lambda: (gr.Button(interactive=False), html.waiting(text.STARTING)), outputs=[attempt, trial], **QUIET
             )
             .then(try_first, frame.form.inputs, message, **LONG)
             .then(now(refresh), outputs=outputs, **QUIET)
@@ -175,14 +176,14 @@ def _form(form: Form) -> tuple[gr.Dropdown, gr.Textbox, gr.Button, gr.Button]:
         with gr.Row(elem_classes="dg-begin"):
             start = gr.Button(text.TRAINING_START, variant="primary", elem_id="training-start", min_width=160)
             attempt = gr.Button(text.TRAINING_TRY, elem_id="training-try", min_width=160)
-        parts.html(parts.small(text.TRAINING_TRY_HINT))
+        html.place(html.small(text.TRAINING_TRY_HINT))
     with gr.Column(elem_classes="dg-panel dg-switches"):
-        parts.html(parts.section(text.ENHANCEMENTS) + parts.small(text.ENHANCEMENTS_HINT))
+        html.place(html.section(text.ENHANCEMENTS) + html.small(text.ENHANCEMENTS_HINT))
         for path in SWITCHES:
             form.add(path)
     with gr.Column(elem_classes="dg-panel"), gr.Accordion(text.MORE_SETTINGS, open=False, elem_id="training-more"):
         for group, paths in forms.folded({*SIMPLE, *SWITCHES, *ELSEWHERE}).items():
-            parts.html(parts.group(text.GROUP_WORDS[group]))
+            html.place(html.group(text.GROUP_WORDS[group]))
             with gr.Row(elem_classes="dg-grid2"):
                 for path in paths:
                     form.add(path, min_width=200)
@@ -254,12 +255,12 @@ def _trial(tried: RunState | None) -> str:
     told = run_state.rehearsal(tried)
     if tried.active:
         said = text.STOPPING_TRIAL if tried.stopping else run_state.stage(tried) or text.STARTING
-        return parts.live(tried, parts.working(said))
+        return html.live(tried, html.working(said))
     if told is None:
-        stopped = parts.note(text.TRIED_STOPPED) if tried.status == "stopped" else ""
-        return parts.live(tried, parts.ended(tried), stopped)
-    figures = parts.figures(parts.figure(value, label, below) for label, value, below in text.tried(told))
-    return parts.live(tried, figures, parts.warnings(tried), parts.note(text.TRIED_FITS, "good"))
+        stopped = html.note(text.TRIED_STOPPED) if tried.status == "stopped" else ""
+        return html.live(tried, html.ended(tried), stopped)
+    figures = html.figures(html.figure(value, label, below) for label, value, below in text.tried(told))
+    return html.live(tried, figures, html.warnings(tried), html.note(text.TRIED_FITS, "good"))
 
 
 def _can_resume(found: RunState | None) -> bool:
@@ -269,30 +270,30 @@ def _can_resume(found: RunState | None) -> bool:
 def _chart(found: RunState | None) -> str | None:
     if found is None or not (found.last("step") or found.last("evaluation")):
         return None
-    return charts.to_json(charts.training(found.events, found.run.id))
+    return to_json(training.training(found.events, found.run.id))
 
 
 def _state(found: RunState | None, busy: RunState | None) -> str:
-    other = parts.note(text.busy_elsewhere(busy.run.kind)) if busy and busy.run.kind not in HERE else Markup("")
+    other = html.note(text.busy_elsewhere(busy.run.kind)) if busy and busy.run.kind not in HERE else Markup("")
     return other + _told(found) if found else other
 
 
 def _told(found: RunState) -> Markup:
     """The panel of a training: how far it is, or what came out."""
     if not found.active:
-        return parts.live(found, _outcome(found), parts.ended(found))
+        return html.live(found, _outcome(found), html.ended(found))
     pace = run_state.training_progress(found)
     if pace is None:
         said, tried = run_state.stage(found) or text.STARTING, run_state.rehearsal(found)
-        expected = parts.facts(_expected(tried)) if tried else ""
-        return parts.live(found, parts.waiting(said), expected, parts.stage(said), parts.warnings(found))
-    return parts.live(
+        expected = html.facts(_expected(tried)) if tried else ""
+        return html.live(found, html.waiting(said), expected, html.stage(said), html.warnings(found))
+    return html.live(
         found,
-        parts.bar(pace.share, "Progress"),
-        parts.facts(_facts(found, pace)),
-        parts.small(text.machine_speed(found.last("step") or {})),
-        parts.stage(text.STOPPING if found.stopping else run_state.stage(found)),
-        parts.warnings(found),
+        html.bar(pace.share, "Progress"),
+        html.facts(_facts(found, pace)),
+        html.small(text.machine_speed(found.last("step") or {})),
+        html.stage(text.STOPPING if found.stopping else run_state.stage(found)),
+        html.warnings(found),
     )
 
 
@@ -321,19 +322,19 @@ def _facts(found: RunState, pace: run_state.RunProgress) -> list[tuple[str, str]
 
 def _outcome(found: RunState) -> str:
     """What came out: the scores of the best state, which is the one that is kept as the tuned model."""
-    tests = charts.by_step(found.of("evaluation"))
+    tests = training.by_step(found.of("evaluation"))
     if not tests:
         return ""
-    best, steps = max(tests, key=lambda test: test["macro_f1"]), charts.by_step(found.of("step"))
+    best, steps = max(tests, key=lambda test: test["macro_f1"]), training.by_step(found.of("step"))
     took = units.duration((found.last("ended") or {}).get("seconds"))
     items = [
-        parts.figure(units.percent(best["accuracy"]), "Accuracy", "of the validation objects right"),
-        parts.figure(f"{best['macro_f1']:.2f}", "Macro-F1", "every class counts the same"),
-        parts.figure(f"{best['step']}", "Best step", "its state is kept"),
-        parts.figure(f"{len(steps)}", "Steps", f"took {took}"),
+        html.figure(units.percent(best["accuracy"]), "Accuracy", "of the validation objects right"),
+        html.figure(f"{best['macro_f1']:.2f}", "Macro-F1", "every class counts the same"),
+        html.figure(f"{best['step']}", "Best step", "its state is kept"),
+        html.figure(f"{len(steps)}", "Steps", f"took {took}"),
     ]
-    ready = parts.note(text.TUNED_READY, "good") if found.status == "finished" else Markup("")
-    return parts.figures(items) + parts.small(score_text.VALID_CHOSE) + ready
+    ready = html.note(text.TUNED_READY, "good") if found.status == "finished" else Markup("")
+    return html.figures(items) + html.small(sentences.VALID_CHOSE) + ready
 
 
 def _log(tail: str) -> Markup:

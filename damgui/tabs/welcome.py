@@ -9,7 +9,7 @@ from core import units
 from core.errors import UserError
 from core.runs.files import read_json
 from damgui import run_state, text
-from damgui.components import html as parts
+from damgui.components import html
 from damgui.frame import Frame, Updates
 from damgui.markup import TEMPLATES
 from damgui.run_state import Stamp
@@ -18,23 +18,23 @@ _WELCOME = TEMPLATES.macros("welcome.html")
 
 
 def build(frame: Frame) -> None:
-    parts.html(_WELCOME.hero(), elem_id="start-hero")
+    html.place(_WELCOME.hero(), elem_id="start-hero")
     with gr.Row(elem_classes="dg-steps", equal_height=True):
         for number, (verb, name, what, cost, go, tab) in enumerate(text.STEPS, start=1):
             with gr.Column(elem_classes="dg-step", min_width=240):
-                parts.html(_WELCOME.step(number, verb, name, what, cost))
+                html.place(_WELCOME.step(number, verb, name, what, cost))
                 button = gr.Button(go, variant="primary" if number == 1 else "secondary", elem_id=f"go-{tab}")
                 frame.jump(button, tab)
     with gr.Row(elem_classes="dg-dataline", equal_height=True):
-        parts.html(_WELCOME.data_step())
+        html.place(_WELCOME.data_step())
         frame.jump(gr.Button(text.GO_DATA, size="sm", scale=0, min_width=160, elem_id="go-data"), "data")
     with gr.Row():
         with gr.Column(scale=5, min_width=420):
-            good = parts.html(_good("", ""), elem_id="start-good")
-            parts.html(parts.note(text.DEMO_HONEST))
+            good = html.place(_good("", ""), elem_id="start-good")
+            html.place(html.note(text.DEMO_HONEST))
         with gr.Column(scale=4, min_width=380):
-            parts.html(_WELCOME.files(frame.workspace.root), elem_id="start-files")
-    parts.html(_WELCOME.glossary(), elem_id="start-glossary")
+            html.place(_WELCOME.files(frame.workspace.root), elem_id="start-files")
+    html.place(_WELCOME.glossary(), elem_id="start-glossary")
 
     def refresh(seen: Stamp | None) -> tuple[Stamp, Updates] | None:
         stamp = _scores(frame)

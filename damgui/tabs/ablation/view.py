@@ -18,8 +18,8 @@ from core.settings import Settings
 from core.studies import plan as studies
 from core.studies.ablation import signed
 from damgui import run_state, text, theme
-from damgui.charts import training as charts
-from damgui.components import html as parts
+from damgui.charts.base import style, to_json
+from damgui.components import html
 from damgui.markup import TEMPLATES
 from damgui.run_state import RunState
 from damgui.tabs.ablation import text as study_text
@@ -72,19 +72,19 @@ def state(found: RunState | None) -> str:
     if found is None:
         return ""
     if not found.active:
-        note = parts.note(study_text.LEFT_OFF) if found.status == "stopped" else ""
-        return parts.live(found, *(() if found.status == "finished" else (parts.ended(found), note)))
+        note = html.note(study_text.LEFT_OFF) if found.status == "stopped" else ""
+        return html.live(found, *(() if found.status == "finished" else (html.ended(found), note)))
     pace = run_state.study_progress(found)
     said = study_text.STOPPING if found.stopping else run_state.stage(found) or text.STARTING
     if pace is None:
-        return parts.live(found, parts.working(said))
+        return html.live(found, html.working(said))
     facts = [
         ("Trainings done", f"{pace.done} of {pace.total}"),
         (text.TIME_LEFT, units.duration(pace.left_s)),
         ("So far", units.duration(pace.elapsed_s)),
     ]
-    bar = parts.bar(pace.share, "Progress")
-    return parts.live(found, bar, parts.facts(facts), parts.stage(said), parts.warnings(found))
+    bar = html.bar(pace.share, "Progress")
+    return html.live(found, bar, html.facts(facts), html.stage(said), html.warnings(found))
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ def _divided(said: Sequence[str]) -> tuple[list[str], list[str]]:
 def chart(found: Mapping[str, Any]) -> str | None:
     """Dots with intervals around the zero line; None while nothing can be compared."""
     rows = [row for row in found.get("table") or [] if row["difference"]]
-    return charts.to_json(differences(rows)) if rows else None
+    return to_json(differences(rows)) if rows else None
 
 
 def differences(rows: Sequence[Mapping[str, Any]]) -> go.Figure:
@@ -194,4 +194,4 @@ def differences(rows: Sequence[Mapping[str, Any]]) -> go.Figure:
     figure.add_vline(x=0, line={"color": theme.SLATE, "width": 1.5, "dash": "dot"})
     figure.update_xaxes(title_text=study_text.CHART_AXIS, range=[-far, far], tickformat="+.2f")
     figure.update_yaxes(categoryorder="array", categoryarray=names[::-1], range=[-0.6, len(names) - 0.4])
-    return charts.style(figure, 110 + 40 * max(len(names), 2), showlegend=True)
+    return style(figure, 110 + 40 * max(len(names), 2), showlegend=True)

@@ -17,7 +17,7 @@ from core.report.palette import UNSURE_MARK
 from core.runs.files import read_json
 from core.runs.store import Run
 from damgui import run_state, text
-from damgui.components import html as parts
+from damgui.components import html
 from damgui.components.photos import annotated
 from damgui.components.photos import gallery as photo_gallery
 from damgui.markup import TEMPLATES
@@ -31,20 +31,20 @@ ROWS, PHOTOS = 20, 12  # shown at first, and how many more each time
 def progress(found: RunState) -> Markup:
     """A batch at work, or why it is over."""
     if not found.active:
-        stopped = parts.note(text.BATCH_STOPPED) if found.status == "stopped" else ""
-        return parts.live(found, parts.ended(found), stopped, parts.warnings(found))
+        stopped = html.note(text.BATCH_STOPPED) if found.status == "stopped" else ""
+        return html.live(found, html.ended(found), stopped, html.warnings(found))
     pace, event = run_state.baseline_progress(found), found.last("progress")
     said = text.STOPPING if found.stopping else run_state.stage(found)
     if pace is None or event is None:
-        return parts.live(found, parts.working(said or text.STARTING), parts.warnings(found))
+        return html.live(found, html.working(said or text.STARTING), html.warnings(found))
     facts = [
         ("Photos", f"{pace.done:,} of {pace.total:,}"),
         ("Objects", units.count(int(event.get("objects") or 0))),
         ("Speed", units.rate(pace.per_s, "photo")),
         (text.TIME_LEFT, units.duration(pace.left_s)),
     ]
-    bar = parts.bar(pace.share, "Progress")
-    return parts.live(found, bar, parts.facts(facts), parts.stage(said), parts.warnings(found))
+    bar = html.bar(pace.share, "Progress")
+    return html.live(found, bar, html.facts(facts), html.stage(said), html.warnings(found))
 
 
 def summary(run: Run) -> str:
@@ -55,12 +55,12 @@ def summary(run: Run) -> str:
     unsure, figures = found.get("unsure"), []
     if unsure:
         label = f"{UNSURE_MARK} {text.UNSURE_SHORT}"
-        figures.append(parts.figure(units.count(unsure["count"]), label, text.BATCH_UNSURE_SAYS))
-    figures.append(parts.figure(units.count(found["objects"]), "Objects", f"on {found['photos']:,} photos"))
-    notes = [parts.note(text.BATCH_WHOLE, "warn")] if found.get("whole_photos") else []
+        figures.append(html.figure(units.count(unsure["count"]), label, text.BATCH_UNSURE_SAYS))
+    figures.append(html.figure(units.count(found["objects"]), "Objects", f"on {found['photos']:,} photos"))
+    notes = [html.note(text.BATCH_WHOLE, "warn")] if found.get("whole_photos") else []
     if not unsure:
-        notes.append(parts.note(text.BATCH_UNCALIBRATED))
-    return _BATCH.summary(list(found["conditions"].items()), figures, parts.joined(notes))
+        notes.append(html.note(text.BATCH_UNCALIBRATED))
+    return _BATCH.summary(list(found["conditions"].items()), figures, html.joined(notes))
 
 
 def urgent(run: Run) -> tuple[Entry, ...]:

@@ -12,14 +12,12 @@ from markupsafe import Markup
 from core import metrics, units
 from core.settings import FIELDS
 from damgui import text
-from damgui.charts import scores as score_charts
-from damgui.charts import training as charts
-from damgui.charts.scores import Dot
-from damgui.components import html as parts
+from damgui.charts.base import to_json
+from damgui.charts.scores import Dot, differences
+from damgui.components import html
 from damgui.components.photos import gallery as photo_gallery
 from damgui.markup import TEMPLATES
-from damgui.scores import judged, results
-from damgui.scores import text as score_text
+from damgui.scores import judged, results, sentences
 from damgui.scores.judged import JudgedRun
 from damgui.scores.results import Row, ShownResults
 
@@ -30,10 +28,10 @@ _COMPARE = TEMPLATES.macros("compare.html")
 def why_not(before: JudgedRun | None, after: JudgedRun | None) -> str:
     """Why these two cannot be compared; "" when they can."""
     if before is None or after is None:
-        return score_text.PICK_HINT
+        return sentences.PICK_HINT
     if before.id == after.id:
-        return score_text.SAME_RUN
-    return "" if before.objects == after.objects else score_text.NOT_COMPARABLE
+        return sentences.SAME_RUN
+    return "" if before.objects == after.objects else sentences.NOT_COMPARABLE
 
 
 @lru_cache(maxsize=16)
@@ -55,14 +53,14 @@ class Gain:
 def headline(before: JudgedRun, after: JudgedRun) -> Markup:
     """Both numbers, and their difference with what it proves."""
     found = compared(before, after)
-    said = score_text.conclusion(found, len({row["image"] for row in after.shown.rows}))
+    said = sentences.conclusion(found, len({row["image"] for row in after.shown.rows}))
     low, high = found["accuracy_change_interval"]
     change = after.found["overall_accuracy"] - before.found["overall_accuracy"]
     return _COMPARE.headline(
         said,
-        score_text.chance(found),
-        _number(before, text.BEFORE if not before.tuned else score_text.BEFORE_RUN, "compare-before"),
-        _number(after, text.AFTER if after.tuned else score_text.AFTER_RUN, "compare-after"),
+        sentences.chance(found),
+        _number(before, text.BEFORE if not before.tuned else sentences.BEFORE_RUN, "compare-before"),
+        _number(after, text.AFTER if after.tuned else sentences.AFTER_RUN, "compare-after"),
         Gain(units.points(change), units.points(low), units.points(high)),
     ) + _notes(before, after)
 
@@ -70,20 +68,20 @@ def headline(before: JudgedRun, after: JudgedRun) -> Markup:
 def _notes(before: JudgedRun, after: JudgedRun) -> Markup:
     said = []
     if after.tuned and after.split == "valid":
-        said.append(parts.note(score_text.VALID_CHOSE))
+        said.append(html.note(sentences.VALID_CHOSE))
     if before.fingerprint != after.fingerprint:
-        said.append(parts.note(score_text.OTHER_SURROUNDINGS, "warn"))
-    return parts.joined(said)
+        said.append(html.note(sentences.OTHER_SURROUNDINGS, "warn"))
+    return html.joined(said)
 
 
 def _number(run: JudgedRun, label: str, elem_id: str) -> Markup:
-    return _COMPARE.number(run, parts.interval(run.found, "accuracy_interval"), label, elem_id)
+    return _COMPARE.number(run, html.interval(run.found, "accuracy_interval"), label, elem_id)
 
 
 def changes(found: Found) -> list[Dot]:
     """The differences in points with their intervals, as far as they were measured."""
     dots = []
-    for key, label in score_text.CHANGES:
+    for key, label in sentences.CHANGES:
         ends = found.get(f"{key}_interval")
         if found.get(key) is not None:
             dots.append(Dot(label, 100 * found[key], (100 * ends[0], 100 * ends[1]) if ends else None))
@@ -91,18 +89,18 @@ def changes(found: Found) -> list[Dot]:
 
 
 def change_chart(found: Found) -> str:
-    return charts.to_json(score_charts.differences(changes(found)))
+    return to_json(differences(changes(found)))
 
 
 def turned(found: Found) -> Markup:
     """How many objects changed between right and wrong."""
     same = found["total"] - found["better"] - found["worse"]
     told = (
-        (found["better"], *score_text.TURNED_RIGHT),
-        (found["worse"], *score_text.TURNED_WRONG),
-        (same, *score_text.TURNED_NOT),
+        (found["better"], *sentences.TURNED_RIGHT),
+        (found["worse"], *sentences.TURNED_WRONG),
+        (same, *sentences.TURNED_NOT),
     )
-    return _COMPARE.turned([parts.figure(units.count(number), label, below) for number, label, below in told])
+    return _COMPARE.turned([html.figure(units.count(number), label, below) for number, label, below in told])
 
 
 def gallery(before: ShownResults, after: ShownResults) -> Markup:
@@ -128,8 +126,8 @@ def _group(title: str, pairs: Sequence[tuple[Row, Row]], none: str, shown: Shown
         for old, new in sorted(pairs, key=lambda pair: -results.probability(pair[1]))[: results.PAGE]
     ]
     more = f"the surest {results.PAGE} of {len(pairs)}" if len(pairs) > results.PAGE else f"{len(pairs)}"
-    body = photo_gallery(cards) if cards else parts.small(none)
-    return parts.section(title, more) + body
+    body = photo_gallery(cards) if cards else html.small(none)
+    return html.section(title, more) + body
 
 
 def _sure(row: Row) -> str:
@@ -142,44 +140,44 @@ def _sure(row: Row) -> str:
 def runs_table(runs: Sequence[JudgedRun], before: JudgedRun | None, after: JudgedRun | None) -> Markup:
     """Every run with its scores and the settings that differ; runs about other objects than `before` are marked."""
     if not runs:
-        return parts.empty(score_text.RUNS_NONE)
+        return html.empty(sentences.RUNS_NONE)
     paths = judged.differing([run.settings for run in runs])
     heads = [
         "Run",
         "Photos",
         text.ACCURACY,
-        score_text.BALANCED,
+        sentences.BALANCED,
         text.MACRO_F1,
         *(FIELDS[path].label for path in paths),
     ]
     rows = [_row(run, paths, before, after) for run in runs]
-    told = parts.small(score_text.RUNS_SAYS) if paths else Markup("")
-    return parts.table(heads, rows, "dg-runs") + told
+    told = html.small(sentences.RUNS_SAYS) if paths else Markup("")
+    return html.table(heads, rows, "dg-runs") + told
 
 
 def _row(run: JudgedRun, paths: Sequence[str], before: JudgedRun | None, after: JudgedRun | None) -> list[str]:
     found = run.found
-    chosen = ((before, score_text.BEFORE_RUN), (after, score_text.AFTER_RUN))
+    chosen = ((before, sentences.BEFORE_RUN), (after, sentences.AFTER_RUN))
     places = [word for one, word in chosen if one is not None and one.id == run.id]
     data = _COMPARE.run_data(
         text.SPLIT_WORDS.get(run.split, run.split),
         (found.get("data") or {}).get("photos", "–"),
         found["total"],
         run.fingerprint[:6] or "–",
-        score_text.OTHER_OBJECTS if before is not None and before.objects != run.objects else "",
+        sentences.OTHER_OBJECTS if before is not None and before.objects != run.objects else "",
     )
     return [
-        _COMPARE.run_name(run, places, score_text.TUNED if run.tuned else score_text.UNTAUGHT),
+        _COMPARE.run_name(run, places, sentences.TUNED if run.tuned else sentences.UNTAUGHT),
         data,
         *(_share(found, key) for key in ("overall_accuracy", "balanced_accuracy")),
-        parts.cell(units.decimal(found["macro_f1"]), units.score_interval(found.get("macro_f1_interval"))),
+        html.cell(units.decimal(found["macro_f1"]), units.score_interval(found.get("macro_f1_interval"))),
         *(_value(run.settings.get(path)) for path in paths),
     ]
 
 
 def _share(found: Found, key: str) -> Markup:
     ends = found.get(f"{key.removeprefix('overall_')}_interval")
-    return parts.cell(units.share(found.get(key)), units.interval(ends) if found.get(key) is not None else "")
+    return html.cell(units.share(found.get(key)), units.interval(ends) if found.get(key) is not None else "")
 
 
 def _value(value: Any) -> str:

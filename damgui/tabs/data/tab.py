@@ -19,13 +19,13 @@ from core.data.types import Dataset
 from core.errors import Problem, UserError
 from core.settings import Settings
 from damgui import text, theme
-from damgui.charts import training as charts
-from damgui.components import datasets
-from damgui.components import html as parts
+from damgui.charts.base import plot_component, to_json
+from damgui.charts.data import counts_by_split, heights
+from damgui.components import datasets, html
 from damgui.components.photos import boxed, gallery
 from damgui.forms import FOR_DATA, FOR_REVIEW
 from damgui.frame import LONG, QUIET, Frame, Updates, guarded
-from damgui.tabs.data import view as findings
+from damgui.tabs.data import view
 
 THUMBS = 12
 SAMPLE, FOLDER = "sample", "folder"
@@ -59,7 +59,7 @@ class DataWidgets:
 
 
 def build(frame: Frame) -> None:
-    parts.html(parts.heading(text.TAB_DATA, text.DATA_LEAD))
+    html.place(html.heading(text.TAB_DATA, text.DATA_LEAD))
     source, path, read, use_good = _controls(frame)
     w = _places()
 
@@ -103,26 +103,26 @@ def _controls(frame: Frame) -> tuple[gr.Radio, gr.Textbox, gr.Button, Component]
 
 def _places() -> DataWidgets:
     """Where a reading is shown, from the light down to the photos."""
-    message = parts.html("", elem_id="data-message")
-    light = parts.html("", elem_id="data-light")
-    summary = parts.html(parts.empty(text.DATA_EMPTY), elem_id="data-summary")
+    message = html.place("", elem_id="data-message")
+    light = html.place("", elem_id="data-light")
+    summary = html.place(html.empty(text.DATA_EMPTY), elem_id="data-summary")
     with gr.Column(visible=False, elem_classes="dg-panel") as wrong:
-        problems = parts.html("", elem_id="data-problems")
+        problems = html.place("", elem_id="data-problems")
         rest = gr.Button(text.DATA_USE_GOOD, elem_id="data-use-good", visible=False)
     with gr.Column(visible=False, elem_id="data-found") as found:
         with gr.Column(visible=False) as told:
-            parts.html(parts.section(text.FINDINGS))
-            cards = parts.html("", js_on_load=theme.script("examples"), elem_id="data-findings")
+            html.place(html.section(text.FINDINGS))
+            cards = html.place("", js_on_load=theme.script("examples"), elem_id="data-findings")
         with gr.Column(elem_classes="dg-panel"):
-            parts.html(parts.section(text.DATA_CHART))
-            chart = charts.component("data-chart", text.DATA_CHART)
+            html.place(html.section(text.DATA_CHART))
+            chart = plot_component("data-chart", text.DATA_CHART)
             with gr.Accordion(text.WHERE, open=False, elem_id="data-where"):
-                parts.html(parts.small(text.WHERE_HINT))
-                heights = charts.component("data-heights", text.WHERE)
-                where = parts.html("", elem_id="data-order")
+                html.place(html.small(text.WHERE_HINT))
+                height_chart = plot_component("data-heights", text.WHERE)
+                where = html.place("", elem_id="data-order")
         with gr.Column(elem_classes="dg-panel"):
             with gr.Row(elem_classes="dg-sectionrow"):
-                marks = parts.html(parts.section(text.DATA_THUMBS))
+                marks = html.place(html.section(text.DATA_THUMBS))
                 split = gr.Dropdown(
                     [],
                     label="Split",
@@ -134,7 +134,7 @@ def _places() -> DataWidgets:
                     interactive=True,
                 )
                 more = gr.Button(text.DATA_MORE, size="sm", scale=0, min_width=150, elem_id="data-more-photos")
-            thumbs = parts.html("", elem_id="data-thumbs")
+            thumbs = html.place("", elem_id="data-thumbs")
     return DataWidgets(
         message,
         light,
@@ -147,7 +147,7 @@ def _places() -> DataWidgets:
         cards,
         gr.State([]),
         chart,
-        heights,
+        height_chart,
         where,
         marks,
         split,
@@ -159,7 +159,7 @@ def _places() -> DataWidgets:
 def _wire(frame: Frame, w: DataWidgets, starts: tuple[gr.Button, gr.Textbox], use_good: Component) -> None:
     """Read; use the good rest; cure a finding, which sets the form and reads again; look at other photos."""
     inputs = frame.form.inputs
-    busy = parts.waiting(text.DATA_READING) + parts.small(text.DATA_READING)
+    busy = html.waiting(text.DATA_READING) + html.small(text.DATA_READING)
 
     @guarded(w.message)
     def show(values: Mapping[Component, Any]) -> Updates:
@@ -192,21 +192,21 @@ def _show(frame: Frame, values: Mapping[Component, Any], w: DataWidgets) -> Upda
     taxonomy = datasets.taxonomy(settings.data.taxonomy)
     order, kept, listed = taxonomy.class_names, settings.data.use_good, _listed(data)
     found = review(data, settings, taxonomy)
-    cards, places = findings.shown(found), found.statistics["positions"]
+    cards, places = view.shown(found), found.statistics["positions"]
     return {
-        w.light: findings.light(found),
+        w.light: view.light(found),
         w.summary: _summary(data),
         w.wrong: gr.Column(visible=bool(listed)),
-        w.problems: findings.problems(listed, kept),
+        w.problems: view.problems(listed, kept),
         w.rest: gr.Button(visible=bool(listed) and not kept),
         w.found: gr.Column(visible=True),
         w.told: gr.Column(visible=bool(cards)),
-        w.findings: findings.cards(data, cards),
+        w.findings: view.cards(data, cards),
         w.cures: [dict(one.cure_setting) for one in cards],
-        w.chart: charts.to_json(charts.class_counts(class_counts(data), order)),
-        w.heights: charts.to_json(charts.heights(places["heights"], order)),
-        w.where: findings.where(places),
-        w.marks: parts.section(text.DATA_THUMBS) + parts.legend(taxonomy.conditions),
+        w.chart: to_json(counts_by_split(class_counts(data), order)),
+        w.heights: to_json(heights(places["heights"], order)),
+        w.where: view.where(places),
+        w.marks: html.section(text.DATA_THUMBS) + html.legend(taxonomy.conditions),
         w.split: gr.Dropdown([(text.SPLIT_WORDS[name], name) for name in splits], value=first),
         w.thumbs: _thumbs(data, first, 0),
     }
@@ -230,12 +230,12 @@ def _summary(data: Dataset) -> Markup:
     conditions = Counter(one.condition for one in objects)
     wrong = len(_listed(data))
     shares = ", ".join(f"{n:,} {name}" for name, n in conditions.most_common())
-    return parts.figures(
+    return html.figures(
         [
-            parts.figure(f"{len(data.photos):,}", "Photos", text.FORMAT_WORDS.get(data.format, data.format)),
-            parts.figure(f"{len(objects):,}", "Boxed objects", shares),
-            parts.figure(f"{len({(one.object_type, one.condition) for one in objects})}", "Classes", "that occur"),
-            parts.figure(
+            html.figure(f"{len(data.photos):,}", "Photos", text.FORMAT_WORDS.get(data.format, data.format)),
+            html.figure(f"{len(objects):,}", "Boxed objects", shares),
+            html.figure(f"{len({(one.object_type, one.condition) for one in objects})}", "Classes", "that occur"),
+            html.figure(
                 f"{wrong:,}", "Problems", "listed below" if wrong else "✓ none found", "dg-warned" if wrong else ""
             ),
         ]

@@ -12,9 +12,8 @@ from core.data.quality.findings import Finding, Review
 from core.data.types import Dataset, Photo
 from core.errors import Problem
 from damgui import text
-from damgui.components import datasets
-from damgui.components import html as parts
-from damgui.components import photos as pictures
+from damgui.components import datasets, html
+from damgui.components.photos import Mark, close_up, small
 from damgui.markup import TEMPLATES
 
 # These are listed line by line already.
@@ -81,15 +80,15 @@ def _thumb(name: str, data: Dataset, photos: Mapping[str, Photo]) -> str:
     if not path.is_file():
         return ""
     words = text.SPLIT_WORDS.get(photo.split, photo.split) if photo else text.LEFT_OUT
-    return pictures.small(path, datasets.marks(photo) if photo else (), PurePosixPath(name).name, words)
+    return small(path, datasets.marks(photo) if photo else (), PurePosixPath(name).name, words)
 
 
 def _close_up(photo: Photo, box: tuple[float, float, float, float]) -> str:
     """The box with its surroundings; all classes that it was given under it."""
     meant = [one for one in photo.objects if one.box_xyxy == box]
     names = [f"{one.object_type} {one.condition}" for one in meant]
-    mark = pictures.Mark(box, meant[0].object_type, meant[0].condition)
-    return pictures.close_up(photo.path, mark, PurePosixPath(photo.name).name, " / ".join(names))
+    mark = Mark(box, meant[0].object_type, meant[0].condition)
+    return close_up(photo.path, mark, PurePosixPath(photo.name).name, " / ".join(names))
 
 
 def where(places: Mapping[str, Any]) -> Markup:
@@ -100,10 +99,10 @@ def where(places: Mapping[str, Any]) -> Markup:
 def order(above: Sequence[Mapping[str, Any]]) -> Markup:
     """Who lies above whom, a line for two object types, the clearest order first."""
     if not above:
-        return parts.empty(text.ABOVE_NONE)
-    return _DATA.order([(row, parts.bar(row["share"], text.ABOVE)) for row in above])
+        return html.empty(text.ABOVE_NONE)
+    return _DATA.order([(row, html.bar(row["share"], text.ABOVE)) for row in above])
 
 
 def together(rows: Sequence[Mapping[str, Any]]) -> Markup:
     """Which classes are in one photo most often."""
-    return _DATA.together(rows[:TOGETHER]) if rows else parts.empty(text.ABOVE_NONE)
+    return _DATA.together(rows[:TOGETHER]) if rows else html.empty(text.ABOVE_NONE)
