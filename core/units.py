@@ -2,10 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 def percent(share: float, digits: int = 1) -> str:
     """A share from 0 to 1: 71.2 %."""
     return f"{100 * share:.{digits}f} %"
+
+
+def share(value: float | None, digits: int = 1) -> str:
+    """The same of a share that may not be known: a dash then."""
+    return "–" if value is None else percent(float(value), digits)
+
+
+def decimal(value: float | None, digits: int = 2) -> str:
+    """A score that is no percentage: 0.64; a dash when it is not known."""
+    return "–" if value is None else f"{float(value):.{digits}f}"
+
+
+def interval(ends: Sequence[float] | None, dash: str = " – ") -> str:
+    """Both ends of an interval of shares: 58.1 – 71.4 %; "" when there is none."""
+    return f"{100 * ends[0]:.1f}{dash}{100 * ends[1]:.1f} %" if ends and None not in ends else ""
+
+
+def score_interval(ends: Sequence[float] | None) -> str:
+    """The same of a score that is no percentage: 0.40 – 0.60."""
+    return f"{ends[0]:.2f} – {ends[1]:.2f}" if ends else ""
+
+
+def probability(value: float) -> str:
+    """How sure a model is, never rounded to certainty: < 1 %, 64 %, > 99 %."""
+    return "< 1 %" if value < 0.005 else "> 99 %" if value > 0.995 else percent(value, 0)
+
+
+def count(number: int) -> str:
+    """1,465."""
+    return f"{number:,}"
 
 
 def points(difference: float) -> str:

@@ -13,7 +13,7 @@ from gradio.components import Component
 from core.errors import UserError
 from core.runs.store import Workspace
 from core.settings import Settings
-from damgui.components import html as parts
+from damgui.components import html
 from damgui.forms import Form
 from damgui.run_state import Stamp
 from damgui.snapshot import SHARED_FOR_S, Snapshot, look
@@ -127,7 +127,7 @@ def guarded(message: Component) -> Callable[[Callable[..., Any]], Callable[..., 
             try:
                 found = handler(*given)
             except UserError as error:
-                return {message: parts.problem(error)}
+                return {message: html.problem(error)}
             return {message: "", **found}
 
         return call

@@ -20,6 +20,7 @@ os.environ["NO_PROXY"] = ",".join(filter(None, [os.environ.get("NO_PROXY"), "127
 import gradio as gr
 from gradio.blocks import Block
 from gradio.components import Component
+from markupsafe import Markup
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -29,19 +30,15 @@ from core.runs import store
 from core.runs.store import Workspace
 from core.settings import Settings, load, presets
 from damgui import changes, run_state, text, theme
-from damgui.charts import training as charts
-from damgui.components import html as parts
+from damgui.charts.base import PLOTLY_JS
+from damgui.components import html
 from damgui.forms import Form
 from damgui.frame import QUIET, Frame, Updates
+from damgui.markup import TEMPLATES
 from damgui.run_state import RunState, Stamp
 from damgui.snapshot import Snapshot, look
-from damgui.tabs import baseline, predict, training, welcome
-from damgui.tabs.ablation import tab as ablation
+from damgui.tabs import ablation, baseline, batch, compare, data, predict, training, welcome
 from damgui.tabs.ablation import text as study_text
-from damgui.tabs.batch import tab as batch
-from damgui.tabs.compare import tab as results
-from damgui.tabs.data import tab as data
-from damgui.text import escape
 
 # The browser itself refuses whatever is not ours: no fonts, scripts or calls to anywhere else.
 ONLY_OURS = (
@@ -54,7 +51,7 @@ TABS = (
     (text.TAB_DATA, "data", data.build),
     (text.TAB_BASELINE, "baseline", baseline.build),
     (text.TAB_TRAINING, "training", training.build),
-    (text.TAB_COMPARE, "compare", results.build),
+    (text.TAB_COMPARE, "compare", compare.build),
     (study_text.TAB, "ablation", ablation.build),
     (text.TAB_PREDICT, "predict", predict.build),
     (text.TAB_BATCH, "batch", batch.build),
@@ -64,7 +61,7 @@ TABS = (
 def build(workspace: Workspace) -> gr.Blocks:
     """All tabs on one page, with one pulse that looks whether anything changed."""
     with gr.Blocks(title=text.TITLE, analytics_enabled=False, fill_width=True) as page:
-        header = parts.html(_header(None), elem_id="dg-header")
+        header = html.place(_header(None), elem_id="dg-header")
         with gr.Tabs(elem_id="dg-tabs") as tabs:
             frame = Frame(workspace, Form(), tabs)
             opened = {}
@@ -90,7 +87,7 @@ def _start(page: gr.Blocks, frame: Frame) -> None:
         return frame.show(last_settings(frame.workspace))
 
     # It holds the token of what the page has seen; the browser asks for it beside Gradio (damgui/changes.py).
-    pulse = parts.html("", html_template="", js_on_load=theme.script("pulse"), elem_id="dg-pulse")
+    pulse = html.place("", html_template="", js_on_load=theme.script("pulse"), elem_id="dg-pulse")
 
     def tick(values: Mapping[Component, Any]) -> Updates:
         token, updates = frame.tick(values)
@@ -119,24 +116,22 @@ def _follow(now: Snapshot, header: Component, seen: Stamp | None) -> tuple[Stamp
     return None if stamp == seen else (stamp, {header: _header(busy)})
 
 
-def _header(busy: RunState | None) -> str:
-    return (
-        f'<header class="dg-top"><div class="dg-brand"><span class="dg-logo" aria-hidden="true">{theme.LOGO}</span>'
-        f"<strong>{escape(text.TITLE)}</strong><span>{escape(text.TAGLINE)}</span></div>"
-        f'<div id="dg-busy" role="status">{_busy(busy)}</div></header>'
-    )
-
-
-def _busy(busy: RunState | None) -> str:
+def _header(busy: RunState | None) -> Markup:
     """One line, on every tab: what is at work, how far, how long still."""
-    if busy is None:
-        return f'<span class="dg-idle">{escape(text.NOTHING_RUNS)}</span>'
+    name, far = _busy(busy) if busy else ("", "")
+    return TEMPLATES.render("header.html", logo=theme.LOGO, status=busy and busy.status, name=name, far=far)
+
+
+def _busy(busy: RunState) -> tuple[str, str]:
+    """(what is at work, how far it is)"""
     pace = run_state.progress_of(busy)
     name = f"{text.KIND_WORDS[busy.run.kind]} {busy.run.name}".strip()
-    far = f"{100 * pace.share:.0f} % · {units.duration(pace.left_s)} left" if pace else run_state.stage(busy)
-    if pace is None and busy.run.kind == "train" and (tried := run_state.rehearsal(busy)) is not None:
+    if pace is not None:
+        return name, f"{units.percent(pace.share, 0)} · {units.duration(pace.left_s)} left"
+    far = run_state.stage(busy)
+    if busy.run.kind == "train" and (tried := run_state.rehearsal(busy)) is not None:
         far += f" · {units.about(tried['total_s'])} in all"
-    return f"{parts.status_badge(busy.status)}<span><b>{escape(name)}</b> {escape(far)}</span>"
+    return name, far
 
 
 class OnlyOurs:
@@ -171,7 +166,7 @@ def serve(workspace: Path, host: str = "127.0.0.1", port: int = 7860, open_brows
     """Serve the page until interrupted. Raises UserError when the workspace or the port cannot be used."""
     opened = store.open_workspace(workspace)
     require_port(host, port)
-    gr.set_static_paths([charts.PLOTLY_JS])
+    gr.set_static_paths([PLOTLY_JS])
     page = build(opened)
     page.launch(
         server_name=host,

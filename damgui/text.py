@@ -1,20 +1,19 @@
-"""Every sentence the page says, the glossary, and how numbers and times are written."""
+"""Every sentence the page says; what it shares with reports stands in `core.glossary`."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from html import escape as escape
 from typing import Any
 
-from core import units
+from core import glossary, units
 
 TITLE = "damgui"
 TAGLINE = "Teach a vision-language model to judge the condition of dam structures"
 
-SPLIT_WORDS = {"train": "Training", "valid": "Validation", "test": "Test"}
+SPLIT_WORDS = glossary.SPLITS
 KIND_WORDS = {
-    "baseline": "Zero-shot baseline",
+    "baseline": glossary.BASELINE,
     "train": "Fine-tuning",
     "rehearse": "Trying two steps",
     "evaluate": "Judging a model",
@@ -33,7 +32,7 @@ STATUS_WORDS = {
 }
 STATUS_MARKS = {"starting": "◌", "running": "●", "finished": "✓", "stopped": "■", "failed": "✕", "crashed": "✕"}
 
-TAB_START, TAB_DATA, TAB_BASELINE = "Start here", "Data", "Zero-shot baseline"
+TAB_START, TAB_DATA, TAB_BASELINE = "Start here", "Data", glossary.BASELINE
 TAB_TRAINING, TAB_COMPARE, TAB_PREDICT = "Fine-tuning", "Compare", "Predict"
 
 LOSS_RAW, LOSS_SMOOTH, LOSS_VALID = "Training loss", "smoothed", "Validation loss"
@@ -97,57 +96,7 @@ FILES = (
     ("models/<name>_checkpoints/", "saved states to go on from"),
 )
 GLOSSARY_TITLE = "Words"
-GLOSSARY = {
-    "Zero-shot": "Judging without having been taught on your photos.",
-    "Fine-tuning": "Teaching a ready-made model with your own examples.",
-    "LoRA": "Teaching by small added matrices, while the big model stays as it is. The result is a small file.",
-    "Adapter": "The file with those small matrices. It works together with the model it was taught on.",
-    "Rank": "The size of the LoRA matrices: more can learn more, and can memorise more.",
-    "Epoch": "One pass through all training photos.",
-    "Step": "One update of the model, after a few photos.",
-    "Batch size": "How many photos are looked at together.",
-    "Learning rate": "How big each step of learning is. Too big and the loss jumps; too small and nothing happens.",
-    "Loss": "How wrong the model was, weighted by how sure it was. Lower is better.",
-    "Token": "A piece of a word or of a photo: the unit in which a model reads.",
-    "Filler": "Empty places that make rows of tokens equally long. They cost time and teach nothing.",
-    "GFLOP/s": "Billions of calculations a second.",
-    "Gradient checkpointing": "Computing some things twice so that less memory is needed. The result is the same.",
-    "Checkpoint": "A saved state of the training. A stopped run goes on from its last one.",
-    "Training photos": "The photos the model learns from.",
-    "Validation photos": "Photos kept aside. The model never learns from them, so they give an honest number.",
-    "Accuracy": "Right answers out of all answers.",
-    "Macro-F1": "A score that counts every class the same, however rare. It drops when rare conditions are missed.",
-    "95 % interval": "With other photos of the same kind the number would most likely lie in here. Few photos, wide "
-    "interval.",
-    "Confusion matrix": "What was true (rows) against what the model said (columns). The diagonal is right.",
-    "Split": "A part of the photos: for training, for validation or for a last test. No photo is in two of them.",
-    "Flight": "Photos taken one after the other, told by their file names. They look alike, so they stay in one split.",
-    "Cross-validation": "Dealing the photos into parts and judging each part once by a model taught on the others.",
-    "Ablation": "Training the same model with and without one thing, to see what that thing brings.",
-    "Seed": "The start of the random numbers. Two trainings that differ in it alone show how much is luck.",
-    "Preset": "A set of settings that suits a model.",
-    # Numbers to trust
-    "Balanced accuracy": "The share found, class by class, then the mean: a rare class counts as much as a common one.",
-    "Recall": "Of the objects in a condition, the share that was called so. What it misses lowers it.",
-    "Precision": "Of the objects called so, the share that really is. False alarms lower it.",
-    "Support": "How many objects of a class there are. A score from five objects says little.",
-    "False alarm": "An object that was called what alarms and is not.",
-    "Log-loss": "The cost of wrong answers, the higher the surer they were given. 0 is perfect; lower is better.",
-    "Brier score": "The squared distance of probabilities from the truth. 0 is perfect; lower is better.",
-    "Calibration": "Making percentages honest: of the answers given with 80 %, 80 % should be right. Measured on "
-    "photos kept aside for it.",
-    "Reliability diagram": "How often answers were right against how sure they were. Honest percentages lie on the "
-    "diagonal.",
-    "Temperature": "The one number by which calibration makes a model less (or more) sure. It never changes the answer "
-    "itself.",
-    "Unsure": "An answer whose probability is too low to rely on. It goes to an engineer.",
-    "Reference point": "What a simple rule or a simple program reaches on the same photos: a model must beat it.",
-    "Probe": "A simple classifier on what a model sees or reads. It shows how much of a score is easy.",
-    "Bootstrap": "Drawing the same photos anew, with repeats, thousands of times, to see how much a number depends on "
-    "chance. The intervals come from it.",
-    "McNemar test": "How likely chance alone would turn so many more objects right than wrong (or the other way) "
-    "between two equally good models.",
-}
+GLOSSARY = glossary.TERMS
 
 # -- Data ------------------------------------------------------------------------------------------------------------
 DATA_LEAD = "Choose the photos to work with, and see what is in them before anything is computed."

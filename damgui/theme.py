@@ -7,6 +7,8 @@ from pathlib import Path
 
 import gradio as gr
 
+from core.conditions import Condition
+
 ASSETS = Path(__file__).resolve().parent / "assets"
 
 # Lines and bars that are no condition: 3:1 or better against both backgrounds.
@@ -55,6 +57,12 @@ def inks(fill: str) -> tuple[str, str]:
         steps = [mixed(fill, end, 1 - step / 20) for step in range(21)]
         found.append(next(one for one in steps if contrast(one, ground) >= LEAST_CONTRAST))
     return found[0], found[1]
+
+
+def badge_look(condition: Condition) -> str:
+    """A badge's colours as CSS variables: its soft ground, and its text on the light and on the dark page."""
+    ink, lit = inks(condition.colour)
+    return f"--soft:{condition.colour}{round(255 * SOFT):02x};--ink:{ink};--lit:{lit}"
 
 
 def css() -> str:

@@ -32,6 +32,9 @@ FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF")  # no format that starts other 
 MOST_PIXELS = 178_000_000  # just under PIL's own refusal; the largest survey cameras have 150 million
 MOST_BYTES = 1 << 30
 ORIENTATION, QUARTER_TURNS = 0x0112, (5, 6, 7, 8)
+SURROUNDINGS = 0.9  # shown around an object that is cut out for people, as a share of its longer side
+# What PIL raises for files that are no photo, damaged, cut off or absurdly large.
+UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, MemoryError, Image.DecompressionBombError)
 
 
 @dataclass(frozen=True)
@@ -43,11 +46,41 @@ class PhotoFacts:
     look: ImageStats | None = None
 
 
-def open_photo(path: Path) -> Image.Image:
-    """The photo as viewed, RGB. Raises OSError (PIL's UnidentifiedImageError included) where it cannot be read."""
+def open_photo(path: Path, scale: float | None = None) -> Image.Image:
+    """The photo as viewed, RGB; with `scale` perhaps smaller, but at least `scale` times its size.
+
+    A JPEG is then unpacked to a half, a quarter or an eighth where that is enough. Raises one of UNREADABLE: nothing
+    beyond MOST_PIXELS is unpacked.
+    """
     with Image.open(path, formats=FORMATS) as image:
-        turned = ImageOps.exif_transpose(image)
-        return turned.convert("RGB")
+        wide, high = image.size
+        if wide * high > MOST_PIXELS:
+            raise OSError(f"this photo is absurdly large ({wide} x {high} pixels)")
+        if scale is not None:
+            image.draft("RGB", (max(1, int(wide * scale)), max(1, int(high * scale))))
+        return ImageOps.exif_transpose(image).convert("RGB")
+
+
+def photo_size(path: Path) -> tuple[int, int]:
+    """(width, height) of the photo as viewed, in pixels; only its header is read. Raises one of UNREADABLE."""
+    with Image.open(path, formats=FORMATS) as image:
+        turned = image.getexif().get(ORIENTATION) in QUARTER_TURNS
+        return (image.height, image.width) if turned else image.size
+
+
+def square_around(
+    box_xyxy_px: tuple[float, float, float, float], size_wh: tuple[int, int], least_px: float
+) -> tuple[float, float, float, float]:
+    """A square around a box with its surroundings, moved inside the photo; smaller only where the photo is. Pixels.
+
+    A box counts as at least `least_px` wide.
+    """
+    x1, y1, x2, y2 = box_xyxy_px
+    side = max(x2 - x1, y2 - y1, least_px) * (1 + SURROUNDINGS)
+    wide, high = min(side, size_wh[0]), min(side, size_wh[1])
+    left = min(max((x1 + x2 - wide) / 2, 0.0), size_wh[0] - wide)
+    top = min(max((y1 + y2 - high) / 2, 0.0), size_wh[1] - high)
+    return left, top, left + wide, top + high
 
 
 def exact_box(box_xyxy: BoxXyxy, size_wh: tuple[int, int], margin: float) -> tuple[float, float, float, float]:

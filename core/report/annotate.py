@@ -11,11 +11,12 @@ from pathlib import Path, PurePosixPath
 from PIL import Image, ImageDraw, ImageFont
 
 from core.conditions import MARKS, UNSURE_SIGN, Condition
-from core.data.photos import FORMATS
-from core.report.answers import Row, shown, sure_words, sureness
-from core.report.pictures import UNREADABLE, Box, open_at
+from core.data.photos import UNREADABLE, open_photo, photo_size
+from core.report.answers import Row, shown, sureness
+from core.report.pictures import Box
 from core.runs.files import replacing, system_path, writing
 from core.taxonomy import Taxonomy
+from core.units import probability
 
 # The longer side of an annotated photo. A small photo is enlarged, or its words would hide what they are about.
 LEAST_PX, MOST_PX = 960, 1600
@@ -32,10 +33,9 @@ def annotated_name(photo: str) -> str:
 
 def draw(path: Path, rows: Sequence[Row], taxonomy: Taxonomy) -> Image.Image:
     """The photo upright, its longer side LEAST_PX to MOST_PX, with every row's box. Raises one of UNREADABLE."""
-    with Image.open(path, formats=FORMATS) as header:
-        longest = max(header.size)
-    scale = min(max(longest, LEAST_PX), MOST_PX) / longest
-    picture, full_wh = open_at(path, min(scale, 1.0))
+    full_wh = photo_size(path)
+    scale = min(max(*full_wh, LEAST_PX), MOST_PX) / max(full_wh)
+    picture = open_photo(path, min(scale, 1.0))
     size = (max(1, round(full_wh[0] * scale)), max(1, round(full_wh[1] * scale)))
     if picture.size != size:
         picture = picture.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
@@ -66,7 +66,7 @@ def _font(size_px: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 
 
 def _words(row: Row, condition: Condition) -> str:
-    said = f"{condition.name} {sure_words(sureness(row))}" if int(row.get("choices") or 1) > 1 else condition.name
+    said = f"{condition.name} {probability(sureness(row))}" if int(row.get("choices") or 1) > 1 else condition.name
     return said + (f"  {UNSURE_SIGN} unsure" if row.get("unsure") else "")
 
 

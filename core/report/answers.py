@@ -44,11 +44,6 @@ def sureness(row: Row) -> float:
     return max((row.get("calibrated") or row.get("probabilities") or {"": 0.0}).values())
 
 
-def sure_words(share: float) -> str:
-    """A probability as people read it, never rounded to certainty: `< 1 %`, `64 %`, `> 99 %`."""
-    return "< 1 %" if share < 0.005 else "> 99 %" if share > 0.995 else f"{100 * share:.0f} %"
-
-
 def shown(row: Row, taxonomy: Taxonomy, which: str = "predicted") -> Condition:
     """How the condition that was answered ("predicted") or is true ("truth") is shown."""
     condition = str(row.get(which) or "")

@@ -4,17 +4,49 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from html import escape
+from dataclasses import dataclass, replace
 from typing import Any
 
-from core.conditions import UNSURE_SIGN, Condition
-from core.report.answers import Entry, Row, shown, sure_words
+from markupsafe import Markup
+
+from core import units
+from core.conditions import Condition
+from core.report.answers import Entry, Row, is_wrong, shown
+from core.report.html import TEMPLATES
 from core.report.pictures import Box
-from core.report.sections import badge
 from core.taxonomy import Taxonomy
 
-Picture = tuple[str, Box]
+_HTML = TEMPLATES.macros("cards.html")
+_PARTS = TEMPLATES.macros("parts.html")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An object cut out of its photo, and where its box lies in that cut, in per cent."""
+
+    source: str
+    left: float
+    top: float
+    wide: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Card:
+    """One object as it is shown. `kind` is its type as labelled, else as answered; `other_kind` the answered type where
+    that is another one; `truth` is None where nobody told it; `photo` is named where the title does not name it."""
+
+    kind: str
+    number: int
+    said: Condition
+    truth: Condition | None
+    wrong: bool
+    unsure: bool
+    other_kind: str = ""
+    chances: str = ""
+    picture: Picture | None = None
+    photo: str = ""
+    anchor: str = ""
 
 
 @dataclass(frozen=True)
@@ -67,51 +99,36 @@ def by_photo(entries: Iterable[Entry]) -> list[Group]:
     return [Group(image, ones) for image, ones in found.items()]
 
 
-def card(row: Row, picture: Picture | None, taxonomy: Taxonomy, with_photo: bool, anchor: str = "") -> str:
-    """One object. Without a picture a single line; `with_photo` names its photo (where the title does not)."""
-    drawn = _shape(picture, shown(row, taxonomy)) if picture else ""
-    name = f"<code>{path_words(str(row['image']))}</code>" if with_photo else ""
-    number = f'<span class="no">no. {int(row["object"]) + 1}</span>'
-    look = "card" if picture else "card flat"
-    wrong = row.get("truth_class") is not None and row["truth_class"] != row.get("predicted_class")
-    look += " wrong" if wrong else ""
-    at = f' id="{anchor}"' if anchor else ""
-    return (
-        f'<figure class="{look}"{at}>{drawn}<figcaption><strong>{escape(_kind(row))}</strong> {number}'
-        f"{_verdict(row, wrong, taxonomy)}{_chances(row, taxonomy)}{name}</figcaption></figure>"
+def card(row: Row, picture: tuple[str, Box] | None, taxonomy: Taxonomy, with_photo: bool, anchor: str = "") -> Markup:
+    """One object. `picture` is (data URI, the box in fractions of it); without one it is a single line."""
+    drawn = _picture(*picture) if picture else None
+    return _HTML.card(
+        replace(_card(row, taxonomy), picture=drawn, anchor=anchor, photo=str(row["image"]) if with_photo else "")
     )
 
 
-def pointer(row: Row, taxonomy: Taxonomy, anchor: str) -> str:
+def pointer(row: Row, taxonomy: Taxonomy, anchor: str) -> Markup:
     """An object whose picture stands elsewhere in the report."""
-    return (
-        f'<figure class="card flat"><figcaption><strong>{escape(_kind(row))}</strong> '
-        f'<span class="no">no. {int(row["object"]) + 1}</span> {badge(shown(row, taxonomy))} '
-        f'<a href="#{anchor}">see above</a></figcaption></figure>'
+    return _HTML.pointer(replace(_card(row, taxonomy), anchor=anchor))
+
+
+def photo_name(path: str) -> Markup:
+    return _PARTS.photo_name(path)
+
+
+def _card(row: Row, taxonomy: Taxonomy) -> Card:
+    kind = str(row.get("object_type") or row.get("predicted_type") or "object")
+    answered = str(row.get("predicted_class") or "").removesuffix(f" {row.get('predicted')}")
+    return Card(
+        kind,
+        int(row["object"]) + 1,
+        shown(row, taxonomy),
+        None if row.get("truth") is None else shown(row, taxonomy, "truth"),
+        wrong=bool(is_wrong(row)),
+        unsure=bool(row.get("unsure")),
+        other_kind=answered if answered != kind else "",
+        chances=_chances(row, taxonomy),
     )
-
-
-def path_words(path: str) -> str:
-    """A photo's name as HTML, which may break after a folder."""
-    return escape(path).replace("/", "/<wbr>")
-
-
-def _kind(row: Row) -> str:
-    """The object's type: as labelled, else as answered."""
-    return str(row.get("object_type") or row.get("predicted_type") or "object")
-
-
-def _verdict(row: Row, wrong: bool, taxonomy: Taxonomy) -> str:
-    said, truth = badge(shown(row, taxonomy)), row.get("truth")
-    typed = str(row.get("predicted_class") or "").removesuffix(f" {row.get('predicted')}")
-    other = f" <small>as {escape(typed)}</small>" if typed and typed != _kind(row) else ""
-    unsure = f' <span class="badge unsure"><i>{UNSURE_SIGN}</i>unsure</span>' if row.get("unsure") else ""
-    answer = f"<div><dt>Said</dt><dd>{said}{unsure}{other}</dd></div>"
-    if truth is None:
-        return f"<dl>{answer}</dl>"
-    if not wrong:
-        return f'<dl><div><dt class="right">Right</dt><dd>{said}{unsure}</dd></div></dl>'
-    return f"<dl><div><dt>True</dt><dd>{badge(shown(row, taxonomy, 'truth'))}</dd></div>{answer}</dl>"
 
 
 def _chances(row: Row, taxonomy: Taxonomy) -> str:
@@ -119,17 +136,12 @@ def _chances(row: Row, taxonomy: Taxonomy) -> str:
     calibrated = row.get("calibrated")
     found: dict[str, Any] = dict(calibrated or row.get("probabilities") or {})
     if len(found) < 2:
-        return '<p class="chances">only one answer is possible</p>' if found else ""
+        return "only one answer is possible" if found else ""
     ranked = sorted(found.items(), key=lambda pair: -pair[1]) if len(found) > 4 else list(found.items())
-    told = ", ".join(f"{escape(taxonomy.shown_class(name))} {sure_words(float(share))}" for name, share in ranked[:4])
-    return f'<p class="chances">{"calibrated: " if calibrated else ""}{told}</p>'
+    told = ", ".join(f"{taxonomy.shown_class(name)} {units.probability(float(share))}" for name, share in ranked[:4])
+    return f"calibrated: {told}" if calibrated else told
 
 
-def _shape(picture: Picture, condition: Condition) -> str:
-    source, box = picture
+def _picture(source: str, box: Box) -> Picture:
     x1, y1, x2, y2 = (100 * value for value in box)
-    at = f'x="{x1:.1f}%" y="{y1:.1f}%" width="{x2 - x1:.1f}%" height="{y2 - y1:.1f}%"'
-    return (
-        f'<div class="photo"><img src="{source}" alt=""><svg aria-hidden="true"><rect {at} class="halo"/>'
-        f'<rect {at} class="box" stroke="{condition.colour}"/></svg></div>'
-    )
+    return Picture(source, x1, y1, x2 - x1, y2 - y1)

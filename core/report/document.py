@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import uuid
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from html import escape
 from pathlib import Path
 from typing import Any, BinaryIO
+
+from markupsafe import Markup
 
 from core.errors import UserError
 from core.report import answers, cards, sections, trust, words
 from core.report.about import ReportSubject, gather
 from core.report.answers import Entry
 from core.report.cards import Group
+from core.report.html import TEMPLATES
 from core.report.pictures import Box, Spool, fill
 from core.runs.files import replace, writing
 from core.runs.store import Run
 
 MOST_PICTURES = 1500  # about 15 kB each in the file
 # The first bytes of every report name its run; a file without them is somebody else's.
-MARK = '<meta name="damgui-run" content="{}">'
+MARK = Markup('<meta name="damgui-run" content="{}">')
 MARK_WITHIN = 4096
-# The browser itself refuses whatever does not lie in the file.
-POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 STYLE = Path(__file__).with_name("report.css")
 
 
@@ -63,7 +63,7 @@ def require_ours(path: Path, run: Run) -> None:
         return
     with writing(path), path.open("rb") as stream:
         begin = stream.read(MARK_WITHIN).decode("utf-8", errors="replace")
-    if MARK.format(escape(run.id)) not in begin:
+    if MARK.format(run.id) not in begin:
         raise UserError("another file is already there, and it is no report of this run", str(path), fix, "report")
 
 
@@ -120,56 +120,73 @@ def _boxes(lines: BinaryIO, entries: Sequence[Entry], pictured: set[int]) -> dic
 
 
 def _pieces(about: ReportSubject, plan: ReportPlan, lines: BinaryIO, spool: Spool) -> Iterator[str]:
-    title = escape(f"{words.KINDS[about.kind]} {about.run.id}")
-    yield (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">{MARK.format(escape(about.run.id))}'
-        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}"><meta name="viewport" '
-        f'content="width=device-width, initial-scale=1"><title>{title}</title>'
-        f"<style>{STYLE.read_text(encoding='utf-8')}</style></head><body><main>\n"
+    return TEMPLATES.pieces(
+        "report.html",
+        mark=MARK.format(about.run.id),
+        title=f"{words.KINDS[about.kind]} {about.run.id}",
+        style=STYLE.read_text(encoding="utf-8"),
+        pieces=_sections(about, plan, lines, spool),
     )
+
+
+def _sections(about: ReportSubject, plan: ReportPlan, lines: BinaryIO, spool: Spool) -> Iterator[Markup]:
+    """The report from top to bottom; its objects one at a time."""
     yield sections.opening(about)
     yield sections.matter(about)
     yield sections.cannot_say(about)
     if about.kind != "batch":
         yield sections.scores(about)
     yield trust.calibration(about)
-    yield from _first(about, plan, lines, spool)
-    yield from _rest(about, plan, lines, spool)
+    yield from map(Markup, _first(about, plan, lines, spool))
+    yield from map(Markup, _rest(about, plan, lines, spool))
     yield sections.settings(about)
     yield sections.terms()
-    yield "</main></body></html>\n"
+
+
+@dataclass(frozen=True)
+class ShownGroup:
+    """A group as its template takes it: each card is made when it is written."""
+
+    title: str | Markup
+    count: int
+    cards: Iterable[Markup]
 
 
 def _first(about: ReportSubject, plan: ReportPlan, lines: BinaryIO, spool: Spool) -> Iterator[str]:
-    batch = about.kind == "batch"
-    title, note = ("Most urgent", words.URGENT_SAY) if batch else ("Mistakes", words.MISTAKES_SAY)
-    yield f'<section class="objects"><h2>{title}</h2><p class="note">{escape(note)}</p>'
-    if not plan.first:
-        none = "No object was called faulty or unsure." if batch else "None: every object was judged right."
-        yield f"<p>{none}</p>"
-    for group in plan.first:
-        yield f'<h3>{escape(group.title)} <small>{len(group.entries):,}</small></h3><div class="cards">'
+    def drawn(group: Group) -> Iterator[Markup]:
         for one in group.entries:
-            picture, at = spool.get(one.offset), f"o{one.offset}"
-            yield cards.card(answers.read(lines, one), picture, about.taxonomy, True, anchor=at)
-        yield "</div>\n"
-    yield "</section>\n"
+            yield cards.card(
+                answers.read(lines, one), spool.get(one.offset), about.taxonomy, True, anchor=f"o{one.offset}"
+            )
+
+    batch = about.kind == "batch"
+    return TEMPLATES.pieces(
+        "objects.html",
+        title="Most urgent" if batch else "Mistakes",
+        note=words.URGENT_SAY if batch else words.MISTAKES_SAY,
+        none_there="No object was called faulty or unsure." if batch else "None: every object was judged right.",
+        groups=(ShownGroup(one.title, len(one.entries), drawn(one)) for one in plan.first),
+    )
 
 
 def _rest(about: ReportSubject, plan: ReportPlan, lines: BinaryIO, spool: Spool) -> Iterator[str]:
     special = {one.offset for group in plan.first for one in group.entries}
-    yield f'<section class="objects"><h2>All objects, photo by photo</h2><p class="note">{escape(_told(plan))}</p>'
-    for group in plan.rest:
-        title = cards.path_words(group.title)
-        yield f'<h3><code>{title}</code> <small>{len(group.entries):,}</small></h3><div class="cards">'
+
+    def drawn(group: Group) -> Iterator[Markup]:
         for one in group.entries:
             row = answers.read(lines, one)
             if one.offset in special:
                 yield cards.pointer(row, about.taxonomy, f"o{one.offset}")
             else:
                 yield cards.card(row, spool.get(one.offset), about.taxonomy, False)
-        yield "</div>\n"
-    yield "</section>\n"
+
+    return TEMPLATES.pieces(
+        "objects.html",
+        title="All objects, photo by photo",
+        note=_told(plan),
+        none_there="",
+        groups=(ShownGroup(cards.photo_name(one.title), len(one.entries), drawn(one)) for one in plan.rest),
+    )
 
 
 def _told(plan: ReportPlan) -> str:

@@ -5,23 +5,19 @@ from __future__ import annotations
 import base64
 import io
 import tempfile
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from PIL import Image, ImageOps
+from PIL import Image
 
-from core.data.photos import FORMATS, MOST_PIXELS, ORIENTATION, QUARTER_TURNS
+from core.data.photos import UNREADABLE, open_photo, photo_size, square_around
 
 Box = tuple[float, float, float, float]
 CROP_PX = 220
 QUALITY = 75
-SURROUNDINGS = 0.9  # shown around an object, as a share of its longer side
 LEAST_SIDE_PX = 16
-# What PIL raises for files that are no photo, damaged, cut off or absurdly large.
-UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, MemoryError, Image.DecompressionBombError)
 
 
 @dataclass(frozen=True)
@@ -32,49 +28,30 @@ class Cut:
     box_xyxy: Box
 
 
-def square_around(box_px: Box, size_wh: tuple[int, int]) -> Box:
-    """A square around a box with its surroundings, moved inside the photo; smaller only where the photo is. Pixels."""
-    x1, y1, x2, y2 = box_px
-    side = max(x2 - x1, y2 - y1, LEAST_SIDE_PX) * (1 + SURROUNDINGS)
-    wide, high = min(side, size_wh[0]), min(side, size_wh[1])
-    left = min(max((x1 + x2 - wide) / 2, 0.0), size_wh[0] - wide)
-    top = min(max((y1 + y2 - high) / 2, 0.0), size_wh[1] - high)
-    return left, top, left + wide, top + high
+def cut(path: Path, boxes_px: Sequence[Box], side_px: int = CROP_PX, least_px: float = LEAST_SIDE_PX) -> list[Cut]:
+    """Every box of one photo with its surroundings; the photo is opened once.
 
+    Args:
+        path: The photo.
+        boxes_px: Boxes (x1, y1, x2, y2) in pixels of the photo as viewed.
+        side_px: The longer side of a cut.
+        least_px: What a box counts as at least, in pixels of the photo: tiny ones get more surroundings.
 
-def open_at(path: Path, scale: float) -> tuple[Image.Image, tuple[int, int]]:
-    """(the photo upright, RGB, at least `scale` times its size; its full size (width, height) as viewed).
-
-    A JPEG is unpacked to a half, a quarter or an eighth where that is enough. Raises one of UNREADABLE.
+    Raises:
+        One of `core.data.photos.UNREADABLE`.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        with Image.open(path, formats=FORMATS) as picture:
-            wide, high = picture.size
-            if wide * high > MOST_PIXELS:
-                raise OSError("too large")
-            turned = picture.getexif().get(ORIENTATION) in QUARTER_TURNS
-            picture.draft("RGB", (max(1, int(wide * scale)), max(1, int(high * scale))))
-            return ImageOps.exif_transpose(picture).convert("RGB"), (high, wide) if turned else (wide, high)
+    size_wh = photo_size(path)
+    squares = [square_around(box, size_wh, least_px) for box in boxes_px]
+    least = min((max(right - left, bottom - top) for left, top, right, bottom in squares), default=1.0)
+    photo = open_photo(path, min(1.0, side_px / max(1.0, least)))
+    return [_cut(photo, size_wh, box, square, side_px) for box, square in zip(boxes_px, squares, strict=True)]
 
 
-def cut(path: Path, boxes_px: Sequence[Box]) -> list[Cut]:
-    """Every box of one photo with its surroundings; the photo is opened once. Raises one of UNREADABLE."""
-    with Image.open(path, formats=FORMATS) as picture:
-        most = max(picture.size)
-    sides = [
-        max(square[2] - square[0], square[3] - square[1])
-        for square in (square_around(box, (most, most)) for box in boxes_px)
-    ]
-    photo, size = open_at(path, min(1.0, CROP_PX / max(1.0, min(sides, default=1.0))))
-    return [_cut(photo, size, box) for box in boxes_px]
-
-
-def _cut(photo: Image.Image, size_wh: tuple[int, int], box_px: Box) -> Cut:
-    left, top, right, bottom = square_around(box_px, size_wh)
+def _cut(photo: Image.Image, size_wh: tuple[int, int], box_px: Box, square: Box, side_px: int) -> Cut:
+    left, top, right, bottom = square
     across, down = photo.width / size_wh[0], photo.height / size_wh[1]
     region = (left * across, top * down, right * across, bottom * down)
-    shrink = CROP_PX / max(right - left, bottom - top)
+    shrink = side_px / max(right - left, bottom - top)
     target = (max(1, round((right - left) * shrink)), max(1, round((bottom - top) * shrink)))
     small = photo.resize(target, Image.Resampling.LANCZOS, box=region, reducing_gap=2.0)
     stream = io.BytesIO()
@@ -87,6 +64,11 @@ def _cut(photo: Image.Image, size_wh: tuple[int, int], box_px: Box) -> Cut:
         (y2 - top) / (bottom - top),
     )
     return Cut(stream.getvalue(), box)
+
+
+def data_uri(jpeg: bytes) -> str:
+    """A picture inside HTML."""
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode("ascii")
 
 
 @dataclass
@@ -107,7 +89,7 @@ class Spool:
             return None
         at, length, box = self.places[key]
         self.stream.seek(at)
-        return "data:image/jpeg;base64," + base64.b64encode(self.stream.read(length)).decode("ascii"), box
+        return data_uri(self.stream.read(length)), box
 
     def close(self) -> None:
         self.stream.close()

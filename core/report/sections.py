@@ -1,62 +1,51 @@
-"""The parts of a report that come before and after the pictures, as HTML texts. Every word of the user's is escaped."""
+"""The parts of a report that come before and after the pictures: what their templates are told."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from html import escape
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from core.conditions import UNSURE_SIGN, Condition
+from markupsafe import Markup
+
+from core import units
+from core.conditions import Condition
 from core.report import sentences, svg, words
 from core.report.about import ReportSubject
-from core.report.svg import Dot, percent
+from core.report.html import TEMPLATES
+from core.report.svg import Dot
 from core.settings import FIELDS, to_flat, words_of
 from core.taxonomy import Taxonomy
 
 
-def badge(condition: Condition) -> str:
-    """The condition's mark, colour and word: never colour alone."""
-    name = escape(condition.name)
-    return f'<span class="badge" style="--c:{condition.colour}"><i>{condition.sign}</i>{name}</span>'
+@dataclass(frozen=True)
+class ClassRow:
+    """A line of the table of classes, its numbers as they are written."""
+
+    name: str
+    condition: Condition
+    support: str
+    recall: str
+    interval: str
+    precision: str
+    f1: str
 
 
-def facts(pairs: Iterable[tuple[str, Any]]) -> str:
-    shown = [(name, value) for name, value in pairs if value not in (None, "")]
-    cells = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(str(value))}</dd></div>" for name, value in shown)
-    return f'<dl class="facts">{cells}</dl>'
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[str]], look: str = "") -> str:
-    """`rows` are HTML cells, the first of each row is its head."""
-    top = "".join(f'<th scope="col">{escape(one)}</th>' for one in head)
-    body = "".join(
-        f'<tr><th scope="row">{first}</th>{"".join(f"<td>{one}</td>" for one in rest)}</tr>' for first, *rest in rows
-    )
-    return f'<table class="{look}"><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>'
-
-
-def section(title: str, body: str, note: str = "", look: str = "") -> str:
-    said = f'<p class="note">{escape(note)}</p>' if note else ""
-    return f'<section class="{look}"><h2>{escape(title)}</h2>{said}{body}</section>\n'
-
-
-def listed(sentences_: Sequence[str], look: str = "") -> str:
-    return f'<ul class="{look}">{"".join(f"<li>{escape(one)}</li>" for one in sentences_)}</ul>' if sentences_ else ""
-
-
-def opening(about: ReportSubject) -> str:
+def opening(about: ReportSubject) -> Markup:
     """Title, date, the headline and what it warns of."""
-    results = about.results
-    if about.kind == "batch":
-        said, big = sentences.batch_headline(results, about.taxonomy), _counts(about)
-    else:
-        said = sentences.headline(results)
-        big = f'<p class="big">{100 * results["overall_accuracy"]:.1f}<small> % of the objects judged right</small></p>'
-    warned = sentences.warnings(results)
-    return (
-        f'<header><p class="kind">{escape(words.KINDS[about.kind])}</p><h1>{escape(_title(about))}</h1>'
-        f'<p class="date">{escape(about.date)} · run <code>{escape(about.run.id)}</code></p></header>'
-        f'<section class="headline">{big}<p>{escape(said)}</p>{listed(warned, "warned")}</section>\n'
+    results, batch = about.results, about.kind == "batch"
+    unsure = results.get("unsure")
+    return TEMPLATES.render(
+        "opening.html",
+        kind=words.KINDS[about.kind],
+        title=_title(about),
+        date=about.date,
+        run=about.run.id,
+        headline=sentences.batch_headline(results, about.taxonomy) if batch else sentences.headline(results),
+        warnings=sentences.warnings(results),
+        accuracy=results.get("overall_accuracy"),
+        counts=_counts(about) if batch else None,
+        unsure=int(unsure["count"]) if isinstance(unsure, Mapping) else None,
     )
 
 
@@ -67,18 +56,12 @@ def _title(about: ReportSubject) -> str:
     return f"{name.removesuffix('_final')} on {'the sample photos' if data == 'demo' else data}"
 
 
-def _counts(about: ReportSubject) -> str:
+def _counts(about: ReportSubject) -> list[tuple[Condition, int]]:
     results = about.results
-    counts = about.taxonomy.shown_counts(results.get("conditions") or {}, results.get("classes") or {})
-    cells = "".join(f"<div><b>{count:,}</b>{badge(one)}</div>" for one, count in counts.items())
-    unsure = results.get("unsure")
-    if isinstance(unsure, Mapping):
-        sign = f'<span class="badge unsure"><i>{UNSURE_SIGN}</i>unsure</span>'
-        cells += f"<div><b>{int(unsure['count']):,}</b>{sign}</div>"
-    return f'<div class="counts">{cells}</div>'
+    return list(about.taxonomy.shown_counts(results.get("conditions") or {}, results.get("classes") or {}).items())
 
 
-def matter(about: ReportSubject) -> str:
+def matter(about: ReportSubject) -> Markup:
     """What data was judged by what model."""
     data, model = about.results.get("data") or {}, about.results.get("model") or {}
     split = words.SPLITS.get(str(data.get("split") or ""), "")
@@ -100,44 +83,51 @@ def matter(about: ReportSubject) -> str:
         ("Asked for", "" if about.kind == "batch" else asked),
         ("Took", f"{float(about.results.get('seconds') or 0):.0f} s"),
     ]
-    body = f'<div class="two"><div><h3>Data</h3>{facts(what)}</div><div><h3>Model</h3>{facts(by)}</div></div>'
-    return section("What was judged, by what", body)
+    return TEMPLATES.render("matter.html", data=what, model=by)
 
 
 def number(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else ""
 
 
-def cannot_say(about: ReportSubject) -> str:
+def cannot_say(about: ReportSubject) -> Markup:
     told = sentences.limits(about.results, about.kind, about.taxonomy)
     told[1:1] = [sentences.known_score(about.evaluated)] if about.evaluated else []
-    return section("What this report cannot say", listed(told), look="limits")
+    return TEMPLATES.render("limits.html", sentences=told)
 
 
-def scores(about: ReportSubject) -> str:
+def scores(about: ReportSubject) -> Markup:
     """Scores and reference points, classes, conditions, confusion."""
     results = about.results
-    chart = svg.interval_dots(_dots(results), "Scores and reference points with 95 % intervals")
     notes = [
         f"{words.REFERENCES.get(name, name)}: {one['note']}"
         for name, one in (results.get("references") or {}).items()
         if one.get("note")
     ]
-    parts = section("Scores and what they must beat", chart + listed(notes, "small"), words.SCORES_SAY)
-    parts += _classes(about)
+    per_class = results.get("per_class") or {}
+    known = about.taxonomy
+    order = _known_first(per_class, known.class_names)
     found = results.get("per_condition") or {}
-    conditions = {name: found[name] for name in (*about.taxonomy.conditions, *found) if name in found}
-    groups = _groups("By condition", "Condition", conditions, lambda name: badge(about.taxonomy.condition(name)))
-    groups += _groups("By object type", "Type", results.get("per_object_type") or {}, escape)
-    observed = [one for one in about.taxonomy.observed if one in (results.get("per_object_type") or {})]
-    note = words.observed_say(observed, about.taxonomy.conditions[0]) if observed else ""
-    parts += section("By condition and by object type", f'<div class="two">{groups}</div>', note)
-    found = results.get("confusion") or {}
-    if found.get("labels"):
-        labels, counts = _ordered(found["labels"], found["counts"], about.taxonomy.class_names)
-        labels = [about.taxonomy.shown_class(name) for name in labels]
-        parts += section("What was true, what was answered", svg.confusion(labels, counts), words.CONFUSION_SAYS)
-    return parts
+    confusion, types = results.get("confusion") or {}, results.get("per_object_type") or {}
+    matrix = _ordered(confusion["labels"], confusion["counts"], known.class_names) if confusion.get("labels") else None
+    observed = [one for one in known.observed if one in types]
+    return TEMPLATES.render(
+        "scores.html",
+        words=words,
+        score_chart=svg.interval_dots(_dots(results), "Scores and reference points with 95 % intervals"),
+        notes=notes,
+        class_chart=svg.class_bars(per_class, [name for name in order if per_class[name].get("total")], known),
+        classes=[_class_row(name, per_class[name], known) for name in order],
+        conditions=[(known.condition(name), found[name]) for name in _known_first(found, known.conditions)],
+        types=list(types.items()),
+        groups_note=words.observed_say(observed, known.conditions[0]) if observed else "",
+        confusion_chart=svg.confusion([known.shown_class(name) for name in matrix[0]], matrix[1]) if matrix else None,
+    )
+
+
+def _known_first(found: Mapping[str, Any], names: Sequence[str]) -> list[str]:
+    """The names that occur, in the taxonomy's order; those that it does not know come last."""
+    return [name for name in names if name in found] + [name for name in found if name not in names]
 
 
 def _dots(results: Mapping[str, Any]) -> list[Dot]:
@@ -165,60 +155,16 @@ def _dots(results: Mapping[str, Any]) -> list[Dot]:
     return dots
 
 
-def _classes(about: ReportSubject) -> str:
-    found = about.results.get("per_class") or {}
-    known = about.taxonomy.class_names
-    order = [name for name in known if name in found] + [one for one in found if one not in known]
-    true = [name for name in order if found[name].get("total")]
-    rows = [
-        (
-            badge_of_class(name, about.taxonomy),
-            number(one.get("total")),
-            recall(one),
-            share(one.get("precision")),
-            plain(one.get("f1")),
-        )
-        for name in order
-        for one in [found[name]]
-    ]
-    body = svg.class_bars(found, true, about.taxonomy)
-    body += table(("Class", "Support", "Recall", "Precision", "F1"), rows, "numbers")
-    return section("Class by class", body, words.CLASSES_SAY)
-
-
-def badge_of_class(name: str, taxonomy: Taxonomy) -> str:
-    condition = taxonomy.of_class(name)
-    return f'<i class="mark" style="--c:{condition.colour}">{condition.sign}</i> {escape(taxonomy.shown_class(name))}'
-
-
-def recall(one: Mapping[str, Any]) -> str:
-    ends = sentences.between(one.get("recall_interval"))
-    return share(one.get("recall")) + (f"<small>{ends}</small>" if ends else "")
-
-
-def share(value: Any) -> str:
-    return "–" if value is None else percent(float(value))
-
-
-def plain(value: Any) -> str:
-    return "–" if value is None else f"{float(value):.2f}"
-
-
-def _groups(title: str, first: str, found: Mapping[str, Mapping[str, Any]], name: Any) -> str:
-    """A small table of right answers; macro-F1 and F1 where the results have them."""
-    last = "F1" if any("f1" in one for one in found.values()) else "Macro-F1"
-    key = "f1" if last == "F1" else "macro_f1"
-    rows = [
-        (
-            name(kind),
-            f"{one.get('correct', 0):,} of {one.get('total', 0):,}",
-            share(one.get("accuracy")),
-            plain(one.get(key)),
-        )
-        for kind, one in found.items()
-    ]
-    head = (first, "Right", "Share", last)
-    return f"<div><h3>{escape(title)}</h3>{table(head, rows, 'numbers')}</div>"
+def _class_row(name: str, one: Mapping[str, Any], taxonomy: Taxonomy) -> ClassRow:
+    return ClassRow(
+        taxonomy.shown_class(name),
+        taxonomy.of_class(name),
+        support=number(one.get("total")),
+        recall=units.share(one.get("recall")),
+        interval=units.interval(one.get("recall_interval"), "–"),
+        precision=units.share(one.get("precision")),
+        f1=units.decimal(one.get("f1")),
+    )
 
 
 def _ordered(labels: Sequence[str], counts: Sequence[Sequence[int]], names: Sequence[str]) -> tuple[list[str], Any]:
@@ -229,24 +175,8 @@ def _ordered(labels: Sequence[str], counts: Sequence[Sequence[int]], names: Sequ
     return [labels[i] for i in used], [[counts[i][j] for j in used] for i in used]
 
 
-def settings(about: ReportSubject) -> str:
+def settings(about: ReportSubject) -> Markup:
     """What differs from the defaults, versions, and the complete settings folded."""
-    changed, everything = about.changed_settings, to_flat(about.settings)
-    rows = [
-        (
-            f"<code>{escape(path)}</code>",
-            f"<b>{escape(_value(value))}</b>",
-            escape(_value(FIELDS[path].default)),
-            escape(FIELDS[path].help),
-        )
-        for path, value in changed.items()
-    ]
-    body = table(("Setting", "Here", "Default", "What it does"), rows, "settings") if rows else "<p>None.</p>"
-    whole = table(
-        ("Setting", "Value"),
-        [(f"<code>{escape(path)}</code>", escape(_value(value))) for path, value in everything.items()],
-        "settings",
-    )
     made = about.made
     versions = [
         ("damgui", made.get("damgui")),
@@ -255,10 +185,14 @@ def settings(about: ReportSubject) -> str:
         *(made.get("libraries") or {}).items(),
         ("System", made.get("platform")),
     ]
-    return (
-        section("Settings that differ from the defaults", body)
-        + f"<section><details><summary>All {len(everything)} settings</summary>{whole}</details></section>"
-        + section("Made with", facts(versions))
+    return TEMPLATES.render(
+        "settings.html",
+        changed=[
+            (FIELDS[path], _value(FIELDS[path].default), _value(value))
+            for path, value in about.changed_settings.items()
+        ],
+        everything=[(path, _value(value)) for path, value in to_flat(about.settings).items()],
+        versions=versions,
     )
 
 
@@ -266,6 +200,5 @@ def _value(value: Any) -> str:
     return words_of(value) if isinstance(value, dict) else str(value)
 
 
-def terms() -> str:
-    cells = "".join(f"<div><dt>{escape(one)}</dt><dd>{escape(said)}</dd></div>" for one, said in words.TERMS.items())
-    return section("Words", f'<dl class="terms">{cells}</dl>')
+def terms() -> Markup:
+    return TEMPLATES.render("terms.html", terms=words.TERMS)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from core.report.svg import percent
 from core.report.words import REFERENCES, SPLITS
 from core.settings import SHIPPED_MODELS
 from core.taxonomy import Taxonomy
+from core.units import interval, percent
 
 # Below these, an interval is so wide, or a class so thin, that a reader must be told.
 FEW_PHOTOS, FEW_OF_A_CLASS, WIDE_INTERVAL = 30, 10, 0.10
@@ -17,8 +17,8 @@ Numbers = Mapping[str, Any]
 
 
 def between(ends: Sequence[float] | None) -> str:
-    """`66.0–76.9 %`; "" where there is no interval."""
-    return f"{100 * ends[0]:.1f}–{100 * ends[1]:.1f} %" if ends else ""
+    """`66.0–76.9 %`, close as in running text; "" where there is no interval."""
+    return interval(ends, "–")
 
 
 def count(number: int, one: str, many: str = "") -> str:
@@ -177,10 +177,10 @@ def known_score(results: Numbers) -> str:
     """What an evaluation of the same model on labelled photos said, for a report that has no truth of its own."""
     split = SPLITS.get(str((results.get("data") or {}).get("split")), "labelled photos")
     ends = between(results.get("accuracy_interval"))
-    interval = f" (95 % interval {ends})" if ends else ""
+    span = f" (95 % interval {ends})" if ends else ""
     return (
         f"When this model was evaluated on {int(results['total']):,} labelled objects of {split} it was right for "
-        f"{percent(results['overall_accuracy'])}{interval}. That holds here only as far as these photos are like those."
+        f"{percent(results['overall_accuracy'])}{span}. That holds here only as far as these photos are like those."
     )
 
 

@@ -1,4 +1,7 @@
-"""Charts of a report as small SVG texts: pure functions of numbers, black on white, for screen and paper."""
+"""Charts of a report as small SVG texts: pure functions of numbers, black on white, for screen and paper.
+
+They are no templates: nearly all of such a text is coordinates that arithmetic makes. Words in them are escaped here.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,10 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
+from markupsafe import Markup
+
 from core.taxonomy import Taxonomy
+from core.units import percent
 
 INK, MUTED, GRID, MAIN = "#16222e", "#4d5b69", "#d8dfe6", "#0b5c8a"
 WIDE = 720  # units of the view box; the page scales it
@@ -24,8 +30,8 @@ class Dot:
     main: bool = False
 
 
-def _svg(high: float, body: str, about: str, wide: float = WIDE) -> str:
-    return (
+def _svg(high: float, body: str, about: str, wide: float = WIDE) -> Markup:
+    return Markup(
         f'<svg class="chart" viewBox="0 0 {wide:g} {high:g}" role="img" aria-label="{escape(about)}">'
         f"<title>{escape(about)}</title>{body}</svg>"
     )
@@ -39,10 +45,6 @@ def _line(x1: float, y1: float, x2: float, y2: float, colour: str, look: str = "
     return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="{colour}" {look}/>'
 
 
-def percent(share: float, digits: int = 1) -> str:
-    return f"{100 * share:.{digits}f} %"
-
-
 def _axis(left: float, right: float, top: float, bottom: float) -> str:
     """Vertical grid lines of a scale from 0 to 100 %."""
     lines = []
@@ -53,7 +55,7 @@ def _axis(left: float, right: float, top: float, bottom: float) -> str:
     return "".join(lines)
 
 
-def interval_dots(dots: Sequence[Dot], about: str) -> str:
+def interval_dots(dots: Sequence[Dot], about: str) -> Markup:
     """Scores one under the other, each a dot with its interval as a line; the first main one's interval is a band."""
     left, right, step, top = 276.0, WIDE - 70.0, 28.0, 10.0
     bottom = top + step * len(dots)
@@ -83,7 +85,7 @@ def interval_dots(dots: Sequence[Dot], about: str) -> str:
     return _svg(bottom + 24, body, about)
 
 
-def class_bars(per_class: Mapping[str, Mapping[str, Any]], names: Sequence[str], taxonomy: Taxonomy) -> str:
+def class_bars(per_class: Mapping[str, Mapping[str, Any]], names: Sequence[str], taxonomy: Taxonomy) -> Markup:
     """The share found of every class, in its condition's colour and with its mark."""
     left, right, step, top = 250.0, WIDE - 170.0, 28.0, 6.0
     bottom = top + step * len(names)
@@ -106,7 +108,7 @@ def class_bars(per_class: Mapping[str, Mapping[str, Any]], names: Sequence[str],
     return _svg(bottom + 24, body, "Share found of every class")
 
 
-def confusion(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> str:
+def confusion(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> Markup:
     """Rows are the truth, columns the answers; shade is the share of the row, the diagonal (right) is framed."""
     left, top, cell = 190.0, 8.0, min(58.0, (WIDE - 200.0) / max(len(labels), 1))
     high = top + min(cell, 30.0) * len(labels)
@@ -139,7 +141,7 @@ def confusion(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> str:
     return _svg(high + wide * 0.62 + 42, body, "What was true (rows) against what was answered (columns)")
 
 
-def reliability(bins: Sequence[Mapping[str, Any]], about: str) -> str:
+def reliability(bins: Sequence[Mapping[str, Any]], about: str) -> Markup:
     """How sure the model was (x) against how often it was right (y); a dot's area is its number of objects."""
     side, left, top = 250.0, 52.0, 14.0
     bottom = top + side

@@ -3,49 +3,63 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from markupsafe import Markup
+
+from core import units
 from core.report import sentences, svg, words
 from core.report.about import ReportSubject
-from core.report.sections import badge, facts, listed, number, plain, recall, section, share, table
-from core.report.svg import percent
+from core.report.html import TEMPLATES
+from core.report.sections import number
 
 SIDES = (("As the model says", "probabilistic"), ("After calibration", "probabilistic_calibrated"))
+Facts = list[tuple[str, str]]
 
 
-def calibration(about: ReportSubject) -> str:
+@dataclass(frozen=True)
+class Side:
+    """Probabilities as they are, or as calibration made them."""
+
+    title: str
+    chart: Markup
+    facts: Facts
+
+
+def calibration(about: ReportSubject) -> Markup:
     """All of it; "" where the results hold nothing of the kind."""
     results = about.results
-    cells = "".join(_side(title, found) for title, key in SIDES if (found := results.get(key)))
-    body = ""
-    if cells:
-        body += section("Can its probabilities be believed?", f'<div class="two">{cells}</div>', words.RELIABILITY_SAYS)
-    return body + _sure(results) + _alarms(about)
-
-
-def _side(title: str, found: Mapping[str, Any]) -> str:
-    told = facts(
-        [
-            ("Expected calibration error", _three(found.get("ece"))),
-            ("Brier score", _three(found.get("brier"))),
-            ("Log loss", _three(found.get("log_loss"))),
-            ("Objects", number(found.get("total"))),
-        ]
+    unsure = results.get("unsure")
+    unsure = unsure if isinstance(unsure, Mapping) and "threshold" in unsure else {}
+    broken = sentences.broken_promise(unsure)
+    return TEMPLATES.render(
+        "trust.html",
+        words=words,
+        sides=[_side(title, found) for title, key in SIDES if (found := results.get(key))],
+        sure=_sure(unsure, results.get("calibration") or {}),
+        broken=[broken] if broken else [],
+        alarms=[(about.taxonomy.condition(name), one) for name, one in (results.get("alarms") or {}).items()],
+        rate=about.settings.judging.false_alarm_rate,
     )
-    return f"<div><h3>{title}</h3>{svg.reliability(found.get('reliability') or [], title)}{told}</div>"
 
 
-def _three(value: Any) -> str:
-    return "–" if value is None else f"{float(value):.3f}"
+def _side(title: str, found: Mapping[str, Any]) -> Side:
+    facts = [
+        ("Expected calibration error", units.decimal(found.get("ece"), 3)),
+        ("Brier score", units.decimal(found.get("brier"), 3)),
+        ("Log loss", units.decimal(found.get("log_loss"), 3)),
+        ("Objects", number(found.get("total"))),
+    ]
+    return Side(title, svg.reliability(found.get("reliability") or [], title), facts)
 
 
-def _sure(results: Mapping[str, Any]) -> str:
-    found = results.get("unsure")
-    if not isinstance(found, Mapping) or "threshold" not in found:
-        return ""
+def _sure(found: Mapping[str, Any], calibration: Mapping[str, Any]) -> Facts:
+    if not found:
+        return []
     kept = found["threshold"] is not None
     told = [
-        ("Threshold", percent(float(found["threshold"])) if kept else words.NO_THRESHOLD),
+        ("Threshold", units.percent(float(found["threshold"])) if kept else words.NO_THRESHOLD),
         ("Unsure", f"{found.get('count', 0):,} of {found.get('total', 0):,}"),
     ]
     more = (
@@ -53,27 +67,8 @@ def _sure(results: Mapping[str, Any]) -> str:
         ("Right among the sure ones", "accuracy_of_sure"),
         ("Tolerated error", "max_error"),
     )
-    told += [(label, share(found[key])) for label, key in more if found.get(key) is not None]
-    learned = results.get("calibration") or {}
-    if learned.get("objects"):
-        told.append(("Calibrated on", f"{learned['objects']:,} objects of {learned.get('photos') or 0:,} photos"))
-    broken = listed([one] if (one := sentences.broken_promise(found)) else [], "warned")
-    return section("Sure and unsure answers", broken + facts(told), words.TERMS["Unsure"])
-
-
-def _alarms(about: ReportSubject) -> str:
-    rate = about.settings.judging.false_alarm_rate
-    rows = [
-        (
-            badge(about.taxonomy.condition(name)),
-            f"{one.get('positives') or 0:,}",
-            recall(one),
-            share(one.get("false_alarm_rate")),
-            plain(one.get("auc")),
-        )
-        for name, one in (about.results.get("alarms") or {}).items()
-    ]
-    if not rows:
-        return ""
-    head = ("Condition", "Objects", f"Found at {percent(rate, 0)} false alarms", "False alarms", "AUC")
-    return section("Faults found, at a price", table(head, rows, "numbers"), words.ALARMS_SAY)
+    told += [(label, units.percent(found[key])) for label, key in more if found.get(key) is not None]
+    if calibration.get("objects"):
+        of = f"{calibration['objects']:,} objects of {calibration.get('photos') or 0:,} photos"
+        told.append(("Calibrated on", of))
+    return told

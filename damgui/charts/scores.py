@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from damgui import text, theme
-from damgui.charts import training as charts
+from damgui import theme
+from damgui.charts.base import style
 from damgui.charts.loss import drawn
-from damgui.scores import text as score_text
+from damgui.charts.training import Learning, by_step, points
+from damgui.scores import sentences
 
 # Told apart by dash as well as by colour: never colour alone.
 CURVES = (
@@ -55,9 +57,7 @@ def forest(
             )
         figure.update_xaxes(title_text=title, range=_padded(scale), row=1, col=column)
     figure.update_yaxes(categoryorder="array", categoryarray=names, range=[-0.6, len(names) - 0.4])
-    return charts.style(
-        figure, 74 + row_px * max(len(names), 2), showlegend=False, margin={"l": 8, "r": 12, "t": 6, "b": 8}
-    )
+    return style(figure, 74 + row_px * max(len(names), 2), showlegend=False, margin={"l": 8, "r": 12, "t": 6, "b": 8})
 
 
 def _dot(dot: Dot) -> go.Scatter:
@@ -93,7 +93,7 @@ def differences(dots: Sequence[Dot]) -> go.Figure:
     ends = [abs(end) for dot in dots for end in (dot.value, *(dot.interval or ()))]
     reach = 5 * (int(max([*ends, 5.0]) / 5) + 1)
     figure = forest(
-        [(score_text.CHANGE_AXIS, [Dot(one.label, one.value, one.interval) for one in dots])],
+        [(sentences.CHANGE_AXIS, [Dot(one.label, one.value, one.interval) for one in dots])],
         (-reach, reach),
         row_px=44,
     )
@@ -152,18 +152,18 @@ def reliability(sides: Sequence[tuple[str, Mapping[str, Any]]]) -> go.Figure:
             1,
         )
     figure.update_xaxes(range=[-3, 103], tickvals=[0, 25, 50, 75, 100])
-    figure.update_xaxes(title_text=score_text.CONFIDENCE, row=2, col=1)
-    figure.update_yaxes(title_text=score_text.RIGHT_SHARE, range=[-4, 106], tickvals=[0, 25, 50, 75, 100], row=1, col=1)
-    figure.update_yaxes(title_text=score_text.OBJECTS, rangemode="tozero", nticks=4, row=2, col=1)
-    return charts.style(figure, 420, barmode="group", bargap=0.15)
+    figure.update_xaxes(title_text=sentences.CONFIDENCE, row=2, col=1)
+    figure.update_yaxes(title_text=sentences.RIGHT_SHARE, range=[-4, 106], tickvals=[0, 25, 50, 75, 100], row=1, col=1)
+    figure.update_yaxes(title_text=sentences.OBJECTS, rangemode="tozero", nticks=4, row=2, col=1)
+    return style(figure, 420, barmode="group", bargap=0.15)
 
 
-def learning(runs: Sequence[tuple[str, charts.Learning]]) -> go.Figure:
+def learning(runs: Sequence[tuple[str, Learning]]) -> go.Figure:
     """Several trainings in one chart: smoothed training loss over validation macro-F1; `runs` is [(name, learning)]."""
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.55, 0.45], vertical_spacing=0.07)
     for (name, shown), (color, dash) in zip(runs, CURVES, strict=False):
-        tests = charts.by_step(shown.evaluations)
-        x, _, calm = charts.points(shown.loss, drawn(shown.loss.calm))
+        tests = by_step(shown.evaluations)
+        x, _, calm = points(shown.loss, drawn(shown.loss.calm))
         line = {"color": color, "width": 2.4, "dash": dash}
         figure.add_trace(
             go.Scatter(
@@ -173,7 +173,7 @@ def learning(runs: Sequence[tuple[str, charts.Learning]]) -> go.Figure:
                 line=line,
                 name=name,
                 legendgroup=name,
-                hovertemplate="step %{x}: %{y:.3f}<extra>" + text.escape(name) + "</extra>",
+                hovertemplate="step %{x}: %{y:.3f}<extra>" + escape(name) + "</extra>",
             ),
             1,
             1,
@@ -188,13 +188,13 @@ def learning(runs: Sequence[tuple[str, charts.Learning]]) -> go.Figure:
                 name=name,
                 legendgroup=name,
                 showlegend=False,
-                hovertemplate="step %{x}: %{y:.1f} %<extra>" + text.escape(name) + "</extra>",
+                hovertemplate="step %{x}: %{y:.1f} %<extra>" + escape(name) + "</extra>",
             ),
             2,
             1,
         )
     figure.update_xaxes(rangemode="tozero")
     figure.update_xaxes(title_text="Step (one update of the model)", row=2, col=1)
-    figure.update_yaxes(title_text=score_text.SMOOTHED_LOSS, rangemode="tozero", row=1, col=1)
-    figure.update_yaxes(title_text=score_text.VALID_F1, range=[0, 104], tickvals=[0, 25, 50, 75, 100], row=2, col=1)
-    return charts.style(figure, 460)
+    figure.update_yaxes(title_text=sentences.SMOOTHED_LOSS, rangemode="tozero", row=1, col=1)
+    figure.update_yaxes(title_text=sentences.VALID_F1, range=[0, 104], tickvals=[0, 25, 50, 75, 100], row=2, col=1)
+    return style(figure, 460)

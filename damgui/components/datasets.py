@@ -40,15 +40,6 @@ def already_read(workspace: Workspace, settings: Settings) -> Dataset | None:
         return _READ.get(_key(workspace, settings))
 
 
-def root(workspace: Workspace, data_path: str) -> Path:
-    """The folder in which names of photos are looked for."""
-    if data_path == "demo":
-        return workspace.sample_data
-    given = Path(data_path).expanduser()
-    given = given if given.is_absolute() else workspace.root / given
-    return given.parent if given.is_file() else given
-
-
 def marks(photo: Photo, known: Taxonomy) -> list[Mark]:
     return [Mark(one.box_xyxy, one.object_type, known.shown(one.object_type, one.condition)) for one in photo.objects]
 

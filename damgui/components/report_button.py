@@ -12,7 +12,7 @@ from core.report import document
 from core.runs import store
 from core.runs.store import Run
 from damgui import text
-from damgui.components import html as parts
+from damgui.components import html
 from damgui.components.downloads import offer
 from damgui.frame import LONG, QUIET, Frame, Updates
 from damgui.run_state import Stamp
@@ -32,7 +32,7 @@ def report_button(frame: Frame, prefix: str, *kinds: str) -> None:
         load = gr.DownloadButton(
             text.REPORT_LOAD, visible=False, elem_id=f"{prefix}-report-load", scale=0, min_width=170
         )
-        said = parts.html("", elem_id=f"{prefix}-report-said")
+        said = html.place("", elem_id=f"{prefix}-report-said")
 
     def refresh(now: Snapshot, seen: Stamp | None) -> tuple[Stamp, Updates] | None:
         runs = judged(now, *kinds)
@@ -57,12 +57,12 @@ def report_button(frame: Frame, prefix: str, *kinds: str) -> None:
         try:
             made = document.write(store.find_run(frame.workspace, identity))
         except UserError as error:
-            return {**ready, said: parts.problem(error)}
+            return {**ready, said: html.problem(error)}
         told = f"{made.objects:,} objects · {made.bytes / 1e6:.1f} MB · {made.path}"
         return {
             **ready,
             load: gr.DownloadButton(value=offer(made.path), visible=True),
-            said: f'<p class="dg-small">{text.escape(told)}</p>',
+            said: html.small(told),
         }
 
     outputs: list[Any] = [make, load, said]

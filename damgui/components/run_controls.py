@@ -11,7 +11,7 @@ from gradio.components import Component
 
 from core.runs import launcher
 from damgui import text
-from damgui.components import html as parts
+from damgui.components import html
 from damgui.frame import LONG, QUIET, Frame, Handler, Updates, guarded
 
 Given = list[Component] | set[Component]
@@ -58,7 +58,7 @@ class RunControls:
 
     def _press(self, button: gr.Button, act: Callable[..., object], inputs: Given | None, state: gr.HTML) -> None:
         def wait() -> Updates:
-            return {button: gr.Button(interactive=False), state: parts.waiting(text.STARTING)}
+            return {button: gr.Button(interactive=False), state: html.waiting(text.STARTING)}
 
         pressed = button.click(wait, outputs=[button, state], **QUIET)
         done = pressed.then(self._told(act), inputs, self.message, **LONG)

@@ -9,11 +9,11 @@ import gradio as gr
 from gradio.components import Component
 
 from damgui import text
-from damgui.charts import training as charts
-from damgui.components import html as parts
+from damgui.charts.base import plot_component, to_json
+from damgui.charts.classes import confusion, per_class
+from damgui.components import html
 from damgui.frame import QUIET, Updates
-from damgui.scores import results, scores
-from damgui.scores import text as score_text
+from damgui.scores import results, scores, sentences
 from damgui.scores.results import PAGE, ShownResults
 
 
@@ -47,7 +47,7 @@ class Details:
         if shown is None:
             return {self.box: gr.Column(visible=False)}
         found = shown.results
-        confusion = found.get("confusion") or {"labels": [], "counts": []}
+        counted = found.get("confusion") or {"labels": [], "counts": []}
         chart, reliability = scores.reference_chart(found), scores.reliability_chart(found)
         alarms = scores.alarms(found, shown.taxonomy)
         return {
@@ -57,12 +57,10 @@ class Details:
             self.reference_words: scores.reference_words(found),
             self.alarm_box: gr.Column(visible=bool(alarms)),
             self.alarms: alarms,
-            self.bars: charts.to_json(charts.per_class(found["per_class"], shown.taxonomy, shown.order)),
+            self.bars: to_json(per_class(found["per_class"], shown.taxonomy, shown.order)),
             self.class_table: scores.class_table(found["per_class"], shown.taxonomy, shown.order),
-            self.matrix: charts.to_json(
-                charts.confusion(confusion["labels"], confusion["counts"], shown.taxonomy, shown.order)
-            ),
-            self.tables: _tables(shown),
+            self.matrix: to_json(confusion(counted["labels"], counted["counts"], shown.taxonomy, shown.order)),
+            self.tables: scores.group_tables(found, shown.taxonomy),
             self.sure_box: gr.Column(visible=reliability is not None),
             self.reliability: reliability,
             self.sureness: scores.sureness(found),
@@ -72,9 +70,9 @@ class Details:
     def pages(self, shown: ShownResults, most: int) -> Updates:
         wrong = shown.mistakes
         note = f"{len(wrong)} of {len(shown.rows)} objects, the surest first"
-        cards = results.mistake_cards(shown, wrong[:most]) if wrong else parts.note(text.NO_MISTAKES, "good")
+        cards = results.mistake_cards(shown, wrong[:most]) if wrong else html.note(text.NO_MISTAKES, "good")
         return {
-            self.title: parts.section(text.MISTAKES, note),
+            self.title: html.section(text.MISTAKES, note),
             self.gallery: cards,
             self.count: most,
             self.more: gr.Button(visible=len(wrong) > most),
@@ -92,55 +90,47 @@ class Details:
         )
 
 
-def _tables(shown: ShownResults) -> str:
-    found = shown.results
-    per_condition = found.get("per_condition") or {}
-    order = [name for name in shown.taxonomy.conditions if name in per_condition] or list(per_condition)
-    conditions = scores.class_table(per_condition, shown.taxonomy, order, title="Condition")
-    return f'<div class="dg-two">{scores.type_table(found)}{conditions}</div>'
-
-
 def build(prefix: str) -> Details:
     """Draw the panels here, hidden until there is something to show."""
     with gr.Column(visible=False, elem_id=f"{prefix}-results") as box:
         with gr.Row(equal_height=True):
             with gr.Column(elem_classes="dg-panel dg-packed", min_width=420, scale=3) as beat:
-                parts.html(parts.section(score_text.MUST_BEAT))
-                references = charts.component(f"{prefix}-references", score_text.MUST_BEAT)
-                words = parts.html("", elem_id=f"{prefix}-reference-words")
+                html.place(html.section(sentences.MUST_BEAT))
+                references = plot_component(f"{prefix}-references", sentences.MUST_BEAT)
+                words = html.place("", elem_id=f"{prefix}-reference-words")
             with gr.Column(elem_classes="dg-panel dg-packed", min_width=320, scale=2) as alarm_box:
-                parts.html(parts.section(score_text.ALARMS))
-                alarms = parts.html("", elem_id=f"{prefix}-alarms")
+                html.place(html.section(sentences.ALARMS))
+                alarms = html.place("", elem_id=f"{prefix}-alarms")
         with (
             gr.Column(elem_classes="dg-panel"),
-            gr.Accordion(score_text.BY_CLASS, elem_classes="dg-fold", elem_id=f"{prefix}-by-class"),
+            gr.Accordion(sentences.BY_CLASS, elem_classes="dg-fold", elem_id=f"{prefix}-by-class"),
         ):
             with gr.Row(equal_height=True):
                 with gr.Column(min_width=420):
-                    parts.html(parts.section(text.PER_CLASS))
-                    bars = charts.component(f"{prefix}-per-class", text.PER_CLASS)
+                    html.place(html.section(text.PER_CLASS))
+                    bars = plot_component(f"{prefix}-per-class", text.PER_CLASS)
                 with gr.Column(min_width=420):
-                    parts.html(parts.section(text.CONFUSION))
-                    matrix = charts.component(f"{prefix}-confusion", text.CONFUSION)
-            class_table = parts.html("", elem_id=f"{prefix}-class-table")
-            parts.html(f'<p class="dg-small">{text.escape(score_text.CLASS_TABLE_SAYS)}</p>')
+                    html.place(html.section(text.CONFUSION))
+                    matrix = plot_component(f"{prefix}-confusion", text.CONFUSION)
+            class_table = html.place("", elem_id=f"{prefix}-class-table")
+            html.place(html.small(sentences.CLASS_TABLE_SAYS))
         with (
             gr.Column(elem_classes="dg-panel"),
-            gr.Accordion(score_text.BY_KIND, open=False, elem_classes="dg-fold", elem_id=f"{prefix}-by-kind"),
+            gr.Accordion(sentences.BY_KIND, open=False, elem_classes="dg-fold", elem_id=f"{prefix}-by-kind"),
         ):
-            tables = parts.html("", elem_id=f"{prefix}-tables")
+            tables = html.place("", elem_id=f"{prefix}-tables")
         with (
             gr.Column(elem_classes="dg-panel") as sure_box,
-            gr.Accordion(score_text.SURE, open=False, elem_classes="dg-fold", elem_id=f"{prefix}-sure"),
+            gr.Accordion(sentences.SURE, open=False, elem_classes="dg-fold", elem_id=f"{prefix}-sure"),
             gr.Row(),
         ):
             with gr.Column(min_width=420):
-                reliability = charts.component(f"{prefix}-reliability", score_text.SURE)
+                reliability = plot_component(f"{prefix}-reliability", sentences.SURE)
             with gr.Column(min_width=420):
-                sureness = parts.html("", elem_id=f"{prefix}-sureness")
+                sureness = html.place("", elem_id=f"{prefix}-sureness")
         with gr.Column(elem_classes="dg-panel"):
-            title = parts.html(parts.section(text.MISTAKES), elem_id=f"{prefix}-mistakes-title")
-            gallery = parts.html("", elem_id=f"{prefix}-mistakes")
+            title = html.place(html.section(text.MISTAKES), elem_id=f"{prefix}-mistakes-title")
+            gallery = html.place("", elem_id=f"{prefix}-mistakes")
             more = gr.Button(text.MORE_MISTAKES, size="sm", visible=False, elem_id=f"{prefix}-more-mistakes")
     return Details(
         box,

@@ -15,8 +15,7 @@ from core.runs.files import read_json
 from core.runs.store import Workspace
 from core.settings import FIELDS, stored_flat
 from damgui import text
-from damgui.scores import results
-from damgui.scores import text as score_text
+from damgui.scores import results, sentences
 from damgui.scores.results import Row, ShownResults
 from damgui.snapshot import Snapshot
 
@@ -83,7 +82,7 @@ class JudgedRun:
     @property
     def label(self) -> str:
         """ "short, tuned · validation · 25 Nov 05:58"."""
-        taught = score_text.TUNED if self.tuned else score_text.UNTAUGHT
+        taught = sentences.TUNED if self.tuned else sentences.UNTAUGHT
         return f"{self.name}, {taught} · {text.SPLIT_WORDS.get(self.split, self.split).lower()} · {self.when}"
 
 

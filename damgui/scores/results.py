@@ -10,15 +10,15 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from core import units
 from core.conditions import Condition
 from core.errors import UserError
+from core.report.about import photo_root
 from core.report.answers import shown as shown_condition
 from core.runs.files import read_json
 from core.runs.store import Workspace
 from core.taxonomy import Taxonomy, of_results
-from damgui.components import datasets
-from damgui.components import html as parts
-from damgui.components import photos as pictures
+from damgui.components import html, photos
 
 PAGE = 12  # mistakes shown at first, and how many more each time
 Row = dict[str, Any]
@@ -83,7 +83,7 @@ def _load(workspace: Workspace, path: Path, _changed: tuple[int, int]) -> ShownR
     found = read_json(path)
     if found is None:
         return None
-    root = datasets.root(workspace, str((found.get("data") or {}).get("path", "demo")))
+    root = photo_root(workspace, str((found.get("data") or {}).get("path", "demo")))
     asked = str(((found.get("settings") or {}).get("data") or {}).get("taxonomy") or "")
     return ShownResults(found, tuple(answers(path)), root, of_results(asked, found))
 
@@ -113,18 +113,18 @@ def mistake_cards(shown: ShownResults, rows: Sequence[Row], labels: tuple[str, s
         true, said = shown_condition(row, shown.taxonomy, "truth"), shown_condition(row, shown.taxonomy)
         lines = [(labels[0], true, ""), (labels[1], said, _how_sure(row))]
         cards.append(card(shown.root, row, lines))
-    return pictures.gallery([one for one in cards if one])
+    return photos.gallery([one for one in cards if one])
 
 
 def _how_sure(row: Row) -> str:
     kind = str(row.get("predicted_class", "")).removesuffix(f" {row['predicted']}")
     other = f"{kind} · " if kind and kind != row["object_type"] else ""
-    return f"{other}{100 * probability(row):.0f} % sure"
+    return f"{other}{units.percent(probability(row), 0)} sure"
 
 
 def card(root: Path, row: Row, lines: Sequence[tuple[str, Condition, str]]) -> str:
     """One object with what was true and what was said; a plain line when its photo is gone."""
     try:
-        return pictures.judged(root / row["image"], tuple(row["box_xyxy_px"]), row["object_type"], lines)
+        return photos.judged(root / row["image"], tuple(row["box_xyxy_px"]), row["object_type"], lines)
     except UserError as error:
-        return parts.note(str(error), "warn")
+        return html.note(str(error), "warn")

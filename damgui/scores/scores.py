@@ -5,56 +5,51 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from markupsafe import Markup
+
 from core import units
 from core.taxonomy import Taxonomy
 from damgui import text
-from damgui.charts import scores as score_charts
-from damgui.charts import training as charts
-from damgui.charts.scores import Dot
-from damgui.components import html as parts
-from damgui.scores import text as score_text
+from damgui.charts.base import to_json
+from damgui.charts.scores import Dot, forest, reliability
+from damgui.components import html
+from damgui.markup import TEMPLATES
+from damgui.scores import sentences
 from damgui.scores.results import ShownResults
-from damgui.text import escape
 
 Found = Mapping[str, Any]
+_SCORES = TEMPLATES.macros("scores.html")
 
 
-def headline(shown: ShownResults) -> str:
+def headline(shown: ShownResults) -> Markup:
     """The big number with its interval, the few that put it into place, and what flatters it."""
     found = shown.results
-    about, model = found.get("data") or {}, found.get("model") or {}
     took = f"took {units.duration(found['seconds'])}" if found.get("seconds") is not None else ""
-    asked = " · ".join(filter(None, [str(model.get("path", "")), took]))
-    score = (
-        f'<div class="dg-score"><span class="dg-big" data-accuracy="{found["overall_accuracy"]:.6f}">'
-        f"{100 * found['overall_accuracy']:.1f}<small>%</small></span><div><strong>of the objects judged right</strong>"
-        f"<p>{found['correct']:,} of {found['total']:,} objects on {about.get('photos', '–')} photos</p>"
-        f"<p>{escape(parts.interval(found, 'accuracy_interval'))}</p><p>{escape(asked)}</p></div></div>"
-    )
-    alone = score_text.single_answers(found)
-    below = f'<p class="dg-small dg-apart">{escape(alone)}</p>' if alone else ""
-    return f'<div class="dg-headline">{score}{parts.figures(_small_figures(found))}</div>{below}{warnings(found)}'
+    asked = " · ".join(filter(None, [str((found.get("model") or {}).get("path", "")), took]))
+    interval, alone = html.interval(found, "accuracy_interval"), sentences.single_answers(found)
+    return _SCORES.headline(found, interval, asked, _small_figures(found), alone, warnings(found))
 
 
-def _small_figures(found: Found) -> list[str]:
+def _small_figures(found: Found) -> list[Markup]:
     small = []
     if found.get("balanced_accuracy") is not None:
-        ends = parts.interval(found, "balanced_accuracy_interval") or score_text.BALANCED_SAYS
-        small.append(parts.figure(units.percent(found["balanced_accuracy"]), score_text.BALANCED, ends))
-    ends = parts.interval_plain(found, "macro_f1_interval") or score_text.MACRO_F1_SAYS
-    small.append(parts.figure(f"{found['macro_f1']:.2f}", text.MACRO_F1, ends))
+        ends = html.interval(found, "balanced_accuracy_interval") or sentences.BALANCED_SAYS
+        small.append(html.figure(units.percent(found["balanced_accuracy"]), sentences.BALANCED, ends))
+    span = units.score_interval(found.get("macro_f1_interval"))
+    ends = f"95 % interval {span}" if span else sentences.MACRO_F1_SAYS
+    small.append(html.figure(units.decimal(found["macro_f1"]), text.MACRO_F1, ends))
     choice, prior = found.get("with_choice") or {}, found.get("prior") or {}
     if choice.get("total"):
-        below = parts.interval(choice, "accuracy_interval") or f"{choice['correct']} of {choice['total']} objects"
-        small.append(parts.figure(units.percent(choice["accuracy"]), score_text.CHOICE, below))
+        below = html.interval(choice, "accuracy_interval") or f"{choice['correct']} of {choice['total']} objects"
+        small.append(html.figure(units.percent(choice["accuracy"]), sentences.CHOICE, below))
     if prior.get("accuracy") is not None:
-        small.append(parts.figure(units.percent(prior["accuracy"]), score_text.GUESSING, score_text.GUESSING_SAYS))
+        small.append(html.figure(units.percent(prior["accuracy"]), sentences.GUESSING, sentences.GUESSING_SAYS))
     return small
 
 
-def warnings(found: Found) -> str:
+def warnings(found: Found) -> Markup:
     """What makes these numbers doubtful."""
-    return "".join(parts.note(str(one), "warn") for one in found.get("reference_warnings") or [])
+    return html.joined(html.note(str(one), "warn") for one in found.get("reference_warnings") or [])
 
 
 # -- What it must beat -----------------------------------------------------------------------------------------------
@@ -62,7 +57,7 @@ def references(found: Found) -> dict[str, Found]:
     """The reference points by name; of files from before there were any, guessing alone."""
     known = {name: about for name, about in (found.get("references") or {}).items() if about}
     prior = found.get("prior") or {}
-    guessing = {"label": score_text.GUESSING, "note": score_text.GUESSING_SAYS, **prior}
+    guessing = {"label": sentences.GUESSING, "note": sentences.GUESSING_SAYS, **prior}
     return known or ({"prior": guessing} if prior.get("accuracy") is not None else {})
 
 
@@ -72,7 +67,7 @@ def reference_chart(found: Found) -> str | None:
     if not known:
         return None
     own = {
-        "label": score_text.THIS_MODEL,
+        "label": sentences.THIS_MODEL,
         "accuracy": found["overall_accuracy"],
         "macro_f1": found["macro_f1"],
         "accuracy_interval": found.get("accuracy_interval"),
@@ -82,7 +77,7 @@ def reference_chart(found: Found) -> str | None:
     for title, key in ((f"{text.ACCURACY} (%)", "accuracy"), (f"{text.MACRO_F1} (%)", "macro_f1")):
         measured = [(name, about) for name, about in {"": own, **known}.items() if about.get(key) is not None]
         panels.append((title, [_dot(about, name, key) for name, about in measured]))
-    return charts.to_json(score_charts.forest(panels))
+    return to_json(forest(panels))
 
 
 def _dot(about: Found, name: str, key: str) -> Dot:
@@ -93,12 +88,9 @@ def _dot(about: Found, name: str, key: str) -> Dot:
 
 def reference_words(found: Found) -> str:
     """A sentence for every reference point: the result's own, which also tells what was left out."""
-    rows = []
-    for name, about in references(found).items():
-        said = str(about.get("note") or "")
-        rows.append(f"<div><dt>{escape(str(about.get('label') or name))}</dt><dd>{escape(said)}</dd></div>")
-    lead = f'<p class="dg-small">{escape(score_text.MUST_BEAT_SAYS)}</p>'
-    return f'{lead}<dl class="dg-words">{"".join(rows)}</dl>' if rows else ""
+    known = references(found)
+    named = [(str(about.get("label") or name), str(about.get("note") or "")) for name, about in known.items()]
+    return _SCORES.references(sentences.MUST_BEAT_SAYS, named) if named else ""
 
 
 # -- Alarms ----------------------------------------------------------------------------------------------------------
@@ -106,69 +98,70 @@ def alarms(found: Found, taxonomy: Taxonomy) -> str:
     """What share of the objects in each alarming condition is found at the tolerated false alarms; "" when unknown."""
     judging = (found.get("settings") or {}).get("judging") or {}
     tolerated = float(judging.get("false_alarm_rate") or 0.1)
-    cells = []
+    rows = []
     for condition, about in ((name, about or {}) for name, about in (found.get("alarms") or {}).items()):
-        recall, ends = about.get("recall"), score_text.interval(about.get("recall_interval"))
-        value = units.percent(recall, 0) if recall is not None else "–"
-        span = f"<p>95 % interval {escape(ends)}</p>" if ends and recall is not None else ""
-        cells.append(
-            f'<div class="dg-alarm">{parts.badge(taxonomy.condition(condition))}<span class="dg-value">{value}</span>'
-            f"<div><p>{escape(score_text.alarm(condition, about, tolerated))}</p>{span}</div></div>"
+        recall = about.get("recall")
+        span = units.interval(about.get("recall_interval")) if recall is not None else ""
+        rows.append(
+            (taxonomy.condition(condition), units.share(recall, 0), sentences.alarm(condition, about, tolerated), span)
         )
-    return "".join(cells)
+    return _SCORES.alarms(rows) if rows else ""
 
 
 # -- Tables ----------------------------------------------------------------------------------------------------------
 def class_table(
     scores: Mapping[str, Found], taxonomy: Taxonomy, order: Sequence[str] = (), title: str = "Class"
-) -> str:
+) -> Markup:
     """Support, recall with interval, precision and F1, a row for every class that occurs or was answered."""
     rows = []
     for name in [one for one in (order or scores) if one in scores]:
         about = scores[name]
-        ends = score_text.interval(about.get("recall_interval"))
-        recall = _share(about.get("recall", about.get("accuracy"))) + (f"<small>{escape(ends)}</small>" if ends else "")
-        f1 = f"{about['f1']:.2f}" if about.get("f1") is not None else "–"
-        named = escape(taxonomy.shown_class(name))
-        rows.append([named, f"{about.get('total', 0):,}", recall, _share(about.get("precision")), f1])
-    return table([title, "Support", "Recall", "Precision", "F1"], rows)
+        recall = units.share(about.get("recall", about.get("accuracy")), 0)
+        rows.append(
+            [
+                taxonomy.shown_class(name),
+                units.count(about.get("total", 0)),
+                html.cell(recall, units.interval(about.get("recall_interval"))),
+                units.share(about.get("precision"), 0),
+                units.decimal(about.get("f1")),
+            ]
+        )
+    return html.table([title, "Support", "Recall", "Precision", "F1"], rows)
 
 
 def type_table(found: Found) -> str:
     """Right answers and macro-F1 for every object type; "" when the file does not tell them."""
-    rows = []
-    for name, about in (found.get("per_object_type") or {}).items():
-        f1 = f"{about['macro_f1']:.2f}" if about.get("macro_f1") is not None else "–"
-        rows.append([escape(name), f"{about['total']:,}", f"{about['correct']:,}", _share(about["accuracy"]), f1])
-    return table(["Object type", "Objects", "Right", text.ACCURACY, text.MACRO_F1], rows) if rows else ""
+    rows = [
+        [
+            name,
+            units.count(about["total"]),
+            units.count(about["correct"]),
+            units.share(about["accuracy"], 0),
+            units.decimal(about.get("macro_f1")),
+        ]
+        for name, about in (found.get("per_object_type") or {}).items()
+    ]
+    return html.table(["Object type", "Objects", "Right", text.ACCURACY, text.MACRO_F1], rows) if rows else ""
 
 
-def table(heads: Sequence[str], rows: Sequence[Sequence[str]], elem_class: str = "") -> str:
-    """A table of HTML cells; the first of each row names it."""
-    top = "".join(f'<th scope="col">{escape(head)}</th>' for head in heads)
-    body = "".join(
-        f'<tr><th scope="row">{first}</th>{"".join(f"<td>{cell}</td>" for cell in rest)}</tr>' for first, *rest in rows
-    )
-    return (
-        f'<div class="dg-scroll"><table class="dg-table {elem_class}"><thead><tr>{top}</tr></thead>'
-        f"<tbody>{body}</tbody></table></div>"
-    )
-
-
-def _share(value: float | None) -> str:
-    return units.percent(value, 0) if value is not None else "–"
+def group_tables(found: Found, taxonomy: Taxonomy) -> Markup:
+    """By object type beside by condition."""
+    per_condition = found.get("per_condition") or {}
+    order = [name for name in taxonomy.conditions if name in per_condition] or list(per_condition)
+    conditions = class_table(per_condition, taxonomy, order, title="Condition")
+    return _SCORES.side_by_side(type_table(found), conditions)
 
 
 # -- How sure may one be ---------------------------------------------------------------------------------------------
 def sides(found: Found) -> list[tuple[str, Found]]:
     """The measured probabilities: raw, and calibrated where the model has a calibration."""
-    told = {score_text.RAW: "probabilistic", score_text.CALIBRATED: "probabilistic_calibrated"}
+    told = {sentences.RAW: "probabilistic", sentences.CALIBRATED: "probabilistic_calibrated"}
     return [(label, found[key]) for label, key in told.items() if (found.get(key) or {}).get("total")]
 
 
 def reliability_chart(found: Found) -> str | None:
     known = sides(found)
-    return charts.to_json(score_charts.reliability(known)) if known else None
+    return to_json(reliability(known)) if known else None
 
 
 def sureness(found: Found) -> str:
@@ -176,19 +169,20 @@ def sureness(found: Found) -> str:
     known = sides(found)
     if not known:
         return ""
-    rows = []
-    for key, name, says in score_text.SURENESS:
-        values = [f"{about[key]:.3f}" if about.get(key) is not None else "–" for _, about in known]
-        rows.append([f"{escape(name)}<small>{escape(says)}</small>", *values])
-    said = f'<p class="dg-small">{escape(score_text.RELIABILITY_SAYS)}</p>'
+    rows = [
+        [html.cell(name, says), *(units.decimal(about.get(key), 3) for _, about in known)]
+        for key, name, says in sentences.SURENESS
+    ]
+    said = [html.table(["", *(label for label, _ in known)], rows, "dg-sure"), _unsure(found)]
+    said.append(html.small(sentences.RELIABILITY_SAYS))
     if len(known) > 1:
-        said += f'<p class="dg-small">{escape(score_text.CALIBRATED_SAYS)}</p>'
-    return table(["", *(label for label, _ in known)], rows, "dg-sure") + _unsure(found) + said
+        said.append(html.small(sentences.CALIBRATED_SAYS))
+    return html.joined(said)
 
 
 def _unsure(found: Found) -> str:
     about = found.get("unsure") or {}
     if not about.get("total"):
         return ""
-    tone, said = score_text.unsure(about)
-    return parts.note(said, tone)
+    tone, said = sentences.unsure(about)
+    return html.note(said, tone)

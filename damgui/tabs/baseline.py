@@ -10,8 +10,7 @@ from gradio.components import Component
 
 from core.runs import launcher
 from damgui import forms, text
-from damgui.components import html as parts
-from damgui.components import report_button
+from damgui.components import html, report_button
 from damgui.components.run_controls import RunControls
 from damgui.frame import Frame, Updates
 from damgui.run_state import RunState, Stamp
@@ -20,7 +19,7 @@ from damgui.snapshot import Snapshot
 
 
 def build(frame: Frame) -> None:
-    parts.html(parts.heading(text.TAB_BASELINE, text.BASELINE_LEAD))
+    html.place(html.heading(text.TAB_BASELINE, text.BASELINE_LEAD))
     with gr.Column(elem_classes="dg-panel"):
         with gr.Row(elem_classes="dg-controls"):
             twin = forms.model_widget(elem_id="baseline-model", info=text.MODEL_HINT, scale=3)
@@ -32,10 +31,10 @@ def build(frame: Frame) -> None:
         with gr.Accordion(text.OPTIONS, open=False, elem_id="baseline-options"), gr.Row(elem_classes="dg-grid3"):
             for one in ("data.split", "data.limit", "question.kind"):
                 frame.form.add(one, min_width=200)
-    message = parts.html("", elem_id="baseline-message")
-    progress = parts.html("", elem_id="baseline-progress")
+    message = html.place("", elem_id="baseline-message")
+    progress = html.place("", elem_id="baseline-progress")
     report_button.report_button(frame, "baseline", "baseline")
-    score = parts.html(parts.empty(text.BASELINE_EMPTY), elem_id="baseline-score")
+    score = html.place(html.empty(text.BASELINE_EMPTY), elem_id="baseline-score")
     panels = details.build("baseline")
 
     def begin(values: Mapping[Component, Any]) -> None:
@@ -57,7 +56,7 @@ def build(frame: Frame) -> None:
         if shown is not None:
             updates[score] = scores.headline(shown)
         else:
-            updates[score] = "" if found and found.active else parts.empty(text.BASELINE_EMPTY)
+            updates[score] = "" if found and found.active else html.empty(text.BASELINE_EMPTY)
         return stamp, updates
 
     watcher = frame.watch(refresh, progress, start, stop, score, *panels.outputs)
@@ -71,5 +70,5 @@ def _progress(found: RunState | None, busy: RunState | None) -> str:
     """The run's state; "" when its results speak for themselves."""
     if found is None or found.status == "finished":
         elsewhere = busy is not None and busy.run.kind != "baseline"
-        return parts.note(text.busy_elsewhere(busy.run.kind)) if busy and elsewhere else ""
-    return parts.judging(found)
+        return html.note(text.busy_elsewhere(busy.run.kind)) if busy and elsewhere else ""
+    return html.judging(found)

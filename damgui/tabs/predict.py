@@ -10,6 +10,7 @@ from typing import Any
 
 import gradio as gr
 from gradio.components import Component
+from markupsafe import Markup
 
 from core import units
 from core.conditions import Condition
@@ -20,25 +21,22 @@ from core.runs.files import read_json
 from core.settings import Settings
 from core.taxonomy import Taxonomy, restore
 from damgui import text, theme
-from damgui.charts import training as charts
-from damgui.components import datasets
-from damgui.components import html as parts
-from damgui.components import photos as pictures
+from damgui.charts.base import plot_component, to_json
+from damgui.charts.classes import probabilities
+from damgui.components import datasets, html
+from damgui.components.photos import VIEW_PX, photo_size, whole
 from damgui.forms import FOR_DATA
 from damgui.frame import LONG, QUIET, Frame, Updates, guarded
+from damgui.markup import TEMPLATES
 from damgui.run_state import Stamp
-from damgui.scores import text as score_text
+from damgui.scores import sentences
 from damgui.snapshot import Snapshot
-from damgui.text import escape
 
 EXAMPLES = 12
 TAXONOMY = "data.taxonomy"
 ASK_EVERY_S = 0.3
-PICKER = f"""<div class="dg-pick">
-<div class="dg-pick-frame"><img alt=""><div class="dg-pick-layer"></div><div class="dg-pick-drawn" hidden></div></div>
-<div class="dg-pick-bar"><button type="button" class="dg-pick-whole">Whole photo</button>
-<span>Chosen: <strong class="dg-pick-said" aria-live="polite"></strong></span></div>
-<p class="dg-small">{escape(text.PREDICT_PICK)}</p></div>"""
+EXAMPLE_PX = 220
+_PREDICT = TEMPLATES.macros("predict.html")
 
 
 @dataclass(frozen=True)
@@ -74,14 +72,14 @@ class PredictWidgets:
             self.clock: gr.Timer(active=False),
             self.ask: gr.Button(interactive=True),
             self.stop: gr.Button(visible=False),
-            self.verdict: parts.empty(text.PREDICT_EMPTY),
+            self.verdict: html.empty(text.PREDICT_EMPTY),
             self.chart: None,
             self.classes: None,
         }
 
 
 def build(frame: Frame) -> None:
-    parts.html(parts.heading(text.TAB_PREDICT, text.PREDICT_LEAD))
+    html.place(html.heading(text.TAB_PREDICT, text.PREDICT_LEAD))
     with gr.Row():
         with gr.Column(scale=7, min_width=480, elem_classes="dg-panel"):
             drop, chosen, picker, other, examples, go_data = _left()
@@ -95,11 +93,11 @@ def build(frame: Frame) -> None:
                 )
                 ask = gr.Button(text.PREDICT_ASK, variant="primary", elem_id="predict-ask")
                 stop = gr.Button(text.PREDICT_STOP, variant="stop", visible=False, elem_id="predict-stop")
-            message = parts.html("", elem_id="predict-message")
+            message = html.place("", elem_id="predict-message")
             with gr.Column(elem_classes="dg-panel"):
-                verdict = parts.html(parts.empty(text.PREDICT_EMPTY), elem_id="predict-answer")
-                chart = charts.component("predict-chart", "Probability of every condition")
-                classes = charts.component("predict-classes", "Probability of every class")
+                verdict = html.place(html.empty(text.PREDICT_EMPTY), elem_id="predict-answer")
+                chart = plot_component("predict-chart", "Probability of every condition")
+                classes = plot_component("predict-classes", "Probability of every class")
     w = PredictWidgets(
         gr.State(None),
         gr.State(None),
@@ -130,13 +128,17 @@ def _left() -> tuple[gr.File, gr.Column, gr.HTML, gr.Button, gr.HTML, gr.Button]
     # Any file may come: Gradio would refuse a wrong one in a window of its own, in words of its own.
     drop = gr.File(label=text.PREDICT_DROP, height=150, elem_id="predict-drop")
     with gr.Column(visible=False) as chosen:
-        picker = parts.html(
-            None, photo=None, html_template=PICKER, js_on_load=theme.script("picker"), elem_id="predict-picker"
+        picker = html.place(
+            None,
+            photo=None,
+            html_template=str(_PREDICT.picker()),
+            js_on_load=theme.script("picker"),
+            elem_id="predict-picker",
         )
         other = gr.Button(text.PREDICT_OTHER, size="sm", elem_id="predict-other")
-    parts.html(parts.section(text.PREDICT_EXAMPLES))
-    examples = parts.html(
-        parts.empty(text.PREDICT_NO_EXAMPLES), js_on_load=theme.script("examples"), elem_id="predict-examples"
+    html.place(html.section(text.PREDICT_EXAMPLES))
+    examples = html.place(
+        html.empty(text.PREDICT_NO_EXAMPLES), js_on_load=theme.script("examples"), elem_id="predict-examples"
     )
     go_data = gr.Button(text.GO_DATA, size="sm", visible=False, elem_id="predict-go-data")
     return drop, chosen, picker, other, examples, go_data
@@ -179,15 +181,14 @@ def _wire_question(frame: Frame, w: PredictWidgets) -> None:
     """Ask, wait, show; or stop waiting."""
 
     def show_busy() -> Updates:
-        busy = parts.waiting(text.PREDICT_ASKING) + f'<p class="dg-stage">{escape(text.PREDICT_ASKING)}</p>'
-        return {**w.forget(), w.ask: gr.Button(interactive=False), w.verdict: busy}
+        return {**w.forget(), w.ask: gr.Button(interactive=False), w.verdict: html.working(text.PREDICT_ASKING)}
 
     def begin(values: Mapping[Component, Any]) -> Updates:
         try:
             request, settings = _request(frame, values, w)
             number = prediction_client.ask(frame.workspace, settings, request)
         except UserError as error:
-            return {**w.forget(), w.message: parts.problem(error)}
+            return {**w.forget(), w.message: html.problem(error)}
         return {w.pending: number, w.clock: gr.Timer(active=True), w.stop: gr.Button(visible=True), w.message: ""}
 
     def poll(number: str | None, current: dict[str, Any] | None, box: Any, path: str) -> Any:
@@ -195,7 +196,7 @@ def _wire_question(frame: Frame, w: PredictWidgets) -> None:
         if found is None:
             return gr.skip()
         if "error" in found:
-            return {**w.forget(), w.message: parts.note(found["error"], "bad")}
+            return {**w.forget(), w.message: html.note(found["error"], "bad")}
         known = _taxonomy(found, path)
         return {**w.forget(), **_answered(found, _truth(current, box, known), known, w)}
 
@@ -235,27 +236,22 @@ def _open(frame: Frame, values: Mapping[Component, Any], w: PredictWidgets) -> U
         settings = frame.form.read(values, FOR_DATA)
         listed, kinds = _examples(frame, settings), _kinds(settings.data.taxonomy)
     except UserError as error:
-        return {w.examples: parts.problem(error), w.go_data: gr.Button(visible=True)}
-    shown = _strip(listed) if listed else parts.empty(text.PREDICT_NO_EXAMPLES)
+        return {w.examples: html.problem(error), w.go_data: gr.Button(visible=True)}
+    shown = _strip(listed) if listed else html.empty(text.PREDICT_NO_EXAMPLES)
     return {w.examples: shown, w.go_data: gr.Button(visible=not listed), w.kind: gr.Dropdown(choices=kinds)}
 
 
-def _strip(photos: list[Photo]) -> str:
-    buttons = "".join(
-        f'<button type="button" data-index="{i}" title="{escape(photo.path.name)}" aria-label="Example photo {i + 1}, '
-        f'{len(photo.objects)} objects"><img alt="" src="{pictures.whole(photo.path, 220)}"></button>'
-        for i, photo in enumerate(photos)
-    )
-    return f'<div class="dg-strip">{buttons}</div>'
+def _strip(photos: list[Photo]) -> Markup:
+    return _PREDICT.strip([(whole(one.path, EXAMPLE_PX), one.path.name, len(one.objects)) for one in photos])
 
 
 def _show(path: Path, objects: Sequence[BoxedObject], w: PredictWidgets) -> Updates:
     """A photo is chosen: show it with its boxes, forget the last answer."""
     boxes = [{"box": list(one.box_xyxy), "label": one.object_type} for one in objects]
-    about = {"src": pictures.whole(path, pictures.VIEW_PX), "about": path.name, "boxes": boxes}
+    about = {"src": whole(path, VIEW_PX), "about": path.name, "boxes": boxes}
     current = {
         "path": str(path),
-        "size_wh": pictures.photo_size(path),
+        "size_wh": photo_size(path),
         "objects": [(one.object_type, one.condition, one.box_xyxy) for one in objects],
     }
     return {
@@ -325,8 +321,7 @@ def _answered(found: dict[str, Any], truth: Condition | None, taxonomy: Taxonomy
     """The verdicts in words, then the probabilities: of conditions, and of classes when the type was not known."""
     asked = found.get("object_type")
     cards = [_verdict(answer, asked or answer["predicted_type"], taxonomy) for answer in found["answers"]]
-    known = f'<p class="dg-small">In the labels: {parts.badge(truth)}</p>' if truth else ""
-    alone = parts.note(text.BASE_ONLY) if len(found["answers"]) == 1 else ""
+    alone = text.BASE_ONLY if len(cards) == 1 else ""
     labelled = [(answer["label"], _shares(answer, asked, taxonomy)) for answer in found["answers"]]
     by_class = [
         (answer["label"], answer.get("calibrated_classes") or answer["class_probabilities"])
@@ -334,29 +329,31 @@ def _answered(found: dict[str, Any], truth: Condition | None, taxonomy: Taxonomy
         if "class_probabilities" in answer
     ]
     return {
-        w.verdict: f'<div class="dg-verdicts">{"".join(cards)}</div>{known}{alone}'
-        f'<p class="dg-small">Answered in {float(found.get("seconds") or 0):.1f} s.</p>',
-        w.chart: charts.to_json(charts.probabilities(labelled, taxonomy)),
-        w.classes: charts.to_json(charts.probabilities(by_class, taxonomy)) if by_class else None,
+        w.verdict: _PREDICT.answered(cards, truth, alone, float(found.get("seconds") or 0)),
+        w.chart: to_json(probabilities(labelled, taxonomy)),
+        w.classes: to_json(probabilities(by_class, taxonomy)) if by_class else None,
     }
 
 
-def _verdict(answer: Mapping[str, Any], kind: str, taxonomy: Taxonomy) -> str:
+def _verdict(answer: Mapping[str, Any], kind: str, taxonomy: Taxonomy) -> Markup:
     """What one model says: the condition with its probability, or that an engineer has to look."""
     about = calibration(str(answer.get("model") or ""))
     rule = (about.get("thresholds") or {}).get("class" if "class_probabilities" in answer else "condition") or {}
-    label, named = escape(answer["label"]), f"<strong>{escape(kind)}</strong>"
-    trust = score_text.calibrated_on(about) if "calibrated" in answer else score_text.NOT_CALIBRATED
+    trust = sentences.calibrated_on(about) if "calibrated" in answer else sentences.NOT_CALIBRATED
     if answer.get("unsure"):
-        why = f"<p>{escape(score_text.why_unsure(answer, rule))}</p>"
-        said, look = f'<span class="dg-handover">{escape(score_text.UNSURE)}</span>{why}', "dg-verdict dg-unsure"
-    else:
-        trust = f"{trust} {score_text.promise(rule)}".rstrip()
-        sure = f'<span class="dg-sureness">{units.percent(score_text.sureness(answer), 0)}</span>'
-        said, look = parts.badge(taxonomy.shown(kind, answer["predicted"])) + sure, "dg-verdict"
-    return (
-        f'<div class="{look}"><span class="dg-label">{label}</span>{named}{said}'
-        f'<span class="dg-below">{escape(trust)}</span></div>'
+        why = sentences.why_unsure(answer, rule)
+        return _PREDICT.verdict(
+            answer, taxonomy.shown(kind, answer["predicted"]), kind, "", sentences.UNSURE, why, trust
+        )
+    sure = units.percent(sentences.sureness(answer), 0)
+    return _PREDICT.verdict(
+        answer,
+        taxonomy.shown(kind, answer["predicted"]),
+        kind,
+        sure,
+        "",
+        "",
+        f"{trust} {sentences.promise(rule)}".rstrip(),
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import gradio as gr
 from gradio.components import Component
+from markupsafe import Markup
 
 from core import units
 from core.errors import UserError
@@ -16,15 +17,16 @@ from core.runs import launcher, store
 from core.runs.workspace import model_label
 from core.settings import Settings, load, merge, preset_for, presets
 from damgui import forms, run_state, text
-from damgui.charts import training as charts
-from damgui.components import html as parts
+from damgui.charts import training
+from damgui.charts.base import plot_component, to_json
+from damgui.components import html
 from damgui.components.run_controls import RunControls
 from damgui.forms import NOT_IN_PRESETS, SIMPLE, SWITCHES, Form
 from damgui.frame import QUIET, Frame, Updates
+from damgui.markup import TEMPLATES
 from damgui.run_state import RunState, Stamp, learning
-from damgui.scores import text as score_text
+from damgui.scores import sentences
 from damgui.snapshot import Snapshot, mark
-from damgui.text import escape
 
 # Settings that other tabs hold; everything that is in no tab's view is folded away here.
 ELSEWHERE = (
@@ -42,32 +44,33 @@ ELSEWHERE = (
     "batch.annotate",
     "batch.pictures",
 )
+_TRAINING = TEMPLATES.macros("training.html")
 HERE = ("train", "rehearse")  # runs that this tab shows itself
 Base = tuple[tuple[Any, ...], int]  # the figure on a page: what it is of besides the loss (Learning.frame), its steps
 
 
 def build(frame: Frame) -> None:
-    parts.html(parts.heading(text.TAB_TRAINING, text.TRAINING_LEAD))
+    html.place(html.heading(text.TAB_TRAINING, text.TRAINING_LEAD))
     with gr.Row():
         with gr.Column(scale=5, min_width=400):
             preset, name, start, attempt = _form(frame.form)
         with gr.Column(scale=8, min_width=520):
-            message = parts.html("", elem_id="training-message")
-            trial = parts.html("", elem_id="training-trial")
-            state = parts.html("", elem_id="training-state")
+            message = html.place("", elem_id="training-message")
+            trial = html.place("", elem_id="training-trial")
+            state = html.place("", elem_id="training-state")
             with gr.Row(elem_classes="dg-actions"):
                 stop = gr.Button(text.TRAINING_STOP, variant="stop", visible=False, elem_id="training-stop")
                 resume = gr.Button(text.TRAINING_RESUME, visible=False, elem_id="training-resume")
                 judge = gr.Button(text.TRAINING_COMPARE, visible=False, elem_id="training-compare")
                 ask = gr.Button(text.TRAINING_ASK, visible=False, elem_id="training-ask")
             with gr.Column(elem_classes="dg-panel"):
-                parts.html(parts.section(text.CHART_TITLE))
-                chart = charts.component("training-chart", text.CHART_TITLE, text.TRAINING_EMPTY, zoom=True)
+                html.place(html.section(text.CHART_TITLE))
+                chart = plot_component("training-chart", text.CHART_TITLE, text.TRAINING_EMPTY, zoom=True)
             with (
                 gr.Column(elem_classes="dg-panel"),
                 gr.Accordion(text.LOG_TITLE, open=False, elem_id="training-output"),
             ):
-                log = parts.html(_log(""), elem_id="training-log")
+                log = html.place(_log(""), elem_id="training-log")
 
     def begin(values: Mapping[Component, Any]) -> None:
         launcher.begin(frame.workspace, frame.form.read(values), "train", (values[name] or "").strip())
@@ -145,14 +148,14 @@ def _form(form: Form) -> tuple[gr.Dropdown, gr.Textbox, gr.Button, gr.Button]:
         with gr.Row(elem_classes="dg-begin"):
             start = gr.Button(text.TRAINING_START, variant="primary", elem_id="training-start", min_width=160)
             attempt = gr.Button(text.TRAINING_TRY, elem_id="training-try", min_width=160)
-        parts.html(f'<p class="dg-small">{escape(text.TRAINING_TRY_HINT)}</p>')
+        html.place(html.small(text.TRAINING_TRY_HINT))
     with gr.Column(elem_classes="dg-panel dg-switches"):
-        parts.html(parts.section(text.ENHANCEMENTS) + f'<p class="dg-small">{escape(text.ENHANCEMENTS_HINT)}</p>')
+        html.place(html.section(text.ENHANCEMENTS) + html.small(text.ENHANCEMENTS_HINT))
         for path in SWITCHES:
             form.add(path)
     with gr.Column(elem_classes="dg-panel"), gr.Accordion(text.MORE_SETTINGS, open=False, elem_id="training-more"):
         for group, paths in forms.folded({*SIMPLE, *SWITCHES, *ELSEWHERE}).items():
-            parts.html(f'<h4 class="dg-group">{escape(text.GROUP_WORDS[group])}</h4>')
+            html.place(html.group(text.GROUP_WORDS[group]))
             with gr.Row(elem_classes="dg-grid2"):
                 for path in paths:
                     form.add(path, min_width=200)
@@ -221,17 +224,15 @@ def _trial(tried: RunState | None) -> str:
     """The panel of "Try two steps first"."""
     if tried is None:
         return ""
-    head, told = parts.run_head(tried), run_state.rehearsal(tried)
+    told = run_state.rehearsal(tried)
     if tried.active:
         said = text.STOPPING_TRIAL if tried.stopping else run_state.stage(tried) or text.STARTING
-        body = parts.waiting(said) + f'<p class="dg-stage">{escape(said)}</p>'
-    elif told is None:
-        stopped = parts.note(text.TRIED_STOPPED) if tried.status == "stopped" else ""
-        body = parts.ended(tried) + stopped
-    else:
-        figures = parts.figures(parts.figure(value, label, below) for label, value, below in text.tried(told))
-        body = figures + parts.warnings(tried) + parts.note(text.TRIED_FITS, "good")
-    return f'<div class="dg-live">{head}{body}</div>'
+        return html.live(tried, html.working(said))
+    if told is None:
+        stopped = html.note(text.TRIED_STOPPED) if tried.status == "stopped" else ""
+        return html.live(tried, html.ended(tried), stopped)
+    figures = html.figures(html.figure(value, label, below) for label, value, below in text.tried(told))
+    return html.live(tried, figures, html.warnings(tried), html.note(text.TRIED_FITS, "good"))
 
 
 def _can_resume(found: RunState | None) -> bool:
@@ -243,30 +244,33 @@ def _chart(found: RunState | None, base: Base | None) -> tuple[Any, Base | None]
     shown = learning(found.run.id, found.log) if found else None
     if shown is None:
         return gr.HTML(value=None, more=None), None
-    if base is not None and base[0] == shown.frame and (points := charts.more(shown, base[1])) is not None:
+    if base is not None and base[0] == shown.frame and (points := training.more(shown, base[1])) is not None:
         return gr.HTML(more=points), base
-    return gr.HTML(value=charts.to_json(charts.training(shown)), more=None), (shown.frame, len(shown.loss))
+    return gr.HTML(value=to_json(training.training(shown)), more=None), (shown.frame, len(shown.loss))
 
 
 def _state(found: RunState | None, busy: RunState | None) -> str:
-    other = parts.note(text.busy_elsewhere(busy.run.kind)) if busy and busy.run.kind not in HERE else ""
-    if found is None:
-        return other
-    head = parts.run_head(found)
+    other = html.note(text.busy_elsewhere(busy.run.kind)) if busy and busy.run.kind not in HERE else Markup("")
+    return other + _told(found) if found else other
+
+
+def _told(found: RunState) -> Markup:
+    """The panel of a training: how far it is, or what came out."""
     if not found.active:
-        return f'{other}<div class="dg-live">{head}{_outcome(found)}{parts.ended(found)}</div>'
+        return html.live(found, _outcome(found), html.ended(found))
     pace = run_state.training_progress(found)
     if pace is None:
         said, tried = run_state.stage(found) or text.STARTING, run_state.rehearsal(found)
-        body = parts.waiting(said)
-        body += parts.facts(_expected(tried)) if tried else ""
-        body += f'<p class="dg-stage">{escape(said)}</p>'
-    else:
-        said = text.STOPPING if found.stopping else run_state.stage(found)
-        body = parts.bar(pace.share, "Progress") + parts.facts(_facts(found, pace))
-        body += f'<p class="dg-small">{escape(text.machine_speed(found.last("step") or {}))}</p>'
-        body += f'<p class="dg-stage">{escape(said)}</p>'
-    return f'{other}<div class="dg-live">{head}{body}{parts.warnings(found)}</div>'
+        expected = html.facts(_expected(tried)) if tried else ""
+        return html.live(found, html.waiting(said), expected, html.stage(said), html.warnings(found))
+    return html.live(
+        found,
+        html.bar(pace.share, "Progress"),
+        html.facts(_facts(found, pace)),
+        html.small(text.machine_speed(found.last("step") or {})),
+        html.stage(text.STOPPING if found.stopping else run_state.stage(found)),
+        html.warnings(found),
+    )
 
 
 def _expected(tried: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -294,21 +298,20 @@ def _facts(found: RunState, pace: run_state.RunProgress) -> list[tuple[str, str]
 
 def _outcome(found: RunState) -> str:
     """What came out: the scores of the best state, which is the one that is kept as the tuned model."""
-    tests = charts.by_step(found.of("evaluation"))
+    tests = training.by_step(found.of("evaluation"))
     if not tests:
         return ""
     best, steps = max(tests, key=lambda test: test["macro_f1"]), found.log.curve
     took = units.duration((found.last("ended") or {}).get("seconds"))
     items = [
-        parts.figure(units.percent(best["accuracy"]), "Accuracy", "of the validation objects right"),
-        parts.figure(f"{best['macro_f1']:.2f}", "Macro-F1", "every class counts the same"),
-        parts.figure(f"{best['step']}", "Best step", "its state is kept"),
-        parts.figure(f"{len(steps)}", "Steps", f"took {took}"),
+        html.figure(units.percent(best["accuracy"]), "Accuracy", "of the validation objects right"),
+        html.figure(f"{best['macro_f1']:.2f}", "Macro-F1", "every class counts the same"),
+        html.figure(f"{best['step']}", "Best step", "its state is kept"),
+        html.figure(f"{len(steps)}", "Steps", f"took {took}"),
     ]
-    ready = parts.note(text.TUNED_READY, "good") if found.status == "finished" else ""
-    return parts.figures(items) + f'<p class="dg-small">{escape(score_text.VALID_CHOSE)}</p>' + ready
+    ready = html.note(text.TUNED_READY, "good") if found.status == "finished" else Markup("")
+    return html.figures(items) + html.small(sentences.VALID_CHOSE) + ready
 
 
-def _log(tail: str) -> str:
-    said = escape(tail or text.LOG_EMPTY)
-    return f'<pre class="dg-log" tabindex="0" aria-label="{escape(text.LOG_TITLE)}">{said}</pre>'
+def _log(tail: str) -> Markup:
+    return _TRAINING.log(tail)

@@ -19,7 +19,7 @@ from core.data.types import Photo
 from core.settings import DataSettings
 from core.units import percent
 from damgui import text
-from damgui.scores import text as score_text
+from damgui.scores import sentences
 
 STEPS = 30
 
@@ -52,7 +52,7 @@ def ask(page: Page, workspace: Path) -> dict[str, Any]:
             answer["label"],
             answer["predicted_type"],
             answer["predicted"],
-            percent(score_text.sureness(answer), 0),
+            percent(sentences.sureness(answer), 0),
         ):
             expect(verdicts.nth(index)).to_contain_text(words)
     bars_of_each = [one["x"] for one in drawn(page, "predict-chart")]
@@ -153,7 +153,7 @@ class TestNewcomer:
                 expect(lines.nth(line)).to_contain_text(words)
         # The other way round: the table, the numbers and the difference follow.
         pick_run(page, "compare-run-before", "clicked")
-        expect(page.locator("#compare-state")).to_contain_text(score_text.SAME_RUN)
+        expect(page.locator("#compare-state")).to_contain_text(sentences.SAME_RUN)
         expect(page.locator("#compare-results")).to_be_hidden()
         pick_run(page, "compare-run-after", "demo")
         expect(page.locator("#compare-before .dg-big")).to_contain_text(f"{100 * tuned['overall_accuracy']:.1f}")

@@ -1,0 +1,1 @@
+from damgui.tabs.ablation.tab import build as build

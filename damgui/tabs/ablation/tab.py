@@ -7,14 +7,15 @@ from typing import Any
 
 import gradio as gr
 from gradio.components import Component
+from markupsafe import Markup
 
 from core.errors import UserError
 from core.runs import launcher, store
 from core.settings import FIELDS, Settings, merge
 from core.studies import plan as studies
 from damgui import text
-from damgui.charts import training as charts
-from damgui.components import html as parts
+from damgui.charts.base import plot_component
+from damgui.components import html
 from damgui.components.run_controls import RunControls
 from damgui.forms import SWITCHES
 from damgui.frame import QUIET, Frame, Updates
@@ -22,36 +23,35 @@ from damgui.run_state import RunState, Stamp
 from damgui.scores import results
 from damgui.snapshot import Snapshot
 from damgui.tabs.ablation import text as study_text
-from damgui.tabs.ablation import view as study
-from damgui.text import escape
+from damgui.tabs.ablation import view
 
 CHOICES = [(study_text.ALONE[one], one) for one in studies.VARIANTS if one != studies.NONE]
 MOST_SEEDS = 5
 
 
 def build(frame: Frame) -> None:
-    parts.html(parts.heading(study_text.TAB, study_text.LEAD))
+    html.place(html.heading(study_text.TAB, study_text.LEAD))
     with gr.Row():
         with gr.Column(scale=4, min_width=380):
             variants, seeds, epochs, start, cost = _choices(frame)
         with gr.Column(scale=8, min_width=520):
-            message = parts.html("", elem_id="ablation-message")
-            state = parts.html("", elem_id="ablation-state")
+            message = html.place("", elem_id="ablation-message")
+            state = html.place("", elem_id="ablation-state")
             with gr.Row(elem_classes="dg-actions"):
                 stop = gr.Button(study_text.STOP, variant="stop", visible=False, elem_id="ablation-stop")
                 resume = gr.Button(study_text.RESUME, visible=False, elem_id="ablation-resume")
             with gr.Column(elem_classes="dg-panel", visible=False) as advised:
-                parts.html(parts.section(study_text.ADVICE))
-                advice = parts.html("", elem_id="ablation-advice")
+                html.place(html.section(study_text.ADVICE))
+                advice = html.place("", elem_id="ablation-advice")
                 with gr.Row(elem_classes="dg-actions"):
                     use = gr.Button(study_text.USE, elem_id="ablation-use")
             with gr.Column(elem_classes="dg-panel"):
-                parts.html(parts.section(study_text.CHART))
-                chart = charts.component("ablation-chart", study_text.CHART, study_text.CHART_EMPTY)
-                parts.html(f'<p class="dg-small">{escape(study_text.CHART_SAYS)}</p>')
+                html.place(html.section(study_text.CHART))
+                chart = plot_component("ablation-chart", study_text.CHART, study_text.CHART_EMPTY)
+                html.place(html.small(study_text.CHART_SAYS))
     with gr.Column(elem_classes="dg-panel", visible=False) as numbers:
-        title = parts.html(parts.section(study_text.TABLE), elem_id="ablation-title")
-        table = parts.html("", elem_id="ablation-table")
+        title = html.place(html.section(study_text.TABLE), elem_id="ablation-title")
+        table = html.place("", elem_id="ablation-table")
 
     def wanted(values: Mapping[Component, Any]) -> tuple[Settings, studies.StudyPlan]:
         """The settings of all trainings, and which trainings. Raises UserError for what is wrong with either."""
@@ -69,11 +69,11 @@ def build(frame: Frame) -> None:
         except UserError:  # a half-typed number; Start says what is wrong with it
             return ""
         cells = len(plan.variants) * plan.seeds
-        return _small(study_text.estimate(cells, study.cell_seconds(frame.look(), settings)))
+        return html.small(study_text.estimate(cells, view.cell_seconds(frame.look(), settings)))
 
     def refresh(now: Snapshot, seen: Stamp | None) -> tuple[Stamp, Updates] | None:
-        found, busy = study.newest(now), now.at_work
-        shown = study.latest_results(now)
+        found, busy = view.newest(now), now.at_work
+        shown = view.latest_results(now)
         stamp = (found and found.stamp, busy and busy.run.id, shown and results.changed(shown[0].results))
         if stamp == seen:
             return None
@@ -87,18 +87,18 @@ def build(frame: Frame) -> None:
         if seen is None or seen[2] != stamp[2]:
             told = shown[1] if shown else {}
             updates |= {
-                chart: study.chart(told),
-                advice: study.advice(told),
+                chart: view.chart(told),
+                advice: view.advice(told),
                 advised: gr.Column(visible=_advises(told)),
                 numbers: gr.Column(visible=bool(told)),
-                table: study.table(told) if told else "",
+                table: view.table(told) if told else "",
                 use: gr.Button(visible=bool((told.get("recommendation") or {}).get("enough"))),
             }
         return stamp, updates
 
     def take_over() -> Updates:
         """The recommended switches go into the form, and the form comes into view."""
-        shown = study.latest_results(frame.look())
+        shown = view.latest_results(frame.look())
         told = (shown[1].get("recommendation") or {}).get("settings", {}) if shown else {}
         return {frame.form.widgets[path]: bool(on) for path, on in told.items()} | {
             frame.tabs: gr.Tabs(selected="training")
@@ -146,18 +146,15 @@ def _choices(frame: Frame) -> tuple[gr.CheckboxGroup, gr.Slider, gr.Number, gr.B
             elem_id="ablation-epochs",
         )
         start = gr.Button(study_text.START, variant="primary", elem_id="ablation-start")
-        cost = parts.html("", elem_id="ablation-cost")
-        parts.html(_small(study_text.OTHER_SETTINGS))
+        cost = html.place("", elem_id="ablation-cost")
+        html.place(html.small(study_text.OTHER_SETTINGS))
     return variants, seeds, epochs, start, cost
 
 
-def _small(said: str) -> str:
-    return f'<p class="dg-small">{escape(said)}</p>'
-
-
-def _state(found: RunState | None, busy: RunState | None) -> str:
-    other = parts.note(text.busy_elsewhere(busy.run.kind)) if busy and busy.run.kind not in store.STUDIES else ""
-    return other + (study.state(found) if found else parts.empty(study_text.EMPTY))
+def _state(found: RunState | None, busy: RunState | None) -> Markup:
+    elsewhere = busy is not None and busy.run.kind not in store.STUDIES
+    other = html.note(text.busy_elsewhere(busy.run.kind)) if busy and elsewhere else Markup("")
+    return other + (view.state(found) if found else html.empty(study_text.EMPTY))
 
 
 def _stop_button(found: RunState | None) -> gr.Button:
@@ -177,4 +174,4 @@ def _title(found: RunState | None, shown: tuple[store.Run, dict[str, Any]] | Non
         return ""
     run, told = shown
     earlier = f" {study_text.EARLIER}: {run.id}." if found is not None and found.run.id != run.id else ""
-    return parts.section(study_text.TABLE, study_text.judged_on(told) + earlier)
+    return html.section(study_text.TABLE, study_text.judged_on(told) + earlier)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import plotly.graph_objects as go
+from markupsafe import Markup
 
 from core import units
 from core.errors import UserError
@@ -15,13 +17,14 @@ from core.settings import Settings
 from core.studies import plan as studies
 from core.studies.ablation import signed
 from damgui import run_state, text, theme
-from damgui.charts import training as charts
-from damgui.components import html as parts
+from damgui.charts.base import style, to_json
+from damgui.components import html
+from damgui.markup import TEMPLATES
 from damgui.run_state import RunState
 from damgui.snapshot import Snapshot
 from damgui.tabs.ablation import text as study_text
-from damgui.text import escape
 
+_ABLATION = TEMPLATES.macros("ablation.html")
 NARROW = "95\u00a0%"  # a number and its unit stay on one line
 
 
@@ -68,61 +71,56 @@ def state(found: RunState | None) -> str:
     """Where a study is: its bar, its facts and what it does now."""
     if found is None:
         return ""
-    head, pace = parts.run_head(found), run_state.study_progress(found)
     if not found.active:
-        note = parts.note(study_text.LEFT_OFF) if found.status == "stopped" else ""
-        body = "" if found.status == "finished" else parts.ended(found) + note
-        return f'<div class="dg-live">{head}{body}</div>'
+        note = html.note(study_text.LEFT_OFF) if found.status == "stopped" else ""
+        return html.live(found, *(() if found.status == "finished" else (html.ended(found), note)))
+    pace = run_state.study_progress(found)
     said = study_text.STOPPING if found.stopping else run_state.stage(found) or text.STARTING
     if pace is None:
-        return f'<div class="dg-live">{head}{parts.waiting(said)}<p class="dg-stage">{escape(said)}</p></div>'
+        return html.live(found, html.working(said))
     facts = [
         ("Trainings done", f"{pace.done} of {pace.total}"),
         (text.TIME_LEFT, units.duration(pace.left_s)),
         ("So far", units.duration(pace.elapsed_s)),
     ]
-    return (
-        f'<div class="dg-live">{head}{parts.bar(pace.share, "Progress")}{parts.facts(facts)}'
-        f'<p class="dg-stage">{escape(said)}</p>{parts.warnings(found)}</div>'
-    )
+    bar = html.bar(pace.share, "Progress")
+    return html.live(found, bar, html.facts(facts), html.stage(said), html.warnings(found))
 
 
-def table(found: Mapping[str, Any]) -> str:
+@dataclass(frozen=True)
+class StudyRow:
+    """A line of the table: cells are (value, what stands below it), `ruling` is (mark, word, tone) of its verdict."""
+
+    variant: str
+    name: str
+    cells: Sequence[tuple[str, str]]
+    ruling: tuple[str, str, str] | None
+
+
+def table(found: Mapping[str, Any]) -> Markup:
     """The rows with intervals, differences and verdicts."""
-    head = "".join(f"<th scope='col'>{escape(name)}</th>" for name in study_text.COLUMNS)
-    return (
-        f'<table class="dg-table dg-study"><thead><tr>{head}</tr></thead><tbody>'
-        + "".join(_row(row) for row in found["table"])
-        + f'</tbody></table><p class="dg-small">{escape(study_text.TABLE_SAYS)}</p>'
-    )
+    return _ABLATION.table(study_text.COLUMNS, [_row(row) for row in found["table"]], study_text.TABLE_SAYS)
 
 
-def _row(row: Mapping[str, Any]) -> str:
+def _row(row: Mapping[str, Any]) -> StudyRow:
+    change = ("–", "")
+    if row["difference"]:
+        macro = row["difference"]["macro_f1"]
+        low, high = macro["interval"]
+        change = (signed(macro["mean"]), f"({signed(low)} to {signed(high)})")
     cells = [
         (str(len(row["seeds"])), ""),
         study_text.share(row["accuracy"]),
         study_text.share(row["balanced_accuracy"]),
         study_text.score(row["macro_f1"]),
+        change,
     ]
-    change = row["difference"]
-    if change:
-        low, high = change["macro_f1"]["interval"]
-        cells.append((signed(change["macro_f1"]["mean"]), f"({signed(low)} to {signed(high)})"))
-    else:
-        cells.append(("–", ""))
-    drawn = "".join(
-        f"<td>{escape(value)}" + (f"<small>{escape(below)}</small>" if below else "") + "</td>"
-        for value, below in cells
-    )
-    name = f'<th scope="row">{escape(row["label"][0].upper() + row["label"][1:])}</th>'
-    return f'<tr data-variant="{escape(row["variant"])}">{name}{drawn}<td>{_verdict(row)}</td></tr>'
+    ruling = study_text.VERDICTS[row["verdict"]] if row["verdict"] else None
+    return StudyRow(row["variant"], _capital(row["label"]), cells, ruling)
 
 
-def _verdict(row: Mapping[str, Any]) -> str:
-    if not row["verdict"]:
-        return ""
-    mark, word, tone = study_text.VERDICTS[row["verdict"]]
-    return f'<span class="dg-ruling dg-r-{tone}"><i aria-hidden="true">{mark}</i>{escape(word)}</span>'
+def _capital(label: str) -> str:
+    return label[:1].upper() + label[1:]
 
 
 def advice(found: Mapping[str, Any]) -> str:
@@ -131,9 +129,8 @@ def advice(found: Mapping[str, Any]) -> str:
     if not told:
         return ""
     why, what = _divided(told["said"])
-    lines = "".join(f"<li>{escape(one.replace('95 %', NARROW))}</li>" for one in why)
     tone = "good" if told["use"] != studies.NONE else "info"
-    return parts.note(" ".join(what), tone) + f'<ul class="dg-why">{lines}</ul>'
+    return _ABLATION.advice(" ".join(what), tone, [one.replace("95 %", NARROW) for one in why])
 
 
 def _divided(said: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -145,13 +142,13 @@ def _divided(said: Sequence[str]) -> tuple[list[str], list[str]]:
 def chart(found: Mapping[str, Any]) -> str | None:
     """Dots with intervals around the zero line; None while nothing can be compared."""
     rows = [row for row in found.get("table") or [] if row["difference"]]
-    return charts.to_json(differences(rows)) if rows else None
+    return to_json(differences(rows)) if rows else None
 
 
 def differences(rows: Sequence[Mapping[str, Any]]) -> go.Figure:
     """Macro-F1 of every variant against none: dot and 95 % interval. Colour and mark tell the verdict."""
     figure = go.Figure()
-    names = [row["label"][0].upper() + row["label"][1:] for row in rows]
+    names = [_capital(row["label"]) for row in rows]
     looks = {
         "recommended": (theme.GOOD, "circle"),
         "harmful": (theme.BAD, "x"),
@@ -197,4 +194,4 @@ def differences(rows: Sequence[Mapping[str, Any]]) -> go.Figure:
     figure.add_vline(x=0, line={"color": theme.SLATE, "width": 1.5, "dash": "dot"})
     figure.update_xaxes(title_text=study_text.CHART_AXIS, range=[-far, far], tickformat="+.2f")
     figure.update_yaxes(categoryorder="array", categoryarray=names[::-1], range=[-0.6, len(names) - 0.4])
-    return charts.style(figure, 110 + 40 * max(len(names), 2), showlegend=True)
+    return style(figure, 110 + 40 * max(len(names), 2), showlegend=True)

@@ -1,0 +1,1 @@
+from damgui.tabs.batch.tab import build as build

@@ -8,19 +8,20 @@ from typing import Any
 
 import gradio as gr
 from gradio.components import Component
+from markupsafe import Markup
 
 from core.errors import UserError
 from core.runs import launcher, store
 from core.runs.store import Run
 from core.settings import Settings, merge, to_flat
 from damgui import forms, text
-from damgui.components import html as parts
+from damgui.components import html
 from damgui.components.downloads import offer
 from damgui.components.run_controls import RunControls
 from damgui.frame import QUIET, Frame, Updates
 from damgui.run_state import RunState, Stamp
 from damgui.snapshot import Snapshot
-from damgui.tabs.batch import view as batches
+from damgui.tabs.batch import view
 
 # What of the page's one form also holds here: where to compute, how labels are written, what is saved.
 FROM_FORM = ("model.", "batch.", "data.use_good", "data.format", "data.taxonomy")
@@ -69,7 +70,7 @@ class BatchWidgets:
 
 
 def build(frame: Frame) -> None:
-    parts.html(parts.heading(text.TAB_BATCH, text.BATCH_LEAD))
+    html.place(html.heading(text.TAB_BATCH, text.BATCH_LEAD))
     w = _draw(frame)
 
     def begin(values: Mapping[Component, Any]) -> None:
@@ -83,7 +84,7 @@ def build(frame: Frame) -> None:
         updates: Updates = {
             w.start: gr.Button(interactive=busy is None),
             w.stop: gr.Button(visible=bool(found and found.active), interactive=not (found and found.stopping)),
-            w.resume: gr.Button(visible=batches.can_resume(found), interactive=busy is None),
+            w.resume: gr.Button(visible=view.can_resume(found), interactive=busy is None),
             w.state: _state(found, busy),
         }
         known = None if seen is None or seen[0] is None else seen[0][:2]
@@ -95,7 +96,7 @@ def build(frame: Frame) -> None:
     controls.stop(w.stop, "batch")
     controls.resume(w.resume, "batch")
     frame.watch(lambda now, seen, chosen: _models(now, seen, chosen, w), w.model, reads=(w.model,))
-    for button, more_rows, more_photos in ((w.more_rows, batches.ROWS, 0), (w.more_photos, 0, batches.PHOTOS)):
+    for button, more_rows, more_photos in ((w.more_rows, view.ROWS, 0), (w.more_photos, 0, view.PHOTOS)):
         button.click(_further(frame, w, more_rows, more_photos), [w.rows, w.photos], w.lists, **QUIET)
     frame.later(lambda: controls.start(w.start, begin, frame.form.inputs | {w.model, w.folder}))
 
@@ -123,20 +124,20 @@ def _draw(frame: Frame) -> BatchWidgets:
         with gr.Accordion(text.OPTIONS, open=False, elem_id="batch-options"), gr.Row(elem_classes="dg-grid2"):
             for one in ("batch.annotate", "batch.pictures"):
                 frame.form.add(one, min_width=200)
-    message = parts.html("", elem_id="batch-message")
-    state = parts.html(parts.empty(text.BATCH_EMPTY), elem_id="batch-state")
-    summary = parts.html("", elem_id="batch-summary")
+    message = html.place("", elem_id="batch-message")
+    state = html.place(html.empty(text.BATCH_EMPTY), elem_id="batch-state")
+    summary = html.place("", elem_id="batch-summary")
     with gr.Column(visible=False, elem_id="batch-results") as box:
         with gr.Row(elem_classes="dg-actions"):
             csv = gr.DownloadButton(text.BATCH_CSV, visible=False, elem_id="batch-csv", scale=0)
             report = gr.DownloadButton(text.REPORT_LOAD, visible=False, elem_id="batch-report", scale=0)
         with gr.Column(elem_classes="dg-panel"):
-            title = parts.html("", elem_id="batch-title")
-            table = parts.html("", elem_id="batch-table")
+            title = html.place("", elem_id="batch-title")
+            table = html.place("", elem_id="batch-table")
             more_rows = gr.Button(text.BATCH_MORE_ROWS, size="sm", visible=False, elem_id="batch-more-rows")
         with gr.Column(elem_classes="dg-panel"):
-            parts.html(parts.section(text.BATCH_GALLERY, text.BATCH_GALLERY_SAYS))
-            gallery = parts.html("", elem_id="batch-gallery")
+            html.place(html.section(text.BATCH_GALLERY, text.BATCH_GALLERY_SAYS))
+            gallery = html.place("", elem_id="batch-gallery")
             more_photos = gr.Button(text.BATCH_MORE_PHOTOS, size="sm", visible=False, elem_id="batch-more-photos")
     return BatchWidgets(
         model,
@@ -155,8 +156,8 @@ def _draw(frame: Frame) -> BatchWidgets:
         more_rows,
         gallery,
         more_photos,
-        gr.State(batches.ROWS),
-        gr.State(batches.PHOTOS),
+        gr.State(view.ROWS),
+        gr.State(view.PHOTOS),
     )
 
 
@@ -189,12 +190,12 @@ def _settings(frame: Frame, values: Mapping[Component, Any], w: BatchWidgets) ->
     return merge(settings, {**taken, "data.path": folder, "data.limit": 0})
 
 
-def _state(found: RunState | None, busy: RunState | None) -> str:
+def _state(found: RunState | None, busy: RunState | None) -> Markup:
     elsewhere = busy is not None and busy.run.kind != "batch"
-    other = parts.note(text.busy_elsewhere(busy.run.kind)) if busy and elsewhere else ""
+    other = html.note(text.busy_elsewhere(busy.run.kind)) if busy and elsewhere else Markup("")
     if found is None:
-        return other or parts.empty(text.BATCH_EMPTY)
-    return other if found.status == "finished" and other else other + batches.progress(found)
+        return other or html.empty(text.BATCH_EMPTY)
+    return other if found.status == "finished" and other else other + view.progress(found)
 
 
 def _results(found: RunState | None, w: BatchWidgets) -> Updates:
@@ -202,24 +203,24 @@ def _results(found: RunState | None, w: BatchWidgets) -> Updates:
     run = found.run if found is not None and not found.active and found.run.results.is_file() else None
     if run is None:
         return {w.summary: "", w.box: gr.Column(visible=False)}
-    files = {w.csv: batches.file_of(run, "predictions.csv"), w.report: batches.file_of(run, "report.html")}
+    files = {w.csv: view.file_of(run, "predictions.csv"), w.report: view.file_of(run, "report.html")}
     loads = {
         one: gr.DownloadButton(value=offer(path) if path else None, visible=path is not None)
         for one, path in files.items()
     }
-    lists = _lists(run, w, batches.ROWS, batches.PHOTOS)
-    return {w.summary: batches.summary(run), w.box: gr.Column(visible=True), **loads, **lists}
+    lists = _lists(run, w, view.ROWS, view.PHOTOS)
+    return {w.summary: view.summary(run), w.box: gr.Column(visible=True), **loads, **lists}
 
 
 def _lists(run: Run, w: BatchWidgets, rows: int, photos: int) -> Updates:
-    total, pictured = len(batches.urgent(run)), len(batches.photos(run))
+    total, pictured = len(view.urgent(run)), len(view.photos(run))
     drawn = (run.folder / "annotated").is_dir()
     note = f"{min(rows, total):,} of {total:,}, {text.BATCH_ORDER}"
     return {
-        w.title: parts.section(text.BATCH_TABLE, note),
-        w.table: batches.table(run, rows),
+        w.title: html.section(text.BATCH_TABLE, note),
+        w.table: view.table(run, rows),
         w.more_rows: gr.Button(visible=total > rows),
-        w.gallery: batches.gallery(run, photos) if drawn else parts.empty(text.BATCH_NO_GALLERY),
+        w.gallery: view.gallery(run, photos) if drawn else html.empty(text.BATCH_NO_GALLERY),
         w.more_photos: gr.Button(visible=drawn and pictured > photos),
         w.rows: rows,
         w.photos: photos,

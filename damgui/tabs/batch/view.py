@@ -6,46 +6,46 @@ from collections import Counter
 from functools import lru_cache
 from pathlib import Path
 
+from markupsafe import Markup
+
 from core import units
 from core.conditions import UNSURE_SIGN, Condition
 from core.errors import UserError
 from core.report.about import gather
 from core.report.annotate import annotated_name
-from core.report.answers import Entry, Row, index, read, shown, sure_words, sureness
+from core.report.answers import Entry, Row, index, read, shown, sureness
 from core.runs.files import read_json
 from core.runs.store import Run
 from core.taxonomy import Taxonomy
 from damgui import run_state, text
-from damgui.components import html as parts
-from damgui.components import photos as pictures
+from damgui.components import html
+from damgui.components.photos import annotated
+from damgui.components.photos import gallery as photo_gallery
+from damgui.markup import TEMPLATES
 from damgui.run_state import RunState
 from damgui.scores.results import changed
-from damgui.text import escape
 
+_BATCH = TEMPLATES.macros("batch.html")
 ROWS, PHOTOS = 20, 12  # shown at first, and how many more each time
 
 
-def progress(found: RunState) -> str:
+def progress(found: RunState) -> Markup:
     """A batch at work, or why it is over."""
     if not found.active:
-        stopped = parts.note(text.BATCH_STOPPED) if found.status == "stopped" else ""
-        return f'<div class="dg-live">{parts.run_head(found)}{parts.ended(found)}{stopped}{parts.warnings(found)}</div>'
+        stopped = html.note(text.BATCH_STOPPED) if found.status == "stopped" else ""
+        return html.live(found, html.ended(found), stopped, html.warnings(found))
     pace, event = run_state.baseline_progress(found), found.last("progress")
+    said = text.STOPPING if found.stopping else run_state.stage(found)
     if pace is None or event is None:
-        said = text.STOPPING if found.stopping else run_state.stage(found) or text.STARTING
-        body = f'{parts.waiting(said)}<p class="dg-stage">{escape(said)}</p>'
-    else:
-        body = parts.bar(pace.share, "Progress") + parts.facts(
-            [
-                ("Photos", f"{pace.done:,} of {pace.total:,}"),
-                ("Objects", f"{int(event.get('objects') or 0):,}"),
-                ("Speed", units.rate(pace.per_s, "photo")),
-                (text.TIME_LEFT, units.duration(pace.left_s)),
-            ]
-        )
-        said = text.STOPPING if found.stopping else run_state.stage(found)
-        body += f'<p class="dg-stage">{escape(said)}</p>'
-    return f'<div class="dg-live">{parts.run_head(found)}{body}{parts.warnings(found)}</div>'
+        return html.live(found, html.working(said or text.STARTING), html.warnings(found))
+    facts = [
+        ("Photos", f"{pace.done:,} of {pace.total:,}"),
+        ("Objects", units.count(int(event.get("objects") or 0))),
+        ("Speed", units.rate(pace.per_s, "photo")),
+        (text.TIME_LEFT, units.duration(pace.left_s)),
+    ]
+    bar = html.bar(pace.share, "Progress")
+    return html.live(found, bar, html.facts(facts), html.stage(said), html.warnings(found))
 
 
 def summary(run: Run) -> str:
@@ -53,19 +53,16 @@ def summary(run: Run) -> str:
     found = read_json(run.results)
     if not found:
         return ""
-    cells = "".join(
-        f'<div class="dg-figure"><span class="dg-label">{parts.badge(one)}</span><span class="dg-value">{number:,}'
-        f"</span></div>"
-        for one, number in taxonomy(run).shown_counts(found["conditions"], found.get("classes") or {}).items()
-    )
-    unsure = found.get("unsure")
+    counts = taxonomy(run).shown_counts(found["conditions"], found.get("classes") or {})
+    unsure, figures = found.get("unsure"), []
     if unsure:
-        cells += parts.figure(f"{unsure['count']:,}", f"{UNSURE_SIGN} {text.UNSURE_SHORT}", text.BATCH_UNSURE_SAYS)
-    cells += parts.figure(f"{found['objects']:,}", "Objects", f"on {found['photos']:,} photos")
-    notes = parts.note(text.BATCH_WHOLE, "warn") if found.get("whole_photos") else ""
+        label = f"{UNSURE_SIGN} {text.UNSURE_SHORT}"
+        figures.append(html.figure(units.count(unsure["count"]), label, text.BATCH_UNSURE_SAYS))
+    figures.append(html.figure(units.count(found["objects"]), "Objects", f"on {found['photos']:,} photos"))
+    notes = [html.note(text.BATCH_WHOLE, "warn")] if found.get("whole_photos") else []
     if not unsure:
-        notes += parts.note(text.BATCH_UNCALIBRATED)
-    return f'<div class="dg-came">{parts.figures([cells])}{notes}</div>'
+        notes.append(html.note(text.BATCH_UNCALIBRATED))
+    return _BATCH.summary(list(counts.items()), figures, html.joined(notes))
 
 
 def taxonomy(run: Run) -> Taxonomy:
@@ -95,24 +92,22 @@ def _urgent(run: Run, _changed: tuple[int, int]) -> tuple[Entry, ...]:
     return tuple(sorted(index(run.predictions), key=rank))
 
 
-def table(run: Run, most: int) -> str:
+def table(run: Run, most: int) -> Markup:
     """The first answers as a table."""
-    head = "".join(f"<th scope='col'>{escape(one)}</th>" for one in text.BATCH_COLUMNS)
     with run.predictions.open("rb") as lines:
-        rows = "".join(_line(read(lines, one), taxonomy(run)) for one in urgent(run)[:most])
-    body = f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody>"
-    return f'<div class="dg-scroll"><table class="dg-answers">{body}</table></div>'
+        return _BATCH.table([_line(read(lines, one), taxonomy(run)) for one in urgent(run)[:most]])
 
 
-def _line(row: Row, known: Taxonomy) -> str:
-    kind = str(row.get("object_type") or row.get("predicted_type") or "")
-    guessed = "" if row.get("object_type") else f" <small>{escape(text.BATCH_GUESSED)}</small>"
-    unsure = f"{UNSURE_SIGN} {text.UNSURE_SHORT}" if row.get("unsure") else ""
-    sure = sure_words(sureness(row)) if int(row["choices"]) > 1 else text.BATCH_ONE_ANSWER
+def _line(row: Row, known: Taxonomy) -> tuple[Condition, str, bool, str, str, str, int]:
+    """(condition, object type, whether that was guessed, how sure, unsure, photo, number)"""
     return (
-        f"<tr><td>{parts.badge(shown(row, known))}</td><td>{escape(kind)}{guessed}</td><td>{escape(sure)}</td>"
-        f"<td>{escape(unsure)}</td><td><code>{escape(str(row['image']))}</code></td>"
-        f"<td>{int(row['object']) + 1}</td></tr>"
+        shown(row, known),
+        str(row.get("object_type") or row.get("predicted_type") or ""),
+        not row.get("object_type"),
+        units.probability(sureness(row)) if int(row["choices"]) > 1 else text.BATCH_ONE_ANSWER,
+        f"{UNSURE_SIGN} {text.UNSURE_SHORT}" if row.get("unsure") else "",
+        str(row["image"]),
+        int(row["object"]) + 1,
     )
 
 
@@ -127,21 +122,15 @@ def photos(run: Run) -> list[tuple[str, Counter[Condition]]]:
 def gallery(run: Run, most: int) -> str:
     """Annotated photos, small; a click on nothing is needed to read them: the words stand below each."""
     cards = [card for name, counts in photos(run)[:most] if (card := _card(run, name, counts))]
-    return f'<div class="dg-gallery dg-wide">{"".join(cards)}</div>' if cards else ""
+    return photo_gallery(cards, "dg-wide") if cards else ""
 
 
 def _card(run: Run, name: str, counts: Counter[Condition]) -> str:
-    path = run.folder / "annotated" / annotated_name(name)
+    """ "" for a photo that was not drawn, or cannot be read any more."""
     try:
-        source = pictures.whole(path, pictures.ANNOTATED_PX)
-    except (UserError, FileNotFoundError):
+        return annotated(run.folder / "annotated" / annotated_name(name), counts, name)
+    except UserError:
         return ""
-    words = "".join(f"<li>{parts.badge(one, str(number), short=True)}</li>" for one, number in counts.most_common())
-    about = ", ".join(f"{number} {one.name}" for one, number in counts.most_common())
-    return (
-        f'<figure class="dg-card"><div class="dg-photo"><img src="{source}" alt="{escape(f"{name}: {about}")}"></div>'
-        f'<figcaption><ul class="dg-inline">{words}</ul><code>{escape(name)}</code></figcaption></figure>'
-    )
 
 
 def can_resume(found: RunState | None) -> bool:

@@ -1,0 +1,1 @@
+from damgui.tabs.compare.tab import build as build

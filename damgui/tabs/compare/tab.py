@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import gradio as gr
+from markupsafe import Markup
 
 from core.data import splits
 from core.errors import UserError
@@ -14,21 +15,20 @@ from core.runs import launcher, store
 from core.runs.workspace import model_label
 from core.settings import Settings, from_dict, merge
 from damgui import run_state, text
-from damgui.charts import scores as score_charts
-from damgui.charts import training as charts
-from damgui.components import html as parts
-from damgui.components import report_button
+from damgui.charts.base import to_json
+from damgui.charts.classes import dumbbell
+from damgui.charts.scores import MOST_CURVES, learning
+from damgui.components import html, report_button
 from damgui.components.run_controls import RunControls
 from damgui.frame import QUIET, Frame, Handler, Updates, guarded
 from damgui.run_state import Stamp
-from damgui.scores import judged
-from damgui.scores import text as score_text
+from damgui.scores import judged, sentences
 from damgui.scores.details import Details
 from damgui.scores.judged import JudgedRun
 from damgui.scores.results import ShownResults
 from damgui.snapshot import Snapshot, TunedModel
-from damgui.tabs.compare import view as comparing
 from damgui.tabs.compare import widgets
+from damgui.tabs.compare.view import change_chart, compared, gallery, headline, runs_table, turned, why_not
 from damgui.tabs.compare.widgets import CompareWidgets
 
 SPLITS = ("valid", "test")
@@ -56,7 +56,7 @@ class View:
 
     @property
     def comparable(self) -> bool:
-        return not comparing.why_not(self.before, self.after)
+        return not why_not(self.before, self.after)
 
     @property
     def base_is_missing(self) -> bool:
@@ -67,7 +67,7 @@ class View:
 
 
 def build(frame: Frame) -> None:
-    parts.html(parts.heading(text.TAB_COMPARE, text.COMPARE_LEAD))
+    html.place(html.heading(text.TAB_COMPARE, text.COMPARE_LEAD))
     w, message, panels = widgets.draw()
 
     def begin(model: str | None, split: str) -> None:
@@ -228,20 +228,20 @@ def _actions(now: Snapshot, view: View, w: CompareWidgets) -> Updates:
     }
 
 
-def _state(view: View, found: run_state.RunState | None, untaught: bool, todo: bool) -> str:
-    said = parts.judging(found) if found and (found.active or found.status in ("failed", "crashed")) else ""
+def _state(view: View, found: run_state.RunState | None, untaught: bool, todo: bool) -> Markup:
+    said = html.judging(found) if found and (found.active or found.status in ("failed", "crashed")) else Markup("")
     if view.tuned is not None and view.split == "test":
-        said += parts.note(score_text.TEST_HONEST)
+        said += html.note(sentences.TEST_HONEST)
     if not untaught:
-        return said + parts.empty(text.COMPARE_NO_BASELINE)
+        return said + html.empty(text.COMPARE_NO_BASELINE)
     if view.tuned is None:
-        return said + parts.empty(text.COMPARE_NO_TUNED)
+        return said + html.empty(text.COMPARE_NO_TUNED)
     if todo and not view.comparable and not (found and found.active):
-        said += parts.empty(f"{view.tuned.name} {score_text.not_judged(view.split)}")
+        said += html.empty(f"{view.tuned.name} {sentences.not_judged(view.split)}")
     if view.after and view.base_is_missing:
-        said += parts.note(score_text.no_base(view.after.name, view.after.split), "warn")
+        said += html.note(sentences.no_base(view.after.name, view.after.split), "warn")
     elif view.before and view.after and not view.comparable:
-        said += parts.note(comparing.why_not(view.before, view.after), "warn")
+        said += html.note(why_not(view.before, view.after), "warn")
     return said
 
 
@@ -251,28 +251,28 @@ def _pair(view: View, w: CompareWidgets, panels: Details) -> Updates:
     updates: Updates = {
         w.pair: gr.Row(visible=len(view.runs) > 1),
         w.table_box: gr.Column(visible=bool(view.runs)),
-        w.table: comparing.runs_table(view.runs, before, after),
+        w.table: runs_table(view.runs, before, after),
         **panels.fill(_shown(after)),
     }
     if before is None or after is None or not view.comparable:
         return {**updates, w.headline: "", w.box: gr.Column(visible=False)}
     one, other = before.found["per_class"], after.found["per_class"]
-    found = comparing.compared(before, after)
+    found = compared(before, after)
     return {
         **updates,
-        w.headline: comparing.headline(before, after),
+        w.headline: headline(before, after),
         w.box: gr.Column(visible=True),
-        w.change: comparing.change_chart(found),
-        w.turned: comparing.turned(found),
-        w.chart: charts.to_json(charts.dumbbell(one, other, before.shown.taxonomy, before.shown.order)),
-        w.gallery: comparing.gallery(before.shown, after.shown),
+        w.change: change_chart(found),
+        w.turned: turned(found),
+        w.chart: to_json(dumbbell(one, other, before.shown.taxonomy, before.shown.order)),
+        w.gallery: gallery(before.shown, after.shown),
     }
 
 
 def _curves(now: Snapshot, w: CompareWidgets) -> Updates:
     """The training runs to draw, the newest chosen."""
     runs = [run for run in now.runs("train") if run.events.is_file()]
-    ids = [run.id for run in runs[: score_charts.MOST_CURVES]]
+    ids = [run.id for run in runs[:MOST_CURVES]]
     return {
         w.curves_box: gr.Column(visible=bool(runs)),
         w.curves: gr.Dropdown([(run.name, run.id) for run in runs], value=ids),
@@ -283,8 +283,6 @@ def _curves(now: Snapshot, w: CompareWidgets) -> Updates:
 def _learning(now: Snapshot, ids: Sequence[str] | None) -> str | None:
     chosen = [found for one in ids or () if (found := now.state(one)) is not None and found.run.kind == "train"]
     newest = sorted(chosen, key=lambda found: (found.run.created, found.run.id), reverse=True)
-    shown = [
-        (found.run.name, run_state.learning(found.run.id, found.log)) for found in newest[: score_charts.MOST_CURVES]
-    ]
+    shown = [(found.run.name, run_state.learning(found.run.id, found.log)) for found in newest[:MOST_CURVES]]
     drawn = [(name, one) for name, one in shown if one is not None and len(one.loss)]
-    return charts.to_json(score_charts.learning(drawn)) if drawn else None
+    return to_json(learning(drawn)) if drawn else None

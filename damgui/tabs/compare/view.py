@@ -3,34 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
+
+from markupsafe import Markup
 
 from core import metrics, units
 from core.report.answers import shown as shown_condition
 from core.settings import FIELDS, words_of
 from damgui import text
-from damgui.charts import scores as score_charts
-from damgui.charts import training as charts
-from damgui.charts.scores import Dot
-from damgui.components import html as parts
-from damgui.components import photos as pictures
-from damgui.scores import judged, results, scores
-from damgui.scores import text as score_text
+from damgui.charts.base import to_json
+from damgui.charts.scores import Dot, differences
+from damgui.components import html
+from damgui.components.photos import gallery as photo_gallery
+from damgui.markup import TEMPLATES
+from damgui.scores import judged, results, sentences
 from damgui.scores.judged import JudgedRun
 from damgui.scores.results import Row, ShownResults
-from damgui.text import escape
 
 Found = Mapping[str, Any]
+_COMPARE = TEMPLATES.macros("compare.html")
 
 
 def why_not(before: JudgedRun | None, after: JudgedRun | None) -> str:
     """Why these two cannot be compared; "" when they can."""
     if before is None or after is None:
-        return score_text.PICK_HINT
+        return sentences.PICK_HINT
     if before.id == after.id:
-        return score_text.SAME_RUN
-    return "" if before.objects == after.objects else score_text.NOT_COMPARABLE
+        return sentences.SAME_RUN
+    return "" if before.objects == after.objects else sentences.NOT_COMPARABLE
 
 
 @lru_cache(maxsize=16)
@@ -40,49 +42,47 @@ def compared(before: JudgedRun, after: JudgedRun) -> Found:
 
 
 # -- The pair --------------------------------------------------------------------------------------------------------
-def headline(before: JudgedRun, after: JudgedRun) -> str:
+@dataclass(frozen=True)
+class Gain:
+    """The difference of accuracy with its interval, in points, as it is written."""
+
+    points: str
+    low: str
+    high: str
+
+
+def headline(before: JudgedRun, after: JudgedRun) -> Markup:
     """Both numbers, and their difference with what it proves."""
-    old, new, found = before.found, after.found, compared(before, after)
-    said = score_text.conclusion(found, len({row["image"] for row in after.shown.rows}))
-    gain = new["overall_accuracy"] - old["overall_accuracy"]
+    found = compared(before, after)
+    said = sentences.conclusion(found, len({row["image"] for row in after.shown.rows}))
     low, high = found["accuracy_change_interval"]
-    cells = [
-        _number(old, before, text.BEFORE if not before.tuned else score_text.BEFORE_RUN, "compare-before"),
-        '<div class="dg-arrow" aria-hidden="true">→</div>',
-        _number(new, after, text.AFTER if after.tuned else score_text.AFTER_RUN, "compare-after"),
-        f'<div class="dg-gain dg-{said.tone or "even"}" id="compare-gain"><span class="dg-label">Accuracy</span>'
-        f'<span class="dg-big">{units.points(gain)}<small>points</small></span>'
-        f"<p>95 % interval {units.points(low)} to {units.points(high)}</p></div>",
-    ]
-    words = (
-        f'<div class="dg-verdictline dg-{said.tone or "even"}" id="compare-verdict">'
-        f"<strong>{escape(said.title)}</strong>"
-        f"<div><p>{escape(said.says)}</p><p>{escape(score_text.chance(found))}</p></div></div>"
-    )
-    return f'{words}<div class="dg-headline dg-versus">{"".join(cells)}</div>{_notes(before, after)}'
+    change = after.found["overall_accuracy"] - before.found["overall_accuracy"]
+    return _COMPARE.headline(
+        said,
+        sentences.chance(found),
+        _number(before, text.BEFORE if not before.tuned else sentences.BEFORE_RUN, "compare-before"),
+        _number(after, text.AFTER if after.tuned else sentences.AFTER_RUN, "compare-after"),
+        Gain(units.points(change), units.points(low), units.points(high)),
+    ) + _notes(before, after)
 
 
-def _notes(before: JudgedRun, after: JudgedRun) -> str:
-    flattered = after.tuned and after.split == "valid"
-    said = parts.note(score_text.VALID_CHOSE) if flattered else ""
+def _notes(before: JudgedRun, after: JudgedRun) -> Markup:
+    said = []
+    if after.tuned and after.split == "valid":
+        said.append(html.note(sentences.VALID_CHOSE))
     if before.fingerprint != after.fingerprint:
-        said += parts.note(score_text.OTHER_SURROUNDINGS, "warn")
-    return said
+        said.append(html.note(sentences.OTHER_SURROUNDINGS, "warn"))
+    return html.joined(said)
 
 
-def _number(found: Found, run: JudgedRun, label: str, elem_id: str) -> str:
-    return (
-        f'<div class="dg-score" id="{elem_id}"><div><span class="dg-label">{escape(label)}: {escape(run.name)}</span>'
-        f'<span class="dg-big" data-accuracy="{found["overall_accuracy"]:.6f}">{100 * found["overall_accuracy"]:.1f}'
-        f"<small>%</small></span><p>{found['correct']} of {found['total']} right · macro-F1 {found['macro_f1']:.2f}</p>"
-        f"<p>{escape(parts.interval(found, 'accuracy_interval'))}</p></div></div>"
-    )
+def _number(run: JudgedRun, label: str, elem_id: str) -> Markup:
+    return _COMPARE.number(run, html.interval(run.found, "accuracy_interval"), label, elem_id)
 
 
 def changes(found: Found) -> list[Dot]:
     """The differences in points with their intervals, as far as they were measured."""
     dots = []
-    for key, label in score_text.CHANGES:
+    for key, label in sentences.CHANGES:
         ends = found.get(f"{key}_interval")
         if found.get(key) is not None:
             dots.append(Dot(label, 100 * found[key], (100 * ends[0], 100 * ends[1]) if ends else None))
@@ -90,21 +90,21 @@ def changes(found: Found) -> list[Dot]:
 
 
 def change_chart(found: Found) -> str:
-    return charts.to_json(score_charts.differences(changes(found)))
+    return to_json(differences(changes(found)))
 
 
-def turned(found: Found) -> str:
+def turned(found: Found) -> Markup:
     """How many objects changed between right and wrong."""
     same = found["total"] - found["better"] - found["worse"]
-    items = [
-        parts.figure(f"{found[key]:,}", label, below)
-        for key, label, below in (("better", *score_text.TURNED_RIGHT), ("worse", *score_text.TURNED_WRONG))
-    ]
-    counts = [*items, parts.figure(f"{same:,}", *score_text.TURNED_NOT)]
-    return f'<div class="dg-turned">{parts.figures(counts)}</div>'
+    told = (
+        (found["better"], *sentences.TURNED_RIGHT),
+        (found["worse"], *sentences.TURNED_WRONG),
+        (same, *sentences.TURNED_NOT),
+    )
+    return _COMPARE.turned([html.figure(units.count(number), label, below) for number, label, below in told])
 
 
-def gallery(before: ShownResults, after: ShownResults) -> str:
+def gallery(before: ShownResults, after: ShownResults) -> Markup:
     """Objects that only one of the two judged right, with what both said and how sure they were."""
     known = {(row["image"], row["object"]): row for row in before.rows}
     pairs = [(known[key], row) for row in after.rows if (key := (row["image"], row["object"])) in known]
@@ -113,7 +113,7 @@ def gallery(before: ShownResults, after: ShownResults) -> str:
     return _group(text.FIXED, fixed, text.NONE_FIXED, after) + _group(text.BROKEN, broken, text.NONE_BROKEN, after)
 
 
-def _group(title: str, pairs: Sequence[tuple[Row, Row]], none: str, shown: ShownResults) -> str:
+def _group(title: str, pairs: Sequence[tuple[Row, Row]], none: str, shown: ShownResults) -> Markup:
     cards = [
         results.card(
             shown.root,
@@ -127,60 +127,58 @@ def _group(title: str, pairs: Sequence[tuple[Row, Row]], none: str, shown: Shown
         for old, new in sorted(pairs, key=lambda pair: -results.probability(pair[1]))[: results.PAGE]
     ]
     more = f"the surest {results.PAGE} of {len(pairs)}" if len(pairs) > results.PAGE else f"{len(pairs)}"
-    body = pictures.gallery(cards) if cards else f'<p class="dg-small">{escape(none)}</p>'
-    return parts.section(title, more) + body
+    body = photo_gallery(cards) if cards else html.small(none)
+    return html.section(title, more) + body
 
 
 def _sure(row: Row) -> str:
     """How probable the answer was, and how probable the truth when it was another one."""
-    said = f"{100 * results.probability(row):.0f} %"
-    return said if results.right(row) else f"{said}, truth {100 * results.probability(row, 'truth'):.0f} %"
+    said = units.percent(results.probability(row), 0)
+    return said if results.right(row) else f"{said}, truth {units.percent(results.probability(row, 'truth'), 0)}"
 
 
 # -- All runs --------------------------------------------------------------------------------------------------------
-def runs_table(runs: Sequence[JudgedRun], before: JudgedRun | None, after: JudgedRun | None) -> str:
+def runs_table(runs: Sequence[JudgedRun], before: JudgedRun | None, after: JudgedRun | None) -> Markup:
     """Every run with its scores and the settings that differ; runs about other objects than `before` are marked."""
     if not runs:
-        return parts.empty(score_text.RUNS_NONE)
+        return html.empty(sentences.RUNS_NONE)
     paths = judged.differing([run.settings for run in runs])
     heads = [
         "Run",
         "Photos",
         text.ACCURACY,
-        score_text.BALANCED,
+        sentences.BALANCED,
         text.MACRO_F1,
         *(FIELDS[path].label for path in paths),
     ]
     rows = [_row(run, paths, before, after) for run in runs]
-    told = f'<p class="dg-small">{escape(score_text.RUNS_SAYS)}</p>' if paths else ""
-    return scores.table(heads, rows, "dg-runs") + told
+    told = html.small(sentences.RUNS_SAYS) if paths else Markup("")
+    return html.table(heads, rows, "dg-runs") + told
 
 
 def _row(run: JudgedRun, paths: Sequence[str], before: JudgedRun | None, after: JudgedRun | None) -> list[str]:
-    found, tags = run.found, ""
-    for one, word in ((before, score_text.BEFORE_RUN), (after, score_text.AFTER_RUN)):
-        tags += f'<span class="dg-yours">{word}</span>' if one is not None and one.id == run.id else ""
-    about = found.get("data") or {}
-    other = before is not None and before.objects != run.objects
-    mark = f'<small class="dg-apart">≠ {escape(score_text.OTHER_OBJECTS)}</small>' if other else ""
-    data = f"{escape(text.SPLIT_WORDS.get(run.split, run.split))}<small>{about.get('photos', '–')} photos, "
-    data += f"{found['total']} objects · {escape(run.fingerprint[:6] or '–')}</small>{mark}"
-    taught = score_text.TUNED if run.tuned else score_text.UNTAUGHT
-    name = f"{escape(run.name)} {tags}<small>{taught} · {run.when}</small>"
-    f1 = f"{found['macro_f1']:.2f}<small>{escape(_plain(found.get('macro_f1_interval')))}</small>"
-    shares = [_share(found, key) for key in ("overall_accuracy", "balanced_accuracy")]
-    return [name, data, *shares, f1, *(_value(run.settings.get(path)) for path in paths)]
+    found = run.found
+    chosen = ((before, sentences.BEFORE_RUN), (after, sentences.AFTER_RUN))
+    places = [word for one, word in chosen if one is not None and one.id == run.id]
+    data = _COMPARE.run_data(
+        text.SPLIT_WORDS.get(run.split, run.split),
+        (found.get("data") or {}).get("photos", "–"),
+        found["total"],
+        run.fingerprint[:6] or "–",
+        sentences.OTHER_OBJECTS if before is not None and before.objects != run.objects else "",
+    )
+    return [
+        _COMPARE.run_name(run, places, sentences.TUNED if run.tuned else sentences.UNTAUGHT),
+        data,
+        *(_share(found, key) for key in ("overall_accuracy", "balanced_accuracy")),
+        html.cell(units.decimal(found["macro_f1"]), units.score_interval(found.get("macro_f1_interval"))),
+        *(_value(run.settings.get(path)) for path in paths),
+    ]
 
 
-def _share(found: Found, key: str) -> str:
-    if found.get(key) is None:
-        return "–"
+def _share(found: Found, key: str) -> Markup:
     ends = found.get(f"{key.removeprefix('overall_')}_interval")
-    return f"{units.percent(found[key])}<small>{escape(score_text.interval(ends))}</small>"
-
-
-def _plain(ends: Any) -> str:
-    return f"{ends[0]:.2f} – {ends[1]:.2f}" if ends else ""
+    return html.cell(units.share(found.get(key)), units.interval(ends) if found.get(key) is not None else "")
 
 
 def _value(value: Any) -> str:
@@ -190,5 +188,5 @@ def _value(value: Any) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, dict):
-        return escape(words_of(value) or "–")
-    return escape(f"{value:g}" if isinstance(value, float) else str(value) or "–")
+        return words_of(value) or "–"
+    return f"{value:g}" if isinstance(value, float) else str(value) or "–"

@@ -9,11 +9,10 @@ import gradio as gr
 from gradio.components import Component
 
 from damgui import text
-from damgui.charts import scores as score_charts
-from damgui.charts import training as charts
-from damgui.components import html as parts
-from damgui.scores import details
-from damgui.scores import text as score_text
+from damgui.charts.base import plot_component
+from damgui.charts.scores import MOST_CURVES
+from damgui.components import html
+from damgui.scores import details, sentences
 from damgui.scores.details import Details
 
 
@@ -54,50 +53,48 @@ def draw() -> tuple[CompareWidgets, gr.HTML, Details]:
     """(widgets, message panel, details of the run “After”), drawn here."""
     with gr.Row(elem_classes="dg-actions dg-panel dg-chooser", visible=False) as chooser:
         model = gr.Dropdown([], label=text.TUNED_MODEL, elem_id="compare-model", interactive=True, scale=3)
-        split = gr.Radio([], label=score_text.JUDGE_SPLIT, elem_id="compare-split", interactive=True, scale=2)
+        split = gr.Radio([], label=sentences.JUDGE_SPLIT, elem_id="compare-split", interactive=True, scale=2)
         judge = gr.Button(text.COMPARE_JUDGE, variant="primary", elem_id="compare-judge", scale=0, min_width=220)
         stop = gr.Button(text.COMPARE_STOP, variant="stop", visible=False, elem_id="compare-stop", scale=0)
-    message, state = parts.html("", elem_id="compare-message"), parts.html("", elem_id="compare-state")
+    message, state = html.place("", elem_id="compare-message"), html.place("", elem_id="compare-state")
     with gr.Row(elem_classes="dg-actions"):
         to_baseline = gr.Button("Go to the baseline", visible=False, elem_id="compare-go-baseline", scale=0)
         to_training = gr.Button("Go to fine-tuning", visible=False, elem_id="compare-go-training", scale=0)
-        judge_base = gr.Button(score_text.JUDGE_BASE, visible=False, elem_id="compare-judge-base", scale=0)
+        judge_base = gr.Button(sentences.JUDGE_BASE, visible=False, elem_id="compare-judge-base", scale=0)
     with gr.Row(elem_classes="dg-panel dg-chooser", visible=False) as pair:
         about: dict[str, Any] = {"interactive": True, "min_width": 320}
-        before = gr.Dropdown([], label=score_text.BEFORE_RUN, elem_id="compare-run-before", **about)
-        after = gr.Dropdown([], label=score_text.AFTER_RUN, elem_id="compare-run-after", **about)
-    headline = parts.html("", elem_id="compare-headline")
+        before = gr.Dropdown([], label=sentences.BEFORE_RUN, elem_id="compare-run-before", **about)
+        after = gr.Dropdown([], label=sentences.AFTER_RUN, elem_id="compare-run-after", **about)
+    headline = html.place("", elem_id="compare-headline")
     with gr.Column(visible=False, elem_id="compare-results") as box:
         with gr.Row(equal_height=True):
             with gr.Column(elem_classes="dg-panel dg-packed", min_width=420):
-                parts.html(parts.section(score_text.CHANGE_TITLE))
-                change = charts.component("compare-change", score_text.CHANGE_TITLE)
-                turned = parts.html("", elem_id="compare-turned")
-                parts.html(f'<p class="dg-small">{text.escape(score_text.CHANGE_SAYS)}</p>')
+                html.place(html.section(sentences.CHANGE_TITLE))
+                change = plot_component("compare-change", sentences.CHANGE_TITLE)
+                turned = html.place("", elem_id="compare-turned")
+                html.place(html.small(sentences.CHANGE_SAYS))
             with gr.Column(elem_classes="dg-panel", min_width=420):
-                parts.html(parts.section(text.DIFFERENCE_CHART))
-                chart = charts.component("compare-chart", text.DIFFERENCE_CHART)
+                html.place(html.section(text.DIFFERENCE_CHART))
+                chart = plot_component("compare-chart", text.DIFFERENCE_CHART)
         with gr.Column(elem_classes="dg-panel"):
-            gallery = parts.html("", elem_id="compare-changes")
+            gallery = html.place("", elem_id="compare-changes")
     with gr.Column(elem_classes="dg-panel", visible=False) as table_box:
-        parts.html(parts.section(score_text.RUNS_TITLE, score_text.PICK_HINT))
-        table = parts.html("", elem_id="compare-runs")
+        html.place(html.section(sentences.RUNS_TITLE, sentences.PICK_HINT))
+        table = html.place("", elem_id="compare-runs")
     with (
         gr.Column(elem_classes="dg-panel", visible=False) as curves_box,
-        gr.Accordion(score_text.CURVES_TITLE, open=False, elem_classes="dg-fold", elem_id="compare-curves"),
+        gr.Accordion(sentences.CURVES_TITLE, open=False, elem_classes="dg-fold", elem_id="compare-curves"),
     ):
         curves = gr.Dropdown(
             [],
-            label=score_text.CURVES_PICK,
+            label=sentences.CURVES_PICK,
             multiselect=True,
             interactive=True,
-            max_choices=score_charts.MOST_CURVES,
+            max_choices=MOST_CURVES,
             elem_id="compare-curves-runs",
         )
-        curves_chart = charts.component(
-            "compare-curves-chart", score_text.CURVES_TITLE, score_text.CURVES_EMPTY, zoom=True
-        )
-    with gr.Accordion(score_text.AFTER_DETAIL, open=False, elem_classes="dg-fold dg-bare", elem_id="compare-detail"):
+        curves_chart = plot_component("compare-curves-chart", sentences.CURVES_TITLE, sentences.CURVES_EMPTY, zoom=True)
+    with gr.Accordion(sentences.AFTER_DETAIL, open=False, elem_classes="dg-fold dg-bare", elem_id="compare-detail"):
         panels = details.build("compare-after")
     w = CompareWidgets(
         chooser,

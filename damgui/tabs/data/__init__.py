@@ -1,0 +1,1 @@
+from damgui.tabs.data.tab import build as build

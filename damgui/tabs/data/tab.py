@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, cast
 
 import gradio as gr
 from gradio.components import Component
+from markupsafe import Markup
 
 from core.data.checks import SAME_FILE
 from core.data.quality.review import review
@@ -19,17 +20,15 @@ from core.errors import Problem, UserError
 from core.settings import Settings
 from core.taxonomy import Taxonomy
 from damgui import text, theme
-from damgui.charts import training as charts
-from damgui.components import datasets
-from damgui.components import html as parts
-from damgui.components import photos as pictures
+from damgui.charts.base import plot_component, to_json
+from damgui.charts.data import counts_by_split, heights
+from damgui.components import datasets, html
+from damgui.components.photos import boxed, gallery
 from damgui.forms import FOR_DATA, FOR_REVIEW
 from damgui.frame import LONG, QUIET, Frame, Updates, guarded
-from damgui.tabs.data import view as findings
-from damgui.text import escape
+from damgui.tabs.data import view
 
 THUMBS = 12
-PROBLEMS_SHOWN = 60
 SAMPLE, FOLDER = "sample", "folder"
 
 
@@ -61,7 +60,7 @@ class DataWidgets:
 
 
 def build(frame: Frame) -> None:
-    parts.html(parts.heading(text.TAB_DATA, text.DATA_LEAD))
+    html.place(html.heading(text.TAB_DATA, text.DATA_LEAD))
     source, path, read, use_good = _controls(frame)
     w = _places()
 
@@ -105,26 +104,26 @@ def _controls(frame: Frame) -> tuple[gr.Radio, gr.Textbox, gr.Button, Component]
 
 def _places() -> DataWidgets:
     """Where a reading is shown, from the light down to the photos."""
-    message = parts.html("", elem_id="data-message")
-    light = parts.html("", elem_id="data-light")
-    summary = parts.html(parts.empty(text.DATA_EMPTY), elem_id="data-summary")
+    message = html.place("", elem_id="data-message")
+    light = html.place("", elem_id="data-light")
+    summary = html.place(html.empty(text.DATA_EMPTY), elem_id="data-summary")
     with gr.Column(visible=False, elem_classes="dg-panel") as wrong:
-        problems = parts.html("", elem_id="data-problems")
+        problems = html.place("", elem_id="data-problems")
         rest = gr.Button(text.DATA_USE_GOOD, elem_id="data-use-good", visible=False)
     with gr.Column(visible=False, elem_id="data-found") as found:
         with gr.Column(visible=False) as told:
-            parts.html(parts.section(text.FINDINGS))
-            cards = parts.html("", js_on_load=theme.script("examples"), elem_id="data-findings")
+            html.place(html.section(text.FINDINGS))
+            cards = html.place("", js_on_load=theme.script("examples"), elem_id="data-findings")
         with gr.Column(elem_classes="dg-panel"):
-            parts.html(parts.section(text.DATA_CHART))
-            chart = charts.component("data-chart", text.DATA_CHART)
+            html.place(html.section(text.DATA_CHART))
+            chart = plot_component("data-chart", text.DATA_CHART)
             with gr.Accordion(text.WHERE, open=False, elem_id="data-where"):
-                parts.html(f'<p class="dg-small">{escape(text.WHERE_HINT)}</p>')
-                heights = charts.component("data-heights", text.WHERE)
-                where = parts.html("", elem_id="data-order")
+                html.place(html.small(text.WHERE_HINT))
+                height_chart = plot_component("data-heights", text.WHERE)
+                where = html.place("", elem_id="data-order")
         with gr.Column(elem_classes="dg-panel"):
             with gr.Row(elem_classes="dg-sectionrow"):
-                marks = parts.html(parts.section(text.DATA_THUMBS))
+                marks = html.place(html.section(text.DATA_THUMBS))
                 split = gr.Dropdown(
                     [],
                     label="Split",
@@ -136,7 +135,7 @@ def _places() -> DataWidgets:
                     interactive=True,
                 )
                 more = gr.Button(text.DATA_MORE, size="sm", scale=0, min_width=150, elem_id="data-more-photos")
-            thumbs = parts.html("", elem_id="data-thumbs")
+            thumbs = html.place("", elem_id="data-thumbs")
     return DataWidgets(
         message,
         light,
@@ -149,7 +148,7 @@ def _places() -> DataWidgets:
         cards,
         gr.State([]),
         chart,
-        heights,
+        height_chart,
         where,
         marks,
         split,
@@ -161,7 +160,7 @@ def _places() -> DataWidgets:
 def _wire(frame: Frame, w: DataWidgets, starts: tuple[gr.Button, gr.Textbox], use_good: Component) -> None:
     """Read; use the good rest; cure a finding, which sets the form and reads again; look at other photos."""
     inputs = frame.form.inputs
-    busy = parts.waiting(text.DATA_READING) + f'<p class="dg-small">{escape(text.DATA_READING)}</p>'
+    busy = html.waiting(text.DATA_READING) + html.small(text.DATA_READING)
 
     @guarded(w.message)
     def show(values: Mapping[Component, Any]) -> Updates:
@@ -195,21 +194,21 @@ def _show(frame: Frame, values: Mapping[Component, Any], w: DataWidgets) -> Upda
     taxonomy = datasets.taxonomy(settings.data.taxonomy)
     kept, listed = settings.data.use_good, _listed(data)
     found = review(data, settings, taxonomy)
-    cards, places = findings.shown(found), found.statistics["positions"]
+    cards, places = view.shown(found), found.statistics["positions"]
     return {
-        w.light: findings.light(found),
+        w.light: view.light(found),
         w.summary: _summary(data, taxonomy),
         w.wrong: gr.Column(visible=bool(listed)),
-        w.problems: _problems(listed, kept),
+        w.problems: view.problems(listed, kept),
         w.rest: gr.Button(visible=bool(listed) and not kept),
         w.found: gr.Column(visible=True),
         w.told: gr.Column(visible=bool(cards)),
-        w.findings: findings.cards(data, cards, taxonomy),
+        w.findings: view.cards(data, cards, taxonomy),
         w.cures: [dict(one.cure_setting) for one in cards],
-        w.chart: charts.to_json(charts.class_counts(class_counts(data), taxonomy)),
-        w.heights: charts.to_json(charts.heights(places["heights"], taxonomy)),
-        w.where: _where(places, taxonomy),
-        w.marks: parts.section(text.DATA_THUMBS) + parts.legend(taxonomy.legend),
+        w.chart: to_json(counts_by_split(class_counts(data), taxonomy)),
+        w.heights: to_json(heights(places["heights"], taxonomy)),
+        w.where: view.where(places, taxonomy),
+        w.marks: html.section(text.DATA_THUMBS) + html.legend(taxonomy.legend),
         w.split: gr.Dropdown([(text.SPLIT_WORDS[name], name) for name in splits], value=first),
         w.thumbs: _thumbs(data, taxonomy, first, 0),
     }
@@ -228,48 +227,28 @@ def _listed(data: Dataset) -> list[Problem]:
     return [one for one in data.problems if not one.what.startswith(SAME_FILE) and one.kind != "duplicates-left-out"]
 
 
-def _where(places: Mapping[str, Any], taxonomy: Taxonomy) -> str:
-    above, together = findings.order(places["above"]), findings.together(places["together"], taxonomy)
-    return (
-        f'<div class="dg-where"><div>{parts.section(text.ABOVE, text.ABOVE_HINT)}{above}</div>'
-        f"<div>{parts.section(text.TOGETHER, text.TOGETHER_HINT)}{together}</div></div>"
-    )
-
-
-def _summary(data: Dataset, taxonomy: Taxonomy) -> str:
+def _summary(data: Dataset, taxonomy: Taxonomy) -> Markup:
     objects = [one for photo in data.photos for one in photo.objects]
     conditions = Counter(taxonomy.shown(one.object_type, one.condition).name for one in objects)
     wrong = len(_listed(data))
     shares = ", ".join(f"{n:,} {name}" for name, n in conditions.most_common())
-    return parts.figures(
+    return html.figures(
         [
-            parts.figure(f"{len(data.photos):,}", "Photos", text.FORMAT_WORDS.get(data.format, data.format)),
-            parts.figure(f"{len(objects):,}", "Boxed objects", shares),
-            parts.figure(f"{len({(one.object_type, one.condition) for one in objects})}", "Classes", "that occur"),
-            parts.figure(
+            html.figure(f"{len(data.photos):,}", "Photos", text.FORMAT_WORDS.get(data.format, data.format)),
+            html.figure(f"{len(objects):,}", "Boxed objects", shares),
+            html.figure(f"{len({(one.object_type, one.condition) for one in objects})}", "Classes", "that occur"),
+            html.figure(
                 f"{wrong:,}", "Problems", "listed below" if wrong else "✓ none found", "dg-warned" if wrong else ""
             ),
         ]
     )
 
 
-def _thumbs(data: Dataset, taxonomy: Taxonomy, split: str, seed: int) -> str:
+def _thumbs(data: Dataset, taxonomy: Taxonomy, split: str, seed: int) -> Markup:
     """A dozen photos of a split; those with the most different conditions first, others by chance."""
     photos = [photo for photo in data.split(split) if photo.objects]
     if seed:
         photos = random.Random(seed).sample(photos, min(THUMBS, len(photos)))
     else:
         photos = sorted(photos, key=lambda photo: -len({one.condition for one in photo.objects}))[:THUMBS]
-    return pictures.gallery(
-        [pictures.boxed(photo.path, datasets.marks(photo, taxonomy), photo.path.name) for photo in photos]
-    )
-
-
-def _problems(listed: Sequence[Problem], kept: bool) -> str:
-    if not listed:
-        return ""
-    lines = "".join(f"<li>{escape(str(one))}</li>" for one in listed[:PROBLEMS_SHOWN])
-    more = len(listed) - PROBLEMS_SHOWN
-    tail = f"<p class='dg-small'>… and {more:,} more. All of them: damgui check</p>" if more > 0 else ""
-    title = parts.note(text.problems_title(len(listed), kept), "warn")
-    return f'{title}<ol class="dg-problems">{lines}</ol>{tail}'
+    return gallery([boxed(photo.path, datasets.marks(photo, taxonomy), photo.path.name) for photo in photos])

@@ -6,33 +6,37 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
-from core import units
+from markupsafe import Markup
+
 from core.data.quality.findings import Finding, Review
 from core.data.types import Dataset, Photo
+from core.errors import Problem
 from core.taxonomy import Taxonomy
 from damgui import text
-from damgui.components import datasets
-from damgui.components import html as parts
-from damgui.components import photos as pictures
-from damgui.text import escape
+from damgui.components import datasets, html
+from damgui.components.photos import close_up, small
+from damgui.markup import TEMPLATES
 
 # These are listed line by line already.
 LISTED = ("faults", "photo-without-label", "link-folder", "one-flight")
 PLAIN = ("rare-to-learn", "rare-to-judge", "rough-to-judge")  # of these no single photo shows anything
 PAIRS, PHOTOS = 3, 6  # shown with a finding
 TOGETHER = 8  # pairs of classes
+PROBLEMS_SHOWN = 60
+_DATA = TEMPLATES.macros("data.html")
 
 
-def light(review: Review) -> str:
+def light(review: Review) -> Markup:
     """The traffic light with its one sentence."""
-    lamps = "".join(
-        f'<i class="dg-lamp{" dg-on" if one == review.light else ""} dg-lamp-{one}"></i>' for one in text.LIGHTS
-    )
-    word, said = text.LIGHTS[review.light]
-    return (
-        f'<div class="dg-light dg-light-{review.light}" role="status"><span class="dg-lamps" aria-hidden="true">{lamps}'
-        f"</span><div><strong>{escape(word)}</strong><p>{escape(said)}</p></div></div>"
-    )
+    return _DATA.light(review.light)
+
+
+def problems(listed: Sequence[Problem], kept: bool) -> str:
+    """The problems with a line of their own; `kept` means that they are left out and the rest is used."""
+    if not listed:
+        return ""
+    lines = [str(one) for one in listed[:PROBLEMS_SHOWN]]
+    return _DATA.problems(text.problems_title(len(listed), kept), lines, len(listed) - PROBLEMS_SHOWN)
 
 
 def shown(review: Review) -> list[Finding]:
@@ -40,53 +44,38 @@ def shown(review: Review) -> list[Finding]:
     return [one for one in review.findings if one.kind not in LISTED]
 
 
-def cards(data: Dataset, findings: Sequence[Finding], taxonomy: Taxonomy) -> str:
+def cards(data: Dataset, findings: Sequence[Finding], taxonomy: Taxonomy) -> Markup:
     """One card each; a button with a cure carries the finding's place in `findings`."""
     photos = {photo.name: photo for photo in data.photos}
-    shown = "".join(_card(place, one, _evidence(one, data, photos, taxonomy)) for place, one in enumerate(findings))
-    return f'<div class="dg-findings">{shown}</div>'
+    return _DATA.findings([_card(i, one, _evidence(one, data, photos, taxonomy)) for i, one in enumerate(findings)])
 
 
-def _card(place: int, one: Finding, evidence: str) -> str:
-    mark, word = text.LEVELS[one.level]
-    button = ""
-    if one.cure_setting:
-        button = (
-            f'<button class="dg-cure" type="button" data-index="{place}">{escape(text.cure(one.cure_setting))}</button>'
-        )
-    cure = f"<footer><p>{escape(one.cure_words)}</p>{button}</footer>" if one.cure_words else ""
-    return (
-        f'<article class="dg-finding dg-f-{one.level}" data-kind="{one.kind}"><header><span class="dg-level">'
-        f'<i aria-hidden="true">{mark}</i>{escape(word)}</span><h4>{escape(one.title)}</h4></header>'
-        f"<p>{escape(one.detail)}</p>{evidence}{cure}</article>"
-    )
+def _card(place: int, one: Finding, evidence: str) -> Markup:
+    cure = text.cure(one.cure_setting) if one.cure_setting else ""
+    return _DATA.finding(place, one, cure, evidence)
 
 
 def _evidence(one: Finding, data: Dataset, photos: Mapping[str, Photo], taxonomy: Taxonomy) -> str:
     """Photos that belong together side by side, else the first few with their boxes."""
     if one.kind in PLAIN:
         return ""
+    single: list[str] = []
+    sets: list[list[str]] = []
     if one.boxes:
         shown = one.boxes[:PHOTOS]
-        body = "".join(
+        single = [
             _close_up(photos[name], box, taxonomy)
             for name, box in shown
             if name in photos and photos[name].path.is_file()
-        )
-        left = len(one.boxes) - PHOTOS
-        more = text.more_boxes(left)
+        ]
+        left, more = len(one.boxes) - PHOTOS, text.more_boxes
     elif one.groups:
-        sets = ["".join(_thumb(name, data, photos, taxonomy) for name in group[:3]) for group in one.groups[:PAIRS]]
-        body, left = "".join(f'<div class="dg-pair">{inside}</div>' for inside in sets), len(one.groups) - PAIRS
-        more = text.more_sets(left)
+        sets = [[_thumb(name, data, photos, taxonomy) for name in group[:3]] for group in one.groups[:PAIRS]]
+        left, more = len(one.groups) - PAIRS, text.more_sets
     else:
-        body, left = (
-            "".join(_thumb(name, data, photos, taxonomy) for name in one.photos[:PHOTOS]),
-            len(one.photos) - PHOTOS,
-        )
-        more = text.more_photos(left)
-    tail = f'<p class="dg-small">{escape(more)}</p>' if left > 0 else ""
-    return f'<div class="dg-evidence">{body}</div>{tail}' if body else ""
+        single = [_thumb(name, data, photos, taxonomy) for name in one.photos[:PHOTOS]]
+        left, more = len(one.photos) - PHOTOS, text.more_photos
+    return _DATA.evidence(single, sets, more(left) if left > 0 else "") if any(single) or sets else ""
 
 
 def _thumb(name: str, data: Dataset, photos: Mapping[str, Photo], taxonomy: Taxonomy) -> str:
@@ -96,32 +85,29 @@ def _thumb(name: str, data: Dataset, photos: Mapping[str, Photo], taxonomy: Taxo
     if not path.is_file():
         return ""
     words = text.SPLIT_WORDS.get(photo.split, photo.split) if photo else text.LEFT_OUT
-    return pictures.small(path, datasets.marks(photo, taxonomy) if photo else (), PurePosixPath(name).name, words)
+    return small(path, datasets.marks(photo, taxonomy) if photo else (), PurePosixPath(name).name, words)
 
 
 def _close_up(photo: Photo, box: tuple[float, float, float, float], taxonomy: Taxonomy) -> str:
     """The box with its surroundings; all classes that it was given under it."""
     meant = [mark for mark in datasets.marks(photo, taxonomy) if mark.box_xyxy == box]
     names = [f"{one.object_type} {one.condition.name}" for one in meant]
-    return pictures.close_up(photo.path, meant[0], PurePosixPath(photo.name).name, " / ".join(names))
+    return close_up(photo.path, meant[0], PurePosixPath(photo.name).name, " / ".join(names))
 
 
-def order(above: Sequence[Mapping[str, Any]]) -> str:
+def where(places: Mapping[str, Any], taxonomy: Taxonomy) -> Markup:
+    """What lies above what, beside what occurs together."""
+    return _DATA.where(order(places["above"]), together(places["together"], taxonomy))
+
+
+def order(above: Sequence[Mapping[str, Any]]) -> Markup:
     """Who lies above whom, a line for two object types, the clearest order first."""
-    lines = "".join(
-        f"<tr><td>{escape(row['upper'])}</td><td>above</td><td>{escape(row['lower'])}</td>"
-        f"<td>{parts.bar(row['share'], text.ABOVE)}</td><td>{units.percent(row['share'], 0)}</td>"
-        f"<td>of {row['pairs']:,} pairs</td></tr>"
-        for row in above
-    )
-    return f'<table class="dg-order"><tbody>{lines}</tbody></table>' if lines else parts.empty(text.ABOVE_NONE)
+    if not above:
+        return html.empty(text.ABOVE_NONE)
+    return _DATA.order([(row, html.bar(row["share"], text.ABOVE)) for row in above])
 
 
-def together(rows: Sequence[Mapping[str, Any]], taxonomy: Taxonomy) -> str:
+def together(rows: Sequence[Mapping[str, Any]], taxonomy: Taxonomy) -> Markup:
     """Which classes are in one photo most often."""
-    lines = "".join(
-        f"<tr><td>{escape(one)}</td><td>with</td><td>{escape(other)}</td><td>{row['photos']:,} photos</td></tr>"
-        for row in rows[:TOGETHER]
-        for one, other in [map(taxonomy.shown_class, row["classes"])]
-    )
-    return f'<table class="dg-order"><tbody>{lines}</tbody></table>' if lines else parts.empty(text.ABOVE_NONE)
+    shown = [{**row, "classes": [taxonomy.shown_class(name) for name in row["classes"]]} for row in rows[:TOGETHER]]
+    return _DATA.together(shown) if shown else html.empty(text.ABOVE_NONE)

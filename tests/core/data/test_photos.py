@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from core.data.photos import PhotoFacts, exact_box, examine, examine_photo, open_photo
+from core.data.photos import PhotoFacts, exact_box, examine, examine_photo, open_photo, square_around
 from core.errors import Problem
 
 Write = Callable[..., Path]
@@ -107,3 +107,35 @@ def test_an_exact_box_is_not_rounded_and_stays_inside_the_photo() -> None:
     for box in [(1.0, 1.0, 1.0, 1.0), (0.0, 0.0, 0.0, 0.0), (0.9999, 0.0, 1.0, 1.0)]:
         left, upper, right, lower = exact_box(box, (312, 312), 0.0)
         assert 0 <= left < right <= 312 and 0 <= upper < lower <= 312
+
+
+def test_nothing_larger_than_the_limit_is_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Image.new("RGB", (30, 20)).save(tmp_path / "a.png")
+    monkeypatch.setattr("core.data.photos.MOST_PIXELS", 599)
+    with pytest.raises(OSError, match="absurdly large"):
+        open_photo(tmp_path / "a.png")
+    monkeypatch.setattr("core.data.photos.MOST_PIXELS", 600)
+    assert open_photo(tmp_path / "a.png").size == (30, 20)
+
+
+@pytest.mark.parametrize(("scale", "longer"), [(None, 800), (1.0, 800), (0.5, 400), (0.3, 400), (0.05, 100)])
+def test_a_jpeg_is_unpacked_no_larger_than_needed_and_never_smaller(
+    tmp_path: Path, scale: float | None, longer: int
+) -> None:
+    Image.new("RGB", (800, 400), "green").save(tmp_path / "a.jpg")
+    assert max(open_photo(tmp_path / "a.jpg", scale).size) == longer
+
+
+@pytest.mark.parametrize(
+    ("box", "square"),
+    [
+        ((40.0, 40.0, 50.0, 50.0), (35.5, 35.5, 54.5, 54.5)),
+        ((0.0, 0.0, 10.0, 10.0), (0.0, 0.0, 19.0, 19.0)),  # moved inside
+        ((45.0, 45.0, 46.0, 46.0), (36.0, 36.0, 55.0, 55.0)),  # counts as ten wide
+        ((10.0, 10.0, 90.0, 20.0), (0.0, 0.0, 100.0, 60.0)),  # smaller only where the photo is
+    ],
+)
+def test_the_square_around_an_object_lies_inside_the_photo(
+    box: tuple[float, float, float, float], square: tuple[float, float, float, float]
+) -> None:
+    assert square_around(box, (100, 60), 10) == pytest.approx(square)

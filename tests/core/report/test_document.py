@@ -87,7 +87,7 @@ def test_numbers_data_model_and_settings_are_told(judged: MakeRun, few: list[Row
     assert "lora.alpha" in text.split("All ")[-1]
 
 
-HOSTILE = '"><script>alert(1)</script><img src=x onerror=alert(1)>'
+HOSTILE = """"'><script>alert(1)</script><img src=x onerror=alert(1)>{{ 7 * 7 }}{% raw %}"""
 
 
 def test_hostile_names_are_words_and_nothing_else(judged: MakeRun) -> None:
@@ -106,6 +106,7 @@ def test_hostile_names_are_words_and_nothing_else(judged: MakeRun) -> None:
     text, tree = parsed(document.write(run).path)
     assert "script" not in tree.tags and tree.handlers == []
     assert "<script" not in text and "&lt;script&gt;" in text
+    assert "{{ 7 * 7 }}{% raw %}" in text, "words are never read as a template"
 
 
 def test_nothing_outside_the_file_is_asked_for(judged: MakeRun, few: list[Row]) -> None:

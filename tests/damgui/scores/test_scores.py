@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from core.taxonomy import load
-from damgui.scores import scores
-from damgui.scores import text as score_text
+from damgui.scores import scores, sentences
 from damgui.scores.results import ShownResults
 
 DAMS = load()
@@ -117,7 +116,7 @@ def test_the_headline_shows_the_numbers_of_the_file_each_with_its_interval() -> 
 
 
 def test_a_file_of_an_earlier_version_shows_what_it_has_and_nothing_else() -> None:
-    assert score_text.BALANCED not in scores.headline(shown(OLD))
+    assert sentences.BALANCED not in scores.headline(shown(OLD))
     assert "dg-note" not in scores.headline(shown(OLD))
     assert scores.reference_chart(OLD) is scores.reliability_chart(OLD) is None
     assert scores.alarms(OLD, DAMS) == scores.sureness(OLD) == ""
@@ -127,16 +126,16 @@ def test_a_file_of_an_earlier_version_shows_what_it_has_and_nothing_else() -> No
 
 def test_guessing_alone_is_the_reference_of_files_that_know_no_other() -> None:
     figure = drawn(scores.reference_chart(OLD | {"prior": {"accuracy": 0.4, "macro_f1": 0.2}}))
-    assert [trace["y"][0] for trace in figure["data"]] == [score_text.THIS_MODEL, score_text.GUESSING] * 2
+    assert [trace["y"][0] for trace in figure["data"]] == [sentences.THIS_MODEL, sentences.GUESSING] * 2
 
 
 def test_the_model_stands_among_its_references_on_both_axes() -> None:
     figure = drawn(scores.reference_chart(NEW))
     assert [(one["y"][0], one["x"][0]) for one in figure["data"]] == [
-        (score_text.THIS_MODEL, 50.0),
+        (sentences.THIS_MODEL, 50.0),
         ("Most frequent", 40.0),
         ("Texture", 60.0),
-        (score_text.THIS_MODEL, 51.0),
+        (sentences.THIS_MODEL, 51.0),
         ("Most frequent", 20.0),
         ("Texture", pytest.approx(55.0)),
     ]
@@ -147,7 +146,7 @@ def test_every_reference_is_explained_with_its_own_note() -> None:
     said = unescape(scores.reference_words(NEW))
     assert "Looks at nothing." in said and "217 photos." in said
     old = unescape(scores.reference_words(OLD | {"prior": {"accuracy": 0.4, "macro_f1": 0.2}}))
-    assert score_text.GUESSING_SAYS in old
+    assert sentences.GUESSING_SAYS in old
 
 
 def test_alarms_tell_the_share_found_with_its_interval_or_why_not() -> None:
@@ -202,7 +201,7 @@ def test_unsure_answers_are_counted() -> None:
     unsure = {"threshold": 0.7, "count": 3, "total": 10, "accuracy_of_sure": 0.96}
     assert "3 of 10 answers are unsure (less than 70 %)" in scores.sureness(NEW | {"unsure": unsure})
     none = {"threshold": None, "count": 10, "total": 10, "accuracy_of_sure": None}
-    assert f"All 10 answers are unsure. {score_text.NO_THRESHOLD}" in scores.sureness(NEW | {"unsure": none})
+    assert f"All 10 answers are unsure. {sentences.NO_THRESHOLD}" in scores.sureness(NEW | {"unsure": none})
 
 
 def test_names_from_files_are_shown_and_never_executed() -> None:

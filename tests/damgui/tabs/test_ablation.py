@@ -18,7 +18,7 @@ from core.studies.ablation import ablation
 from damgui import run_state
 from damgui.snapshot import look
 from damgui.tabs.ablation import text as study_text
-from damgui.tabs.ablation import view as study
+from damgui.tabs.ablation import view
 
 
 def rows(right: int) -> list[dict[str, Any]]:
@@ -50,7 +50,7 @@ def over(run: Run, how: str = "finished") -> Run:
 
 
 def test_the_table_shows_every_variant_with_its_verdict_in_words() -> None:
-    shown = study.table(results({"none": 20, "oversampling": 36, "position_encoding": 4, "all": 21}))
+    shown = view.table(results({"none": 20, "oversampling": 36, "position_encoding": 4, "all": 21}))
     for variant, word in (("oversampling", "helps"), ("position_encoding", "harms"), ("all", "no clear effect")):
         row = shown.split(f'data-variant="{variant}"')[1].split("</tr>")[0]
         assert word in row
@@ -59,14 +59,14 @@ def test_the_table_shows_every_variant_with_its_verdict_in_words() -> None:
 
 
 def test_one_training_of_each_says_so_and_not_that_it_helps() -> None:
-    shown = study.table(results({"none": 2, "all": 38}, seeds=1))
+    shown = view.table(results({"none": 2, "all": 38}, seeds=1))
     assert "too few trainings" in shown
     assert "helps" not in shown
 
 
 def test_the_chart_has_a_dot_and_an_interval_for_each_variant_but_none() -> None:
     found = results({"none": 20, "oversampling": 36, "position_encoding": 4, "all": 21})
-    drawn = json.loads(study.chart(found) or "")
+    drawn = json.loads(view.chart(found) or "")
     dots = {
         name: (trace["x"][place], trace["error_x"]["arrayminus"][place], trace["error_x"]["array"][place])
         for trace in drawn["data"]
@@ -83,13 +83,13 @@ def test_the_chart_has_a_dot_and_an_interval_for_each_variant_but_none() -> None
 
 
 def test_there_is_no_chart_and_no_advice_before_something_can_be_compared() -> None:
-    assert study.chart(results({"none": 20})) is None
-    assert study.chart({}) is None
-    assert study.advice(results({"none": 20})) == ""
+    assert view.chart(results({"none": 20})) is None
+    assert view.chart({}) is None
+    assert view.advice(results({"none": 20})) == ""
 
 
 def test_advice_says_first_what_to_do() -> None:
-    said = study.advice(results({"none": 20, "oversampling": 36}))
+    said = view.advice(results({"none": 20, "oversampling": 36}))
     assert said.index("Use oversampling alone") < said.index("Oversampling: macro-F1")
 
 
@@ -108,16 +108,16 @@ def test_the_time_of_a_training_is_that_of_the_last_study_of_this_model_by_epoch
 ) -> None:
     run = made(workspace)
     write_json(run.results, {"cells": [{"seconds": 90.0}, {"seconds": 110.0}]})
-    assert study.cell_seconds(look(workspace), merge(Settings(), changes)) == expected
+    assert view.cell_seconds(look(workspace), merge(Settings(), changes)) == expected
 
 
 def test_without_a_study_the_last_finished_training_tells_the_time(workspace: Workspace) -> None:
-    assert study.cell_seconds(look(workspace), Settings()) is None
+    assert view.cell_seconds(look(workspace), Settings()) is None
     run = store.create(workspace, Settings(), "train", "mine")
     write_json(workspace.training_info("mine"), {"seconds": 60.0})
-    assert study.cell_seconds(look(workspace), Settings()) is None  # not finished
+    assert view.cell_seconds(look(workspace), Settings()) is None  # not finished
     over(run)
-    assert study.cell_seconds(look(workspace), Settings()) == 60.0
+    assert view.cell_seconds(look(workspace), Settings()) == 60.0
 
 
 @pytest.mark.parametrize(
@@ -139,18 +139,18 @@ def test_how_far_a_study_is_counts_the_part_of_the_training_at_work(workspace: W
 
 
 def test_a_stopped_study_says_that_it_can_go_on_and_a_failed_one_why(workspace: Workspace) -> None:
-    assert study_text.LEFT_OFF in study.state(run_state.state_of(over(made(workspace), "stopped")))
+    assert study_text.LEFT_OFF in view.state(run_state.state_of(over(made(workspace), "stopped")))
     failed = made(workspace)
     append(failed.events, event("ended", how="failed", error="the disk is full", problems=[], seconds=1.0))
-    assert "the disk is full" in study.state(run_state.state_of(failed))
+    assert "the disk is full" in view.state(run_state.state_of(failed))
 
 
 def test_results_shown_are_those_of_the_newest_ablation_that_has_any(workspace: Workspace) -> None:
-    assert study.latest_results(look(workspace)) is None
+    assert view.latest_results(look(workspace)) is None
     first = over(made(workspace))
     write_json(first.results, results({"none": 20, "all": 30}))
     made(workspace)
-    found = study.latest_results(look(workspace))
+    found = view.latest_results(look(workspace))
     assert found is not None
     assert found[0].id == first.id
 

@@ -22,8 +22,7 @@ from damgui import page, run_state
 from damgui.components import downloads, report_button
 from damgui.forms import Form
 from damgui.frame import Frame
-from damgui.tabs.batch import tab as batch
-from damgui.tabs.batch import view as batches
+from damgui.tabs.batch import tab, view
 
 HOSTILE = "<script>alert(1)</script>.jpg"
 
@@ -81,36 +80,36 @@ def run(tmp_path: Path) -> Run:
 
 
 def test_faults_come_before_unsure_answers_and_those_before_the_rest(run: Run) -> None:
-    order = [(one.condition, one.unsure) for one in batches.urgent(run)]
+    order = [(one.condition, one.unsure) for one in view.urgent(run)]
     assert order == [("damaged", False), ("damaged", False), ("blocked", False), ("normal", True), ("normal", False)]
-    assert [one.sure for one in batches.urgent(run)][:2] == [0.999, 0.7]
-    assert [name for name, _ in batches.photos(run)] == [HOSTILE, "b.jpg", "a.jpg"]
+    assert [one.sure for one in view.urgent(run)][:2] == [0.999, 0.7]
+    assert [name for name, _ in view.photos(run)] == [HOSTILE, "b.jpg", "a.jpg"]
 
 
 def test_the_table_is_limited_and_names_are_words(run: Run) -> None:
-    shown = batches.table(run, 2)
+    shown = view.table(run, 2)
     assert shown.count("<tr>") == 3
     assert "<script" not in shown and "&lt;script&gt;" in shown
     assert "&gt; 99 %" in shown and "100 %" not in shown
-    assert batches.table(run, 50).count("? unsure") == 1
+    assert view.table(run, 50).count("? unsure") == 1
 
 
 def test_the_gallery_shows_what_was_drawn_inside_the_page(run: Run) -> None:
-    shown = batches.gallery(run, 10)
+    shown = view.gallery(run, 10)
     assert shown.count("<img") == 2  # one of three was never drawn
     assert 'src="data:image/jpeg;base64,' in shown and str(run.folder) not in shown
-    assert batches.gallery(run, 2).count("<img") == 1
+    assert view.gallery(run, 2).count("<img") == 1
 
 
 def test_the_summary_counts_conditions_and_unsure_answers(run: Run) -> None:
-    shown = batches.summary(run)
+    shown = view.summary(run)
     for told in ("damaged", "? unsure", "on 3 photos"):
         assert told in shown
     assert "not calibrated" not in shown
     found = json.loads(run.results.read_text())
     del found["unsure"]
     run.results.write_text(json.dumps(found))
-    assert "not calibrated" in batches.summary(run)
+    assert "not calibrated" in view.summary(run)
 
 
 def test_the_pace_of_a_batch_that_goes_on_counts_its_new_photos_only(run: Run) -> None:
@@ -153,7 +152,7 @@ def ask(run: Run) -> Callable[[str, str], Settings]:
     def settings(model: str, folder: str) -> Settings:
         with gr.Blocks(), gr.Tabs() as tabs, gr.Tab():
             frame = Frame(run.workspace, Form(), tabs)
-            w = batch._draw(frame)
+            w = tab._draw(frame)
             frame.form.add("data.use_good")
         values: Mapping[Any, Any] = {
             w.model: model,
@@ -161,7 +160,7 @@ def ask(run: Run) -> Callable[[str, str], Settings]:
             frame.form.widgets["batch.annotate"]: False,
             frame.form.widgets["data.use_good"]: True,
         }
-        return batch._settings(frame, values, w)
+        return tab._settings(frame, values, w)
 
     return settings
 

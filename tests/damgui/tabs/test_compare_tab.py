@@ -15,10 +15,9 @@ from core.settings import Settings
 from damgui import text
 from damgui.forms import Form
 from damgui.frame import Frame
-from damgui.scores import judged
-from damgui.scores import text as score_text
+from damgui.scores import judged, sentences
 from damgui.snapshot import TunedModel, look
-from damgui.tabs.compare import tab as compare
+from damgui.tabs.compare import tab
 
 RIGHT, WRONG = [("normal", "normal")] * 2, [("normal", "blocked")] * 2
 
@@ -38,7 +37,7 @@ def taught(workspace: Workspace, name: str, split: dict[str, list[str]] | None) 
 
 
 def offered_splits(workspace: Workspace, tuned: TunedModel) -> list[tuple[str, str]]:
-    return compare._splits(look(workspace), tuned)
+    return tab._splits(look(workspace), tuned)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +64,7 @@ def test_a_damaged_split_hinders_nothing(frame: Frame, workspace: Workspace) -> 
 def test_the_untaught_model_is_asked_just_as_the_tuned_one_was(workspace: Workspace, judge: Any) -> None:
     judge(RIGHT, "mine", "test", **{"view.mode": "crop", "enhance.spatial_reasoning": False})
     (run,) = judged.judged_runs(look(workspace))
-    settings = compare._base_settings(run)
+    settings = tab._base_settings(run)
     assert (settings.model.path, settings.data.split, settings.view.mode) == ("demo", "test", "crop")
     assert settings.enhance.spatial_reasoning is False
 
@@ -79,7 +78,7 @@ def test_a_missing_baseline_on_these_photos_is_noticed(
     judge(RIGHT, "mine", "valid")
     runs = judged.judged_runs(look(workspace))
     before, after = judged.defaults(runs)
-    view = compare.View(None, "valid", runs, before, after)
+    view = tab.View(None, "valid", runs, before, after)
     assert view.base_is_missing is missing
     assert view.comparable is not missing
 
@@ -87,9 +86,9 @@ def test_a_missing_baseline_on_these_photos_is_noticed(
 def test_the_tab_says_what_to_do_next(frame: Frame, workspace: Workspace, judge: Any) -> None:
     def said(tuned: TunedModel | None, split: str = "valid") -> str:
         runs = judged.judged_runs(look(workspace))
-        view = compare.View(tuned, split, runs, *judged.defaults(runs))
+        view = tab.View(tuned, split, runs, *judged.defaults(runs))
         untaught = any(not one.tuned for one in runs)
-        return compare._state(view, None, untaught, not any(one.tuned and one.split == split for one in runs))
+        return tab._state(view, None, untaught, not any(one.tuned and one.split == split for one in runs))
 
     assert text.COMPARE_NO_BASELINE in said(None)
     judge(WRONG)
@@ -98,9 +97,9 @@ def test_the_tab_says_what_to_do_next(frame: Frame, workspace: Workspace, judge:
     assert "mine has not judged the validation photos yet" in said(tuned)
     judge(RIGHT, "mine")
     assert said(tuned) == ""
-    assert score_text.TEST_HONEST in said(tuned, "test")
+    assert sentences.TEST_HONEST in said(tuned, "test")
     judge(RIGHT, "mine", "test")
-    assert score_text.no_base("mine", "test") in said(tuned)
+    assert sentences.no_base("mine", "test") in said(tuned)
 
 
 def test_the_curves_of_several_trainings_carry_their_names(frame: Frame, workspace: Workspace) -> None:
@@ -110,11 +109,11 @@ def test_the_curves_of_several_trainings_carry_their_names(frame: Frame, workspa
         steps = [{"t": 1.0, "kind": "step", "step": 1, "loss": 2.0}] if name != "empty" else []
         Path(run.events).write_text("".join(json.dumps(one) + "\n" for one in steps))
         ids.append(run.id)
-    figure = json.loads(compare._learning(look(workspace), ids) or "{}")
+    figure = json.loads(tab._learning(look(workspace), ids) or "{}")
     assert {trace["name"] for trace in figure["data"]} == {"first", "second"}
     assert (
-        compare._learning(look(workspace), [])
-        is compare._learning(look(workspace), None)
-        is compare._learning(look(workspace), ids[2:])
+        tab._learning(look(workspace), [])
+        is tab._learning(look(workspace), None)
+        is tab._learning(look(workspace), ids[2:])
         is None
     )

@@ -8,10 +8,9 @@ import pytest
 
 from core.errors import UserError
 from core.runs.store import Workspace
-from damgui.scores import judged
-from damgui.scores import text as score_text
+from damgui.scores import judged, sentences
 from damgui.snapshot import look
-from damgui.tabs.compare import view as comparing
+from damgui.tabs.compare import view
 
 BEFORE = [("normal", "blocked"), ("normal", "normal"), ("blocked", "blocked")]
 AFTER = [("normal", "normal"), ("normal", "damaged"), ("blocked", "blocked")]
@@ -27,7 +26,7 @@ def pair(workspace: Workspace, judge: Any) -> tuple[judged.JudgedRun, judged.Jud
 
 def test_fixed_and_broken_objects_are_shown_with_both_models_probabilities(pair: Any) -> None:
     before, after = pair
-    fixed, broken = comparing.gallery(before.shown, after.shown).split("teaching broke")
+    fixed, broken = view.gallery(before.shown, after.shown).split("teaching broke")
     assert fixed.count("dg-card") == broken.count("dg-card") == 1
     assert "80 %, truth 10 %" in fixed and "<small>80 %</small>" in fixed
     assert "80 %, truth 10 %" in broken
@@ -42,10 +41,10 @@ def test_as_many_fixed_as_broken_is_no_improvement(
     judge(BEFORE * times)
     judge(AFTER * times, "mine")
     after, before = judged.judged_runs(look(workspace))
-    said = comparing.headline(before, after)
-    assert score_text.VERDICT_TITLES[title] in said and tone in said
+    said = view.headline(before, after)
+    assert sentences.VERDICT_TITLES[title] in said and tone in said
     assert "±0.0" in said and f"{times} object{'s' if times > 1 else ''} turned right, {times} turned wrong" in said
-    assert score_text.VALID_CHOSE in said
+    assert sentences.VALID_CHOSE in said
 
 
 @pytest.mark.parametrize(("swap", "title", "tone"), [(False, "better", "dg-up"), (True, "worse", "dg-down")])
@@ -56,34 +55,34 @@ def test_a_difference_beyond_chance_is_said(
     judge(good if swap else bad)
     judge(bad if swap else good, "mine")
     after, before = judged.judged_runs(look(workspace))
-    said = comparing.headline(before, after)
-    assert score_text.VERDICT_TITLES[title] in said and tone in said
+    said = view.headline(before, after)
+    assert sentences.VERDICT_TITLES[title] in said and tone in said
 
 
 def test_other_training_photos_are_told(workspace: Workspace, judge: Any) -> None:
     judge(BEFORE)
     judge(AFTER, "mine", fingerprint="another")
     after, before = judged.judged_runs(look(workspace))
-    assert score_text.OTHER_SURROUNDINGS in comparing.headline(before, after)
+    assert sentences.OTHER_SURROUNDINGS in view.headline(before, after)
 
 
 def test_runs_about_other_objects_are_never_compared(workspace: Workspace, judge: Any, pair: Any) -> None:
     before, after = pair
     judge(AFTER, "mine", "test")
     other = judged.judged_runs(look(workspace))[0]
-    assert comparing.why_not(before, after) == ""
-    assert comparing.why_not(before, other) == score_text.NOT_COMPARABLE
-    assert comparing.why_not(before, before) == score_text.SAME_RUN
-    assert comparing.why_not(before, None) == score_text.PICK_HINT
+    assert view.why_not(before, after) == ""
+    assert view.why_not(before, other) == sentences.NOT_COMPARABLE
+    assert view.why_not(before, before) == sentences.SAME_RUN
+    assert view.why_not(before, None) == sentences.PICK_HINT
     with pytest.raises(UserError, match="not about the same objects"):
-        comparing.compared(before, other)
-    table = comparing.runs_table([other, after, before], before, after)
-    assert table.count(score_text.OTHER_OBJECTS) == 1
+        view.compared(before, other)
+    table = view.runs_table([other, after, before], before, after)
+    assert table.count(sentences.OTHER_OBJECTS) == 1
 
 
 def test_the_table_has_a_row_for_every_run_and_marks_the_chosen_two(pair: Any) -> None:
     before, after = pair
-    said = comparing.runs_table([after, before], before, after)
+    said = view.runs_table([after, before], before, after)
     assert said.count("<tr>") == 3
     assert said.count(">Before<") == said.count(">After<") == 1
     assert "LoRA rank" not in said, "only one of the two was taught, so no two ranks differ"
@@ -94,7 +93,7 @@ def test_settings_that_differ_are_columns_and_untaught_models_have_dashes(
 ) -> None:
     judge(AFTER, "wider", **{"lora.rank": 9, "enhance.oversampling": True})
     wider, after, before = judged.judged_runs(look(workspace))
-    rows = comparing.runs_table([wider, after, before], before, wider).split("<tr>")
+    rows = view.runs_table([wider, after, before], before, wider).split("<tr>")
     assert "LoRA rank" in rows[1] and "Oversampling" in rows[1]
     assert "<td>9</td><td>on</td>" in rows[2]
     assert "<td>5</td><td>off</td>" in rows[3]
@@ -108,13 +107,13 @@ def test_changes_that_were_not_measured_are_not_drawn() -> None:
         "macro_f1_change": 0.2,
         "macro_f1_change_interval": [0.1, 0.3],
     }
-    assert [dot.label for dot in comparing.changes(found)] == ["Accuracy", "Macro-F1"]
+    assert [dot.label for dot in view.changes(found)] == ["Accuracy", "Macro-F1"]
     found |= {"balanced_accuracy_change": 0.3, "balanced_accuracy_change_interval": [0.2, 0.4]}
-    assert [(dot.label, dot.interval) for dot in comparing.changes(found)][1] == (
-        score_text.BALANCED,
+    assert [(dot.label, dot.interval) for dot in view.changes(found)][1] == (
+        sentences.BALANCED,
         (pytest.approx(20.0), pytest.approx(40.0)),
     )
 
 
 def test_no_run_is_an_empty_state() -> None:
-    assert score_text.RUNS_NONE in comparing.runs_table([], None, None)
+    assert sentences.RUNS_NONE in view.runs_table([], None, None)

@@ -13,7 +13,7 @@ from core.data.types import BoxedObject, Dataset, Photo
 from core.settings import FIELDS
 from core.taxonomy import load
 from damgui import text
-from damgui.tabs.data import view as findings
+from damgui.tabs.data import view
 
 DAMS = load()
 
@@ -39,7 +39,7 @@ def test_photos_that_belong_together_stand_side_by_side_with_their_splits(data: 
         {"data.regroup": True},
         groups=(("a&b.jpg", "c.jpg", "gone.jpg"),),
     )
-    card = findings.cards(data, [one], DAMS)
+    card = view.cards(data, [one], DAMS)
     assert card.count("<img") == 2 and card.count('class="dg-pair"') == 1
     assert "a&amp;b.jpg" in card and text.SPLIT_WORDS["train"] in card and text.SPLIT_WORDS["valid"] in card
     assert re.findall(r'data-index="(\d+)">([^<]+)<', card) == [("0", "Split anew by flight")]
@@ -47,15 +47,15 @@ def test_photos_that_belong_together_stand_side_by_side_with_their_splits(data: 
 
 def test_boxes_that_are_meant_are_shown_close_up_with_their_classes(data: Dataset) -> None:
     one = Finding("too-small", NOTE, "t", "d", ("c.jpg",), "cure", boxes=(("c.jpg", (0.4, 0.4, 0.5, 0.5)),))
-    card = findings.cards(data, [one], DAMS)
+    card = view.cards(data, [one], DAMS)
     assert card.count("<img") == 1 and "toe drain blocked" in card and "<button" not in card
 
 
 def test_words_are_escaped_and_what_is_listed_gets_no_card(data: Dataset) -> None:
     review = weigh([Finding("faults", NOTE, "t", "d"), Finding("dark", NOTE, "<b>", "<i>")], {})
-    card = findings.cards(data, findings.shown(review), DAMS)
+    card = view.cards(data, view.shown(review), DAMS)
     assert "&lt;b&gt;" in card and "<b>" not in card and card.count("<article") == 1
-    assert "dg-on dg-lamp-green" in findings.light(review)
+    assert "dg-on dg-lamp-green" in view.light(review)
 
 
 @pytest.mark.parametrize(
@@ -71,6 +71,6 @@ def test_a_button_says_what_it_does(setting: dict[str, object], said: str) -> No
 
 
 def test_order_is_told_by_share_and_count() -> None:
-    said = findings.order([{"upper": "rock toe", "lower": "toe drain", "share": 0.84, "pairs": 1369}])
+    said = view.order([{"upper": "rock toe", "lower": "toe drain", "share": 0.84, "pairs": 1369}])
     assert "84 %" in said and "of 1,369 pairs" in said
-    assert text.ABOVE_NONE in findings.order([]) and text.ABOVE_NONE in findings.together([], DAMS)
+    assert text.ABOVE_NONE in view.order([]) and text.ABOVE_NONE in view.together([], DAMS)

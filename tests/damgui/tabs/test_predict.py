@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from core.taxonomy import from_dict, load
-from damgui.scores import text as score_text
+from damgui.scores import sentences
 from damgui.tabs import predict
 
 DAMS = load()
@@ -42,7 +42,7 @@ def adapter(tmp_path: Path) -> str:
 
 def test_an_answer_without_calibration_says_so() -> None:
     said = predict._verdict(RAW, "toe drain", DAMS)
-    assert "99 %" in said and score_text.NOT_CALIBRATED in said
+    assert "99 %" in said and sentences.NOT_CALIBRATED in said
 
 
 def test_a_calibrated_answer_shows_the_calibrated_percentage_and_what_stands_behind_it(adapter: str) -> None:
@@ -54,7 +54,7 @@ def test_a_calibrated_answer_shows_the_calibrated_percentage_and_what_stands_beh
 def test_an_unsure_answer_goes_to_an_engineer_with_its_reason(adapter: str) -> None:
     unsure = CALIBRATED | {"model": adapter, "unsure": True, "calibrated_probability": 0.61}
     said = predict._verdict(unsure, "toe drain", DAMS)
-    assert score_text.UNSURE in said
+    assert sentences.UNSURE in said
     assert "Its most probable answer is blocked, 61 %." in said
     assert "Of the 45 objects put aside that it was at least 80 % sure of, 2 were wrong" in said
     assert "dg-badge" not in said, "no verdict beside the one that it has none"

@@ -8,7 +8,7 @@ import pytest
 
 from core import metrics
 from damgui import text
-from damgui.scores import text as score_text
+from damgui.scores import sentences
 
 
 def change(value: float, low: float, high: float) -> dict[str, Any]:
@@ -29,7 +29,7 @@ def change(value: float, low: float, high: float) -> dict[str, Any]:
 def test_nothing_is_better_while_its_interval_includes_zero(
     found: dict[str, Any], title: str, tone: str, says: str
 ) -> None:
-    said = score_text.conclusion(found, 40)
+    said = sentences.conclusion(found, 40)
     assert (said.title, said.tone) == (title, tone)
     assert says in said.says
     if not tone:
@@ -38,7 +38,7 @@ def test_nothing_is_better_while_its_interval_includes_zero(
 
 @pytest.mark.parametrize(("photos", "title"), [(1, "No clear difference"), (9, "No clear difference"), (10, "Better")])
 def test_a_handful_of_photos_proves_nothing_however_narrow_the_interval(photos: int, title: str) -> None:
-    assert score_text.conclusion(change(0.2, 0.2, 0.2), photos).title == title
+    assert sentences.conclusion(change(0.2, 0.2, 0.2), photos).title == title
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_a_handful_of_photos_proves_nothing_however_narrow_the_interval(photos: 
     ],
 )
 def test_how_many_more_photos_might_tell(value: float, low: float, high: float, photos: int, says: str) -> None:
-    assert says in score_text.more_photos(value, low, high, photos)
+    assert says in sentences.more_photos(value, low, high, photos)
 
 
 @pytest.mark.parametrize(
@@ -72,15 +72,15 @@ def test_how_many_more_photos_might_tell(value: float, low: float, high: float, 
 )
 def test_chance_is_told_in_plain_words(better: int, worse: int, says: str, proved: bool) -> None:
     found = {"better": better, "worse": worse, "p_value": metrics.mcnemar(better, worse)}
-    assert says in score_text.chance(found)
-    assert ("That is no proof" in score_text.chance(found)) is not proved
+    assert says in sentences.chance(found)
+    assert ("That is no proof" in sentences.chance(found)) is not proved
 
 
 @pytest.mark.parametrize(
     ("rate", "said"), [(0.1, "one in ten"), (0.05, "one in twenty"), (0.03, "3 %"), (0.5, "one in two")]
 )
 def test_rates_are_said_as_people_say_them(rate: float, said: str) -> None:
-    assert score_text.one_in(rate) == said
+    assert sentences.one_in(rate) == said
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_rates_are_said_as_people_say_them(rate: float, said: str) -> None:
     ],
 )
 def test_alarms_say_what_cannot_be_told(about: dict[str, Any], says: str) -> None:
-    assert says in score_text.alarm("blocked", about)
+    assert says in sentences.alarm("blocked", about)
 
 
 CHOICE = {"total": 168, "correct": 109, "accuracy": 0.649, "accuracy_interval": [0.57, 0.72], "macro_f1": 0.45}
@@ -124,7 +124,7 @@ CHOICE = {"total": 168, "correct": 109, "accuracy": 0.649, "accuracy_interval": 
     ],
 )
 def test_objects_with_one_possible_answer_are_told_apart(found: dict[str, Any], says: str) -> None:
-    said = score_text.single_answers(found)
+    said = sentences.single_answers(found)
     assert says in said if says else said == ""
 
 
@@ -133,22 +133,22 @@ UNSURE = {"predicted": "blocked", "probability": 0.9, "calibrated_probability": 
 
 
 def test_an_unsure_answer_says_why_and_promises_no_more_than_was_counted() -> None:
-    assert score_text.why_unsure(UNSURE, RULE) == (
+    assert sentences.why_unsure(UNSURE, RULE) == (
         "Its most probable answer is blocked, 61 %. An answer is given from 83 % on. Of the 45 objects put aside "
         "that it was at least 83 % sure of, 2 were wrong (with other photos up to 15 %)."
     )
-    assert score_text.why_unsure(UNSURE, {}).endswith("An answer is given from 83 % on.")
+    assert sentences.why_unsure(UNSURE, {}).endswith("An answer is given from 83 % on.")
     close = UNSURE | {"calibrated_probability": 0.8312, "threshold": 0.8349}
-    assert "blocked, 83.1 %. An answer is given from 83.5 % on." in score_text.why_unsure(close, {})
+    assert "blocked, 83.1 %. An answer is given from 83.5 % on." in sentences.why_unsure(close, {})
 
 
 def test_where_no_threshold_keeps_the_promise_every_answer_is_unsure_for_that_reason() -> None:
-    assert score_text.why_unsure(UNSURE | {"threshold": None}, RULE).endswith(score_text.NO_THRESHOLD)
+    assert sentences.why_unsure(UNSURE | {"threshold": None}, RULE).endswith(sentences.NO_THRESHOLD)
 
 
 @pytest.mark.parametrize("gap", ["threshold", "answered", "wrong"])
 def test_without_counts_nothing_is_promised(gap: str) -> None:
-    assert score_text.promise(RULE | {gap: None}) == ""
+    assert sentences.promise(RULE | {gap: None}) == ""
 
 
 @pytest.mark.parametrize(
@@ -174,13 +174,13 @@ def test_without_counts_nothing_is_promised(gap: str) -> None:
     ],
 )
 def test_a_promise_that_was_not_kept_is_said(about: dict[str, Any], tone: str, says: str) -> None:
-    found, said = score_text.unsure(about)
+    found, said = sentences.unsure(about)
     assert (found, says in said) == (tone, True)
 
 
 @pytest.mark.parametrize(("about", "said"), [({"objects": 1096}, "Calibrated on 1,096 objects"), ({}, "Calibrated.")])
 def test_a_calibration_tells_how_much_stands_behind_it(about: dict[str, Any], said: str) -> None:
-    assert score_text.calibrated_on(about).startswith(said)
+    assert sentences.calibrated_on(about).startswith(said)
 
 
 @pytest.mark.parametrize(

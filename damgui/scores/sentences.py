@@ -9,7 +9,7 @@ from typing import Any
 
 from core.metrics.compare import BETTER, FEW_PHOTOS, UNCLEAR
 from core.metrics.compare import verdict as proved
-from core.units import percent, points
+from core.units import interval, percent, points
 from damgui.text import SPLIT_WORDS
 
 # -- One set of answers ----------------------------------------------------------------------------------------------
@@ -106,11 +106,6 @@ def no_base(name: str, split: str) -> str:
     """What is said of a tuned model that judged photos which no untaught one did."""
     which = SPLIT_WORDS.get(split, split).lower()
     return f"{name} judged the {which} photos and no untaught model did: there is nothing to compare it with yet."
-
-
-def interval(ends: Any) -> str:
-    """ "58.1 – 71.4 %"; "" when there is none."""
-    return f"{100 * ends[0]:.1f} – {100 * ends[1]:.1f} %" if ends and None not in ends else ""
 
 
 def one_in(rate: float) -> str:
