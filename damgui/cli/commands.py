@@ -171,7 +171,9 @@ def _app(args: Args) -> int:
 
     workspace = open_workspace(args.workspace)
     from damgui import page
+    from damgui.cli.machine import torch_line
 
+    print(torch_line(), flush=True)
     page.serve(workspace.root, args.host, args.port, not args.no_browser)
     return 0
 

@@ -1,0 +1,92 @@
+"""The documents answer a newcomer's questions, name what is there, and lose no figure's command."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+README_LINES = 160
+SHIPPED = ("core", "damgui", "models")
+FIGURES = sorted(path for folder in SHIPPED for path in (ROOT / folder).rglob("FIGURES.md"))
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *FIGURES, ROOT / "models" / "README.md"]
+
+
+def read(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+def the_map() -> dict[str, str]:
+    """The README's map: a path of the project -> what its line says."""
+    (block,) = re.findall(r"## Map.*?```\n(.*?)```", read(ROOT / "README.md"), re.S)
+    found: dict[str, str] = {}
+    above: list[tuple[int, str]] = []
+    for line in block.splitlines():
+        indent = len(line) - len(line.lstrip())
+        above = [(depth, name) for depth, name in above if depth < indent]
+        names, _, text = line.strip().partition("   ")
+        for name in names.split():
+            found["".join(one for _, one in above) + name] = text.strip()
+        above.append((indent, names.split()[0]))
+    return found
+
+
+def test_the_readme_stays_short() -> None:
+    assert len(read(ROOT / "README.md").splitlines()) <= README_LINES
+
+
+def test_the_map_names_what_is_there() -> None:
+    assert [name for name in the_map() if not (ROOT / name).exists()] == []
+    assert len(the_map()) > 25
+
+
+# What a newcomer asks: the words of it, where the map sends him, and what stands in that folder or file.
+QUESTIONS = [
+    ("smoothing", "damgui/charts/", r"^def smoothed\("),
+    ("0-1000 boxes", "core/families.py", r"^FAMILIES\b"),
+    ("a label format is one file", "core/data/formats/", r"^FORMATS\b"),
+    ("one entry per model family", "core/families.py", r"qwen3_vl"),
+    ("fits the temperature", "core/metrics/", r"^def fit\w*\("),
+    ("finished, failed, lost", "core/runs/", r"^def status\("),
+]
+
+
+@pytest.mark.parametrize(("words", "place", "what"), QUESTIONS, ids=[words for words, _, _ in QUESTIONS])
+def test_a_newcomers_question_is_answered_in_two_steps(words: str, place: str, what: str) -> None:
+    assert words in the_map()[place]
+    target = ROOT / place
+    files = sorted(target.glob("*.py")) if target.is_dir() else [target]
+    assert any(re.search(what, read(file), re.M) for file in files)
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_every_file_a_document_names_is_there(path: Path) -> None:
+    named = set(re.findall(r"`((?:core|damgui|configs|tests|models)/[\w./-]*\w)`", read(path)))
+    assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
+
+
+def test_every_table_of_figures_says_which_command_measures_it() -> None:
+    assert [path.parent.relative_to(ROOT).as_posix() for path in FIGURES] == [
+        "core/bench",
+        "core/engine",
+        "core/metrics",
+        "models",
+    ]
+    command = re.compile(r"`(?:damgui|python -m) [\w.-]+")
+    for path in FIGURES:
+        for section in re.split(r"^## ", read(path), flags=re.M)[1:]:
+            assert "|---|" not in section or command.search(section), (path, section.splitlines()[0])
+
+
+def test_the_changelog_tells_of_this_version_and_of_what_comes() -> None:
+    version = tomllib.loads(read(ROOT / "pyproject.toml"))["project"]["version"]
+    headings = re.findall(r"^## \[(.+?)\](?: - \d{4}-\d\d-\d\d)?$", read(ROOT / "CHANGELOG.md"), re.M)
+    assert headings[:2] == ["Unreleased", version]
+
+
+@pytest.mark.parametrize("thing", ["label format", "model family", "tab", "setting", "reference point", "event"])
+def test_contributing_says_how_to_add(thing: str) -> None:
+    assert re.search(rf"^\*\*… an? {thing}\.?\*\*", read(ROOT / "CONTRIBUTING.md"), re.M)
