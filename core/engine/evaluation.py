@@ -71,7 +71,7 @@ def open_model(settings: Settings) -> OpenedModel:
     if restore(about["taxonomy"]).allowed != taxonomy.allowed:
         raise UserError(
             "this is not the taxonomy that the adapter learned",
-            settings.data.taxonomy or "the dam taxonomy",
+            settings.data.taxonomy or f"the taxonomy {taxonomy.name!r}",
             "Give the file it was trained with as data.taxonomy, or train again.",
             "taxonomy",
         )

@@ -100,7 +100,7 @@ def read_yolo(folder: Folder) -> RawSet:
             problems.append(text)
     if not names:
         where = config_name or str(folder.root)
-        fix = "Add a data.yaml with a line like names: [toe drain, slope drain]."
+        fix = "Add a data.yaml with a line like names: [first class, second class]."
         problems.append(Problem("the classes have no names", where, fix, "bad-config"))
         return RawSet("yolo", (), tuple(problems))
     splits = _splits(folder, config, config_name or "", problems)
@@ -135,7 +135,7 @@ def _names(given: Any, where: str, problems: list[Problem]) -> dict[int, str]:
         try:
             found[int(key)] = str(name)
         except (TypeError, ValueError):
-            fix = "Write names as 0: toe drain, 1: slope drain, …"
+            fix = "Write names as 0: first class, 1: second class, …"
             problems.append(Problem(f"names: {key!r} is not a class number", where, fix, "bad-config"))
     return found
 

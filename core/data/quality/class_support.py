@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Mapping
 
 from core.data.quality.findings import AMBER, NOTE, Finding, tally, words
 from core.data.statistics import class_counts, imbalance
@@ -34,15 +35,19 @@ def rare_classes(dataset: Dataset, settings: Settings, taxonomy: Taxonomy) -> li
     names = [name for name in taxonomy.class_names if everywhere[name]]
     train, valid = counts.get("train", {}), counts.get("valid", {})
     worst, good = objects_needed(0.5), objects_needed(0.9)
+
+    def shown(counts: Mapping[str, int]) -> dict[str, int]:
+        return {taxonomy.shown_class(name): count for name, count in counts.items()}
+
     found = []
     if few := {name: train.get(name, 0) for name in names if train and train.get(name, 0) < LEARN}:
         found.append(
             Finding(
                 "rare-to-learn",
                 AMBER,
-                f"{words(list(few))} too rare to learn",
+                f"{words(list(shown(few)))} too rare to learn",
                 f"Fewer than {LEARN} training objects (a rule of thumb) are learned by heart rather than understood: "
-                f"{tally(few)}.",
+                f"{tally(shown(few))}.",
                 _photos(dataset.split("train"), few),
                 "Box more of them. Oversampling (enhance.oversampling=true) shows the few more often, no more.",
             )
@@ -52,17 +57,17 @@ def rare_classes(dataset: Dataset, settings: Settings, taxonomy: Taxonomy) -> li
             Finding(
                 "rare-to-judge",
                 AMBER,
-                f"{words(list(few))} too rare to judge",
+                f"{words(list(shown(few)))} too rare to judge",
                 f"With fewer than {JUDGE} validation objects a single answer moves the class's recall by more than ten "
-                f"points: {tally(few)}. For a 95\u00a0% interval of ±10 points it takes {good} objects where nine of "
-                f"ten answers are right, and {worst} where half of them are.",
+                f"points: {tally(shown(few))}. For a 95\u00a0% interval of ±10 points it takes {good} objects where "
+                f"nine of ten answers are right, and {worst} where half of them are.",
                 _photos(dataset.split("valid"), few),
                 "Box more of them, put more photos aside (data.valid_share), or judge by cross-validation "
                 "(data.folds=5), where every photo is judged once.",
             )
         )
     if rough := {name: valid[name] for name in names if JUDGE <= valid.get(name, 0) < worst}:
-        spans = [f"{name} ±{100 * 0.98 / math.sqrt(count):.0f} points" for name, count in rough.items()]
+        spans = [f"{name} ±{100 * 0.98 / math.sqrt(count):.0f} points" for name, count in shown(rough).items()]
         found.append(
             Finding(
                 "rough-to-judge",
@@ -72,7 +77,7 @@ def rare_classes(dataset: Dataset, settings: Settings, taxonomy: Taxonomy) -> li
                 f"are right (less where more are): {words(spans, 12)}. {worst} validation objects give ±10 points.",
             )
         )
-    return found + _uneven(counts.get("train", {}), settings) + _absent(names, taxonomy)
+    return found + _uneven(shown(counts.get("train", {})), settings) + _absent(names, taxonomy)
 
 
 def _uneven(train: dict[str, int], settings: Settings) -> list[Finding]:
@@ -97,7 +102,7 @@ def _uneven(train: dict[str, int], settings: Settings) -> list[Finding]:
 
 
 def _absent(names: list[str], taxonomy: Taxonomy) -> list[Finding]:
-    absent = [name for name in taxonomy.class_names if name not in names]
+    absent = [taxonomy.shown_class(name) for name in taxonomy.class_names if name not in names]
     if not absent or not names:
         return []
     said = f"They are among the allowed answers, but there is nothing to learn or judge them by: {words(absent, 12)}."

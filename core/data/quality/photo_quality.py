@@ -33,7 +33,7 @@ def poor_photos(photos: Sequence[Photo]) -> list[Finding]:
             blurred,
             "blurred",
             "They have less than a tenth of the sharpness that is usual in this data, seen "
-            "at the size a model is shown. Fine cracks and blockages are gone.",
+            "at the size a model is shown. Fine faults are gone.",
             again,
         ),
         ("dark", dark, "very dark", "Nineteen of twenty of their pixels are nearly black.", again),

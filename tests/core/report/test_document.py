@@ -12,6 +12,7 @@ import pytest
 
 from core.errors import UserError
 from core.report import document
+from core.report.about import gather
 from core.runs import files, store
 from core.settings import Settings
 from damgui.cli import commands
@@ -323,3 +324,20 @@ def test_a_batch_tells_what_the_same_model_scored_where_the_truth_was_known(
     files.copy(scored.results, scored.workspace.evaluation("some-model", "valid"))
     text = document.write(judged(few, "batch")).path.read_text(encoding="utf-8")
     assert ("was evaluated on 7 labelled objects" in text) is told
+
+
+def test_a_tree_on_a_dam_is_present_and_not_normal(judged: MakeRun) -> None:
+    tree = {"object_type": "vegetation", "choices": 1, "probabilities": {"normal": 1.0}}
+    tree |= {"truth_class": "vegetation normal", "predicted_class": "vegetation normal"}
+    rows = [row("a.png", 0), row("a.png", 1, **tree)]
+    scored = document.write(judged(rows)).path.read_text()
+    assert "vegetation present" in scored and "vegetation normal" not in scored
+    assert "</i>present</span>" in scored and "its objects count as normal here" in scored
+    run = judged(rows, "batch", {"conditions": {"normal": 2}, "classes": {"vegetation normal": 1}})
+    assert "1 normal, 1 present" in document.write(run).path.read_text()
+
+
+def test_what_alarms_is_what_the_results_were_scored_with(judged: MakeRun, few: list[Row]) -> None:
+    about = gather(judged(few, more={"alarms": {"damaged": {}}}))
+    assert about.urgent == ("damaged",)
+    assert gather(judged(few, "batch")).urgent == ("damaged", "blocked")
