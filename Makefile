@@ -1,4 +1,4 @@
-# make run: the app · make test: every test · make check: linter and types
+# make run: the app · make test: the tests, with ARGS=--full the slow ones too · make check: linter and types
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -16,7 +16,7 @@ run: $(VENV)/.run-ready
 
 test: $(VENV)/.test-ready
 	@tests/browser/chromium.sh $(BIN)/python
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=15 $(ARGS)
 
 check: $(VENV)/.test-ready
 	$(BIN)/ruff check .

@@ -34,6 +34,7 @@ def test_check_counts_every_object_and_finds_nothing_wrong(real_photos: Path, wo
     assert set(report["photos"]) >= {"train", "valid"}
 
 
+@pytest.mark.slow
 def test_baseline_train_and_evaluate_agree_on_the_same_validation_objects(real_photos: Path, workspace: Path) -> None:
     data = ("--data", str(real_photos))
     zero = damgui(workspace, "baseline", "--model", "demo", *data)
@@ -63,6 +64,7 @@ def test_baseline_train_and_evaluate_agree_on_the_same_validation_objects(real_p
     assert sum(losses[-3:]) < sum(losses[:3])
 
 
+@pytest.mark.slow
 def test_training_and_validation_never_share_a_flight(real_photos: Path, workspace: Path) -> None:
     split = json.loads(next((workspace / "experiments" / "runs").glob("*-train-real/split.json")).read_text())
     names = split.get("splits", split)

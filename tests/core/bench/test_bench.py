@@ -10,12 +10,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from core.bench import plans, report, run
 from core.bench.measure import ROOT, Timing
 from core.bench.plans import Maker
 from core.data.types import Photo
 
 
+@pytest.mark.slow
 def test_a_training_bench_measures_every_variant_in_a_process_of_its_own(
     saved: Callable[..., Path], askable_photos: list[Photo], tmp_path: Path
 ) -> None:

@@ -74,6 +74,7 @@ def test_a_cut_out_is_whole_tokens(seed: int) -> None:
     assert image.tobytes() == cut_out(scene, np.random.default_rng(seed)).tobytes()
 
 
+@pytest.mark.slow
 def test_a_tower_learns_to_tell(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(texture, "CROPS", 6)
     tower, scenes = (

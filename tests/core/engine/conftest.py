@@ -313,3 +313,15 @@ def tested_folder(tmp_path_factory: pytest.TempPathFactory, taxonomy: Taxonomy) 
     photos = [draw_photo(drawn, index, 3, 96) for index in range(8)]
     parts = {"train": photos[:4], "valid": photos[4:6], "test": photos[6:]}
     return write_yolo(tmp_path_factory.mktemp("data") / "tested", parts, taxonomy)
+
+
+# Of these the two steps tried first are the subject.
+ABOUT_DRY_RUNS = ("test_dry_run", "test_throughput")
+
+
+@pytest.fixture(autouse=True)
+def _no_dry_run(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Elsewhere nothing is tried first: it changes nothing (a law of test_dry_run.py) and takes longer than these small
+    trainings do."""
+    if request.path.stem not in ABOUT_DRY_RUNS:
+        monkeypatch.setattr(training, "dry_run_first", lambda *_: None)

@@ -19,6 +19,7 @@ Trainings = Any  # of conftest.py
 JOB = Path(__file__).with_name("two_processes.py")
 SHARED = {"training.max_steps": 2, "training.batch_size": 3}
 STOPPED = {"training.max_steps": 50, "training.batch_size": 1}
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,145 @@
+"""A workspace of an earlier version opens, compares, reports, predicts and goes on, with the numbers it had then."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import sys
+import tarfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from core.report import document
+from core.runs import store
+from core.runs.files import read_lines
+from core.runs.store import Workspace
+from damgui.cli import commands
+from damgui.scores import judged
+from damgui.tabs.compare import view
+
+ROOT = Path(__file__).resolve().parents[1]
+FIXTURE = ROOT / "tests" / "fixtures" / "workspace-2c807ba.tar.xz"
+EXPECTED: Mapping[str, Any] = json.loads(FIXTURE.with_name("workspace-2c807ba.json").read_text(encoding="utf-8"))
+TEXT = (".yaml", ".json", ".jsonl", ".log", ".csv", ".html", ".md", ".txt")
+
+Said = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The workspace, its placeholders filled in. The tests below go on with it in their order."""
+    folder = tmp_path_factory.mktemp("old")
+    with tarfile.open(FIXTURE) as held:
+        held.extractall(folder, filter="data")
+    places = {"@WORKSPACE@": str(folder / "workspace"), "@PROJECT@": str(ROOT), "@VENV@": sys.prefix}
+    for path in folder.rglob("*"):
+        if path.suffix in TEXT and path.is_file():
+            content = path.read_text(encoding="utf-8")
+            for mark, place in places.items():
+                content = content.replace(mark, place)
+            path.write_text(content, encoding="utf-8")
+    return folder / "workspace"
+
+
+@pytest.fixture
+def workspace(root: Path) -> Workspace:
+    return store.open_workspace(root)
+
+
+@pytest.fixture
+def said(root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Said:
+    """said(words): what `damgui WORDS --json` says in the workspace."""
+    monkeypatch.chdir(root)
+
+    def ask(*words: str) -> Any:
+        code = commands.main([*words, "--json"])
+        out, errors = capsys.readouterr()
+        assert code == 0, errors
+        return json.loads(out)
+
+    return ask
+
+
+def same_answers(rows: Sequence[Mapping[str, Any]], expected: Sequence[Mapping[str, Any]]) -> None:
+    assert [(row["image"], row["object"]) for row in rows] == [(row["image"], row["object"]) for row in expected]
+    for row, old in zip(rows, expected, strict=True):
+        assert row["probabilities"] == pytest.approx(old["probabilities"], abs=1e-4)
+        assert row["predicted"] == old["predicted"]
+
+
+def test_its_runs_are_listed_with_kind_and_status(said: Said) -> None:
+    found = [{key: one[key] for key in ("id", "kind", "name", "status")} for one in said("runs")]
+    assert found == EXPECTED["runs"]
+
+
+def test_the_settings_of_every_run_are_read(workspace: Workspace) -> None:
+    for run in store.list_runs(workspace):
+        old, settings = yaml.safe_load(run.config.read_text(encoding="utf-8")), run.settings()
+        for part, name in (("model", "path"), ("data", "path"), ("lora", "rank"), ("training", "max_steps")):
+            assert getattr(getattr(settings, part), name) == old[part][name], run.id
+
+
+def test_its_judged_runs_are_shown_and_compared(workspace: Workspace) -> None:
+    runs = judged.judged_runs(workspace)
+    for run, old in zip(runs, EXPECTED["judged"], strict=True):
+        found = {key: run.found[key] for key in ("macro_f1", "total", "correct")}
+        found |= {"accuracy": run.found["overall_accuracy"], "answers": len(run.shown.rows)}
+        found |= {key: getattr(run, key) for key in ("id", "name", "tuned", "split", "objects")}
+        assert found == old
+    pairs = {(a.id, b.id): (a, b) for a, b in itertools.permutations(runs, 2) if not view.why_not(a, b)}
+    assert list(pairs) == [(old["before"], old["after"]) for old in EXPECTED["compared"]]
+    for old, (before, after) in zip(EXPECTED["compared"], pairs.values(), strict=True):
+        found = view.compared(before, after)
+        for key in ("better", "worse", "total", "accuracy_change", "macro_f1_change"):
+            assert found[key] == old[key]
+        assert view.headline(before, after)
+
+
+def test_a_report_is_written_of_every_run_that_judged(workspace: Workspace) -> None:
+    for name, old in EXPECTED["reports"].items():
+        made = document.write(store.find_run(workspace, name))
+        told = document.outcome(made)
+        assert {key: told[key] for key in old} == old and told["left_out"] == 0
+        assert Path(told["path"]).stat().st_size > 20_000
+
+
+def test_its_adapter_and_its_checkpoint_answer_as_they_did(said: Said) -> None:
+    for old in EXPECTED["predict"]:
+        (answer,) = said(*old["words"])["answers"]
+        for key in ("probabilities", "class_probabilities", "calibrated"):
+            assert (answer.get(key) is None) == (old[key] is None)
+            assert old[key] is None or answer[key] == pytest.approx(old[key], abs=1e-4)
+        for key in ("predicted_type", "predicted", "unsure"):
+            assert answer[key] == old[key]
+
+
+def test_its_stopped_training_goes_on_to_the_end_that_it_would_have_had(said: Said, workspace: Workspace) -> None:
+    info, old = said("train", "--resume", "--name", "halfway"), EXPECTED["train"]
+    assert (info["status"], info["steps"]) == ("finished", old["steps"])
+    assert [step for step, _ in info["history"]["train"]] == [step for step, _ in old["history"]["train"]]
+    losses = [loss for _, loss in info["history"]["train"]]
+    assert losses == pytest.approx([loss for _, loss in old["history"]["train"]], rel=1e-3)
+    for name in ("final", "best"):
+        assert {key: info[name][key] for key in old[name]} == pytest.approx(old[name], rel=1e-3)
+    assert (workspace.final("halfway") / "adapter_model.safetensors").is_file()
+
+
+def test_its_stopped_study_goes_on(said: Said, workspace: Workspace) -> None:
+    found, old = said("ablate", "--resume"), EXPECTED["ablate"]
+    assert (found["run"], found["status"], found["complete"]) == (old["run"], "finished", True)
+    for cell, before in zip(found["cells"], old["cells"], strict=True):
+        assert {key: cell[key] for key in before} == pytest.approx(before)
+    for cell, rows in old["answers"].items():
+        same_answers(read_lines(workspace.runs / old["run"] / "cells" / cell / "predictions.jsonl"), rows)
+
+
+def test_its_killed_batch_goes_on(said: Said, workspace: Workspace) -> None:
+    found, old = said("batch", "--resume"), EXPECTED["batch"]
+    assert (found["run"], found["status"]) == (old["run"], "finished")
+    for key in ("objects", "conditions", "classes"):
+        assert found[key] == old[key]
+    same_answers(read_lines(workspace.runs / old["run"] / "predictions.jsonl"), old["answers"])
