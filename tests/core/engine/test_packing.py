@@ -80,7 +80,7 @@ def plain_log_prob(model: torch.nn.Module, sample: PackedSample, prompt_builder:
     ids: list[int] = []
     for token in (*sample.head_ids, *question.token_ids):
         ids += [token] * next(grids).tokens(merge) if token == pad else [token]
-    question = len(ids)
+    start = len(ids)
     ids += answer.token_ids
     tokens = torch.tensor([ids])
     grid = torch.tensor([image.grid_thw for image in images])
@@ -91,7 +91,7 @@ def plain_log_prob(model: torch.nn.Module, sample: PackedSample, prompt_builder:
         pixel_values=torch.from_numpy(np.concatenate([image.values for image in images])).double(),
         image_grid_thw=grid,
     ).logits
-    logs = torch.log_softmax(logits, -1)[0, question - 1 : -1]
+    logs = torch.log_softmax(logits, -1)[0, start - 1 : -1]
     if question.allowed is not None:
         for place in range(len(answer.token_ids)):
             follow = {other[place] for other in question.allowed if other[:place] == answer.token_ids[:place]}
@@ -192,7 +192,7 @@ def test_another_branch_leaves_a_questions_answer_bit_identical(
     assert not torch.equal(before[1], after[1])
 
 
-def test_tree_scored_answers_equal_one_forward_per_answer(
+def test_packed_answers_equal_one_forward_per_answer(
     prompt_builder: PromptBuilder, loaded: models.Loaded, photos: list[Photo]
 ) -> None:
     photo = photos[0]
