@@ -324,4 +324,4 @@ def _no_dry_run(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
     """Elsewhere nothing is tried first: it changes nothing (a law of test_dry_run.py) and takes longer than these small
     trainings do."""
     if request.path.stem not in ABOUT_DRY_RUNS:
-        monkeypatch.setattr(training, "dry_run_first", lambda *_: None)
+        monkeypatch.setattr("core.engine.training.run.dry_run_first", lambda *_: None)
