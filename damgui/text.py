@@ -143,10 +143,10 @@ GLOSSARY = {
     "Unsure": "An answer whose probability is too low to rely on. It goes to an engineer.",
     "Reference point": "What a simple rule or a simple program reaches on the same photos: a model must beat it.",
     "Probe": "A simple classifier on what a model sees or reads. It shows how much of a score is easy.",
-    "Bootstrap": "Drawing the same photos anew, with repeats, thousands of times, to see how much a number depends on "
-    "chance. The intervals come from it.",
-    "McNemar test": "How likely chance alone would turn so many more objects right than wrong (or the other way) "
-    "between two equally good models.",
+    "Jackknife": "Leaving out one flight after the other, to see how much a number depends on which were flown. The "
+    "intervals come from it.",
+    "Sign-flip test": "How likely chance alone would turn so many more objects right than wrong (or the other way) "
+    "between two equally good models, whole flights taken together.",
 }
 
 # -- Data ------------------------------------------------------------------------------------------------------------

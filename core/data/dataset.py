@@ -9,7 +9,7 @@ from pathlib import Path
 from core import taxonomy as taxonomies
 from core.data.checks import check_photos
 from core.data.files import Folder, list_files, read_text
-from core.data.flights import linked
+from core.data.flights import compile_rule, group_of, linked
 from core.data.formats.base import RawSet
 from core.data.formats.coco import finds_coco, read_coco
 from core.data.formats.table import finds_table, read_table
@@ -17,7 +17,7 @@ from core.data.formats.voc import finds_voc, read_voc
 from core.data.formats.yolo import find_config, finds_yolo, read_yolo
 from core.data.photos import examine
 from core.data.quality.duplicates import leave_out
-from core.data.splits import ONE_FLIGHT_CURE, apply_split, compile_rule, group_of, make_folds, make_split, require_fold
+from core.data.splits import ONE_FLIGHT_CURE, apply_split, make_folds, make_split, require_fold
 from core.data.types import SPLITS, Dataset, Photo
 from core.errors import Problem, UserError
 from core.settings import DataSettings

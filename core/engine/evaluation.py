@@ -22,7 +22,7 @@ from core.engine.reference_points.rows import prior_rows
 from core.engine.scoring import judge_photos
 from core.errors import UserError
 from core.metrics import score
-from core.metrics.calibration import Calibration, told
+from core.metrics.calibration import Calibration, unsure_summary
 from core.runs.events import Reporter
 from core.runs.files import write_json
 from core.runs.store import Workspace
@@ -144,7 +144,7 @@ def _sureness(opened: OpenedModel, rows: Sequence[dict[str, Any]], settings: Set
     found, kind, correction = opened.calibration, settings.question.kind, settings.judging.prior_correction
     if found is None:
         return {}
-    unsure = told(rows, found, kind, correction)
+    unsure = unsure_summary(rows, found, kind, correction)
     return {"calibration": found.to_dict(kind, correction), **({"unsure": unsure} if unsure else {})}
 
 
@@ -187,11 +187,13 @@ def run(settings: Settings, run_folder: Path, workspace: Workspace, reporter: Re
             )
             if reporter.stop_requested():
                 break
+    curves = opened.calibration.alarms if opened.calibration else {}
     results = {
         **score(
             rows,
             false_alarm_rate=settings.judging.false_alarm_rate,
             alarming=opened.taxonomy.conditions[1:],
+            curves_of=lambda row: curves.get(str(row["question"])),
         ),
         **_sureness(opened, rows, settings),
         "complete": done == len(photos),

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
+from core.metrics.flights import TOO_FEW_FLIGHTS
+from core.metrics.reference_points import label_of
 from core.report import sentences, svg, words
 from core.report.about import ReportSubject
 from core.report.palette import condition_fill, condition_mark
@@ -117,7 +119,7 @@ def scores(about: ReportSubject) -> str:
     results = about.results
     chart = svg.interval_dots(_dots(results), "Scores and reference points with 95 % intervals")
     notes = [
-        f"{words.REFERENCES.get(name, name)}: {one['note']}"
+        f"{label_of(name, one)}: {one['note']}"
         for name, one in (results.get("references") or {}).items()
         if one.get("note")
     ]
@@ -155,8 +157,7 @@ def _dots(results: Mapping[str, Any]) -> list[Dot]:
         references = {"prior": results["prior"]}
     for name, one in references.items():
         if one.get("accuracy") is not None:
-            label = words.REFERENCES.get(name) or str(one.get("label") or name)
-            dots.append(Dot(label, float(one["accuracy"]), one.get("accuracy_interval")))
+            dots.append(Dot(label_of(name, one), float(one["accuracy"]), one.get("accuracy_interval")))
     return dots
 
 
@@ -193,6 +194,8 @@ def badge_of_class(name: str, condition: str) -> str:
 
 def recall(one: Mapping[str, Any]) -> str:
     ends = sentences.between(one.get("recall_interval"))
+    if not ends and one.get("recall") is not None and "recall_interval" in one:
+        ends = TOO_FEW_FLIGHTS
     return share(one.get("recall")) + (f"<small>{ends}</small>" if ends else "")
 
 

@@ -5,14 +5,6 @@ from __future__ import annotations
 KINDS = {"baseline": "Zero-shot baseline", "evaluate": "Evaluation of a model", "batch": "Judgement of a photo folder"}
 SPLITS = {"train": "training photos", "valid": "validation photos", "test": "test photos"}
 
-REFERENCES = {
-    "prior": "Always the most frequent condition",
-    "prompt_only": "A probe that reads the question only",
-    "texture_forest": "Random forest on colour and texture",
-    "linear_probe": "Linear probe on vision features",
-    "blank": "The model on blank photos",
-    "shuffled": "The model on other photos",
-}
 SCORES_SAY = (
     "A dot is a score, the line through it its 95 % interval. Hollow dots are reference points: what can be had "
     "without this model, or without looking at the photo. A model earns trust by being clearly to the right of them."
@@ -30,8 +22,9 @@ RELIABILITY_SAYS = (
     "modest. The larger a dot, the more objects stand behind it."
 )
 ALARMS_SAY = (
-    "If the model's probability of the condition alone raised the alarm, with the threshold set so that this share of "
-    "the other objects raised a false one: how much of what is truly blocked or damaged would be found."
+    "If the model's probability of the condition alone raised the alarm, with a threshold at which this share of other "
+    "objects raises a false one: how much of what is truly blocked or damaged would be found. The threshold comes from "
+    "the calibration photos; of a model without any, each flight's from the other flights."
 )
 MISTAKES_SAY = "Objects judged wrong, missed faults first, and among them the surest first. The box is the object."
 URGENT_SAY = "The surest first. These are a model's answers, not findings: look at the object before acting on one."
@@ -46,9 +39,9 @@ TERMS = {
     "Recall": "Of the objects for which this is true, the share that was given this answer.",
     "F1": "The harmonic mean of precision and recall; 1 is perfect, 0 means never right.",
     "Support": "How many objects there are of a class. A score of few objects says little.",
-    "95 % interval": "With other photos of the same kind the number would most likely lie in here. Whole photos are "
-    "drawn again and again (bootstrap), because objects of one photo resemble each other; for recalls it is Wilson's "
-    "interval.",
+    "95 % interval": "With other flights of the same kind the number would most likely lie in here. It rests on how "
+    "much the flights differ (each is left out in turn), because neighbouring frames resemble each other. Under four "
+    "flights there is none.",
     "Confusion matrix": "What was true against what was answered, counted.",
     "Zero-shot": "Judging without having been taught on photos of this kind.",
     "LoRA adapter": "Small matrices beside a ready-made model that hold what it was taught.",

@@ -9,6 +9,7 @@ import gradio as gr
 
 from core import units
 from core.errors import UserError
+from core.metrics.flights import NO_INTERVAL
 from damgui import run_state, text, theme
 from damgui.text import escape
 
@@ -120,10 +121,10 @@ def warnings(found: run_state.RunState) -> str:
 
 
 def interval(found: Mapping[str, Any], key: str) -> str:
-    """ "95 % interval 58.1 – 71.4 %" from results; "" when they hold none."""
+    """ "95 % interval 58.1 – 71.4 %" from results; "" when they hold none, and why where flights were too few."""
     ends = found.get(key)
     if not ends:
-        return ""
+        return NO_INTERVAL if key in found else ""
     low, high = ends
     return f"95 % interval {100 * low:.1f} – {100 * high:.1f} %"
 
@@ -131,7 +132,9 @@ def interval(found: Mapping[str, Any], key: str) -> str:
 def interval_plain(found: Mapping[str, Any], key: str) -> str:
     """The same for a score that is no percentage."""
     ends = found.get(key)
-    return f"95 % interval {ends[0]:.2f} – {ends[1]:.2f}" if ends else ""
+    if not ends:
+        return NO_INTERVAL if key in found else ""
+    return f"95 % interval {ends[0]:.2f} – {ends[1]:.2f}"
 
 
 def judging(found: run_state.RunState) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import UserError
+from core.metrics.flights import with_flights
 from core.runs.files import read_json
 from core.runs.store import Workspace
 from damgui.components import datasets
@@ -81,7 +82,9 @@ def _load(workspace: Workspace, path: Path, _changed: tuple[int, int]) -> ShownR
         return None
     root = datasets.root(workspace, str((found.get("data") or {}).get("path", "demo")))
     names = datasets.taxonomy(((found.get("settings") or {}).get("data") or {}).get("taxonomy", "")).class_names
-    return ShownResults(found, tuple(answers(path)), root, names)
+    # Answers from before they held their flight get it from the photo's name, by the rule of their own run.
+    rows = with_flights(answers(path), ((found.get("settings") or {}).get("data") or {}).get("group_rule"))
+    return ShownResults(found, tuple(rows), root, names)
 
 
 def predictions_name(path: Path) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from core import units
+from core.metrics.reference_points import BY_KEY, PRIOR, label_of
 from damgui import text
 from damgui.charts import scores as score_charts
 from damgui.charts import training as charts
@@ -30,8 +31,8 @@ def headline(shown: ShownResults) -> str:
         f"<p>{found['correct']:,} of {found['total']:,} objects on {about.get('photos', '–')} photos</p>"
         f"<p>{escape(parts.interval(found, 'accuracy_interval'))}</p><p>{escape(asked)}</p></div></div>"
     )
-    alone = score_text.single_answers(found)
-    below = f'<p class="dg-small dg-apart">{escape(alone)}</p>' if alone else ""
+    apart = [said for said in (score_text.by_flight(found), score_text.single_answers(found)) if said]
+    below = "".join(f'<p class="dg-small dg-apart">{escape(said)}</p>' for said in apart)
     return f'<div class="dg-headline">{score}{parts.figures(_small_figures(found))}</div>{below}{warnings(found)}'
 
 
@@ -61,8 +62,8 @@ def references(found: Found) -> dict[str, Found]:
     """The reference points by name; of files from before there were any, guessing alone."""
     known = {name: about for name, about in (found.get("references") or {}).items() if about}
     prior = found.get("prior") or {}
-    guessing = {"label": score_text.GUESSING, "note": score_text.GUESSING_SAYS, **prior}
-    return known or ({"prior": guessing} if prior.get("accuracy") is not None else {})
+    guessing = {"label": score_text.GUESSING, "note": BY_KEY[PRIOR].note, **prior}
+    return known or ({PRIOR: guessing} if prior.get("accuracy") is not None else {})
 
 
 def reference_chart(found: Found) -> str | None:
@@ -87,7 +88,7 @@ def reference_chart(found: Found) -> str | None:
 def _dot(about: Found, name: str, key: str) -> Dot:
     ends = about.get(f"{key}_interval")
     span = (100 * ends[0], 100 * ends[1]) if ends else None
-    return Dot(str(about.get("label") or name), 100 * about[key], span, own=not name)
+    return Dot(str(about.get("label") or label_of(name)), 100 * about[key], span, own=not name)
 
 
 def reference_words(found: Found) -> str:
@@ -95,7 +96,7 @@ def reference_words(found: Found) -> str:
     rows = []
     for name, about in references(found).items():
         said = str(about.get("note") or "")
-        rows.append(f"<div><dt>{escape(str(about.get('label') or name))}</dt><dd>{escape(said)}</dd></div>")
+        rows.append(f"<div><dt>{escape(str(about.get('label') or label_of(name)))}</dt><dd>{escape(said)}</dd></div>")
     lead = f'<p class="dg-small">{escape(score_text.MUST_BEAT_SAYS)}</p>'
     return f'{lead}<dl class="dg-words">{"".join(rows)}</dl>' if rows else ""
 
@@ -107,9 +108,9 @@ def alarms(found: Found) -> str:
     tolerated = float(judging.get("false_alarm_rate") or 0.1)
     cells = []
     for condition, about in ((name, about or {}) for name, about in (found.get("alarms") or {}).items()):
-        recall, ends = about.get("recall"), score_text.interval(about.get("recall_interval"))
+        recall, ends = about.get("recall"), parts.interval(about, "recall_interval")
         value = units.percent(recall, 0) if recall is not None else "–"
-        span = f"<p>95 % interval {escape(ends)}</p>" if ends and recall is not None else ""
+        span = f"<p>{escape(ends)}</p>" if ends and recall is not None else ""
         cells.append(
             f'<div class="dg-alarm">{parts.badge(condition)}<span class="dg-value">{value}</span>'
             f"<div><p>{escape(score_text.alarm(condition, about, tolerated))}</p>{span}</div></div>"
@@ -123,7 +124,7 @@ def class_table(scores: Mapping[str, Found], order: Sequence[str] = (), title: s
     rows = []
     for name in [one for one in (order or scores) if one in scores]:
         about = scores[name]
-        ends = score_text.interval(about.get("recall_interval"))
+        ends = score_text.interval(about, "recall_interval") if about.get("total") else ""
         recall = _share(about.get("recall", about.get("accuracy"))) + (f"<small>{escape(ends)}</small>" if ends else "")
         f1 = f"{about['f1']:.2f}" if about.get("f1") is not None else "–"
         rows.append([escape(name), f"{about.get('total', 0):,}", recall, _share(about.get("precision")), f1])

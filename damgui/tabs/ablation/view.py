@@ -9,12 +9,12 @@ import plotly.graph_objects as go
 
 from core import units
 from core.errors import UserError
+from core.metrics.flights import TOO_FEW_FLIGHTS
 from core.runs import store
 from core.runs.files import read_json
 from core.runs.store import Workspace
 from core.settings import Settings
 from core.studies import plan as studies
-from core.studies.ablation import signed
 from damgui import run_state, text, theme
 from damgui.charts import training as charts
 from damgui.components import html as parts
@@ -105,11 +105,7 @@ def _row(row: Mapping[str, Any]) -> str:
         study_text.score(row["macro_f1"]),
     ]
     change = row["difference"]
-    if change:
-        low, high = change["macro_f1"]["interval"]
-        cells.append((signed(change["macro_f1"]["mean"]), f"({signed(low)} to {signed(high)})"))
-    else:
-        cells.append(("–", ""))
+    cells.append(study_text.difference(change["macro_f1"]) if change else ("–", ""))
     drawn = "".join(
         f"<td>{escape(value)}" + (f"<small>{escape(below)}</small>" if below else "") + "</td>"
         for value, below in cells
@@ -138,7 +134,7 @@ def advice(found: Mapping[str, Any]) -> str:
 
 def _divided(said: Sequence[str]) -> tuple[list[str], list[str]]:
     """(reasons, what to do) of a recommendation's sentences."""
-    do = [one for one in said if one.startswith(("Use ", "Switch ", "Train ")) or "was not measured" in one]
+    do = [one for one in said if one.startswith(("Use ", "Switch ", "Train ", "Judge ")) or "was not measured" in one]
     return [one for one in said if one not in do], do
 
 
@@ -157,6 +153,7 @@ def differences(rows: Sequence[Mapping[str, Any]]) -> go.Figure:
         "harmful": (theme.condition_fill("damaged"), "x"),
         "no clear effect": (theme.SLATE, "circle-open"),
         "too few seeds": (theme.SLATE, "diamond-open"),
+        TOO_FEW_FLIGHTS: (theme.SLATE, "diamond-open"),
     }
     for verdict, (colour, symbol) in looks.items():
         mine = [
@@ -173,13 +170,10 @@ def differences(rows: Sequence[Mapping[str, Any]]) -> go.Figure:
             "thickness": 2.5,
             "width": 0,
             "color": colour,
-            "array": [macro["interval"][1] - macro["mean"] for _, macro in mine],
-            "arrayminus": [macro["mean"] - macro["interval"][0] for _, macro in mine],
+            "array": [_ends(macro)[1] - macro["mean"] for _, macro in mine],
+            "arrayminus": [macro["mean"] - _ends(macro)[0] for _, macro in mine],
         }
-        said = [
-            f"{signed(macro['mean'])} ({signed(macro['interval'][0])} to {signed(macro['interval'][1])})"
-            for _, macro in mine
-        ]
+        said = [" ".join(study_text.difference(macro)) for _, macro in mine]
         figure.add_trace(
             go.Scatter(
                 x=middle,
@@ -192,9 +186,14 @@ def differences(rows: Sequence[Mapping[str, Any]]) -> go.Figure:
                 hovertemplate="%{y}: %{customdata}<extra></extra>",
             )
         )
-    ends = [end for row in rows for end in row["difference"]["macro_f1"]["interval"]]
+    ends = [end for row in rows for end in _ends(row["difference"]["macro_f1"])]
     far = 1.15 * max(0.02, *(abs(end) for end in ends))
     figure.add_vline(x=0, line={"color": theme.SLATE, "width": 1.5, "dash": "dot"})
     figure.update_xaxes(title_text=study_text.CHART_AXIS, range=[-far, far], tickformat="+.2f")
     figure.update_yaxes(categoryorder="array", categoryarray=names[::-1], range=[-0.6, len(names) - 0.4])
     return charts.style(figure, 110 + 40 * max(len(names), 2), showlegend=True)
+
+
+def _ends(macro: Mapping[str, Any]) -> Sequence[float]:
+    """An interval; of too few flights the dot itself."""
+    return macro["interval"] or (macro["mean"], macro["mean"])

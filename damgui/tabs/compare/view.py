@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from core import metrics, units
+from core.metrics.flights import NO_INTERVAL, TOO_FEW_FLIGHTS
 from core.settings import FIELDS
 from damgui import text
 from damgui.charts import scores as score_charts
@@ -42,16 +43,17 @@ def compared(before: JudgedRun, after: JudgedRun) -> Found:
 def headline(before: JudgedRun, after: JudgedRun) -> str:
     """Both numbers, and their difference with what it proves."""
     old, new, found = before.found, after.found, compared(before, after)
-    said = score_text.conclusion(found, len({row["image"] for row in after.shown.rows}))
+    said = score_text.conclusion(found)
     gain = new["overall_accuracy"] - old["overall_accuracy"]
-    low, high = found["accuracy_change_interval"]
+    ends = found["accuracy_change_interval"]
+    span = f"95 % interval {units.points(ends[0])} to {units.points(ends[1])}" if ends else NO_INTERVAL
     cells = [
         _number(old, before, text.BEFORE if not before.tuned else score_text.BEFORE_RUN, "compare-before"),
         '<div class="dg-arrow" aria-hidden="true">→</div>',
         _number(new, after, text.AFTER if after.tuned else score_text.AFTER_RUN, "compare-after"),
         f'<div class="dg-gain dg-{said.tone or "even"}" id="compare-gain"><span class="dg-label">Accuracy</span>'
         f'<span class="dg-big">{units.points(gain)}<small>points</small></span>'
-        f"<p>95 % interval {units.points(low)} to {units.points(high)}</p></div>",
+        f"<p>{escape(span)}</p></div>",
     ]
     words = (
         f'<div class="dg-verdictline dg-{said.tone or "even"}" id="compare-verdict">'
@@ -166,7 +168,7 @@ def _row(run: JudgedRun, paths: Sequence[str], before: JudgedRun | None, after: 
     data += f"{found['total']} objects · {escape(run.fingerprint[:6] or '–')}</small>{mark}"
     taught = score_text.TUNED if run.tuned else score_text.UNTAUGHT
     name = f"{escape(run.name)} {tags}<small>{taught} · {run.when}</small>"
-    f1 = f"{found['macro_f1']:.2f}<small>{escape(_plain(found.get('macro_f1_interval')))}</small>"
+    f1 = f"{found['macro_f1']:.2f}<small>{escape(_plain(found))}</small>"
     shares = [_share(found, key) for key in ("overall_accuracy", "balanced_accuracy")]
     return [name, data, *shares, f1, *(_value(run.settings.get(path)) for path in paths)]
 
@@ -174,12 +176,13 @@ def _row(run: JudgedRun, paths: Sequence[str], before: JudgedRun | None, after: 
 def _share(found: Found, key: str) -> str:
     if found.get(key) is None:
         return "–"
-    ends = found.get(f"{key.removeprefix('overall_')}_interval")
-    return f"{units.percent(found[key])}<small>{escape(score_text.interval(ends))}</small>"
+    ends = score_text.interval(found, f"{key.removeprefix('overall_')}_interval")
+    return f"{units.percent(found[key])}<small>{escape(ends)}</small>"
 
 
-def _plain(ends: Any) -> str:
-    return f"{ends[0]:.2f} – {ends[1]:.2f}" if ends else ""
+def _plain(found: Found) -> str:
+    ends = found.get("macro_f1_interval")
+    return f"{ends[0]:.2f} – {ends[1]:.2f}" if ends else TOO_FEW_FLIGHTS if "macro_f1_interval" in found else ""
 
 
 def _value(value: Any) -> str:

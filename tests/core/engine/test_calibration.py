@@ -209,7 +209,7 @@ def test_another_tolerated_error_than_the_calibrated_one_is_told(
     _, _, quiet = bench.evaluate(path, "same")
     _, _, told = bench.evaluate({**path, "judging.max_error": 0.2}, "other")
     assert not [one for one in quiet.of("warning") if "tolerated error" in one["text"]]
-    assert [one for one in told.of("warning") if "5.0%, not 20.0%" in one["text"]]
+    assert [one for one in told.of("warning") if "5.0 %, not 20.0 %" in one["text"]]
 
 
 @pytest.mark.parametrize("content", ["{", "[]", "{}", '{"thresholds": {"condition": {"threshold": 1}}}'])
