@@ -54,10 +54,10 @@ TERMS = {
     "Unsure": "An answer whose probability is too low to rely on. It goes to an engineer.",
     "Reference point": "What a simple rule or a simple program reaches on the same photos: a model must beat it.",
     "Probe": "A simple classifier on what a model sees or reads. It shows how much of a score is easy.",
-    "Bootstrap": "Drawing the same photos anew, with repeats, thousands of times, to see how much a number depends on "
-    "chance. The intervals come from it.",
-    "McNemar test": "How likely chance alone would turn so many more objects right than wrong (or the other way) "
-    "between two equally good models.",
+    "Jackknife": "Leaving out one flight after the other, to see how much a number depends on which were flown. The "
+    "intervals come from it.",
+    "Sign-flip test": "How likely chance alone would turn so many more objects right than wrong (or the other way) "
+    "between two equally good models, whole flights taken together.",
 }
 
 # In the order of a report.
@@ -70,9 +70,9 @@ REPORT_TERMS = {
     "Recall": "Of the objects for which this is true, the share that was given this answer.",
     "F1": "The harmonic mean of precision and recall; 1 is perfect, 0 means never right.",
     "Support": "How many objects there are of a class. A score of few objects says little.",
-    "95 % interval": "With other photos of the same kind the number would most likely lie in here. Whole photos are "
-    "drawn again and again (bootstrap), because objects of one photo resemble each other; for recalls it is Wilson's "
-    "interval.",
+    "95 % interval": "With other flights of the same kind the number would most likely lie in here. It rests on how "
+    "much the flights differ (each is left out in turn), because neighbouring frames resemble each other. Under four "
+    "flights there is none.",
     "Confusion matrix": "What was true against what was answered, counted.",
     "Zero-shot": "Judging without having been taught on photos of this kind.",
     "LoRA adapter": "Small matrices beside a ready-made model that hold what it was taught.",

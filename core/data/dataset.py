@@ -10,10 +10,10 @@ from core import taxonomy as taxonomies
 from core.data.checks import check_photos
 from core.data.duplicates import leave_out
 from core.data.files import list_files
-from core.data.flights import linked
+from core.data.flights import compile_rule, group_of, linked
 from core.data.formats.registry import FORMATS_SAID, require_format
 from core.data.photos import examine
-from core.data.splits import ONE_FLIGHT_CURE, apply_split, compile_rule, group_of, make_folds, make_split, require_fold
+from core.data.splits import ONE_FLIGHT_CURE, apply_split, make_folds, make_split, require_fold
 from core.data.types import SPLITS, Dataset, Photo
 from core.errors import Problem, UserError
 from core.settings import DataSettings

@@ -1,4 +1,4 @@
-"""Frames of one flight: which are neighbours by their numbers, and which must stay on one side of a split."""
+"""Which flight a photo is of, which frames are neighbours, and which photos must stay on one side of a split."""
 
 from __future__ import annotations
 
@@ -10,9 +10,31 @@ from pathlib import PurePosixPath
 
 from core.data.duplicates import connected, same_photos
 from core.data.types import Photo
+from core.errors import UserError
 
 FRAME = re.compile(r"(?i)^(.*?)[ _-]*(\d+)(?:_V)?(?:[._]jpe?g|[._]png)?(?:\.rf\.[0-9a-f]+)?$")
 NEAR_FRAMES = 5  # frames of a flight whose numbers differ by no more are taken for views of the same place
+
+
+def group_of(name: str, rule: re.Pattern[str] | None) -> str:
+    """The flight or site that a photo's name tells; without a match (or with an empty one) the photo's own name."""
+    found = rule.match(PurePosixPath(name).stem) if rule else None
+    return (found.group(1) if found else "") or name
+
+
+def compile_rule(rule: str) -> re.Pattern[str] | None:
+    """The flight rule, or None for "". Raises UserError when it is no regular expression with a group."""
+    if not rule:
+        return None
+    fix = r"Write one with a group around the flight, such as ^(.*?)_\d+$, or leave it empty."
+    try:
+        compiled = re.compile(rule)
+    except re.error as error:
+        said = f"{rule!r} is no regular expression ({error})"
+        raise UserError(said, "data.group_rule", fix, "setting") from error
+    if not compiled.groups:
+        raise UserError(f"{rule!r} has no group", "data.group_rule", fix, "setting")
+    return compiled
 
 
 def frame_of(name: str) -> tuple[str, int] | None:

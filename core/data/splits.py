@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,27 +20,8 @@ PHOTO_WEIGHT = 3.0  # the share of photos counts as much as that of three classe
 SPARE = 3.0  # calibration takes at most this many times its share: where a flight is larger, learning needs it more
 ONE_FLIGHT_CURE = "Set data.group_rule so that it tells flights apart: neighbouring photos look alike."
 STARTS = 4  # random starts, the best end is taken; with many of them all seeds would find the same split
-
-
-def group_of(name: str, rule: re.Pattern[str] | None) -> str:
-    """The flight or site that a photo's name tells; without a match (or with an empty one) the photo's own name."""
-    found = rule.match(PurePosixPath(name).stem) if rule else None
-    return (found.group(1) if found else "") or name
-
-
-def compile_rule(rule: str) -> re.Pattern[str] | None:
-    """The flight rule, or None for "". Raises UserError when it is no regular expression with a group."""
-    if not rule:
-        return None
-    fix = r"Write one with a group around the flight, such as ^(.*?)_\d+$, or leave it empty."
-    try:
-        compiled = re.compile(rule)
-    except re.error as error:
-        said = f"{rule!r} is no regular expression ({error})"
-        raise UserError(said, "data.group_rule", fix, "setting") from error
-    if not compiled.groups:
-        raise UserError(f"{rule!r} has no group", "data.group_rule", fix, "setting")
-    return compiled
+SWAPS = 20  # tried for each flight when folds are dealt anew
+LOOSER = 1.25  # times as uneven as scikit-learn's deal may another seed's be: what leaves room for other folds
 
 
 def make_split(
@@ -102,8 +82,10 @@ def calibration_split(
 def make_folds(photos: Sequence[Photo], folds: int, seed: int = 0) -> tuple[tuple[str, ...], ...]:
     """The photos' names dealt into `folds` parts, whole groups (`Photo.group`) together, classes in like shares.
 
-    Stratified group k-fold of scikit-learn, one label for each object; a photo without objects counts as one object of
-    a class of its own. Raises UserError when there are fewer groups than parts, or a part would have no object.
+    Seed 0 is the stratified group k-fold of scikit-learn, one label for each object; a photo without objects counts as
+    one object of a class of its own. That deal depends hardly on a seed, so any other seed goes on from it: groups
+    change places at random as long as the parts stay about as even and lack no class more. Raises UserError when there
+    are fewer groups than parts, or a part would have no object.
     """
     from sklearn.model_selection import StratifiedGroupKFold
 
@@ -119,7 +101,7 @@ def make_folds(photos: Sequence[Photo], folds: int, seed: int = 0) -> tuple[tupl
         for label in [f"{one.object_type} {one.condition}" for one in photo.objects] or [""]
     ]
     flights = [ordered[place].group for place, _ in rows]
-    dealer = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+    dealer = StratifiedGroupKFold(folds, shuffle=True, random_state=0)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that a class has fewer objects than folds: the review tells of it
@@ -127,12 +109,44 @@ def make_folds(photos: Sequence[Photo], folds: int, seed: int = 0) -> tuple[tupl
     except ValueError as error:
         fix = "Set data.folds lower, or label more photos."
         raise UserError(f"no class has {folds} objects, one for each fold", "data.folds", fix, "folds") from error
-    parts = tuple(tuple(ordered[place].name for place in sorted({rows[row][0] for row in part})) for part in dealt)
+    fold_of = {flights[row]: number for number, part in enumerate(dealt) for row in part}
+    if seed:
+        fold_of = _dealt_anew(ordered, fold_of, seed)
+    parts = tuple(tuple(photo.name for photo in ordered if fold_of[photo.group] == number) for number in range(folds))
     labelled = {photo.name for photo in photos if photo.objects}
     if bare := [str(index) for index, part in enumerate(parts) if not labelled & set(part)]:
         what = f"with {folds} folds part {' and '.join(bare)} has no object"
         raise UserError(what, "data.folds", "Set data.folds lower, or label more flights.", "folds")
     return parts
+
+
+def _dealt_anew(photos: Sequence[Photo], fold_of: Mapping[str, int], seed: int) -> dict[str, int]:
+    """Folds of the groups after many random moves and swaps, none of which leaves the parts much less even."""
+    rng = np.random.default_rng([seed, 0xF01D])
+    names, folds = sorted(fold_of), max(fold_of.values()) + 1
+    groups: dict[str, list[Photo]] = {name: [] for name in names}
+    for photo in photos:
+        groups[photo.group].append(photo)
+    counts = _counts([groups[name] for name in names])
+    place = np.array([fold_of[name] for name in names])
+    weights = np.ones(counts.shape[1])
+    weights[0] = PHOTO_WEIGHT
+
+    def unevenness(place: np.ndarray) -> tuple[int, float]:
+        """(classes absent from a part, mean spread of shares between the parts)."""
+        parts = np.eye(folds)[place].T @ counts
+        spread = (parts / np.maximum(counts.sum(axis=0), 1)).std(axis=0)
+        return int((parts == 0).sum()), float(np.average(spread, weights=weights))
+
+    absent, uneven = unevenness(place)
+    for _ in range(SWAPS * len(names)):
+        one, other = rng.integers(len(names), size=2)
+        after = place.copy()
+        after[one], after[other] = place[other], place[one] if rng.random() < 0.5 else place[other]
+        found = unevenness(after)
+        if found[0] <= absent and found[1] <= LOOSER * uneven:
+            place = after
+    return dict(zip(names, place.tolist(), strict=True))
 
 
 def require_fold(folds: int, fold: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from core.engine.evaluation import OpenedModel, limited, open_model
 from core.engine.questions import ObjectQuery, PromptBuilder
 from core.engine.scoring import TOGETHER, AnswerProbabilities, PhotoQueries, judge_each, read_answer
 from core.errors import UserError
+from core.metrics.calibration import Calibration
 from core.report import document
 from core.report.annotate import Annotator, annotated_name
 from core.report.answers import rows_of
@@ -77,17 +78,33 @@ def run(settings: Settings, run_folder: Path, workspace: Workspace, reporter: Re
     }
     results["data"]["objects"] = results["objects"]
     if opened.calibration is not None:
-        # Objects of unknown type are asked for their class; where none is of a known one, that is the rule that counts.
-        asked = "class" if results["type_unknown"] == results["objects"] else "condition"
-        correction = settings.judging.prior_correction
-        rule = opened.calibration.rule(asked, correction)
-        results["calibration"] = opened.calibration.to_dict(asked, correction)
-        results["unsure"] |= {"threshold": rule and rule.threshold, "max_error": rule and rule.max_error}
+        results |= reported_rule(opened.calibration, results, settings.judging.prior_correction)
     write_json(run_folder / "results.json", results)
     write_csv(run_folder / "predictions.jsonl", run_folder / "predictions.csv", opened.taxonomy)
     if results["complete"]:
         _finish(opened.taxonomy, settings, images, run_folder, reporter)
     return results
+
+
+def reported_rule(calibration: Calibration, counted: Mapping[str, Any], correction: str) -> dict[str, Any]:
+    """`calibration` and `unsure` of a batch's results: the rules by which its answers were found unsure.
+
+    An object of unknown type is asked for its class, all others for their condition, and each kind of question has its
+    own rule for a correction of the prior. `threshold` and `max_error` are those of the kind that was asked more often;
+    `thresholds` holds that of each kind that was asked. `counted` is what `tally` found.
+    """
+    asked = {"condition": counted["objects"] - counted["type_unknown"], "class": counted["type_unknown"]}
+    usual = max(asked, key=lambda kind: int(asked[kind]))
+    rules = {kind: calibration.rule(kind, correction) for kind in asked if asked[kind] or kind == usual}
+    rule = rules[usual]
+    unsure = {
+        **counted.get("unsure", {}),
+        "threshold": rule and rule.threshold,
+        "max_error": rule and rule.max_error,
+        "correction": correction,
+        "thresholds": {kind: one and one.threshold for kind, one in rules.items()},
+    }
+    return {"calibration": calibration.to_dict(usual, correction), "unsure": unsure}
 
 
 def _report(boxes: UnlabelledDataset, settings: Settings, reporter: Reporter) -> None:
@@ -202,12 +219,12 @@ def answers(
         for image in images
     ]
     correction = prompt_builder.settings.judging.prior_correction
-    for image, verdicts in zip(images, judge_each(opened.model, prompt_builder, queries), strict=True):
-        yield image, [row_of(image, index, one, opened, correction) for index, one in enumerate(verdicts)]
+    for image, found in zip(images, judge_each(opened.model, prompt_builder, queries), strict=True):
+        yield image, [row_of(image, index, one, opened, correction) for index, one in enumerate(found)]
 
 
 def row_of(
-    image: UnlabelledImage, index: int, verdict: AnswerProbabilities, opened: OpenedModel, correction: str
+    image: UnlabelledImage, index: int, answer: AnswerProbabilities, opened: OpenedModel, correction: str
 ) -> dict[str, Any]:
     """A line of predictions.jsonl, with `calibrated` and `unsure` where the model has a calibration.
 
@@ -216,7 +233,7 @@ def row_of(
     taxonomy = opened.taxonomy
     one = image.objects[index]
     kind = "class" if one.object_type is None else "condition"
-    object_type, condition = read_answer(verdict.best, one.object_type, kind, taxonomy)
+    object_type, condition = read_answer(answer.best, one.object_type, kind, taxonomy)
     row = {
         "image": image.name,
         "object": index,
@@ -225,8 +242,8 @@ def row_of(
         "predicted": condition,
         "predicted_class": taxonomy.class_name(object_type, condition),
         "question": kind,
-        "choices": len(verdict.probabilities),
-        "probabilities": {answer: float(f"{p:.{DIGITS}g}") for answer, p in verdict.probabilities.items()},
+        "choices": len(answer.probabilities),
+        "probabilities": {name: float(f"{p:.{DIGITS}g}") for name, p in answer.probabilities.items()},
     }
     row = calibration.calibrated_row(row, opened.calibration, correction, taxonomy)
     answered = next(

@@ -21,7 +21,7 @@ from core.engine.reference_points.run import JudgedSplit, measure
 from core.engine.scoring import judge_photos
 from core.errors import UserError
 from core.metrics import score
-from core.metrics.calibration import Calibration, told
+from core.metrics.calibration import Calibration, unsure_summary
 from core.runs.events import Reporter
 from core.runs.files import replace, write_json
 from core.runs.store import Workspace, is_adapter
@@ -153,7 +153,7 @@ def _sureness(opened: OpenedModel, rows: Sequence[dict[str, Any]], settings: Set
     found, kind, correction = opened.calibration, settings.question.kind, settings.judging.prior_correction
     if found is None:
         return {}
-    unsure = told(rows, found, kind, correction)
+    unsure = unsure_summary(rows, found, kind, correction)
     return {"calibration": found.to_dict(kind, correction), **({"unsure": unsure} if unsure else {})}
 
 
@@ -197,11 +197,13 @@ def run(settings: Settings, run_folder: Path, workspace: Workspace, reporter: Re
             )
             if reporter.stop_requested():
                 break
+    curves = opened.calibration.alarms if opened.calibration else {}
     results = {
         **score(
             rows,
             false_alarm_rate=settings.judging.false_alarm_rate,
             alarming=opened.taxonomy.alarming,
+            curves_of=lambda row: curves.get(str(row["question"])),
         ),
         **_sureness(opened, rows, settings),
         "complete": done == len(photos),

@@ -49,15 +49,15 @@ def to_device(batch: Batch, device: torch.device) -> Batch:
 
 
 def judge(model: Any, prompt_builder: PromptBuilder, queries: PhotoQueries) -> list[AnswerProbabilities]:
-    """One verdict per question of one photo."""
-    (verdicts,) = judge_each(model, prompt_builder, [queries])
-    return verdicts
+    """The probabilities of the answers to each question about one photo."""
+    (found,) = judge_each(model, prompt_builder, [queries])
+    return found
 
 
 def judge_each(
     model: Any, prompt_builder: PromptBuilder, queries: Sequence[PhotoQueries]
 ) -> Iterator[list[AnswerProbabilities]]:
-    """One verdict per question, photo by photo. A question with a single allowed answer is not put to the model.
+    """The same for many photos, photo by photo. A question with a single allowed answer is not put to the model.
 
     Photos are judged together and the next ones are prepared meanwhile; the numbers do not depend on it.
     """
@@ -88,11 +88,11 @@ def _judged(
 ) -> Iterator[list[AnswerProbabilities]]:
     logs: dict[int, torch.Tensor] = {}
     for batch in batches:
-        found = answer_log_probs(model, to_device(batch, prompt_builder.device)).cpu().double()
-        logs.update(zip(batch["questions"].tolist(), found.split(batch["answer_counts"].tolist()), strict=True))
+        several = answer_log_probs(model, to_device(batch, prompt_builder.device)).cpu().double()
+        logs.update(zip(batch["questions"].tolist(), several.split(batch["answer_counts"].tolist()), strict=True))
     number = 0
     for one in group:
-        verdicts = []
+        found = []
         for asked in one.asked:
             allowed = answers(asked.object_type, prompt_builder.taxonomy)
             log = torch.zeros(1, dtype=torch.float64)
@@ -107,12 +107,12 @@ def _judged(
                     "non-finite",
                 )
             share = torch.softmax(log, 0).tolist()
-            verdicts.append(
+            found.append(
                 AnswerProbabilities(
                     dict(zip(allowed, share, strict=True)), dict(zip(allowed, log.tolist(), strict=True))
                 )
             )
-        yield verdicts
+        yield found
 
 
 def queries_about(photo: Photo, kind: str) -> list[ObjectQuery]:
@@ -125,23 +125,24 @@ def judge_photos(
 ) -> Generator[tuple[Photo, list[dict[str, Any]], float]]:
     """For each photo: its prediction rows, and the summed loss (nats) of the right answers."""
     queries = [PhotoQueries(photo.path, prompt_builder.boxes(photo), queries_about(photo, kind)) for photo in photos]
-    for photo, verdicts in zip(photos, judge_each(model, prompt_builder, queries), strict=True):
+    for photo, found in zip(photos, judge_each(model, prompt_builder, queries), strict=True):
         rows, loss = [], 0.0
-        for index, (one, verdict) in enumerate(zip(photo.objects, verdicts, strict=True)):
-            loss -= verdict.log_probs[truth_of(one.object_type, one.condition, kind, prompt_builder.taxonomy)]
-            rows.append(prediction_row(photo, index, verdict, kind, prompt_builder.taxonomy))
+        for index, (one, answer) in enumerate(zip(photo.objects, found, strict=True)):
+            loss -= answer.log_probs[truth_of(one.object_type, one.condition, kind, prompt_builder.taxonomy)]
+            rows.append(prediction_row(photo, index, answer, kind, prompt_builder.taxonomy))
         yield photo, rows, loss
 
 
 def prediction_row(
-    photo: Photo, index: int, verdict: AnswerProbabilities, kind: str, taxonomy: Taxonomy
+    photo: Photo, index: int, answer: AnswerProbabilities, kind: str, taxonomy: Taxonomy
 ) -> dict[str, Any]:
     """A line of …_predictions.jsonl."""
     one = photo.objects[index]
-    object_type, condition = read_answer(verdict.best, one.object_type, kind, taxonomy)
+    object_type, condition = read_answer(answer.best, one.object_type, kind, taxonomy)
     wide, high = photo.size_wh
     return {
         "image": photo.name,
+        "flight": photo.group,
         "object": index,
         "box_xyxy_px": [
             round(value * scale, 1) for value, scale in zip(one.box_xyxy, (wide, high, wide, high), strict=True)
@@ -152,8 +153,8 @@ def prediction_row(
         "truth_class": taxonomy.class_name(one.object_type, one.condition),
         "predicted_class": taxonomy.class_name(object_type, condition),
         "question": kind,
-        "choices": len(verdict.probabilities),
-        "probabilities": {answer: float(f"{value:.6g}") for answer, value in verdict.probabilities.items()},
+        "choices": len(answer.probabilities),
+        "probabilities": {name: float(f"{value:.6g}") for name, value in answer.probabilities.items()},
     }
 
 

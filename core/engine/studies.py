@@ -24,12 +24,15 @@ from core.engine.reference_points.run import warnings_about
 from core.engine.training.checkpoints import latest_checkpoint
 from core.engine.training.run import require_launcher, train
 from core.errors import UserError
+from core.metrics.alarms import AlarmCurves
+from core.metrics.flights import with_flights
+from core.metrics.reference_points import PRIOR
 from core.runs.events import Reporter, SilentReporter, append, event
 from core.runs.files import read_json, read_lines, write_json, write_lines
 from core.runs.workspace import Nested, Workspace
 from core.settings import Settings
 from core.studies.ablation import ablation
-from core.studies.crossval import ABOUT, PRIOR, Part, cross_validation, pooled_references, pooled_rows
+from core.studies.crossval import Part, cross_validation, pooled_references, pooled_rows
 from core.studies.plan import StudyCell, StudyPlan, study_cells, to_dict
 from core.taxonomy import load as load_taxonomy
 from core.units import estimate
@@ -208,7 +211,8 @@ class StudyRun:
         write_lines(self.folder(cell) / "references" / f"{PRIOR}.jsonl", guessed)
 
     def rows(self, cell: StudyCell) -> list[Row]:
-        return read_lines(self.folder(cell) / "predictions.jsonl")
+        """A cell's answers; those from before answers held their flight get it from the photo's name."""
+        return with_flights(read_lines(self.folder(cell) / "predictions.jsonl"), self.settings.data.group_rule)
 
     def outcome(self, complete: bool) -> dict[str, Any]:
         """What came of all finished cells so far; also written as the run's results.json."""
@@ -242,21 +246,32 @@ class StudyRun:
 
     def _crossval(self, records: Mapping[StudyCell, Any]) -> dict[str, Any]:
         """Scores of the pooled answers, which are written as the run's predictions."""
-        parts = [Part(cell.fold or 0, cell.seed, self.rows(cell), self._references(cell)) for cell in records]
+        results = {cell: read_json(self.folder(cell) / "results.json") or {} for cell in records}
+        parts = [
+            Part(cell.fold or 0, cell.seed, self.rows(cell), self._references(cell, found), self._curves(found))
+            for cell, found in results.items()
+        ]
         pooled = pooled_rows(parts)
         write_lines(self.run_folder / "predictions.jsonl", pooled)
-        about: dict[str, Any] = {}
-        for cell in records:
-            about |= (read_json(self.folder(cell) / "results.json") or {}).get("references") or {}
+        notes = {
+            name: one.get("note", "")
+            for found in results.values()
+            for name, one in (found.get("references") or {}).items()
+        }
         alarming = load_taxonomy(self.settings.data.taxonomy).alarming
-        found = cross_validation(parts, {**ABOUT, **about}, self.settings.judging.false_alarm_rate, alarming)
+        found = cross_validation(parts, notes, self.settings.judging.false_alarm_rate, alarming)
         return {**found, "reference_warnings": warnings_about(pooled, pooled_references(parts))}
 
-    def _references(self, cell: StudyCell) -> dict[str, list[Row]]:
+    def _references(self, cell: StudyCell, results: Mapping[str, Any]) -> dict[str, list[Row]]:
         """The answers of whatever reference points were measured, in the order of the results that name them."""
-        named = (read_json(self.folder(cell) / "results.json") or {}).get("references") or {PRIOR: {}}
-        found = {name: read_lines(self.folder(cell) / "references" / f"{name}.jsonl") for name in named}
-        return {name: rows for name, rows in found.items() if rows}
+        named = results.get("references") or {PRIOR: {}}
+        kept = {name: read_lines(self.folder(cell) / "references" / f"{name}.jsonl") for name in named}
+        return {name: with_flights(rows, self.settings.data.group_rule) for name, rows in kept.items() if rows}
+
+    def _curves(self, results: Mapping[str, Any]) -> AlarmCurves | None:
+        """The alarm curves of the model that a cell trained; None where it was not calibrated."""
+        kinds: Mapping[str, AlarmCurves] = (results.get("calibration") or {}).get("alarms") or {}
+        return kinds.get(self.settings.question.kind)
 
 
 @dataclass

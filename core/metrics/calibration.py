@@ -11,8 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from core.metrics.counts import Row, wilson
-from core.metrics.probabilities import LEAST, probabilistic, right_answer, with_choice
+from core.metrics.alarms import AlarmCurves, alarm_curves
+from core.metrics.counts import Row
+from core.metrics.flights import flights_of
+from core.metrics.intervals import share_interval
+from core.metrics.probabilities import LEAST, probabilistic, right_answer, with_probabilities
 
 NONE, FREQUENCIES, EVEN = "none", "frequencies", "even"
 CORRECTIONS = (FREQUENCIES, EVEN)
@@ -28,7 +31,7 @@ class Threshold:
     """From which probability on an answer is told as sure. `threshold` None: no threshold keeps the promise.
 
     `answered` and `wrong` count the calibration objects at or above it; `error_upper` is the upper end of the 95 %
-    interval (Wilson) of their error: what the promise is worth with so few objects.
+    interval, over flights, of their error: what the promise is worth with so few. None of too few flights.
     """
 
     threshold: float | None
@@ -46,6 +49,8 @@ class Calibration:
     `implied` holds the share of each class as the model was taught it (counts x weights x repeats), `frequencies` the
     plain shares among the training objects, both by class name and within the classes. `corrected` holds the thresholds
     for each correction of the prior: a threshold chosen without it promises nothing about probabilities that it moved.
+    `alarms` holds, for each kind of question, from which raw probability of a condition on how many sound objects would
+    raise an alarm; it is empty in calibrations from before there was one.
     """
 
     temperature: dict[str, float]
@@ -58,6 +63,7 @@ class Calibration:
     after: dict[str, Any] = field(default_factory=dict)
     curve: dict[str, list[dict[str, float]]] = field(default_factory=dict)
     corrected: dict[str, dict[str, Threshold]] = field(default_factory=dict)
+    alarms: dict[str, AlarmCurves] = field(default_factory=dict)
 
     def apply(
         self, shares: Mapping[str, float], kind: str, object_type: str | None, correction: str = NONE
@@ -119,7 +125,7 @@ def sharpened(shares: Mapping[str, float], temperature: float) -> dict[str, floa
 
 def fit_temperature(rows: Sequence[Row]) -> float:
     """The temperature with the least log-loss (Guo et al. 2017); 1.0 where no row has a choice."""
-    judged = with_choice(rows)
+    judged = with_probabilities(rows)
     if not judged:
         return 1.0
     from scipy.optimize import minimize_scalar
@@ -141,22 +147,29 @@ def fit_temperature(rows: Sequence[Row]) -> float:
     return float(np.exp(minimize_scalar(loss, bounds=span, method="bounded").x))
 
 
-def choose_threshold(sure: Sequence[float], right: Sequence[bool], max_error: float) -> Threshold:
+def choose_threshold(
+    sure: Sequence[float], right: Sequence[bool], max_error: float, flights: np.ndarray | None = None
+) -> Threshold:
     """The lowest threshold whose answers are wrong at most `max_error` of the time (selective classification: El-Yaniv
     and Wiener 2010, Geifman and El-Yaniv 2017), chosen on the risk-coverage curve.
 
     Only thresholds that at least FEWEST objects reach are considered, and one more wrong answer than was seen must be
     bearable (as in conformal risk control: Angelopoulos et al. 2022). Among many thresholds the luckiest is found:
     without that, a weak model's 100 objects gave a promise that did not hold three times as often (simulated).
+    `flights` are the numbers of the objects' flights; without them each is its own.
     """
-    found = Threshold(None, 0, 0, len(sure), max_error, None)
-    for point in risk_coverage(sure, right):
-        answered, wrong = int(point["answered"]), int(point["wrong"])
-        if answered >= FEWEST and wrong + 1 <= max_error * (answered + 1):
-            interval = wilson(wrong, answered)
-            upper = interval[1] if interval else None
-            found = Threshold(float(point["threshold"]), answered, wrong, len(sure), max_error, upper)
-    return found
+    kept = [
+        point
+        for point in risk_coverage(sure, right)
+        if point["answered"] >= FEWEST and point["wrong"] + 1 <= max_error * (point["answered"] + 1)
+    ]
+    if not kept:
+        return Threshold(None, 0, 0, len(sure), max_error, None)
+    threshold, answered, wrong = kept[-1]["threshold"], int(kept[-1]["answered"]), int(kept[-1]["wrong"])
+    there = np.asarray(sure) >= threshold
+    numbers = np.arange(len(sure)) if flights is None else flights
+    interval = share_interval(~np.asarray(right, dtype=bool)[there], numbers[there])
+    return Threshold(threshold, answered, wrong, len(sure), max_error, interval[1] if interval else None)
 
 
 def risk_coverage(sure: Sequence[float], right: Sequence[bool]) -> list[dict[str, float]]:
@@ -186,15 +199,16 @@ def fit(
     frequencies: Mapping[str, float],
 ) -> Calibration:
     """A calibration from the rows of each kind of question ({"condition": rows, "class": rows})."""
-    judged = {kind: with_choice(mine) for kind, mine in rows.items()}
+    judged = {kind: with_probabilities(mine) for kind, mine in rows.items()}
     temperature = {kind: fit_temperature(mine) for kind, mine in judged.items()}
     # The class question has more: it also asks about types with one condition.
     objects = len(judged["condition"]) if "condition" in judged else max(map(len, judged.values()), default=0)
     found = Calibration(temperature, {}, photos, objects, dict(implied), dict(frequencies))
     rules: dict[str, dict[str, Threshold]] = {}
+    flights = {kind: flights_of(mine)[0] for kind, mine in judged.items()}
     for correction in (NONE, *CORRECTIONS):
         sides = {kind: _sureness(mine, found, correction) for kind, mine in judged.items()}
-        rules[correction] = {kind: choose_threshold(*side, max_error) for kind, side in sides.items()}
+        rules[correction] = {kind: choose_threshold(*side, max_error, flights[kind]) for kind, side in sides.items()}
     curve, before, after = {}, {}, {}
     for kind, mine in judged.items():
         points = risk_coverage(*_sureness(mine, found, NONE))
@@ -205,6 +219,7 @@ def fit(
         found,
         thresholds=rules.pop(NONE),
         corrected=rules,
+        alarms={kind: alarm_curves(mine) for kind, mine in judged.items()},
         curve=curve,
         before=before,
         after=after,
@@ -227,12 +242,14 @@ def _summary(rows: Sequence[Row], key: str) -> dict[str, float]:
     return {name: scores[name] for name in ("log_loss", "brier", "ece") if name in scores}
 
 
-def told(rows: Sequence[Row], calibration: Calibration, kind: str, correction: str = NONE) -> dict[str, Any] | None:
+def unsure_summary(
+    rows: Sequence[Row], calibration: Calibration, kind: str, correction: str = NONE
+) -> dict[str, Any] | None:
     """How many of the rows with a choice are unsure, and how right the sure ones are; None when there is no row.
 
     {threshold, count, total, coverage, accuracy_of_sure, max_error}.
     """
-    judged = with_choice(rows, "calibrated")
+    judged = with_probabilities(rows, "calibrated")
     rule = calibration.rule(kind, correction)
     if not judged or rule is None:
         return None

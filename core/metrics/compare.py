@@ -8,61 +8,65 @@ from typing import Any
 import numpy as np
 
 from core.errors import UserError
-from core.metrics.counts import Row, by_photo, class_names
-from core.metrics.resampling import HIGH, LOW, resampled, weights
+from core.metrics.counts import Row, class_names
+from core.metrics.flights import FEW_FLIGHTS, TOO_FEW_FLIGHTS, ends, flight_counts, flights_of
+from core.metrics.intervals import FIGURES, Interval, difference_intervals, figures, sign_flip
 
 BETTER, WORSE, UNCLEAR = "better", "worse", "no clear difference"
-FEW_PHOTOS = 10  # an interval drawn from fewer photos is narrower than the truth: of one photo it has no width at all
 
 
-def compare(before: Sequence[Row], after: Sequence[Row], seed: int = 0) -> dict[str, Any]:
+def compare(before: Sequence[Row], after: Sequence[Row]) -> dict[str, Any]:
     """What changed from one set of answers to another about the same objects.
 
-    {better, worse (objects that turned right, wrong), total; accuracy_change, macro_f1_change and
-    balanced_accuracy_change, each with …_interval (95 %, paired bootstrap over photos); p_value (exact McNemar: chance
-    of so uneven a change if both were equally good); verdict}. The verdict is `better` or `worse` only where the
-    interval of the macro-F1 change leaves 0 out and FEW_PHOTOS were judged, else `no clear difference`. Raises
-    UserError when the two are not about the same objects.
+    Args:
+        before, after: Prediction rows, in any order.
+
+    Returns:
+        {better, worse (objects that turned right, wrong), total; accuracy_change, macro_f1_change and
+        balanced_accuracy_change, each with …_interval (95 %, over whole flights; None of too few); flights (their
+        number), lowest_flight and highest_flight ({flight, accuracy_change, total}); p_value (exact, signs flipped by
+        flight: the chance of so uneven a change if both were equally good; None under FEW_FLIGHTS flights); verdict}.
+        The verdict is by the interval of the macro-F1 change: `better` or `worse` where it leaves 0 out, else
+        `no clear difference`; without an interval `too few flights`.
+
+    Raises:
+        UserError: The two are not about the same objects.
     """
     keys = [[(str(row["image"]), int(row["object"])) for row in rows] for rows in (before, after)]
     if not before or sorted(keys[0]) != sorted(keys[1]) or len(set(keys[0])) != len(keys[0]):
         raise UserError("the two results are not about the same objects", fix="Evaluate both on the same split.")
     found = dict(zip(keys[1], after, strict=True))
     paired = [found[key] for key in keys[0]]
-    right = np.array([[row["truth_class"] == row["predicted_class"] for row in rows] for rows in (before, paired)])
-    better, worse = int((~right[0] & right[1]).sum()), int((right[0] & ~right[1]).sum())
-    names = class_names((*before, *paired))
-    sides = (by_photo(before, names), by_photo(paired, names))
-    change = np.diff([resampled(side, np.ones((1, len(side))))[0] for side in sides], axis=0)[0]
-    draws = [resampled(sides[1], w) - resampled(sides[0], w) for w in weights(len(sides[0]), seed)]
-    low, high = np.percentile(np.concatenate(draws), [LOW, HIGH], axis=0)
-    figures: dict[str, Any] = {}
-    for place, name in enumerate(("accuracy", "macro_f1", "balanced_accuracy")):
-        figures[f"{name}_change"] = float(change[place])
-        figures[f"{name}_change_interval"] = [float(low[place]), float(high[place])]
+    # Rows from before there were flights take that of the other side, which knows what was joined to one flight.
+    numbers, names = flights_of(
+        [{**one, "flight": one.get("flight") or two.get("flight")} for one, two in zip(before, paired, strict=True)]
+    )
+    classes = class_names((*before, *paired))
+    sides = flight_counts(before, classes, numbers), flight_counts(paired, classes, numbers)
+    was, now = (np.array([row["truth_class"] == row["predicted_class"] for row in rows]) for rows in (before, paired))
+    turned = np.bincount(numbers, weights=now.astype(int) - was.astype(int))
+    change = figures(sides[1].sum(axis=0)) - figures(sides[0].sum(axis=0))
+    intervals = difference_intervals(*sides)
+    result: dict[str, Any] = {"better": int((~was & now).sum()), "worse": int((was & ~now).sum()), "total": len(before)}
+    for name, value in zip(FIGURES, change, strict=True):
+        result |= {f"{name}_change": float(value), f"{name}_change_interval": intervals[name]}
     return {
-        "better": better,
-        "worse": worse,
-        "total": len(before),
-        **figures,
-        "p_value": mcnemar(better, worse),
-        "verdict": verdict(figures["macro_f1_change_interval"], len(sides[0])),
+        **result,
+        **_flights(names, turned, np.bincount(numbers)),
+        "p_value": sign_flip(turned) if len(names) >= FEW_FLIGHTS else None,
+        "verdict": verdict(intervals["macro_f1"]),
     }
 
 
-def verdict(interval: Sequence[float], photos: int = FEW_PHOTOS) -> str:
-    """What the interval of a difference, drawn from so many photos, allows to say."""
-    low, high = interval
-    if photos < FEW_PHOTOS:
-        return UNCLEAR
-    return BETTER if low > 0 else WORSE if high < 0 else UNCLEAR
+def _flights(names: Sequence[str], turned: np.ndarray, totals: np.ndarray) -> dict[str, Any]:
+    change = dict(zip(names, (turned / totals).tolist(), strict=True))
+    total = dict(zip(names, totals.tolist(), strict=True))
+    low, high = ({"flight": name, "accuracy_change": change[name], "total": int(total[name])} for name in ends(change))
+    return {"flights": len(names), "lowest_flight": low, "highest_flight": high}
 
 
-def mcnemar(better: int, worse: int) -> float:
-    """Two-sided exact McNemar test (McNemar 1947): the binomial chance of a split at least this uneven between
-    equals."""
-    if better + worse == 0:
-        return 1.0
-    from scipy.stats import binomtest
-
-    return float(binomtest(better, better + worse, 0.5).pvalue)
+def verdict(interval: Interval | None) -> str:
+    """What the interval of a difference allows to say; without one there were too few flights."""
+    if interval is None:
+        return TOO_FEW_FLIGHTS
+    return BETTER if interval[0] > 0 else WORSE if interval[1] < 0 else UNCLEAR

@@ -1,4 +1,5 @@
-"""Confusion counts, and the figures that follow from them. numpy only, many sets at a time: the bootstrap needs it.
+"""Confusion counts, and the figures that follow from them. numpy only, many sets at a time: an interval
+needs those without each flight.
 
 Legend for shapes: K classes; rows are the truth, columns the answer.
 """
@@ -61,21 +62,14 @@ def macro_f1(counts: np.ndarray) -> float:
     return float(macro(counts[None])[0])
 
 
-def by_photo(rows: Sequence[Row], names: Sequence[str]) -> np.ndarray:
-    """(P, K, K) confusion counts of each photo, in order of first appearance."""
-    place = {name: index for index, name in enumerate(names)}
-    photo: dict[str, int] = {}
-    for row in rows:
-        photo.setdefault(str(row["image"]), len(photo))
-    counts = np.zeros((len(photo), len(names), len(names)))
-    for row in rows:
-        counts[photo[str(row["image"])], place[str(row["truth_class"])], place[str(row["predicted_class"])]] += 1
-    return counts
-
-
 def class_names(rows: Iterable[Row]) -> tuple[str, ...]:
     """Every class that is true or answered, in alphabetical order."""
     return ordered(str(row[key]) for row in rows for key in ("truth_class", "predicted_class"))
+
+
+def with_choice(rows: Sequence[Row]) -> list[Row]:
+    """The rows of objects whose type allows more than one answer."""
+    return [row for row in rows if int(row["choices"]) > 1]
 
 
 def share(part: float, whole: float) -> float | None:
@@ -86,19 +80,8 @@ def portion(correct: int, total: int) -> dict[str, Any]:
     return {"correct": correct, "total": total, "accuracy": share(correct, total)}
 
 
-def wilson(hits: int, total: int) -> list[float] | None:
-    """95 % interval of a share (Wilson 1927), objects taken as independent; None of nothing."""
-    if not total:
-        return None
-    from scipy.stats import binomtest
-
-    ends = binomtest(hits, total).proportion_ci(method="wilson")
-    return [float(ends.low), float(ends.high)]
-
-
-def by_label(counts: np.ndarray, names: Sequence[str], intervals: bool = True) -> dict[str, dict[str, Any]]:
-    """For each label that is true or answered: correct, total, predicted, accuracy, precision, recall (with its 95 %
-    interval) and f1.
+def by_label(counts: np.ndarray, names: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """For each label that is true or answered: correct, total, predicted, accuracy, precision, recall and f1.
 
     Accuracy is the share of the label's own objects that were answered right, and so equals recall. A share of nothing
     (precision of a label that was never answered) is None.
@@ -113,7 +96,6 @@ def by_label(counts: np.ndarray, names: Sequence[str], intervals: bool = True) -
                 "predicted": answered,
                 "precision": share(hits, answered),
                 "recall": share(hits, total),
-                **({"recall_interval": wilson(hits, total)} if intervals else {}),
                 "f1": float(scores[index]) if total else None,
             }
     return found

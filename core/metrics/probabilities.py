@@ -1,4 +1,4 @@
-"""How good the probabilities are, not the answers alone: log-loss, Brier score, calibration error, alarms.
+"""How good the probabilities are, not the answers alone: log-loss, Brier score, calibration error.
 
 Only objects with a choice count: the probability of an only answer is 1 and says nothing.
 """
@@ -10,16 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from core.metrics.counts import Row, share, wilson
+from core.metrics.counts import Row, share, with_choice
 
 BINS = 10
 # A probability of 0 that turned out true would make the log-loss infinite.
 LEAST = 1e-12
 
 
-def with_choice(rows: Sequence[Row], key: str = "probabilities") -> list[Row]:
+def with_probabilities(rows: Sequence[Row], key: str = "probabilities") -> list[Row]:
     """The rows whose object had more than one allowed answer and whose probabilities were kept."""
-    return [row for row in rows if int(row["choices"]) > 1 and row.get(key)]
+    return [row for row in with_choice(rows) if row.get(key)]
 
 
 def right_answer(row: Row) -> str:
@@ -33,7 +33,7 @@ def probabilistic(rows: Sequence[Row], key: str = "probabilities") -> dict[str, 
     Brier score: squared errors summed over the answers (Brier 1950). ECE: mean gap between how sure the answers were
     and how often they were right, over ten bins (Naeini et al. 2015). `key` chooses raw or calibrated probabilities.
     """
-    judged = with_choice(rows, key)
+    judged = with_probabilities(rows, key)
     if not judged:
         return None
     losses, squares, sure, right = [], [], [], []
@@ -76,69 +76,3 @@ def reliability(sure: Sequence[float], right: Sequence[bool]) -> list[dict[str, 
             }
         )
     return found
-
-
-def alarms(rows: Sequence[Row], conditions: Sequence[str], false_alarm_rate: float) -> dict[str, dict[str, Any]]:
-    """How many objects of a condition are found when at most `false_alarm_rate` of the others raise a false alarm.
-
-    An object raises an alarm when the condition's probability reaches a threshold; only objects count whose type allows
-    the condition. {condition: {false_alarm_rate (reached), recall, recall_interval (Wilson, the threshold taken as
-    given), threshold, positives, negatives, auc}}; the figures are None without positives or negatives.
-    """
-    found = {}
-    for condition in conditions:
-        scores, truths = [], []
-        for row in with_choice(rows):
-            chance = _chance(row, condition, conditions)
-            if chance is not None:
-                scores.append(chance)
-                truths.append(row["truth"] == condition)
-        found[condition] = _alarm(np.array(scores), np.array(truths, dtype=bool), false_alarm_rate)
-    return found
-
-
-def _chance(row: Row, condition: str, conditions: Sequence[str]) -> float | None:
-    """The probability that an object is in a condition; None when its type does not allow it.
-
-    Where the class was asked, that of all classes of the condition; `conditions` and those of the object's own type
-    tell `badly damaged` from `damaged`.
-    """
-    shares: Mapping[str, float] = row["probabilities"]
-    if row.get("question") != "class":
-        return shares.get(condition)
-    kind = f"{row['object_type']} "
-    if f"{kind}{condition}" not in shares:
-        return None
-    known = (*conditions, *(answer.removeprefix(kind) for answer in shares if answer.startswith(kind)))
-    longer = tuple(f" {other}" for other in known if other.endswith(f" {condition}"))
-    return sum(
-        value for answer, value in shares.items() if answer.endswith(f" {condition}") and not answer.endswith(longer)
-    )
-
-
-def _alarm(scores: np.ndarray, truths: np.ndarray, rate: float) -> dict[str, Any]:
-    positives, negatives = int(truths.sum()), int((~truths).sum())
-    told: dict[str, Any] = {
-        "false_alarm_rate": None,
-        "recall": None,
-        "recall_interval": None,
-        "threshold": None,
-        "auc": None,
-        "positives": positives,
-        "negatives": negatives,
-    }
-    if not positives or not negatives:
-        return told
-    from sklearn.metrics import roc_auc_score, roc_curve
-
-    false, true, thresholds = roc_curve(truths, scores, drop_intermediate=False)
-    place = int(np.flatnonzero(false <= rate + 1e-12)[-1])
-    hits = round(float(true[place]) * positives)
-    return told | {
-        "false_alarm_rate": float(false[place]),
-        "recall": hits / positives,
-        "recall_interval": wilson(hits, positives),
-        # Nothing reaches the first threshold, which is infinite.
-        "threshold": float(thresholds[place]) if np.isfinite(thresholds[place]) else None,
-        "auc": float(roc_auc_score(truths, scores)),
-    }

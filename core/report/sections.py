@@ -10,6 +10,8 @@ from markupsafe import Markup
 
 from core import units
 from core.conditions import Condition
+from core.metrics.flights import TOO_FEW_FLIGHTS
+from core.metrics.reference_points import label_of
 from core.report import sentences, svg, words
 from core.report.about import ReportSubject
 from core.report.html import TEMPLATES
@@ -100,7 +102,7 @@ def scores(about: ReportSubject) -> Markup:
     """Scores and reference points, classes, conditions, confusion."""
     results = about.results
     notes = [
-        f"{words.REFERENCES.get(name, name)}: {one['note']}"
+        f"{label_of(name, one)}: {one['note']}"
         for name, one in (results.get("references") or {}).items()
         if one.get("note")
     ]
@@ -150,8 +152,7 @@ def _dots(results: Mapping[str, Any]) -> list[Dot]:
         references = {"prior": results["prior"]}
     for name, one in references.items():
         if one.get("accuracy") is not None:
-            label = words.REFERENCES.get(name) or str(one.get("label") or name)
-            dots.append(Dot(label, float(one["accuracy"]), one.get("accuracy_interval")))
+            dots.append(Dot(label_of(name, one), float(one["accuracy"]), one.get("accuracy_interval")))
     return dots
 
 
@@ -161,10 +162,17 @@ def _class_row(name: str, one: Mapping[str, Any], taxonomy: Taxonomy) -> ClassRo
         taxonomy.of_class(name),
         support=number(one.get("total")),
         recall=units.share(one.get("recall")),
-        interval=units.interval(one.get("recall_interval"), "–"),
+        interval=recall_ends(one),
         precision=units.share(one.get("precision")),
         f1=units.decimal(one.get("f1")),
     )
+
+
+def recall_ends(one: Mapping[str, Any]) -> str:
+    """`58.1–71.4 %`, or why there is none."""
+    ends = units.interval(one.get("recall_interval"), "–")
+    missing = not ends and one.get("recall") is not None and "recall_interval" in one
+    return TOO_FEW_FLIGHTS if missing else ends
 
 
 def _ordered(labels: Sequence[str], counts: Sequence[Sequence[int]], names: Sequence[str]) -> tuple[list[str], Any]:

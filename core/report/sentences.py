@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from core.report.words import REFERENCES, SPLITS
+from core.metrics.flights import FEW_FLIGHTS, NO_INTERVAL
+from core.metrics.reference_points import POINTS, simpler_is_better
+from core.report.words import SPLITS
 from core.settings import SHIPPED_MODELS
 from core.taxonomy import Taxonomy
 from core.units import interval, percent
 
-# Below these, an interval is so wide, or a class so thin, that a reader must be told.
-FEW_PHOTOS, FEW_OF_A_CLASS, WIDE_INTERVAL = 30, 10, 0.10
-SIMPLER = ("prompt_only", "texture_forest", "linear_probe")
+# A class so thin, or an interval so wide, that a reader must be told.
+FEW_OF_A_CLASS, WIDE_INTERVAL = 10, 0.10
 Numbers = Mapping[str, Any]
 
 
@@ -38,7 +39,7 @@ def headline(results: Numbers) -> str:
     correct, total = int(results["correct"]), int(results["total"])
     said = f"The model judged {correct:,} of {count(total, 'object')} right: {percent(results['overall_accuracy'])}"
     ends = results.get("accuracy_interval")
-    said += f" (95 % interval {between(ends)})." if ends else "."
+    said += f"{_reach(results, 'accuracy_interval')}."
     guess = guessing(results)
     said += _evenly(results)
     if guess is None:
@@ -46,7 +47,8 @@ def headline(results: Numbers) -> str:
     said += f" Always answering the most frequent condition of each type would score {percent(guess)}"
     said += _macro_guess(results)
     if not ends:
-        return said + "."
+        few = "accuracy_interval" in results
+        return said + ("; of so few flights nobody can say which is better." if few else ".")
     if ends[0] > guess:
         return said + ", so the model is better than guessing on these photos."
     if ends[1] < guess:
@@ -63,6 +65,14 @@ def _evenly(results: Numbers) -> str:
     return f" With every class counting the same (macro-F1) it reaches {percent(macro)}" + (
         f" ({ends})." if ends else "."
     )
+
+
+def _reach(results: Numbers, key: str) -> str:
+    """` (95 % interval 66.0–76.9 %)`, or why there is none; "" where the results tell nothing of it."""
+    ends = between(results.get(key))
+    if not ends:
+        return f" ({NO_INTERVAL})" if key in results else ""
+    return f" (95 % interval {ends})"
 
 
 def _macro_guess(results: Numbers) -> str:
@@ -85,7 +95,8 @@ def batch_headline(results: Numbers, taxonomy: Taxonomy) -> str:
 def warnings(results: Numbers) -> list[str]:
     """What must be known before any number is believed."""
     found = [str(one) for one in results.get("reference_warnings") or []]
-    found += _simpler_is_better(results, found)
+    if "reference_warnings" not in results:
+        found += _simpler_is_better(results)
     if not results.get("complete", True):
         found.insert(0, "This run was stopped before all photos were judged: the numbers are about a part of them.")
     data = results.get("data") or {}
@@ -98,17 +109,16 @@ def warnings(results: Numbers) -> list[str]:
     return found
 
 
-def _simpler_is_better(results: Numbers, told: Sequence[str]) -> list[str]:
-    """References that need no such model and lie above its interval, where no warning has named them yet."""
+def _simpler_is_better(results: Numbers) -> list[str]:
+    """Of results from before there were warnings: simpler methods that lie above the model's interval."""
     ends, references = results.get("accuracy_interval"), results.get("references") or {}
-    better = [
-        f"{REFERENCES[name].lower()} ({percent(references[name]['accuracy'])})"
-        for name in SIMPLER
-        if ends and (references.get(name) or {}).get("accuracy", 0) > ends[1]
-    ]
-    if not better or any("probe" in one or "forest" in one for one in told):
-        return []
-    return [f"Simpler methods do better on these photos: {', '.join(better)}. The model is not worth its price here."]
+    better = {
+        one.key: float(references[one.key]["accuracy"])
+        for one in POINTS
+        if one.simpler and ends and ((references.get(one.key) or {}).get("accuracy") or 0) > ends[1]
+    }
+    said = simpler_is_better(float(results["overall_accuracy"]), better) if better else None
+    return [said] if said else []
 
 
 def broken_promise(found: Numbers) -> str:
@@ -143,9 +153,12 @@ def limits(results: Numbers, kind: str, taxonomy: Taxonomy) -> list[str]:
 def _limits_of_score(results: Numbers, taxonomy: Taxonomy) -> list[str]:
     found = []
     data = results.get("data") or {}
-    photos, split = int(data.get("photos") or 0), str(data.get("split") or "")
+    split = str(data.get("split") or "")
+    photos, flights = int(data.get("photos") or 0), int(results.get("flights") or 0)
     ends = results.get("accuracy_interval")
-    if 0 < photos < FEW_PHOTOS:
+    if 0 < flights < FEW_FLIGHTS:
+        found.append(_few_flights(results, flights))
+    elif not flights and 0 < photos < FEW_FLIGHTS:  # of results from before flights were counted
         found.append(f"Only {count(photos, 'photo')} were judged: on others the score may be quite another.")
     elif ends and ends[1] - ends[0] > WIDE_INTERVAL:
         wide = 100 * (ends[1] - ends[0])
@@ -173,11 +186,21 @@ def _limits_of_score(results: Numbers, taxonomy: Taxonomy) -> list[str]:
     return found
 
 
+def _few_flights(results: Numbers, flights: int) -> str:
+    """That a score of few flights says little of others; the lowest and the highest of them show how little."""
+    were = "flights were" if flights > 1 else "flight was"
+    said = f"Only {flights} {were} judged: on others the score may be quite another."
+    low, high = results.get("lowest_flight"), results.get("highest_flight")
+    if flights == 1 or not low or not high:
+        return said
+    ends = [f"{percent(one['accuracy'])} ({one['flight']})" for one in (low, high)]
+    return f"{said} It goes from {ends[0]} to {ends[1]}."
+
+
 def known_score(results: Numbers) -> str:
     """What an evaluation of the same model on labelled photos said, for a report that has no truth of its own."""
     split = SPLITS.get(str((results.get("data") or {}).get("split")), "labelled photos")
-    ends = between(results.get("accuracy_interval"))
-    span = f" (95 % interval {ends})" if ends else ""
+    span = _reach(results, "accuracy_interval")
     return (
         f"When this model was evaluated on {int(results['total']):,} labelled objects of {split} it was right for "
         f"{percent(results['overall_accuracy'])}{span}. That holds here only as far as these photos are like those."

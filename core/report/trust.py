@@ -12,7 +12,7 @@ from core import units
 from core.report import sentences, svg, words
 from core.report.about import ReportSubject
 from core.report.html import TEMPLATES
-from core.report.sections import number
+from core.report.sections import number, recall_ends
 
 SIDES = (("As the model says", "probabilistic"), ("After calibration", "probabilistic_calibrated"))
 Facts = list[tuple[str, str]]
@@ -39,7 +39,10 @@ def calibration(about: ReportSubject) -> Markup:
         sides=[_side(title, found) for title, key in SIDES if (found := results.get(key))],
         sure=_sure(unsure, results.get("calibration") or {}),
         broken=[broken] if broken else [],
-        alarms=[(about.taxonomy.condition(name), one) for name, one in (results.get("alarms") or {}).items()],
+        alarms=[
+            (about.taxonomy.condition(name), one, recall_ends(one))
+            for name, one in (results.get("alarms") or {}).items()
+        ],
         rate=about.settings.judging.false_alarm_rate,
     )
 

@@ -9,14 +9,6 @@ from core import glossary
 KINDS = {"baseline": glossary.BASELINE, "evaluate": "Evaluation of a model", "batch": "Judgement of a photo folder"}
 SPLITS = {name: f"{word.lower()} photos" for name, word in glossary.SPLITS.items()}
 
-REFERENCES = {
-    "prior": "Always the most frequent condition",
-    "prompt_only": "A probe that reads the question only",
-    "texture_forest": "Random forest on colour and texture",
-    "linear_probe": "Linear probe on vision features",
-    "blank": "The model on blank photos",
-    "shuffled": "The model on other photos",
-}
 SCORES_SAY = (
     "A dot is a score, the line through it its 95 % interval. Hollow dots are reference points: what can be had "
     "without this model, or without looking at the photo. A model earns trust by being clearly to the right of them."
@@ -34,8 +26,9 @@ RELIABILITY_SAYS = (
     "modest. The larger a dot, the more objects stand behind it."
 )
 ALARMS_SAY = (
-    "If the model's probability of the condition alone raised the alarm, with the threshold set so that this share of "
-    "the other objects raised a false one: how much of what truly is so would be found."
+    "If the model's probability of the condition alone raised the alarm, with a threshold at which this share of other "
+    "objects raises a false one: how much of what truly is so would be found. The threshold comes from "
+    "the calibration photos; of a model without any, each flight's from the other flights."
 )
 MISTAKES_SAY = "Objects judged wrong, missed faults first, and among them the surest first. The box is the object."
 URGENT_SAY = "The surest first. These are a model's answers, not findings: look at the object before acting on one."

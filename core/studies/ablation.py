@@ -5,47 +5,49 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from core.studies.contrasts import FEW, HARMS, HELPS, LEAST_SEEDS, UNCLEAR, PairedBootstrap, RunRows, verdict_on
+from core.metrics.flights import FEW_FLIGHTS, LEAST_FLIGHTS, TOO_FEW_FLIGHTS
+from core.studies.contrasts import FEW, HARMS, HELPS, LEAST_SEEDS, UNCLEAR, RunRows, SeedAverages, effect
 from core.studies.plan import ENHANCEMENTS, NONE, enhancements_of, label, switches
 
 MORE_STEPS = 1.1  # times as many as without enhancements: from here on the steps may be what helps
 
 
-def ablation(judged: Mapping[str, RunRows], seed: int = 0, steps: Mapping[str, int] | None = None) -> dict[str, Any]:
+def ablation(judged: Mapping[str, RunRows], steps: Mapping[str, int] | None = None) -> dict[str, Any]:
     """{table, recommendation} of an ablation's rows, {variant: {seed: rows}}; variants in the order of the table.
 
     A row of the table is {variant, label, enhancements, seeds, steps (of one training, from `steps`; null where they
     are not known), accuracy, balanced_accuracy, macro_f1 (each {mean, interval, spread}), difference (the same, from
-    `none`; null for `none` itself), verdict}. For the recommendation see `recommend`. A study that is not finished has
-    fewer seeds in some rows; each difference is over the seeds that both sides have.
+    `none`, with flights, lowest_flight and highest_flight; null for `none` itself), verdict}. An interval is null of
+    too few flights. For the recommendation see `recommend`. A study that is not finished has fewer seeds in some rows;
+    each difference is over the seeds that both sides have.
     """
-    draws = PairedBootstrap({variant: found for variant, found in judged.items() if found}, seed)
+    averages = SeedAverages({variant: found for variant, found in judged.items() if found})
     table = []
     for variant, found in judged.items():
         if not found:
             continue
-        change = draws.difference(NONE, variant) if variant != NONE and judged.get(NONE) else None
+        change = averages.difference(NONE, variant) if variant != NONE and judged.get(NONE) else None
         table.append(
             {
                 "variant": variant,
                 "label": label(variant),
                 "enhancements": list(enhancements_of(variant)),
-                "seeds": list(draws.seeds(variant)),
+                "seeds": list(averages.seeds(variant)),
                 "steps": (steps or {}).get(variant),
-                **draws.scores(variant),
+                **averages.scores(variant),
                 "difference": change,
-                "verdict": verdict_on(change) if change else None,
+                "verdict": effect(change) if change else None,
             }
         )
-    return {"table": table, "recommendation": recommend(table, draws)}
+    return {"table": table, "recommendation": recommend(table, averages)}
 
 
-def recommend(table: Sequence[Mapping[str, Any]], draws: PairedBootstrap) -> dict[str, Any] | None:
+def recommend(table: Sequence[Mapping[str, Any]], averages: SeedAverages) -> dict[str, Any] | None:
     """What to switch on. None while nothing can be compared with `none`.
 
-    {use (a variant), enough (whether there were trainings enough to tell), settings (the five switches), enhancements
-    ({name: verdict} of each alone), stacking (of the variant with most enhancements against its best part: {variant,
-    best_part, difference, verdict}, or null), said (the sentences for a reader)}.
+    {use (a variant), enough (whether there were trainings and flights enough to tell), settings (the five switches),
+    enhancements ({name: verdict} of each alone), stacking (of the variant with most enhancements against its best part:
+    {variant, best_part, difference, verdict}, or null), said (the sentences for a reader)}.
 
     An enhancement is recommended only where the interval of its macro-F1 difference from none lies above 0. Among the
     variants for which it does, more switches are preferred to fewer only where they are clearly better than those: the
@@ -58,11 +60,11 @@ def recommend(table: Sequence[Mapping[str, Any]], draws: PairedBootstrap) -> dic
     helping = [name for name, row in rows.items() if row["verdict"] == HELPS]
     for size in sorted({len(enhancements_of(name)) for name in helping}):
         best = max((one for one in helping if len(enhancements_of(one)) == size), key=lambda one: _gain(rows[one]))
-        if use == NONE or _clearly_better(draws, use, best):
+        if use == NONE or _clearly_better(averages, use, best):
             use = best
     alone = {name: row["verdict"] for name, row in rows.items() if name in ENHANCEMENTS}
-    stacking = _stacking(rows, draws)
-    enough = FEW not in [row["verdict"] for row in rows.values()]
+    stacking = _stacking(rows, averages)
+    enough = not {FEW, TOO_FEW_FLIGHTS} & {row["verdict"] for row in rows.values()}
     found = {"use": use, "enough": enough, "settings": switches(use), "enhancements": alone, "stacking": stacking}
     usual = next((row["steps"] for row in table if row["variant"] == NONE), None)
     return {**found, "said": _sentences(found, rows, usual)}
@@ -72,28 +74,29 @@ def _gain(row: Mapping[str, Any]) -> float:
     return float(row["difference"]["macro_f1"]["mean"])
 
 
-def _clearly_better(draws: PairedBootstrap, simple: str, more: str) -> bool:
-    change = draws.difference(simple, more)
-    return change is not None and verdict_on(change) == HELPS
+def _clearly_better(averages: SeedAverages, simple: str, more: str) -> bool:
+    change = averages.difference(simple, more)
+    return change is not None and effect(change) == HELPS
 
 
-def _stacking(rows: Mapping[str, Mapping[str, Any]], draws: PairedBootstrap) -> dict[str, Any] | None:
+def _stacking(rows: Mapping[str, Mapping[str, Any]], averages: SeedAverages) -> dict[str, Any] | None:
     """The variant with most enhancements against the best single one of its own."""
     most = max(rows, key=lambda name: len(enhancements_of(name)))
     parts = [name for name in enhancements_of(most) if name in rows and name != most]
     if not parts:
         return None
     best = max(parts, key=lambda name: _gain(rows[name]))
-    change = draws.difference(best, most)
+    change = averages.difference(best, most)
     if change is None:
         return None
-    return {"variant": most, "best_part": best, "difference": change["macro_f1"], "verdict": verdict_on(change)}
+    return {"variant": most, "best_part": best, "difference": change["macro_f1"], "verdict": effect(change)}
 
 
 def _sentences(found: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any]], usual: int | None) -> list[str]:
     """`usual`: steps of a training without enhancements."""
     return [
         *_of_each(found, rows),
+        *_of_flights(rows),
         *_of_stacking(found["stacking"]),
         *_of_use(found, rows),
         *_of_steps(found, rows, usual),
@@ -106,6 +109,7 @@ def _of_each(found: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any]]) ->
         HARMS: "it harms: leave it off",
         UNCLEAR: "no clear effect: leave it off",
         FEW: "too few trainings of each to tell",
+        TOO_FEW_FLIGHTS: "too few flights to tell",
     }
     return [
         f"{name.replace('_', ' ').capitalize()}: macro-F1 {_signed(rows[name]['difference']['macro_f1'])}; "
@@ -114,8 +118,24 @@ def _of_each(found: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any]]) ->
     ]
 
 
+def _of_flights(rows: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Of few flights: how far they lie apart, which is what the intervals are made of."""
+    changes = {name: row["difference"] for name, row in rows.items()}
+    flights = min(change["flights"] for change in changes.values())
+    if flights >= FEW_FLIGHTS:
+        return []
+    told = [
+        f"{label(name)} {signed(change['lowest_flight']['accuracy_change'])} ({change['lowest_flight']['flight']}) to "
+        f"{signed(change['highest_flight']['accuracy_change'])} ({change['highest_flight']['flight']})"
+        for name, change in changes.items()
+    ]
+    return [
+        f"Only {flights} flight{'s were' if flights > 1 else ' was'} judged. Accuracy by flight: {'; '.join(told)}."
+    ]
+
+
 def _of_stacking(stacking: Mapping[str, Any] | None) -> list[str]:
-    if not stacking or stacking["verdict"] == FEW:
+    if not stacking or stacking["verdict"] in (FEW, TOO_FEW_FLIGHTS):
         return []
     tail = {
         HELPS: "is clearly better than",
@@ -129,7 +149,10 @@ def _of_stacking(stacking: Mapping[str, Any] | None) -> list[str]:
 def _of_use(found: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any]]) -> list[str]:
     if found["use"] == NONE:
         if not found["enough"]:
-            return [f"Train each at least {LEAST_SEEDS} times before anything is switched on."]
+            if FEW in [row["verdict"] for row in rows.values()]:
+                return [f"Train each at least {LEAST_SEEDS} times before anything is switched on."]
+            more = "set data.folds, which lets every training judge other flights, or give photos of more flights"
+            return [f"Judge at least {LEAST_FLIGHTS} flights before anything is switched on: {more}."]
         return ["Switch all enhancements off: none was shown to help, and the simplest wins."]
     said = [f"Use {label(found['use'])}."]
     helping = [name for name, judged in found["enhancements"].items() if judged == HELPS]
@@ -152,6 +175,8 @@ def _of_steps(found: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any]], u
 
 def _signed(change: Mapping[str, Any]) -> str:
     """+0.031 (95 % interval −0.004 to +0.066)."""
+    if change["interval"] is None:
+        return f"{signed(change['mean'])} ({TOO_FEW_FLIGHTS})"
     low, high = change["interval"]
     return f"{signed(change['mean'])} (95 % interval {signed(low)} to {signed(high)})"
 
@@ -186,12 +211,15 @@ def markdown(table: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _share(found: Mapping[str, Any]) -> str:
-    low, high = found["interval"]
-    spread = "" if found["spread"] is None else f", ±{100 * found['spread']:.1f} between seeds"
-    return f"{100 * found['mean']:.1f} % ({100 * low:.1f} to {100 * high:.1f}{spread})"
+    return f"{100 * found['mean']:.1f} % ({_reach(found, 100, 1)})"
 
 
 def _score(found: Mapping[str, Any]) -> str:
-    low, high = found["interval"]
-    spread = "" if found["spread"] is None else f", ±{found['spread']:.3f} between seeds"
-    return f"{found['mean']:.3f} ({low:.3f} to {high:.3f}{spread})"
+    return f"{found['mean']:.3f} ({_reach(found, 1, 3)})"
+
+
+def _reach(found: Mapping[str, Any], scale: int, digits: int) -> str:
+    """`61.0 to 75.3, ±1.2 between seeds`."""
+    ends = [f"{scale * end:.{digits}f}" for end in found["interval"] or ()]
+    spread = "" if found["spread"] is None else f", ±{scale * found['spread']:.{digits}f} between seeds"
+    return f"{' to '.join(ends) or TOO_FEW_FLIGHTS}{spread}"

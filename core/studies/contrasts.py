@@ -1,90 +1,154 @@
-"""Scores averaged over repeated trainings, and their differences, with intervals that count the luck of photos and of
+"""Scores averaged over repeated trainings, and their differences, with intervals that count the luck of flights and of
 trainings. From prediction rows to plain values for JSON; numpy only.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from core.metrics.counts import Row, by_photo, class_names
-from core.metrics.resampling import HIGH, LOW, SAMPLES, resampled
+from core.metrics.compare import BETTER, WORSE, verdict
+from core.metrics.compare import UNCLEAR as NO_DIFFERENCE
+from core.metrics.counts import Row, class_names
+from core.metrics.flights import TOO_FEW_FLIGHTS, ends, flight_counts, flights_of
+from core.metrics.intervals import FIGURES, Estimate, Interval, figures, jackknife, without_each
 
 # The rows of each seed.
 RunRows = Mapping[int, Sequence[Row]]
 
-METRICS = ("accuracy", "macro_f1", "balanced_accuracy")  # as `resampled` orders them
 HELPS, HARMS, UNCLEAR, FEW = "recommended", "harmful", "no clear effect", "too few seeds"
-# Fewer trainings tell too little about luck: of useless enhancements one in ten looks useful with one training of each
-# where luck is as large as sampling, one in twelve with two, one in forty with three (tests/core/test_ablation.py).
+# Fewer trainings tell too little about luck: their spread has one degree of freedom, or none.
 LEAST_SEEDS = 3
+EFFECTS = {BETTER: HELPS, WORSE: HARMS, NO_DIFFERENCE: UNCLEAR, TOO_FEW_FLIGHTS: TOO_FEW_FLIGHTS}
 
 
-class PairedBootstrap:
-    """Bootstrap samples of every variant and seed, all of them over the same draws of photos: differences are paired.
+class SeedAverages:
+    """Scores of every variant averaged over seeds, and differences between variants, paired by object.
 
-    `points[variant, seed]` is (3,), the scores in the order of METRICS; `samples[variant, seed]` is (SAMPLES, 3).
-    Photos are drawn with replacement, because a photo's objects are judged alike. Seeds that judged the same photos
-    share the draw; those that judged other parts have draws of their own. An average over seeds draws the seeds with
-    replacement too (two-way bootstrap, Owen 2007, "The pigeonhole bootstrap"): a training's luck shifts all photos at
-    once, so that photos alone would make a lucky training look like an effect. Raises ValueError when the variants of
-    a seed are not about the same objects.
+    An average g rests on flights and on trainings, and each brings a variance of its own (two-way: a training's luck
+    shifts all photos at once, so that flights alone would make a lucky training look like an effect):
+
+        variance = jackknife over the flights of all seeds + (standard deviation between seeds)^2 / seeds
+
+    with the degrees of freedom of Satterthwaite (1946). Where the luck of a training and of a flight go together it is
+    counted twice: the interval is then rather too wide. Seeds may have judged the same flights or each other ones.
+    Raises ValueError when the variants of a seed are not about the same objects.
     """
 
-    def __init__(self, judged: Mapping[str, RunRows], seed: int = 0) -> None:
-        names = class_names(row for rows in _all(judged) for row in rows)
-        self.seed = seed
-        self.points: dict[tuple[str, int], np.ndarray] = {}
-        self.samples: dict[tuple[str, int], np.ndarray] = {}
-        weights: dict[tuple[str, ...], np.ndarray] = {}
+    def __init__(self, judged: Mapping[str, RunRows]) -> None:
+        everything = [row for rows in _all(judged) for row in rows]
+        classes, (_, self.flights) = class_names(everything), flights_of(everything)
+        self.judged: dict[tuple[str, int], Judgement] = {}
         for number in sorted({number for found in judged.values() for number in found}):
             sides = {variant: found[number] for variant, found in judged.items() if number in found}
             _require_same_objects(number, sides)
-            photos = tuple(sorted({str(row["image"]) for row in next(iter(sides.values()))}))
-            if photos not in weights:
-                weights[photos] = _weights(len(photos), [seed, len(weights), 0xAB1A])
             for variant, rows in sides.items():
-                counts = _counts(rows, names)
-                self.points[variant, number] = resampled(counts, np.ones((1, len(photos))))[0]
-                self.samples[variant, number] = resampled(counts, weights[photos])
+                numbers, names = flights_of(rows)
+                counts = np.zeros((len(self.flights), len(classes), len(classes)))
+                counts[np.searchsorted(self.flights, names)] = flight_counts(rows, classes, numbers)
+                self.judged[variant, number] = Judgement.of(counts)
 
     def seeds(self, *variants: str) -> tuple[int, ...]:
         """The seeds that all these variants have."""
-        each = [{number for one, number in self.points if one == variant} for variant in variants]
+        each = [{number for one, number in self.judged if one == variant} for variant in variants]
         return tuple(sorted(set.intersection(*each)))
-
-    def mean(self, variant: str, seeds: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
-        """(points (3,), samples (SAMPLES, 3)) averaged over seeds; the same draws of seeds for every variant."""
-        shares = _weights(len(seeds), [self.seed, 0x5EED]) / len(seeds)
-        samples = np.stack([self.samples[variant, one] for one in seeds], axis=1)
-        return np.mean([self.points[variant, one] for one in seeds], axis=0), np.einsum("bs,bsm->bm", shares, samples)
 
     def scores(self, variant: str) -> dict[str, Any]:
         """{metric: {mean, interval, spread}}; spread is the standard deviation between seeds, None for one seed."""
-        seeds = self.seeds(variant)
-        point, samples = self.mean(variant, seeds)
-        each = np.array([self.points[variant, one] for one in seeds])
-        spread = each.std(axis=0, ddof=1) if len(seeds) > 1 else [None] * len(METRICS)
-        return {
-            name: {**_interval(point[at], samples[:, at]), "spread": _plain(spread[at])}
-            for at, name in enumerate(METRICS)
-        }
+        mine = [self.judged[variant, seed] for seed in self.seeds(variant)]
+        estimates = _averages([one.figures for one in mine], [one.left for one in mine], _objects(mine))
+        return {name: _plain(one, spread, one.share_interval()) for name, (one, spread) in estimates.items()}
 
     def difference(self, before: str, after: str) -> dict[str, Any] | None:
-        """{seeds, metric: {mean, interval, spread}}: after minus before over the seeds both have; None without any."""
+        """After minus before over the seeds both have; None without any.
+
+        {seeds, metric: {mean, interval, spread}, flights (their number), lowest_flight and highest_flight ({flight,
+        accuracy_change})}.
+        """
         seeds = self.seeds(before, after)
         if not seeds:
             return None
-        (old, old_samples), (new, new_samples) = self.mean(before, seeds), self.mean(after, seeds)
-        each = np.array([self.points[after, one] - self.points[before, one] for one in seeds])
-        spread = each.std(axis=0, ddof=1) if len(seeds) > 1 else [None] * len(METRICS)
-        found = {
-            name: {**_interval((new - old)[at], (new_samples - old_samples)[:, at]), "spread": _plain(spread[at])}
-            for at, name in enumerate(METRICS)
+        pairs = [(self.judged[before, seed], self.judged[after, seed]) for seed in seeds]
+        total = _objects([now for _, now in pairs])
+        change = [now.figures - was.figures for was, now in pairs]
+        estimates = _averages(change, [now.left - was.left for was, now in pairs], total)
+        turned = np.sum([now.right - was.right for was, now in pairs], axis=0)
+        each = {name: float(turned[at] / total[at]) for at, name in enumerate(self.flights) if total[at]}
+        low, high = ({"flight": name, "accuracy_change": each[name]} for name in ends(each))
+        return {
+            "seeds": list(seeds),
+            **{name: _plain(one, spread, one.difference_interval()) for name, (one, spread) in estimates.items()},
+            "flights": len(each),
+            "lowest_flight": low,
+            "highest_flight": high,
         }
-        return {"seeds": list(seeds), **found}
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What one training's answers come to, by the F flights of the whole study (those it did not judge hold nothing).
+
+    `figures` (3,) are its scores in the order of FIGURES, `left` (F, 3) those without each flight (NaN where nothing
+    remains), `right` (F,) and `total` (F,) count objects.
+    """
+
+    figures: np.ndarray
+    left: np.ndarray
+    right: np.ndarray
+    total: np.ndarray
+
+    @classmethod
+    def of(cls, counts: np.ndarray) -> Judgement:
+        """Of confusion counts (F, K, K)."""
+        without = without_each(counts)
+        remains = without.sum(axis=(1, 2)) > 0
+        left = np.where(remains[:, None], figures(without), np.nan)
+        return cls(figures(counts.sum(axis=0)), left, np.trace(counts, axis1=1, axis2=2), counts.sum(axis=(1, 2)))
+
+
+def _objects(judged: Sequence[Judgement]) -> np.ndarray:
+    """(F,) how often objects of each flight were judged."""
+    total: np.ndarray = np.sum([one.total for one in judged], axis=0)
+    return total
+
+
+def _averages(
+    each: Sequence[np.ndarray], left: Sequence[np.ndarray], total: np.ndarray
+) -> dict[str, tuple[Estimate, float | None]]:
+    """{metric: (average over seeds, spread between them)} from what each seed comes to (3,) and without each flight
+    (F, 3)."""
+    seeds, flights = len(each), int((total > 0).sum())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a mean of nothing: where all seeds judged one flight only
+        without = np.nanmean(left, axis=0)[total > 0]
+    of_flights = jackknife(without)
+    spread = np.std(each, axis=0, ddof=1) if seeds > 1 else None
+    of_seeds = spread**2 / seeds if spread is not None else np.zeros(len(FIGURES))
+    found = {}
+    for at, name in enumerate(FIGURES):
+        degrees = _satterthwaite((of_flights[at], flights - 1), (of_seeds[at], seeds - 1))
+        variance = float(of_flights[at] + of_seeds[at])
+        # A repeated training judges the same objects again: they count once.
+        estimate = Estimate(float(np.mean(each, axis=0)[at]), variance, degrees, flights, round(total.sum() / seeds))
+        found[name] = (estimate, None if spread is None else float(spread[at]))
+    return found
+
+
+def _satterthwaite(*parts: tuple[float, int]) -> float:
+    """Degrees of freedom of a sum of variances, each with its own."""
+    known = [(variance, degrees) for variance, degrees in parts if variance > 0 and degrees > 0]
+    if not known:
+        return float(max(degrees for _, degrees in parts))
+    whole = sum(variance for variance, _ in known)
+    return float(whole**2 / sum(variance**2 / degrees for variance, degrees in known))
+
+
+def _plain(estimate: Estimate, spread: float | None, interval: Interval | None) -> dict[str, Any]:
+    return {"mean": estimate.value, "interval": interval, "spread": spread}
 
 
 def _all(judged: Mapping[str, RunRows]) -> Iterator[Sequence[Row]]:
@@ -98,32 +162,8 @@ def _require_same_objects(seed: int, sides: Mapping[str, Sequence[Row]]) -> None
         raise ValueError(f"the variants of seed {seed} were not judged on the same objects: {', '.join(keys)}")
 
 
-def _weights(count: int, seed: Sequence[int]) -> np.ndarray:
-    """(SAMPLES, count): how often each of so many photos or seeds is drawn."""
-    return np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=SAMPLES).astype(float)
-
-
-def _counts(rows: Sequence[Row], names: Sequence[str]) -> np.ndarray:
-    """(P, K, K) confusion counts of each photo, photos in alphabetical order whatever that of the rows."""
-    return by_photo(sorted(rows, key=lambda row: str(row["image"])), names)
-
-
-def _interval(point: float, samples: np.ndarray) -> dict[str, Any]:
-    low, high = np.percentile(samples, [LOW, HIGH])
-    return {"mean": float(point), "interval": [float(low), float(high)]}
-
-
-def _plain(value: Any) -> float | None:
-    return None if value is None else float(value)
-
-
-def verdict(interval: Sequence[float], seeds: int) -> str:
-    """What the interval of a difference over so many seeds allows to say."""
-    if seeds < LEAST_SEEDS:
+def effect(change: Mapping[str, Any]) -> str:
+    """What a difference allows to say of what made it, by the interval of its macro-F1."""
+    if len(change["seeds"]) < LEAST_SEEDS:
         return FEW
-    return HELPS if interval[0] > 0 else HARMS if interval[1] < 0 else UNCLEAR
-
-
-def verdict_on(change: Mapping[str, Any]) -> str:
-    """The verdict on a difference, by its macro-F1."""
-    return verdict(change["macro_f1"]["interval"], len(change["seeds"]))
+    return EFFECTS[verdict(change["macro_f1"]["interval"])]

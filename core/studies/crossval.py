@@ -9,21 +9,24 @@ from typing import Any
 import numpy as np
 
 from core.metrics import compare, score
-
-Row = Mapping[str, Any]
-PRIOR = "prior"
-# What references are called, for those that nobody else named.
-ABOUT = {PRIOR: {"label": "Always the most frequent condition", "note": "Looks at nothing."}}
+from core.metrics.alarms import AlarmCurves
+from core.metrics.counts import Row
+from core.metrics.flights import TOO_FEW_FLIGHTS
+from core.metrics.reference_points import BY_KEY, label_of
 
 
 @dataclass(frozen=True)
 class Part:
-    """The answers about one part of the photos, and those of reference points about the same objects."""
+    """The answers about one part of the photos, and those of reference points about the same objects.
+
+    `curves` are the alarm curves of the calibration of the model that gave the answers; None where it has none.
+    """
 
     fold: int
     seed: int
     rows: Sequence[Row]
     references: Mapping[str, Sequence[Row]] = field(default_factory=dict)
+    curves: AlarmCurves | None = None
 
 
 def pooled_rows(parts: Sequence[Part]) -> list[dict[str, Any]]:
@@ -41,7 +44,7 @@ def pooled_references(parts: Sequence[Part]) -> dict[str, list[dict[str, Any]]]:
 
 def cross_validation(
     parts: Sequence[Part],
-    about: Mapping[str, Mapping[str, str]] = ABOUT,
+    notes: Mapping[str, str] | None = None,
     false_alarm_rate: float = 0.1,
     alarming: Sequence[str] = (),
 ) -> dict[str, Any]:
@@ -50,10 +53,11 @@ def cross_validation(
 
     A reference is {label, accuracy, accuracy_interval, macro_f1, macro_f1_interval, with_choice, note,
     model_against_it}; the last is `compare` of the model with it on the same objects, pooled over the parts. A
-    reference that some part lacks is left out. `about` holds {label, note} by name; `false_alarm_rate` and `alarming`
-    are `score`'s.
+    reference that some part lacks is left out. `notes` holds what the parts' results say of one, by name;
+    `false_alarm_rate` and `alarming` are `score`'s. An alarm's threshold is that of the part's own model.
     """
     pooled = pooled_rows(parts)
+    curves = {(part.fold, part.seed): part.curves for part in parts}
     by_seed = {
         seed: [row for part in parts if part.seed == seed for row in part.rows]
         for seed in sorted({part.seed for part in parts})
@@ -61,11 +65,15 @@ def cross_validation(
     seeds = [{"seed": seed, **_short(rows)} for seed, rows in by_seed.items()]
     spread = float(np.std([one["macro_f1"] for one in seeds], ddof=1)) if len(seeds) > 1 else None
     references = {
-        name: _reference(rows, about.get(name, {"label": name.replace("_", " "), "note": ""}), pooled)
-        for name, rows in pooled_references(parts).items()
+        name: _reference(name, rows, pooled, (notes or {}).get(name)) for name, rows in pooled_references(parts).items()
     }
     return {
-        **score(pooled, false_alarm_rate=false_alarm_rate, alarming=alarming),
+        **score(
+            pooled,
+            false_alarm_rate=false_alarm_rate,
+            alarming=alarming,
+            curves_of=lambda row: curves[row["fold"], row["seed"]],
+        ),
         "folds": [{"fold": part.fold, "seed": part.seed, **_short(part.rows)} for part in parts],
         "seeds": seeds,
         "spread": spread,
@@ -83,17 +91,17 @@ def _short(rows: Sequence[Row]) -> dict[str, Any]:
     }
 
 
-def _reference(rows: Sequence[Row], about: Mapping[str, str], pooled: Sequence[Row]) -> dict[str, Any]:
+def _reference(name: str, rows: Sequence[Row], pooled: Sequence[Row], note: str | None) -> dict[str, Any]:
     found = score(rows)
     keys = ("accuracy_interval", "macro_f1", "macro_f1_interval", "with_choice")
     # One that is slow looks at fewer photos where there are very many.
     there = {(row["image"], row["object"]) for row in rows}
     same = [row for row in pooled if (row["image"], row["object"]) in there]
     return {
-        "label": about["label"],
+        "label": label_of(name),
         "accuracy": found["overall_accuracy"],
         **{key: found[key] for key in keys},
-        "note": about["note"],
+        "note": BY_KEY[name].note if note is None and name in BY_KEY else note or "",
         "model_against_it": compare(rows, same),
     }
 
@@ -109,10 +117,12 @@ def lines(found: Mapping[str, Any]) -> list[str]:
         each = ", ".join(f"{one['macro_f1']:.3f}" for one in found["seeds"])
         said.append(f"Macro-F1 of each seed: {each}; spread {found['spread']:.3f}")
     for one in found["references"].values():
-        low, high = one["model_against_it"]["macro_f1_change_interval"]
+        against = one["model_against_it"]
+        ends = against["macro_f1_change_interval"]
+        reach = f"95 % interval {ends[0]:+.3f} to {ends[1]:+.3f}" if ends else TOO_FEW_FLIGHTS
         said.append(
             f"{one['label']}: {_percent(one['accuracy'])}, macro-F1 {one['macro_f1']:.3f}; the model's is "
-            f"{one['model_against_it']['macro_f1_change']:+.3f} from it (95 % interval {low:+.3f} to {high:+.3f})"
+            f"{against['macro_f1_change']:+.3f} from it ({reach})"
         )
     return said
 

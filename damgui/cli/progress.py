@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TextIO
 
+from core.metrics.flights import NO_INTERVAL
 from core.runs.events import Event
 from core.units import estimate, percent
 
@@ -138,6 +139,8 @@ def accuracy_line(results: dict[str, Any]) -> str:
     line = f"Overall accuracy  {percent(results['overall_accuracy'])} ({results['correct']}/{results['total']})"
     if interval := results.get("accuracy_interval"):
         line += f", 95 % interval {100 * interval[0]:.1f} to {100 * interval[1]:.1f} %"
+    elif "accuracy_interval" in results:
+        line += f", {NO_INTERVAL}"
     if results.get("macro_f1") is not None:
         line += f", macro-F1 {results['macro_f1']:.3f}"
     return line

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from core import units
 from core.conditions import Condition
 from core.errors import UserError
+from core.metrics.flights import NO_INTERVAL
 from damgui import run_state, text
 from damgui.markup import TEMPLATES
 
@@ -135,9 +136,19 @@ def warnings(found: run_state.RunState) -> Markup:
 
 
 def interval(found: Mapping[str, Any], key: str) -> str:
-    """ "95 % interval 58.1 – 71.4 %" from results; "" when they hold none."""
-    ends = units.interval(found.get(key))
-    return f"95 % interval {ends}" if ends else ""
+    """ "95 % interval 58.1 – 71.4 %" from results; "" when they hold none, and why where flights were too few."""
+    return _interval(found, key, units.interval(found.get(key)))
+
+
+def score_interval(found: Mapping[str, Any], key: str) -> str:
+    """The same for a score that is no percentage."""
+    return _interval(found, key, units.score_interval(found.get(key)))
+
+
+def _interval(found: Mapping[str, Any], key: str, ends: str) -> str:
+    if not ends:
+        return NO_INTERVAL if key in found else ""
+    return f"95 % interval {ends}"
 
 
 def judging(found: run_state.RunState) -> Markup:

@@ -13,6 +13,7 @@ from typing import Any
 from core import units
 from core.conditions import Condition
 from core.errors import UserError
+from core.metrics.flights import with_flights
 from core.report.about import photo_root
 from core.report.answers import shown as shown_condition
 from core.runs.files import read_json
@@ -84,8 +85,10 @@ def _load(workspace: Workspace, path: Path, _changed: tuple[int, int]) -> ShownR
     if found is None:
         return None
     root = photo_root(workspace, str((found.get("data") or {}).get("path", "demo")))
-    asked = str(((found.get("settings") or {}).get("data") or {}).get("taxonomy") or "")
-    return ShownResults(found, tuple(answers(path)), root, of_results(asked, found))
+    data = (found.get("settings") or {}).get("data") or {}
+    # Answers from before they held their flight get it from the photo's name, by the rule of their own run.
+    rows = with_flights(answers(path), data.get("group_rule"))
+    return ShownResults(found, tuple(rows), root, of_results(str(data.get("taxonomy") or ""), found))
 
 
 def predictions_name(path: Path) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from markupsafe import Markup
 
 from core import units
+from core.metrics.reference_points import BY_KEY, PRIOR, label_of
 from core.taxonomy import Taxonomy
 from damgui import text
 from damgui.charts.base import to_json
@@ -26,8 +27,9 @@ def headline(shown: ShownResults) -> Markup:
     found = shown.results
     took = f"took {units.duration(found['seconds'])}" if found.get("seconds") is not None else ""
     asked = " · ".join(filter(None, [str((found.get("model") or {}).get("path", "")), took]))
-    interval, alone = html.interval(found, "accuracy_interval"), sentences.single_answers(found)
-    return _SCORES.headline(found, interval, asked, _small_figures(found), alone, warnings(found))
+    interval = html.interval(found, "accuracy_interval")
+    apart = [said for said in (sentences.by_flight(found), sentences.single_answers(found)) if said]
+    return _SCORES.headline(found, interval, asked, _small_figures(found), apart, warnings(found))
 
 
 def _small_figures(found: Found) -> list[Markup]:
@@ -35,8 +37,7 @@ def _small_figures(found: Found) -> list[Markup]:
     if found.get("balanced_accuracy") is not None:
         ends = html.interval(found, "balanced_accuracy_interval") or sentences.BALANCED_SAYS
         small.append(html.figure(units.percent(found["balanced_accuracy"]), sentences.BALANCED, ends))
-    span = units.score_interval(found.get("macro_f1_interval"))
-    ends = f"95 % interval {span}" if span else sentences.MACRO_F1_SAYS
+    ends = html.score_interval(found, "macro_f1_interval") or sentences.MACRO_F1_SAYS
     small.append(html.figure(units.decimal(found["macro_f1"]), text.MACRO_F1, ends))
     choice, prior = found.get("with_choice") or {}, found.get("prior") or {}
     if choice.get("total"):
@@ -57,8 +58,8 @@ def references(found: Found) -> dict[str, Found]:
     """The reference points by name; of files from before there were any, guessing alone."""
     known = {name: about for name, about in (found.get("references") or {}).items() if about}
     prior = found.get("prior") or {}
-    guessing = {"label": sentences.GUESSING, "note": sentences.GUESSING_SAYS, **prior}
-    return known or ({"prior": guessing} if prior.get("accuracy") is not None else {})
+    guessing = {"label": sentences.GUESSING, "note": BY_KEY[PRIOR].note, **prior}
+    return known or ({PRIOR: guessing} if prior.get("accuracy") is not None else {})
 
 
 def reference_chart(found: Found) -> str | None:
@@ -83,13 +84,13 @@ def reference_chart(found: Found) -> str | None:
 def _dot(about: Found, name: str, key: str) -> Dot:
     ends = about.get(f"{key}_interval")
     span = (100 * ends[0], 100 * ends[1]) if ends else None
-    return Dot(str(about.get("label") or name), 100 * about[key], span, own=not name)
+    return Dot(str(about.get("label") or label_of(name)), 100 * about[key], span, own=not name)
 
 
 def reference_words(found: Found) -> str:
     """A sentence for every reference point: the result's own, which also tells what was left out."""
     known = references(found)
-    named = [(str(about.get("label") or name), str(about.get("note") or "")) for name, about in known.items()]
+    named = [(str(about.get("label") or label_of(name)), str(about.get("note") or "")) for name, about in known.items()]
     return _SCORES.references(sentences.MUST_BEAT_SAYS, named) if named else ""
 
 
@@ -101,7 +102,7 @@ def alarms(found: Found, taxonomy: Taxonomy) -> str:
     rows = []
     for condition, about in ((name, about or {}) for name, about in (found.get("alarms") or {}).items()):
         recall = about.get("recall")
-        span = units.interval(about.get("recall_interval")) if recall is not None else ""
+        span = html.interval(about, "recall_interval") if recall is not None else ""
         rows.append(
             (taxonomy.condition(condition), units.share(recall, 0), sentences.alarm(condition, about, tolerated), span)
         )
@@ -121,7 +122,7 @@ def class_table(
             [
                 taxonomy.shown_class(name),
                 units.count(about.get("total", 0)),
-                html.cell(recall, units.interval(about.get("recall_interval"))),
+                html.cell(recall, sentences.interval(about, "recall_interval") if about.get("total") else ""),
                 units.share(about.get("precision"), 0),
                 units.decimal(about.get("f1")),
             ]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from core.metrics.compare import BETTER, FEW_PHOTOS, UNCLEAR
-from core.metrics.compare import verdict as proved
-from core.units import interval, percent, points
+from core import units
+from core.metrics.alarms import FROM_OTHER_FLIGHTS
+from core.metrics.compare import BETTER, UNCLEAR, WORSE
+from core.metrics.flights import FEW_FLIGHTS, LEAST_FLIGHTS, TOO_FEW_FLIGHTS
+from core.units import percent, points
 from damgui.text import SPLIT_WORDS
 
 # -- One set of answers ----------------------------------------------------------------------------------------------
@@ -22,11 +24,11 @@ MUST_BEAT = "What it must beat"
 MUST_BEAT_SAYS = "Dots are measured, lines are 95 % intervals; the band is the model's own interval."
 THIS_MODEL = "This model"
 ALARMS = "Does it find what matters?"
+ALARM_OTHERS = "This model has no calibration, so each flight's threshold comes from the other judged flights."
 BY_CLASS = "Class by class"
 BY_KIND = "By object type and condition"
 SURE = "How sure may one be?"
 IN_DETAIL = "in detail"
-GUESSING_SAYS = "Answers each object type with its most frequent training condition. Looks at nothing."
 CLASS_TABLE_SAYS = (
     "Support: how many there are. Recall: the share of them that was found, with its 95 % interval. Precision: the "
     "share of those called so that really are. F1: both in one number, 1 is perfect."
@@ -53,11 +55,16 @@ CALIBRATED_SAYS = (
 CONFIDENCE, RIGHT_SHARE, OBJECTS = "How sure it was (%)", "Right answers (%)", "Objects"
 
 # -- Two sets of answers ---------------------------------------------------------------------------------------------
-VERDICT_TITLES = {"better": "Better", "worse": "Worse", "no clear difference": "No clear difference"}
+VERDICT_TITLES = {
+    BETTER: "Better",
+    WORSE: "Worse",
+    UNCLEAR: "No clear difference",
+    TOO_FEW_FLIGHTS: "Too few flights",
+}
 CHANGES = (("accuracy_change", "Accuracy"), ("balanced_accuracy_change", BALANCED), ("macro_f1_change", "Macro-F1"))
 CHANGE_TITLE = "The differences, with their intervals"
 CHANGE_SAYS = (
-    "Points are percentage points. A line that crosses 0 proves nothing: with other photos of the same kind the "
+    "Points are percentage points. A line that crosses 0 proves nothing: with other flights of the same kind the "
     "difference might be the other way round. Macro-F1 and balanced accuracy count rare classes as much as common ones."
 )
 TURNED_RIGHT, TURNED_WRONG = ("Turned right", "mistakes no more"), ("Turned wrong", "right no more")
@@ -93,7 +100,7 @@ UNTAUGHT, TUNED = "untaught", "tuned"
 UNSURE = "Unsure: send to an engineer"
 NO_THRESHOLD = "On the photos put aside, no percentage was high enough to rely on a single answer."
 NOT_CALIBRATED = "Not calibrated: take the percentage with a grain of salt."
-LIMIT_OF_SENSE = 20  # beyond so many times the photos, more of the same photos are no advice
+LIMIT_OF_SENSE = 20  # beyond so many times the flights, more of them are no advice
 
 
 def not_judged(split: str) -> str:
@@ -106,6 +113,30 @@ def no_base(name: str, split: str) -> str:
     """What is said of a tuned model that judged photos which no untaught one did."""
     which = SPLIT_WORDS.get(split, split).lower()
     return f"{name} judged the {which} photos and no untaught model did: there is nothing to compare it with yet."
+
+
+def interval(found: Mapping[str, Any], key: str, none: str = TOO_FEW_FLIGHTS) -> str:
+    """ "58.1 – 71.4 %"; `none` where the flights were too few, "" where the results tell nothing of it."""
+    return units.interval(found.get(key)) or (none if key in found else "")
+
+
+def score_interval(found: Mapping[str, Any], key: str) -> str:
+    """The same for a score that is no percentage."""
+    return units.score_interval(found.get(key)) or (TOO_FEW_FLIGHTS if key in found else "")
+
+
+def by_flight(found: Mapping[str, Any]) -> str:
+    """Of few flights, the lowest and the highest: they tell more than one number for all."""
+    flights = found.get("flights")
+    if not flights or flights >= FEW_FLIGHTS:
+        return ""
+    if flights == 1:
+        return "All of these photos are of one flight: on another one the score may be quite another."
+    low, high = found["lowest_flight"], found["highest_flight"]
+    return (
+        f"Only {flights} flights: from {percent(low['accuracy'])} ({low['flight']}, {low['total']} objects) to "
+        f"{percent(high['accuracy'])} ({high['flight']}, {high['total']} objects)."
+    )
 
 
 def one_in(rate: float) -> str:
@@ -124,7 +155,7 @@ def single_answers(found: Mapping[str, Any]) -> str:
     named = ", ".join(kinds[:-1]) + (" and " if len(kinds) > 1 else "") + kinds[-1]
     has = "have" if len(kinds) > 1 else "has"
     right = "always right" if alone.get("correct") == alone["total"] else f"{alone.get('correct')} of them right"
-    ends = interval(choice.get("accuracy_interval"))
+    ends = interval(choice, "accuracy_interval", "")
     rest = f"{percent(choice['accuracy'])} right" + (f" (95 % interval {ends})" if ends else "")
     if choice.get("macro_f1") is not None:
         rest += f", macro-F1 {choice['macro_f1']:.2f}"
@@ -141,12 +172,15 @@ def alarm(condition: str, about: Mapping[str, Any], tolerated: float = 0.1) -> s
     """
     if not about.get("positives"):
         return f"No object here is {condition}, so this cannot be told."
-    if about.get("recall") is None:
+    if not about.get("negatives"):
         return f"Every object here is {condition}, so false alarms cannot be told."
+    if about.get("recall") is None:
+        return "One flight has all the other objects, so no threshold can come from elsewhere: this cannot be told."
     others = int(about.get("negatives") or 0)
     false = round(float(about.get("false_alarm_rate") or 0.0) * others)
     price = f"{false} false alarm{'s' if false != 1 else ''} among {others} others ({one_in(tolerated)} is tolerated)"
-    return f"of the {about['positives']} {condition} objects found, at {price}."
+    said = f"of the {about['positives']} {condition} objects found, at {price}."
+    return f"{said} {ALARM_OTHERS}" if about.get("threshold_from") == FROM_OTHER_FLIGHTS else said
 
 
 @dataclass(frozen=True)
@@ -158,46 +192,56 @@ class Conclusion:
     says: str
 
 
-def conclusion(found: Mapping[str, Any], photos: int) -> Conclusion:
-    """What `core.metrics.compare` proves. Its macro-F1 change decides; one whose interval holds 0 proves nothing.
-
-    `photos` is how many photos both models judged.
-    """
-    change, (low, high) = float(found["macro_f1_change"]), found["macro_f1_change_interval"]
-    span = f"{points(change)} points (95 % interval {points(low)} to {points(high)})"
-    if photos < FEW_PHOTOS:
-        says = (
-            f"The difference of macro-F1 is {points(change)} points, from {photos} photo{'s' if photos != 1 else ''}:"
-        )
-        return Conclusion("", VERDICT_TITLES[UNCLEAR], f"{says} too few to prove anything.")
-    word = proved((low, high), photos)
+def conclusion(found: Mapping[str, Any]) -> Conclusion:
+    """What `core.metrics.compare` proves. Its macro-F1 change decides; one whose interval holds 0 proves nothing."""
+    change, flights, word = float(found["macro_f1_change"]), int(found["flights"]), found["verdict"]
+    title, ends = VERDICT_TITLES[word], found["macro_f1_change_interval"]
+    if ends is None:
+        few = f"{flights} flight{'s' if flights != 1 else ''}"
+        says = f"The difference of macro-F1 is {points(change)} points, from {few}: too few to prove anything."
+        return Conclusion("", title, f"{says} At least {LEAST_FLIGHTS} are wanted.{_apart(found)}")
+    low, high = ends
+    says = f"The difference of macro-F1 is {points(change)} points (95 % interval {points(low)} to {points(high)}): "
     if word == UNCLEAR:
-        says = f"The difference of macro-F1 is {span}: the interval includes 0."
-        return Conclusion("", VERDICT_TITLES[UNCLEAR], f"{says} {more_photos(change, low, high, photos)}")
-    side = "above" if word == BETTER else "below"
-    says = f"The difference of macro-F1 is {span}: the whole interval lies {side} 0."
-    return Conclusion("up" if word == BETTER else "down", VERDICT_TITLES[word], says)
+        return Conclusion(
+            "", title, f"{says}the interval includes 0. {more_flights(change, ends, flights)}{_apart(found)}"
+        )
+    side, tone = ("above", "up") if word == BETTER else ("below", "down")
+    return Conclusion(tone, title, f"{says}the whole interval lies {side} 0.{_apart(found)}")
 
 
-def more_photos(change: float, low: float, high: float, photos: int) -> str:
-    """How many photos might tell, if the difference stayed as it is: intervals shrink with the root of their number."""
-    reach = change - low if change > 0 else high - change
-    if change == 0 or photos == 0:
+def _apart(found: Mapping[str, Any]) -> str:
+    """Of few flights, how far the change in accuracy lies apart; begins with a space."""
+    if not 1 < found["flights"] < FEW_FLIGHTS:
+        return ""
+    low, high = found["lowest_flight"], found["highest_flight"]
+    return (
+        f" From flight to flight accuracy changes by {points(low['accuracy_change'])} ({low['flight']}) to "
+        f"{points(high['accuracy_change'])} points ({high['flight']})."
+    )
+
+
+def more_flights(change: float, ends: Sequence[float], flights: int) -> str:
+    """How many flights might tell, if the difference stayed: intervals shrink with the root of their number."""
+    reach = change - ends[0] if change > 0 else ends[1] - change
+    if change == 0 or flights == 0:
         return "On these photos both are equally good."
     times = (reach / change) ** 2
     if times > LIMIT_OF_SENSE:
-        return f"Even {LIMIT_OF_SENSE} times as many photos would hardly tell: the two are about equally good."
-    wanted = math.ceil(times * photos)
+        return f"Even {LIMIT_OF_SENSE} times as many flights would hardly tell: the two are about equally good."
+    wanted = math.ceil(times * flights)
     wanted = math.ceil(wanted / 10) * 10 if wanted > 30 else wanted
-    return f"If it stays as large, about {max(wanted, photos + 1)} photos would tell; there are {photos}."
+    return f"If it stays as large, about {max(wanted, flights + 1)} flights would tell; there are {flights}."
 
 
 def chance(found: Mapping[str, Any]) -> str:
-    """The exact McNemar test in an inspector's words."""
-    better, worse, p = found["better"], found["worse"], float(found["p_value"])
+    """The exact sign-flip test in an inspector's words; of few flights, why there is none."""
+    better, worse, p = found["better"], found["worse"], found["p_value"]
     turned = f"{better} object{'s' if better != 1 else ''} turned right, {worse} turned wrong."
     if better + worse == 0:
         return "Not one object changed between right and wrong."
+    if p is None:
+        return f"{turned} Under {FEW_FLIGHTS} flights no test can tell how likely chance would bring that."
     # The coarsest of these in which it is a number of times.
     among = 100 if p >= 0.01 else 1_000 if p >= 0.001 else 10_000
     times = min(among, round(p * among))
@@ -206,7 +250,7 @@ def chance(found: Mapping[str, Any]) -> str:
     said = f"p {p:.2g}" if p >= 0.0001 else "p below 0.0001"
     return (
         f"{turned} Were both models equally good, chance would bring so uneven a change {how}.{proof} "
-        f"(Exact McNemar test, {said}.)"
+        f"(Exact sign-flip test over {found['flights']} flights, {said}.)"
     )
 
 

@@ -52,6 +52,7 @@ def reference_row(item: Item, shares: Mapping[str, float], predicted: str, taxon
     one, (wide, high) = item.one, item.photo.size_wh
     return {
         "image": item.photo.name,
+        "flight": item.photo.group,
         "object": item.index,
         "box_xyxy_px": [
             round(value * scale, 1) for value, scale in zip(one.box_xyxy, (wide, high, wide, high), strict=True)
@@ -85,8 +86,3 @@ def prior_rows(train: Sequence[Photo], judged: Sequence[Photo], taxonomy: Taxono
         shares = {answer: seen[answer] / seen.total() for answer in allowed} if seen else {}
         rows.append(reference_row(item, shares, guess, taxonomy))
     return rows
-
-
-def with_choice(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The rows of objects whose type allows more than one answer."""
-    return [row for row in rows if int(row["choices"]) > 1]

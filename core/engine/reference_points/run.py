@@ -28,6 +28,16 @@ from core.engine.reference_points.rows import Item, Rows, items_of, prior_rows, 
 from core.engine.scoring import judge_photos
 from core.engine.vision import ImageView, open_photo
 from core.metrics import score
+from core.metrics.reference_points import (
+    BLANK,
+    BY_KEY,
+    LINEAR_PROBE,
+    POINTS,
+    PRIOR,
+    PROMPT_ONLY,
+    SHUFFLED,
+    TEXTURE_FOREST,
+)
 from core.runs.events import Reporter
 from core.runs.files import writing
 from core.runs.workspace import Workspace
@@ -38,27 +48,6 @@ if TYPE_CHECKING:
 MOST_TRAINING_OBJECTS = 3000
 MOST_PHOTOS = 2000
 REPORT_EVERY_S = 2.0
-LABELS = {
-    "prior": "Always the most frequent condition",
-    "prompt_only": "The question's words alone",
-    "texture_forest": "Colour and texture (random forest)",
-    "linear_probe": "Untaught vision features (linear probe)",
-    "blank": "The model on blank photos",
-    "shuffled": "The model on other photos",
-}
-# What a warning calls them.
-PROBES = {
-    "texture_forest": "a random forest on colour and texture",
-    "linear_probe": "a linear probe on untaught vision features",
-}
-NOTES = {
-    "prior": "Answers each object type with its most frequent training condition. Looks at nothing.",
-    "prompt_only": "Logistic regression on the words and numbers of the question. Sees no photo.",
-    "texture_forest": "Random forest on colours and texture of the crop. Knows no language and no large model.",
-    "linear_probe": "Logistic regression on what the base model sees inside the box, before any teaching.",
-    "blank": "The same model, every photo and crop uniformly grey. Should fall to guessing.",
-    "shuffled": "The same model, shown another photo of this split at the same boxes. Should fall to about guessing.",
-}
 
 
 @dataclass(frozen=True)
@@ -101,7 +90,7 @@ class _Progress:
 def measure(
     judged: JudgedSplit, workspace: Workspace, run_folder: Path, reporter: Reporter
 ) -> tuple[dict[str, dict[str, Any]], list[str]]:
-    """(references, warnings) for results.json, in the order of LABELS; each reference's rows go to
+    """(references, warnings) for results.json, in the order of POINTS; each reference's rows go to
     `<run folder>/references/<name>.jsonl`.
 
     A reference is {label, accuracy, accuracy_interval, macro_f1, macro_f1_interval, with_choice: {accuracy, macro_f1},
@@ -111,7 +100,7 @@ def measure(
     rows: dict[str, Rows] = {}
     found: dict[str, dict[str, Any]] = {}
     for name, make in _plan(judged, workspace).items():
-        progress = _Progress(reporter, LABELS[name])
+        progress = _Progress(reporter, BY_KEY[name].label)
         try:
             progress.at(0, 1)
             made, remark = make(progress)
@@ -128,7 +117,7 @@ Make = Callable[[_Progress], tuple[Rows, str]]
 
 def _plan(judged: JudgedSplit, workspace: Workspace) -> dict[str, Make]:
     train, taxonomy = judged.dataset.split("train"), judged.opened.taxonomy
-    plan: dict[str, Make] = {"prior": lambda _: (prior_rows(train, judged.photos, taxonomy), "")}
+    plan: dict[str, Make] = {PRIOR: lambda _: (prior_rows(train, judged.photos, taxonomy), "")}
     if judged.prompt_builder.settings.question.kind != "condition":
         return plan
     # A probe that is judged on what it learned from would be right by heart.
@@ -139,25 +128,25 @@ def _plan(judged: JudgedSplit, workspace: Workspace) -> dict[str, Make]:
         remark = f"Learned from {len(known):,} of {len(others):,} training objects."
     asked = items_of(judged.photos)
     if known:
-        plan["prompt_only"] = lambda _: (_words(judged, known, asked), remark)
-        plan["texture_forest"] = lambda progress: (_forest(judged, known, asked, progress), remark)
-        plan["linear_probe"] = lambda progress: (_linear(judged, (known, asked), workspace, progress), remark)
+        plan[PROMPT_ONLY] = lambda _: (_words(judged, known, asked), remark)
+        plan[TEXTURE_FOREST] = lambda progress: (_forest(judged, known, asked, progress), remark)
+        plan[LINEAR_PROBE] = lambda progress: (_linear(judged, (known, asked), workspace, progress), remark)
     shown = judged.photos[:: -(-len(judged.photos) // MOST_PHOTOS)]
     some = f"On {len(shown):,} of {len(judged.photos):,} photos." if len(shown) < len(judged.photos) else ""
-    plan["blank"] = lambda progress: (_blank(judged, shown, progress), some)
+    plan[BLANK] = lambda progress: (_blank(judged, shown, progress), some)
     if len(shown) > 1:
-        plan["shuffled"] = lambda progress: (_shuffled(judged, shown, progress), some)
+        plan[SHUFFLED] = lambda progress: (_shuffled(judged, shown, progress), some)
     return plan
 
 
 def _entry(name: str, rows: Rows, remark: str) -> dict[str, Any]:
     whole = score(rows)
     return {
-        "label": LABELS[name],
+        "label": BY_KEY[name].label,
         "accuracy": whole["overall_accuracy"],
         **{key: whole[key] for key in ("accuracy_interval", "macro_f1", "macro_f1_interval")},
         "with_choice": {key: whole["with_choice"][key] for key in ("accuracy", "macro_f1")},
-        "note": f"{NOTES[name]} {remark}".strip(),
+        "note": f"{BY_KEY[name].note} {remark}".strip(),
     }
 
 
@@ -251,20 +240,21 @@ def _judge(judged: JudgedSplit, photos: Sequence[Photo], progress: _Progress) ->
 def warnings_about(own: Rows, rows: dict[str, Rows]) -> list[str]:
     """What the reference points say against the score, as sentences."""
     said: list[str | None] = []
-    prior = rows.get("prior", [])
-    if prior and "prompt_only" in rows:
-        said.append(sentences.prompt_leak_warning(rows["prompt_only"], prior))
-    for name, shown in (("blank", "blank grey photos"), ("shuffled", "other photos")):
+    prior = rows.get(PRIOR, [])
+    if prior and PROMPT_ONLY in rows:
+        said.append(sentences.prompt_leak_warning(rows[PROMPT_ONLY], prior))
+    for name in (BLANK, SHUFFLED):
         if name in rows and prior:
-            said.append(sentences.above_prior_warning(rows[name], _matching(prior, rows[name]), shown))
-    if "blank" in rows:
-        said.append(sentences.not_looking_warning(_matching(own, rows["blank"]), rows["blank"]))
-    probes = {named: rows[name] for name, named in PROBES.items() if rows.get(name)}
+            guessed = _matching(prior, rows[name])
+            said.append(sentences.above_prior_warning(rows[name], guessed, BY_KEY[name].named))
+    if BLANK in rows:
+        said.append(sentences.not_looking_warning(_matching(own, rows[BLANK]), rows[BLANK]))
+    simpler = {one.key: rows[one.key] for one in POINTS if one.simpler and rows.get(one.key)}
     shared = own
-    for answers in probes.values():  # parts of a cross-validation may lack one
+    for answers in simpler.values():  # parts of a cross-validation may lack one
         shared = _matching(shared, answers)
-    probes = {named: _matching(answers, shared) for named, answers in probes.items()}
-    said.append(sentences.simpler_is_better_warning(shared, probes))
+    same = {name: _matching(answers, shared) for name, answers in simpler.items()}
+    said.append(sentences.simpler_is_better_warning(shared, same))
     return [one for one in said if one]
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from core.metrics.flights import TOO_FEW_FLIGHTS
+from core.studies.ablation import signed
 from core.units import about, percent
 
 TAB = "What helps?"
@@ -29,7 +31,7 @@ CHART = "What each brings: macro-F1 against training with no enhancement"
 CHART_EMPTY = "The chart appears once training with none and with another variant are done."
 CHART_AXIS = "Macro-F1, difference from no enhancement"
 CHART_SAYS = (
-    "A dot is the average over the trainings, its line the 95 % interval: with other photos and other random starts "
+    "A dot is the average over the trainings, its line the 95 % interval: with other flights and other random starts "
     "the difference would most likely lie in it. A line that crosses zero may be luck."
 )
 TABLE = "The numbers"
@@ -45,6 +47,7 @@ VERDICTS = {
     "harmful": ("✕", "harms", "bad"),
     "no clear effect": ("○", "no clear effect", "none"),
     "too few seeds": ("…", "too few trainings", "none"),
+    TOO_FEW_FLIGHTS: ("…", TOO_FEW_FLIGHTS, "none"),
 }
 ALONE = {
     "class_weighting": "Class weighting alone",
@@ -76,13 +79,20 @@ def judged_on(found: Mapping[str, Any]) -> str:
 
 def share(found: Mapping[str, Any]) -> tuple[str, str]:
     """A share with what stands below it: ("68.2 %", "(61.0 – 75.3) ±1.2")."""
-    low, high = found["interval"]
-    spread = "" if found["spread"] is None else f" ±{100 * found['spread']:.1f}"
-    return percent(found["mean"]), f"({100 * low:.1f} – {100 * high:.1f}){spread}"
+    return percent(found["mean"]), _below(found, 100, 1)
 
 
 def score(found: Mapping[str, Any]) -> tuple[str, str]:
     """The same for a score that is no percentage."""
-    low, high = found["interval"]
-    spread = "" if found["spread"] is None else f" ±{found['spread']:.3f}"
-    return f"{found['mean']:.3f}", f"({low:.3f} – {high:.3f}){spread}"
+    return f"{found['mean']:.3f}", _below(found, 1, 3)
+
+
+def _below(found: Mapping[str, Any], scale: int, digits: int) -> str:
+    ends = " – ".join(f"{scale * end:.{digits}f}" for end in found["interval"] or ())
+    spread = "" if found["spread"] is None else f" ±{scale * found['spread']:.{digits}f}"
+    return f"({ends or TOO_FEW_FLIGHTS}){spread}"
+
+
+def difference(found: Mapping[str, Any]) -> tuple[str, str]:
+    """A difference with its sign, and below it where it would lie with other flights and trainings."""
+    return signed(found["mean"]), f"({' to '.join(map(signed, found['interval'] or ())) or TOO_FEW_FLIGHTS})"

@@ -11,11 +11,11 @@ from markupsafe import Markup
 
 from core import units
 from core.errors import UserError
+from core.metrics.flights import TOO_FEW_FLIGHTS
 from core.runs import store
 from core.runs.files import read_json
 from core.settings import Settings
 from core.studies import plan as studies
-from core.studies.ablation import signed
 from damgui import run_state, text, theme
 from damgui.charts.base import style, to_json
 from damgui.components import html
@@ -103,18 +103,14 @@ def table(found: Mapping[str, Any]) -> Markup:
 
 
 def _row(row: Mapping[str, Any]) -> StudyRow:
-    change = ("–", "")
-    if row["difference"]:
-        macro = row["difference"]["macro_f1"]
-        low, high = macro["interval"]
-        change = (signed(macro["mean"]), f"({signed(low)} to {signed(high)})")
     cells = [
         (str(len(row["seeds"])), ""),
         study_text.share(row["accuracy"]),
         study_text.share(row["balanced_accuracy"]),
         study_text.score(row["macro_f1"]),
-        change,
     ]
+    change = row["difference"]
+    cells.append(study_text.difference(change["macro_f1"]) if change else ("–", ""))
     ruling = study_text.VERDICTS[row["verdict"]] if row["verdict"] else None
     return StudyRow(row["variant"], _capital(row["label"]), cells, ruling)
 
@@ -135,7 +131,7 @@ def advice(found: Mapping[str, Any]) -> str:
 
 def _divided(said: Sequence[str]) -> tuple[list[str], list[str]]:
     """(reasons, what to do) of a recommendation's sentences."""
-    do = [one for one in said if one.startswith(("Use ", "Switch ", "Train ")) or "was not measured" in one]
+    do = [one for one in said if one.startswith(("Use ", "Switch ", "Train ", "Judge ")) or "was not measured" in one]
     return [one for one in said if one not in do], do
 
 
@@ -154,6 +150,7 @@ def differences(rows: Sequence[Mapping[str, Any]]) -> go.Figure:
         "harmful": (theme.BAD, "x"),
         "no clear effect": (theme.SLATE, "circle-open"),
         "too few seeds": (theme.SLATE, "diamond-open"),
+        TOO_FEW_FLIGHTS: (theme.SLATE, "diamond-open"),
     }
     for verdict, (colour, symbol) in looks.items():
         mine = [
@@ -170,13 +167,10 @@ def differences(rows: Sequence[Mapping[str, Any]]) -> go.Figure:
             "thickness": 2.5,
             "width": 0,
             "color": colour,
-            "array": [macro["interval"][1] - macro["mean"] for _, macro in mine],
-            "arrayminus": [macro["mean"] - macro["interval"][0] for _, macro in mine],
+            "array": [_ends(macro)[1] - macro["mean"] for _, macro in mine],
+            "arrayminus": [macro["mean"] - _ends(macro)[0] for _, macro in mine],
         }
-        said = [
-            f"{signed(macro['mean'])} ({signed(macro['interval'][0])} to {signed(macro['interval'][1])})"
-            for _, macro in mine
-        ]
+        said = [" ".join(study_text.difference(macro)) for _, macro in mine]
         figure.add_trace(
             go.Scatter(
                 x=middle,
@@ -189,9 +183,14 @@ def differences(rows: Sequence[Mapping[str, Any]]) -> go.Figure:
                 hovertemplate="%{y}: %{customdata}<extra></extra>",
             )
         )
-    ends = [end for row in rows for end in row["difference"]["macro_f1"]["interval"]]
+    ends = [end for row in rows for end in _ends(row["difference"]["macro_f1"])]
     far = 1.15 * max(0.02, *(abs(end) for end in ends))
     figure.add_vline(x=0, line={"color": theme.SLATE, "width": 1.5, "dash": "dot"})
     figure.update_xaxes(title_text=study_text.CHART_AXIS, range=[-far, far], tickformat="+.2f")
     figure.update_yaxes(categoryorder="array", categoryarray=names[::-1], range=[-0.6, len(names) - 0.4])
     return style(figure, 110 + 40 * max(len(names), 2), showlegend=True)
+
+
+def _ends(macro: Mapping[str, Any]) -> Sequence[float]:
+    """An interval; of too few flights the dot itself."""
+    return macro["interval"] or (macro["mean"], macro["mean"])

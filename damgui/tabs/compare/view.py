@@ -10,6 +10,7 @@ from typing import Any
 from markupsafe import Markup
 
 from core import metrics, units
+from core.metrics.flights import NO_INTERVAL
 from core.report.answers import shown as shown_condition
 from core.settings import FIELDS, words_of
 from damgui import text
@@ -47,22 +48,22 @@ class Gain:
     """The difference of accuracy with its interval, in points, as it is written."""
 
     points: str
-    low: str
-    high: str
+    interval: str
 
 
 def headline(before: JudgedRun, after: JudgedRun) -> Markup:
     """Both numbers, and their difference with what it proves."""
     found = compared(before, after)
-    said = sentences.conclusion(found, len({row["image"] for row in after.shown.rows}))
-    low, high = found["accuracy_change_interval"]
-    change = after.found["overall_accuracy"] - before.found["overall_accuracy"]
+    said = sentences.conclusion(found)
+    ends = found["accuracy_change_interval"]
+    span = f"95 % interval {units.points(ends[0])} to {units.points(ends[1])}" if ends else NO_INTERVAL
+    gain = after.found["overall_accuracy"] - before.found["overall_accuracy"]
     return _COMPARE.headline(
         said,
         sentences.chance(found),
         _number(before, text.BEFORE if not before.tuned else sentences.BEFORE_RUN, "compare-before"),
         _number(after, text.AFTER if after.tuned else sentences.AFTER_RUN, "compare-after"),
-        Gain(units.points(change), units.points(low), units.points(high)),
+        Gain(units.points(gain), span),
     ) + _notes(before, after)
 
 
@@ -171,14 +172,14 @@ def _row(run: JudgedRun, paths: Sequence[str], before: JudgedRun | None, after: 
         _COMPARE.run_name(run, places, sentences.TUNED if run.tuned else sentences.UNTAUGHT),
         data,
         *(_share(found, key) for key in ("overall_accuracy", "balanced_accuracy")),
-        html.cell(units.decimal(found["macro_f1"]), units.score_interval(found.get("macro_f1_interval"))),
+        html.cell(units.decimal(found["macro_f1"]), sentences.score_interval(found, "macro_f1_interval")),
         *(_value(run.settings.get(path)) for path in paths),
     ]
 
 
 def _share(found: Found, key: str) -> Markup:
-    ends = found.get(f"{key.removeprefix('overall_')}_interval")
-    return html.cell(units.share(found.get(key)), units.interval(ends) if found.get(key) is not None else "")
+    ends = sentences.interval(found, f"{key.removeprefix('overall_')}_interval")
+    return html.cell(units.share(found.get(key)), ends if found.get(key) is not None else "")
 
 
 def _value(value: Any) -> str:

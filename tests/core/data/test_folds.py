@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.model_selection import StratifiedGroupKFold
 
 from core.data import splits
 from core.data.dataset import read_dataset
@@ -136,3 +138,31 @@ def test_a_class_of_two_flights_stays_in_learning(monkeypatch: pytest.MonkeyPatc
 )
 def test_where_nothing_can_be_spared_nothing_is(photos: list[Photo], share: float) -> None:
     assert calibration_split(photos, share) == (tuple(photos), ())
+
+
+def kept_together(one: tuple[tuple[str, ...], ...], other: tuple[tuple[str, ...], ...]) -> float:
+    """Share of the pairs of photos in one part of `one` or of `other` that are together in both."""
+    pairs = [{frozenset(pair) for part in parts for pair in combinations(part, 2)} for parts in (one, other)]
+    return len(pairs[0] & pairs[1]) / len(pairs[0] | pairs[1])
+
+
+@pytest.mark.parametrize("data", range(3))
+def test_another_seed_deals_clearly_other_folds_that_are_about_as_even(data: int) -> None:
+    photos = many(seed=data)
+    first = make_folds(photos, 5)
+    sizes = []
+    for seed in range(1, 6):
+        parts = make_folds(photos, 5, seed)
+        assert kept_together(first, parts) < 0.45  # scikit-learn with another seed: mostly 1, the very same folds
+        assert all(kept_together(make_folds(photos, 5, other), parts) < 0.6 for other in range(1, seed))
+        sizes.append(np.std([len(part) for part in parts]))
+    assert np.mean(sizes) <= 2 * np.std([len(part) for part in first]) + 2
+
+
+def test_the_usual_seed_deals_as_scikit_learn_does() -> None:
+    photos = sorted(many(), key=lambda one: one.name)
+    rows = [(one, label) for one in photos for label in [f"{o.object_type} {o.condition}" for o in one.objects] or [""]]
+    groups = [one.group for one, _ in rows]
+    dealt = StratifiedGroupKFold(5, shuffle=True, random_state=0).split(groups, [label for _, label in rows], groups)
+    expected = [sorted({rows[row][0].name for row in part}) for _, part in dealt]
+    assert [sorted(part) for part in make_folds(photos, 5)] == expected

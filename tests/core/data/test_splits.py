@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.data.splits import apply_split, compile_rule, group_of, make_split, read_split, with_fingerprint, write_split
+from core.data.flights import compile_rule, group_of
+from core.data.splits import apply_split, make_split, read_split, with_fingerprint, write_split
 from core.data.types import BoxedObject, Dataset, Photo
 from core.errors import UserError
 from core.settings import DataSettings

@@ -18,7 +18,7 @@ from core.metrics.calibration import (
     from_dict,
     risk_coverage,
     sharpened,
-    told,
+    unsure_summary,
 )
 from core.metrics.probabilities import probabilistic
 
@@ -205,9 +205,9 @@ def test_what_is_told_counts_the_unsure() -> None:
     found = Calibration({"condition": 1.0}, {"condition": rule}, 1, 1)
     rows = [{**row, "calibrated": row["probabilities"]} for row in rows_of(1.0, 100)]
     rows = [row | {"unsure": found.unsure(max(row["calibrated"].values()), "condition")} for row in rows]
-    said = told(rows, found, "condition")
+    said = unsure_summary(rows, found, "condition")
     assert said is not None
     sure = [row for row in rows if max(row["calibrated"].values()) >= 0.8]
     assert (said["count"], said["total"], said["coverage"]) == (100 - len(sure), 100, len(sure) / 100)
     assert said["accuracy_of_sure"] == sum(row["predicted"] == row["truth"] for row in sure) / len(sure)
-    assert told([], found, "condition") is None
+    assert unsure_summary([], found, "condition") is None

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.metrics import log_loss, roc_auc_score, roc_curve
+from sklearn.metrics import log_loss
 
 from core.metrics import score
-from core.metrics.probabilities import alarms, probabilistic, reliability
+from core.metrics.probabilities import probabilistic, reliability
 
 WORDS = ("normal", "blocked", "damaged")
 
@@ -74,45 +74,3 @@ def test_objects_without_a_choice_say_nothing_about_probabilities() -> None:
     assert probabilistic([*rows, only]) == probabilistic(rows)
     assert probabilistic([only]) is None
     assert "probabilistic" not in score([only])
-
-
-@pytest.mark.parametrize("rate", [0.05, 0.1, 0.3])
-def test_alarms_keep_the_false_alarm_rate_and_are_those_of_scikit_learn(rate: float) -> None:
-    rows = drawn(4, 400)
-    truth = np.array([one["truth"] == "blocked" for one in rows])
-    chance = np.array([one["probabilities"]["blocked"] for one in rows])
-    found = alarms(rows, ["blocked"], rate)["blocked"]
-    raised = chance >= found["threshold"]
-    assert (raised & ~truth).sum() / (~truth).sum() == pytest.approx(found["false_alarm_rate"])
-    assert found["false_alarm_rate"] <= rate
-    assert (raised & truth).sum() / truth.sum() == pytest.approx(found["recall"])
-    false, true, _ = roc_curve(truth, chance)
-    assert found["recall"] == pytest.approx(true[false <= rate].max())
-    assert found["auc"] == pytest.approx(roc_auc_score(truth, chance))
-    assert found["recall_interval"][0] < found["recall"] < found["recall_interval"][1]
-
-
-@pytest.mark.parametrize("truths", [["normal", "normal"], ["blocked", "blocked"]])
-def test_without_positives_or_negatives_there_is_no_alarm_to_score(truths: list[str]) -> None:
-    rows = [row(one, {"normal": 0.7, "blocked": 0.3}) for one in truths]
-    found = alarms(rows, ["blocked"], 0.1)["blocked"]
-    assert found["recall"] is None and found["auc"] is None
-    assert found["positives"] + found["negatives"] == 2
-
-
-def test_a_type_that_cannot_be_blocked_raises_no_false_alarm() -> None:
-    rows = drawn(5)
-    others = [row("damaged", {"normal": 0.5, "damaged": 0.5}, kind="rock toe") for _ in range(20)]
-    assert alarms([*rows, *others], ["blocked"], 0.1) == alarms(rows, ["blocked"], 0.1)
-
-
-def test_a_condition_within_another_ones_name_is_told_apart() -> None:
-    shares = {"a normal": 0.3, "a damaged": 0.3, "a badly damaged": 0.2, "b damaged": 0.1, "b badly damaged": 0.1}
-    row = {"object_type": "a", "question": "class", "choices": 5, "truth": "damaged", "probabilities": shares}
-    other = row | {"truth": "badly damaged", "probabilities": {**shares, "a damaged": 0.2, "a badly damaged": 0.3}}
-    found = alarms([row, other], ["damaged", "badly damaged"], 0.1)
-    assert found["damaged"]["threshold"] == pytest.approx(0.4)
-    assert found["badly damaged"]["threshold"] == pytest.approx(0.4)
-    assert found["damaged"]["recall"] == found["badly damaged"]["recall"] == 1
-    # Also where the longer name is no alarm.
-    assert alarms([row, other], ["damaged"], 0.1)["damaged"] == found["damaged"]

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from core.errors import UserError
-from core.metrics import bootstrap, compare, confusion, macro_f1, mcnemar, score
+from core.metrics import compare, score, sign_flip
 from core.metrics.compare import verdict
-from core.metrics.counts import balanced
+from core.metrics.flights import with_flights
 
 
 def row(truth: str, predicted: str, kind: str = "toe drain", image: str = "a.jpg", **more: Any) -> dict[str, Any]:
@@ -58,8 +58,7 @@ def test_each_class_condition_and_type_is_as_counted_by_hand() -> None:
         "predicted": 2,
         "precision": 1.0,
         "recall": 2 / 3,
-        # Wilson by hand for 2 of 3.
-        "recall_interval": [pytest.approx(0.2077, abs=1e-4), pytest.approx(0.9385, abs=1e-4)],
+        "recall_interval": None,  # of two flights
         "f1": pytest.approx(0.8),
     }
     assert found["per_class"]["toe drain damaged"] == {
@@ -132,10 +131,54 @@ def test_a_class_question_is_right_only_when_the_type_is_right_too() -> None:
     assert (found["correct"], found["per_condition"]["normal"]["correct"]) == (0, 1)
 
 
-def test_always_right_and_always_wrong_have_no_doubt() -> None:
-    right, wrong = score(ROWS[:2]), score([ROWS[2], ROWS[4]])
-    assert (right["overall_accuracy"], right["accuracy_interval"], right["macro_f1"]) == (1, [1, 1], 1)
-    assert (wrong["overall_accuracy"], wrong["accuracy_interval"], wrong["macro_f1"]) == (0, [0, 0], 0)
+def test_always_right_in_few_flights_leaves_doubt() -> None:
+    """Flights that do not differ do not tell how much flights differ: each then counts as one object (Wilson)."""
+    right = [row("normal", "normal", image=f"{i % 5}", object=i) for i in range(40)]
+    found = score(right)
+    assert (found["overall_accuracy"], found["macro_f1"]) == (1, 1)
+    assert found["accuracy_interval"] == pytest.approx([0.5655, 1.0], abs=1e-4)  # 5 of 5
+    assert found["per_class"]["toe drain normal"]["recall_interval"] == found["accuracy_interval"]
+    wrong = [one | {"predicted_class": "toe drain blocked"} for one in right]
+    assert score(wrong)["accuracy_interval"] == pytest.approx([0.0, 0.4345], abs=1e-4)
+
+
+@pytest.mark.parametrize(("flights", "known"), [(1, False), (3, False), (4, True), (12, True)])
+def test_under_four_flights_there_is_no_interval(flights: int, known: bool) -> None:
+    rows = [row("normal", ("normal", "blocked")[i % 5 == 0], image=f"d{i % flights}_{i}.jpg") for i in range(60)]
+    found = score(rows)
+    assert found["flights"] == flights
+    for key in ("accuracy_interval", "macro_f1_interval", "balanced_accuracy_interval"):
+        assert key in found and (found[key] is not None) == known
+        assert (found["with_choice"][key] is not None) == known
+    assert (found["per_class"]["toe drain normal"]["recall_interval"] is not None) == known
+
+
+def test_a_class_that_few_flights_hold_has_no_interval_of_its_own() -> None:
+    rows = [row("normal", "normal", image=f"d{i % 8}_{i}.jpg") for i in range(40)]
+    rows += [row("blocked", "blocked", image=f"d{i}_90.jpg") for i in range(3)]
+    found = score(rows)["per_class"]
+    assert found["toe drain blocked"]["recall_interval"] is None
+    assert found["toe drain normal"]["recall_interval"] is not None
+
+
+def test_the_lowest_and_the_highest_flight_are_told() -> None:
+    rows = [
+        row("normal", "normal" if i < 4 * flight else "blocked", image=f"d{flight}_{i}")
+        for flight in range(3)
+        for i in range(8)
+    ]
+    found = score(rows)
+    assert found["lowest_flight"] == {"flight": "d0", "correct": 0, "total": 8, "accuracy": 0}
+    assert found["highest_flight"] == {"flight": "d2", "correct": 8, "total": 8, "accuracy": 1}
+
+
+def test_a_row_says_its_flight_and_the_name_of_its_photo_does_where_it_does_not() -> None:
+    rows = [row("normal", "normal", image=f"hill_{i}.jpg") for i in range(6)]
+    assert score(rows)["flights"] == 1
+    assert score([one | {"flight": one["image"]} for one in rows])["flights"] == 6
+    assert [one["flight"] for one in with_flights(rows[:1])] == ["hill"]
+    assert [one["flight"] for one in with_flights(rows[:1], "")] == ["hill_0.jpg"]
+    assert [one["flight"] for one in with_flights([rows[0] | {"flight": "mine"}])] == ["mine"]
 
 
 def test_nothing_to_score_is_told() -> None:
@@ -143,7 +186,7 @@ def test_nothing_to_score_is_told() -> None:
         score([])
 
 
-def test_intervals_hold_the_figure_and_repeat_with_the_seed() -> None:
+def test_intervals_hold_the_figure_and_are_the_same_every_time() -> None:
     rng = np.random.default_rng(0)
     rows = [row("normal", "normal" if rng.random() < 0.7 else "blocked", image=f"{i // 3}") for i in range(150)]
     found = score(rows)
@@ -151,38 +194,50 @@ def test_intervals_hold_the_figure_and_repeat_with_the_seed() -> None:
     assert low < found["overall_accuracy"] < high
     assert 0.1 < high - low < 0.2
     assert score(rows) == found
-    assert score(rows, seed=1)["accuracy_interval"] != found["accuracy_interval"]
 
 
-def test_the_bootstrap_draws_photos_not_objects() -> None:
+def test_flights_are_left_out_whole() -> None:
+    """Ten objects of a flight that fall together tell as much as one."""
     alike = [
-        row("normal", "normal" if photo % 2 else "blocked", image=f"{photo}") for photo in range(20) for _ in range(10)
+        row("normal", "normal" if flight % 2 else "blocked", image=f"d{flight}_{n}")
+        for flight in range(20)
+        for n in range(10)
     ]
-    single = [one | {"image": f"{i}"} for i, one in enumerate(alike)]
-    names = ("toe drain blocked", "toe drain normal")
-    widths = [np.diff(bootstrap(rows, names)[0])[0] for rows in (alike, single)]
-    assert widths[0] > 2.5 * widths[1]  # ten objects of a photo that fall together tell as much as one
+    single = [one | {"flight": f"{i}"} for i, one in enumerate(alike)]
+    together, apart = (np.diff(score(rows)["accuracy_interval"])[0] for rows in (alike, single))
+    assert together > 2.5 * apart
 
 
-def test_the_bootstrap_equals_its_slow_twin() -> None:
-    """Every possible draw of three photos, each as likely as the others, gives the same interval."""
-    names = sorted({str(one[key]) for one in ROWS for key in ("truth_class", "predicted_class")})
-    figures = []
-    for draw in itertools.product(("a.jpg", "b.jpg", "c.jpg"), repeat=3):
-        drawn = [one for image in draw for one in ROWS if one["image"] == image]
-        counts = confusion([one["truth_class"] for one in drawn], [one["predicted_class"] for one in drawn], names)
-        figures.append((np.trace(counts) / counts.sum(), macro_f1(counts), balanced(counts)))
-    slow = np.percentile(np.repeat(figures, 100, axis=0), [2.5, 97.5], axis=0)
-    fast = np.array(bootstrap(ROWS, names)).T
-    assert fast == pytest.approx(slow, abs=0.02)
+def test_the_interval_equals_its_slow_twin() -> None:
+    """Each flight left out row by row; then Wilson's formula with Student's t and the effective number of objects."""
+    rng = np.random.default_rng(3)
+    words = ("normal", "blocked", "damaged")
+    rows = [row(words[rng.integers(3)], words[rng.integers(3)], image=f"d{i % 7}_{i}") for i in range(90)]
+    for name, key in (("overall_accuracy", "accuracy"), ("macro_f1",) * 2, ("balanced_accuracy",) * 2):
+        left = [score([one for one in rows if not one["image"].startswith(f"d{f}_")])[name] for f in range(7)]
+        value, variance = score(rows)[name], 6 / 7 * sum((one - np.mean(left)) ** 2 for one in left)
+        n, t = min(value * (1 - value) / variance, 90), 2.446912
+        slow = [
+            (value + t * t / 2 / n + side * t * np.sqrt(value * (1 - value) / n + t * t / 4 / n / n)) / (1 + t * t / n)
+            for side in (-1, 1)
+        ]
+        assert score(rows)[f"{key}_interval"] == pytest.approx(slow, abs=1e-6)
 
 
 @pytest.mark.parametrize(
     ("better", "worse", "p_value"),
     [(0, 0, 1.0), (1, 1, 1.0), (5, 0, 0.0625), (0, 5, 0.0625), (8, 2, 0.109375), (3, 1, 0.625), (2000, 2000, 1.0)],
 )
-def test_mcnemar_is_the_binomial_tail(better: int, worse: int, p_value: float) -> None:
-    assert mcnemar(better, worse) == pytest.approx(p_value)
+def test_of_one_object_a_flight_the_test_is_the_exact_mcnemar_test(better: int, worse: int, p_value: float) -> None:
+    assert sign_flip(np.array([1] * better + [-1] * worse + [0] * 7)) == pytest.approx(p_value)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_sign_flip_test_equals_its_slow_twin(seed: int) -> None:
+    changes = np.random.default_rng(seed).integers(-4, 6, 9)
+    sums = np.array([np.dot(signs, changes) for signs in itertools.product((-1, 1), repeat=9)])
+    assert sign_flip(changes) == pytest.approx((np.abs(sums) >= abs(changes.sum())).mean())
+    assert sign_flip(changes, more=True) == pytest.approx((sums >= changes.sum()).mean())
 
 
 def test_a_comparison_counts_what_turned_right_and_wrong() -> None:
@@ -192,7 +247,7 @@ def test_a_comparison_counts_what_turned_right_and_wrong() -> None:
     assert (found["better"], found["worse"], found["total"]) == (6, 1, 10)
     assert found["accuracy_change"] == pytest.approx(0.5)
     low, high = found["accuracy_change_interval"]
-    assert 0 <= low < 0.5 < high <= 1
+    assert -0.1 < low < 0.5 < high <= 1
     assert found["p_value"] == pytest.approx(0.125)
     assert compare(before, before)["accuracy_change_interval"] == [0, 0]
     assert compare(before, before)["verdict"] == "no clear difference"
@@ -207,9 +262,10 @@ def test_a_comparison_counts_what_turned_right_and_wrong() -> None:
         ((-0.2, 0.01), "no clear difference"),
         ((0.0, 0.2), "no clear difference"),
         ((0.0, 0.0), "no clear difference"),
+        (None, "too few flights"),
     ],
 )
-def test_nothing_is_called_better_whose_interval_holds_zero(interval: tuple[float, float], said: str) -> None:
+def test_nothing_is_called_better_whose_interval_holds_zero(interval: list[float] | None, said: str) -> None:
     assert verdict(interval) == said
 
 
@@ -228,11 +284,39 @@ def test_results_about_other_objects_are_not_compared(before: list[Any], after: 
         compare(before, after)
 
 
-def test_a_handful_of_photos_proves_nothing() -> None:
-    """All ten objects of one photo turn right: the interval over one photo has no width and means nothing."""
-    before = [row("normal", "blocked", object=i) for i in range(10)]
-    after = [row("normal", "normal", object=i) for i in range(10)]
-    assert compare(before, after)["macro_f1_change_interval"] == [1.0, 1.0]
-    assert compare(before, after)["verdict"] == "no clear difference"
-    spread = [[one | {"image": f"{i}"} for i, one in enumerate(rows)] for rows in (before, after)]
-    assert compare(*spread)["verdict"] == "better"
+def pair(flights: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """All twelve objects turn right, so many flights share them."""
+    before = [row("normal", "blocked", object=i, image=f"d{i % flights}_{i}") for i in range(12)]
+    return before, [one | {"predicted_class": one["truth_class"]} for one in before]
+
+
+@pytest.mark.parametrize(
+    ("flights", "said"),
+    [
+        (1, "too few flights"),
+        (3, "too few flights"),
+        (4, "no clear difference"),
+        (5, "no clear difference"),
+        (12, "better"),
+    ],
+)
+def test_a_handful_of_flights_proves_nothing(flights: int, said: str) -> None:
+    found = compare(*pair(flights))
+    assert found["verdict"] == said
+    assert (found["macro_f1_change_interval"] is None) == (flights < 4)
+    assert (found["p_value"] is None) == (flights < 10)
+    assert found["flights"] == flights
+
+
+def test_a_comparison_tells_the_flights_that_gained_least_and_most() -> None:
+    before, after = pair(3)
+    after = [one | {"predicted_class": "toe drain blocked"} if one["image"].startswith("d1") else one for one in after]
+    found = compare(before, after)
+    assert found["lowest_flight"] == {"flight": "d1", "accuracy_change": 0, "total": 4}
+    assert found["highest_flight"]["accuracy_change"] == 1
+
+
+def test_old_answers_are_compared_with_new_ones_by_the_flights_of_the_new() -> None:
+    before, after = pair(12)
+    joined = [one | {"flight": f"joined{i // 3}"} for i, one in enumerate(after)]
+    assert compare(before, joined)["flights"] == compare(joined, before)["flights"] == 4

@@ -22,6 +22,12 @@ BASE: dict[str, Any] = {
 }
 
 
+ENDS = {
+    "lowest_flight": {"flight": "d01", "correct": 5, "total": 10, "accuracy": 0.5},
+    "highest_flight": {"flight": "d02", "correct": 9, "total": 10, "accuracy": 0.9},
+}
+
+
 @pytest.mark.parametrize(
     ("guess", "said"),
     [
@@ -38,6 +44,14 @@ def test_the_headline_is_decided_by_the_interval(guess: float | None, said: str)
     assert said in found and "8 of 10 objects right: 80.0 % (95 % interval 70.0–90.0 %)" in found
 
 
+def test_of_too_few_flights_the_headline_has_no_interval_and_calls_nothing_better() -> None:
+    found = sentences.headline({**BASE, "accuracy_interval": None, "prior": {"accuracy": 0.1}})
+    assert "80.0 % (no interval: too few flights)." in found and "better than guessing" not in found
+    assert found.endswith("nobody can say which is better.")
+    known = sentences.known_score({**BASE, "accuracy_interval": None})
+    assert "80.0 % (no interval: too few flights)." in known
+
+
 def test_a_reference_point_comes_before_the_old_key() -> None:
     both = {**BASE, "prior": {"accuracy": 0.1}, "references": {"prior": {"accuracy": 0.75}}}
     assert sentences.guessing(both) == 0.75
@@ -48,6 +62,9 @@ def test_a_reference_point_comes_before_the_old_key() -> None:
     [
         ({"data": {"photos": 5, "split": "test"}}, "Only 5 photos"),
         ({"data": {"photos": 1, "split": "test"}}, "Only 1 photo were"),
+        ({"flights": 1}, "Only 1 flight was judged"),
+        ({"flights": 5, **ENDS}, "Only 5 flights were judged"),
+        ({"flights": 9, **ENDS}, "It goes from 50.0 % (d01) to 90.0 % (d02)."),
         ({}, "20 points wide"),
         ({"data": {"photos": 50, "split": "valid"}}, "chosen on these validation photos"),
         ({"data": {"photos": 50, "split": "train"}}, "training photos"),
@@ -100,8 +117,8 @@ def test_a_simpler_method_that_does_better_is_named_once(forest: float, told: bo
     results = {**BASE, "references": {"texture_forest": {"accuracy": forest}}}
     found = sentences.warnings(results)
     assert any("random forest" in one for one in found) is told
-    judged = {**results, "reference_warnings": ["It does not beat the forest."]}
-    assert sentences.warnings(judged) == ["It does not beat the forest."]
+    for said in (["It does not beat the forest."], []):  # where there are warnings, those decide
+        assert sentences.warnings({**results, "reference_warnings": said}) == said
 
 
 @pytest.mark.parametrize(("right", "broken"), [(0.94, True), (0.96, False), (1.0, False), (None, False)])

@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
 
-from core.studies import contrasts
+from core.metrics import score
+from core.metrics.flights import TOO_FEW_FLIGHTS
+from core.metrics.intervals import FIGURES
 from core.studies.ablation import ablation, markdown
-from core.studies.contrasts import FEW, HARMS, HELPS, UNCLEAR, PairedBootstrap, verdict
+from core.studies.contrasts import FEW, HARMS, HELPS, UNCLEAR, SeedAverages, effect
 from core.studies.plan import ENHANCEMENTS
 
 Rows = list[dict[str, Any]]
@@ -66,16 +68,16 @@ def test_scores_equal_those_of_scikit_learn(seed: int) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # "d" is answered and never true: that is the point
         expected = balanced_accuracy_score(truth, said)
-    accuracy, macro, balanced = PairedBootstrap({"none": {0: made}}).points["none", 0]
+    accuracy, macro, balanced = (SeedAverages({"none": {0: made}}).scores("none")[name]["mean"] for name in FIGURES)
     assert accuracy == pytest.approx(accuracy_score(truth, said))
     assert balanced == pytest.approx(expected)
     assert macro == pytest.approx(f1_score(truth, said, labels=sorted(set(truth)), average="macro"))
 
 
 def test_equal_answers_have_no_difference_and_an_interval_of_nothing() -> None:
-    made = rows("aa ab", "bb ba", "aa", "ba bb")
+    made = rows("aa ab", "bb ba", "aa", "ba bb", "bb")
     change = ablation({"none": {0: made, 1: made}, "all": {0: made, 1: made}})["table"][1]["difference"]
-    for metric in contrasts.METRICS:
+    for metric in FIGURES:
         assert change[metric]["mean"] == 0
         assert change[metric]["interval"] == [0, 0]
 
@@ -87,32 +89,63 @@ def test_the_order_of_rows_and_photos_changes_nothing() -> None:
     assert straight == turned
 
 
-def test_photos_are_drawn_whole() -> None:
-    """Twenty objects in two photos: the accuracy of a sample is 0, 1/2 or 1, as it would not be of drawn objects."""
-    made = rows(" ".join(["aa"] * 10), " ".join(["ab"] * 10))
-    assert set(np.unique(PairedBootstrap({"none": {0: made}}).samples["none", 0][:, 0])) == {0.0, 0.5, 1.0}
+def in_flights(made: Rows, flights: int, name: str = "d") -> Rows:
+    """The rows with their photos dealt to so many flights."""
+    return [{**row, "flight": f"{name}{int(row['image'].removesuffix('.jpg')) % flights}"} for row in made]
 
 
-def test_seeds_on_the_same_photos_share_the_draw_and_seeds_on_other_parts_do_not() -> None:
-    one, other = rows("aa", "ab", "aa", "bb"), [{**row, "image": f"x{row['image']}"} for row in rows("aa", "ab", "aa")]
-    draws = PairedBootstrap({"none": {0: one, 1: one, 2: other}})
-    assert np.array_equal(draws.samples["none", 0], draws.samples["none", 1])
-    drawn = {seed: draws.samples["none", seed][:, 0] for seed in (0, 2)}
-    assert abs(np.corrcoef(drawn[0], drawn[2])[0, 1]) < 0.1
-    # A mean of independent parts is surer than each part; of the same photos twice it is not.
-    twice = PairedBootstrap({"none": {0: one, 1: one}}).scores("none")["accuracy"]["interval"]
-    assert twice == PairedBootstrap({"none": {0: one}}).scores("none")["accuracy"]["interval"]
+def test_flights_are_left_out_whole() -> None:
+    """Photos of a flight that are judged alike tell as much as one photo."""
+    made = rows(*["aa", "ab"] * 20)
+    alone = SeedAverages({"none": {0: made}}).scores("none")["accuracy"]["interval"]
+    together = SeedAverages({"none": {0: in_flights(made, 8)}}).scores("none")["accuracy"]["interval"]
+    assert np.diff(together) > 2 * np.diff(alone)
+
+
+def test_one_training_has_the_interval_of_its_scores() -> None:
+    rng = np.random.default_rng(0)
+    made = in_flights(rows(*[f"a{rng.choice(list('ab'))} b{rng.choice(list('abb'))}" for _ in range(30)]), 6)
+    found = SeedAverages({"none": {0: made}}).scores("none")
+    expected = score([{**row, "object_type": "", "truth": "", "predicted": "", "choices": 2} for row in made])
+    for name in FIGURES:
+        assert found[name]["interval"] == pytest.approx(expected[f"{name}_interval"])
+
+
+def test_seeds_on_other_flights_tell_more_than_seeds_on_the_same() -> None:
+    rng = np.random.default_rng(1)
+    one, other = (in_flights(rows(*[f"a{rng.choice(list('aab'))}" for _ in range(40)]), 8, name) for name in "de")
+    alone, same, more = (SeedAverages({"none": found}) for found in ({0: one}, {0: one, 1: one}, {0: one, 1: other}))
+    assert same.scores("none") == {name: about | {"spread": 0.0} for name, about in alone.scores("none").items()}
+    assert [one.difference("none", "none")["flights"] for one in (alone, same, more)] == [8, 8, 16]  # type: ignore[index]
+
+
+@pytest.mark.parametrize(("flights", "known"), [(1, False), (3, False), (4, True)])
+def test_under_four_flights_there_is_no_interval_and_no_verdict(flights: int, known: bool) -> None:
+    judged = study({"none": 0.4, "oversampling": 0.9, "all": 0.95})
+    few = {name: {seed: in_flights(made, flights) for seed, made in found.items()} for name, found in judged.items()}
+    found = ablation(few)
+    for row in found["table"]:
+        assert (row["macro_f1"]["interval"] is not None) == known
+    over = found["table"][1]
+    assert over["difference"]["flights"] == flights
+    if not known:
+        assert over["verdict"] == TOO_FEW_FLIGHTS
+        assert found["recommendation"]["use"] == "none" and not found["recommendation"]["enough"]
+        said = " ".join(found["recommendation"]["said"])
+        assert "too few flights to tell" in said and "Judge at least 4 flights" in said and "Train each" not in said
+    assert any(f"Only {flights} flight" in one for one in found["recommendation"]["said"])
+    assert all(TOO_FEW_FLIGHTS in line for line in markdown(found["table"])[2:]) != known
 
 
 def test_luck_of_a_training_widens_the_interval() -> None:
-    even = [rows(*["aa ab"] * 30)] * 2
-    lucky = [rows(*["aa aa"] * 30), rows(*["ab ab"] * 30)]
+    rng = np.random.default_rng(2)
+    even = [rows(*[f"a{rng.choice(list('ab'))}" for _ in range(60)])] * 3
+    lucky = [even[0], rows(*["aa"] * 60), rows(*["ab"] * 60)]
     steady, shaken = (
-        PairedBootstrap({"none": dict(enumerate(found))}).scores("none")["accuracy"] for found in (even, lucky)
+        SeedAverages({"none": dict(enumerate(found))}).scores("none")["accuracy"] for found in (even, lucky)
     )
-    assert steady["mean"] == shaken["mean"] == 0.5
-    assert steady["interval"] == [0.5, 0.5]
-    assert shaken["interval"] == [0.0, 1.0]
+    assert np.diff(steady["interval"]) < 0.3
+    assert np.diff(shaken["interval"]) > 0.8
 
 
 def test_a_study_that_is_not_finished_compares_the_seeds_that_both_have() -> None:
@@ -133,20 +166,22 @@ def test_variants_judged_on_other_objects_are_not_compared() -> None:
 @pytest.mark.parametrize(
     ("interval", "seeds", "said"),
     [
-        ((0.001, 0.1), 3, HELPS),
-        ((0.0, 0.1), 3, UNCLEAR),
-        ((-0.1, 0.2), 3, UNCLEAR),
-        ((-0.1, 0.0), 3, UNCLEAR),
-        ((-0.2, -0.001), 3, HARMS),
-        ((0.1, 0.2), 5, HELPS),
-        ((0.1, 0.2), 2, FEW),
-        ((-0.2, -0.1), 1, FEW),
+        ([0.001, 0.1], 3, HELPS),
+        ([0.0, 0.1], 3, UNCLEAR),
+        ([-0.1, 0.2], 3, UNCLEAR),
+        ([-0.1, 0.0], 3, UNCLEAR),
+        ([-0.2, -0.001], 3, HARMS),
+        ([0.1, 0.2], 5, HELPS),
+        ([0.1, 0.2], 2, FEW),
+        ([-0.2, -0.1], 1, FEW),
+        (None, 3, TOO_FEW_FLIGHTS),
+        (None, 2, FEW),
     ],
 )
-def test_a_verdict_is_where_zero_lies_and_few_trainings_give_none(
-    interval: tuple[float, float], seeds: int, said: str
+def test_a_verdict_is_where_zero_lies_and_few_trainings_or_flights_give_none(
+    interval: list[float] | None, seeds: int, said: str
 ) -> None:
-    assert verdict(interval, seeds) == said
+    assert effect({"macro_f1": {"interval": interval}, "seeds": list(range(seeds))}) == said
 
 
 def study(right: dict[str, float], seeds: int = 3, photos: int = 60) -> dict[str, dict[int, Rows]]:
@@ -244,40 +279,50 @@ def test_the_table_is_written_as_markdown_with_intervals() -> None:
     assert "+0.3" in lines[3] and "recommended" in lines[3]
 
 
-def simulated(rng: np.random.Generator, effect: float, seeds: int, luck: float) -> str:
-    """A study of 40 photos with 4 objects of three uneven classes. Every training's answers lean to some classes by
-    chance (`luck`), and photos differ in how hard they are; `effect` makes right answers likelier. The verdict."""
-    truth = rng.choice(3, size=(40, 4), p=[0.6, 0.25, 0.15])
-    hard = rng.normal(0, 0.7, (40, 1)) + rng.normal(0, 1, (40, 4))
+def simulated(rng: np.random.Generator, gain: float, seeds: int, luck: float, flights: int = 12) -> dict[str, Any]:
+    """A study of so many flights of 4 photos with 4 objects of three uneven classes. Every training's answers lean to
+    some classes by chance (`luck`), flights and photos differ in how hard they are, and flights in what the enhancement
+    does; `gain` makes right answers likelier. The row of the table."""
+    photos = 4 * flights
+    truth = rng.choice(3, size=(photos, 4), p=[0.6, 0.25, 0.15])
+    hard = np.repeat(rng.normal(0, 0.7, (flights, 1)), 4, axis=0) + rng.normal(0, 1, (photos, 4))
+    uneven = np.repeat(rng.normal(1, 0.3, (flights, 1)), 4, axis=0)
 
     def judged(more: float) -> Rows:
-        logits = rng.normal(0, 0.8, (40, 4, 3)) + rng.normal(0, luck, 3)
-        logits[np.arange(40)[:, None], np.arange(4), truth] += 1 + more - 0.7 * hard
+        logits = rng.normal(0, 0.8, (photos, 4, 3)) + rng.normal(0, luck, 3)
+        logits[np.arange(photos)[:, None], np.arange(4), truth] += 1 + more * uneven - 0.7 * hard
         said = logits.argmax(axis=2)
         return [
-            {"image": str(i), "object": j, "truth_class": str(truth[i, j]), "predicted_class": str(said[i, j])}
-            for i in range(40)
+            {
+                "image": f"d{i // 4}_{i}",
+                "object": j,
+                "truth_class": str(truth[i, j]),
+                "predicted_class": str(said[i, j]),
+            }
+            for i in range(photos)
             for j in range(4)
         ]
 
     made: dict[str, dict[int, Sequence[Any]]] = {
         "none": {seed: judged(0) for seed in range(seeds)},
-        "oversampling": {seed: judged(effect) for seed in range(seeds)},
+        "oversampling": {seed: judged(gain) for seed in range(seeds)},
     }
-    return str(ablation(made)["table"][1]["verdict"])
+    found: dict[str, Any] = ablation(made)["table"][1]
+    return found
 
 
-@pytest.mark.parametrize(("seeds", "luck"), [(3, 0.0), (3, 0.5), (5, 0.5), (2, 0.5)])
-def test_a_useless_enhancement_is_seldom_recommended(seeds: int, luck: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(contrasts, "SAMPLES", 400)
+@pytest.mark.parametrize(
+    ("seeds", "luck", "flights"), [(3, 0.0, 12), (3, 0.5, 12), (3, 0.5, 5), (5, 0.2, 5), (2, 0.5, 12)]
+)
+def test_a_useless_enhancement_is_seldom_recommended(seeds: int, luck: float, flights: int) -> None:
     rng = np.random.default_rng(7)
-    said = Counter(simulated(rng, 0.0, seeds, luck) for _ in range(120))
-    assert said[HELPS] <= 0.05 * 120
-    assert said[HARMS] <= 0.05 * 120
+    said = Counter(simulated(rng, 0.0, seeds, luck, flights)["verdict"] for _ in range(60))
+    assert said[HELPS] <= 0.05 * 60
+    assert said[HARMS] <= 0.05 * 60
 
 
-def test_a_useful_enhancement_is_mostly_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(contrasts, "SAMPLES", 400)
+@pytest.mark.parametrize(("gain", "luck", "flights"), [(0.8, 0.3, 12), (1.2, 0.1, 5)])
+def test_a_useful_enhancement_is_mostly_found(gain: float, luck: float, flights: int) -> None:
     rng = np.random.default_rng(7)
-    said = Counter(simulated(rng, 0.8, 3, 0.3) for _ in range(60))
-    assert said[HELPS] >= 0.8 * 60
+    said = Counter(simulated(rng, gain, 3, luck, flights)["verdict"] for _ in range(40))
+    assert said[HELPS] >= 0.8 * 40

@@ -146,7 +146,26 @@ def test_every_reference_is_explained_with_its_own_note() -> None:
     said = unescape(scores.reference_words(NEW))
     assert "Looks at nothing." in said and "217 photos." in said
     old = unescape(scores.reference_words(OLD | {"prior": {"accuracy": 0.4, "macro_f1": 0.2}}))
-    assert sentences.GUESSING_SAYS in old
+    assert "most frequent training condition" in old
+
+
+def test_guessing_has_a_short_word_below_its_number_and_a_long_one_where_it_is_explained() -> None:
+    said = unescape(scores.headline(shown(NEW)))
+    assert "always the commonest condition" in said and "Looks at nothing" not in said
+
+
+def test_under_four_flights_no_interval_is_shown_and_it_is_said_why() -> None:
+    none = {key: None for key in NEW if key.endswith("_interval")}
+    ends = {"flight": "d01", "correct": 2, "total": 4, "accuracy": 0.5}
+    few = NEW | none | {"flights": 3, "lowest_flight": ends, "highest_flight": ends}
+    said = unescape(scores.headline(shown(few)))
+    assert "95 % interval" not in said and said.count("no interval: too few flights") == 3
+    assert "Only 3 flights: from 50.0 % (d01, 4 objects)" in said
+    classes = {"drain normal": PER_CLASS["drain normal"] | {"recall_interval": None}}
+    assert "75 %<small>too few flights</small>" in scores.class_table(classes)
+    alarm = {"blocked": NEW["alarms"]["blocked"] | {"recall_interval": None}}
+    assert "no interval: too few flights" in scores.alarms(NEW | {"alarms": alarm})
+    assert scores.reference_chart(few) is not None
 
 
 def test_alarms_tell_the_share_found_with_its_interval_or_why_not() -> None:

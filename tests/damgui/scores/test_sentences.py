@@ -4,15 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from core import metrics
+from core.metrics.compare import verdict
 from damgui import text
 from damgui.scores import sentences
 
 
-def change(value: float, low: float, high: float) -> dict[str, Any]:
-    return {"macro_f1_change": value, "macro_f1_change_interval": [low, high]}
+def change(value: float, low: float, high: float, flights: int = 40) -> dict[str, Any]:
+    ends = None if flights < 4 else [low, high]
+    return {
+        "macro_f1_change": value,
+        "macro_f1_change_interval": ends,
+        "verdict": verdict(ends),
+        "flights": flights,
+        "lowest_flight": {"flight": "d01", "accuracy_change": -0.031, "total": 9},
+        "highest_flight": {"flight": "d02", "accuracy_change": 0.25, "total": 9},
+    }
 
 
 @pytest.mark.parametrize(
@@ -29,31 +39,51 @@ def change(value: float, low: float, high: float) -> dict[str, Any]:
 def test_nothing_is_better_while_its_interval_includes_zero(
     found: dict[str, Any], title: str, tone: str, says: str
 ) -> None:
-    said = sentences.conclusion(found, 40)
+    said = sentences.conclusion(found)
     assert (said.title, said.tone) == (title, tone)
     assert says in said.says
     if not tone:
         assert "better" not in (said.title + said.says).lower()
 
 
-@pytest.mark.parametrize(("photos", "title"), [(1, "No clear difference"), (9, "No clear difference"), (10, "Better")])
-def test_a_handful_of_photos_proves_nothing_however_narrow_the_interval(photos: int, title: str) -> None:
-    assert sentences.conclusion(change(0.2, 0.2, 0.2), photos).title == title
+@pytest.mark.parametrize(("flights", "title", "told"), [(1, "Too few flights", False), (3, "Too few flights", True)])
+def test_too_few_flights_prove_nothing_and_it_is_said(flights: int, title: str, told: bool) -> None:
+    said = sentences.conclusion(change(0.2, 0.2, 0.2, flights))
+    assert (said.title, said.tone) == (title, "")
+    assert f"from {flights} flight" in said.says and "At least 4" in said.says
+    assert ("−3.1 (d01) to +25.0 points (d02)" in said.says) == told
+
+
+@pytest.mark.parametrize(("flights", "told"), [(4, True), (9, True), (10, False)])
+def test_of_few_flights_the_lowest_and_the_highest_are_told(flights: int, told: bool) -> None:
+    said = sentences.conclusion(change(0.2, 0.1, 0.3, flights))
+    assert said.title == "Better" and ("(d01)" in said.says) == told
+    ends = {
+        "lowest_flight": {"flight": "a", "total": 9, "accuracy": 0.5},
+        "highest_flight": {"flight": "b", "total": 7, "accuracy": 0.9},
+    }
+    words = f"Only {flights} flights: from 50.0 % (a, 9 objects) to 90.0 % (b, 7 objects)."
+    assert sentences.by_flight({"flights": flights, **ends}) == (words if told else "")
+
+
+def test_of_one_flight_nothing_is_said_about_others() -> None:
+    assert "All of these photos are of one flight" in sentences.by_flight({"flights": 1})
+    assert sentences.by_flight({}) == ""  # a file from before flights were counted
 
 
 @pytest.mark.parametrize(
-    ("value", "low", "high", "photos", "says"),
+    ("value", "low", "high", "flights", "says"),
     [
-        # Twice as wide as the change is large: four times the photos halve the interval.
-        (0.05, -0.05, 0.15, 40, "about 160 photos would tell; there are 40"),
-        (-0.05, -0.15, 0.05, 40, "about 160 photos would tell; there are 40"),
-        (0.05, 0.0, 0.10, 40, "about 41 photos"),
+        # Twice as wide as the change is large: four times the flights halve the interval.
+        (0.05, -0.05, 0.15, 40, "about 160 flights would tell; there are 40"),
+        (-0.05, -0.15, 0.05, 40, "about 160 flights would tell; there are 40"),
+        (0.05, 0.0, 0.10, 40, "about 41 flights"),
         (0.01, -0.09, 0.11, 40, "hardly tell"),
         (0.0, -0.1, 0.1, 40, "equally good"),
     ],
 )
-def test_how_many_more_photos_might_tell(value: float, low: float, high: float, photos: int, says: str) -> None:
-    assert says in sentences.more_photos(value, low, high, photos)
+def test_how_many_more_flights_might_tell(value: float, low: float, high: float, flights: int, says: str) -> None:
+    assert says in sentences.more_flights(value, [low, high], flights)
 
 
 @pytest.mark.parametrize(
@@ -71,9 +101,15 @@ def test_how_many_more_photos_might_tell(value: float, low: float, high: float, 
     ],
 )
 def test_chance_is_told_in_plain_words(better: int, worse: int, says: str, proved: bool) -> None:
-    found = {"better": better, "worse": worse, "p_value": metrics.mcnemar(better, worse)}
+    p_value = metrics.sign_flip(np.array([1] * better + [-1] * worse))  # an object each flight
+    found = {"better": better, "worse": worse, "p_value": p_value, "flights": better + worse}
     assert says in sentences.chance(found)
     assert ("That is no proof" in sentences.chance(found)) is not proved
+
+
+def test_under_ten_flights_there_is_no_test_and_it_is_said() -> None:
+    said = score_text.chance({"better": 9, "worse": 1, "p_value": None, "flights": 5})
+    assert "9 objects turned right, 1 turned wrong." in said and "Under 10 flights no test" in said
 
 
 @pytest.mark.parametrize(
@@ -94,6 +130,11 @@ def test_rates_are_said_as_people_say_them(rate: float, said: str) -> None:
         ({"positives": 0, "negatives": 9, "recall": None}, "No object here is blocked"),
         ({"positives": 9, "negatives": 0, "recall": None}, "Every object here is blocked"),
         ({}, "No object here is blocked"),
+        ({"positives": 9, "negatives": 4, "recall": None}, "One flight has all the other objects"),
+        (
+            {"positives": 9, "negatives": 9, "recall": 1.0, "false_alarm_rate": 0.0, "threshold_from": "other flights"},
+            "each flight's threshold comes from the other judged flights",
+        ),
     ],
 )
 def test_alarms_say_what_cannot_be_told(about: dict[str, Any], says: str) -> None:
@@ -198,8 +239,9 @@ def test_a_calibration_tells_how_much_stands_behind_it(about: dict[str, Any], sa
         "Temperature",
         "Reference point",
         "Probe",
-        "Bootstrap",
-        "McNemar test",
+        "Jackknife",
+        "Sign-flip test",
+        "Flight",
         "Unsure",
     ],
 )

@@ -64,6 +64,18 @@ def test_one_training_of_each_says_so_and_not_that_it_helps() -> None:
     assert "helps" not in shown
 
 
+def test_too_few_flights_are_said_in_table_chart_and_advice() -> None:
+    judged = {
+        variant: {seed: [row | {"flight": "d1"} for row in rows(count)] for seed in range(3)}
+        for variant, count in {"none": 2, "all": 38}.items()
+    }
+    found = ablation(judged)
+    shown = view.table(found)
+    assert shown.count("too few flights") >= 5 and "helps" not in shown
+    assert "too few flights" in (view.chart(found) or "")
+    assert view.advice(found).index("Judge at least 4 flights") < view.advice(found).index("<ul")
+
+
 def test_the_chart_has_a_dot_and_an_interval_for_each_variant_but_none() -> None:
     found = results({"none": 20, "oversampling": 36, "position_encoding": 4, "all": 21})
     drawn = json.loads(view.chart(found) or "")

@@ -33,7 +33,7 @@ def test_fixed_and_broken_objects_are_shown_with_both_models_probabilities(pair:
 
 
 @pytest.mark.parametrize(
-    ("times", "title", "tone"), [(1, "no clear difference", "dg-even"), (4, "no clear difference", "dg-even")]
+    ("times", "title", "tone"), [(1, "too few flights", "dg-even"), (4, "no clear difference", "dg-even")]
 )
 def test_as_many_fixed_as_broken_is_no_improvement(
     workspace: Workspace, judge: Any, times: int, title: str, tone: str

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from core.data.types import BoxedObject, Photo
-from core.engine.reference_points.rows import items_of, prior_rows, stratified, with_choice
+from core.engine.reference_points.rows import items_of, prior_rows, stratified
+from core.metrics.counts import with_choice
 from core.taxonomy import Taxonomy, load
 
 BOX = (0.25, 0.5, 0.5, 1.0)

@@ -56,7 +56,8 @@ def test_a_run_tells_every_reference_in_order_and_keeps_its_rows(trainings: Trai
         assert entry["accuracy"] == pytest.approx(np.mean(right))
         choice = [one for one, row in zip(right, rows, strict=True) if row["choices"] > 1]
         assert entry["with_choice"]["accuracy"] == pytest.approx(np.mean(choice))
-        assert entry["accuracy_interval"][0] <= entry["accuracy"] <= entry["accuracy_interval"][1]
+        ends = entry["accuracy_interval"]
+        assert ends is None if results["flights"] < 4 else ends[0] <= entry["accuracy"] <= ends[1]
     assert {key: found["prior"][key] for key in ("accuracy", "macro_f1")} == results["prior"]
     assert json.loads((folder / "results.json").read_text())["references"] == json.loads(json.dumps(found))
     assert sum(one["text"].startswith("Reference points: ") for one in reported.of("stage")) >= len(found)

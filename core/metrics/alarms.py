@@ -1,0 +1,155 @@
+"""Alarms: how many objects of a condition are found at a price of false alarms that was agreed beforehand.
+
+A threshold comes from photos that it does not score: from the calibration photos, or, where a model has none, for each
+flight from the other judged flights. Chosen on the rows that it scores it would find more than it does on new ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from core.metrics.counts import Row
+from core.metrics.flights import flights_of
+from core.metrics.intervals import share_interval
+from core.metrics.probabilities import with_probabilities
+
+# [[threshold, false alarm rate], …] of a condition, highest threshold first: the share of the other objects that reach
+# it is at most the rate.
+AlarmCurve = list[list[float]]
+AlarmCurves = Mapping[str, AlarmCurve]
+CURVE_POINTS = 200
+ROUNDING = 1e-12
+FROM_CALIBRATION, FROM_OTHER_FLIGHTS = "calibration", "other flights"
+
+
+def alarms(
+    rows: Sequence[Row],
+    conditions: Sequence[str],
+    false_alarm_rate: float,
+    curves_of: Callable[[Row], AlarmCurves | None] = lambda row: None,
+) -> dict[str, dict[str, Any]]:
+    """How many objects of a condition are found when at most `false_alarm_rate` of the others raise a false alarm.
+
+    An object raises an alarm when the condition's probability reaches a threshold; only objects count whose type allows
+    the condition.
+
+    Args:
+        rows: Prediction rows with probabilities.
+        conditions: Those whose alarms are told.
+        false_alarm_rate: Share of the other objects that may raise a false alarm where the threshold is chosen.
+        curves_of: The alarm curves of the calibration of the model that gave a row; None where it has none.
+
+    Returns:
+        {condition: {threshold (the middle one where each flight has its own), threshold_from (`calibration` or
+        `other flights`), false_alarm_rate and recall (reached with it), recall_interval (95 %, over flights, the
+        threshold taken as given), positives, negatives, auc}}. The figures are None without positives or negatives,
+        and where a threshold would have to come from the rows that it scores: one flight has all negatives.
+    """
+    found = {}
+    for condition in conditions:
+        chances = [(row, _chance(row, condition, conditions)) for row in with_probabilities(rows)]
+        judged = [(row, chance) for row, chance in chances if chance is not None]
+        chosen, values = [row for row, _ in judged], np.array([chance for _, chance in judged])
+        found[condition] = _alarm(chosen, values, condition, false_alarm_rate, curves_of)
+    return found
+
+
+def alarm_curves(rows: Sequence[Row]) -> dict[str, AlarmCurve]:
+    """The alarm curve of every condition that these (calibration) rows' objects may have."""
+    conditions, found = _conditions(rows), {}
+    for condition in conditions:
+        others = [_chance(row, condition, conditions) for row in rows if row["truth"] != condition]
+        found[condition] = alarm_curve(np.array([chance for chance in others if chance is not None]), CURVE_POINTS)
+    return found
+
+
+def alarm_curve(others: np.ndarray, most: int = 0) -> AlarmCurve:
+    """The curve from the probabilities (N,) that objects of other conditions were given; [] of none.
+
+    Each threshold lies just above an object's probability. `most` thins it; a thinned curve promises no more.
+    """
+    if not len(others):
+        return []
+    falling = np.sort(others)[::-1]
+    places = np.arange(len(falling))
+    if most and len(places) > most:
+        places = np.unique(np.linspace(0, len(places) - 1, most).astype(int))
+    return [[float(np.nextafter(falling[at], np.inf)), float((falling > falling[at]).mean())] for at in places]
+
+
+def threshold_on(curve: AlarmCurve, false_alarm_rate: float) -> float:
+    """The lowest threshold of a curve that keeps the rate; the first always does."""
+    return min(threshold for threshold, rate in curve if rate <= false_alarm_rate + ROUNDING)
+
+
+def lowest_threshold(others: np.ndarray, false_alarm_rate: float) -> float:
+    """The same from the probabilities (N,) themselves, at once: of thousands of flights each has its own."""
+    place = len(others) - 1 - int(false_alarm_rate * len(others) + ROUNDING)
+    return float(np.nextafter(np.partition(others, place)[place], np.inf))
+
+
+def _conditions(rows: Sequence[Row]) -> list[str]:
+    """Those that the objects of these rows may have."""
+    found: set[str] = set()
+    for row in rows:
+        kind = f"{row['object_type']} " if row.get("question") == "class" else ""
+        found |= {answer.removeprefix(kind) for answer in row["probabilities"] if answer.startswith(kind)}
+    return sorted(found)
+
+
+def _chance(row: Row, condition: str, conditions: Sequence[str]) -> float | None:
+    """The probability that an object is in a condition; None when its type does not allow it.
+
+    Where the class was asked, that of all classes of the condition; `conditions` and those of the object's own type
+    tell `badly damaged` from `damaged`.
+    """
+    shares: Mapping[str, float] = row["probabilities"]
+    if row.get("question") != "class":
+        return shares.get(condition)
+    kind = f"{row['object_type']} "
+    if f"{kind}{condition}" not in shares:
+        return None
+    known = (*conditions, *(answer.removeprefix(kind) for answer in shares if answer.startswith(kind)))
+    longer = tuple(f" {other}" for other in known if other.endswith(f" {condition}"))
+    return sum(
+        value for answer, value in shares.items() if answer.endswith(f" {condition}") and not answer.endswith(longer)
+    )
+
+
+def _alarm(
+    rows: Sequence[Row],
+    chances: np.ndarray,
+    condition: str,
+    rate: float,
+    curves_of: Callable[[Row], AlarmCurves | None],
+) -> dict[str, Any]:
+    truths = np.array([row["truth"] == condition for row in rows], dtype=bool)
+    positives, negatives = int(truths.sum()), int((~truths).sum())
+    figures = ("threshold", "threshold_from", "false_alarm_rate", "recall", "recall_interval", "auc")
+    found: dict[str, Any] = {**dict.fromkeys(figures), "positives": positives, "negatives": negatives}
+    if not positives or not negatives:
+        return found
+    from sklearn.metrics import roc_auc_score
+
+    found["auc"] = float(roc_auc_score(truths, chances))
+    numbers, flights = flights_of(rows)
+    curves = [(curves_of(row) or {}).get(condition) for row in rows]
+    if all(curves):
+        of = {id(curve): threshold_on(curve, rate) for curve in curves if curve}
+        thresholds = np.array([of[id(curve)] for curve in curves])
+    else:
+        others = [chances[~truths & (numbers != flight)] for flight in range(len(flights))]
+        if not all(map(len, others)):
+            return found
+        thresholds = np.array([lowest_threshold(one, rate) for one in others])[numbers]
+    raised = chances >= thresholds
+    return found | {
+        "threshold": float(np.median(np.unique(thresholds))),
+        "threshold_from": FROM_CALIBRATION if all(curves) else FROM_OTHER_FLIGHTS,
+        "false_alarm_rate": float(raised[~truths].mean()),
+        "recall": float(raised[truths].mean()),
+        "recall_interval": share_interval(raised[truths], numbers[truths]),
+    }

@@ -1,0 +1,64 @@
+"""The rule of few flights: what so many flights allow to say. Frames of a flight are neighbours and are judged alike,
+so flights, not photos or objects, are what a figure rests on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from re import Pattern
+from typing import Any
+
+import numpy as np
+
+from core.data.flights import compile_rule, group_of
+from core.metrics.counts import Row
+from core.settings import DataSettings
+
+# With three, Student's t reaches 4.3 standard errors to either side: an interval of nearly everything.
+LEAST_FLIGHTS = 4
+# Fewer than ten leave a test that flips their signs too few steps for a p-value (of five the smallest is 1/16), and a
+# reader can look at each: the lowest and the highest flight are told.
+FEW_FLIGHTS = 10
+TOO_FEW_FLIGHTS = "too few flights"
+NO_INTERVAL = f"no interval: {TOO_FEW_FLIGHTS}"
+
+
+@cache
+def _rule(group_rule: str | None) -> Pattern[str] | None:
+    return compile_rule(DataSettings().group_rule if group_rule is None else group_rule)
+
+
+def flight_of(row: Row, group_rule: str | None = None) -> str:
+    """The flight of a prediction row; of rows from before they held it, what the photo's name tells.
+
+    `group_rule` is the run's `data.group_rule`; None means the usual one.
+    """
+    return str(row.get("flight") or group_of(str(row["image"]), _rule(group_rule)))
+
+
+def with_flights(rows: Iterable[Mapping[str, Any]], group_rule: str | None = None) -> list[dict[str, Any]]:
+    """The rows, each with its flight."""
+    return [{**row, "flight": flight_of(row, group_rule)} for row in rows]
+
+
+def flights_of(rows: Sequence[Row]) -> tuple[np.ndarray, tuple[str, ...]]:
+    """((N,) number of each row's flight, names of the flights in alphabetical order)."""
+    each = [flight_of(row) for row in rows]
+    names = tuple(sorted(set(each)))
+    place = {name: number for number, name in enumerate(names)}
+    return np.array([place[name] for name in each], dtype=int), names
+
+
+def flight_counts(rows: Sequence[Row], names: Sequence[str], numbers: np.ndarray) -> np.ndarray:
+    """(F, K, K) confusion counts of each flight; `numbers` (N,) are the rows' flights, `names` the K classes."""
+    place = {name: index for index, name in enumerate(names)}
+    truths, answers = (np.array([place[str(row[key])] for row in rows]) for key in ("truth_class", "predicted_class"))
+    counts = np.zeros((int(numbers.max()) + 1, len(names), len(names)))
+    np.add.at(counts, (numbers, truths, answers), 1)
+    return counts
+
+
+def ends(values: Mapping[str, float]) -> tuple[str, str]:
+    """The flights with the lowest and the highest value."""
+    return min(values, key=lambda name: values[name]), max(values, key=lambda name: values[name])

@@ -1,0 +1,87 @@
+"""What a model must beat: names and explanations, stated once for page, report, command line and engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from core.units import percent
+
+
+@dataclass(frozen=True)
+class ReferencePoint:
+    """`key` names it in results files, `label` in tables and charts, `named` within a sentence; `note` explains it.
+
+    `simpler`: it learned to judge photos without a large model, so a model that does no better is not worth its price.
+    (Words that tell the answer are another warning: the question then gives it away.)
+    """
+
+    key: str
+    label: str
+    named: str
+    note: str
+    simpler: bool = False
+
+
+PRIOR, PROMPT_ONLY, TEXTURE_FOREST, LINEAR_PROBE = "prior", "prompt_only", "texture_forest", "linear_probe"
+BLANK, SHUFFLED = "blank", "shuffled"
+POINTS = (
+    ReferencePoint(
+        PRIOR,
+        "Always the most frequent condition",
+        "always naming the most frequent condition",
+        "Answers each object type with its most frequent training condition. Looks at nothing.",
+    ),
+    ReferencePoint(
+        PROMPT_ONLY,
+        "The question's words alone",
+        "the question's words alone",
+        "Logistic regression on the words and numbers of the question. Sees no photo.",
+    ),
+    ReferencePoint(
+        TEXTURE_FOREST,
+        "Colour and texture (random forest)",
+        "a random forest on colour and texture",
+        "Random forest on colours and texture of the crop. Knows no language and no large model.",
+        simpler=True,
+    ),
+    ReferencePoint(
+        LINEAR_PROBE,
+        "Untaught vision features (linear probe)",
+        "a linear probe on untaught vision features",
+        "Logistic regression on what the base model sees inside the box, before any teaching.",
+        simpler=True,
+    ),
+    ReferencePoint(
+        BLANK,
+        "The model on blank photos",
+        "blank grey photos",
+        "The same model, every photo and crop uniformly grey. Should fall to guessing.",
+    ),
+    ReferencePoint(
+        SHUFFLED,
+        "The model on other photos",
+        "other photos",
+        "The same model, shown another photo of this split at the same boxes. Should fall to about guessing.",
+    ),
+)
+BY_KEY = {one.key: one for one in POINTS}
+
+
+def label_of(key: str, about: Mapping[str, object] | None = None) -> str:
+    """The name of a reference point; of one that is not known here what its results call it."""
+    return BY_KEY[key].label if key in BY_KEY else str((about or {}).get("label") or key.replace("_", " "))
+
+
+def simpler_is_better(accuracy: float, better: Mapping[str, float], objects: str = "objects") -> str | None:
+    """The warning that simpler methods beat a model; None where none does.
+
+    `better` holds {key: accuracy} of those that do, `objects` is what all of them judged.
+    """
+    named = ", ".join(f"{BY_KEY[key].named} ({percent(share, 0)})" for key, share in better.items())
+    if not named:
+        return None
+    return (
+        f"The model is right for {percent(accuracy, 0)} of the {objects}. Simpler methods that learned from the "
+        f"training photos do clearly better: {named}. Until the model beats them it is not worth its price."
+    )

@@ -1,0 +1,32 @@
+"""The names of the reference points stand once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from core.metrics.reference_points import BY_KEY, POINTS, label_of, simpler_is_better
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_their_names_stand_in_one_file() -> None:
+    """A label that somebody typed elsewhere would go its own way."""
+    files = [path for room in ("core", "damgui") for path in (ROOT / room).rglob("*.py")]
+    for one in POINTS:
+        having = [path.name for path in files if one.label in path.read_text(encoding="utf-8")]
+        assert having == ["reference_points.py"], one.key
+        assert one.note.endswith(".") and one.named
+
+
+def test_one_that_is_not_known_is_called_what_its_results_call_it() -> None:
+    assert label_of("prior") == BY_KEY["prior"].label
+    assert label_of("prior", {"label": "Most frequent"}) == BY_KEY["prior"].label
+    assert label_of("my_probe", {"label": "Mine"}) == "Mine"
+    assert label_of("my_probe") == "my probe"
+
+
+def test_simpler_methods_are_named_with_what_they_reach() -> None:
+    said = simpler_is_better(0.5, {"texture_forest": 0.9, "linear_probe": 0.6}, "objects with a choice")
+    assert said is not None and "right for 50 % of the objects with a choice" in said
+    assert "a random forest on colour and texture (90 %), a linear probe on untaught vision features (60 %)" in said
+    assert simpler_is_better(0.5, {}) is None
