@@ -162,9 +162,9 @@ def test_under_four_flights_no_interval_is_shown_and_it_is_said_why() -> None:
     assert "95 % interval" not in said and said.count("no interval: too few flights") == 3
     assert "Only 3 flights: from 50.0 % (d01, 4 objects)" in said
     classes = {"drain normal": PER_CLASS["drain normal"] | {"recall_interval": None}}
-    assert "75 %<small>too few flights</small>" in scores.class_table(classes)
+    assert "75 %<small>too few flights</small>" in scores.class_table(classes, DAMS)
     alarm = {"blocked": NEW["alarms"]["blocked"] | {"recall_interval": None}}
-    assert "no interval: too few flights" in scores.alarms(NEW | {"alarms": alarm})
+    assert "no interval: too few flights" in scores.alarms(NEW | {"alarms": alarm}, DAMS)
     assert scores.reference_chart(few) is not None
 
 

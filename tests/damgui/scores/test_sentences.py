@@ -108,7 +108,7 @@ def test_chance_is_told_in_plain_words(better: int, worse: int, says: str, prove
 
 
 def test_under_ten_flights_there_is_no_test_and_it_is_said() -> None:
-    said = score_text.chance({"better": 9, "worse": 1, "p_value": None, "flights": 5})
+    said = sentences.chance({"better": 9, "worse": 1, "p_value": None, "flights": 5})
     assert "9 objects turned right, 1 turned wrong." in said and "Under 10 flights no test" in said
 
 
