@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from tests.shared import Newcomer, once, run_readme
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TRANSFORMERS_OFFLINE", "1")
@@ -30,14 +35,42 @@ for name, usual in (("SIGINT", signal.default_int_handler), ("SIGHUP", signal.SI
 ROOT = Path(__file__).resolve().parents[1]
 
 
+DESELECTED = pytest.StashKey[int]()
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--full", action="store_true", help="train for as long as the README says, and hold its scores")
+    parser.addoption(
+        "--full",
+        action="store_true",
+        help="the slow tests too, and trainings as long as the README says",
+    )
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes minutes comes first: begun last, it would keep one core waiting for the other."""
-    long = ("test_main_job", "test_readme", "browser", "test_real_photos", "engine")
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Slow tests are left to --full. What takes long comes first: begun last, it would keep one core waiting."""
+    long = ("test_main_job", "test_readme", "browser", "test_real_photos", "test_old_workspace", "engine")
     items.sort(key=lambda item: next((place for place, part in enumerate(long) if part in str(item.path)), len(long)))
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    if slow and not config.getoption("--full"):
+        items[:] = [item for item in items if item not in slow]
+        config.stash[DESELECTED] = len(slow)
+        config.hook.pytest_deselected(items=slow)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["slow"] = session.config.stash.get(DESELECTED, 0)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Every worker of xdist leaves out the same tests, and its controller, which reports, hears of them here alone."""
+    node.config.stash[DESELECTED] = getattr(node, "workeroutput", {}).get("slow", 0)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if slow := config.stash.get(DESELECTED, 0):
+        terminalreporter.write_line(f"{slow} slow tests deselected; with them: make test ARGS=--full")
 
 
 @pytest.fixture(scope="session")
@@ -52,3 +85,38 @@ def real_photos() -> Path:
     if not (folder / "data.yaml").is_file():
         pytest.skip(f"the real dam photos are not on this machine ({folder}); set DAMGUI_PHOTOS to their folder")
     return folder
+
+
+@pytest.fixture(scope="session")
+def full(request: pytest.FixtureRequest) -> bool:
+    return bool(request.config.getoption("--full"))
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all workers of this session have in common."""
+    mine = tmp_path_factory.getbasetemp()
+    folder = (mine.parent if "PYTEST_XDIST_WORKER" in os.environ else mine) / "shared"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def sample_data(shared: Path) -> Path:
+    """The sample set, drawn once: to be read, or copied to where a workspace has it."""
+    from core.data.dataset import draw_sample
+
+    return draw_sample(shared / "sample-data")
+
+
+@pytest.fixture(scope="session")
+def trained_workspace(shared: Path, sample_data: Path, full: bool) -> Newcomer:
+    """The README's commands, run in one fresh folder: a workspace with runs and a model, to be read by all tests."""
+
+    def make(folder: Path) -> None:
+        shutil.copytree(sample_data, folder / "sample-data")
+        run_readme(folder, full)
+
+    folder = once(shared / "newcomer", make)
+    said, seconds = json.loads((folder / "said.json").read_text(encoding="utf-8"))
+    return Newcomer(folder, said, seconds)
