@@ -17,6 +17,7 @@ from core import units
 from core.data.dataset import read_dataset
 from core.data.types import Photo
 from core.settings import DataSettings
+from core.taxonomy import load
 from core.units import percent
 from damgui import text
 from damgui.scores import sentences
@@ -101,7 +102,7 @@ class TestNewcomer:
         bars = drawn(page, "baseline-per-class")[0]
         shown = {name: value / 100 for name, value in zip(bars["y"], bars["x"], strict=True)}
         assert shown == pytest.approx(
-            {name: one["accuracy"] for name, one in zero["per_class"].items() if one["total"]}
+            {load().shown_class(name): one["accuracy"] for name, one in zero["per_class"].items() if one["total"]}
         )
 
     def test_the_loss_moves_while_it_learns_and_the_end_shows_what_the_file_says(
@@ -119,7 +120,9 @@ class TestNewcomer:
         expect(state).to_contain_text(percent(info["best"]["accuracy"]))
         expect(state).to_contain_text(f"{info['best']['macro_f1']:.2f}")
         assert points(page) == len(steps(run)) == info["steps"] == STEPS
-        assert drawn(page, "training-chart")[0]["y"] == pytest.approx([loss for _, loss in info["history"]["train"]])
+        assert drawn(page, "training-chart")[0]["y"] == pytest.approx(
+            [loss for _, loss in info["history"]["train"]], abs=1e-5
+        )
         assert (workspace / "models" / "clicked_final" / "adapter_model.safetensors").is_file()
 
     def test_compare_shows_both_numbers_and_their_difference(self, app: App, page: Page, workspace: Path) -> None:
