@@ -267,7 +267,7 @@ def test_error_of_the_engine_that_the_user_can_cure_has_code_2(tmp_path: Path) -
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot send this signal to a process")
 def test_interrupt_saves_says_how_to_resume_and_the_same_command_goes_on(tmp_path: Path) -> None:
-    slow = ["--set", "training.learning_rate=0.02", "--set", "training.max_steps=40", "--name", "pilot"]
+    slow = ["--set", "training.learning_rate=0.02", "--set", "training.max_steps=200", "--name", "pilot"]
     child = subprocess.Popen(
         [sys.executable, str(FAKE), "train", *slow],
         cwd=tmp_path,
@@ -291,14 +291,14 @@ def test_interrupt_saves_says_how_to_resume_and_the_same_command_goes_on(tmp_pat
     assert "and is now 3" in changed.stderr
     resumed = damgui(tmp_path, "train", *slow, "--resume", "--json")
     assert resumed.returncode == 0, resumed.stderr
-    assert json.loads(resumed.stdout)["steps"] == 40
+    assert json.loads(resumed.stdout)["steps"] == 200
     (run,) = store.list_runs(store.open_workspace(tmp_path))
     assert store.status(run) == "finished"
 
 
 def test_runs_are_listed_shown_stopped_and_resumed(tmp_path: Path) -> None:
     assert "No runs yet" in damgui(tmp_path, "runs").stdout
-    slow = ["--set", "training.learning_rate=0.02", "--set", "training.max_steps=100", "--name", "pilot"]
+    slow = ["--set", "training.learning_rate=0.02", "--set", "training.max_steps=1500", "--name", "pilot"]
     child = subprocess.Popen(
         [sys.executable, str(FAKE), "train", *slow], cwd=tmp_path, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
     )
@@ -308,7 +308,7 @@ def test_runs_are_listed_shown_stopped_and_resumed(tmp_path: Path) -> None:
     assert row["status"] == "running"
     shown = damgui(tmp_path, "runs", "show", "pilot").stdout
     assert "running" in shown
-    assert "of 100, loss" in shown
+    assert "of 1500, loss" in shown
     assert damgui(tmp_path, "runs", "stop", row["id"]).returncode == 0
     assert child.wait(timeout=20) == 0
     assert "runs resume" in damgui(tmp_path, "runs", "show", "pilot").stdout
