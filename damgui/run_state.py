@@ -5,7 +5,6 @@ A page remembers a `Stamp` and redraws when it differs.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -150,7 +149,3 @@ def log_tail(run: Run) -> str:
         return ""
     lines = [line.rsplit("\r", 1)[-1].rstrip() for line in block.replace("\r\n", "\n").split("\n")]
     return "\n".join([line for line in lines if line][-LOG_TAIL_LINES:])
-
-
-def since(run: Run) -> float:
-    return max(0.0, time.time() - run.created)

@@ -124,7 +124,6 @@ CURES = {
     "data.regroup": "Split anew by flight",
     "enhance.class_weighting": "Switch on Class weighting",
 }
-CURE_ALSO = "Changes the setting on the form and reads again."
 LEFT_OUT = "Left out"
 WHERE = "Where things lie"
 WHERE_HINT = (
@@ -135,8 +134,6 @@ WHERE_HINT = (
 ABOVE, ABOVE_HINT = "What lies above what", "how often the first of two is higher"
 ABOVE_NONE = "No photo holds two objects of different kinds."
 TOGETHER, TOGETHER_HINT = "What occurs together", "photos that hold both classes"
-DATA_NO_PROBLEMS = "✓ No problems found."
-DATA_SPLIT_MADE = "The data has no validation photos of its own: damgui puts some aside, whole flights at a time."
 
 
 def cure(setting: Mapping[str, Any]) -> str:

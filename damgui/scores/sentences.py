@@ -28,7 +28,6 @@ ALARM_OTHERS = "This model has no calibration, so each flight's threshold comes 
 BY_CLASS = "Class by class"
 BY_KIND = "By object type and condition"
 SURE = "How sure may one be?"
-IN_DETAIL = "in detail"
 CLASS_TABLE_SAYS = (
     "Support: how many there are. Recall: the share of them that was found, with its 95 % interval. Precision: the "
     "share of those called so that really are. F1: both in one number, 1 is perfect."
