@@ -9,6 +9,7 @@ import pytest
 from core.metrics import compare, score
 from core.metrics.calibration import from_dict
 from core.report import sentences
+from core.taxonomy import load
 from damgui.cli.progress import accuracy_line
 
 OLD: dict[str, Any] = {
@@ -48,7 +49,7 @@ def test_old_rows_have_the_flight_that_their_photos_name_tells() -> None:
 def test_an_old_result_is_said_as_before() -> None:
     assert accuracy_line(OLD).endswith("95 % interval 60.0 to 90.0 %, macro-F1 0.700")
     assert "80.0 % (95 % interval 60.0–90.0 %)" in sentences.headline(OLD)
-    assert not any("flight" in one for one in sentences.limits(OLD, "evaluate"))
+    assert not any("flight" in one for one in sentences.limits(OLD, "evaluate", load()))
     plain = {key: value for key, value in OLD.items() if not key.endswith("_interval")}
     assert "interval" not in accuracy_line(plain) and "interval" not in sentences.headline(plain)
 
