@@ -103,7 +103,7 @@ def test_every_problem_of_a_folder_is_listed_at_once_and_the_good_rest_can_be_us
     tab(page, text.TAB_BASELINE)
     page.locator("#baseline-start").click()
     refused = page.locator("#baseline-progress, #baseline-message").filter(has_text="Spillway cracked")
-    expect(refused).to_have_count(1, timeout=30_000)
+    expect(refused).to_have_count(1, timeout=90_000)
     # … until the user says that the rest will do.
     tab(page, text.TAB_DATA)
     page.locator("#data-use-good").click()
