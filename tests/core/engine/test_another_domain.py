@@ -16,7 +16,7 @@ from transformers import Qwen2Tokenizer
 from core.demo.base_model import save
 from core.engine import batch, evaluation, questions
 from core.engine.prediction import Predictor
-from core.engine.training import run as training
+from core.engine.training.run import train
 from core.report import document
 from core.report.annotate import annotated_name
 from core.runs import store
@@ -139,7 +139,7 @@ def job(tmp_path_factory: pytest.TempPathFactory, tokenizer: Qwen2Tokenizer) -> 
         runs["baseline"] = store.create(workspace, settings, "baseline")
         evaluation.run(settings, runs["baseline"].folder, workspace, told)
         runs["train"] = store.create(workspace, settings, "train", "tiles")
-        trained = training.run(settings, "tiles", runs["train"].folder, workspace, told, False)
+        trained = train(settings, "tiles", runs["train"].folder, workspace, told, False)
         final = {"model.path": str(workspace.final("tiles")), "judging.references": False}
         tuned = merge(settings, {**final, "question.kind": "class"})
         runs["evaluate"] = store.create(workspace, tuned, "evaluate")
