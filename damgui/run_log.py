@@ -113,7 +113,7 @@ class RunLog:
             if not self._catching_up and unread > AT_ONCE_BYTES:
                 self._catching_up = True
                 threading.Thread(target=self._catch_up, name="damgui-log", daemon=True).start()
-            if self._catching_up:
+            if self._catching_up and unread > TAIL_BYTES:  # else the end would hold what was read already
                 self._digest = self._foreseen(unread)
             elif self._take() or self._digest.mark[1]:
                 self._digest = self._fold.digest()

@@ -96,8 +96,9 @@ def test_a_long_log_tells_its_end_at_once_and_its_curve_when_it_was_read(
     assert first.last["step"]["step"] == 2000 and first.last["evaluation"] == last
     assert first.recent[-1]["step"] == 2000 and len(first.curve) < 2000
     deadline = time.monotonic() + 60
-    while followed.digest().mark[1] and time.monotonic() < deadline:
-        time.sleep(0.01)
+    while (now := followed.digest()).mark[1] and time.monotonic() < deadline:
+        assert now.kept["evaluation"] in ((), (last,)), "nothing is told twice on the way"
+        time.sleep(0.001)
     assert same(followed.digest(), fold(read_events(log)))
     write(log, step(2001))
     assert len(followed.digest().curve) == 2001
