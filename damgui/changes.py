@@ -1,4 +1,4 @@
-"""What the browser asks once a second: has anything changed? Beside Gradio, whose events cost ten times as much.
+"""What the browser asks again and again: has anything changed? Beside Gradio, whose events cost ten times as much.
 
 The route is one of the page's own app: its middleware, and with it the policy on origins, holds here as well.
 """
@@ -14,16 +14,21 @@ from core.runs.store import Workspace
 from damgui.snapshot import SHARED_FOR_S, look, recent
 
 PATH = "/damgui/changes"
+AT_WORK_MS, AT_REST_MS = 1000, 2000  # until a page asks again
 
 
 def route(workspace: Workspace) -> Route:
-    """GET PATH: the token of the workspace as it is now; one look answers all pages that ask in one tick."""
+    """GET PATH: the token of the workspace as it is now, and in how many ms to ask again.
+
+    One look answers all pages that ask in one tick.
+    """
 
     async def changes(_: Request) -> PlainTextResponse:
         # Only a look reads files, and may wait for one that does: not in the loop that serves all pages.
         now = recent(workspace)
         if now is None:
             now = await run_in_threadpool(look, workspace, SHARED_FOR_S)
-        return PlainTextResponse(now.token, headers={"Cache-Control": "no-store"})
+        pause_ms = AT_WORK_MS if now.at_work else AT_REST_MS
+        return PlainTextResponse(f"{now.token} {pause_ms}", headers={"Cache-Control": "no-store"})
 
     return Route(PATH, changes, methods=["GET"])

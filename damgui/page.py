@@ -46,6 +46,7 @@ ONLY_OURS = (
     "img-src 'self' data: blob:; font-src 'self' data:; media-src 'self' data: blob:; worker-src 'self' blob:; "
     "connect-src 'self' data: blob:"
 )
+QUEUE_REST_S = 0.05
 TABS = (
     (text.TAB_START, "start", welcome.build),
     (text.TAB_DATA, "data", data.build),
@@ -186,6 +187,9 @@ def serve(workspace: Path, host: str = "127.0.0.1", port: int = 7860, open_brows
         app_kwargs={"middleware": [Middleware(OnlyOurs)], "routes": [changes.route(opened)]},
         favicon_path=theme.ASSETS / "favicon.svg",
     )
+    # Gradio asks an empty queue a thousand times a second, which alone is a tenth of a core; as seldom as it does on
+    # Windows is often enough for the few handlers that wait in it.
+    page._queue.sleep_when_free, page._queue.progress_update_sleep_when_free = QUEUE_REST_S, 2 * QUEUE_REST_S
     shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host
     url = f"http://{shown}:{port}"
     print(f"damgui is at {url}  (Ctrl+C ends it; runs go on)", flush=True)

@@ -1,15 +1,19 @@
 // Asks, beside Gradio and at next to no cost, whether anything in the workspace changed since the page last looked;
-// only then the page looks again. props.value is the token of what it saw.
-const ASK_EVERY_MS = 1000;
+// only then the page looks again. props.value is the token of what it saw; the answer is a token and a pause in ms.
+const HIDDEN_MS = 10000; // a page that nobody sees asks seldom, and at once when it is seen again
 const GIVE_UP_MS = 10000;
+let pause = 1000;
 let asked = 0; // when the page was last told to look; its answer brings another token
+let timer;
 
 const ask = async () => {
+  clearTimeout(timer);
   const seen = props.value;
   if (seen) {
     try {
       const answer = await fetch('damgui/changes', { cache: 'no-store', signal: AbortSignal.timeout(GIVE_UP_MS) });
-      const token = answer.ok ? await answer.text() : seen;
+      const [token, wanted] = answer.ok ? (await answer.text()).split(' ') : [seen, pause];
+      pause = Number(wanted);
       const waits = Date.now() - asked < GIVE_UP_MS;
       if (token !== seen && props.value === seen && !waits) {
         asked = Date.now();
@@ -17,8 +21,10 @@ const ask = async () => {
       }
     } catch (gone) { /* the page's server is away for now */ }
   }
-  if (element.isConnected) setTimeout(ask, ASK_EVERY_MS);
+  clearTimeout(timer); // another question may have been asked meanwhile
+  if (element.isConnected) timer = setTimeout(ask, document.hidden ? HIDDEN_MS : pause);
 };
 
 watch('value', () => { asked = 0; });
-setTimeout(ask, ASK_EVERY_MS);
+document.addEventListener('visibilitychange', () => { if (!document.hidden && element.isConnected) ask(); });
+timer = setTimeout(ask, pause);
