@@ -1,4 +1,4 @@
-"""The route that a page asks again and again: one word, which changes with the workspace, at a price that one can afford."""
+"""The route that a page asks again and again: one word that changes with the workspace, at a price one can afford."""
 
 from __future__ import annotations
 
