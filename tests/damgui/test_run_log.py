@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import time
+import tracemalloc
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,9 @@ import pytest
 
 from core.runs.events import read_events
 from damgui import run_log
+from damgui.charts import loss, training
 from damgui.run_log import RunLog, digest_of, fold
+from damgui.run_state import learning
 
 
 def step(number: int, **more: Any) -> dict[str, Any]:
@@ -102,3 +106,34 @@ def test_a_long_log_tells_its_end_at_once_and_its_curve_when_it_was_read(
     assert same(followed.digest(), fold(read_events(log)))
     write(log, step(2001))
     assert len(followed.digest().curve) == 2001
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("steps", "tick_s", "memory_mb"), [(100_000, 0.1, 30), (1_000_000, 0.1, 100)])
+def test_a_long_log_costs_little(log: Path, steps: int, tick_s: float, memory_mb: float) -> None:
+    """What a page pays when it opens beside a long training, and then for every step that comes."""
+    write(log, {"kind": "started"}, *(step(n) for n in range(1, steps + 1)))
+    tracemalloc.start()
+    followed, began = RunLog(log), time.monotonic()
+    followed.digest()
+    opened_s = time.monotonic() - began
+    while followed.digest().mark[1]:
+        time.sleep(0.05)
+    held_mb = tracemalloc.get_traced_memory()[0] / 1e6
+    tracemalloc.stop()
+    assert len(followed.digest().curve) == steps
+    began = time.monotonic()
+    shown = learning("run", followed.digest())
+    assert shown is not None and len(training.training(shown).data[0].x) <= loss.MAX_POINTS + 4
+    figure_s, ticks = time.monotonic() - began, []
+    for number in range(steps + 1, steps + 21):
+        write(log, step(number))
+        began = time.monotonic()
+        shown = learning("run", followed.digest())
+        assert shown is not None and training.more(shown, steps) is not None
+        ticks.append(time.monotonic() - began)
+    print(
+        f"{steps} steps: page opens after {opened_s:.2f} s, whole chart {1000 * figure_s:.0f} ms, "
+        f"tick {1000 * median(ticks):.1f} ms, {held_mb:.0f} MB"
+    )
+    assert opened_s < 2 and median(ticks) < tick_s and held_mb < memory_mb
