@@ -148,10 +148,15 @@ def _wire_choice(frame: Frame, w: PredictWidgets, other: gr.Button) -> None:
     """Photo, box and type."""
     shown = [w.drop, w.chosen, w.picker, w.photo, w.kind, *w.answer]
 
-    @guarded(w.message)
     def dropped(path: str | None) -> Updates:
-        return {} if path is None else _show(Path(path), (), w)
+        if path is None:
+            return {}
+        try:
+            return {**_show(Path(path), (), w), w.message: ""}
+        except UserError as error:  # the place is free again for the photo that was meant
+            return {w.drop: gr.File(value=None), w.message: html.problem(error)}
 
+    @guarded(w.message)
     def took(values: Mapping[Component, Any], event: gr.EventData) -> Updates:
         taken = _examples(frame, frame.form.read(values, FOR_DATA))[event._data["index"]]
         return _show(taken.path, taken.objects, w)
@@ -174,7 +179,7 @@ def _wire_choice(frame: Frame, w: PredictWidgets, other: gr.Button) -> None:
         outputs=shown,
         **QUIET,
     )
-    frame.later(lambda: w.examples.select(took, frame.form.inputs, shown, **LONG))
+    frame.later(lambda: w.examples.select(took, frame.form.inputs, [*shown, w.message], **LONG))
 
 
 def _wire_question(frame: Frame, w: PredictWidgets) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from clicks import QUIET, SIZE, WAIT_MS, App, Watch, chromium, serve
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+from tests.shared import once
 
 # Five seconds, Playwright's own, are short for a model that is loaded first; what must happen at once says so itself.
 expect.set_options(timeout=WAIT_MS)
@@ -22,9 +25,26 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An inspector's folder, empty at first; it fills as the tests work in it."""
-    return tmp_path_factory.mktemp("inspector")
+def few_photos(shared: Path, sample_data: Path) -> Path:
+    """Every fourth photo of the sample set: what is clicked and waited for is the same, and takes a quarter."""
+
+    def take(folder: Path) -> None:
+        shutil.copy(sample_data / "data.yaml", folder)
+        for image in sorted(sample_data.glob("*/images/*"))[::4]:
+            label = image.parents[1] / "labels" / f"{image.stem}.txt"
+            for file in (image, label):
+                (folder / file.relative_to(sample_data)).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(file, folder / file.relative_to(sample_data))
+
+    return once(shared / "few-photos", take)
+
+
+@pytest.fixture(scope="session")
+def workspace(tmp_path_factory: pytest.TempPathFactory, few_photos: Path) -> Path:
+    """An inspector's folder, with sample photos only at first; it fills as the tests work in it."""
+    folder = tmp_path_factory.mktemp("inspector")
+    shutil.copytree(few_photos, folder / "sample-data")
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,6 @@ from clicks import App, ended, limit_photos, newest, serve, tab, unfold, until, 
 from playwright.sync_api import Page, expect
 
 from core import units
-from core.data.dataset import draw_sample
 from core.runs import store
 from core.runs.events import append, event
 from core.runs.files import read_json, write_json
@@ -21,7 +20,6 @@ from damgui.tabs.ablation import text as study_text
 
 
 def test_an_ablation_is_started_by_a_click_and_its_table_appears(app: App, page: Page, workspace: Path) -> None:
-    draw_sample(workspace / "sample-data")  # what is waited for below is the trainings
     visit(page, app.url)
     limit_photos(page, 5)
     tab(page, text.TAB_TRAINING)

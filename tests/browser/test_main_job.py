@@ -92,11 +92,10 @@ class TestNewcomer:
         expect(page.locator("#baseline-start")).to_be_disabled(timeout=3_000)
         expect(page.locator("#baseline-progress [role=progressbar]")).to_be_visible(timeout=3_000)
         score = page.locator("#baseline-score")
-        expect(score.locator(".dg-big")).to_be_visible(
-            timeout=300_000
-        )  # the sample set is drawn, reference points measured
+        expect(score.locator(".dg-big")).to_be_visible(timeout=300_000)  # reference points are measured as well
         zero = experiments(workspace, "zeroshot_results.json")
-        assert zero["total"] == 208
+        photos = read_dataset(DataSettings(), workspace / "sample-data").split("valid")
+        assert zero["total"] == sum(len(photo.objects) for photo in photos) > 40
         assert float(score.locator(".dg-big").get_attribute("data-accuracy") or 0) == pytest.approx(
             zero["overall_accuracy"], abs=1e-6
         )

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from clicks import App, field_of, newest, serve, tab, visit, write
+from clicks import SIZE, WAIT_MS, App, Watch, field_of, newest, serve, tab, visit, write
 from PIL import Image
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from core.data.checks import SAME_FILE
 from core.data.dataset import read_dataset
@@ -35,11 +35,26 @@ FAULTS = {
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+def desk(tmp_path_factory: pytest.TempPathFactory, few_photos: Path) -> Iterator[App]:
     """An app of its own: what is got wrong here must not disturb the others' results."""
-    served = serve(tmp_path_factory.mktemp("careless"))
+    workspace = tmp_path_factory.mktemp("careless")
+    shutil.copytree(few_photos, workspace / "sample-data")
+    served = serve(workspace)
     yield served
     served.close()
+
+
+@pytest.fixture(scope="module")
+def visited(desk: App, browser: Browser) -> Iterator[Page]:
+    """One page that all small mistakes are made on: opening it anew for each would take most of the time."""
+    context = browser.new_context(viewport=SIZE)
+    context.set_default_timeout(WAIT_MS)
+    opened, watch = context.new_page(), Watch()
+    watch.over(opened)
+    visit(opened, desk.url)
+    yield opened
+    context.close()
+    assert watch.elsewhere == watch.errors == []
 
 
 @pytest.fixture
@@ -60,13 +75,12 @@ def faulty(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def sentences(message: Locator, count: int = 1) -> str:
-    """The words of a message panel that appears; it holds this many sentences of problems and no traceback."""
-    message.locator("[role=alert]").wait_for(state="visible", timeout=20_000)
-    said = message.inner_text()
+def refuse(message: Locator, said: str | re.Pattern[str], count: int = 1) -> None:
+    """A message panel says this; it holds so many sentences of problems and no traceback."""
+    expect(message.locator("[role=alert]")).to_contain_text(said, timeout=20_000)
     assert message.locator("p").count() == count
-    assert "Traceback" not in said and "Error:" not in said
-    return said
+    shown = message.inner_text()
+    assert "Traceback" not in shown and "Error:" not in shown
 
 
 def choose_folder(page: Page, folder: str) -> None:
@@ -77,11 +91,106 @@ def choose_folder(page: Page, folder: str) -> None:
 
 
 @pytest.mark.parametrize(("folder", "said"), [("/nowhere/at/all", "/nowhere/at/all"), ("", "data.path")])
-def test_a_wrong_folder(desk: App, page: Page, folder: str, said: str) -> None:
-    visit(page, desk.url)
-    choose_folder(page, folder)
-    page.locator("#data-read").click()
-    assert said in sentences(page.locator("#data-message"))
+def test_a_wrong_folder(visited: Page, folder: str, said: str) -> None:
+    choose_folder(visited, folder)
+    visited.locator("#data-read").click()
+    refuse(visited.locator("#data-message"), said)
+    visited.locator("#data-source input[type=radio]").first.check()
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "said"),
+    [
+        ("lora.rank", "0", r"lora\.rank.*1 to"),
+        ("training.learning_rate", "-1", r"training\.learning_rate"),
+        ("training.epochs", "100000", r"training\.epochs"),
+    ],
+)
+def test_a_bad_value_is_told_with_setting_and_range(
+    desk: App, visited: Page, setting: str, value: str, said: str
+) -> None:
+    tab(visited, text.TAB_TRAINING)
+    good = field_of(visited, elem_id(setting)).input_value()
+    write(visited, elem_id(setting), value)
+    visited.locator("#training-start").click()
+    refuse(visited.locator("#training-message"), re.compile(said, re.S))
+    expect(visited.locator("#training-start")).to_be_enabled()
+    assert newest(desk.workspace, "train") is None
+    write(visited, elem_id(setting), good)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("", "'' cannot be a name"), ("../up", "'../up' cannot be a name"), ("taken", "taken is already there")],
+)
+def test_a_name_that_is_bad_or_taken(desk: App, visited: Page, name: str, said: str) -> None:
+    (desk.workspace / "models" / "taken_final").mkdir(parents=True, exist_ok=True)
+    tab(visited, text.TAB_TRAINING)
+    write(visited, "training-name", name)
+    visited.locator("#training-start").click()
+    refuse(visited.locator("#training-message"), said)
+    assert newest(desk.workspace, "train") is None
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "broken.jpg"])
+def test_an_upload_that_is_no_photo(visited: Page, tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"these are words, not a photo")
+    tab(visited, text.TAB_PREDICT)
+    visited.locator("#predict-drop input[type=file]").set_input_files(str(tmp_path / name))
+    refuse(visited.locator("#predict-message"), name)
+    expect(visited.locator("#predict-picker")).to_be_hidden()
+    expect(visited.locator("#predict-drop")).to_be_visible()
+
+
+def test_a_question_without_a_photo(visited: Page) -> None:
+    tab(visited, text.TAB_PREDICT)
+    visited.locator("#predict-ask").click()
+    refuse(visited.locator("#predict-message"), text.PREDICT_NO_PHOTO)
+
+
+PRIMARY = {
+    text.TAB_START: "go-baseline",
+    text.TAB_DATA: "data-read",
+    text.TAB_BASELINE: "baseline-start",
+    text.TAB_TRAINING: "training-start",
+    text.TAB_PREDICT: "predict-ask",
+}
+FOCUSED = "() => { const now = document.activeElement; return now.id || now.closest('[id]')?.id || now.tagName }"
+NAMELESS = """() => [...document.querySelectorAll('input, textarea, select, button')]
+    .filter(one => one.checkVisibility() && one.type !== 'file')
+    .filter(one => ![one.getAttribute('aria-label'), one.title, one.innerText,
+                     ...[...(one.labels ?? [])].map(label => label.innerText)].some(said => said?.trim()))
+    .map(one => one.outerHTML.slice(0, 160))"""
+
+
+@pytest.mark.parametrize(("name", "button"), PRIMARY.items())
+def test_the_primary_button_is_reached_by_keyboard_and_every_control_has_a_name(
+    visited: Page, name: str, button: str
+) -> None:
+    tab(visited, name)
+    visited.locator(f"#{button}").wait_for(state="visible")
+    assert visited.evaluate(NAMELESS) == []
+    # From the top of the page, as after opening it.
+    visited.evaluate("() => { document.activeElement.blur(); window.getSelection().setPosition(document.body, 0) }")
+    passed: list[str] = []
+    for _ in range(80):
+        visited.keyboard.press("Tab")
+        passed.append(visited.evaluate(FOCUSED))
+        if passed[-1] == button:
+            break
+    assert passed[-1] == button, passed
+    if name == text.TAB_START:
+        visited.keyboard.press("Enter")
+        expect(visited.get_by_role("tab", name=text.TAB_BASELINE, exact=True)).to_have_attribute(
+            "aria-selected", "true"
+        )
+
+
+def test_tabs_are_changed_by_keyboard(visited: Page) -> None:
+    tab(visited, text.TAB_START)
+    visited.get_by_role("tab", name=text.TAB_PREDICT, exact=True).focus()
+    visited.keyboard.press("Enter")
+    expect(visited.locator("#predict-ask")).to_be_visible()
 
 
 def test_every_problem_of_a_folder_is_listed_at_once_and_the_good_rest_can_be_used(
@@ -119,106 +228,14 @@ def test_every_problem_of_a_folder_is_listed_at_once_and_the_good_rest_can_be_us
     assert run is not None and run.settings().data.use_good
 
 
-@pytest.mark.parametrize(
-    ("setting", "value", "said"),
-    [
-        ("lora.rank", "0", r"lora\.rank.*1 to"),
-        ("training.learning_rate", "-1", r"training\.learning_rate"),
-        ("training.epochs", "100000", r"training\.epochs"),
-    ],
-)
-def test_a_bad_value_is_told_with_setting_and_range(desk: App, page: Page, setting: str, value: str, said: str) -> None:
-    visit(page, desk.url)
-    tab(page, text.TAB_TRAINING)
-    write(page, elem_id(setting), value)
-    page.locator("#training-start").click()
-    assert re.search(said, sentences(page.locator("#training-message")))
-    expect(page.locator("#training-start")).to_be_enabled()
-    assert newest(desk.workspace, "train") is None
-
-
-@pytest.mark.parametrize(
-    ("name", "said"), [("", "cannot be a name"), ("../up", "cannot be a name"), ("taken", "already there")]
-)
-def test_a_name_that_is_bad_or_taken(desk: App, page: Page, name: str, said: str) -> None:
-    (desk.workspace / "models" / "taken_final").mkdir(parents=True, exist_ok=True)
-    visit(page, desk.url)
-    tab(page, text.TAB_TRAINING)
-    write(page, "training-name", name)
-    page.locator("#training-start").click()
-    assert said in sentences(page.locator("#training-message"))
-    assert newest(desk.workspace, "train") is None
-
-
-def test_an_unknown_model_folder(desk: App, page: Page) -> None:
-    visit(page, desk.url)
-    tab(page, text.TAB_BASELINE)
-    write(page, "baseline-model", "/no/such/model")
+def test_an_unknown_model_folder(visited: Page) -> None:
+    tab(visited, text.TAB_BASELINE)
+    write(visited, "baseline-model", "/no/such/model")
     # The first click only folds the list of models when it is still open on a busy machine.
-    field_of(page, "baseline-model").press("Escape")
-    page.wait_for_timeout(1_000)
-    page.locator("#baseline-start").click()
-    panel = page.locator("#baseline-progress, #baseline-message").filter(has=page.locator("[role=alert]"))
+    field_of(visited, "baseline-model").press("Escape")
+    expect(field_of(visited, elem_id("model.path"))).to_have_value("/no/such/model")
+    visited.locator("#baseline-start").click()
+    panel = visited.locator("#baseline-progress, #baseline-message").filter(has=visited.locator("[role=alert]"))
     expect(panel).to_contain_text("/no/such/model", timeout=60_000)
     assert panel.locator("[role=alert] p").count() == 1
-    expect(page.locator("#baseline-start")).to_be_enabled(timeout=5_000)
-
-
-@pytest.mark.parametrize("name", ["notes.txt", "broken.jpg"])
-def test_an_upload_that_is_no_photo(desk: App, page: Page, tmp_path: Path, name: str) -> None:
-    (tmp_path / name).write_bytes(b"these are words, not a photo")
-    visit(page, desk.url)
-    tab(page, text.TAB_PREDICT)
-    page.locator("#predict-drop input[type=file]").set_input_files(str(tmp_path / name))
-    assert name in sentences(page.locator("#predict-message"))
-    expect(page.locator("#predict-picker")).to_be_hidden()
-    expect(page.locator("#predict-drop")).to_be_visible()
-
-
-def test_a_question_without_a_photo(desk: App, page: Page) -> None:
-    visit(page, desk.url)
-    tab(page, text.TAB_PREDICT)
-    page.locator("#predict-ask").click()
-    assert text.PREDICT_NO_PHOTO in sentences(page.locator("#predict-message"))
-
-
-PRIMARY = {
-    text.TAB_START: "go-baseline",
-    text.TAB_DATA: "data-read",
-    text.TAB_BASELINE: "baseline-start",
-    text.TAB_TRAINING: "training-start",
-    text.TAB_PREDICT: "predict-ask",
-}
-FOCUSED = "() => { const now = document.activeElement; return now.id || now.closest('[id]')?.id || now.tagName }"
-NAMELESS = """() => [...document.querySelectorAll('input, textarea, select, button')]
-    .filter(one => one.checkVisibility() && one.type !== 'file')
-    .filter(one => ![one.getAttribute('aria-label'), one.title, one.innerText,
-                     ...[...(one.labels ?? [])].map(label => label.innerText)].some(said => said?.trim()))
-    .map(one => one.outerHTML.slice(0, 160))"""
-
-
-@pytest.mark.parametrize(("name", "button"), PRIMARY.items())
-def test_the_primary_button_is_reached_by_keyboard_and_every_control_has_a_name(
-    desk: App, page: Page, name: str, button: str
-) -> None:
-    visit(page, desk.url)
-    tab(page, name)
-    page.locator(f"#{button}").wait_for(state="visible")
-    assert page.evaluate(NAMELESS) == []
-    passed: list[str] = []
-    for _ in range(80):
-        page.keyboard.press("Tab")
-        passed.append(page.evaluate(FOCUSED))
-        if passed[-1] == button:
-            break
-    assert passed[-1] == button, passed
-    if name == text.TAB_START:
-        page.keyboard.press("Enter")
-        expect(page.get_by_role("tab", name=text.TAB_BASELINE, exact=True)).to_have_attribute("aria-selected", "true")
-
-
-def test_tabs_are_changed_by_keyboard(desk: App, page: Page) -> None:
-    visit(page, desk.url)
-    page.get_by_role("tab", name=text.TAB_PREDICT, exact=True).focus()
-    page.keyboard.press("Enter")
-    expect(page.locator("#predict-ask")).to_be_visible()
+    expect(visited.locator("#baseline-start")).to_be_enabled(timeout=5_000)
