@@ -23,7 +23,7 @@ from core.units import percent
 from damgui import text
 from damgui.scores import sentences
 
-STEPS = 30
+STEPS = 16
 
 
 def experiments(workspace: Path, name: str) -> Any:
