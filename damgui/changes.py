@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from core.runs.store import Workspace
+from core.runs.workspace import Workspace
 from damgui.snapshot import SHARED_FOR_S, look, recent
 
 PATH = "/damgui/changes"

@@ -11,7 +11,7 @@ import gradio as gr
 from gradio.components import Component
 
 from core.errors import UserError
-from core.runs.store import Workspace
+from core.runs.workspace import Workspace
 from core.settings import Settings
 from damgui.components import html
 from damgui.forms import Form

@@ -27,7 +27,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.errors import UserError
 from core.runs import store
-from core.runs.store import Workspace
+from core.runs.workspace import Workspace
 from core.settings import Settings, load, presets
 from damgui import changes, run_state, text, theme
 from damgui.charts.base import PLOTLY_JS

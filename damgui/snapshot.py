@@ -21,7 +21,8 @@ from typing import Any
 from core.errors import UserError
 from core.runs import store
 from core.runs.files import read_json
-from core.runs.store import Run, Workspace
+from core.runs.store import Run
+from core.runs.workspace import Workspace
 from damgui import run_log
 from damgui.run_state import ACTIVE, RunState
 

@@ -16,7 +16,7 @@ import yaml
 from core.report import document
 from core.runs import store
 from core.runs.files import read_lines
-from core.runs.store import Workspace
+from core.runs.workspace import Workspace
 from damgui.cli import commands
 from damgui.scores import judged
 from damgui.snapshot import look

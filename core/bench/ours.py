@@ -21,7 +21,7 @@ from core.engine.training.run import arguments
 from core.engine.training.trainer import PackedTrainer
 from core.engine.vision import ImageEncoder
 from core.runs.events import SilentReporter
-from core.runs.store import Workspace
+from core.runs.workspace import Workspace
 
 if TYPE_CHECKING:
     from core.bench.worker import Beat

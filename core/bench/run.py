@@ -24,7 +24,7 @@ from core.bench.plans import Group, Maker
 from core.data.dataset import read_dataset
 from core.errors import UserError
 from core.runs.files import write_json
-from core.runs.store import Workspace
+from core.runs.workspace import Workspace
 from core.settings import DataSettings
 from core.taxonomy import load as load_taxonomy
 
@@ -132,7 +132,7 @@ def _batched(job: Job, size: int, variant: str = "plain") -> Job:
 def fits(job: Job, batch: int) -> bool:
     """Whether a batch's whole logits, four times over (softmax and gradients), fit into half of the free memory."""
     vocabulary = 151_936 if job.model in plans.SHAPE_NAMES else 640
-    return 700 * batch * vocabulary * 4 * 4 < psutil.virtual_memory().available / 2
+    return bool(700 * batch * vocabulary * 4 * 4 < psutil.virtual_memory().available / 2)
 
 
 def groups_of(sections: list[str], make: Maker, shape: tuple[str, int, str]) -> Iterator[Group]:

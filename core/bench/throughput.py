@@ -10,6 +10,7 @@ from core.bench import ours
 from core.bench.measure import Job
 from core.bench.subjects import Subject
 from core.engine.training import throughput
+from core.engine.training.trainer import PackedTrainer
 
 if TYPE_CHECKING:
     from core.bench.worker import Beat
@@ -48,6 +49,6 @@ def train(job: Job, subject: Subject, beat: Beat) -> None:
     trainer.train()
 
 
-def _photo_tokens(trainer: ours.PackedTrainer) -> int:
+def _photo_tokens(trainer: PackedTrainer) -> int:
     image_encoder, photo = trainer.prompt_builder.image_encoder, trainer.training_data.photos[0]
     return int(image_encoder.photo(photo.path).tokens(image_encoder.merge))

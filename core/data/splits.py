@@ -210,7 +210,8 @@ def _cost(valid: np.ndarray, totals: np.ndarray, share: float, shared: np.ndarra
     weights[0] = PHOTO_WEIGHT
     uneven = ((valid / np.maximum(totals, 1) - share) ** 2) @ weights
     absent = (((valid <= 0) | (valid >= totals)) & shared).sum(axis=1)
-    return uneven + MISSING * absent
+    cost: np.ndarray = uneven + MISSING * absent
+    return cost
 
 
 def write_split(dataset: Dataset, path: Path) -> None:

@@ -322,7 +322,7 @@ def accuracy(loaded: Loaded, prompt_builder: PromptBuilder, photos: Sequence[Pho
     rows = [
         row for _photo, found, _loss in judge_photos(loaded.model, prompt_builder, photos, "condition") for row in found
     ]
-    return sum(row["predicted"] == row["truth"] for row in rows) / len(rows)
+    return sum(bool(row["predicted"] == row["truth"]) for row in rows) / len(rows)
 
 
 def make(folder: Path, recipe: Recipe) -> dict[str, object]:

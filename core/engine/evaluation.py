@@ -24,7 +24,8 @@ from core.metrics import score
 from core.metrics.calibration import Calibration, unsure_summary
 from core.runs.events import Reporter
 from core.runs.files import replace, write_json
-from core.runs.store import Workspace, is_adapter
+from core.runs.store import is_adapter
+from core.runs.workspace import Workspace
 from core.settings import Settings
 from core.taxonomy import Taxonomy, restore
 from core.taxonomy import load as load_taxonomy

@@ -338,7 +338,7 @@ class CellReporter:
         running = time.monotonic() - self.began
         to_come = len(self.study.cells) - len(records)
         if records:
-            each = sum(one["seconds"] for one in records.values()) / len(records)
+            each = sum(float(one["seconds"]) for one in records.values()) / len(records)
         elif self.share > 0:
             each = running / self.share
         else:

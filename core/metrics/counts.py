@@ -30,14 +30,16 @@ def confusion(truths: Sequence[str], guesses: Sequence[str], names: Sequence[str
 
 def accuracy(counts: np.ndarray) -> np.ndarray:
     """Share of right answers (…) from counts (…, K, K); 0 where there is none."""
-    return np.trace(counts, axis1=-2, axis2=-1) / np.maximum(counts.sum(axis=(-2, -1)), 1)
+    share: np.ndarray = np.trace(counts, axis1=-2, axis2=-1) / np.maximum(counts.sum(axis=(-2, -1)), 1)
+    return share
 
 
 def f1_of(counts: np.ndarray) -> np.ndarray:
     """F1 of each class, (…, K), from confusion counts (…, K, K); 0 where a class is neither true nor answered."""
     hits = np.diagonal(counts, axis1=-2, axis2=-1)
     both = counts.sum(axis=-1) + counts.sum(axis=-2)
-    return 2 * hits / np.maximum(both, 1)
+    found: np.ndarray = 2 * hits / np.maximum(both, 1)
+    return found
 
 
 def macro(counts: np.ndarray) -> np.ndarray:

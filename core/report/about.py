@@ -12,7 +12,8 @@ from core.data.dataset import DEMO
 from core.errors import UserError
 from core.runs import store
 from core.runs.files import read_json
-from core.runs.store import Run, Workspace
+from core.runs.store import Run
+from core.runs.workspace import Workspace
 from core.settings import FIELDS, Settings, to_flat
 from core.taxonomy import Taxonomy, of_results
 

@@ -41,7 +41,8 @@ class Entry:
 
 def sureness(row: Row) -> float:
     """The probability of the answer given, the calibrated one where there is one; 0.0 when the row has none."""
-    return max((row.get("calibrated") or row.get("probabilities") or {"": 0.0}).values())
+    shares: Mapping[str, float] = row.get("calibrated") or row.get("probabilities") or {"": 0.0}
+    return max(shares.values())
 
 
 def shown(row: Row, taxonomy: Taxonomy, which: str = "predicted") -> Condition:

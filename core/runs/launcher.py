@@ -15,7 +15,8 @@ from core.errors import Problem, UserError
 from core.runs import locks, store
 from core.runs.events import EventReader, last_event
 from core.runs.files import remove, writing
-from core.runs.store import HEAVY, PROJECT, Run, Workspace
+from core.runs.store import HEAVY, PROJECT, Run
+from core.runs.workspace import Workspace
 from core.settings import Settings
 
 # The worker says `started` before it imports torch: within a second, or several on a machine that is busy.

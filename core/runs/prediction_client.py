@@ -12,7 +12,8 @@ from core.errors import UserError
 from core.runs import launcher, locks, store
 from core.runs.files import read_json, remove, write_json
 from core.runs.prediction_server import answers_folder, requests_folder
-from core.runs.store import Run, Workspace
+from core.runs.store import Run
+from core.runs.workspace import Workspace
 from core.settings import Settings
 
 # Services that ended are of no interest to anybody; this many are kept for their logs.
@@ -109,7 +110,7 @@ def answer(workspace: Workspace, number: str) -> dict[str, Any] | None:
     except UserError:
         return {"error": "The prediction service is gone; ask again."}
     over = store.status(run) not in ("running", "starting")
-    found = read_json(answers_folder(run) / f"{name}.json")
+    found: dict[str, Any] | None = read_json(answers_folder(run) / f"{name}.json")
     if found is None and over:
         why = launcher.error_of(run) or f"see {run.process_log}"
         return {"error": f"The prediction service ended before it answered: {why}"}

@@ -49,7 +49,7 @@ def plot_component(elem_id: str, label: str, empty: str = "", zoom: bool = False
 
 
 def to_json(figure: go.Figure) -> str:
-    return figure.to_json()
+    return str(figure.to_json())
 
 
 def style(figure: go.Figure, height: int, **layout: Any) -> go.Figure:

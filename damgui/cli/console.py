@@ -17,7 +17,8 @@ from core.report import outputs
 from core.runs import launcher, store, worker
 from core.runs.events import last_event, read_events
 from core.runs.files import read_json, write_text
-from core.runs.store import Run, Workspace
+from core.runs.store import Run
+from core.runs.workspace import Workspace
 from core.settings import Settings, to_flat
 from core.units import percent
 from damgui.cli.progress import ProgressBars, accuracy_line, batch_lines, dry_run_lines

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from core.data.dataset import read_dataset
 from core.data.types import Dataset, Photo
-from core.runs.store import Workspace
+from core.runs.workspace import Workspace
 from core.settings import DataSettings, Settings
 from core.taxonomy import Taxonomy
 from core.taxonomy import load as load_taxonomy

@@ -12,7 +12,7 @@ from typing import Any
 
 from core.errors import UserError
 from core.runs.files import read_json
-from core.runs.store import Workspace
+from core.runs.workspace import Workspace
 from core.settings import FIELDS, stored_flat
 from damgui import text
 from damgui.scores import results, sentences

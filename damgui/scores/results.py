@@ -17,7 +17,7 @@ from core.metrics.flights import with_flights
 from core.report.about import photo_root
 from core.report.answers import shown as shown_condition
 from core.runs.files import read_json
-from core.runs.store import Workspace
+from core.runs.workspace import Workspace
 from core.taxonomy import Taxonomy, of_results
 from damgui.components import html, photos
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from core import metrics
 from core.runs import store
-from core.runs.store import Workspace
+from core.runs.workspace import Workspace
 from core.settings import Settings, merge, to_dict
 
 # Pairs of (truth, said), each about the one object of a photo.

@@ -21,7 +21,7 @@ from starlette.testclient import TestClient
 from core.runs import store
 from core.runs.events import append, event
 from core.runs.files import write_json
-from core.runs.store import Workspace
+from core.runs.workspace import Workspace
 from core.settings import Settings
 from damgui import changes, snapshot
 

@@ -16,7 +16,8 @@ import pytest
 from core.runs import locks, store
 from core.runs.events import append, event
 from core.runs.files import write_json
-from core.runs.store import Run, Workspace
+from core.runs.store import Run
+from core.runs.workspace import Workspace
 from core.settings import Settings
 from damgui import snapshot
 from damgui.snapshot import look

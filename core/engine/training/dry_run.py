@@ -131,7 +131,7 @@ def checkpoint_bytes(trainer: Any, steps: int) -> int:
     adapter = WEIGHT_BYTES * learning_weights(trainer)
     written = math.ceil(steps / trainer.args.save_steps)
     kept = min(trainer.args.save_total_limit + 1 if trainer.args.save_total_limit else written, written)
-    return kept * (adapter + OPTIMIZER_BYTES * learning_weights(trainer)) + 3 * adapter
+    return int(kept * (adapter + OPTIMIZER_BYTES * learning_weights(trainer)) + 3 * adapter)
 
 
 def require_disk(needed_bytes: int, cache_bytes: int, free_bytes: int, folder: Path) -> None:
@@ -189,7 +189,7 @@ class DryRunState:
         self.trainer.meter = throughput.ThroughputMeter()
         with self.peak.watched(), throughput.counting() as counted:
             take_step(self.trainer, chosen)
-        shape = self.trainer.meter.shape
+        shape: np.ndarray = self.trainer.meter.shape
         self.counted.append((shape, counted.flops))
         return shape
 
@@ -304,7 +304,7 @@ def remembered_bytes(trainer: Any, whole: int) -> int:
     known, size = trainer.prompt_builder.image_encoder.remembered
     if trainer.args.device.type == "cuda" or not known:
         return 0
-    return max(min(CACHE_BYTES, size * whole // known) - size, 0)
+    return int(max(min(CACHE_BYTES, size * whole // known) - size, 0))
 
 
 def computing_dtype(trainer: Any) -> torch.dtype:

@@ -28,7 +28,7 @@ from core.engine.training.trainer import PackedTrainer
 from core.errors import UserError
 from core.runs.events import Reporter, read_events
 from core.runs.files import write_json
-from core.runs.store import Workspace
+from core.runs.workspace import Workspace
 from core.settings import Settings
 from core.taxonomy import Taxonomy
 from core.taxonomy import load as load_taxonomy
@@ -328,8 +328,8 @@ def earlier_seconds(run_folder: Path) -> float:
 
 def total_steps(trainer: PackedTrainer) -> int:
     if trainer.args.max_steps > 0:
-        return trainer.args.max_steps
-    return math.ceil(trainer.args.num_train_epochs * steps_per_epoch(trainer))
+        return int(trainer.args.max_steps)
+    return math.ceil(float(trainer.args.num_train_epochs) * steps_per_epoch(trainer))
 
 
 def steps_per_epoch(trainer: PackedTrainer) -> int:

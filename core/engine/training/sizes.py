@@ -56,4 +56,4 @@ def views(trainer: Any, found: Sequence[SequenceSize]) -> int:
     learned = {(one.key.photo, one.key.start): one.views for one in found}
     mode = trainer.prompt_builder.image_encoder.view.mode
     tested = sum((mode != "crop") + (mode != "full") * len(photo.objects) for photo in trainer.eval_dataset)
-    return sum(learned.values()) * len(trainer.training_data.versions) + tested
+    return int(sum(learned.values()) * len(trainer.training_data.versions) + tested)

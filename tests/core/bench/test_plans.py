@@ -15,7 +15,7 @@ from core.bench.shapes import SHAPES
 from core.bench.synthetic_images import asked, make_images, read_images
 from core.data.types import Photo
 from core.errors import UserError
-from core.runs.store import Workspace
+from core.runs.workspace import Workspace
 from core.taxonomy import Taxonomy
 from damgui.cli import commands
 

@@ -28,7 +28,7 @@ from core.engine.models import Loaded
 from core.engine.questions import PromptBuilder
 from core.engine.training.run import train
 from core.runs.events import event
-from core.runs.store import Workspace
+from core.runs.workspace import Workspace
 from core.settings import Settings, merge
 from core.settings import load as load_settings
 from core.taxonomy import Taxonomy

@@ -21,7 +21,8 @@ from core.report import document
 from core.report.annotate import annotated_name
 from core.runs import store
 from core.runs.events import event
-from core.runs.store import Run, Workspace
+from core.runs.store import Run
+from core.runs.workspace import Workspace
 from core.settings import Settings, load, merge
 from core.taxonomy import Taxonomy
 from core.taxonomy import load as load_taxonomy

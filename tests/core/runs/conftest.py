@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from core.runs import launcher, locks, store, worker
-from core.runs.store import Run, Workspace
+from core.runs.store import Run
+from core.runs.workspace import Workspace
 from core.settings import Settings, merge
 
 FAKE = Path(__file__).with_name("fake_damgui.py")

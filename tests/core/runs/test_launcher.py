@@ -13,7 +13,8 @@ import pytest
 
 from core.errors import UserError
 from core.runs import events, launcher, locks, store
-from core.runs.store import Run, Workspace
+from core.runs.store import Run
+from core.runs.workspace import Workspace
 from core.settings import Settings
 
 pytestmark = pytest.mark.usefixtures("fake_engine")

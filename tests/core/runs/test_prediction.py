@@ -10,7 +10,7 @@ import pytest
 
 from core.runs import launcher, locks, prediction_client, store, worker
 from core.runs.events import read_events
-from core.runs.store import Workspace
+from core.runs.workspace import Workspace
 from core.settings import Settings, merge
 
 pytestmark = pytest.mark.usefixtures("fake_engine")

@@ -17,7 +17,8 @@ from core.errors import UserError
 from core.runs import locks, store
 from core.runs.events import append, event
 from core.runs.files import write_json
-from core.runs.store import Run, Workspace
+from core.runs.store import Run
+from core.runs.workspace import Workspace
 from core.settings import Settings, load, merge, to_dict
 from damgui.cli import commands
 

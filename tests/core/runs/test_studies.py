@@ -14,8 +14,8 @@ from core.errors import UserError
 from core.runs import launcher, store
 from core.runs.events import event, read_events
 from core.runs.files import read_json
-from core.runs.store import Run, Workspace
-from core.runs.workspace import Nested
+from core.runs.store import Run
+from core.runs.workspace import Nested, Workspace
 from core.settings import Settings
 from core.studies import plan as studies
 from damgui.cli import commands

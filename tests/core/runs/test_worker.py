@@ -15,7 +15,8 @@ import pytest
 
 from core.errors import UserError
 from core.runs import events, locks, store, worker
-from core.runs.store import Run, Workspace
+from core.runs.store import Run
+from core.runs.workspace import Workspace
 from core.settings import Settings, merge
 
 pytestmark = pytest.mark.usefixtures("fake_engine")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from core.errors import UserError
-from core.runs.store import Workspace
+from core.runs.workspace import Workspace
 from damgui.scores import judged
 from damgui.snapshot import look
 

@@ -11,7 +11,8 @@ import pytest
 from core.runs import store
 from core.runs.events import append, event
 from core.runs.files import write_json
-from core.runs.store import Run, Workspace
+from core.runs.store import Run
+from core.runs.workspace import Workspace
 from core.settings import Settings, merge
 from core.studies import plan as studies
 from core.studies.ablation import ablation

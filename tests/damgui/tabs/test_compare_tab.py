@@ -10,7 +10,7 @@ import gradio as gr
 import pytest
 
 from core.runs import store
-from core.runs.store import Workspace
+from core.runs.workspace import Workspace
 from core.settings import Settings
 from damgui import text
 from damgui.forms import Form

@@ -10,7 +10,8 @@ import pytest
 
 from core import units
 from core.runs import locks, store
-from core.runs.store import Run, Workspace
+from core.runs.store import Run
+from core.runs.workspace import Workspace
 from core.settings import Settings
 from damgui import run_state, text
 from damgui.tabs import training

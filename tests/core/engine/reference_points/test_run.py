@@ -25,7 +25,7 @@ from core.engine.reference_points.pooling import pooled
 from core.engine.reference_points.rows import items_of, prior_rows
 from core.engine.scoring import judge_photos
 from core.engine.vision import ImageView, Patches, open_photo
-from core.runs.store import Workspace
+from core.runs.workspace import Workspace
 from core.settings import Settings, merge
 from core.taxonomy import Taxonomy
 

@@ -13,7 +13,7 @@ import torch
 
 from core.engine import models
 from core.engine.training.run import train
-from core.runs.store import Workspace
+from core.runs.workspace import Workspace
 from core.settings import from_dict
 
 
