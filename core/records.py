@@ -152,6 +152,10 @@ EVENTS: dict[str, Any] = {
 }
 
 
+Shares = Literal["probabilities", "calibrated"]  # the keys under which a row holds probabilities
+Label = Literal["truth", "truth_class", "predicted", "predicted_class"]  # the keys that hold a condition or class
+
+
 class PredictionRow(TypedDict):
     """One object as a model judged it: a line of …_predictions.jsonl.
 
@@ -165,7 +169,7 @@ class PredictionRow(TypedDict):
     object_type: str | None
     predicted: str
     predicted_class: str
-    question: Literal["condition", "class"]
+    question: str
     choices: int
     probabilities: dict[str, float]
     truth: NotRequired[str]
@@ -174,6 +178,8 @@ class PredictionRow(TypedDict):
     calibrated: NotRequired[dict[str, float]]
     unsure: NotRequired[bool]
     predicted_type: NotRequired[str]
+    fold: NotRequired[int]  # of a cross-validation, as is the seed
+    seed: NotRequired[int]
 
 
 class RunFacts(TypedDict):

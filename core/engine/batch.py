@@ -18,6 +18,7 @@ from core.engine.questions import ObjectQuery, PromptBuilder
 from core.engine.scoring import TOGETHER, AnswerProbabilities, PhotoQueries, judge_each, read_answer
 from core.errors import UserError
 from core.metrics.calibration import Calibration
+from core.records import PredictionRow
 from core.report import document
 from core.report.annotate import Annotator, annotated_name
 from core.report.answers import rows_of
@@ -208,7 +209,7 @@ def _judge(
 
 def answers(
     opened: OpenedModel, prompt_builder: PromptBuilder, images: Sequence[UnlabelledImage]
-) -> Iterator[tuple[UnlabelledImage, list[dict[str, Any]]]]:
+) -> Iterator[tuple[UnlabelledImage, list[PredictionRow]]]:
     """For each photo its rows, as in `scoring.prediction_row` but without a truth."""
     queries = [
         PhotoQueries(
@@ -225,7 +226,7 @@ def answers(
 
 def row_of(
     image: UnlabelledImage, index: int, answer: AnswerProbabilities, opened: OpenedModel, correction: str
-) -> dict[str, Any]:
+) -> PredictionRow:
     """A line of predictions.jsonl, with `calibrated` and `unsure` where the model has a calibration.
 
     `object_type` is None where it was not known, `predicted_type` the answered one.
@@ -234,7 +235,7 @@ def row_of(
     one = image.objects[index]
     kind = "class" if one.object_type is None else "condition"
     object_type, condition = read_answer(answer.best, one.object_type, kind, taxonomy)
-    row = {
+    row: PredictionRow = {
         "image": image.name,
         "object": index,
         "box_xyxy_px": [round(value * side, 1) for value, side in zip(one.box_xyxy, image.size_wh * 2, strict=True)],
@@ -249,7 +250,7 @@ def row_of(
     answered = next(
         one for one, condition in taxonomy.classes if taxonomy.class_name(one, condition) == row["predicted_class"]
     )
-    return row | {"predicted_type": answered}
+    return {**row, "predicted_type": answered}
 
 
 def tally(path: Path, taxonomy: Taxonomy) -> dict[str, Any]:
@@ -289,7 +290,7 @@ def _draw_missing(images: Sequence[UnlabelledImage], run_folder: Path, taxonomy:
     missing = {image.name: image for image in images if not (folder / annotated_name(image.name)).is_file()}
     if not missing:
         return
-    rows: dict[str, list[dict[str, Any]]] = {}
+    rows: dict[str, list[PredictionRow]] = {}
     for _, row in rows_of(run_folder / "predictions.jsonl"):
         if row["image"] in missing:
             rows.setdefault(row["image"], []).append(row)

@@ -14,6 +14,7 @@ from core.engine.training.class_balance import class_weights, repeats
 from core.errors import UserError
 from core.metrics import calibration
 from core.metrics.calibration import Calibration
+from core.records import PredictionRow
 from core.runs.events import Reporter
 from core.runs.files import read_json, write_json
 from core.settings import EnhanceSettings, Settings
@@ -51,7 +52,7 @@ def calibrate(
     settings: Settings,
 ) -> Calibration | None:
     """Judge the photos put aside, with both kinds of question, and fit; None when they hold no object with a choice."""
-    rows: dict[str, list[dict[str, Any]]] = {}
+    rows: dict[str, list[PredictionRow]] = {}
     for kind in KINDS:
         rows[kind] = [
             row
@@ -88,18 +89,17 @@ def warn_without(found: Calibration | None, settings: Settings, reporter: Report
         reporter.emit("warning", text=text)
 
 
-def calibrated_row(
-    row: dict[str, Any], found: Calibration | None, correction: str, taxonomy: Taxonomy
-) -> dict[str, Any]:
+def calibrated_row(row: PredictionRow, found: Calibration | None, correction: str, taxonomy: Taxonomy) -> PredictionRow:
     """A prediction row with `calibrated` and `unsure`; what is predicted follows the calibrated probabilities."""
     if found is None:
         return row
     kind = row["question"]
-    shares = found.apply(row["probabilities"], kind, row["object_type"], correction)
+    shares = found.apply(row["probabilities"], kind, str(row["object_type"]), correction)
     best = max(shares, key=lambda answer: shares[answer])
     object_type, condition = read_answer(best, row["object_type"], kind, taxonomy)
     unsure = len(shares) > 1 and found.unsure(shares[best], kind, correction)
-    return row | {
+    return {
+        **row,
         "predicted": condition,
         "predicted_class": taxonomy.class_name(object_type, condition),
         "calibrated": {answer: float(f"{share:.6g}") for answer, share in shares.items()},

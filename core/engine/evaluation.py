@@ -22,6 +22,7 @@ from core.engine.scoring import judge_photos
 from core.errors import UserError
 from core.metrics import score
 from core.metrics.calibration import Calibration, unsure_summary
+from core.records import PredictionRow
 from core.runs.events import Reporter
 from core.runs.files import replace, write_json
 from core.runs.store import is_adapter
@@ -149,7 +150,7 @@ def _tell_promise(opened: OpenedModel, settings: Settings, reporter: Reporter) -
         )
 
 
-def _sureness(opened: OpenedModel, rows: Sequence[dict[str, Any]], settings: Settings) -> dict[str, Any]:
+def _sureness(opened: OpenedModel, rows: Sequence[PredictionRow], settings: Settings) -> dict[str, Any]:
     """What results tell of an adapter's calibration; {} where it has none."""
     found, kind, correction = opened.calibration, settings.question.kind, settings.judging.prior_correction
     if found is None:
@@ -174,7 +175,7 @@ def run(settings: Settings, run_folder: Path, workspace: Workspace, reporter: Re
     feature_cache.prepare(prompt_builder, opened.loaded, opened.model, [(photos, [(False, 0)])], workspace, reporter)
     reporter.emit("stage", text=f"Testing on {len(photos)} images")
     began = time.monotonic()
-    rows: list[dict[str, Any]] = []
+    rows: list[PredictionRow] = []
     done = correct = 0
     with (run_folder / "predictions.jsonl").open("w", encoding="utf-8") as stream:
         for _photo, found, _loss in judge_photos(opened.model, prompt_builder, photos, settings.question.kind):

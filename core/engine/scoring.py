@@ -16,6 +16,7 @@ from core.engine.prefetch import prefetch
 from core.engine.questions import ObjectQuery, PromptBuilder, truth_of
 from core.errors import UserError
 from core.prompts import BoxXyxy, answers
+from core.records import PredictionRow
 from core.taxonomy import Taxonomy
 
 # Photos that are judged together: enough to keep a device busy, few enough that progress is seen.
@@ -122,7 +123,7 @@ def queries_about(photo: Photo, kind: str) -> list[ObjectQuery]:
 
 def judge_photos(
     model: Any, prompt_builder: PromptBuilder, photos: Sequence[Photo], kind: str
-) -> Generator[tuple[Photo, list[dict[str, Any]], float]]:
+) -> Generator[tuple[Photo, list[PredictionRow], float]]:
     """For each photo: its prediction rows, and the summed loss (nats) of the right answers."""
     queries = [PhotoQueries(photo.path, prompt_builder.boxes(photo), queries_about(photo, kind)) for photo in photos]
     for photo, found in zip(photos, judge_each(model, prompt_builder, queries), strict=True):
@@ -135,7 +136,7 @@ def judge_photos(
 
 def prediction_row(
     photo: Photo, index: int, answer: AnswerProbabilities, kind: str, taxonomy: Taxonomy
-) -> dict[str, Any]:
+) -> PredictionRow:
     """A line of …_predictions.jsonl."""
     one = photo.objects[index]
     object_type, condition = read_answer(answer.best, one.object_type, kind, taxonomy)

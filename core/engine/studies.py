@@ -27,6 +27,7 @@ from core.errors import UserError
 from core.metrics.alarms import AlarmCurves
 from core.metrics.flights import with_flights
 from core.metrics.reference_points import PRIOR
+from core.records import PredictionRow
 from core.runs.events import Reporter, SilentReporter, append, event
 from core.runs.files import read_json, read_lines, write_json, write_lines
 from core.runs.workspace import Nested, Workspace
@@ -39,7 +40,6 @@ from core.units import estimate
 
 NAME = "cell"  # of the one model in a cell's workspace
 REPORT_EVERY_S = 1.0
-Row = dict[str, Any]
 
 
 def run(
@@ -210,7 +210,7 @@ class StudyRun:
         guessed = prior_rows(dataset.split("train"), evaluation.photos_of(dataset, settings), taxonomy)
         write_lines(self.folder(cell) / "references" / f"{PRIOR}.jsonl", guessed)
 
-    def rows(self, cell: StudyCell) -> list[Row]:
+    def rows(self, cell: StudyCell) -> list[PredictionRow]:
         """A cell's answers; those from before answers held their flight get it from the photo's name."""
         return with_flights(read_lines(self.folder(cell) / "predictions.jsonl"), self.settings.data.group_rule)
 
@@ -236,7 +236,7 @@ class StudyRun:
         return found
 
     def _ablation(self, records: Mapping[StudyCell, Any]) -> dict[str, Any]:
-        judged: dict[str, dict[int, Sequence[Row]]] = {variant: {} for variant in self.plan.variants}
+        judged: dict[str, dict[int, Sequence[PredictionRow]]] = {variant: {} for variant in self.plan.variants}
         for cell in records:
             judged[cell.variant][cell.seed] = self.rows(cell)
         steps: dict[str, list[int]] = {}
@@ -262,7 +262,7 @@ class StudyRun:
         found = cross_validation(parts, notes, self.settings.judging.false_alarm_rate, alarming)
         return {**found, "reference_warnings": warnings_about(pooled, pooled_references(parts))}
 
-    def _references(self, cell: StudyCell, results: Mapping[str, Any]) -> dict[str, list[Row]]:
+    def _references(self, cell: StudyCell, results: Mapping[str, Any]) -> dict[str, list[PredictionRow]]:
         """The answers of whatever reference points were measured, in the order of the results that name them."""
         named = results.get("references") or {PRIOR: {}}
         kept = {name: read_lines(self.folder(cell) / "references" / f"{name}.jsonl") for name in named}

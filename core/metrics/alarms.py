@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from core.metrics.counts import Row
 from core.metrics.flights import flights_of
 from core.metrics.intervals import share_interval
 from core.metrics.probabilities import with_probabilities
+from core.records import PredictionRow
 
 # [[threshold, false alarm rate], …] of a condition, highest threshold first: the share of the other objects that reach
 # it is at most the rate.
@@ -26,10 +26,10 @@ FROM_CALIBRATION, FROM_OTHER_FLIGHTS = "calibration", "other flights"
 
 
 def alarms(
-    rows: Sequence[Row],
+    rows: Sequence[PredictionRow],
     conditions: Sequence[str],
     false_alarm_rate: float,
-    curves_of: Callable[[Row], AlarmCurves | None] = lambda row: None,
+    curves_of: Callable[[PredictionRow], AlarmCurves | None] = lambda row: None,
 ) -> dict[str, dict[str, Any]]:
     """How many objects of a condition are found when at most `false_alarm_rate` of the others raise a false alarm.
 
@@ -57,7 +57,7 @@ def alarms(
     return found
 
 
-def alarm_curves(rows: Sequence[Row]) -> dict[str, AlarmCurve]:
+def alarm_curves(rows: Sequence[PredictionRow]) -> dict[str, AlarmCurve]:
     """The alarm curve of every condition that these (calibration) rows' objects may have."""
     conditions, found = _conditions(rows), {}
     for condition in conditions:
@@ -91,7 +91,7 @@ def lowest_threshold(others: np.ndarray, false_alarm_rate: float) -> float:
     return float(np.nextafter(np.partition(others, place)[place], np.inf))
 
 
-def _conditions(rows: Sequence[Row]) -> list[str]:
+def _conditions(rows: Sequence[PredictionRow]) -> list[str]:
     """Those that the objects of these rows may have."""
     found: set[str] = set()
     for row in rows:
@@ -100,7 +100,7 @@ def _conditions(rows: Sequence[Row]) -> list[str]:
     return sorted(found)
 
 
-def _chance(row: Row, condition: str, conditions: Sequence[str]) -> float | None:
+def _chance(row: PredictionRow, condition: str, conditions: Sequence[str]) -> float | None:
     """The probability that an object is in a condition; None when its type does not allow it.
 
     Where the class was asked, that of all classes of the condition; `conditions` and those of the object's own type
@@ -120,11 +120,11 @@ def _chance(row: Row, condition: str, conditions: Sequence[str]) -> float | None
 
 
 def _alarm(
-    rows: Sequence[Row],
+    rows: Sequence[PredictionRow],
     chances: np.ndarray,
     condition: str,
     rate: float,
-    curves_of: Callable[[Row], AlarmCurves | None],
+    curves_of: Callable[[PredictionRow], AlarmCurves | None],
 ) -> dict[str, Any]:
     truths = np.array([row["truth"] == condition for row in rows], dtype=bool)
     positives, negatives = int(truths.sum()), int((~truths).sum())

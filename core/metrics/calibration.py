@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from core.metrics.alarms import AlarmCurves, alarm_curves
-from core.metrics.counts import Row
 from core.metrics.flights import flights_of
 from core.metrics.intervals import share_interval
 from core.metrics.probabilities import LEAST, probabilistic, right_answer, with_probabilities
+from core.records import PredictionRow, Shares
 
 NONE, FREQUENCIES, EVEN = "none", "frequencies", "even"
 CORRECTIONS = (FREQUENCIES, EVEN)
@@ -123,7 +123,7 @@ def sharpened(shares: Mapping[str, float], temperature: float) -> dict[str, floa
     return _normalised({answer: float(np.exp(value - top)) for answer, value in logs.items()})
 
 
-def fit_temperature(rows: Sequence[Row]) -> float:
+def fit_temperature(rows: Sequence[PredictionRow]) -> float:
     """The temperature with the least log-loss (Guo et al. 2017); 1.0 where no row has a choice."""
     judged = with_probabilities(rows)
     if not judged:
@@ -192,7 +192,7 @@ def risk_coverage(sure: Sequence[float], right: Sequence[bool]) -> list[dict[str
 
 
 def fit(
-    rows: Mapping[str, Sequence[Row]],
+    rows: Mapping[str, Sequence[PredictionRow]],
     max_error: float,
     photos: int,
     implied: Mapping[str, float],
@@ -213,7 +213,9 @@ def fit(
     for kind, mine in judged.items():
         points = risk_coverage(*_sureness(mine, found, NONE))
         curve[kind] = points[:: max(1, -(-len(points) // CURVE_POINTS))]
-        cooled = [{**row, "calibrated": sharpened(row["probabilities"], temperature[kind])} for row in mine]
+        cooled: list[PredictionRow] = [
+            {**row, "calibrated": sharpened(row["probabilities"], temperature[kind])} for row in mine
+        ]
         before[kind], after[kind] = _summary(cooled, "probabilities"), _summary(cooled, "calibrated")
     return replace(
         found,
@@ -226,7 +228,7 @@ def fit(
     )
 
 
-def _sureness(rows: Sequence[Row], found: Calibration, correction: str) -> tuple[list[float], list[bool]]:
+def _sureness(rows: Sequence[PredictionRow], found: Calibration, correction: str) -> tuple[list[float], list[bool]]:
     """How sure each row's answer is once calibrated, and whether it is right."""
     sure, right = [], []
     for row in rows:
@@ -237,13 +239,13 @@ def _sureness(rows: Sequence[Row], found: Calibration, correction: str) -> tuple
     return sure, right
 
 
-def _summary(rows: Sequence[Row], key: str) -> dict[str, float]:
+def _summary(rows: Sequence[PredictionRow], key: Shares) -> dict[str, float]:
     scores = probabilistic(rows, key) or {}
     return {name: scores[name] for name in ("log_loss", "brier", "ece") if name in scores}
 
 
 def unsure_summary(
-    rows: Sequence[Row], calibration: Calibration, kind: str, correction: str = NONE
+    rows: Sequence[PredictionRow], calibration: Calibration, kind: str, correction: str = NONE
 ) -> dict[str, Any] | None:
     """How many of the rows with a choice are unsure, and how right the sure ones are; None when there is no row.
 

@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 
 from core.errors import UserError
-from core.metrics.counts import Row, class_names
+from core.metrics.counts import class_names
 from core.metrics.flights import FEW_FLIGHTS, TOO_FEW_FLIGHTS, ends, flight_counts, flights_of
 from core.metrics.intervals import FIGURES, Interval, difference_intervals, figures, sign_flip
+from core.records import PredictionRow
 
 BETTER, WORSE, UNCLEAR = "better", "worse", "no clear difference"
 
 
-def compare(before: Sequence[Row], after: Sequence[Row]) -> dict[str, Any]:
+def compare(before: Sequence[PredictionRow], after: Sequence[PredictionRow]) -> dict[str, Any]:
     """What changed from one set of answers to another about the same objects.
 
     Args:
@@ -39,7 +40,10 @@ def compare(before: Sequence[Row], after: Sequence[Row]) -> dict[str, Any]:
     paired = [found[key] for key in keys[0]]
     # Rows from before there were flights take that of the other side, which knows what was joined to one flight.
     numbers, names = flights_of(
-        [{**one, "flight": one.get("flight") or two.get("flight")} for one, two in zip(before, paired, strict=True)]
+        [
+            {**one, "flight": one.get("flight") or two.get("flight") or ""}
+            for one, two in zip(before, paired, strict=True)
+        ]
     )
     classes = class_names((*before, *paired))
     sides = flight_counts(before, classes, numbers), flight_counts(paired, classes, numbers)

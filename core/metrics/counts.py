@@ -6,12 +6,12 @@ Legend for shapes: K classes; rows are the truth, columns the answer.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
-Row = Mapping[str, Any]
+from core.records import PredictionRow
 
 
 def ordered(found: Iterable[str], first: Sequence[str] = ()) -> tuple[str, ...]:
@@ -64,12 +64,12 @@ def macro_f1(counts: np.ndarray) -> float:
     return float(macro(counts[None])[0])
 
 
-def class_names(rows: Iterable[Row]) -> tuple[str, ...]:
+def class_names(rows: Iterable[PredictionRow]) -> tuple[str, ...]:
     """Every class that is true or answered, in alphabetical order."""
     return ordered(str(row[key]) for row in rows for key in ("truth_class", "predicted_class"))
 
 
-def with_choice(rows: Sequence[Row]) -> list[Row]:
+def with_choice(rows: Sequence[PredictionRow]) -> list[PredictionRow]:
     """The rows of objects whose type allows more than one answer."""
     return [row for row in rows if int(row["choices"]) > 1]
 

@@ -7,12 +7,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from re import Pattern
-from typing import Any
 
 import numpy as np
 
 from core.data.flights import compile_rule, group_of
-from core.metrics.counts import Row
+from core.records import PredictionRow
 from core.settings import DataSettings
 
 # With three, Student's t reaches 4.3 standard errors to either side: an interval of nearly everything.
@@ -29,7 +28,7 @@ def _rule(group_rule: str | None) -> Pattern[str] | None:
     return compile_rule(DataSettings().group_rule if group_rule is None else group_rule)
 
 
-def flight_of(row: Row, group_rule: str | None = None) -> str:
+def flight_of(row: PredictionRow, group_rule: str | None = None) -> str:
     """The flight of a prediction row; of rows from before they held it, what the photo's name tells.
 
     `group_rule` is the run's `data.group_rule`; None means the usual one.
@@ -37,12 +36,12 @@ def flight_of(row: Row, group_rule: str | None = None) -> str:
     return str(row.get("flight") or group_of(str(row["image"]), _rule(group_rule)))
 
 
-def with_flights(rows: Iterable[Mapping[str, Any]], group_rule: str | None = None) -> list[dict[str, Any]]:
+def with_flights(rows: Iterable[PredictionRow], group_rule: str | None = None) -> list[PredictionRow]:
     """The rows, each with its flight."""
     return [{**row, "flight": flight_of(row, group_rule)} for row in rows]
 
 
-def flights_of(rows: Sequence[Row]) -> tuple[np.ndarray, tuple[str, ...]]:
+def flights_of(rows: Sequence[PredictionRow]) -> tuple[np.ndarray, tuple[str, ...]]:
     """((N,) number of each row's flight, names of the flights in alphabetical order)."""
     each = [flight_of(row) for row in rows]
     names = tuple(sorted(set(each)))
@@ -50,7 +49,7 @@ def flights_of(rows: Sequence[Row]) -> tuple[np.ndarray, tuple[str, ...]]:
     return np.array([place[name] for name in each], dtype=int), names
 
 
-def flight_counts(rows: Sequence[Row], names: Sequence[str], numbers: np.ndarray) -> np.ndarray:
+def flight_counts(rows: Sequence[PredictionRow], names: Sequence[str], numbers: np.ndarray) -> np.ndarray:
     """(F, K, K) confusion counts of each flight; `numbers` (N,) are the rows' flights, `names` the K classes."""
     place = {name: index for index, name in enumerate(names)}
     truths, answers = (np.array([place[str(row[key])] for row in rows]) for key in ("truth_class", "predicted_class"))

@@ -10,24 +10,25 @@ from typing import Any
 
 import numpy as np
 
-from core.metrics.counts import Row, share, with_choice
+from core.metrics.counts import share, with_choice
+from core.records import PredictionRow, Shares
 
 BINS = 10
 # A probability of 0 that turned out true would make the log-loss infinite.
 LEAST = 1e-12
 
 
-def with_probabilities(rows: Sequence[Row], key: str = "probabilities") -> list[Row]:
+def with_probabilities(rows: Sequence[PredictionRow], key: Shares = "probabilities") -> list[PredictionRow]:
     """The rows whose object had more than one allowed answer and whose probabilities were kept."""
     return [row for row in with_choice(rows) if row.get(key)]
 
 
-def right_answer(row: Row) -> str:
+def right_answer(row: PredictionRow) -> str:
     """The answer that would have been right: a condition, or a class where the class was asked."""
     return str(row["truth_class"] if row.get("question") == "class" else row["truth"])
 
 
-def probabilistic(rows: Sequence[Row], key: str = "probabilities") -> dict[str, Any] | None:
+def probabilistic(rows: Sequence[PredictionRow], key: Shares = "probabilities") -> dict[str, Any] | None:
     """{log_loss (nats), brier, ece, total, reliability} of the rows with a choice; None when there are none.
 
     Brier score: squared errors summed over the answers (Brier 1950). ECE: mean gap between how sure the answers were

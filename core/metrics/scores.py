@@ -9,20 +9,21 @@ import numpy as np
 
 from core.errors import UserError
 from core.metrics.alarms import AlarmCurves, alarms
-from core.metrics.counts import Row, balanced, by_label, class_names, confusion, macro_f1, ordered, portion, with_choice
+from core.metrics.counts import balanced, by_label, class_names, confusion, macro_f1, ordered, portion, with_choice
 from core.metrics.flights import ends, flight_counts, flights_of
 from core.metrics.intervals import Interval, figure_intervals, share_interval
 from core.metrics.probabilities import probabilistic
+from core.records import Label, PredictionRow
 
 
 def score(
-    rows: Sequence[Row],
+    rows: Sequence[PredictionRow],
     labels: Sequence[str] = (),
     *,
     intervals: bool = True,
     false_alarm_rate: float = 0.1,
     alarming: Sequence[str] = (),
-    curves_of: Callable[[Row], AlarmCurves | None] = lambda row: None,
+    curves_of: Callable[[PredictionRow], AlarmCurves | None] = lambda row: None,
 ) -> dict[str, Any]:
     """All figures of a set of prediction rows, as plain values for JSON.
 
@@ -75,10 +76,11 @@ def score(
     }
     if not intervals:
         return found
-    for group, truth, answer in (
+    groups: tuple[tuple[str, Label, Label], ...] = (
         ("per_class", "truth_class", "predicted_class"),
         ("per_condition", "truth", "predicted"),
-    ):
+    )
+    for group, truth, answer in groups:
         for name, interval in _recall_intervals(rows, truth, answer).items():
             found[group][name]["recall_interval"] = interval
     more = {
@@ -89,7 +91,7 @@ def score(
     return {**found, **_by_flight(rows), **{key: value for key, value in more.items() if value is not None}}
 
 
-def _figures(rows: Sequence[Row], intervals: bool) -> dict[str, Any]:
+def _figures(rows: Sequence[PredictionRow], intervals: bool) -> dict[str, Any]:
     """Accuracy, balanced accuracy and macro-F1, each with its interval; the figures are None where there is no row."""
     found: dict[str, Any] = portion(_right(rows), len(rows))
     if not rows:
@@ -103,7 +105,7 @@ def _figures(rows: Sequence[Row], intervals: bool) -> dict[str, Any]:
     return found
 
 
-def _by_flight(rows: Sequence[Row]) -> dict[str, Any]:
+def _by_flight(rows: Sequence[PredictionRow]) -> dict[str, Any]:
     numbers, names = flights_of(rows)
     right = np.array([row["truth_class"] == row["predicted_class"] for row in rows])
     correct, total = np.bincount(numbers, weights=right), np.bincount(numbers)
@@ -112,7 +114,7 @@ def _by_flight(rows: Sequence[Row]) -> dict[str, Any]:
     return {"flights": len(names), "lowest_flight": low, "highest_flight": high}
 
 
-def _recall_intervals(rows: Sequence[Row], truth: str, answer: str) -> dict[str, Interval | None]:
+def _recall_intervals(rows: Sequence[PredictionRow], truth: Label, answer: Label) -> dict[str, Interval | None]:
     """The interval of the recall of every label that is true or answered; None where no object is of it."""
     numbers, _ = flights_of(rows)
     truths, answers = (np.array([str(row[key]) for row in rows]) for key in (truth, answer))
@@ -123,9 +125,9 @@ def _recall_intervals(rows: Sequence[Row], truth: str, answer: str) -> dict[str,
     return found
 
 
-def _class_counts(rows: Sequence[Row], names: Sequence[str]) -> Any:
+def _class_counts(rows: Sequence[PredictionRow], names: Sequence[str]) -> Any:
     return confusion([str(row["truth_class"]) for row in rows], [str(row["predicted_class"]) for row in rows], names)
 
 
-def _right(rows: Sequence[Row]) -> int:
+def _right(rows: Sequence[PredictionRow]) -> int:
     return sum(str(row["truth_class"]) == str(row["predicted_class"]) for row in rows)

@@ -12,7 +12,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from core.conditions import MARKS, UNSURE_SIGN, Condition
 from core.data.photos import UNREADABLE, open_photo, photo_size
-from core.report.answers import Row, shown, sureness
+from core.records import PredictionRow
+from core.report.answers import shown, sureness
 from core.report.pictures import Box
 from core.runs.files import replacing, system_path, writing
 from core.taxonomy import Taxonomy
@@ -31,7 +32,7 @@ def annotated_name(photo: str) -> str:
     return plain if plain.lower().endswith((".jpg", ".jpeg")) else plain + ".jpg"
 
 
-def draw(path: Path, rows: Sequence[Row], taxonomy: Taxonomy) -> Image.Image:
+def draw(path: Path, rows: Sequence[PredictionRow], taxonomy: Taxonomy) -> Image.Image:
     """The photo upright, its longer side LEAST_PX to MOST_PX, with every row's box. Raises one of UNREADABLE."""
     full_wh = photo_size(path)
     scale = min(max(*full_wh, LEAST_PX), MOST_PX) / max(full_wh)
@@ -41,7 +42,7 @@ def draw(path: Path, rows: Sequence[Row], taxonomy: Taxonomy) -> Image.Image:
         picture = picture.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
     pen = ImageDraw.Draw(picture)
     stroke = max(2, round(max(size) / 400))
-    shapes: list[tuple[Row, Condition, Box]] = []
+    shapes: list[tuple[PredictionRow, Condition, Box]] = []
     for row in rows:
         x1, y1, x2, y2 = (float(value) * scale for value in row["box_xyxy_px"])
         shapes.append((row, shown(row, taxonomy), (x1, y1, x2, y2)))
@@ -65,7 +66,7 @@ def _font(size_px: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(size_px)
 
 
-def _words(row: Row, condition: Condition) -> str:
+def _words(row: PredictionRow, condition: Condition) -> str:
     said = f"{condition.name} {probability(sureness(row))}" if int(row.get("choices") or 1) > 1 else condition.name
     return said + (f"  {UNSURE_SIGN} unsure" if row.get("unsure") else "")
 
@@ -124,7 +125,7 @@ def _mark(pen: ImageDraw.ImageDraw, mark: str, at: tuple[float, float], size: fl
         pen.polygon([(x + size * across, y + size * down) for across, down in corners], fill=ink)
 
 
-def save(path: Path, rows: Sequence[Row], target: Path, taxonomy: Taxonomy) -> None:
+def save(path: Path, rows: Sequence[PredictionRow], target: Path, taxonomy: Taxonomy) -> None:
     """Draw and write one annotated photo in one go: it is whole or not there at all.
 
     A photo that cannot be read any more is left out. Raises UserError when the disk does not take it.
@@ -146,7 +147,7 @@ class Annotator:
         self._room = threading.Semaphore(WAITING)
         self._drawn: list[Future[None]] = []
 
-    def add(self, path: Path, rows: Sequence[Row]) -> None:
+    def add(self, path: Path, rows: Sequence[PredictionRow]) -> None:
         """Have one photo drawn. Raises UserError when an earlier one could not be written."""
         self._room.acquire()
         self._settle(done_only=True)

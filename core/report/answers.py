@@ -10,13 +10,12 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from core.conditions import Condition
 from core.errors import UserError
+from core.records import PredictionRow
 from core.taxonomy import Taxonomy
-
-Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,25 +38,25 @@ class Entry:
     true_condition: str
 
 
-def sureness(row: Row) -> float:
+def sureness(row: PredictionRow) -> float:
     """The probability of the answer given, the calibrated one where there is one; 0.0 when the row has none."""
     shares: Mapping[str, float] = row.get("calibrated") or row.get("probabilities") or {"": 0.0}
     return max(shares.values())
 
 
-def shown(row: Row, taxonomy: Taxonomy, which: str = "predicted") -> Condition:
+def shown(row: PredictionRow, taxonomy: Taxonomy, which: str = "predicted") -> Condition:
     """How the condition that was answered ("predicted") or is true ("truth") is shown."""
     condition = str(row.get(which) or "")
     return taxonomy.shown(str(row.get(f"{which}_class") or "").removesuffix(f" {condition}"), condition)
 
 
-def is_wrong(row: Row) -> bool | None:
+def is_wrong(row: PredictionRow) -> bool | None:
     """Whether the answered class is another than the true one; None where no truth is known."""
     truth = row.get("truth_class")
     return None if truth is None else bool(truth != row.get("predicted_class"))
 
 
-def rows_of(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+def rows_of(path: Path) -> Iterator[tuple[int, PredictionRow]]:
     """(offset in bytes, row) of every whole line. Raises UserError for a damaged file."""
     try:
         with path.open("rb") as stream:
@@ -70,9 +69,9 @@ def rows_of(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         raise UserError("the answers of this run cannot be read", str(path), "Run it again.", "disk") from error
 
 
-def _row(line: bytes, path: Path, number: int) -> dict[str, Any]:
+def _row(line: bytes, path: Path, number: int) -> PredictionRow:
     try:
-        row = json.loads(line)
+        row: PredictionRow = json.loads(line)
         if isinstance(row, dict) and "image" in row and "object" in row:
             return row
     except ValueError:
@@ -85,7 +84,7 @@ def index(path: Path) -> list[Entry]:
     return [_entry(offset, row) for offset, row in rows_of(path)]
 
 
-def _entry(offset: int, row: Row) -> Entry:
+def _entry(offset: int, row: PredictionRow) -> Entry:
     # Names come again and again: one copy of each is kept.
     truth, said, condition, true_condition, image = (
         sys.intern(str(row.get(key) or "")) for key in ("truth_class", "predicted_class", "predicted", "truth", "image")
@@ -104,8 +103,8 @@ def _entry(offset: int, row: Row) -> Entry:
     )
 
 
-def read(stream: BinaryIO, entry: Entry) -> dict[str, Any]:
+def read(stream: BinaryIO, entry: Entry) -> PredictionRow:
     """The whole row of an entry."""
     stream.seek(entry.offset)
-    found: dict[str, Any] = json.loads(stream.readline())
+    found: PredictionRow = json.loads(stream.readline())
     return found

@@ -11,7 +11,8 @@ from markupsafe import Markup
 
 from core import units
 from core.conditions import Condition
-from core.report.answers import Entry, Row, is_wrong, shown
+from core.records import PredictionRow
+from core.report.answers import Entry, is_wrong, shown
 from core.report.html import TEMPLATES
 from core.report.pictures import Box
 from core.taxonomy import Taxonomy
@@ -99,7 +100,9 @@ def by_photo(entries: Iterable[Entry]) -> list[Group]:
     return [Group(image, ones) for image, ones in found.items()]
 
 
-def card(row: Row, picture: tuple[str, Box] | None, taxonomy: Taxonomy, with_photo: bool, anchor: str = "") -> Markup:
+def card(
+    row: PredictionRow, picture: tuple[str, Box] | None, taxonomy: Taxonomy, with_photo: bool, anchor: str = ""
+) -> Markup:
     """One object. `picture` is (data URI, the box in fractions of it); without one it is a single line."""
     drawn = _picture(*picture) if picture else None
     return _HTML.card(
@@ -107,7 +110,7 @@ def card(row: Row, picture: tuple[str, Box] | None, taxonomy: Taxonomy, with_pho
     )
 
 
-def pointer(row: Row, taxonomy: Taxonomy, anchor: str) -> Markup:
+def pointer(row: PredictionRow, taxonomy: Taxonomy, anchor: str) -> Markup:
     """An object whose picture stands elsewhere in the report."""
     return _HTML.pointer(replace(_card(row, taxonomy), anchor=anchor))
 
@@ -116,7 +119,7 @@ def photo_name(path: str) -> Markup:
     return _PARTS.photo_name(path)
 
 
-def _card(row: Row, taxonomy: Taxonomy) -> Card:
+def _card(row: PredictionRow, taxonomy: Taxonomy) -> Card:
     kind = str(row.get("object_type") or row.get("predicted_type") or "object")
     answered = str(row.get("predicted_class") or "").removesuffix(f" {row.get('predicted')}")
     return Card(
@@ -131,7 +134,7 @@ def _card(row: Row, taxonomy: Taxonomy) -> Card:
     )
 
 
-def _chances(row: Row, taxonomy: Taxonomy) -> str:
+def _chances(row: PredictionRow, taxonomy: Taxonomy) -> str:
     """The probabilities, the calibrated ones where there are any; small ones of long lists are left out."""
     calibrated = row.get("calibrated")
     found: dict[str, Any] = dict(calibrated or row.get("probabilities") or {})

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from core.report.answers import Row, rows_of
+from core.records import PredictionRow
+from core.report.answers import rows_of
 from core.runs.files import replace, writing
 from core.taxonomy import Taxonomy
 
@@ -56,7 +57,7 @@ def write_csv(predictions: Path, target: Path, taxonomy: Taxonomy) -> int:
     return count
 
 
-def cells(row: Row, taxonomy: Taxonomy, classes: Sequence[str]) -> list[Any]:
+def cells(row: PredictionRow, taxonomy: Taxonomy, classes: Sequence[str]) -> list[Any]:
     """One row of the table, in the order of its head."""
     known, raw = row.get("object_type") is not None, row["probabilities"]
     calibrated = row.get("calibrated")

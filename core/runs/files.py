@@ -152,7 +152,7 @@ def read_json(path: Path) -> Any:
         raise UserError("this file is damaged or cannot be read", str(path), "Remove or mend it.", "disk") from error
 
 
-def read_lines(path: Path) -> list[dict[str, Any]]:
+def read_lines(path: Path) -> list[Any]:
     """JSON lines, such as predictions; [] when there is no such file. Raises UserError when one is damaged."""
     try:
         return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]

@@ -13,12 +13,13 @@ import numpy as np
 
 from core.metrics.compare import BETTER, WORSE, verdict
 from core.metrics.compare import UNCLEAR as NO_DIFFERENCE
-from core.metrics.counts import Row, class_names
+from core.metrics.counts import class_names
 from core.metrics.flights import TOO_FEW_FLIGHTS, ends, flight_counts, flights_of
 from core.metrics.intervals import FIGURES, Estimate, Interval, figures, jackknife, without_each
+from core.records import PredictionRow
 
 # The rows of each seed.
-RunRows = Mapping[int, Sequence[Row]]
+RunRows = Mapping[int, Sequence[PredictionRow]]
 
 HELPS, HARMS, UNCLEAR, FEW = "recommended", "harmful", "no clear effect", "too few seeds"
 # Fewer trainings tell too little about luck: their spread has one degree of freedom, or none.
@@ -151,12 +152,12 @@ def _plain(estimate: Estimate, spread: float | None, interval: Interval | None) 
     return {"mean": estimate.value, "interval": interval, "spread": spread}
 
 
-def _all(judged: Mapping[str, RunRows]) -> Iterator[Sequence[Row]]:
+def _all(judged: Mapping[str, RunRows]) -> Iterator[Sequence[PredictionRow]]:
     for found in judged.values():
         yield from found.values()
 
 
-def _require_same_objects(seed: int, sides: Mapping[str, Sequence[Row]]) -> None:
+def _require_same_objects(seed: int, sides: Mapping[str, Sequence[PredictionRow]]) -> None:
     keys = {variant: sorted((str(row["image"]), int(row["object"])) for row in rows) for variant, rows in sides.items()}
     if len({tuple(one) for one in keys.values()}) != 1 or not all(keys.values()):
         raise ValueError(f"the variants of seed {seed} were not judged on the same objects: {', '.join(keys)}")

@@ -10,9 +10,9 @@ import numpy as np
 
 from core.metrics import compare, score
 from core.metrics.alarms import AlarmCurves
-from core.metrics.counts import Row
 from core.metrics.flights import TOO_FEW_FLIGHTS
 from core.metrics.reference_points import BY_KEY, label_of
+from core.records import PredictionRow
 
 
 @dataclass(frozen=True)
@@ -24,22 +24,22 @@ class Part:
 
     fold: int
     seed: int
-    rows: Sequence[Row]
-    references: Mapping[str, Sequence[Row]] = field(default_factory=dict)
+    rows: Sequence[PredictionRow]
+    references: Mapping[str, Sequence[PredictionRow]] = field(default_factory=dict)
     curves: AlarmCurves | None = None
 
 
-def pooled_rows(parts: Sequence[Part]) -> list[dict[str, Any]]:
+def pooled_rows(parts: Sequence[Part]) -> list[PredictionRow]:
     """Every object once: the rows of the first seed, each with its fold and seed."""
     first = min(part.seed for part in parts)
     return [{**row, "fold": part.fold, "seed": part.seed} for part in parts if part.seed == first for row in part.rows]
 
 
-def pooled_references(parts: Sequence[Part]) -> dict[str, list[dict[str, Any]]]:
+def pooled_references(parts: Sequence[Part]) -> dict[str, list[PredictionRow]]:
     """The rows of each reference that all parts of the first seed have."""
     first = [part for part in parts if part.seed == min(one.seed for one in parts)]
     known = [name for name in first[0].references if all(part.references.get(name) for part in first)]
-    return {name: [dict(row) for part in first for row in part.references[name]] for name in known}
+    return {name: [row for part in first for row in part.references[name]] for name in known}
 
 
 def cross_validation(
@@ -81,7 +81,7 @@ def cross_validation(
     }
 
 
-def _short(rows: Sequence[Row]) -> dict[str, Any]:
+def _short(rows: Sequence[PredictionRow]) -> dict[str, Any]:
     found = score(rows, intervals=False)
     return {
         "accuracy": found["overall_accuracy"],
@@ -91,7 +91,9 @@ def _short(rows: Sequence[Row]) -> dict[str, Any]:
     }
 
 
-def _reference(name: str, rows: Sequence[Row], pooled: Sequence[Row], note: str | None) -> dict[str, Any]:
+def _reference(
+    name: str, rows: Sequence[PredictionRow], pooled: Sequence[PredictionRow], note: str | None
+) -> dict[str, Any]:
     found = score(rows)
     keys = ("accuracy_interval", "macro_f1", "macro_f1_interval", "with_choice")
     # One that is slow looks at fewer photos where there are very many.

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import UserError
+from core.records import PredictionRow
 from core.runs.files import read_json
 from core.runs.workspace import Workspace
 from core.settings import FIELDS, stored_flat
 from damgui import text
 from damgui.scores import results, sentences
-from damgui.scores.results import Row, ShownResults
+from damgui.scores.results import ShownResults
 from damgui.snapshot import Snapshot
 
 # Without these a file tells no result; all others may be missing.
@@ -122,7 +123,7 @@ def _kept(
     return JudgedRun(identity, path, created, workspace, found, objects, settings_of(found))
 
 
-def objects_of(found: Mapping[str, Any], rows: Iterable[Row]) -> str:
+def objects_of(found: Mapping[str, Any], rows: Iterable[PredictionRow]) -> str:
     """A digest of which objects were judged and what is true of them; without answers, of what the file says of them.
 
     The photos that were not judged do not matter: two runs may be compared whose training photos differ.

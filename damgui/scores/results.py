@@ -8,12 +8,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from core import units
 from core.conditions import Condition
 from core.errors import UserError
 from core.metrics.flights import with_flights
+from core.records import PredictionRow
 from core.report.about import photo_root
 from core.report.answers import shown as shown_condition
 from core.runs.files import read_json
@@ -22,7 +23,6 @@ from core.taxonomy import Taxonomy, of_results
 from damgui.components import html, photos
 
 PAGE = 12  # mistakes shown at first, and how many more each time
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class ShownResults:
     """One results file with every single answer, and the folder its photos lie in."""
 
     results: dict[str, Any]
-    rows: tuple[Row, ...]
+    rows: tuple[PredictionRow, ...]
     root: Path
     taxonomy: Taxonomy
 
@@ -42,7 +42,7 @@ class ShownResults:
         return sorted(there, key=lambda name: (place.get(name, len(place)), name))
 
     @property
-    def mistakes(self) -> list[Row]:
+    def mistakes(self) -> list[PredictionRow]:
         """The surest mistakes first, in turn one of each class, so that no class hides the others."""
         ranked: Counter[str] = Counter()
         turns = []
@@ -52,17 +52,18 @@ class ShownResults:
         return [row for _, row in sorted(turns, key=lambda pair: pair[0])]
 
 
-def right(row: Row) -> bool:
+def right(row: PredictionRow) -> bool:
     """Whether an answer was right; for class questions the type must be right as well."""
     if row.get("predicted_class") and row.get("truth_class"):
         return bool(row["predicted_class"] == row["truth_class"])
     return bool(row["predicted"] == row["truth"])
 
 
-def probability(row: Row, answer: str = "predicted") -> float:
+def probability(row: PredictionRow, answer: Literal["predicted", "truth"] = "predicted") -> float:
     """How probable the model found what it said ("predicted") or what is true ("truth"): calibrated where it can."""
     shares = row.get("calibrated") or row.get("probabilities") or {}
-    return float(shares.get(row.get(f"{answer}_class"), shares.get(row[answer], 0.0)))
+    class_name = row.get("truth_class" if answer == "truth" else "predicted_class")
+    return float(shares.get(str(class_name), shares.get(row[answer], 0.0)))
 
 
 def changed(path: Path) -> tuple[int, int]:
@@ -98,7 +99,7 @@ def predictions_name(path: Path) -> str:
     return f"{path.stem.removesuffix('_results')}_predictions.jsonl"
 
 
-def answers(path: Path) -> Iterator[Row]:
+def answers(path: Path) -> Iterator[PredictionRow]:
     """The single answers beside a results file, one at a time. Raises UserError when their file is damaged."""
     beside = path.with_name(predictions_name(path))
     if not beside.is_file():
@@ -110,7 +111,9 @@ def answers(path: Path) -> Iterator[Row]:
         raise UserError("this file of answers is damaged", str(beside), "Run the evaluation again.", "disk") from error
 
 
-def mistake_cards(shown: ShownResults, rows: Sequence[Row], labels: tuple[str, str] = ("Truth", "Said")) -> str:
+def mistake_cards(
+    shown: ShownResults, rows: Sequence[PredictionRow], labels: tuple[str, str] = ("Truth", "Said")
+) -> str:
     cards = []
     for row in rows:
         true, said = shown_condition(row, shown.taxonomy, "truth"), shown_condition(row, shown.taxonomy)
@@ -119,15 +122,16 @@ def mistake_cards(shown: ShownResults, rows: Sequence[Row], labels: tuple[str, s
     return photos.gallery([one for one in cards if one])
 
 
-def _how_sure(row: Row) -> str:
+def _how_sure(row: PredictionRow) -> str:
     kind = str(row.get("predicted_class", "")).removesuffix(f" {row['predicted']}")
     other = f"{kind} · " if kind and kind != row["object_type"] else ""
     return f"{other}{units.percent(probability(row), 0)} sure"
 
 
-def card(root: Path, row: Row, lines: Sequence[tuple[str, Condition, str]]) -> str:
+def card(root: Path, row: PredictionRow, lines: Sequence[tuple[str, Condition, str]]) -> str:
     """One object with what was true and what was said; a plain line when its photo is gone."""
     try:
-        return photos.judged(root / row["image"], tuple(row["box_xyxy_px"]), row["object_type"], lines)
+        x1, y1, x2, y2 = row["box_xyxy_px"]
+        return photos.judged(root / row["image"], (x1, y1, x2, y2), str(row["object_type"]), lines)
     except UserError as error:
         return html.note(str(error), "warn")

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from core.engine.reference_points.rows import Item, Rows, reference_row
+from core.records import PredictionRow
 from core.taxonomy import Taxonomy
 
 TREES = 400
@@ -36,7 +37,7 @@ def probe_rows(
     truths = np.array([item.one.condition for item in known])
     flights = np.array([item.photo.group for item in known])
     sought = np.array([item.one.object_type for item in asked])
-    rows: dict[int, dict[str, Any]] = {}
+    rows: dict[int, PredictionRow] = {}
     for kind in dict.fromkeys(sought.tolist()):
         mine, its = np.flatnonzero(kinds == kind), np.flatnonzero(sought == kind)
         allowed = taxonomy.allowed[kind]

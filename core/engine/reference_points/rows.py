@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from core.data.types import BoxedObject, Photo
+from core.records import PredictionRow
 from core.taxonomy import Taxonomy
 
-Rows = list[dict[str, Any]]
+Rows = list[PredictionRow]
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def stratified(items: Sequence[Item], most: int, seed: int) -> list[Item]:
     return [items[number] for number in sorted(number for _, number in sorted(places)[:most])]
 
 
-def reference_row(item: Item, shares: Mapping[str, float], predicted: str, taxonomy: Taxonomy) -> dict[str, Any]:
+def reference_row(item: Item, shares: Mapping[str, float], predicted: str, taxonomy: Taxonomy) -> PredictionRow:
     """A line about one object whose condition was asked. `shares` holds the answers' probabilities, {} if unknown."""
     one, (wide, high) = item.one, item.photo.size_wh
     return {

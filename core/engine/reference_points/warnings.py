@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from core.metrics import compare, score, sign_flip
-from core.metrics.counts import Row, with_choice
+from core.metrics.counts import with_choice
 from core.metrics.flights import FEW_FLIGHTS, flights_of
 from core.metrics.reference_points import simpler_is_better
+from core.records import PredictionRow
 from core.units import percent
 
 # The chance at which a words-only probe counts as better than guessing: rarer than 1 in 100 by luck alone.
@@ -22,7 +23,7 @@ def pct(share: float) -> str:
     return percent(share, 0)
 
 
-def prompt_leak_warning(words: Sequence[Row], prior: Sequence[Row]) -> str | None:
+def prompt_leak_warning(words: Sequence[PredictionRow], prior: Sequence[PredictionRow]) -> str | None:
     """A sentence when the question's words alone answer better than guessing, on objects with a choice; else None.
 
     One-sided exact test, signs flipped by flight: more of the objects that only one of the two got right than chance
@@ -51,7 +52,7 @@ def prompt_leak_warning(words: Sequence[Row], prior: Sequence[Row]) -> str | Non
     )
 
 
-def _clearly_better(mine: Sequence[Row], its: Sequence[Row], turned: np.ndarray) -> bool:
+def _clearly_better(mine: Sequence[PredictionRow], its: Sequence[PredictionRow], turned: np.ndarray) -> bool:
     numbers, flights = flights_of(mine)
     if len(flights) >= FEW_FLIGHTS:
         return sign_flip(np.bincount(numbers, weights=turned), more=True) < LEAK_P
@@ -59,7 +60,7 @@ def _clearly_better(mine: Sequence[Row], its: Sequence[Row], turned: np.ndarray)
     return interval is not None and interval[0] > 0
 
 
-def above_prior_warning(rows: Sequence[Row], prior: Sequence[Row], shown: str) -> str | None:
+def above_prior_warning(rows: Sequence[PredictionRow], prior: Sequence[PredictionRow], shown: str) -> str | None:
     """A sentence when the model does better than guessing on photos that cannot tell the answer; `shown` names them.
 
     The 95 % interval of its accuracy on objects with a choice must lie wholly above that of guessing; of too few
@@ -79,7 +80,7 @@ def above_prior_warning(rows: Sequence[Row], prior: Sequence[Row], shown: str) -
     )
 
 
-def not_looking_warning(rows: Sequence[Row], blank: Sequence[Row]) -> str | None:
+def not_looking_warning(rows: Sequence[PredictionRow], blank: Sequence[PredictionRow]) -> str | None:
     """A sentence when the model is not clearly better with photos than without, on objects with a choice.
 
     The 95 % interval, over flights, of the change in accuracy reaches 0 or below; of too few flights nothing is said.
@@ -97,7 +98,9 @@ def not_looking_warning(rows: Sequence[Row], blank: Sequence[Row]) -> str | None
     )
 
 
-def simpler_is_better_warning(rows: Sequence[Row], simpler: Mapping[str, Sequence[Row]]) -> str | None:
+def simpler_is_better_warning(
+    rows: Sequence[PredictionRow], simpler: Mapping[str, Sequence[PredictionRow]]
+) -> str | None:
     """A sentence that names the simpler methods ({key: their rows}) which are clearly better than the model.
 
     The 95 % interval, over flights, of the difference in accuracy on objects with a choice lies above 0.
@@ -111,6 +114,6 @@ def simpler_is_better_warning(rows: Sequence[Row], simpler: Mapping[str, Sequenc
     return simpler_is_better(float(_right(seen).mean()), better, "objects with a choice") if better else None
 
 
-def _right(rows: Sequence[Row]) -> np.ndarray:
+def _right(rows: Sequence[PredictionRow]) -> np.ndarray:
     """(N,) whether each answer is right."""
     return np.array([row["truth_class"] == row["predicted_class"] for row in rows])

@@ -21,6 +21,7 @@ from core.engine.training.data import EpochSampler, PendingBatches, TrainingData
 from core.engine.training.throughput import ThroughputMeter
 from core.errors import UserError
 from core.metrics import score
+from core.records import PredictionRow
 from core.runs.events import Reporter
 
 
@@ -126,7 +127,7 @@ class PackedTrainer(Trainer):
         photos = eval_dataset if eval_dataset is not None else self.eval_dataset
         self.model.eval()
         kind = self.training_data.settings.question.kind
-        rows: list[dict[str, Any]] = []
+        rows: list[PredictionRow] = []
         loss = 0.0
         with self.accelerator.autocast():
             for _photo, found, lost in judge_photos(self.model, self.prompt_builder, photos, kind):

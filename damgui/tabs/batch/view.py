@@ -11,9 +11,10 @@ from markupsafe import Markup
 from core import units
 from core.conditions import UNSURE_SIGN, Condition
 from core.errors import UserError
+from core.records import PredictionRow
 from core.report.about import gather
 from core.report.annotate import annotated_name
-from core.report.answers import Entry, Row, index, read, shown, sureness
+from core.report.answers import Entry, index, read, shown, sureness
 from core.runs.files import read_json
 from core.runs.store import Run
 from core.taxonomy import Taxonomy
@@ -98,7 +99,7 @@ def table(run: Run, most: int) -> Markup:
         return _BATCH.table([_line(read(lines, one), taxonomy(run)) for one in urgent(run)[:most]])
 
 
-def _line(row: Row, known: Taxonomy) -> tuple[Condition, str, bool, str, str, str, int]:
+def _line(row: PredictionRow, known: Taxonomy) -> tuple[Condition, str, bool, str, str, str, int]:
     """(condition, object type, whether that was guessed, how sure, unsure, photo, number)"""
     return (
         shown(row, known),

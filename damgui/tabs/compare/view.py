@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from core import metrics, units
 from core.metrics.flights import NO_INTERVAL
+from core.records import PredictionRow
 from core.report.answers import shown as shown_condition
 from core.settings import FIELDS, words_of
 from damgui import text
@@ -21,7 +22,7 @@ from damgui.components.photos import gallery as photo_gallery
 from damgui.markup import TEMPLATES
 from damgui.scores import judged, results, sentences
 from damgui.scores.judged import JudgedRun
-from damgui.scores.results import Row, ShownResults
+from damgui.scores.results import ShownResults
 
 Found = Mapping[str, Any]
 _COMPARE = TEMPLATES.macros("compare.html")
@@ -114,7 +115,7 @@ def gallery(before: ShownResults, after: ShownResults) -> Markup:
     return _group(text.FIXED, fixed, text.NONE_FIXED, after) + _group(text.BROKEN, broken, text.NONE_BROKEN, after)
 
 
-def _group(title: str, pairs: Sequence[tuple[Row, Row]], none: str, shown: ShownResults) -> Markup:
+def _group(title: str, pairs: Sequence[tuple[PredictionRow, PredictionRow]], none: str, shown: ShownResults) -> Markup:
     cards = [
         results.card(
             shown.root,
@@ -132,7 +133,7 @@ def _group(title: str, pairs: Sequence[tuple[Row, Row]], none: str, shown: Shown
     return html.section(title, more) + body
 
 
-def _sure(row: Row) -> str:
+def _sure(row: PredictionRow) -> str:
     """How probable the answer was, and how probable the truth when it was another one."""
     said = units.percent(results.probability(row), 0)
     return said if results.right(row) else f"{said}, truth {units.percent(results.probability(row, 'truth'), 0)}"
