@@ -13,7 +13,7 @@ from core.runs import store
 from core.runs.events import Event
 from core.runs.store import Run
 from damgui.charts.training import Learning
-from damgui.run_log import LogDigest, digest_of
+from damgui.run_log import LogDigest
 
 ACTIVE = ("starting", "running")
 LOG_TAIL_BYTES = 6_000
@@ -47,12 +47,6 @@ class RunState:
     @property
     def stopping(self) -> bool:
         return self.active and self.run.stop_file.exists()
-
-
-def state_of(run: Run) -> RunState:
-    """Status first, then the events: a run never looks ended with its last events missing."""
-    status = store.status(run)
-    return RunState(run, status, digest_of(run.events))
 
 
 @dataclass(frozen=True)

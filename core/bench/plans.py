@@ -34,7 +34,7 @@ COMMON: Mapping[str, Any] = {
 
 
 @dataclass(frozen=True)
-class Group:
+class VariantGroup:
     """Jobs that are measured in turns; `base` is what the others are compared with, `need_s` a guess of what it takes.
 
     `plain` lists the batch sizes that the plain trainer may choose from; where time is short a low `rank` goes first.
@@ -119,14 +119,14 @@ def chosen(only: str, shape: str) -> list[str]:
     return ["shape"] if shape else ["training", "evaluation", "growth"]
 
 
-def training(make: Maker) -> Iterator[Group]:
+def training(make: Maker) -> Iterator[VariantGroup]:
     names = ["trl", "packed", "cached"]
     pace = Timing(2, 3.0, 2, 2) if make.quick else Timing(3, 8.0, 3, 3)
     # The full bench tries more; 8 is what it finds best for so small a model.
     batches = (8,) if make.quick else (1, 4, 8)
     own = make.job(make.settings(), make.album())
     whole = make.job(make.settings(view__mode="full", view__photo_px=308), make.album())
-    yield Group(
+    yield VariantGroup(
         "training",
         "demo model, its own view (photo and crop, 112 px)",
         make.variants(own, names, "t1"),
@@ -138,7 +138,7 @@ def training(make: Maker) -> Iterator[Group]:
         rank=0,
     )
     yield small(make, (2, 2), ["trl", "packed", "cached"])
-    yield Group(
+    yield VariantGroup(
         "training",
         "demo model, the whole photo at 308 px",
         make.variants(whole, names, "t2"),
@@ -153,14 +153,14 @@ def training(make: Maker) -> Iterator[Group]:
         yield small(make, (DEEPER, DEEPER), ["packed", "cached"])
 
 
-def small(make: Maker, layers: tuple[int, int], names: Sequence[str]) -> Group:
+def small(make: Maker, layers: tuple[int, int], names: Sequence[str]) -> VariantGroup:
     """Qwen2-VL-2B's proportions with few layers. A step is one photo for damgui and one question for the others:
     what adding up questions would save them is a LoRA optimizer's step, less than a thousandth of a question's work."""
     settings = make.settings(view__mode="full", view__photo_px=640, training__batch_size=1)
     job = make.job(settings, make.album(8, 640), model=SMALL, layers=layers, accumulate=False)
     pace = Timing(1, 4.0, 1, 1) if make.quick else Timing(3, 8.0, 1, 1)
     title = f"2B-shaped ({layers[0]} language and {layers[1]} vision layers), the whole photo at 640 px"
-    return Group(
+    return VariantGroup(
         "training",
         title,
         make.variants(job, names, f"s{layers[0]}"),
@@ -173,7 +173,7 @@ def small(make: Maker, layers: tuple[int, int], names: Sequence[str]) -> Group:
     )
 
 
-def evaluation(make: Maker) -> Iterator[Group]:
+def evaluation(make: Maker) -> Iterator[VariantGroup]:
     names = ["generate", "judge", "judge cached"]
     pace = Timing(2, 3.0, 1, 1) if make.quick else Timing(3, 8.0, 2, 2)
     own = make.job(make.settings(), make.album())
@@ -187,10 +187,10 @@ def evaluation(make: Maker) -> Iterator[Group]:
         ("demo model, the whole photo at 308 px", whole, "e2", 8),
     ):
         need_s = need * (1.7 if job.model == SMALL else 1.0)
-        yield Group("evaluation", title, make.variants(job, names, tag), pace, need_s, "generate", rank=rank)
+        yield VariantGroup("evaluation", title, make.variants(job, names, tag), pace, need_s, "generate", rank=rank)
 
 
-def growth(make: Maker) -> Iterator[Group]:
+def growth(make: Maker) -> Iterator[VariantGroup]:
     """Names of jobs are what grows and the variant: `256 packed`."""
     pace = Timing(1, 3.0, 3, 2) if make.quick else Timing(2, 8.0, 4, 3)
     quick, kept = make.quick, ["cached"]
@@ -199,24 +199,24 @@ def growth(make: Maker) -> Iterator[Group]:
         settings = make.settings(view__mode="full", view__photo_px=308)
         job = replace(make.job(settings, make.album(40, 0, count)), remember=True)
         asked |= make.named(job, kept, count)
-    yield Group("growth", "questions a photo (demo model, 308 px)", asked, pace, 30 if quick else 140, rank=3)
+    yield VariantGroup("growth", "questions a photo (demo model, 308 px)", asked, pace, 30 if quick else 140, rank=3)
     large: dict[str, Job] = {}
     for tokens in (256, 640) if quick else (256, 640, 1280):
         side = int((tokens * 784) ** 0.5)
         settings = make.settings(view__mode="full", view__photo_px=side)
         large |= make.named(make.job(settings, make.album(16, side)), kept if quick else ["packed", *kept], tokens)
     title = "tokens a photo (demo model, photos opened every time)"
-    yield Group("growth", title, large, pace, 40 if quick else 180, rank=6)
+    yield VariantGroup("growth", title, large, pace, 40 if quick else 180, rank=6)
     many: dict[str, Job] = {}
     for count in (200, 2000) if quick else (200, 2000, 20_000):
         settings = make.settings(view__mode="full", view__photo_px=112, training__batch_size=64)
         job = replace(make.job(settings, make.album(count, 0, 1)), remember=True, steps=-(-count // 64))
         many |= make.named(job, kept, count)
     title = "photos (demo model, 112 px, one question each, every photo seen once)"
-    yield Group("growth", title, many, Timing(1, 1.0, 1, 1), 45 if quick else 400, rank=4)
+    yield VariantGroup("growth", title, many, Timing(1, 1.0, 1, 1), 45 if quick else 400, rank=4)
 
 
-def shape(make: Maker, name: str, layers: int, device: str) -> Group:
+def shape(make: Maker, name: str, layers: int, device: str) -> VariantGroup:
     """A real architecture: 640 tokens a photo, five questions, LoRA on the attention layers."""
     side = int((640 * 784) ** 0.5)
     settings = make.settings(
@@ -228,4 +228,4 @@ def shape(make: Maker, name: str, layers: int, device: str) -> Group:
     job = make.job(settings, album, model=name, layers=(layers, tower), device=device)
     names = ["shape", "shape cached", "shape 4-bit"]
     pace = Timing(3, 10.0, 3, 2) if device == "cuda" else Timing(1, 1.0, 1, 1)
-    return Group("shape", f"{name}, random weights", make.variants(job, names, "shape"), pace, 120)
+    return VariantGroup("shape", f"{name}, random weights", make.variants(job, names, "shape"), pace, 120)

@@ -20,7 +20,7 @@ import psutil
 
 from core.bench import plans
 from core.bench.measure import Job, Timing, compared, measured, started, summary, take_turns, warmed
-from core.bench.plans import Group, Maker
+from core.bench.plans import Maker, VariantGroup
 from core.data.dataset import read_dataset
 from core.errors import UserError
 from core.runs.files import write_json
@@ -75,13 +75,13 @@ class Bench:
     began: float
     planned_s: float = 0.0
 
-    def has_time(self, group: Group) -> bool:
+    def has_time(self, group: VariantGroup) -> bool:
         """Whether a group fits into the time of --quick, on a machine as slow as it has been so far."""
         used = time.monotonic() - self.began
         slowness = max(used / self.planned_s, 1.0) if self.planned_s else 1.0
         return not self.make.quick or used + group.need_s * slowness < QUICK_S
 
-    def measure(self, group: Group) -> dict[str, Any]:
+    def measure(self, group: VariantGroup) -> dict[str, Any]:
         """A group's row for the report. Raises UserError when its variants do not compute the same."""
         self.planned_s += group.need_s
         about: dict[str, Any] = {"section": group.section, "title": group.title, "base": group.base}
@@ -98,7 +98,7 @@ class Bench:
         about["ratios"] = compared(rows, group.base) if group.base in rows else {}
         return about
 
-    def _with_best_plain(self, group: Group) -> dict[str, dict[str, Any]]:
+    def _with_best_plain(self, group: VariantGroup) -> dict[str, dict[str, Any]]:
         """The group's variants beside the plain trainer at its best batch size; TRL gets that size too."""
         some = next(iter(group.jobs.values()))
         batches = [size for size in group.plain if size == group.plain[0] or fits(some, size)]
@@ -135,7 +135,7 @@ def fits(job: Job, batch: int) -> bool:
     return bool(700 * batch * vocabulary * 4 * 4 < psutil.virtual_memory().available / 2)
 
 
-def groups_of(sections: list[str], make: Maker, shape: tuple[str, int, str]) -> Iterator[Group]:
+def groups_of(sections: list[str], make: Maker, shape: tuple[str, int, str]) -> Iterator[VariantGroup]:
     """The groups of all sections; where time is short those that say most come first."""
     known = {"training": plans.training, "evaluation": plans.evaluation, "growth": plans.growth}
     groups = chain.from_iterable(

@@ -37,7 +37,7 @@ FULL = 3.0  # height of a heap against the noise that shapes its rim
 
 
 @dataclass(frozen=True)
-class Frame:
+class DrainView:
     """The window of one drain: target (h, w, 3) view, u, v (h, w), segment numbers (h, w), and its measures in px."""
 
     target: Array
@@ -82,7 +82,7 @@ def paint_drain(rng: np.random.Generator, picture: Array, box: Box, condition: s
         _fill(worn, frame, pick(worn, style.debris))
 
 
-def _frame(rng: np.random.Generator, picture: Array, box: Box, light: Light) -> Frame:
+def _frame(rng: np.random.Generator, picture: Array, box: Box, light: Light) -> DrainView:
     """Local coordinates: leaning and slightly bent, narrower at the far end, inside the box."""
     width, length = box[2] - box[0], box[3] - box[1]
     rows, columns, x0, y0 = window(picture.shape[0], box, max(3, int(0.22 * min(width, length))))
@@ -99,22 +99,22 @@ def _frame(rng: np.random.Generator, picture: Array, box: Box, light: Light) -> 
     segments = max(6, round(length / (body * draw(rng, (1.5, 2.2)))))
     u = np.broadcast_to(u, v.shape).astype(np.float32)
     number = np.clip(np.floor(u * segments), 0, segments - 1).astype(np.float32)
-    return Frame(target, u, v.astype(np.float32), number, segments, half_px, light)
+    return DrainView(target, u, v.astype(np.float32), number, segments, half_px, light)
 
 
-def _inside(frame: Frame) -> Array:
+def _inside(frame: DrainView) -> Array:
     """1 between the two ends of the channel."""
     step = 1.5 / frame.shape[0]
     return smoothstep(-step, step, frame.u) * smoothstep(1.0 + step, 1.0 - step, frame.u)
 
 
-def _trench(rng: np.random.Generator, frame: Frame, style: Style, body: Array) -> None:
+def _trench(rng: np.random.Generator, frame: DrainView, style: Style, body: Array) -> None:
     """Disturbed earth beside the channel, and the shade the lip throws on it."""
     halo = soften(body, max(1.0, 0.35 * frame.half_px)) * (0.5 + 0.2 * noise(rng, frame.shape, (12, 6)))
     blend(frame.target, style.soil[0], 0.9 * halo)
 
 
-def _channel(rng: np.random.Generator, frame: Frame, material: Material, alpha: Array) -> None:
+def _channel(rng: np.random.Generator, frame: DrainView, material: Material, alpha: Array) -> None:
     """The sound channel: profile, shade, joints, stains."""
     across, side = np.abs(frame.v), np.sign(frame.v)
     toward_sun = frame.v * frame.light.x
@@ -139,7 +139,7 @@ def _channel(rng: np.random.Generator, frame: Frame, material: Material, alpha: 
     blend(frame.target, colour * shade[..., None], alpha)
 
 
-def _pattern(rng: np.random.Generator, frame: Frame, material: Material) -> Array:
+def _pattern(rng: np.random.Generator, frame: DrainView, material: Material) -> Array:
     """Brightness (h, w) of joints, and of bricks or stones that differ from their neighbours."""
     per_segment = 1.0 + 0.05 * rng.standard_normal(frame.segments)
     tone: Array = per_segment[frame.segment.astype(int)].astype(np.float32)
@@ -157,7 +157,7 @@ def _pattern(rng: np.random.Generator, frame: Frame, material: Material) -> Arra
     return np.asarray(tone * (1.0 - 0.6 * material.joint * smoothstep(gap, 0.3 * gap, np.minimum(phase, 1.0 - phase))))
 
 
-def _runs(rng: np.random.Generator, frame: Frame, share: float, pieces: int) -> Array:
+def _runs(rng: np.random.Generator, frame: DrainView, share: float, pieces: int) -> Array:
     """A profile (h, w) along the channel, 1 inside `pieces` stretches that cover about `share` of it."""
     out = np.zeros(frame.shape, dtype=np.float32)
     for piece in range(pieces):
@@ -169,7 +169,7 @@ def _runs(rng: np.random.Generator, frame: Frame, share: float, pieces: int) -> 
     return out
 
 
-def _fill(rng: np.random.Generator, frame: Frame, debris: Debris) -> None:
+def _fill(rng: np.random.Generator, frame: DrainView, debris: Debris) -> None:
     """Sediment, litter or weeds over most of the channel, lip to lip where it is deepest."""
     scale = frame.half_px / 2.2
     cells = (frame.shape[0] / scale, frame.shape[1] / scale)
@@ -202,7 +202,7 @@ def _spots(rng: np.random.Generator, alpha: Array, count: int) -> list[tuple[flo
     return [(float(x), float(y)) for y, x in where[rng.integers(len(where), size=count)]]
 
 
-def _flecks(rng: np.random.Generator, frame: Frame, debris: Debris, alpha: Array) -> None:
+def _flecks(rng: np.random.Generator, frame: DrainView, debris: Debris, alpha: Array) -> None:
     """Leaves and twigs lying on the heap."""
     layer, brush = _layer(frame)
     radius = max(1.2, 0.11 * frame.half_px) * OVERSAMPLE
@@ -214,7 +214,7 @@ def _flecks(rng: np.random.Generator, frame: Frame, debris: Debris, alpha: Array
     stamp(frame.target, layer)
 
 
-def _sprouts(rng: np.random.Generator, frame: Frame, debris: Debris, alpha: Array) -> None:
+def _sprouts(rng: np.random.Generator, frame: DrainView, debris: Debris, alpha: Array) -> None:
     """Weeds rooted in the sediment: little tufts, dark below and bright towards the sun."""
     layer, brush = _layer(frame)
     reach = max(2.0, 0.36 * frame.half_px) * OVERSAMPLE
@@ -241,13 +241,13 @@ def _toned(colour: RGB, tone: float) -> RGB:
     return r, g, b
 
 
-def _layer(frame: Frame) -> tuple[Image.Image, ImageDraw.ImageDraw]:
+def _layer(frame: DrainView) -> tuple[Image.Image, ImageDraw.ImageDraw]:
     height, width = frame.shape
     layer = Image.new("RGBA", (width * OVERSAMPLE, height * OVERSAMPLE), (0, 0, 0, 0))
     return layer, ImageDraw.Draw(layer)
 
 
-def _displace(rng: np.random.Generator, frame: Frame) -> tuple[Frame, Array]:
+def _displace(rng: np.random.Generator, frame: DrainView) -> tuple[DrainView, Array]:
     """Slabs pushed out of line and turned, with open ground between them: the new frame, and what is gone."""
     count = frame.segments
     moved = rng.random(count) < 0.6
@@ -263,14 +263,14 @@ def _displace(rng: np.random.Generator, frame: Frame) -> tuple[Frame, Array]:
     return replace(frame, v=v.astype(np.float32)), gone.astype(np.float32)
 
 
-def _missing(rng: np.random.Generator, frame: Frame) -> Array:
+def _missing(rng: np.random.Generator, frame: DrainView) -> Array:
     """Stretches without any channel left, with torn ends."""
     runs = _runs(rng, frame, draw(rng, (0.35, 0.55)), int(rng.integers(2, 4)))
     ragged = noise(rng, frame.shape, (frame.shape[0] / frame.half_px * 2, 5))
     return smoothstep(0.35, 0.65, runs + 0.12 * ragged)
 
 
-def _collapsed(rng: np.random.Generator, frame: Frame) -> Array:
+def _collapsed(rng: np.random.Generator, frame: DrainView) -> Array:
     """Lips and walls bitten away from one side or the other over most of the length."""
     bite = noise(rng, frame.shape, (frame.segments * 0.9, 2)) + 0.6 * noise(rng, frame.shape, (frame.segments * 3, 6))
     side = np.sign(noise(rng, (frame.shape[0], 1), (frame.segments * 0.6, 2)))
@@ -278,7 +278,7 @@ def _collapsed(rng: np.random.Generator, frame: Frame) -> Array:
     return smoothstep(0.45, 0.75, 0.6 * frame.v * side + 0.35 * bite + 0.9 * runs - 0.25)
 
 
-def _pit(rng: np.random.Generator, frame: Frame, style: Style, alpha: Array) -> None:
+def _pit(rng: np.random.Generator, frame: DrainView, style: Style, alpha: Array) -> None:
     """Washed-out earth where the channel is gone, darkest under its sunlit side."""
     lumps = fractal(rng, frame.shape, (frame.shape[0] / frame.half_px * 2, 5))
     colour = ramp(style.soil[0], style.soil[1], 0.35 + 0.25 * lumps)
@@ -288,7 +288,7 @@ def _pit(rng: np.random.Generator, frame: Frame, style: Style, alpha: Array) -> 
     blend(frame.target, colour * depth[..., None], alpha)
 
 
-def _rubble(rng: np.random.Generator, frame: Frame, looks: tuple[Style, Material], gone: Array) -> None:
+def _rubble(rng: np.random.Generator, frame: DrainView, looks: tuple[Style, Material], gone: Array) -> None:
     """Broken pieces of the channel lying where it failed."""
     _, material = looks
     layer, brush = _layer(frame)
@@ -304,7 +304,7 @@ def _rubble(rng: np.random.Generator, frame: Frame, looks: tuple[Style, Material
     stamp(frame.target, layer)
 
 
-def _cracks(rng: np.random.Generator, frame: Frame, style: Style) -> None:
+def _cracks(rng: np.random.Generator, frame: DrainView, style: Style) -> None:
     """Wide jagged cracks from lip to lip and along the floor, and lips spalled off to the earth."""
     spall = noise(rng, frame.shape, (frame.segments * 1.6, 5)) + 0.5 * noise(rng, frame.shape, (frame.segments * 5, 8))
     runs = _runs(rng, frame, 0.75, 2)

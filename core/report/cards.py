@@ -51,14 +51,14 @@ class Card:
 
 
 @dataclass(frozen=True)
-class Group:
+class CardGroup:
     """Objects that are shown together under one title."""
 
     title: str
     entries: Sequence[Entry]
 
 
-def mistakes(entries: Iterable[Entry], taxonomy: Taxonomy) -> list[Group]:
+def mistakes(entries: Iterable[Entry], taxonomy: Taxonomy) -> list[CardGroup]:
     """Mistakes by what was taken for what: missed faults first, the gravest of them first, then by number."""
     urgent = taxonomy.alarming[::-1]
     found: dict[tuple[str, str], list[Entry]] = defaultdict(list)
@@ -72,7 +72,7 @@ def mistakes(entries: Iterable[Entry], taxonomy: Taxonomy) -> list[Group]:
         return (urgent.index(first.true_condition) if missed else len(urgent), -len(item[1]), first.truth)
 
     return [
-        Group(_mistaken(truth, said, taxonomy), sorted(ones, key=lambda one: -one.sure))
+        CardGroup(_mistaken(truth, said, taxonomy), sorted(ones, key=lambda one: -one.sure))
         for (truth, said), ones in sorted(found.items(), key=rank)
     ]
 
@@ -81,23 +81,23 @@ def _mistaken(truth: str, said: str, taxonomy: Taxonomy) -> str:
     return f"{taxonomy.shown_class(truth)}, called {taxonomy.shown_class(said)}"
 
 
-def most_urgent(entries: Sequence[Entry], urgent: Sequence[str]) -> list[Group]:
+def most_urgent(entries: Sequence[Entry], urgent: Sequence[str]) -> list[CardGroup]:
     """Answers that ask for somebody: faults, the gravest and surest first, then what is unsure."""
     groups = [
-        Group(name, sorted((one for one in entries if one.condition == name), key=lambda one: -one.sure))
+        CardGroup(name, sorted((one for one in entries if one.condition == name), key=lambda one: -one.sure))
         for name in urgent
     ]
     rest = [one for one in entries if one.unsure and one.condition not in urgent]
-    groups.append(Group("unsure, though no alarm", sorted(rest, key=lambda one: one.sure)))
+    groups.append(CardGroup("unsure, though no alarm", sorted(rest, key=lambda one: one.sure)))
     return [group for group in groups if group.entries]
 
 
-def by_photo(entries: Iterable[Entry]) -> list[Group]:
+def by_photo(entries: Iterable[Entry]) -> list[CardGroup]:
     """All entries by their photo, in the order of the file."""
     found: dict[str, list[Entry]] = defaultdict(list)
     for one in entries:
         found[one.image].append(one)
-    return [Group(image, ones) for image, ones in found.items()]
+    return [CardGroup(image, ones) for image, ones in found.items()]
 
 
 def card(

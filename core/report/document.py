@@ -15,7 +15,7 @@ from core.errors import UserError
 from core.report import answers, cards, sections, trust, words
 from core.report.about import ReportSubject, gather
 from core.report.answers import Entry
-from core.report.cards import Group
+from core.report.cards import CardGroup
 from core.report.html import TEMPLATES
 from core.report.pictures import Box, Spool, fill
 from core.runs.files import replace, writing
@@ -43,8 +43,8 @@ class WrittenReport:
 class ReportPlan:
     """Which objects are shown where. `first` are shown before the rest, each once with its picture."""
 
-    first: list[Group]
-    rest: list[Group]
+    first: list[CardGroup]
+    rest: list[CardGroup]
     pictured: set[int]
     left_out: int
     unreadable: list[str] = field(default_factory=list)
@@ -99,7 +99,7 @@ def planned(about: ReportSubject, entries: Sequence[Entry], most_pictures: int) 
     else:
         first = cards.mistakes(entries, about.taxonomy)
         unsure = sorted((one for one in entries if one.unsure and not one.wrong), key=lambda one: one.sure)
-        first += [Group("Right, but unsure", unsure)] if unsure else []
+        first += [CardGroup("Right, but unsure", unsure)] if unsure else []
     ahead = [one.offset for group in first for one in group.entries]
     special = set(ahead)
     others = [one.offset for one in entries if one.offset not in special]
@@ -153,7 +153,7 @@ class ShownGroup:
 
 
 def _first(about: ReportSubject, plan: ReportPlan, lines: BinaryIO, spool: Spool) -> Iterator[str]:
-    def drawn(group: Group) -> Iterator[Markup]:
+    def drawn(group: CardGroup) -> Iterator[Markup]:
         for one in group.entries:
             yield cards.card(
                 answers.read(lines, one), spool.get(one.offset), about.taxonomy, True, anchor=f"o{one.offset}"
@@ -172,7 +172,7 @@ def _first(about: ReportSubject, plan: ReportPlan, lines: BinaryIO, spool: Spool
 def _rest(about: ReportSubject, plan: ReportPlan, lines: BinaryIO, spool: Spool) -> Iterator[str]:
     special = {one.offset for group in plan.first for one in group.entries}
 
-    def drawn(group: Group) -> Iterator[Markup]:
+    def drawn(group: CardGroup) -> Iterator[Markup]:
         for one in group.entries:
             row = answers.read(lines, one)
             if one.offset in special:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import UserError
+from core.records import RunFacts
 from core.runs.events import last_event, read_events
 from core.runs.files import read_json, remove, write_json, writing
 from core.runs.locks import is_held
@@ -204,7 +205,7 @@ def create(
     created = time.time()
     folder = _new_folder(workspace, kind, name, created)
     run = Run(folder, kind, name, created, workspace)
-    about = {
+    about: RunFacts = {
         "kind": kind,
         "name": name,
         "created": created,
@@ -238,7 +239,7 @@ def discard(run: Run) -> None:
 
 def open_run(folder: Path) -> Run:
     """The run in a folder. Raises UserError when it holds none."""
-    about = read_json(folder / "run.json")
+    about: RunFacts | None = read_json(folder / "run.json")
     if not isinstance(about, dict) or about.get("kind") not in RUN_KINDS:
         raise UserError("there is no run in this folder", str(folder), "List the runs with: damgui runs", "run")
     folder = folder.resolve()

@@ -30,7 +30,7 @@ ROW_PX = 30
 
 
 @dataclass(frozen=True)
-class Dot:
+class ForestRow:
     """A measured number with its interval (None: not known); `own` marks the model that is spoken of."""
 
     label: str
@@ -40,7 +40,7 @@ class Dot:
 
 
 def forest(
-    panels: Sequence[tuple[str, Sequence[Dot]]], scale: tuple[float, float] = (0, 100), row_px: int = ROW_PX
+    panels: Sequence[tuple[str, Sequence[ForestRow]]], scale: tuple[float, float] = (0, 100), row_px: int = ROW_PX
 ) -> go.Figure:
     """Dots with intervals, a line each, from top to bottom; a panel for every (axis title, dots). All values in %.
 
@@ -60,7 +60,7 @@ def forest(
     return style(figure, 74 + row_px * max(len(names), 2), showlegend=False, margin={"l": 8, "r": 12, "t": 6, "b": 8})
 
 
-def _dot(dot: Dot) -> go.Scatter:
+def _dot(dot: ForestRow) -> go.Scatter:
     low, high = dot.interval or (dot.value, dot.value)
     span = f", 95 % interval {low:.1f} – {high:.1f}" if dot.interval else ""
     color = theme.WATER if dot.own else theme.SLATE
@@ -88,12 +88,12 @@ def _padded(scale: tuple[float, float]) -> list[float]:
     return [scale[0] - room, scale[1] + room]
 
 
-def differences(dots: Sequence[Dot]) -> go.Figure:
+def differences(dots: Sequence[ForestRow]) -> go.Figure:
     """Changes in points with their intervals around a line at 0, on one scale that holds them all."""
     ends = [abs(end) for dot in dots for end in (dot.value, *(dot.interval or ()))]
     reach = 5 * (int(max([*ends, 5.0]) / 5) + 1)
     figure = forest(
-        [(sentences.CHANGE_AXIS, [Dot(one.label, one.value, one.interval) for one in dots])],
+        [(sentences.CHANGE_AXIS, [ForestRow(one.label, one.value, one.interval) for one in dots])],
         (-reach, reach),
         row_px=44,
     )

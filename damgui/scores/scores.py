@@ -12,7 +12,7 @@ from core.metrics.reference_points import BY_KEY, PRIOR, label_of
 from core.taxonomy import Taxonomy
 from damgui import text
 from damgui.charts.base import to_json
-from damgui.charts.scores import Dot, forest, reliability
+from damgui.charts.scores import ForestRow, forest, reliability
 from damgui.components import html
 from damgui.markup import TEMPLATES
 from damgui.scores import sentences
@@ -81,10 +81,10 @@ def reference_chart(found: Found) -> str | None:
     return to_json(forest(panels))
 
 
-def _dot(about: Found, name: str, key: str) -> Dot:
+def _dot(about: Found, name: str, key: str) -> ForestRow:
     ends = about.get(f"{key}_interval")
     span = (100 * ends[0], 100 * ends[1]) if ends else None
-    return Dot(str(about.get("label") or label_of(name)), 100 * about[key], span, own=not name)
+    return ForestRow(str(about.get("label") or label_of(name)), 100 * about[key], span, own=not name)
 
 
 def reference_words(found: Found) -> str:

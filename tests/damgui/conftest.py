@@ -12,8 +12,11 @@ from PIL import Image
 
 from core import metrics
 from core.runs import store
+from core.runs.store import Run
 from core.runs.workspace import Workspace
 from core.settings import Settings, merge, to_dict
+from damgui.run_state import RunState
+from damgui.snapshot import look
 
 # Pairs of (truth, said), each about the one object of a photo.
 Said = list[tuple[str, str]]
@@ -23,6 +26,13 @@ Judge = Callable[..., Path]
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
     return store.open_workspace(tmp_path)
+
+
+def state_of(run: Run) -> RunState:
+    """A run as the page sees it now."""
+    found = look(run.workspace).state(run.id)
+    assert found is not None
+    return found
 
 
 def answer(image: str, number: int, truth: str, said: str, kind: str = "toe drain") -> dict[str, Any]:

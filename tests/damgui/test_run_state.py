@@ -13,6 +13,7 @@ from core.runs.store import Run
 from core.settings import Settings
 from damgui import run_state
 from damgui.snapshot import look
+from tests.damgui.conftest import state_of
 
 
 @pytest.fixture
@@ -30,33 +31,33 @@ def step(number: int, t: float, total: int = 10) -> dict[str, Any]:
 
 
 def test_a_stamp_changes_with_every_event_and_with_nothing_else(run: Run) -> None:
-    first = run_state.state_of(run).stamp
-    assert run_state.state_of(run).stamp == first
+    first = state_of(run).stamp
+    assert state_of(run).stamp == first
     say(run, {"t": 1, "kind": "started"})
-    assert run_state.state_of(run).stamp != first
+    assert state_of(run).stamp != first
 
 
 def test_a_half_written_line_waits_until_it_is_whole(run: Run) -> None:
     say(run, {"t": 1, "kind": "started"})
     with run.events.open("a", encoding="utf-8") as file:
         file.write('{"t": 2, "kind": "st')
-    assert run_state.state_of(run).log.mark[0] == 1
+    assert state_of(run).log.mark[0] == 1
     with run.events.open("a", encoding="utf-8") as file:
         file.write('age", "text": "Reading"}\n')
-    assert run_state.stage(run_state.state_of(run)) == "Reading"
+    assert run_state.stage(state_of(run)) == "Reading"
 
 
 def test_time_left_comes_from_the_steps_since_the_last_start(run: Run) -> None:
     say(run, {"t": 0, "kind": "started"}, step(1, 1), step(2, 2))
     say(run, {"t": 5000, "kind": "started"}, step(3, 5002), step(4, 5004))
-    pace = run_state.training_progress(run_state.state_of(run))
+    pace = run_state.training_progress(state_of(run))
     assert pace is not None
     assert (pace.done, pace.total, pace.per_s, pace.left_s) == (4, 10, 0.5, 12.0)
 
 
 def test_nothing_is_guessed_before_the_first_step(run: Run) -> None:
     say(run, {"t": 0, "kind": "started"})
-    assert run_state.training_progress(run_state.state_of(run)) is None
+    assert run_state.training_progress(state_of(run)) is None
 
 
 TRIED = {"t": 0.5, "kind": "rehearsal", "total_s": 40.0, "steps": 10}
@@ -64,26 +65,26 @@ TRIED = {"t": 0.5, "kind": "rehearsal", "total_s": 40.0, "steps": 10}
 
 def test_one_step_has_no_speed_so_the_time_left_comes_from_the_rehearsal(run: Run) -> None:
     say(run, {"t": 0, "kind": "started"}, TRIED)
-    assert run_state.training_progress(run_state.state_of(run)) is None
-    assert run_state.rehearsal(run_state.state_of(run)) == TRIED
+    assert run_state.training_progress(state_of(run)) is None
+    assert run_state.rehearsal(state_of(run)) == TRIED
     say(run, step(1, 1))
-    pace = run_state.training_progress(run_state.state_of(run))
+    pace = run_state.training_progress(state_of(run))
     assert pace is not None
     assert pace.left_s == 36
     say(run, step(2, 3))
-    pace = run_state.training_progress(run_state.state_of(run))
+    pace = run_state.training_progress(state_of(run))
     assert pace is not None
     assert pace.left_s == 16, "measured steps are nearer to the truth"
 
 
 def test_the_rehearsal_of_an_earlier_start_does_not_count(run: Run) -> None:
     say(run, {"t": 0, "kind": "started"}, TRIED, {"t": 9, "kind": "started"})
-    assert run_state.rehearsal(run_state.state_of(run)) is None
+    assert run_state.rehearsal(state_of(run)) is None
 
 
 def test_progress_of_a_baseline_has_speed_and_time_left(run: Run) -> None:
     say(run, {"t": 0, "kind": "progress", "done": 10, "total": 40, "unit": "photos", "elapsed_s": 5.0})
-    pace = run_state.baseline_progress(run_state.state_of(run))
+    pace = run_state.baseline_progress(state_of(run))
     assert pace is not None
     assert (pace.share, pace.per_s, pace.left_s) == (0.25, 2.0, 15.0)
 
@@ -103,8 +104,8 @@ def test_a_model_counts_as_tuned_when_its_adapter_is_there(run: Run) -> None:
 
 def test_after_the_last_photo_the_reference_points_are_told_and_not_that_nothing_is_left(run: Run) -> None:
     say(run, {"t": 0, "kind": "progress", "done": 40, "total": 40, "unit": "photos", "elapsed_s": 5.0})
-    assert run_state.baseline_progress(run_state.state_of(run)) is not None
+    assert run_state.baseline_progress(state_of(run)) is not None
     say(run, {"t": 1, "kind": "stage", "text": "Reference points: blank photos"})
-    found = run_state.state_of(run)
+    found = state_of(run)
     assert run_state.baseline_progress(found) is None
     assert run_state.stage(found) == "Reference points: blank photos"

@@ -16,7 +16,7 @@ from core.report.answers import shown as shown_condition
 from core.settings import FIELDS, words_of
 from damgui import text
 from damgui.charts.base import to_json
-from damgui.charts.scores import Dot, differences
+from damgui.charts.scores import ForestRow, differences
 from damgui.components import html
 from damgui.components.photos import gallery as photo_gallery
 from damgui.markup import TEMPLATES
@@ -81,13 +81,13 @@ def _number(run: JudgedRun, label: str, elem_id: str) -> Markup:
     return _COMPARE.number(run, html.interval(run.found, "accuracy_interval"), label, elem_id)
 
 
-def changes(found: Found) -> list[Dot]:
+def changes(found: Found) -> list[ForestRow]:
     """The differences in points with their intervals, as far as they were measured."""
     dots = []
     for key, label in sentences.CHANGES:
         ends = found.get(f"{key}_interval")
         if found.get(key) is not None:
-            dots.append(Dot(label, 100 * found[key], (100 * ends[0], 100 * ends[1]) if ends else None))
+            dots.append(ForestRow(label, 100 * found[key], (100 * ends[0], 100 * ends[1]) if ends else None))
     return dots
 
 

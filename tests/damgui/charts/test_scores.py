@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from damgui import run_state, theme
-from damgui.charts.scores import Dot, differences, forest, learning, reliability
+from damgui.charts.scores import ForestRow, differences, forest, learning, reliability
 from damgui.charts.training import Learning
 from damgui.run_log import fold
 
@@ -17,12 +17,12 @@ def traces(figure: Any) -> list[dict[str, Any]]:
 
 
 def test_an_interval_is_drawn_from_its_low_to_its_high_end() -> None:
-    dot = traces(forest([("x", [Dot("a", 60.0, (50.0, 75.0))])]))[0]
+    dot = traces(forest([("x", [ForestRow("a", 60.0, (50.0, 75.0))])]))[0]
     assert (dot["x"], dot["error_x"]["array"], dot["error_x"]["arrayminus"]) == ([60.0], [15.0], [10.0])
 
 
 def test_the_first_dot_stands_on_top_and_the_model_differs_by_shape_as_well() -> None:
-    figure = forest([("x", [Dot("model", 60.0, own=True), Dot("other", 40.0)])])
+    figure = forest([("x", [ForestRow("model", 60.0, own=True), ForestRow("other", 40.0)])])
     assert list(figure.layout.yaxis.categoryarray) == ["other", "model"]
     assert [one["marker"]["symbol"] for one in traces(figure)] == ["circle", "diamond"]
 
@@ -32,13 +32,13 @@ def test_the_first_dot_stands_on_top_and_the_model_differs_by_shape_as_well() ->
     [((1.0, 9.0), theme.WATER), ((-9.0, -1.0), theme.CLAY), ((-1.0, 9.0), theme.SLATE), ((0.0, 9.0), theme.SLATE)],
 )
 def test_a_difference_has_the_colour_of_what_it_proves(interval: tuple[float, float], color: str) -> None:
-    figure = differences([Dot("Macro-F1", sum(interval) / 2, interval)])
+    figure = differences([ForestRow("Macro-F1", sum(interval) / 2, interval)])
     assert traces(figure)[0]["marker"]["color"] == color
 
 
 @pytest.mark.parametrize("reach", [0.5, 5.0, 62.0])
 def test_the_scale_of_differences_holds_all_intervals_with_zero_in_the_middle(reach: float) -> None:
-    low, high = differences([Dot("a", 0.0, (-reach, reach))]).layout.xaxis.range
+    low, high = differences([ForestRow("a", 0.0, (-reach, reach))]).layout.xaxis.range
     assert low == -high
     assert high >= reach
 

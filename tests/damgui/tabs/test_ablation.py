@@ -20,6 +20,7 @@ from damgui import run_state
 from damgui.snapshot import look
 from damgui.tabs.ablation import text as study_text
 from damgui.tabs.ablation import view
+from tests.damgui.conftest import state_of
 
 
 def rows(right: int) -> list[dict[str, Any]]:
@@ -144,18 +145,18 @@ def test_the_estimate_is_said_in_words(cells: int, each: float | None, said: str
 def test_how_far_a_study_is_counts_the_part_of_the_training_at_work(workspace: Workspace) -> None:
     run = made(workspace)
     append(run.events, event("started", run=run.id, pid=1, job="ablate", parent=1))
-    assert run_state.study_progress(run_state.state_of(run)) is None
+    assert run_state.study_progress(state_of(run)) is None
     append(run.events, event("progress", done=2, total=4, unit="trainings", elapsed_s=60.0, part=0.5, left_s=45.0))
-    pace = run_state.progress_of(run_state.state_of(run))
+    pace = run_state.progress_of(state_of(run))
     assert pace is not None
     assert (pace.done, pace.total, pace.share, pace.left_s, pace.elapsed_s) == (2, 4, 0.625, 45.0, 60.0)
 
 
 def test_a_stopped_study_says_that_it_can_go_on_and_a_failed_one_why(workspace: Workspace) -> None:
-    assert study_text.LEFT_OFF in view.state(run_state.state_of(over(made(workspace), "stopped")))
+    assert study_text.LEFT_OFF in view.state(state_of(over(made(workspace), "stopped")))
     failed = made(workspace)
     append(failed.events, event("ended", how="failed", error="the disk is full", problems=[], seconds=1.0))
-    assert "the disk is full" in view.state(run_state.state_of(failed))
+    assert "the disk is full" in view.state(state_of(failed))
 
 
 def test_results_shown_are_those_of_the_newest_ablation_that_has_any(workspace: Workspace) -> None:

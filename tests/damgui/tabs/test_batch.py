@@ -23,6 +23,7 @@ from damgui.components import downloads, report_button
 from damgui.forms import Form
 from damgui.frame import Frame
 from damgui.tabs.batch import tab, view
+from tests.damgui.conftest import state_of
 
 HOSTILE = "<script>alert(1)</script>.jpg"
 
@@ -116,7 +117,7 @@ def test_the_pace_of_a_batch_that_goes_on_counts_its_new_photos_only(run: Run) -
     append(
         run.events, event("progress", done=30, total=50, unit="photos", correct=0, judged=0, elapsed_s=5.0, before=20)
     )
-    pace = run_state.baseline_progress(run_state.state_of(run))
+    pace = run_state.baseline_progress(state_of(run))
     assert pace is not None and (pace.per_s, pace.left_s) == (2.0, 10.0)
 
 

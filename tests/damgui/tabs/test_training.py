@@ -10,11 +10,13 @@ import pytest
 
 from core import units
 from core.runs import locks, store
+from core.runs.events import append, event
 from core.runs.store import Run
 from core.runs.workspace import Workspace
 from core.settings import Settings
-from damgui import run_state, text
+from damgui import text
 from damgui.tabs import training
+from tests.damgui.conftest import state_of
 
 TRIED = {
     "t": 1.0,
@@ -68,9 +70,7 @@ def ended(how: str, error: str = "") -> dict[str, Any]:
 
 
 def test_a_trial_shows_its_four_figures_each_with_its_explanation(workspace: Workspace) -> None:
-    said = training._trial(run_state.state_of(made(workspace, "rehearse", TRIED, ended("finished")))).replace(
-        "\u00a0", " "
-    )
+    said = training._trial(state_of(made(workspace, "rehearse", TRIED, ended("finished")))).replace("\u00a0", " ")
     for words in (
         text.KIND_WORDS["rehearse"],
         "1.4 GB",
@@ -88,7 +88,7 @@ def test_a_trial_shows_its_four_figures_each_with_its_explanation(workspace: Wor
 
 def test_a_refusal_is_shown_as_its_sentence(workspace: Workspace) -> None:
     sentence = "cpu: this training needs more memory than there is. Lower training.tokens_per_pass."
-    said = training._trial(run_state.state_of(made(workspace, "rehearse", ended("failed", sentence))))
+    said = training._trial(state_of(made(workspace, "rehearse", ended("failed", sentence))))
     assert sentence in said
     assert text.TRIED_FITS not in said
 
@@ -96,12 +96,12 @@ def test_a_refusal_is_shown_as_its_sentence(workspace: Workspace) -> None:
 def test_a_trial_that_needs_gradient_checkpointing_says_so(workspace: Workspace) -> None:
     warning = {"t": 1.0, "kind": "warning", "text": "Memory is short"}
     assert "Memory is short" in training._trial(
-        run_state.state_of(made(workspace, "rehearse", warning, TRIED, ended("finished")))
+        state_of(made(workspace, "rehearse", warning, TRIED, ended("finished")))
     )
 
 
 def test_a_trial_that_was_stopped_says_so(workspace: Workspace) -> None:
-    assert text.TRIED_STOPPED in training._trial(run_state.state_of(made(workspace, "rehearse", ended("stopped"))))
+    assert text.TRIED_STOPPED in training._trial(state_of(made(workspace, "rehearse", ended("stopped"))))
 
 
 def test_no_trial_shows_nothing() -> None:
@@ -109,9 +109,9 @@ def test_no_trial_shows_nothing() -> None:
 
 
 def test_a_trial_is_shown_until_training_begins_after_it(workspace: Workspace) -> None:
-    tried = run_state.state_of(made(workspace, "rehearse", TRIED))
+    tried = state_of(made(workspace, "rehearse", TRIED))
     assert training._newer(tried, None) is tried
-    later = run_state.state_of(made(workspace, "train"))
+    later = state_of(made(workspace, "train"))
     assert training._newer(tried, later) is None
     assert training._newer(None, later) is None
 
@@ -119,9 +119,9 @@ def test_a_trial_is_shown_until_training_begins_after_it(workspace: Workspace) -
 def test_a_run_shows_its_rehearsal_until_steps_arrive_and_then_what_they_measured(workspace: Workspace) -> None:
     run = made(workspace, "train", TRIED)
     with locks.hold(run.lock):
-        before = training._state(run_state.state_of(run), None)
+        before = training._state(state_of(run), None)
         run.events.open("a").write(json.dumps({**STEP, **MACHINE}) + "\n")
-        after = training._state(run_state.state_of(run), None)
+        after = training._state(state_of(run), None)
     for words in (text.TIME_LEFT, "≈ 4 min", text.MEMORY_NEEDED, "1.4 GB", text.DISK_NEEDED, "79 MB"):
         assert words in before
     assert text.MEMORY_NEEDED not in after
@@ -139,7 +139,7 @@ def test_a_run_shows_its_rehearsal_until_steps_arrive_and_then_what_they_measure
 def test_logs_from_before_are_still_shown(workspace: Workspace) -> None:
     run = made(workspace, "train", STEP)
     with locks.hold(run.lock):
-        said = training._state(run_state.state_of(run), None)
+        said = training._state(state_of(run), None)
     assert "6.0 photos/s" in said
     assert "FLOP" not in said
     assert "tokens/s" not in said
@@ -161,7 +161,7 @@ def test_an_estimate_is_no_more_exact_than_it_is(seconds: float, said: str) -> N
 def test_the_stop_button_stops_what_is_at_work(workspace: Workspace) -> None:
     run = made(workspace, "rehearse")
     with locks.hold(run.lock):
-        button = training._stop_button(run_state.state_of(run))
+        button = training._stop_button(state_of(run))
     assert button.visible
     assert button.value == text.TRAINING_STOP_TRYING
 
@@ -169,10 +169,11 @@ def test_the_stop_button_stops_what_is_at_work(workspace: Workspace) -> None:
 def test_a_run_that_goes_on_can_be_stopped_whatever_was_tried_before(workspace: Workspace) -> None:
     """A resumed run keeps the hour it was made at, before the trial."""
     run = made(workspace, "train", STEP)
-    tried = run_state.state_of(made(workspace, "rehearse", TRIED, ended("finished")))
-    assert training._newer(tried, run_state.state_of(run)) is tried
+    tried = state_of(made(workspace, "rehearse", TRIED, ended("finished")))
+    assert training._newer(tried, state_of(run)) is tried
     with locks.hold(run.lock):
-        found = run_state.state_of(run)
+        append(run.events, event("started", run=run.id, pid=1, job="train", parent=1))
+        found = state_of(run)
         assert found.active
         assert training._newer(tried, found) is None
         button = training._stop_button(training._newer(tried, found) or found)
