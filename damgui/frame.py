@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import wraps
 from typing import Any
 
 import gradio as gr
@@ -13,7 +12,6 @@ from gradio.components import Component
 from core.errors import UserError
 from core.runs.workspace import Workspace
 from core.settings import Settings
-from damgui.components import html
 from damgui.forms import Form
 from damgui.run_state import Stamp
 from damgui.snapshot import SHARED_FOR_S, Snapshot, look
@@ -116,20 +114,3 @@ class Frame:
                 updates[watcher.seen], fresh = found
                 updates |= fresh
         return now.token, updates
-
-
-def guarded(message: Component) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """What the user can cure is shown in the tab's message panel instead of an error window."""
-
-    def around(handler: Callable[..., Any]) -> Callable[..., Any]:
-        @wraps(handler)
-        def call(*given: Any) -> Any:
-            try:
-                found = handler(*given)
-            except UserError as error:
-                return {message: html.problem(error)}
-            return {message: "", **found}
-
-        return call
-
-    return around

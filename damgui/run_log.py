@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.runs.events import Event, EventReader, tail_events
-from damgui.charts.loss import LossCurve, LossSeries
+from damgui.loss_series import LossCurve, LossSeries
 
 RECENT_STEPS = 20  # speed and time left come from this many last steps
 # Kinds of which every event is kept, or the last so many; of others the last one alone.

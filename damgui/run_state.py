@@ -5,6 +5,7 @@ A page remembers a `Stamp` and redraws when it differs.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 from core.runs import store
 from core.runs.events import Event
 from core.runs.store import Run
-from damgui.charts.training import Learning
+from damgui.loss_series import LossCurve
 from damgui.run_log import LogDigest
 
 ACTIVE = ("starting", "running")
@@ -122,6 +123,29 @@ def stage(found: RunState) -> str:
     """What the run says it is doing now."""
     said = found.log.since_start.get("stage")
     return str(said["text"]) if said else ""
+
+
+@dataclass(frozen=True)
+class Learning:
+    """What the chart of a training shows. `run` names it: while that stays the same the reader's zoom is kept."""
+
+    run: str
+    loss: LossCurve
+    evaluations: Sequence[Event]
+    checkpoints: Sequence[Event]
+    total_steps: int = 0
+
+    @property
+    def frame(self) -> tuple[Any, ...]:
+        """All that is drawn besides the points of the loss; with the same frame these can be appended."""
+        at = [len(self.evaluations), len(self.checkpoints)]
+        return (self.run, self.total_steps, self.top, *at)
+
+    @property
+    def top(self) -> float:
+        """Where the axis of the loss ends: in steps of a half, for a new range would take the reader's zoom away."""
+        losses = [float(event["loss"]) for event in self.evaluations if event.get("loss") is not None]
+        return math.ceil(2 * max([self.loss.top, *losses, 0.1])) / 2
 
 
 def learning(run: str, log: LogDigest) -> Learning | None:

@@ -315,3 +315,8 @@ BATCH_GALLERY, BATCH_GALLERY_SAYS = "Annotated photos", "those with the most urg
 BATCH_NO_GALLERY = "Annotated photos were switched off for this run."
 BATCH_MORE_ROWS, BATCH_MORE_PHOTOS = "Show more answers", "Show more photos"
 BATCH_CSV = "Download the table (CSV)"
+
+# Axes of charts
+CONFIDENCE, RIGHT_SHARE, OBJECTS = "How sure it was (%)", "Right answers (%)", "Objects"
+CHANGE_AXIS = "Difference in points: right of 0 is better"
+SMOOTHED_LOSS, VALID_F1 = "Loss, smoothed", "Validation macro-F1 (%)"

@@ -104,7 +104,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def sample_data(shared: Path) -> Path:
     """The sample set, drawn once: to be read, or copied to where a workspace has it."""
-    from core.data.dataset import draw_sample
+    from core.demo.sample_set import draw_sample
 
     return draw_sample(shared / "sample-data")
 

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import torch
 
+from core.bench.beat import Beat
 from core.bench.measure import Job
 from core.bench.ours import prompt_builder_of
 from core.bench.plain import Encoder
 from core.bench.subjects import BenchQuestion, Subject
 from core.engine.scoring import PhotoQueries, judge, queries_about
 from core.errors import UserError
-
-if TYPE_CHECKING:
-    from core.bench.worker import Beat
 
 TOLERANCE = 1e-4
 

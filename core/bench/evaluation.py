@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 
+from core.bench.beat import Beat
 from core.bench.measure import Job
 from core.bench.ours import prompt_builder_of
 from core.bench.plain import Encoder
 from core.bench.subjects import Subject
 from core.engine.scoring import TOGETHER, judge_photos
-
-if TYPE_CHECKING:
-    from core.bench.worker import Beat
 
 
 def longest_answer(encoder: Encoder, subject: Subject) -> int:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from transformers import PrinterCallback
 
 from core import settings as schema
+from core.bench.beat import Beat
 from core.bench.measure import Job
 from core.bench.subjects import StepTimer, Subject, lora_on
 from core.data.types import Photo
@@ -22,9 +23,6 @@ from core.engine.training.trainer import PackedTrainer
 from core.engine.vision import ImageEncoder
 from core.runs.events import SilentReporter
 from core.runs.workspace import Workspace
-
-if TYPE_CHECKING:
-    from core.bench.worker import Beat
 
 
 def prompt_builder_of(

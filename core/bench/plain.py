@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import torch
 from PIL import Image
 from torch.utils.data import Dataset
 from transformers import PrinterCallback, Trainer, TrainingArguments
 
+from core.bench.beat import Beat
 from core.bench.measure import Job
 from core.bench.subjects import BenchQuestion, StepTimer, Subject, lora_on, plain_arguments
 from core.data.photos import open_photo
 from core.engine.models import Loaded
 from core.settings import ViewSettings
-
-if TYPE_CHECKING:
-    from core.bench.worker import Beat
 
 IGNORED = -100
 Example = dict[str, torch.Tensor]

@@ -22,6 +22,7 @@ from core.bench import plans
 from core.bench.measure import Job, Timing, compared, measured, started, summary, take_turns, warmed
 from core.bench.plans import Maker, VariantGroup
 from core.data.dataset import read_dataset
+from core.demo.sample_set import draw_sample
 from core.errors import UserError
 from core.runs.files import write_json
 from core.runs.workspace import Workspace
@@ -227,7 +228,7 @@ def bench(
     """Measure the sections; returns the document that is written. `shape` is (name, layers, device)."""
     tell("Reading the sample photos …")
     began = time.monotonic()
-    dataset = read_dataset(DataSettings(), workspace.sample_data)
+    dataset = read_dataset(DataSettings(), draw_sample(workspace.sample_data))
     photos = plans.askable(dataset.split("train"), load_taxonomy())
     document: dict[str, Any] = {"quick": quick, "machine": machine(), "groups": []}
     document["notes"] = [note for note, about in NOTES if set(about) & set(sections)]

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 
 from core.bench import ours
+from core.bench.beat import Beat
 from core.bench.measure import Job
 from core.bench.subjects import Subject
 from core.engine.training import throughput
 from core.engine.training.trainer import PackedTrainer
-
-if TYPE_CHECKING:
-    from core.bench.worker import Beat
 
 
 def weights_of(subject: Subject) -> dict[str, int]:

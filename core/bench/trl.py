@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from transformers import PrinterCallback
 from transformers.processing_utils import ProcessorMixin
 
+from core.bench.beat import Beat
 from core.bench.measure import Job
 from core.bench.plain import limits_px, pictures
 from core.bench.subjects import StepTimer, Subject, Unavailable, lora_on, plain_arguments
-
-if TYPE_CHECKING:
-    from core.bench.worker import Beat
 
 MISSING = "not installed: pip install .[bench]"
 

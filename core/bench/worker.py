@@ -9,94 +9,14 @@ from __future__ import annotations
 import json
 import os
 import sys
-import time
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any, TextIO
 
-import psutil
-import torch
-
+from core.bench.beat import Beat, say
 from core.bench.measure import Job
 from core.errors import Problem, UserError
-
-
-def peak_mb(device: torch.device) -> float:
-    """The most memory that this process ever held, or that its tensors held on a GPU, in MB.
-
-    Linux keeps the high-water mark of the memory itself; getrusage would count what the starting process held too.
-    """
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device) / 1e6
-    status = Path("/proc/self/status")
-    if status.is_file():
-        line = next(one for one in status.read_text().splitlines() if one.startswith("VmHWM"))
-        return float(line.split()[1]) * 1024 / 1e6
-    now = psutil.Process().memory_info()
-    if hasattr(now, "peak_wset"):  # Windows
-        return float(now.peak_wset) / 1e6
-    import resource
-
-    scale = 1 if sys.platform == "darwin" else 1024
-    return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) * scale / 1e6
-
-
-def held_mb(device: torch.device) -> float:
-    if device.type == "cuda":
-        return torch.cuda.memory_allocated(device) / 1e6
-    return float(psutil.Process().memory_info().rss) / 1e6
-
-
-class Beat:
-    """Called after every step with what has been done so far; waits for the next question when a reading is over.
-
-    A step's data are made before the step, so between two calls lie whole steps, data included.
-    """
-
-    def __init__(self, hear: TextIO, say: TextIO, device: torch.device, warm: int) -> None:
-        self.hear, self.said, self.device, self.left_to_warm = hear, say, device, warm
-        self.ready: dict[str, Any] = {}
-        self.seconds = self.steps = 0.0
-        self.done_steps = 0
-        self.began = 0.0
-        self.at_start: dict[str, float] = {}
-
-    def begin(self, **about: Any) -> None:
-        """Right before the first step: what is there to tell, and how much memory is held without any step."""
-        self.ready |= {**about, "before_mb": round(held_mb(self.device), 1)}
-
-    def __call__(self, **done: float) -> bool:
-        """Whether to go on. `done` counts questions, photos or tokens since the beginning."""
-        if self.left_to_warm > 0:
-            self.left_to_warm -= 1
-            return True if self.left_to_warm else self._next(self.ready, done)
-        self.done_steps += 1
-        if self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)
-        elapsed = time.perf_counter() - self.began
-        if elapsed < self.seconds or self.done_steps < self.steps:
-            return True
-        reading = {name: count - self.at_start.get(name, 0) for name, count in done.items()}
-        reading |= {"seconds": elapsed, "steps": self.done_steps, "peak_mb": round(peak_mb(self.device), 1)}
-        return self._next(reading, done)
-
-    def _next(self, answer: Mapping[str, Any], done: Mapping[str, float]) -> bool:
-        say(self.said, answer)
-        line = self.hear.readline()
-        if not line:
-            return False
-        asked = json.loads(line)
-        self.seconds, self.steps = asked["seconds"], asked["steps"]
-        self.at_start, self.done_steps = dict(done), 0
-        self.began = time.perf_counter()
-        return True
-
-
-def say(stream: TextIO, words: Mapping[str, Any]) -> None:
-    stream.write(json.dumps(words) + "\n")
-    stream.flush()
 
 
 def variants() -> Mapping[str, Callable[[Job, Any, Beat], None]]:

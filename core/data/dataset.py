@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,12 +24,12 @@ DEMO = "demo"
 def read_dataset(data: DataSettings, sample_folder: Path, seed: int = 0, looking: bool = False) -> Dataset:
     """The photos of `data.path` with checked objects, split, grouped by flight and fingerprinted.
 
-    "demo" is the sample set, drawn into `sample_folder` on first use. What is wrong with photos and labels is listed in
-    `problems`, and `photos` holds what is good. A validation split that is not there is made (`data.valid_share`,
-    `seed`); with `data.folds` all photos are dealt anew and part `data.fold` becomes the test split. With `looking`
-    every photo has its `look`, for the price of more work on each. Raises UserError, all problems in it, only when
-    there is nothing to go on with: no such folder, a format that is not recognised, no object, folds that cannot be
-    made, or nothing in the split asked for (`data.split`).
+    "demo" is the sample set in `sample_folder`, where `core.demo.sample_set.ready` draws it. What is wrong with photos
+    and labels is listed in `problems`, and `photos` holds what is good. A validation split that is not there is made
+    (`data.valid_share`, `seed`); with `data.folds` all photos are dealt anew and part `data.fold` becomes the test
+    split. With `looking` every photo has its `look`, for the price of more work on each. Raises UserError, all problems
+    in it, only when there is nothing to go on with: no such folder, a format that is not recognised, no object, folds
+    that cannot be made, or nothing in the split asked for (`data.split`).
     """
     rule = compile_rule(data.group_rule)
     require_fold(data.folds, data.fold)
@@ -55,41 +55,14 @@ def read_dataset(data: DataSettings, sample_folder: Path, seed: int = 0, looking
 
 
 def folder_of(data: DataSettings, sample_folder: Path) -> Path:
-    """The folder that `data.path` means; the sample set is drawn on first use. Raises UserError when none is given."""
+    """The folder that `data.path` means; that of the sample set for "demo". Raises UserError when none is given."""
     if data.path == DEMO:
-        return draw_sample(sample_folder)
+        return sample_folder
     if not data.path.strip():
         raise UserError("no data folder given", "data.path", "Give a folder, or demo for the sample set.", "no-data")
     path = Path(data.path).expanduser()
     # People hand over data.yaml itself as often as its folder.
     return path.parent if path.is_file() else path
-
-
-def draw_sample(folder: Path, progress: Callable[[int, int], None] | None = None) -> Path:
-    """The folder of the sample set; drawn on first use, by one process while others wait for it.
-
-    `progress` hears (photos done, photos in all). Raises UserError when it cannot be written.
-    """
-    if (folder / "data.yaml").is_file():
-        return folder
-    from filelock import FileLock
-
-    from core.demo.sample_set import write_sample_set
-
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder.with_name(folder.name + ".lock")):
-            if (folder / "data.yaml").is_file():
-                return folder
-            if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-                what = "this folder holds something else than the sample set"
-                raise UserError(what, str(folder), "Remove it; the sample set is then drawn again.", "no-data")
-            write_sample_set(folder, progress=progress)
-    except OSError as error:
-        fix = "Choose a workspace where you may write and that has 100 MB left."
-        said = f"the sample set cannot be written ({error.strerror or error})"
-        raise UserError(said, str(folder), fix, "no-data") from error
-    return folder
 
 
 def _divided(dataset: Dataset, data: DataSettings, seed: int) -> Dataset:

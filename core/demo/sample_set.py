@@ -16,8 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from filelock import FileLock
 
+from core.data.dataset import DEMO
 from core.demo.scenes import CLASS_OF, SAMPLE, Scene, draw_scene, flight_style
+from core.errors import UserError
+from core.settings import DataSettings
 
 Progress = Callable[[int, int], None]
 SEED = 290
@@ -115,6 +119,39 @@ def _crowds(rng: np.random.Generator, split: SplitCounts) -> list[int]:
         photo = int(rng.integers(split.photos))
         sizes[photo] = np.clip(sizes[photo] + np.sign(missing), 1, len(CROWD))
     return [int(size) for size in sizes]
+
+
+def draw_sample(folder: Path, progress: Callable[[int, int], None] | None = None) -> Path:
+    """The folder of the sample set; drawn on first use, by one process while others wait for it.
+
+    `progress` hears (photos done, photos in all). Raises UserError when it cannot be written.
+    """
+    if (folder / "data.yaml").is_file():
+        return folder
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder.with_name(folder.name + ".lock")):
+            if (folder / "data.yaml").is_file():
+                return folder
+            if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+                what = "this folder holds something else than the sample set"
+                raise UserError(what, str(folder), "Remove it; the sample set is then drawn again.", "no-data")
+            write_sample_set(folder, progress=progress)
+    except OSError as error:
+        fix = "Choose a workspace where you may write and that has 100 MB left."
+        said = f"the sample set cannot be written ({error.strerror or error})"
+        raise UserError(said, str(folder), fix, "no-data") from error
+    return folder
+
+
+def is_ready(data: DataSettings, folder: Path) -> bool:
+    """Whether nothing has to be drawn before these data can be read."""
+    return data.path != DEMO or (folder / "data.yaml").is_file()
+
+
+def ready(data: DataSettings, folder: Path) -> Path:
+    """The folder of the sample set, drawn there when that is asked for. Raises UserError as `draw_sample` does."""
+    return folder if is_ready(data, folder) else draw_sample(folder)
 
 
 def write_sample_set(folder: Path, processes: int = 2, progress: Progress | None = None) -> None:

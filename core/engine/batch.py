@@ -13,7 +13,8 @@ from typing import Any
 from core import settings as schema
 from core.data.unlabelled import UnlabelledDataset, UnlabelledImage, read_unlabelled
 from core.engine import calibration
-from core.engine.evaluation import OpenedModel, limited, open_model
+from core.engine.evaluation import limited
+from core.engine.opened_model import OpenedModel, open_model
 from core.engine.questions import ObjectQuery, PromptBuilder
 from core.engine.scoring import TOGETHER, AnswerProbabilities, PhotoQueries, judge_each, read_answer
 from core.errors import UserError

@@ -6,7 +6,6 @@ import json
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,73 +13,22 @@ from core import settings as schema
 from core.data import checks, splits
 from core.data import dataset as reading
 from core.data.types import Dataset, Photo
-from core.engine import adapters, calibration, feature_cache, models
+from core.engine import calibration, feature_cache
+from core.engine.opened_model import OpenedModel, open_model
 from core.engine.questions import PromptBuilder
 from core.engine.reference_points.rows import prior_rows
 from core.engine.reference_points.run import JudgedSplit, measure
 from core.engine.scoring import judge_photos
 from core.errors import UserError
 from core.metrics import score
-from core.metrics.calibration import Calibration, unsure_summary
+from core.metrics.calibration import unsure_summary
 from core.records import PredictionRow
 from core.runs.events import Reporter
 from core.runs.files import replace, write_json
-from core.runs.store import is_adapter
 from core.runs.workspace import Workspace
 from core.settings import Settings
-from core.taxonomy import Taxonomy, restore
-from core.taxonomy import load as load_taxonomy
+from core.taxonomy import Taxonomy
 from core.units import percent
-
-
-@dataclass
-class OpenedModel:
-    """A model as asked for: the base, the adapter on it (or None), and the taxonomy its questions use.
-
-    `trained_on` holds the digests of the photos that an adapter learned from, `calibration` how its probabilities are
-    to be read (None: it was not calibrated).
-    """
-
-    loaded: models.Loaded
-    model: Any
-    taxonomy: Taxonomy
-    adapter: str | None
-    trained_on: frozenset[str] = frozenset()
-    calibration: Calibration | None = None
-
-    @property
-    def facts(self) -> dict[str, Any]:
-        """What results say of the model."""
-        return {
-            "path": self.loaded.path,
-            "adapter": self.adapter,
-            "fingerprint": self.loaded.fingerprint,
-            "parameters": self.loaded.parameters,
-        }
-
-
-def open_model(settings: Settings) -> OpenedModel:
-    """The model at `settings.model.path`, which may be an adapter folder (then its base is loaded below it).
-
-    Raises UserError when the taxonomy is not the one that the adapter's answers were learned with.
-    """
-    path = settings.model.path
-    taxonomy = load_taxonomy(settings.data.taxonomy)
-    if not is_adapter(path):
-        loaded = models.load(settings.model)
-        return OpenedModel(loaded, loaded.model, taxonomy, None)
-    about = adapters.adapter_about(Path(path))
-    if restore(about["taxonomy"]).allowed != taxonomy.allowed:
-        raise UserError(
-            "this is not the taxonomy that the adapter learned",
-            settings.data.taxonomy or f"the taxonomy {taxonomy.name!r}",
-            "Give the file it was trained with as data.taxonomy, or train again.",
-            "taxonomy",
-        )
-    loaded = models.load(schema.merge(settings, {"model.path": str(about["base_model"])}).model)
-    model = adapters.load_adapter(loaded, Path(path)).eval()
-    learned = frozenset(about.get("train_digests", ()))
-    return OpenedModel(loaded, model, taxonomy, path, learned, calibration.load(Path(path)))
 
 
 def seen_in_training(opened: OpenedModel, photos: Sequence[Photo], reporter: Reporter) -> int:

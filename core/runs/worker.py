@@ -91,10 +91,12 @@ def _dry_run(work: Work) -> dict[str, Any]:
 
 def _study(work: Work) -> dict[str, Any]:
     from core.engine import studies
-    from core.studies.plan import read_plan
+    from core.runs.files import read_json
+    from core.studies.plan import from_dict
 
     run = work.run
-    return studies.run(work.settings, read_plan(run.folder), run.folder, run.workspace, work.reporter)
+    plan = from_dict(read_json(run.plan), run.plan)
+    return studies.run(work.settings, plan, run.folder, run.workspace, work.reporter)
 
 
 def _batch(work: Work) -> dict[str, Any]:
@@ -109,15 +111,30 @@ def _serve(work: Work) -> dict[str, Any]:
     return prediction_server.serve(work.run, work.settings, work.reporter)
 
 
+def _with_photos(job: Job) -> Job:
+    """The job, begun once the sample set is drawn, where that is what it works on."""
+
+    def do(work: Work) -> dict[str, Any]:
+        from core.demo import sample_set
+
+        folder = work.run.workspace.sample_data
+        if not sample_set.is_ready(work.settings.data, folder):
+            work.reporter.emit("stage", text="Drawing the sample set")
+            sample_set.draw_sample(folder)
+        return job(work)
+
+    return do
+
+
 JOBS: dict[str, Job] = {
-    "baseline": _evaluate,
-    "evaluate": _evaluate,
-    "train": _train,
-    "rehearse": _dry_run,
+    "baseline": _with_photos(_evaluate),
+    "evaluate": _with_photos(_evaluate),
+    "train": _with_photos(_train),
+    "rehearse": _with_photos(_dry_run),
     "predict": _serve,
-    "ablate": _study,
-    "crossval": _study,
-    "batch": _batch,
+    "ablate": _with_photos(_study),
+    "crossval": _with_photos(_study),
+    "batch": _with_photos(_batch),
 }
 
 

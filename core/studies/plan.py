@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import UserError
-from core.runs.files import read_json
 from core.settings import EnhanceSettings, Settings
 
 NONE, ALL = "none", "all"
@@ -21,7 +20,6 @@ VARIANTS = (NONE, *ENHANCEMENTS, ALL)
 SEEDS = {"ablate": 3, "crossval": 1}
 FOLDS = 5
 MOST_SEEDS = 20
-PLAN_FILE = "study.json"
 
 
 @dataclass(frozen=True)
@@ -143,9 +141,8 @@ def to_dict(plan: StudyPlan) -> dict[str, Any]:
     return asdict(plan)
 
 
-def read_plan(folder: Path) -> StudyPlan:
-    """The plan in a run's folder. Raises UserError when there is none."""
-    tree = read_json(folder / PLAN_FILE)
+def from_dict(tree: Any, file: Path) -> StudyPlan:
+    """The plan that `to_dict` made a tree of, read from this file. Raises UserError when it is none."""
     if not isinstance(tree, dict) or set(tree) != {one.name for one in fields(StudyPlan)}:
-        raise UserError("this study's plan is gone", str(folder / PLAN_FILE), "Start the study again.", "study")
+        raise UserError("this study's plan is gone", str(file), "Start the study again.", "study")
     return StudyPlan(**{**tree, "variants": tuple(tree["variants"])})

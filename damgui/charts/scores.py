@@ -10,11 +10,11 @@ from typing import Any
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from damgui import theme
+from damgui import text, theme
 from damgui.charts.base import style
-from damgui.charts.loss import drawn
-from damgui.charts.training import Learning, by_step, points
-from damgui.scores import sentences
+from damgui.charts.training import by_step, points
+from damgui.loss_series import drawn
+from damgui.run_state import Learning
 
 # Told apart by dash as well as by colour: never colour alone.
 CURVES = (
@@ -93,7 +93,7 @@ def differences(dots: Sequence[ForestRow]) -> go.Figure:
     ends = [abs(end) for dot in dots for end in (dot.value, *(dot.interval or ()))]
     reach = 5 * (int(max([*ends, 5.0]) / 5) + 1)
     figure = forest(
-        [(sentences.CHANGE_AXIS, [ForestRow(one.label, one.value, one.interval) for one in dots])],
+        [(text.CHANGE_AXIS, [ForestRow(one.label, one.value, one.interval) for one in dots])],
         (-reach, reach),
         row_px=44,
     )
@@ -152,9 +152,9 @@ def reliability(sides: Sequence[tuple[str, Mapping[str, Any]]]) -> go.Figure:
             1,
         )
     figure.update_xaxes(range=[-3, 103], tickvals=[0, 25, 50, 75, 100])
-    figure.update_xaxes(title_text=sentences.CONFIDENCE, row=2, col=1)
-    figure.update_yaxes(title_text=sentences.RIGHT_SHARE, range=[-4, 106], tickvals=[0, 25, 50, 75, 100], row=1, col=1)
-    figure.update_yaxes(title_text=sentences.OBJECTS, rangemode="tozero", nticks=4, row=2, col=1)
+    figure.update_xaxes(title_text=text.CONFIDENCE, row=2, col=1)
+    figure.update_yaxes(title_text=text.RIGHT_SHARE, range=[-4, 106], tickvals=[0, 25, 50, 75, 100], row=1, col=1)
+    figure.update_yaxes(title_text=text.OBJECTS, rangemode="tozero", nticks=4, row=2, col=1)
     return style(figure, 420, barmode="group", bargap=0.15)
 
 
@@ -195,6 +195,6 @@ def learning(runs: Sequence[tuple[str, Learning]]) -> go.Figure:
         )
     figure.update_xaxes(rangemode="tozero")
     figure.update_xaxes(title_text="Step (one update of the model)", row=2, col=1)
-    figure.update_yaxes(title_text=sentences.SMOOTHED_LOSS, rangemode="tozero", row=1, col=1)
-    figure.update_yaxes(title_text=sentences.VALID_F1, range=[0, 104], tickvals=[0, 25, 50, 75, 100], row=2, col=1)
+    figure.update_yaxes(title_text=text.SMOOTHED_LOSS, rangemode="tozero", row=1, col=1)
+    figure.update_yaxes(title_text=text.VALID_F1, range=[0, 104], tickvals=[0, 25, 50, 75, 100], row=2, col=1)
     return style(figure, 460)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,8 @@ from plotly.subplots import make_subplots
 
 from damgui import text, theme
 from damgui.charts.base import style
-from damgui.charts.loss import Indices, LossCurve, drawn, drawn_since, first_redrawn
+from damgui.loss_series import Indices, LossCurve, drawn, drawn_since, first_redrawn
+from damgui.run_state import Learning
 
 MOST_MORE = 250  # points that are appended before the whole figure is sent again
 DIGITS = 6  # of a loss on its way to the browser
@@ -24,29 +24,6 @@ Rows = Sequence[Mapping[str, Any]]
 def by_step(events: Rows) -> list[Mapping[str, Any]]:
     """One event a step, in order of step: after a resume the newer one holds."""
     return [event for _, event in sorted({int(event["step"]): event for event in events}.items())]
-
-
-@dataclass(frozen=True)
-class Learning:
-    """What the chart of a training shows. `run` names it: while that stays the same the reader's zoom is kept."""
-
-    run: str
-    loss: LossCurve
-    evaluations: Rows
-    checkpoints: Rows
-    total_steps: int = 0
-
-    @property
-    def frame(self) -> tuple[Any, ...]:
-        """All that is drawn besides the points of the loss; with the same frame these can be appended."""
-        at = [len(self.evaluations), len(self.checkpoints)]
-        return (self.run, self.total_steps, self.top, *at)
-
-    @property
-    def top(self) -> float:
-        """Where the axis of the loss ends: in steps of a half, for a new range would take the reader's zoom away."""
-        losses = [float(event["loss"]) for event in self.evaluations if event.get("loss") is not None]
-        return math.ceil(2 * max([self.loss.top, *losses, 0.1])) / 2
 
 
 def training(shown: Learning) -> go.Figure:

@@ -184,6 +184,7 @@ def _check(args: Args) -> int:
     from core.data.dataset import read_dataset
     from core.data.quality.review import review
     from core.data.statistics import class_counts
+    from core.demo.sample_set import ready
     from core.runs.store import open_workspace
     from damgui.cli.data_report import lines_of
 
@@ -191,7 +192,8 @@ def _check(args: Args) -> int:
     settings = settings_of(args)
     print("Reading the photos …", file=sys.stderr)  # drawing the sample set takes a while, the first time
     with redirect_stdout(sys.stderr):
-        dataset = read_dataset(settings.data, workspace.sample_data, settings.training.seed, looking=True)
+        sample = ready(settings.data, workspace.sample_data)
+        dataset = read_dataset(settings.data, sample, settings.training.seed, looking=True)
     counts, faults = class_counts(dataset), faults_of(dataset.problems)
     found = review(dataset, settings, taxonomy.load(settings.data.taxonomy))
     if args.json:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from core.data.dataset import read_dataset
 from core.data.types import Dataset, Photo
+from core.demo.sample_set import ready
 from core.runs.workspace import Workspace
 from core.settings import DataSettings, Settings
 from core.taxonomy import Taxonomy
@@ -25,7 +26,8 @@ def _key(workspace: Workspace, settings: Settings) -> tuple[Path, DataSettings, 
 
 def read(workspace: Workspace, settings: Settings, looking: bool = False) -> Dataset:
     """Read the photos now, whatever was read before. Raises UserError when nothing usable is there."""
-    found = read_dataset(settings.data, workspace.sample_data, settings.training.seed, looking)
+    sample = ready(settings.data, workspace.sample_data)
+    found = read_dataset(settings.data, sample, settings.training.seed, looking)
     with _LOCK:
         _READ.pop(_key(workspace, settings), None)
         _READ[_key(workspace, settings)] = found

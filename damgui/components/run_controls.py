@@ -12,7 +12,8 @@ from gradio.components import Component
 from core.runs import launcher
 from damgui import text
 from damgui.components import html
-from damgui.frame import LONG, QUIET, Frame, Handler, Updates, guarded
+from damgui.components.guard import guarded
+from damgui.frame import LONG, QUIET, Frame, Handler, Updates
 
 Given = list[Component] | set[Component]
 

@@ -51,7 +51,6 @@ CALIBRATED_SAYS = (
     "Calibrated: the same answers, with their probabilities pulled to what they are worth. It was measured on photos "
     "that the model neither learned from nor was chosen by."
 )
-CONFIDENCE, RIGHT_SHARE, OBJECTS = "How sure it was (%)", "Right answers (%)", "Objects"
 
 # -- Two sets of answers ---------------------------------------------------------------------------------------------
 VERDICT_TITLES = {
@@ -68,7 +67,6 @@ CHANGE_SAYS = (
 )
 TURNED_RIGHT, TURNED_WRONG = ("Turned right", "mistakes no more"), ("Turned wrong", "right no more")
 TURNED_NOT = ("Unchanged", "right or wrong as before")
-CHANGE_AXIS = "Difference in points: right of 0 is better"
 BEFORE_RUN, AFTER_RUN = "Before", "After"
 PICK_HINT = "Any two runs that judged the same objects can be compared."
 NOT_COMPARABLE = "These two judged different objects, so their difference says nothing. Choose two of one data set."
@@ -92,7 +90,6 @@ OTHER_OBJECTS = "other objects: not comparable"
 CURVES_TITLE = "Training curves"
 CURVES_PICK = "Training runs"
 CURVES_EMPTY = "Choose one or more training runs."
-SMOOTHED_LOSS, VALID_F1 = "Loss, smoothed", "Validation macro-F1 (%)"
 UNTAUGHT, TUNED = "untaught", "tuned"
 
 # -- One answer ------------------------------------------------------------------------------------------------------

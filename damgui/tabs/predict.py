@@ -24,9 +24,10 @@ from damgui import text, theme
 from damgui.charts.base import plot_component, to_json
 from damgui.charts.classes import probabilities
 from damgui.components import datasets, html
+from damgui.components.guard import guarded
 from damgui.components.photos import VIEW_PX, photo_size, whole
 from damgui.forms import FOR_DATA
-from damgui.frame import LONG, QUIET, Frame, Updates, guarded
+from damgui.frame import LONG, QUIET, Frame, Updates
 from damgui.markup import TEMPLATES
 from damgui.run_state import Stamp
 from damgui.scores import sentences

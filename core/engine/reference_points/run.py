@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from core.data.types import Dataset, Photo
 from core.engine import calibration, feature_cache
 from core.engine.adapters import adapters_off
 from core.engine.models import base_of
+from core.engine.opened_model import OpenedModel
 from core.engine.questions import PromptBuilder
 from core.engine.reference_points import probes, texture
 from core.engine.reference_points import warnings as sentences
@@ -41,9 +42,6 @@ from core.metrics.reference_points import (
 from core.runs.events import Reporter
 from core.runs.files import writing
 from core.runs.workspace import Workspace
-
-if TYPE_CHECKING:
-    from core.engine.evaluation import OpenedModel
 
 MOST_TRAINING_OBJECTS = 3000
 MOST_PHOTOS = 2000

@@ -19,8 +19,9 @@ from damgui.charts.base import to_json
 from damgui.charts.classes import dumbbell
 from damgui.charts.scores import MOST_CURVES, learning
 from damgui.components import html, report_button
+from damgui.components.guard import guarded
 from damgui.components.run_controls import RunControls
-from damgui.frame import QUIET, Frame, Handler, Updates, guarded
+from damgui.frame import QUIET, Frame, Handler, Updates
 from damgui.run_state import Stamp
 from damgui.scores import judged, sentences
 from damgui.scores.details import Details

@@ -23,9 +23,10 @@ from damgui import text, theme
 from damgui.charts.base import plot_component, to_json
 from damgui.charts.data import counts_by_split, heights
 from damgui.components import datasets, html
+from damgui.components.guard import guarded
 from damgui.components.photos import boxed, gallery
 from damgui.forms import FOR_DATA, FOR_REVIEW
-from damgui.frame import LONG, QUIET, Frame, Updates, guarded
+from damgui.frame import LONG, QUIET, Frame, Updates
 from damgui.tabs.data import view
 
 THUMBS = 12

@@ -14,6 +14,7 @@ import pytest
 from core.data.dataset import read_dataset
 from core.data.types import Dataset
 from core.demo import sample_set
+from core.demo.sample_set import ready
 from core.errors import UserError
 from core.settings import DataSettings
 
@@ -135,7 +136,10 @@ def test_the_sample_set_is_drawn_once_even_by_two_at_once(
     monkeypatch.setattr(sample_set, "write_sample_set", draw)
     found: list[Dataset] = []
     target = tmp_path / "work/sample-data"
-    readers = [threading.Thread(target=lambda: found.append(read_dataset(DataSettings(), target))) for _ in range(2)]
+    readers = [
+        threading.Thread(target=lambda: found.append(read_dataset(DataSettings(), ready(DataSettings(), target))))
+        for _ in range(2)
+    ]
     for reader in readers:
         reader.start()
     for reader in readers:
@@ -148,14 +152,14 @@ def test_a_sample_folder_that_holds_something_else_is_told(tmp_path: Path) -> No
     (tmp_path / "sample-data").mkdir()
     (tmp_path / "sample-data/mine.txt").write_text("keep me")
     with pytest.raises(UserError, match="holds something else than the sample set"):
-        read_dataset(DataSettings(), tmp_path / "sample-data")
+        ready(DataSettings(), tmp_path / "sample-data")
     assert (tmp_path / "sample-data/mine.txt").read_text() == "keep me"
 
 
 def test_a_place_where_nothing_can_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="the sample set cannot be written"):
-        read_dataset(DataSettings(), tmp_path / "file/sample-data")
+        ready(DataSettings(), tmp_path / "file/sample-data")
 
 
 def test_the_real_photos_are_read_whole_and_fast(real_photos: Path, read: Read) -> None:

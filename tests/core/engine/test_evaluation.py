@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from core.data.types import BoxedObject, Photo
-from core.engine.evaluation import limited, open_model, prior_scores
+from core.engine.evaluation import limited, prior_scores
+from core.engine.opened_model import open_model
 from core.errors import UserError
 from core.metrics import score
 from core.taxonomy import DEFAULT, Taxonomy

@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
 from core.errors import UserError
 from core.runs import launcher, prediction_server, worker
+from core.runs.files import read_json
 from damgui.cli import commands
 
 ROW = {"image": "a.jpg", "object": 0, "truth": "blocked", "predicted": "blocked"}
@@ -109,7 +110,7 @@ def study(work: worker.Work) -> dict[str, Any]:
     from core.studies import plan as studies
     from core.studies.ablation import ablation
 
-    plan = studies.read_plan(work.run.folder)
+    plan = studies.from_dict(read_json(work.run.plan), work.run.plan)
     cells = studies.study_cells(plan, work.settings.training.seed, has_test=True)
     done_file = work.run.folder / "done"
     done = int(done_file.read_text()) if done_file.exists() else 0

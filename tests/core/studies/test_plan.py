@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import UserError
-from core.runs.files import write_json
+from core.runs.files import read_json, write_json
 from core.settings import FIELDS, Settings, merge
 from core.studies import plan as studies
 from core.studies.plan import ALL, ENHANCEMENTS, NONE, VARIANTS, StudyPlan, plan_ablation, plan_crossval, study_cells
@@ -111,14 +111,12 @@ def test_a_number_of_parts_that_makes_no_sense_is_refused(folds: int) -> None:
 
 
 def test_a_plan_survives_the_way_through_its_file(tmp_path: Path) -> None:
-    plan = StudyPlan("ablate", ("none", "all"), 2, 5, True)
-    write_json(tmp_path / studies.PLAN_FILE, studies.to_dict(plan))
-    assert studies.read_plan(tmp_path) == plan
+    plan, file = StudyPlan("ablate", ("none", "all"), 2, 5, True), tmp_path / "study.json"
+    write_json(file, studies.to_dict(plan))
+    assert studies.from_dict(read_json(file), file) == plan
 
 
 @pytest.mark.parametrize("tree", [None, [], {"kind": "ablate"}])
-def test_a_missing_or_foreign_plan_is_said_clearly(tmp_path: Path, tree: object) -> None:
-    if tree is not None:
-        write_json(tmp_path / studies.PLAN_FILE, tree)
+def test_a_missing_or_foreign_plan_is_said_clearly(tree: object) -> None:
     with pytest.raises(UserError, match="plan is gone"):
-        studies.read_plan(tmp_path)
+        studies.from_dict(tree, Path("study.json"))

@@ -8,8 +8,8 @@ import pytest
 
 from damgui import run_state, theme
 from damgui.charts.scores import ForestRow, differences, forest, learning, reliability
-from damgui.charts.training import Learning
 from damgui.run_log import fold
+from damgui.run_state import Learning
 
 
 def traces(figure: Any) -> list[dict[str, Any]]:

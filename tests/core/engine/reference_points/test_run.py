@@ -15,9 +15,9 @@ import torch
 from PIL import Image
 
 from core.data.types import Dataset, Photo
-from core.engine.evaluation import OpenedModel
 from core.engine.feature_cache import FeatureCache
 from core.engine.models import Loaded
+from core.engine.opened_model import OpenedModel
 from core.engine.questions import PromptBuilder
 from core.engine.reference_points import run
 from core.engine.reference_points.image_ablation import derangement, shuffled_source, substituted, with_blank_photos

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from damgui.charts.loss import MAX_POINTS, LossCurve, LossSeries, bucket_width, drawn, smoothed
+from damgui.loss_series import MAX_POINTS, LossCurve, LossSeries, bucket_width, drawn, smoothed
 
 
 @pytest.mark.parametrize(("values", "expected"), [([], []), ([2.0], [2.0]), ([3.0, 3.0, 3.0], [3.0, 3.0, 3.0])])

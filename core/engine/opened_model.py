@@ -1,0 +1,66 @@
+"""A model as a user asks for it: a base, or an adapter with the base below it, its taxonomy and its calibration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from core import settings as schema
+from core.engine import adapters, calibration, models
+from core.errors import UserError
+from core.metrics.calibration import Calibration
+from core.runs.store import is_adapter
+from core.settings import Settings
+from core.taxonomy import Taxonomy, restore
+from core.taxonomy import load as load_taxonomy
+
+
+@dataclass
+class OpenedModel:
+    """A model as asked for: the base, the adapter on it (or None), and the taxonomy its questions use.
+
+    `trained_on` holds the digests of the photos that an adapter learned from, `calibration` how its probabilities are
+    to be read (None: it was not calibrated).
+    """
+
+    loaded: models.Loaded
+    model: Any
+    taxonomy: Taxonomy
+    adapter: str | None
+    trained_on: frozenset[str] = frozenset()
+    calibration: Calibration | None = None
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What results say of the model."""
+        return {
+            "path": self.loaded.path,
+            "adapter": self.adapter,
+            "fingerprint": self.loaded.fingerprint,
+            "parameters": self.loaded.parameters,
+        }
+
+
+def open_model(settings: Settings) -> OpenedModel:
+    """The model at `settings.model.path`, which may be an adapter folder (then its base is loaded below it).
+
+    Raises UserError when the taxonomy is not the one that the adapter's answers were learned with.
+    """
+    path = settings.model.path
+    taxonomy = load_taxonomy(settings.data.taxonomy)
+    if not is_adapter(path):
+        loaded = models.load(settings.model)
+        return OpenedModel(loaded, loaded.model, taxonomy, None)
+    about = adapters.adapter_about(Path(path))
+    if restore(about["taxonomy"]).allowed != taxonomy.allowed:
+        raise UserError(
+            "this is not the taxonomy that the adapter learned",
+            settings.data.taxonomy or f"the taxonomy {taxonomy.name!r}",
+            "Give the file it was trained with as data.taxonomy, or train again.",
+            "taxonomy",
+        )
+    loaded = models.load(schema.merge(settings, {"model.path": str(about["base_model"])}).model)
+    model = adapters.load_adapter(loaded, Path(path)).eval()
+    learned = frozenset(about.get("train_digests", ()))
+    return OpenedModel(loaded, model, taxonomy, path, learned, calibration.load(Path(path)))
