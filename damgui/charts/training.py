@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
-import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from damgui import text, theme
@@ -26,29 +26,43 @@ def by_step(events: Rows) -> list[Mapping[str, Any]]:
     return [event for _, event in sorted({int(event["step"]): event for event in events}.items())]
 
 
-def training(shown: Learning) -> go.Figure:
-    """Loss (training raw and smoothed, validation) over scores on validation photos; checkpoints on the step axis."""
+def training(shown: Learning) -> dict[str, Any]:
+    """Loss (training raw and smoothed, validation) over scores on validation photos; checkpoints on the step axis.
+
+    A figure as plotly's JSON has it, not a `go.Figure`: this one is drawn while a model learns, and plotly's checks
+    would take a hundred times as long. The tests let plotly check it.
+    """
     tests = by_step(shown.evaluations)
-    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.62, 0.38], vertical_spacing=0.07)
     x, raw, calm = points(shown.loss, drawn(shown.loss.raw))
     at = [int(event["step"]) for event in tests]
     blue = theme.WATER
-    # The first two lines are those that `more` appends to.
-    _line(figure, 1, text.LOSS_RAW, (x, raw), line={"color": blue, "width": 1}, opacity=0.6)
-    _line(figure, 1, text.LOSS_SMOOTH, (x, calm), line={"color": blue, "width": 3.2})
-    _line(figure, 1, text.LOSS_VALID, (at, [event["loss"] for event in tests]), **_dotted(theme.CLAY, "diamond"))
-    for name, key, look in (
-        (text.MACRO_F1, "macro_f1", _dotted(theme.PLUM, "circle")),
-        (text.ACCURACY, "accuracy", _dotted(theme.SLATE, "square")),
-    ):
-        _line(figure, 2, name, (at, [100 * event[key] for event in tests]), **look)
-    _checkpoints(figure, shown.checkpoints)
-    total, top = shown.total_steps, shown.top
-    figure.update_xaxes(rangemode="tozero", range=[0, total * 1.02] if total else None)
+    lines = [
+        # The first two are those that `more` appends to.
+        _line(1, text.LOSS_RAW, (x, raw), line={"color": blue, "width": 1}, opacity=0.6),
+        _line(1, text.LOSS_SMOOTH, (x, calm), line={"color": blue, "width": 3.2}),
+        _line(1, text.LOSS_VALID, (at, [event["loss"] for event in tests]), **_dotted(theme.CLAY, "diamond")),
+        _line(2, text.MACRO_F1, (at, [100 * one["macro_f1"] for one in tests]), **_dotted(theme.PLUM, "circle")),
+        _line(2, text.ACCURACY, (at, [100 * one["accuracy"] for one in tests]), **_dotted(theme.SLATE, "square")),
+        *_checkpoints(shown.checkpoints),
+    ]
+    layout = {**_layout(), "uirevision": shown.run, "meta": {"base": _base(shown)}}
+    if shown.total_steps:
+        for axis in ("xaxis", "xaxis2"):
+            layout[axis] = {**layout[axis], "range": [0, shown.total_steps * 1.02]}
+    layout["yaxis"] = {**layout["yaxis"], "range": [-0.05 * shown.top, 1.02 * shown.top]}
+    return {"data": lines, "layout": layout}
+
+
+@cache
+def _layout() -> dict[str, Any]:
+    """Both panels with their axes: all that does not depend on the run."""
+    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.62, 0.38], vertical_spacing=0.07)
+    figure.update_xaxes(rangemode="tozero")
     figure.update_xaxes(title_text="Step (one update of the model)", row=2, col=1)
-    figure.update_yaxes(title_text="Loss", range=[-0.05 * top, 1.02 * top], row=1, col=1)
+    figure.update_yaxes(title_text="Loss", row=1, col=1)
     figure.update_yaxes(title_text="Validation (%)", range=[0, 104], tickvals=[0, 25, 50, 75, 100], row=2, col=1)
-    return style(figure, 520, uirevision=shown.run, meta={"base": _base(shown)})
+    found: dict[str, Any] = style(figure, 520).to_plotly_json()["layout"]
+    return found
 
 
 def more(shown: Learning, base: int) -> str | None:
@@ -83,21 +97,32 @@ def _dotted(color: str, symbol: str) -> dict[str, Any]:
     return {"mode": "lines+markers", "line": {"color": color, "width": 2}, "marker": {"symbol": symbol, "size": 8}}
 
 
-def _line(figure: go.Figure, row: int, name: str, points: tuple[list[int], list[Any]], **look: Any) -> None:
+def _line(row: int, name: str, points: tuple[list[int], list[Any]], **look: Any) -> dict[str, Any]:
     # A point that is not there: plotly drops empty lines, their legend entries and an empty panel's axis lines.
     x, y = points if points[0] else ([None], [None])
     said = "step %{x}: %{y:.3f}" if row == 1 else "step %{x}: %{y:.1f} %"
-    figure.add_trace(go.Scatter(x=x, y=y, name=name, hovertemplate=said, **{"mode": "lines", **look}), row=row, col=1)
+    axes = {"xaxis": "x", "yaxis": "y"} if row == 1 else {"xaxis": "x2", "yaxis": "y2"}
+    return {"type": "scatter", "x": x, "y": y, "name": name, "hovertemplate": said, **axes, "mode": "lines", **look}
 
 
-def _checkpoints(figure: go.Figure, marks: Rows) -> None:
+def _checkpoints(marks: Rows) -> list[dict[str, Any]]:
     """Where the model was saved: triangles on the axis of the loss, a star for the best one.
 
     A step may be both; a best state that a better one replaced is no more.
     """
     best = [int(mark["step"]) for mark in marks if mark.get("best")][-1:]
     plain = sorted({int(mark["step"]) for mark in marks if not mark.get("best")})
-    color = theme.GOOD
-    for name, at, symbol, size in ((text.CHECKPOINT, plain, "triangle-up", 9), (text.BEST, best, "star", 14)):
-        marker = {"symbol": symbol, "size": size, "color": color}
-        _line(figure, 1, name, (at, [0] * len(at)), mode="markers", marker=marker, cliponaxis=False)
+    return [
+        _line(
+            1,
+            name,
+            (at, [0] * len(at)),
+            mode="markers",
+            marker={"symbol": symbol, "size": size, "color": theme.GOOD},
+            cliponaxis=False,
+        )
+        for name, at, symbol, size in (
+            (text.CHECKPOINT, plain, "triangle-up", 9),
+            (text.BEST, best, "star", 14),
+        )
+    ]

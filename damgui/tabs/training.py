@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from contextlib import suppress
@@ -18,7 +19,7 @@ from core.runs.workspace import model_label
 from core.settings import Settings, load, merge, preset_for, presets
 from damgui import forms, run_state, text
 from damgui.charts import training
-from damgui.charts.base import plot_component, to_json
+from damgui.charts.base import plot_component
 from damgui.components import html
 from damgui.components.run_controls import RunControls
 from damgui.forms import NOT_IN_PRESETS, SIMPLE, SWITCHES, Form
@@ -246,7 +247,7 @@ def _chart(found: RunState | None, base: Base | None) -> tuple[Any, Base | None]
         return gr.HTML(value=None, more=None), None
     if base is not None and base[0] == shown.frame and (points := training.more(shown, base[1])) is not None:
         return gr.HTML(more=points), base
-    return gr.HTML(value=to_json(training.training(shown)), more=None), (shown.frame, len(shown.loss))
+    return gr.HTML(value=json.dumps(training.training(shown)), more=None), (shown.frame, len(shown.loss))
 
 
 def _state(found: RunState | None, busy: RunState | None) -> str:

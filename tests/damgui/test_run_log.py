@@ -124,7 +124,7 @@ def test_a_long_log_costs_little(log: Path, steps: int, tick_s: float, memory_mb
     assert len(followed.digest().curve) == steps
     began = time.monotonic()
     shown = learning("run", followed.digest())
-    assert shown is not None and len(training.training(shown).data[0].x) <= loss_series.MAX_POINTS + 4
+    assert shown is not None and len(training.training(shown)["data"][0]["x"]) <= loss_series.MAX_POINTS + 4
     figure_s, ticks = time.monotonic() - began, []
     for number in range(steps + 1, steps + 21):
         write(log, step(number))

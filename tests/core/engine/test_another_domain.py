@@ -26,7 +26,8 @@ from core.runs.workspace import Workspace
 from core.settings import Settings, load, merge
 from core.taxonomy import Taxonomy
 from core.taxonomy import load as load_taxonomy
-from damgui.charts import training as charts
+from damgui.charts import classes
+from damgui.charts.base import to_json
 from damgui.cli import commands
 from damgui.components import datasets
 from damgui.components import html as parts
@@ -218,10 +219,8 @@ def pieces(job: Job) -> dict[str, str | None]:
         "boxes": pictures.boxed(photo.path, datasets.marks(photo, job.taxonomy)),
         "alarms": scores.alarms(found, shown.taxonomy),
         "classes": scores.class_table(found["per_class"], shown.taxonomy, shown.order),
-        "bars": charts.to_json(charts.per_class(found["per_class"], shown.taxonomy, shown.order)),
-        "matrix": charts.to_json(
-            charts.confusion(confusion["labels"], confusion["counts"], shown.taxonomy, shown.order)
-        ),
+        "bars": to_json(classes.per_class(found["per_class"], shown.taxonomy, shown.order)),
+        "matrix": to_json(classes.confusion(confusion["labels"], confusion["counts"], shown.taxonomy, shown.order)),
         "mistakes": results.mistake_cards(shown, shown.mistakes[:6]),
         "batch": batches.summary(job.runs["batch"]),
         "answers": batches.table(job.runs["batch"], 20),

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from typing import Any
 
 import numpy as np
+import plotly.graph_objects as go
 import pytest
 
 from core.taxonomy import load
 from damgui import run_state, text
 from damgui.charts import training
-from damgui.charts.base import to_json
 from damgui.run_log import fold
 
 DAMS = load()
@@ -32,7 +33,7 @@ def learned(*events: dict[str, Any]) -> training.Learning:
 
 
 def traces(figure: Any) -> dict[str, Any]:
-    return {trace["name"]: trace for trace in figure.to_plotly_json()["data"]}
+    return {trace["name"]: trace for trace in figure["data"]}
 
 
 def test_training_chart_shows_every_step_and_every_test() -> None:
@@ -42,6 +43,14 @@ def test_training_chart_shows_every_step_and_every_test() -> None:
     assert list(shown["Accuracy"]["y"]) == [80.0]
     assert list(shown["Macro-F1"]["y"]) == [40.0]
     assert list(shown["Best"]["x"]) == [2]
+
+
+def test_plotly_takes_the_figure_as_it_is() -> None:
+    """The slow twin: plotly checks every name and value, and changes none."""
+    made = training.training(learned(step(1, 2.0), evaluation(1, 0.8), {"kind": "checkpoint", "step": 1, "best": True}))
+    checked, ours = (json.loads(one) for one in (go.Figure(made).to_json(), json.dumps(made)))
+    assert checked["data"] == ours["data"]
+    assert checked["layout"] | {"template": {}} == ours["layout"] | {"template": {}}
 
 
 def test_the_best_state_keeps_its_star_when_a_checkpoint_is_saved_at_the_same_step() -> None:
@@ -55,8 +64,8 @@ def test_the_best_state_keeps_its_star_when_a_checkpoint_is_saved_at_the_same_st
 
 def test_zoom_survives_new_steps() -> None:
     """plotly keeps the reader's zoom while uirevision and the ranges it was given are the same."""
-    before = training.training(learned(step(1, 2.0), step(2, 1.9))).to_plotly_json()["layout"]
-    after = training.training(learned(*(step(n, 2.0 - n / 50) for n in range(1, 30)))).to_plotly_json()["layout"]
+    before = training.training(learned(step(1, 2.0), step(2, 1.9)))["layout"]
+    after = training.training(learned(*(step(n, 2.0 - n / 50) for n in range(1, 30))))["layout"]
     assert before["uirevision"] == after["uirevision"] == "run"
     assert [before[axis]["range"] for axis in ("xaxis", "yaxis", "yaxis2")] == [
         after[axis]["range"] for axis in ("xaxis", "yaxis", "yaxis2")
@@ -65,12 +74,12 @@ def test_zoom_survives_new_steps() -> None:
 
 def test_a_run_without_any_event_has_no_chart_and_one_without_steps_an_empty_loss() -> None:
     assert run_state.learning("run", fold([])) is None
-    assert json.loads(to_json(training.training(learned(evaluation(1, 0.5)))))["data"]
+    assert training.training(learned(evaluation(1, 0.5)))["data"]
 
 
 def appended(figure: Any, more: str) -> list[dict[str, Any]]:
     """What assets/chart.js makes of a figure and further points."""
-    told, lines = json.loads(more), json.loads(to_json(figure))
+    told, lines = json.loads(more), copy.deepcopy(figure)
     assert told["base"] == lines["layout"]["meta"]["base"]
     for line, y in zip(lines["data"], told["y"], strict=False):
         kept = sum(x < told["since"] for x in line["x"])
@@ -87,7 +96,7 @@ def test_points_that_are_appended_make_the_same_chart_as_all_drawn_anew(before: 
     now = learned(*(step(n + 1, loss) for n, loss in enumerate(losses)))
     more = training.more(now, before)
     assert more is not None and len(more) < 5_000
-    whole = json.loads(to_json(training.training(now)))["data"][:2]
+    whole = training.training(now)["data"][:2]
     for one, other in zip(appended(training.training(was), more), whole, strict=True):
         assert (one["x"], one["y"]) == (other["x"], other["y"])
 
