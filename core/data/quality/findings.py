@@ -66,11 +66,6 @@ def level_of(count: int, total: int) -> str:
     return AMBER if count > MANY * total else NOTE
 
 
-def counted(count: int, one: str, many: str = "") -> str:
-    """1 photo, 2 photos."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
-
-
 def tally(counts: Mapping[str, int]) -> str:
     """12 rock toe normal, 3 toe drain blocked: the most frequent first."""
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))

@@ -68,14 +68,14 @@ def _evidence(one: Finding, data: Dataset, photos: Mapping[str, Photo], taxonomy
             for name, box in shown
             if name in photos and photos[name].path.is_file()
         ]
-        left, more = len(one.boxes) - PHOTOS, text.more_boxes
+        left, of = len(one.boxes) - PHOTOS, ("more box", "more boxes")
     elif one.groups:
         sets = [[_thumb(name, data, photos, taxonomy) for name in group[:3]] for group in one.groups[:PAIRS]]
-        left, more = len(one.groups) - PAIRS, text.more_sets
+        left, of = len(one.groups) - PAIRS, ("more like these", "more like these")
     else:
         single = [_thumb(name, data, photos, taxonomy) for name in one.photos[:PHOTOS]]
-        left, more = len(one.photos) - PHOTOS, text.more_photos
-    return _DATA.evidence(single, sets, more(left) if left > 0 else "") if any(single) or sets else ""
+        left, of = len(one.photos) - PHOTOS, ("more photo", "more photos")
+    return _DATA.evidence(single, sets, text.and_more(left, *of) if left > 0 else "") if any(single) or sets else ""
 
 
 def _thumb(name: str, data: Dataset, photos: Mapping[str, Photo], taxonomy: Taxonomy) -> str:
