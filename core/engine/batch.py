@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from core import settings as schema
+from core.boxes import stored_px
 from core.data.unlabelled import UnlabelledDataset, UnlabelledImage, read_unlabelled
 from core.engine import calibration
 from core.engine.evaluation import limited
@@ -239,7 +240,7 @@ def row_of(
     row: PredictionRow = {
         "image": image.name,
         "object": index,
-        "box_xyxy_px": [round(value * side, 1) for value, side in zip(one.box_xyxy, image.size_wh * 2, strict=True)],
+        "box_xyxy_px": stored_px(one.box_xyxy, image.size_wh),
         "object_type": one.object_type,
         "predicted": condition,
         "predicted_class": taxonomy.class_name(object_type, condition),

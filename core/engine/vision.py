@@ -20,9 +20,9 @@ from PIL import Image, ImageEnhance, ImageOps
 from transformers import Qwen2VLImageProcessorPil
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import smart_resize
 
+from core.boxes import BoxXyxy, in_pixels
 from core.data import photos
 from core.errors import UserError
-from core.prompts import BoxXyxy
 from core.settings import ViewSettings
 
 # The processor refuses shapes beyond 200 : 1 and a crop of one token's height shows little; the short side of a very
@@ -85,7 +85,7 @@ def crop_box(box_xyxy: BoxXyxy, size_wh: tuple[int, int], margin: float) -> tupl
     """The crop's pixels (left, upper, right, lower): the box, a margin, and no shape longer than LONGEST_CROP
     (twice that at the edge of the photo)."""
     wide, high = size_wh
-    x1, y1, x2, y2 = (value * scale for value, scale in zip(box_xyxy, (wide, high, wide, high), strict=True))
+    x1, y1, x2, y2 = in_pixels(box_xyxy, size_wh)
     box_w, box_h = max(x2 - x1, 1.0), max(y2 - y1, 1.0)
     crop_w = max(box_w * (1 + 2 * margin), box_h / LONGEST_CROP, 8.0)
     crop_h = max(box_h * (1 + 2 * margin), box_w / LONGEST_CROP, 8.0)
@@ -173,7 +173,7 @@ class ImageEncoder:
         rows, columns = smart_resize(high, wide, self._unit(), least, most)
         return int(columns), int(rows)
 
-    def _zoomed(self, box: tuple[float, float, float, float]) -> tuple[int, int]:
+    def _zoomed(self, box: BoxXyxy) -> tuple[int, int]:
         """Size in pixels of a box of the photo enlarged by `view.crop_zoom`, in whole tokens, no larger than may be."""
         unit = self._unit()
         wide, high, most = box[2] - box[0], box[3] - box[1], max(self.view.crop_px**2, unit**2)

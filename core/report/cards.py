@@ -10,11 +10,11 @@ from typing import Any
 from markupsafe import Markup
 
 from core import units
+from core.boxes import BoxXyxy
 from core.conditions import Condition
 from core.records import PredictionRow
 from core.report.answers import Entry, is_wrong, shown
 from core.report.html import TEMPLATES
-from core.report.pictures import Box
 from core.taxonomy import Taxonomy
 
 _HTML = TEMPLATES.macros("cards.html")
@@ -101,7 +101,7 @@ def by_photo(entries: Iterable[Entry]) -> list[CardGroup]:
 
 
 def card(
-    row: PredictionRow, picture: tuple[str, Box] | None, taxonomy: Taxonomy, with_photo: bool, anchor: str = ""
+    row: PredictionRow, picture: tuple[str, BoxXyxy] | None, taxonomy: Taxonomy, with_photo: bool, anchor: str = ""
 ) -> Markup:
     """One object. `picture` is (data URI, the box in fractions of it); without one it is a single line."""
     drawn = _picture(*picture) if picture else None
@@ -145,6 +145,6 @@ def _chances(row: PredictionRow, taxonomy: Taxonomy) -> str:
     return f"calibrated: {told}" if calibrated else told
 
 
-def _picture(source: str, box: Box) -> Picture:
+def _picture(source: str, box: BoxXyxy) -> Picture:
     x1, y1, x2, y2 = (100 * value for value in box)
     return Picture(source, x1, y1, x2 - x1, y2 - y1)

@@ -7,12 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from core.boxes import BoxXyxy
+
 RED, AMBER, NOTE, GREEN = "red", "amber", "note", "green"
 LEVELS = (RED, AMBER, NOTE)
 MANY = 0.05  # what concerns a larger share of the data than this moves its scores
-
-
-Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ class Finding:
     cure_words: str = ""
     cure_setting: Mapping[str, Any] = field(default_factory=dict)
     groups: tuple[tuple[str, ...], ...] = ()
-    boxes: tuple[tuple[str, Box], ...] = ()
+    boxes: tuple[tuple[str, BoxXyxy], ...] = ()
 
     @property
     def flags(self) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from core.boxes import BoxXyxy
 from core.data.quality.findings import Finding, Review
 from core.data.types import Dataset, Photo
 from core.errors import Problem
@@ -88,7 +89,7 @@ def _thumb(name: str, data: Dataset, photos: Mapping[str, Photo], taxonomy: Taxo
     return small(path, datasets.marks(photo, taxonomy) if photo else (), PurePosixPath(name).name, words)
 
 
-def _close_up(photo: Photo, box: tuple[float, float, float, float], taxonomy: Taxonomy) -> str:
+def _close_up(photo: Photo, box: BoxXyxy, taxonomy: Taxonomy) -> str:
     """The box with its surroundings; all classes that it was given under it."""
     meant = [mark for mark in datasets.marks(photo, taxonomy) if mark.box_xyxy == box]
     names = [f"{one.object_type} {one.condition.name}" for one in meant]
