@@ -17,6 +17,7 @@ from core.data import photos
 from core.errors import UserError
 from core.report import pictures
 from core.report.pictures import data_uri
+from core.runs.files import FileStamp, file_stamp
 from damgui.markup import TEMPLATES
 
 THUMB_PX, SMALL_PX, CROP_PX, VIEW_PX, ANNOTATED_PX = 460, 320, 300, 1280, 640
@@ -77,17 +78,13 @@ def _unreadable(path: Path) -> UserError:
     return UserError("this photo cannot be read", path.name, "Choose a JPEG or PNG photo.")
 
 
-def _changed(path: Path) -> int:
-    return path.stat().st_mtime_ns if path.exists() else 0
-
-
 def whole(path: Path, longest_px: int = THUMB_PX) -> str:
     """The photo as a data URI, its longer side at most `longest_px`. Raises UserError when it cannot be read."""
-    return _whole(path, longest_px, _changed(path))
+    return _whole(path, longest_px, file_stamp(path))
 
 
 @lru_cache(maxsize=256)
-def _whole(path: Path, longest_px: int, _stamp: int) -> str:
+def _whole(path: Path, longest_px: int, _stamp: FileStamp) -> str:
     size_wh = photo_size(path)
     try:
         picture = photos.open_photo(path, min(1.0, longest_px / max(size_wh)))
@@ -100,7 +97,7 @@ def _whole(path: Path, longest_px: int, _stamp: int) -> str:
 
 
 @lru_cache(maxsize=512)
-def _crop(path: Path, box_px: BoxXyxy, least_px: float, _stamp: int) -> tuple[str, BoxXyxy]:
+def _crop(path: Path, box_px: BoxXyxy, least_px: float, _stamp: FileStamp) -> tuple[str, BoxXyxy]:
     """The object with surroundings as a data URI, and its box in fractions of that crop."""
     try:
         (found,) = pictures.cut(path, [box_px], CROP_PX, least_px)
@@ -123,13 +120,13 @@ def small(path: Path, marks: Sequence[Mark], name: str, words: str) -> Markup:
 def close_up(path: Path, mark: Mark, name: str, words: str) -> Markup:
     """A box of a photo with enough around it to find it again."""
     wide, high = photo_size(path)
-    picture, box = _crop(path, in_pixels(mark.box_xyxy, (wide, high)), 0.2 * min(wide, high), _changed(path))
+    picture, box = _crop(path, in_pixels(mark.box_xyxy, (wide, high)), 0.2 * min(wide, high), file_stamp(path))
     return _PHOTOS.named(picture, [_drawn(box, mark.condition, words)], words, name, f"{words} in {name}")
 
 
 def judged(path: Path, box_px: BoxXyxy, kind: str, lines: Sequence[tuple[str, Condition, str]]) -> Markup:
     """An object cut out of its photo, with lines of (who, condition, note) under it; the first line is the truth."""
-    picture, box = _crop(path, box_px, LEAST_PX, _changed(path))
+    picture, box = _crop(path, box_px, LEAST_PX, file_stamp(path))
     truth = lines[0][1]
     return _PHOTOS.judged(picture, [_drawn(box, truth, f"{kind}: {truth.name}")], kind, lines, path.name)
 
