@@ -28,6 +28,22 @@ class Cut:
     box_xyxy: BoxXyxy
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where a box lies in its picture, in per cent of it."""
+
+    left: float
+    top: float
+    wide: float
+    high: float
+
+    @classmethod
+    def of(cls, box_xyxy: BoxXyxy, least: float = 0.0) -> Place:
+        """The place of a box in fractions of the picture, never narrower or lower than `least` per cent."""
+        x1, y1, x2, y2 = (100 * value for value in box_xyxy)
+        return cls(x1, y1, max(x2 - x1, least), max(y2 - y1, least))
+
+
 def cut(path: Path, boxes_px: Sequence[BoxXyxy], side_px: int = CROP_PX, least_px: float = LEAST_SIDE_PX) -> list[Cut]:
     """Every box of one photo with its surroundings; the photo is opened once.
 

@@ -184,3 +184,11 @@ def copy(source: Path, target: Path) -> None:
     """Copy a file over another in one go. Raises UserError when the disk does not take it."""
     with writing(target), replacing(target) as beside:
         shutil.copyfile(system_path(source), system_path(beside))
+
+
+def is_as_begun(note: Path, fingerprint: str) -> bool:
+    """Whether a run that goes on finds what it began with; the first time, the fingerprint is written down."""
+    before = read_json(note)
+    if before is None:
+        write_json(note, {"fingerprint": fingerprint})
+    return before is None or before.get("fingerprint") == fingerprint

@@ -16,11 +16,12 @@ from core.conditions import Condition
 from core.data import photos
 from core.errors import UserError
 from core.report import pictures
-from core.report.pictures import data_uri
+from core.report.pictures import Place, data_uri
 from core.runs.files import FileStamp, file_stamp
 from damgui.markup import TEMPLATES
 
 THUMB_PX, SMALL_PX, CROP_PX, VIEW_PX, ANNOTATED_PX = 460, 320, 300, 1280, 640
+LEAST_SEEN = 0.5  # per cent of a picture: a narrower box is drawn so wide
 LEAST_PX = 8  # a box counts as at least so wide
 _PHOTOS = TEMPLATES.macros("photos.html")
 
@@ -39,16 +40,6 @@ class Mark:
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a box lies, in per cent of its picture; never so narrow that nobody sees it."""
-
-    left: float
-    top: float
-    wide: float
-    high: float
-
-
-@dataclass(frozen=True)
 class DrawnBox:
     """A box over a picture: its place, the condition whose colour and mark it has, and its tooltip."""
 
@@ -58,8 +49,7 @@ class DrawnBox:
 
 
 def _drawn(box_xyxy: BoxXyxy, condition: Condition, title: str) -> DrawnBox:
-    x1, y1, x2, y2 = (100 * value for value in box_xyxy)
-    return DrawnBox(Place(x1, y1, max(x2 - x1, 0.5), max(y2 - y1, 0.5)), condition, title)
+    return DrawnBox(Place.of(box_xyxy, LEAST_SEEN), condition, title)
 
 
 def _all_drawn(marks: Sequence[Mark]) -> list[DrawnBox]:
