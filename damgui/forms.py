@@ -31,6 +31,15 @@ SWITCHES = (
     "enhance.position_encoding",
     "enhance.condition_weighting",
 )
+# How a data set is read, folded on the Data tab.
+DATA_OPTIONS = (
+    "data.drop_duplicates",
+    "data.regroup",
+    "data.format",
+    "data.taxonomy",
+    "data.valid_share",
+    "data.group_rule",
+)
 # What reading photos depends on; a mistake in any other setting must not hinder it.
 FOR_DATA = ("data.", "training.seed")
 FOR_REVIEW = (*FOR_DATA, "view.", "enhance.")

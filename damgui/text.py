@@ -144,6 +144,10 @@ def cure(setting: Mapping[str, Any]) -> str:
     return ", ".join(said)
 
 
+def split_name(split: str) -> str:
+    return SPLIT_WORDS.get(split, split)
+
+
 def and_more(count: int, one: str, many: str = "") -> str:
     return f"… and {units.counted(count, one, many)}. All of them: damgui check --json"
 

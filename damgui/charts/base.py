@@ -72,6 +72,24 @@ def style(figure: go.Figure, height: int, **layout: Any) -> go.Figure:
     return figure
 
 
+def class_bars(
+    values: Sequence[float], class_names: Sequence[str], taxonomy: Taxonomy, labels: Sequence[str], **look: Any
+) -> go.Bar:
+    """A lying bar for every class, from the lowest to the topmost, with its label at its end."""
+    return go.Bar(
+        **{
+            "x": values,
+            "y": [taxonomy.shown_class(name) for name in class_names],
+            "orientation": "h",
+            "marker": bar_look(class_names, taxonomy),
+            "text": labels,
+            "textposition": "outside",
+            "cliponaxis": False,
+            **look,
+        }
+    )
+
+
 def bar_look(class_names: Sequence[str], taxonomy: Taxonomy) -> dict[str, Any]:
     """Colour by condition, and a hatch as well: never colour alone."""
     found = [taxonomy.of_class(name) for name in class_names]

@@ -10,7 +10,7 @@ from plotly.subplots import make_subplots
 
 from core.taxonomy import Taxonomy
 from damgui import text, theme
-from damgui.charts.base import bar_look, style
+from damgui.charts.base import class_bars, style
 
 
 def per_class(
@@ -21,16 +21,7 @@ def per_class(
     values = [100 * float(per_class_scores[name]["accuracy"]) for name in names]
     labels = [f"{per_class_scores[name]['correct']} of {per_class_scores[name]['total']}" for name in names]
     figure = go.Figure(
-        go.Bar(
-            x=values,
-            y=[taxonomy.shown_class(name) for name in names],
-            orientation="h",
-            marker=bar_look(names, taxonomy),
-            text=labels,
-            textposition="outside",
-            cliponaxis=False,
-            hovertemplate="%{y}: %{x:.1f} % right (%{text})<extra></extra>",
-        )
+        class_bars(values, names, taxonomy, labels, hovertemplate="%{y}: %{x:.1f} % right (%{text})<extra></extra>")
     )
     figure.update_xaxes(title_text="Right answers (%)", range=[0, 128], tickvals=[0, 25, 50, 75, 100])
     return style(figure, 150 + 34 * max(len(names), 3), margin={"l": 8, "r": 12, "t": 8, "b": 8})
@@ -84,15 +75,13 @@ def probabilities(answers: Sequence[tuple[str, Mapping[str, float]]], taxonomy: 
     for column, (_, found) in enumerate(answers, start=1):
         values = [100 * found.get(name, 0.0) for name in names]
         figure.add_trace(
-            go.Bar(
-                x=values,
+            class_bars(
+                values,
+                names,
+                taxonomy,
+                [f"{value:.0f} %" if value >= 0.5 else "< 1 %" for value in values],
                 y=marks,
-                orientation="h",
-                marker=bar_look(names, taxonomy),
                 showlegend=False,
-                text=[f"{value:.0f} %" if value >= 0.5 else "< 1 %" for value in values],
-                textposition="outside",
-                cliponaxis=False,
                 hovertemplate="%{y}: %{x:.1f} %<extra></extra>",
             ),
             row=1,

@@ -10,7 +10,7 @@ from plotly.subplots import make_subplots
 
 from core.taxonomy import Taxonomy
 from damgui import text
-from damgui.charts.base import bar_look, style
+from damgui.charts.base import bar_look, class_bars, style
 
 PANELS = 9  # side by side
 
@@ -19,22 +19,18 @@ def counts_by_split(counts: Mapping[str, Mapping[str, int]], taxonomy: Taxonomy)
     """How many objects of every class in every split; `counts` is {split: {class: n}}."""
     splits = [name for name in counts if sum(counts[name].values())]
     names = [name for name in taxonomy.class_names if any(counts[split].get(name) for split in splits)][::-1]
-    said = [taxonomy.shown_class(name) for name in names]
-    titles = [f"{text.SPLIT_WORDS.get(split, split)} · {sum(counts[split].values()):,} objects" for split in splits]
+    titles = [f"{text.split_name(split)} · {sum(counts[split].values()):,} objects" for split in splits]
     figure = make_subplots(
         rows=1, cols=max(len(splits), 1), shared_yaxes=True, subplot_titles=titles or [""], horizontal_spacing=0.03
     )
     for column, split in enumerate(splits, start=1):
         values = [counts[split].get(name, 0) for name in names]
         figure.add_trace(
-            go.Bar(
-                x=values,
-                y=said,
-                orientation="h",
-                marker=bar_look(names, taxonomy),
-                text=values,
-                textposition="outside",
-                cliponaxis=False,
+            class_bars(
+                values,
+                names,
+                taxonomy,
+                [str(value) for value in values],
                 showlegend=False,
                 name=split,
                 hovertemplate="%{y}: %{x} objects<extra></extra>",

@@ -83,7 +83,12 @@ def figure(value: str, label: str, below: str = "", tone: str = "") -> Markup:
 
 
 def figures(items: Iterable[Markup]) -> Markup:
-    return _PARTS.figures(items)
+    return row("dg-figures", items)
+
+
+def row(look: str, items: Iterable[Markup | str]) -> Markup:
+    """Pieces side by side or one below the other, as `look` (their CSS class) says."""
+    return _PARTS.row(look, items)
 
 
 def bar(share: float, label: str) -> Markup:

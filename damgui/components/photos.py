@@ -18,6 +18,7 @@ from core.errors import UserError
 from core.report import pictures
 from core.report.pictures import Place, data_uri
 from core.runs.files import FileStamp, file_stamp
+from damgui.components import html
 from damgui.markup import TEMPLATES
 
 THUMB_PX, SMALL_PX, CROP_PX, VIEW_PX, ANNOTATED_PX = 460, 320, 300, 1280, 640
@@ -128,4 +129,4 @@ def annotated(path: Path, counts: Counter[Condition], name: str) -> Markup:
 
 
 def gallery(cards: Sequence[str], look: str = "") -> Markup:
-    return _PHOTOS.gallery(cards, look)
+    return html.row(f"dg-gallery {look}".strip(), cards)

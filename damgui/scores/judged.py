@@ -84,7 +84,7 @@ class JudgedRun:
     def label(self) -> str:
         """ "short, tuned · validation · 25 Nov 05:58"."""
         taught = sentences.TUNED if self.tuned else sentences.UNTAUGHT
-        return f"{self.name}, {taught} · {text.SPLIT_WORDS.get(self.split, self.split).lower()} · {self.when}"
+        return f"{self.name}, {taught} · {text.split_name(self.split).lower()} · {self.when}"
 
 
 def judged_runs(now: Snapshot) -> list[JudgedRun]:

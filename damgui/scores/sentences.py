@@ -12,7 +12,7 @@ from core.metrics.alarms import FROM_OTHER_FLIGHTS
 from core.metrics.compare import BETTER, UNCLEAR, WORSE
 from core.metrics.flights import FEW_FLIGHTS, LEAST_FLIGHTS, TOO_FEW_FLIGHTS
 from core.units import percent, points
-from damgui.text import SPLIT_WORDS
+from damgui.text import split_name
 
 # -- One set of answers ----------------------------------------------------------------------------------------------
 BALANCED = "Balanced accuracy"
@@ -101,14 +101,13 @@ LIMIT_OF_SENSE = 20  # beyond so many times the flights, more of them are no adv
 
 def not_judged(split: str) -> str:
     """What is said after the name of a tuned model that has not judged a split yet."""
-    which = SPLIT_WORDS.get(split, split).lower()
-    return f"has not judged the {which} photos yet. Judge it to see both numbers side by side."
+    return f"has not judged the {split_name(split).lower()} photos yet. Judge it to see both numbers side by side."
 
 
 def no_base(name: str, split: str) -> str:
     """What is said of a tuned model that judged photos which no untaught one did."""
-    which = SPLIT_WORDS.get(split, split).lower()
-    return f"{name} judged the {which} photos and no untaught model did: there is nothing to compare it with yet."
+    judged = f"{name} judged the {split_name(split).lower()} photos and no untaught model did"
+    return f"{judged}: there is nothing to compare it with yet."
 
 
 def interval(found: Mapping[str, Any], key: str, none: str = TOO_FEW_FLIGHTS) -> str:

@@ -23,7 +23,7 @@ from damgui.charts import training
 from damgui.charts.base import plot_component
 from damgui.components import html
 from damgui.components.run_controls import RunControls
-from damgui.forms import NOT_IN_PRESETS, SIMPLE, SWITCHES, Form
+from damgui.forms import DATA_OPTIONS, NOT_IN_PRESETS, SIMPLE, SWITCHES, Form
 from damgui.frame import QUIET, Frame, Updates
 from damgui.markup import TEMPLATES
 from damgui.run_state import RunState, Stamp, learning
@@ -34,12 +34,7 @@ from damgui.snapshot import Snapshot
 ELSEWHERE = (
     "data.path",
     "data.use_good",
-    "data.drop_duplicates",
-    "data.regroup",
-    "data.format",
-    "data.taxonomy",
-    "data.valid_share",
-    "data.group_rule",
+    *DATA_OPTIONS,
     "data.split",
     "data.limit",
     "question.kind",

@@ -163,7 +163,7 @@ def _row(run: JudgedRun, paths: Sequence[str], before: JudgedRun | None, after: 
     chosen = ((before, sentences.BEFORE_RUN), (after, sentences.AFTER_RUN))
     places = [word for one, word in chosen if one is not None and one.id == run.id]
     data = _COMPARE.run_data(
-        text.SPLIT_WORDS.get(run.split, run.split),
+        text.split_name(run.split),
         (found.get("data") or {}).get("photos", "–"),
         found["total"],
         run.fingerprint[:6] or "–",

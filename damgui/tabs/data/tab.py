@@ -25,7 +25,7 @@ from damgui.charts.data import counts_by_split, heights
 from damgui.components import datasets, html
 from damgui.components.guard import guarded
 from damgui.components.photos import boxed, gallery
-from damgui.forms import FOR_DATA, FOR_REVIEW
+from damgui.forms import DATA_OPTIONS, FOR_DATA, FOR_REVIEW
 from damgui.frame import LONG, QUIET, Frame, Updates
 from damgui.tabs.data import view
 
@@ -91,14 +91,7 @@ def _controls(frame: Frame) -> tuple[gr.Radio, gr.Textbox, gr.Button, Component]
             read = gr.Button(text.DATA_READ, variant="primary", elem_id="data-read", scale=0, min_width=220)
         with gr.Accordion(text.OPTIONS, open=False, elem_id="data-more"), gr.Row(elem_classes="dg-grid3"):
             use_good = frame.form.add("data.use_good", min_width=200)
-            for one in (
-                "data.drop_duplicates",
-                "data.regroup",
-                "data.format",
-                "data.taxonomy",
-                "data.valid_share",
-                "data.group_rule",
-            ):
+            for one in DATA_OPTIONS:
                 frame.form.add(one, min_width=200)
     return source, path, read, use_good
 

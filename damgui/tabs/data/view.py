@@ -48,7 +48,9 @@ def shown(review: Review) -> list[Finding]:
 def cards(data: Dataset, findings: Sequence[Finding], taxonomy: Taxonomy) -> Markup:
     """One card each; a button with a cure carries the finding's place in `findings`."""
     photos = {photo.name: photo for photo in data.photos}
-    return _DATA.findings([_card(i, one, _evidence(one, data, photos, taxonomy)) for i, one in enumerate(findings)])
+    return html.row(
+        "dg-findings", [_card(i, one, _evidence(one, data, photos, taxonomy)) for i, one in enumerate(findings)]
+    )
 
 
 def _card(place: int, one: Finding, evidence: str) -> Markup:
@@ -85,7 +87,7 @@ def _thumb(name: str, data: Dataset, photos: Mapping[str, Photo], taxonomy: Taxo
     path = photo.path if photo else data.root / name
     if not path.is_file():
         return ""
-    words = text.SPLIT_WORDS.get(photo.split, photo.split) if photo else text.LEFT_OUT
+    words = text.split_name(photo.split) if photo else text.LEFT_OUT
     return small(path, datasets.marks(photo, taxonomy) if photo else (), PurePosixPath(name).name, words)
 
 
