@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from core.boxes import BoxXyxy, overlap
 from core.families import RESIZED_PIXELS, THOUSANDTHS
 from core.settings import EnhanceSettings
 from core.taxonomy import Taxonomy
-
-BoxXyxy = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
@@ -44,17 +43,13 @@ def height_words(box_xyxy: BoxXyxy) -> str:
     return f"It lies {word}, {round(centre * 100)} % from the top."
 
 
-def _overlap(one: BoxXyxy, other: BoxXyxy) -> bool:
-    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
-
-
 def neighbour_words(box_xyxy: BoxXyxy, others: Sequence[BoxXyxy]) -> str:
     """The spatial reasoning: where the box stands among the photo's other boxes, whatever they hold."""
     if not others:
         return "No other boxes."
     centre = box_xyxy[1] + box_xyxy[3]
     above = sum(other[1] + other[3] < centre for other in others)
-    touching = sum(_overlap(box_xyxy, other) for other in others)
+    touching = sum(overlap(box_xyxy, other) for other in others)
     return f"Of {len(others)} other boxes {above} lie above it, {touching} overlap it."
 
 

@@ -40,11 +40,21 @@ def count(number: int) -> str:
     return f"{number:,}"
 
 
+def counted(number: int, one: str, many: str = "") -> str:
+    """1 photo, 1,465 photos."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def signed(difference: float, digits: int = 3) -> str:
+    """A difference of scores, its sign always written: +0.031, −0.004, ±0.000."""
+    rounded = round(difference, digits)
+    sign = "+" if rounded > 0 else "−" if rounded < 0 else "±"
+    return f"{sign}{abs(rounded):.{digits}f}"
+
+
 def points(difference: float) -> str:
     """A difference of shares in percentage points, its sign always written."""
-    rounded = round(100 * difference, 1)
-    sign = "+" if rounded > 0 else "−" if rounded < 0 else "±"
-    return f"{sign}{abs(rounded):.1f}"
+    return signed(100 * difference, 1)
 
 
 def duration(seconds: float | None) -> str:

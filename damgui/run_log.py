@@ -9,13 +9,14 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.runs.events import Event, EventReader, tail_events
 from damgui.loss_series import LossCurve, LossSeries
+from damgui.recent import RecentlyUsed
 
 RECENT_STEPS = 20  # speed and time left come from this many last steps
 # Kinds of which every event is kept, or the last so many; of others the last one alone.
@@ -154,22 +155,14 @@ class RunLog:
         )
 
 
-_LOGS: OrderedDict[Path, RunLog] = OrderedDict()
-_LOGS_LOCK = threading.Lock()
+_LOGS = RecentlyUsed(RunLog, MAX_LOGS)
 
 
 def digest_of(path: Path) -> LogDigest:
     """What a log says; it is read once for all open pages."""
-    with _LOGS_LOCK:
-        log = _LOGS.get(path) or _LOGS.setdefault(path, RunLog(path))
-        _LOGS.move_to_end(path)
-        while len(_LOGS) > MAX_LOGS:
-            _LOGS.popitem(last=False)
-    return log.digest()
+    return _LOGS.get(path).digest()
 
 
 def catching_up() -> tuple[int, ...]:
     """Something that differs while logs are being caught up with, and once more when they are."""
-    with _LOGS_LOCK:
-        behind = [log for log in _LOGS.values() if log.catching_up]
-    return tuple(log.digest().mark[0] for log in behind)
+    return tuple(log.digest().mark[0] for log in _LOGS.values() if log.catching_up)

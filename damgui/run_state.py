@@ -16,7 +16,6 @@ from core.runs.store import Run
 from damgui.loss_series import LossCurve
 from damgui.run_log import LogDigest
 
-ACTIVE = ("starting", "running")
 LOG_TAIL_BYTES = 6_000
 LOG_TAIL_LINES = 40
 Stamp = tuple[Any, ...]
@@ -32,7 +31,12 @@ class RunState:
 
     @property
     def active(self) -> bool:
-        return self.status in ACTIVE
+        return self.status in store.ACTIVE
+
+    @property
+    def left_off(self) -> bool:
+        """Whether it ended before it was done."""
+        return self.status in store.LEFT_OFF
 
     @property
     def stamp(self) -> Stamp:

@@ -11,7 +11,6 @@ import math
 import threading
 import time
 import uuid
-from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,26 +19,18 @@ from typing import Any
 
 from core.errors import UserError
 from core.runs import store
-from core.runs.files import read_json
-from core.runs.store import Run
+from core.runs.files import FileStamp, file_stamp, read_json
+from core.runs.store import ACTIVE, Run
 from core.runs.workspace import Workspace
 from damgui import run_log
-from damgui.run_state import ACTIVE, RunState
+from damgui.recent import RecentlyUsed
+from damgui.run_state import RunState
 
 SHARED_FOR_S = 0.4  # pages that ask within this time get one and the same look
 # A file system's clock is coarse: what changed this shortly before a look may have changed again since.
 CLOCK_NS = 50_000_000
 MAX_WORKSPACES = 8
-Mark = tuple[int, int]
-
-
-def mark(path: Path) -> Mark:
-    """Something that differs when a file or a folder's list of files does; (0, 0) when there is none."""
-    try:
-        about = path.stat()
-    except OSError:
-        return (0, 0)
-    return about.st_mtime_ns, about.st_size
+NEVER: FileStamp = (-1,)  # of what was not looked at yet
 
 
 @dataclass(frozen=True)
@@ -75,14 +66,12 @@ class Snapshot:
         return self._state(*self._by_id[identity]) if identity in self._by_id else None
 
     def latest(self, kind: str, name: str = "") -> RunState | None:
-        found = next((one for one in self.listed if one[0].kind == kind and (not name or one[0].name == name)), None)
-        return None if found is None else self._state(*found)
+        return self._newest(one for one in self.listed if one[0].kind == kind and (not name or one[0].name == name))
 
     @cached_property
     def at_work(self) -> RunState | None:
         """The heavy run that is starting or running, whatever its kind."""
-        found = next((one for one in self.listed if one[1] in ACTIVE and one[0].kind in store.HEAVY), None)
-        return None if found is None else self._state(*found)
+        return self._newest(one for one in self.listed if one[1] in ACTIVE and one[0].kind in store.HEAVY)
 
     @cached_property
     def tuned_models(self) -> list[TunedModel]:
@@ -94,6 +83,9 @@ class Snapshot:
                 found.append((path.stat().st_mtime, TunedModel(name, workspace.final(name), read_json(path) or {})))
         return [tuned for _, tuned in sorted(found, key=lambda pair: pair[0], reverse=True)]
 
+    def _newest(self, chosen: Iterable[tuple[Run, str]]) -> RunState | None:
+        return next((self._state(*one) for one in chosen), None)
+
     def _state(self, run: Run, status: str) -> RunState:
         """Its log is read after its status was: a run never looks ended with its last events missing."""
         return RunState(run, status, run_log.digest_of(run.events))
@@ -101,11 +93,11 @@ class Snapshot:
 
 @dataclass
 class _Known:
-    """A run as it was seen last; `log` is its log's mark from just before its status was told."""
+    """A run as it was seen last; `log` is its log's stamp from just before its status was told."""
 
     run: Run
     status: str = "starting"
-    log: Mark = (0, 0)
+    log: FileStamp = ()
 
 
 class _Watched:
@@ -114,9 +106,9 @@ class _Watched:
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
         self._lock = threading.Lock()
-        self._listed_at: Mark = (0, 0)  # the folder's mark when its list was read; (0, 0) when that may be outdated
+        self._listed_at: FileStamp = ()  # the folder's stamp when its list was read; () when that may be outdated
         self._known: dict[str, _Known] = {}
-        self._unreadable: dict[str, Mark] = {}  # folders without a whole run.json, and what it was like
+        self._unreadable: dict[str, FileStamp] = {}  # folders without a whole run.json, and what it was like
         self._seen: tuple[Any, ...] = ()
         self._snapshot: Snapshot | None = None
         self._taken_s = -math.inf
@@ -143,20 +135,20 @@ class _Watched:
 
     def _list(self) -> bool:
         """Bring the list of runs up to date; whether it changed."""
-        now, runs = mark(self.workspace.runs), self.workspace.runs
+        now, runs = file_stamp(self.workspace.runs), self.workspace.runs
         changed = False
         if now != self._listed_at:
-            # Read after the mark, and believed only when the clock has moved on since the last change.
-            self._listed_at = now if time.time_ns() - now[0] > CLOCK_NS else (0, 0)
+            # Read after the stamp, and believed only when the clock has moved on since the last change.
+            self._listed_at = now if now and time.time_ns() - now[0] > CLOCK_NS else ()
             there = {path.name for path in runs.iterdir()} if runs.is_dir() else set()
             for gone in (self._known.keys() | self._unreadable.keys()) - there:
                 changed |= self._known.pop(gone, None) is not None
                 self._unreadable.pop(gone, None)
             for fresh in there - self._known.keys() - self._unreadable.keys():
-                self._unreadable[fresh] = (-1, -1)
+                self._unreadable[fresh] = NEVER
         for name, was in list(self._unreadable.items()):
             # A run's folder is there a moment before what it was made for is written.
-            if (about := mark(runs / name / "run.json")) == was:
+            if (about := file_stamp(runs / name / "run.json")) == was:
                 continue
             self._unreadable[name] = about
             try:
@@ -176,7 +168,7 @@ class _Watched:
         for one in self._known.values():
             if one.status == "finished":
                 continue
-            log = mark(one.run.events)
+            log = file_stamp(one.run.events)
             if one.status not in ACTIVE and log == one.log:
                 continue
             status = store.status(one.run)
@@ -188,29 +180,20 @@ class _Watched:
         """Marks of all else that a page shows: of what is at work, its files; and what was published."""
         for one in self._known.values():
             if one.status in ACTIVE and one.run.kind in store.HEAVY:
-                yield one.run.id, one.log, mark(one.run.process_log), mark(one.run.results), one.run.stop_file.exists()
-        yield mark(self.workspace.experiments), mark(self.workspace.zeroshot_results), mark(self.workspace.models)
+                yield one.run.id, one.log, one.run.stop_file.exists()
+                yield from map(file_stamp, (one.run.process_log, one.run.results))
+        yield from map(file_stamp, (self.workspace.experiments, self.workspace.zeroshot_results, self.workspace.models))
         yield run_log.catching_up()
 
 
-_WATCHED: OrderedDict[Workspace, _Watched] = OrderedDict()
-_WATCHED_LOCK = threading.Lock()
-
-
-def _watched(workspace: Workspace) -> _Watched:
-    with _WATCHED_LOCK:
-        watched = _WATCHED.get(workspace) or _WATCHED.setdefault(workspace, _Watched(workspace))
-        _WATCHED.move_to_end(workspace)
-        while len(_WATCHED) > MAX_WORKSPACES:
-            _WATCHED.popitem(last=False)
-    return watched
+_WATCHED = RecentlyUsed(_Watched, MAX_WORKSPACES)
 
 
 def look(workspace: Workspace, shared_for_s: float = 0.0) -> Snapshot:
     """The workspace as it is now, or as it was when somebody looked at most `shared_for_s` seconds ago."""
-    return _watched(workspace).look(shared_for_s)
+    return _WATCHED.get(workspace).look(shared_for_s)
 
 
 def recent(workspace: Workspace) -> Snapshot | None:
     """What `look` would share at once, without reading anything."""
-    return _watched(workspace).recent(SHARED_FOR_S)
+    return _WATCHED.get(workspace).recent(SHARED_FOR_S)

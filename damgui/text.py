@@ -144,23 +144,15 @@ def cure(setting: Mapping[str, Any]) -> str:
     return ", ".join(said)
 
 
-def more_sets(count: int) -> str:
-    return f"… and {count:,} more like these. All of them: damgui check --json"
-
-
-def more_boxes(count: int) -> str:
-    return f"… and {count:,} more box{'es' if count != 1 else ''}. All of them: damgui check --json"
-
-
-def more_photos(count: int) -> str:
-    return f"… and {count:,} more photo{'s' if count != 1 else ''}. All of them: damgui check --json"
+def and_more(count: int, one: str, many: str = "") -> str:
+    return f"… and {units.counted(count, one, many)}. All of them: damgui check --json"
 
 
 def problems_title(count: int, kept: bool) -> str:
     one = count == 1
     left_out = f"{'It is' if one else 'They are'} left out; the good rest is used."
     cure = f"Cure {'it' if one else 'them'}, or use the good rest."
-    return f"{count:,} problem{'' if one else 's'} in the data. {left_out if kept else cure}"
+    return f"{units.counted(count, 'problem')} in the data. {left_out if kept else cure}"
 
 
 # -- Baseline --------------------------------------------------------------------------------------------------------

@@ -12,6 +12,8 @@ from typing import Any, TextIO
 import psutil
 import torch
 
+from core.engine.training.memory import resident_bytes
+
 
 def peak_mb(device: torch.device) -> float:
     """The most memory that this process ever held, or that its tensors held on a GPU, in MB.
@@ -36,7 +38,7 @@ def peak_mb(device: torch.device) -> float:
 def held_mb(device: torch.device) -> float:
     if device.type == "cuda":
         return torch.cuda.memory_allocated(device) / 1e6
-    return float(psutil.Process().memory_info().rss) / 1e6
+    return resident_bytes() / 1e6
 
 
 class Beat:

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import torch
 from PIL import Image
 from torch.utils.data import Dataset
-from transformers import PrinterCallback, Trainer, TrainingArguments
+from transformers import Trainer, TrainingArguments
 
 from core.bench.beat import Beat
 from core.bench.measure import Job
-from core.bench.subjects import BenchQuestion, StepTimer, Subject, lora_on, plain_arguments
+from core.bench.subjects import BenchQuestion, Subject, lora_on, measured, plain_arguments
 from core.data.photos import open_photo
 from core.engine.models import Loaded
 from core.settings import ViewSettings
@@ -105,18 +105,10 @@ def train(job: Job, subject: Subject, beat: Beat) -> None:
     """Training steps until the beat says no."""
     encoder = Encoder(subject.loaded, subject.settings.view)
     given = plain_arguments(subject, job)
-    per_step = int(given["per_device_train_batch_size"] * given["gradient_accumulation_steps"])
-
-    def done(steps: int) -> dict[str, float]:
-        return {"questions": steps * per_step}
-
     trainer = Trainer(
         model=lora_on(subject),
         args=TrainingArguments(**given),
         data_collator=encoder.collate,
         train_dataset=Questions(subject.questions, encoder),
-        callbacks=[StepTimer(beat, done)],
     )
-    trainer.remove_callback(PrinterCallback)
-    beat.begin(batch=job.batch, questions_per_step=per_step)
-    trainer.train()
+    measured(trainer, given, job.batch, beat)

@@ -124,31 +124,17 @@ def training(make: Maker) -> Iterator[VariantGroup]:
     pace = Timing(2, 3.0, 2, 2) if make.quick else Timing(3, 8.0, 3, 3)
     # The full bench tries more; 8 is what it finds best for so small a model.
     batches = (8,) if make.quick else (1, 4, 8)
-    own = make.job(make.settings(), make.album())
-    whole = make.job(make.settings(view__mode="full", view__photo_px=308), make.album())
-    yield VariantGroup(
-        "training",
-        "demo model, its own view (photo and crop, 112 px)",
-        make.variants(own, names, "t1"),
-        pace,
-        60 if make.quick else 200,
-        "plain",
-        batches,
-        make.checked(own, "t1"),
-        rank=0,
-    )
-    yield small(make, (2, 2), ["trl", "packed", "cached"])
-    yield VariantGroup(
-        "training",
-        "demo model, the whole photo at 308 px",
-        make.variants(whole, names, "t2"),
-        pace,
-        60 if make.quick else 240,
-        "plain",
-        batches,
-        make.checked(whole, "t2"),
-        rank=5,
-    )
+
+    def demo(view: str, settings: Settings, tag: str, need_s: float, rank: int) -> VariantGroup:
+        job = make.job(settings, make.album())
+        variants, check = make.variants(job, names, tag), make.checked(job, tag)
+        title, need_s = f"demo model, {view}", 60 if make.quick else need_s
+        return VariantGroup("training", title, variants, pace, need_s, "plain", batches, check, rank)
+
+    yield demo("its own view (photo and crop, 112 px)", make.settings(), "t1", 200, rank=0)
+    yield small(make, (2, 2), names)
+    whole = make.settings(view__mode="full", view__photo_px=308)
+    yield demo("the whole photo at 308 px", whole, "t2", 240, rank=5)
     if not make.quick:
         yield small(make, (DEEPER, DEEPER), ["packed", "cached"])
 

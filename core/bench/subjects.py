@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments, set_seed
+from transformers import (
+    PrinterCallback,
+    Trainer,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+    set_seed,
+)
 from transformers.utils import logging
 
+from core.bench.beat import Beat
 from core.bench.measure import Job
 from core.bench.shapes import SHAPES, random_model
 from core.bench.synthetic_images import read_images
@@ -120,6 +129,19 @@ class StepTimer(TrainerCallback):
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object) -> None:
         if not self.beat(**self.done(state.global_step)):
             control.should_training_stop = True
+
+
+def measured(trainer: Trainer, given: Mapping[str, Any], batch: int, beat: Beat) -> None:
+    """Train with a transformers Trainer made of `plain_arguments` until the beat says no."""
+    per_step = int(given["per_device_train_batch_size"] * given["gradient_accumulation_steps"])
+
+    def done(steps: int) -> dict[str, float]:
+        return {"questions": steps * per_step}
+
+    trainer.add_callback(StepTimer(beat, done))
+    trainer.remove_callback(PrinterCallback)
+    beat.begin(batch=batch, questions_per_step=per_step)
+    trainer.train()
 
 
 def plain_arguments(subject: Subject, job: Job) -> dict[str, Any]:

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from PIL import Image
 
+from core.boxes import BoxXyxy
 from core.data.photos import open_photo
 from core.data.types import BoxedObject, Photo
-from core.prompts import BoxXyxy
 from core.runs.files import write_text, writing
 
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from transformers import PrinterCallback
 from transformers.processing_utils import ProcessorMixin
 
 from core.bench.beat import Beat
 from core.bench.measure import Job
 from core.bench.plain import limits_px, pictures
-from core.bench.subjects import StepTimer, Subject, Unavailable, lora_on, plain_arguments
+from core.bench.subjects import Subject, Unavailable, lora_on, measured, plain_arguments
 
 MISSING = "not installed: pip install .[bench]"
 
@@ -64,11 +63,6 @@ def train(job: Job, subject: Subject, beat: Beat) -> None:
     except ImportError as error:
         raise Unavailable(MISSING) from error
     given = plain_arguments(subject, job)
-    per_step = int(given["per_device_train_batch_size"] * given["gradient_accumulation_steps"])
-
-    def done(steps: int) -> dict[str, float]:
-        return {"questions": steps * per_step}
-
     if subject.loaded.model.dtype != torch.bfloat16:
         given["bf16"] = False
     trainer = SFTTrainer(
@@ -76,8 +70,5 @@ def train(job: Job, subject: Subject, beat: Beat) -> None:
         args=SFTConfig(**given, max_length=None),
         train_dataset=rows(subject),
         processing_class=processor_of(subject),
-        callbacks=[StepTimer(beat, done)],
     )
-    trainer.remove_callback(PrinterCallback)
-    beat.begin(batch=job.batch, questions_per_step=per_step)
-    trainer.train()
+    measured(trainer, given, job.batch, beat)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from core.boxes import BoxXyxy
 from core.data.formats.base import PIXELS, RawObject, RawPhoto
 from core.data.photos import PhotoFacts
 from core.data.types import SPLITS, BoxedObject, Dataset, Photo
@@ -77,7 +78,7 @@ def check_photos(
     return photos, problems
 
 
-def place_box(one: RawObject, size_wh: tuple[int, int]) -> tuple[float, float, float, float] | Problem:
+def place_box(one: RawObject, size_wh: tuple[int, int]) -> BoxXyxy | Problem:
     """The box as fractions of the photo, rounding beyond its edge cut off, or what is wrong with it."""
     width, height = size_wh if one.unit == PIXELS else (1, 1)
     if not all(map(math.isfinite, one.box_xyxy)):

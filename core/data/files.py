@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -46,17 +46,17 @@ class Folder:
 
     @cached_property
     def _by_base(self) -> dict[str, list[str]]:
-        found: dict[str, list[str]] = {}
-        for name in self.photos:
-            found.setdefault(PurePosixPath(name).name, []).append(name)
-        return found
+        return self._photos_by(lambda path: path.name)
 
     @cached_property
     def by_stem(self) -> dict[str, list[str]]:
         """Photo names by their base name without ending."""
+        return self._photos_by(lambda path: path.stem)
+
+    def _photos_by(self, part: Callable[[PurePosixPath], str]) -> dict[str, list[str]]:
         found: dict[str, list[str]] = {}
         for name in self.photos:
-            found.setdefault(PurePosixPath(name).stem, []).append(name)
+            found.setdefault(part(PurePosixPath(name)), []).append(name)
         return found
 
     def under(self, prefix: str) -> tuple[str, ...]:

@@ -24,9 +24,9 @@ from PIL import (
     WebPImagePlugin,  # noqa: F401
 )
 
+from core.boxes import BoxXyxy
 from core.data.image_stats import LONGEST, ImageStats, measure_image
 from core.errors import Problem
-from core.prompts import BoxXyxy
 
 FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF")  # no format that starts other programs
 MOST_PIXELS = 178_000_000  # just under PIL's own refusal; the largest survey cameras have 150 million
@@ -68,9 +68,7 @@ def photo_size(path: Path) -> tuple[int, int]:
         return (image.height, image.width) if turned else image.size
 
 
-def square_around(
-    box_xyxy_px: tuple[float, float, float, float], size_wh: tuple[int, int], least_px: float
-) -> tuple[float, float, float, float]:
+def square_around(box_xyxy_px: BoxXyxy, size_wh: tuple[int, int], least_px: float) -> BoxXyxy:
     """A square around a box with its surroundings, moved inside the photo; smaller only where the photo is. Pixels.
 
     A box counts as at least `least_px` wide.
@@ -83,7 +81,7 @@ def square_around(
     return left, top, left + wide, top + high
 
 
-def exact_box(box_xyxy: BoxXyxy, size_wh: tuple[int, int], margin: float) -> tuple[float, float, float, float]:
+def exact_box(box_xyxy: BoxXyxy, size_wh: tuple[int, int], margin: float) -> BoxXyxy:
     """The box with its margin in pixels of the photo, not rounded to whole ones: a pixel more on each side of a drain
     14 pixels wide is a seventh of other ground. At least one pixel, inside the photo."""
     wide, high = size_wh

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from core.boxes import BoxXyxy
 from core.data.image_stats import ImageStats
 from core.errors import Problem
 
@@ -18,7 +19,7 @@ class BoxedObject:
     `object_type` and `condition` are names from the taxonomy; `source` is where it was read (`d07.txt line 3`).
     """
 
-    box_xyxy: tuple[float, float, float, float]
+    box_xyxy: BoxXyxy
     object_type: str
     condition: str
     source: str = ""

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core import taxonomy as taxonomies
+from core.boxes import WHOLE_PHOTO, BoxXyxy
 from core.data.checks import faults_of, other_size, place_box
 from core.data.dataset import folder_of
 from core.data.files import Folder, list_files
@@ -26,14 +27,13 @@ from core.settings import DataSettings
 from core.taxonomy import Taxonomy
 
 WHOLE_PHOTOS = "photos"  # the format of a folder without labels
-WHOLE = (0.0, 0.0, 1.0, 1.0)
 
 
 @dataclass(frozen=True)
 class UnlabelledObject:
     """One box to judge, in fractions of the photo as viewed; `object_type` None: the type is not known."""
 
-    box_xyxy: tuple[float, float, float, float]
+    box_xyxy: BoxXyxy
     object_type: str | None
 
 
@@ -104,7 +104,7 @@ def _raw(folder: Folder, format_: str) -> RawSet:
         raise UserError(f"no labels in {found.name} format", str(folder.root), fix, "no-data")
     if found is not None:
         return found.read(folder)
-    whole = [RawPhoto(name, "", (RawObject("", WHOLE, SHARE, name),)) for name in folder.photos]
+    whole = [RawPhoto(name, "", (RawObject("", WHOLE_PHOTO, SHARE, name),)) for name in folder.photos]
     return RawSet(WHOLE_PHOTOS, tuple(whole))
 
 

@@ -27,7 +27,7 @@ from transformers import Qwen2Tokenizer, Qwen2VLConfig, Qwen2VLForConditionalGen
 from core.data.types import BoxedObject, Photo
 from core.demo.photographic import draw_photographic
 from core.demo.scenes import PRETRAINING, draw_scene, random_wanted
-from core.demo.texture import teach, whiten
+from core.demo.texture import descend, teach, whiten
 from core.engine.models import DEMO_MODEL, Loaded, fingerprint
 from core.engine.models import load as load_model
 from core.engine.packing import PackedSample, answer_log_probs
@@ -261,11 +261,7 @@ def learn(loaded: Loaded, photos: Sequence[Photo], asking: Sequence[PromptBuilde
                 for photo, prompt_builder in showing(part, asking, rng, recipe)
             ]
             loss = -answer_log_probs(loaded.model, asking[0].batch(samples)).mean()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(weights, 1.0)
-            optimizer.step()
-            schedule.step()
-            optimizer.zero_grad()
+            descend(loss, weights, optimizer, schedule)
             running = 0.98 * running + 0.02 * loss.item() if step else loss.item()
             step += 1
             if step % 50 == 0:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw
 
+from core.boxes import BoxXyxy
 from core.demo.canvas import (
     OVERSAMPLE,
     Array,
-    Box,
     Light,
     blend,
     cast_shadow,
@@ -50,7 +50,7 @@ class Patch:
         )
 
 
-def _patch(picture: Array, box: Box, margin_px: int) -> Patch:
+def _patch(picture: Array, box: BoxXyxy, margin_px: int) -> Patch:
     rows, columns, left, top = window(picture.shape[0], box, margin_px)
     target = picture[rows, columns]
     height, width = target.shape[:2]
@@ -71,7 +71,7 @@ def _patch(picture: Array, box: Box, margin_px: int) -> Patch:
 
 
 def paint_rock_toe(
-    rng: np.random.Generator, picture: Array, box: Box, condition: str, scene: tuple[Style, Light]
+    rng: np.random.Generator, picture: Array, box: BoxXyxy, condition: str, scene: tuple[Style, Light]
 ) -> None:
     """A band of stones, tightly packed when sound, drawn into picture (S, S, 3) in place."""
     style, light = scene
@@ -166,7 +166,7 @@ def _bare(rng: np.random.Generator, patch: Patch, style: Style, light: Light, al
     patch.target[:] *= (1.0 - 0.45 * np.clip(rim * 2.0, 0, 1))[..., None]
 
 
-def paint_vegetation(rng: np.random.Generator, picture: Array, box: Box, scene: tuple[Style, Light]) -> None:
+def paint_vegetation(rng: np.random.Generator, picture: Array, box: BoxXyxy, scene: tuple[Style, Light]) -> None:
     """One shrub, tussock group or creeping patch that fills the box, with the shadow it casts."""
     style, light = scene
     look = pick(rng, style.shrubs)

@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageFilter
 
+from core.boxes import BoxXyxy
+
 Array = npt.NDArray[np.floating[Any]]
-Box = tuple[float, float, float, float]
 OVERSAMPLE = 2  # small shapes are drawn twice as large and reduced: smooth edges
 
 
@@ -69,7 +70,7 @@ def soften(mask: Array, radius_px: float) -> Array:
     return np.asarray(picture.filter(ImageFilter.GaussianBlur(radius_px)), dtype=np.float32) / 255.0
 
 
-def window(size_px: int, box: Box, margin_px: int) -> tuple[slice, slice, float, float]:
+def window(size_px: int, box: BoxXyxy, margin_px: int) -> tuple[slice, slice, float, float]:
     """Rows and columns of a box with a margin, kept inside the picture, and where the window begins (x, y)."""
     x0, y0 = max(0, int(box[0]) - margin_px), max(0, int(box[1]) - margin_px)
     x1, y1 = min(size_px, int(np.ceil(box[2])) + margin_px), min(size_px, int(np.ceil(box[3])) + margin_px)

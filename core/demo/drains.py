@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from PIL import Image, ImageDraw
 
+from core.boxes import BoxXyxy
 from core.demo.canvas import (
     OVERSAMPLE,
     Array,
-    Box,
     Light,
     blend,
     emboss,
@@ -57,7 +57,9 @@ class DrainView:
         return float(self.segments) * self.half_px * 2.0
 
 
-def paint_drain(rng: np.random.Generator, picture: Array, box: Box, condition: str, scene: tuple[Style, Light]) -> None:
+def paint_drain(
+    rng: np.random.Generator, picture: Array, box: BoxXyxy, condition: str, scene: tuple[Style, Light]
+) -> None:
     """Draw one drain down the picture into picture (S, S, 3), in place; transpose picture and box for a level one."""
     style, light = scene
     material = pick(rng, style.materials)
@@ -82,7 +84,7 @@ def paint_drain(rng: np.random.Generator, picture: Array, box: Box, condition: s
         _fill(worn, frame, pick(worn, style.debris))
 
 
-def _frame(rng: np.random.Generator, picture: Array, box: Box, light: Light) -> DrainView:
+def _frame(rng: np.random.Generator, picture: Array, box: BoxXyxy, light: Light) -> DrainView:
     """Local coordinates: leaning and slightly bent, narrower at the far end, inside the box."""
     width, length = box[2] - box[0], box[3] - box[1]
     rows, columns, x0, y0 = window(picture.shape[0], box, max(3, int(0.22 * min(width, length))))

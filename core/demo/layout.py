@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from core.demo.canvas import Box
+from core.boxes import BoxXyxy, overlap
 
 MAX_OF_TYPE = {"toe drain": 3, "slope drain": 6, "rock toe": 6, "vegetation": 8}
 GAP = 0.012  # clear ground between bands, of the picture's height
@@ -20,7 +20,7 @@ WHOLE_WIDTH = 0.5  # how often a lone toe drain runs through the whole picture
 TRIES = 60  # places tried for a plant before it is made smaller
 
 
-def place(rng: np.random.Generator, types: Sequence[str]) -> list[Box]:
+def place(rng: np.random.Generator, types: Sequence[str]) -> list[BoxXyxy]:
     """One box (x0, y0, x1, y1), of the picture's width and height, for each object type, in order.
 
     Raises ValueError for an unknown type and for more objects of a type than fit.
@@ -53,7 +53,7 @@ def _lanes(rng: np.random.Generator, count: int, gap: float, fill: tuple[float, 
     return [lanes[int(i)] for i in rng.permutation(count)]
 
 
-def _toe_drains(rng: np.random.Generator, count: int, below_stones: bool) -> list[Box]:
+def _toe_drains(rng: np.random.Generator, count: int, below_stones: bool) -> list[BoxXyxy]:
     centre = rng.uniform(0.80, 0.845) if below_stones else rng.uniform(0.68, 0.845)
     height = rng.uniform(0.075, 0.095)
     lanes = _lanes(rng, count, 0.02 if count == 1 else 0.04, (0.8, 1.0) if count == 1 else (0.9, 1.0))
@@ -62,14 +62,14 @@ def _toe_drains(rng: np.random.Generator, count: int, below_stones: bool) -> lis
     return [(x0, centre - height / 2, x1, centre + height / 2) for x0, x1 in lanes]
 
 
-def _rock_toes(rng: np.random.Generator, count: int, floor: float) -> list[Box]:
+def _rock_toes(rng: np.random.Generator, count: int, floor: float) -> list[BoxXyxy]:
     height = rng.uniform(0.115, 0.145)
     bottom = min(floor - GAP, rng.uniform(0.78, 0.85))
     lanes = _lanes(rng, count, 0.03, (0.5, 0.95) if count == 1 else (0.8, 1.0))
     return [(x0, bottom - height, x1, bottom) for x0, x1 in lanes]
 
 
-def _slope_drains(rng: np.random.Generator, count: int, foot: float) -> list[Box]:
+def _slope_drains(rng: np.random.Generator, count: int, foot: float) -> list[BoxXyxy]:
     boxes = []
     for x0, x1 in _lanes(rng, count, 0.03, (0.98, 1.0)):
         width = rng.uniform(0.06, 0.078)
@@ -80,23 +80,19 @@ def _slope_drains(rng: np.random.Generator, count: int, foot: float) -> list[Box
     return boxes
 
 
-def _plants(rng: np.random.Generator, count: int, taken: Sequence[Box]) -> list[Box]:
+def _plants(rng: np.random.Generator, count: int, taken: Sequence[BoxXyxy]) -> list[BoxXyxy]:
     """Plants on free ground; where little is free they grow smaller, but never overlap."""
-    boxes: list[Box] = []
+    boxes: list[BoxXyxy] = []
     for _ in range(count):
         width, height = rng.uniform(0.1, 0.17), rng.uniform(0.09, 0.14)
         tries = 0
         while True:
             x0, y0 = rng.uniform(0.01, 0.99 - width), rng.uniform(SLOPE_TOP, 0.985 - height)
             box = (float(x0), float(y0), float(x0 + width), float(y0 + height))
-            if not any(_touch(box, other) for other in (*taken, *boxes)):
+            if not any(overlap(box, other, GAP) for other in (*taken, *boxes)):
                 boxes.append(box)
                 break
             tries += 1
             if tries % TRIES == 0:
                 width, height = 0.88 * width, 0.88 * height
     return boxes
-
-
-def _touch(one: Box, other: Box) -> bool:
-    return one[0] < other[2] + GAP and other[0] < one[2] + GAP and one[1] < other[3] + GAP and other[1] < one[3] + GAP

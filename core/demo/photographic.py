@@ -20,7 +20,8 @@ from itertools import pairwise
 import numpy as np
 from PIL import Image, ImageFilter
 
-from core.demo.canvas import Array, Box, Light, blend, emboss, fractal, noise, ramp, smoothstep
+from core.boxes import BoxXyxy
+from core.demo.canvas import Array, Light, blend, emboss, fractal, noise, ramp, smoothstep
 from core.demo.scenes import CLASS_OF, Scene, SceneObject
 
 Pair = tuple[str, str]
@@ -91,7 +92,7 @@ def draw_photographic(seed: int, wanted: Sequence[Pair], size_px: int = 312) -> 
     return Scene(image, tuple(named))
 
 
-def paint(seed: int, wanted: Sequence[Pair], size_px: int) -> tuple[Image.Image, list[Box]]:
+def paint(seed: int, wanted: Sequence[Pair], size_px: int) -> tuple[Image.Image, list[BoxXyxy]]:
     """A photo of `size_px` squared and one box (x0, y0, x1, y1) in pixels for each of `wanted`, in order."""
     rng = np.random.default_rng([seed, 0xF070])
     day = draw_day(rng)
@@ -103,7 +104,7 @@ def paint(seed: int, wanted: Sequence[Pair], size_px: int) -> tuple[Image.Image,
     top = foot - rng.uniform(2, 9) * unit - depth
     # In a fixed order: that of a set of words differs between processes.
     lanes = {kind: _lanes(rng, sum(one == kind for one, _ in wanted), kind) for kind in ORDER}
-    boxes: dict[int, Box] = {}
+    boxes: dict[int, BoxXyxy] = {}
     # What lies on top is painted last.
     order = sorted(range(len(wanted)), key=lambda index: ORDER.index(wanted[index][0]))
     for index in order:
@@ -186,7 +187,7 @@ def _drain(
     condition: str,
     scene: tuple[Day, float],
     level: bool,
-) -> Box:
+) -> BoxXyxy:
     """A drain along the middle `where[0]` from `where[1]` to `where[2]`, upright, or `level` (then x and y swapped)."""
     day, unit = scene
     view = picture.transpose(1, 0, 2) if level else picture
@@ -281,7 +282,7 @@ def _tuft(rng: np.random.Generator, area: Array, off: Array, day: Day, unit: flo
         )
 
 
-def _rocks(rng: np.random.Generator, picture: Array, box: Box, condition: str, day: Day) -> Box:
+def _rocks(rng: np.random.Generator, picture: Array, box: BoxXyxy, condition: str, day: Day) -> BoxXyxy:
     """A band of stones: cells of a jittered grid, each with its own tone, lit from the side, dark in the gaps."""
     size = picture.shape[0]
     unit = size / 312.0
@@ -320,7 +321,7 @@ def _rocks(rng: np.random.Generator, picture: Array, box: Box, condition: str, d
     return x0, y0, x1, y1
 
 
-def _bush(rng: np.random.Generator, picture: Array, lane: tuple[float, float], day: Day, unit: float) -> Box:
+def _bush(rng: np.random.Generator, picture: Array, lane: tuple[float, float], day: Day, unit: float) -> BoxXyxy:
     """A plant, or a patch of them."""
     size = picture.shape[0]
     width = min(rng.uniform(14, 70) * unit, 0.95 * (lane[1] - lane[0]))

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from core.boxes import BoxXyxy
 from core.demo.brushes import paint_rock_toe, paint_vegetation
-from core.demo.canvas import Array, Box, Light
+from core.demo.canvas import Array, Light
 from core.demo.drains import paint_drain
 from core.demo.ground import develop, paint_ground, sunlight
 from core.demo.layout import place
@@ -55,7 +56,7 @@ class SceneObject:
     class_name: str
     object_type: str
     condition: str
-    box_xyxy_px: tuple[float, float, float, float]
+    box_xyxy_px: BoxXyxy
 
 
 @dataclass(frozen=True)
@@ -117,13 +118,13 @@ def _check(seed: int, wanted: Sequence[tuple[str, str]], size_px: int) -> None:
         raise ValueError(f"no such object and condition: {unknown[0]}; known: {list(CLASS_OF)}")
 
 
-def _in_pixels(box: Box, size_px: int) -> Box:
+def _in_pixels(box: BoxXyxy, size_px: int) -> BoxXyxy:
     x0, y0, x1, y1 = (float(np.clip(round(end * size_px, 2), 0.0, size_px)) for end in box)
     return x0, y0, x1, y1
 
 
 def _paint(
-    rng: np.random.Generator, picture: Array, what: tuple[str, str], box: Box, scene: tuple[Style, Light]
+    rng: np.random.Generator, picture: Array, what: tuple[str, str], box: BoxXyxy, scene: tuple[Style, Light]
 ) -> None:
     kind, condition = what
     style, light = scene

@@ -182,16 +182,26 @@ def teach(
     for step in range(steps):
         values, grid = look()
         loss = teller.loss(tower(values, grid).pooler_output, values, grid)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(weights, 1.0)
-        optimizer.step()
-        schedule.step()
-        optimizer.zero_grad()
+        descend(loss, weights, optimizer, schedule)
         running = 0.98 * running + 0.02 * loss.item() if step else loss.item()
         if (step + 1) % 200 == 0:
             print(f"statistics {step + 1}/{steps} loss {running:.4f} {time.monotonic() - began:.0f} s", flush=True)
     tower.eval()
     return teller
+
+
+def descend(
+    loss: torch.Tensor,
+    weights: Sequence[torch.nn.Parameter],
+    optimizer: torch.optim.Optimizer,
+    schedule: torch.optim.lr_scheduler.LRScheduler,
+) -> None:
+    """One step down: clipped gradients, then the next learning rate."""
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(weights, 1.0)
+    optimizer.step()
+    schedule.step()
+    optimizer.zero_grad()
 
 
 @torch.no_grad()

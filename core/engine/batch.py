@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from core import settings as schema
+from core.boxes import stored_px
 from core.data.unlabelled import UnlabelledDataset, UnlabelledImage, read_unlabelled
 from core.engine import calibration
 from core.engine.evaluation import limited
@@ -26,7 +27,7 @@ from core.report.answers import rows_of
 from core.report.spreadsheet import write_csv
 from core.runs import store
 from core.runs.events import Reporter
-from core.runs.files import read_json, write_json, writing
+from core.runs.files import is_as_begun, write_json, writing
 from core.runs.workspace import Workspace
 from core.settings import Settings
 from core.taxonomy import Taxonomy
@@ -128,10 +129,7 @@ def _report(boxes: UnlabelledDataset, settings: Settings, reporter: Reporter) ->
 
 def _require_same(note: Path, fingerprint: str) -> None:
     """The folder must be what it was when the run began."""
-    before = read_json(note)
-    if before is None:
-        write_json(note, {"fingerprint": fingerprint})
-    elif before.get("fingerprint") != fingerprint:
+    if not is_as_begun(note, fingerprint):
         fix = "Start a new batch: answers about two states of a folder do not belong together."
         raise UserError("the photos or boxes have changed since this run began", str(note.parent), fix, "changed")
 
@@ -239,7 +237,7 @@ def row_of(
     row: PredictionRow = {
         "image": image.name,
         "object": index,
-        "box_xyxy_px": [round(value * side, 1) for value, side in zip(one.box_xyxy, image.size_wh * 2, strict=True)],
+        "box_xyxy_px": stored_px(one.box_xyxy, image.size_wh),
         "object_type": one.object_type,
         "predicted": condition,
         "predicted_class": taxonomy.class_name(object_type, condition),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from core.engine.scoring import judge_photos, read_answer
 from core.engine.training.class_balance import class_weights, repeats
 from core.errors import UserError
 from core.metrics import calibration
-from core.metrics.calibration import Calibration
+from core.metrics.calibration import Calibration, normalised
 from core.records import PredictionRow
 from core.runs.events import Reporter
 from core.runs.files import read_json, write_json
@@ -36,12 +36,7 @@ def taught_shares(
             name = taxonomy.class_name(one.object_type, one.condition)
             implied[name] += times * weights[(one.object_type, one.condition)]  # type: ignore[assignment]
             plain[name] += 1
-    return _shares(implied), _shares(plain)
-
-
-def _shares(counts: Mapping[str, float]) -> dict[str, float]:
-    total = sum(counts.values())
-    return {name: count / total for name, count in counts.items()} if total else {}
+    return normalised(implied), normalised(plain)
 
 
 def calibrate(

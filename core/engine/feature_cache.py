@@ -29,10 +29,10 @@ from core.engine.adapters import sees_anew
 from core.engine.models import Loaded, base_of
 from core.engine.prefetch import prefetch
 from core.engine.questions import PromptBuilder, mirrored_box
-from core.engine.vision import LIGHTS, ImageEncoder, ImageView, Patches, stamp
+from core.engine.vision import LIGHTS, ImageEncoder, ImageView, Patches
 from core.runs import cache
 from core.runs.events import Reporter
-from core.runs.files import replace, writing
+from core.runs.files import file_stamp, replace, writing
 from core.runs.workspace import Workspace
 
 # Changes when features would be computed otherwise than by earlier versions of damgui.
@@ -83,10 +83,10 @@ class FeatureCache:
         """Take the digests of photos that were read before: their files are not read again."""
         for photo in photos:
             if photo.digest:
-                self._digests[photo.path] = (stamp(photo.path), photo.digest)
+                self._digests[photo.path] = (file_stamp(photo.path), photo.digest)
 
     def _digest(self, path: Path) -> str:
-        now = stamp(path)
+        now = file_stamp(path)
         known = self._digests.get(path)
         if known is None or known[0] != now:
             known = self._digests[path] = (now, hashlib.sha256(path.read_bytes()).hexdigest())
@@ -94,7 +94,7 @@ class FeatureCache:
 
     def file(self, image_view: ImageView) -> Path | None:
         """Where a view's features are or would be kept."""
-        if self.folder is None or not stamp(image_view.path):
+        if self.folder is None or not file_stamp(image_view.path):
             return None
         processor = self.image_encoder.processor
         facts = {

@@ -9,6 +9,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+from core.boxes import WHOLE_PHOTO, BoxXyxy, stored_px
 from core.engine import adapters
 from core.engine.questions import ObjectQuery
 from core.engine.scoring import AnswerProbabilities, PhotoQueries, judge, read_answer
@@ -16,12 +17,9 @@ from core.engine.vision import open_photo
 from core.engine.warm_models import WarmModels
 from core.errors import UserError
 from core.metrics.calibration import NONE, Calibration
-from core.prompts import BoxXyxy
 from core.runs.store import is_adapter
 from core.settings import Settings
 from core.taxonomy import Taxonomy, key_of
-
-WHOLE_PHOTO: BoxXyxy = (0.0, 0.0, 1.0, 1.0)
 
 
 def box_fractions(box_xyxy_px: Any, size_wh: tuple[int, int]) -> BoxXyxy:
@@ -70,11 +68,10 @@ class Predictor:
         others = [box_fractions(other, size_wh) for other in request.get("other_boxes_xyxy_px") or []]
         wanted = request.get("models") or [self.settings.model.path]
         answers = [self._answer(model, path, [box, *others], request.get("object_type") or None) for model in wanted]
-        wide, high = size_wh
         return {
             "image": str(path),
             "size_wh": list(size_wh),
-            "box_xyxy_px": [round(v * s, 1) for v, s in zip(box, (wide, high, wide, high), strict=True)],
+            "box_xyxy_px": stored_px(box, size_wh),
             "object_type": request.get("object_type") or None,
             "question": "condition" if request.get("object_type") else "class",
             "answers": answers,

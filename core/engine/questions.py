@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.boxes import BoxXyxy
 from core.data.types import Photo
 from core.engine.models import Loaded
 from core.engine.packing import Answer, Batch, PackedSample, Packer, Question
 from core.engine.vision import ImageEncoder, ImageView
 from core.errors import UserError
 from core.families import FAMILIES
-from core.prompts import BoxXyxy, PhotoContext, answers, question_text
+from core.prompts import PhotoContext, answers, question_text
 from core.settings import Settings
 from core.taxonomy import Taxonomy
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from core.boxes import BoxXyxy, stored_px
 from core.data.types import Photo
 from core.engine.models import closed_head
 from core.engine.packing import Batch, answer_log_probs
 from core.engine.prefetch import prefetch
 from core.engine.questions import ObjectQuery, PromptBuilder, truth_of
 from core.errors import UserError
-from core.prompts import BoxXyxy, answers
+from core.prompts import answers
 from core.records import PredictionRow
 from core.taxonomy import Taxonomy
 
@@ -137,25 +138,34 @@ def judge_photos(
 def prediction_row(
     photo: Photo, index: int, answer: AnswerProbabilities, kind: str, taxonomy: Taxonomy
 ) -> PredictionRow:
-    """A line of …_predictions.jsonl."""
+    """A line of …_predictions.jsonl about a model's answer."""
+    answered = read_answer(answer.best, photo.objects[index].object_type, kind, taxonomy)
+    return answered_row(photo, index, answered, answer.probabilities, kind, taxonomy)
+
+
+def answered_row(
+    photo: Photo,
+    index: int,
+    answered: tuple[str, str],
+    probabilities: Mapping[str, float],
+    kind: str,
+    taxonomy: Taxonomy,
+) -> PredictionRow:
+    """The same about whoever answered: `answered` is (object type, condition), `probabilities` {} where unknown."""
     one = photo.objects[index]
-    object_type, condition = read_answer(answer.best, one.object_type, kind, taxonomy)
-    wide, high = photo.size_wh
     return {
         "image": photo.name,
         "flight": photo.group,
         "object": index,
-        "box_xyxy_px": [
-            round(value * scale, 1) for value, scale in zip(one.box_xyxy, (wide, high, wide, high), strict=True)
-        ],
+        "box_xyxy_px": stored_px(one.box_xyxy, photo.size_wh),
         "object_type": one.object_type,
         "truth": one.condition,
-        "predicted": condition,
+        "predicted": answered[1],
         "truth_class": taxonomy.class_name(one.object_type, one.condition),
-        "predicted_class": taxonomy.class_name(object_type, condition),
+        "predicted_class": taxonomy.class_name(*answered),
         "question": kind,
-        "choices": len(answer.probabilities),
-        "probabilities": {name: float(f"{value:.6g}") for name, value in answer.probabilities.items()},
+        "choices": len(answers(one.object_type if kind == "condition" else None, taxonomy)),
+        "probabilities": {name: float(f"{value:.6g}") for name, value in probabilities.items()},
     }
 
 

@@ -29,7 +29,7 @@ from core.metrics.flights import with_flights
 from core.metrics.reference_points import PRIOR
 from core.records import PredictionRow
 from core.runs.events import Reporter, SilentReporter, append, event
-from core.runs.files import read_json, read_lines, write_json, write_lines
+from core.runs.files import is_as_begun, read_json, read_lines, write_json, write_lines
 from core.runs.workspace import Nested, Workspace
 from core.settings import Settings
 from core.studies.ablation import ablation
@@ -79,10 +79,7 @@ def _begin(settings: Settings, plan: StudyPlan, run_folder: Path, workspace: Wor
 
 
 def _require_same_photos(dataset: Dataset, kept: Path) -> None:
-    before = read_json(kept)
-    if before is None:
-        write_json(kept, {"fingerprint": dataset.fingerprint})
-    elif before["fingerprint"] != dataset.fingerprint:
+    if not is_as_begun(kept, dataset.fingerprint):
         fix = "Put them back as they were, or start the study again."
         raise UserError("photos or labels have changed since this study began", str(dataset.root), fix, "study")
 

@@ -20,9 +20,10 @@ from PIL import Image, ImageEnhance, ImageOps
 from transformers import Qwen2VLImageProcessorPil
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import smart_resize
 
+from core.boxes import BoxXyxy, in_pixels
 from core.data import photos
 from core.errors import UserError
-from core.prompts import BoxXyxy
+from core.runs.files import file_stamp
 from core.settings import ViewSettings
 
 # The processor refuses shapes beyond 200 : 1 and a crop of one token's height shows little; the short side of a very
@@ -85,7 +86,7 @@ def crop_box(box_xyxy: BoxXyxy, size_wh: tuple[int, int], margin: float) -> tupl
     """The crop's pixels (left, upper, right, lower): the box, a margin, and no shape longer than LONGEST_CROP
     (twice that at the edge of the photo)."""
     wide, high = size_wh
-    x1, y1, x2, y2 = (value * scale for value, scale in zip(box_xyxy, (wide, high, wide, high), strict=True))
+    x1, y1, x2, y2 = in_pixels(box_xyxy, size_wh)
     box_w, box_h = max(x2 - x1, 1.0), max(y2 - y1, 1.0)
     crop_w = max(box_w * (1 + 2 * margin), box_h / LONGEST_CROP, 8.0)
     crop_h = max(box_h * (1 + 2 * margin), box_w / LONGEST_CROP, 8.0)
@@ -93,15 +94,6 @@ def crop_box(box_xyxy: BoxXyxy, size_wh: tuple[int, int], margin: float) -> tupl
     left, right = max(0, int(middle_x - crop_w / 2)), min(wide, round(middle_x + crop_w / 2 + 0.5))
     upper, lower = max(0, int(middle_y - crop_h / 2)), min(high, round(middle_y + crop_h / 2 + 0.5))
     return min(left, wide - 1), min(upper, high - 1), max(right, left + 1), max(lower, upper + 1)
-
-
-def stamp(path: Path) -> tuple[int, ...]:
-    """What changes when a photo is replaced by another of the same name; () when there is none."""
-    try:
-        found = path.stat()
-    except OSError:
-        return ()
-    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 def in_light(image: Image.Image, light: int) -> Image.Image:
@@ -173,7 +165,7 @@ class ImageEncoder:
         rows, columns = smart_resize(high, wide, self._unit(), least, most)
         return int(columns), int(rows)
 
-    def _zoomed(self, box: tuple[float, float, float, float]) -> tuple[int, int]:
+    def _zoomed(self, box: BoxXyxy) -> tuple[int, int]:
         """Size in pixels of a box of the photo enlarged by `view.crop_zoom`, in whole tokens, no larger than may be."""
         unit = self._unit()
         wide, high, most = box[2] - box[0], box[3] - box[1], max(self.view.crop_px**2, unit**2)
@@ -188,7 +180,7 @@ class ImageEncoder:
         return int(self.processor.patch_size * self.processor.merge_size)
 
     def _open(self, image_view: ImageView) -> Image.Image:
-        key = (image_view.path, stamp(image_view.path), image_view.mirrored, image_view.light)
+        key = (image_view.path, file_stamp(image_view.path), image_view.mirrored, image_view.light)
         if self._photo is None or self._photo[0] != key:
             image = in_light(open_photo(image_view.path), image_view.light)
             self._photo = (key, ImageOps.mirror(image) if image_view.mirrored else image)
@@ -196,7 +188,7 @@ class ImageEncoder:
 
     def _patches_of(self, image_view: ImageView) -> Patches:
         with self._lock:
-            key = (image_view, stamp(image_view.path), self.features is not None)
+            key = (image_view, file_stamp(image_view.path), self.features is not None)
             known = self._known.get(key)
             if known is not None:
                 self._known.move_to_end(key)

@@ -83,7 +83,7 @@ class Calibration:
             implied = self.implied.get(name, 0.0)
             # A class that was never taught has no prior to correct.
             factors[answer] = wanted / implied if implied > 0 and wanted > 0 else 1.0
-        return _normalised({answer: share * factors[answer] for answer, share in cooled.items()})
+        return normalised({answer: share * factors[answer] for answer, share in cooled.items()})
 
     def rule(self, kind: str, correction: str = NONE) -> Threshold | None:
         """The threshold for a kind of question under a correction of the prior; None where none was looked for."""
@@ -111,16 +111,17 @@ def _rules(tree: Mapping[str, Any]) -> dict[str, Threshold]:
     return {kind: Threshold(**rule) for kind, rule in tree.items()}
 
 
-def _normalised(shares: Mapping[str, float]) -> dict[str, float]:
-    total = sum(shares.values())
-    return {answer: value / total for answer, value in shares.items()}
+def normalised(counts: Mapping[str, float]) -> dict[str, float]:
+    """Counts or weights as shares that sum to 1; {} where there are none."""
+    total = sum(counts.values())
+    return {name: value / total for name, value in counts.items()} if total else {}
 
 
 def sharpened(shares: Mapping[str, float], temperature: float) -> dict[str, float]:
     """Probabilities to the power 1 / temperature, summing to 1 again: what dividing the logits by it does."""
     logs = {answer: float(np.log(max(value, LEAST))) / temperature for answer, value in shares.items()}
     top = max(logs.values())
-    return _normalised({answer: float(np.exp(value - top)) for answer, value in logs.items()})
+    return normalised({answer: float(np.exp(value - top)) for answer, value in logs.items()})
 
 
 def fit_temperature(rows: Sequence[PredictionRow]) -> float:

@@ -92,22 +92,23 @@ def jackknife(left: np.ndarray) -> np.ndarray:
 
 def figure_intervals(flights: np.ndarray) -> dict[str, Interval | None]:
     """The intervals of accuracy, macro-F1 and balanced accuracy from each flight's confusion counts (F, K, K)."""
-    values, spread = figures(flights.sum(axis=0)), jackknife(figures(without_each(flights)))
-    count, objects = len(flights), int(flights.sum())
-    return {
-        name: Estimate(float(value), float(variance), count - 1, count, objects).share_interval()
-        for name, value, variance in zip(FIGURES, values, spread, strict=True)
-    }
+    found = _estimates(figures(flights.sum(axis=0)), figures(without_each(flights)), flights)
+    return {name: one.share_interval() for name, one in found.items()}
 
 
 def difference_intervals(before: np.ndarray, after: np.ndarray) -> dict[str, Interval | None]:
     """The same of the differences, after minus before, about the same objects."""
     change = figures(after.sum(axis=0)) - figures(before.sum(axis=0))
-    spread = jackknife(figures(without_each(after)) - figures(without_each(before)))
-    count, objects = len(before), int(before.sum())
+    left = figures(without_each(after)) - figures(without_each(before))
+    return {name: one.difference_interval() for name, one in _estimates(change, left, before).items()}
+
+
+def _estimates(values: np.ndarray, left: np.ndarray, flights: np.ndarray) -> dict[str, Estimate]:
+    """Each figure with its variance; `left` (F, figures) holds them without each of the flights (F, K, K)."""
+    count, objects = len(flights), int(flights.sum())
     return {
-        name: Estimate(float(value), float(variance), count - 1, count, objects).difference_interval()
-        for name, value, variance in zip(FIGURES, change, spread, strict=True)
+        name: Estimate(float(value), float(variance), count - 1, count, objects)
+        for name, value, variance in zip(FIGURES, values, jackknife(left), strict=True)
     }
 
 

@@ -69,7 +69,7 @@ def gather(run: Run) -> ReportSubject:
     results = read_json(run.results)
     if not isinstance(results, dict) or not run.predictions.is_file():
         now = store.status(run)
-        fix = "Wait until it is done." if now in ("running", "starting") else "Run it again to its end."
+        fix = "Wait until it is done." if now in store.ACTIVE else "Run it again to its end."
         raise UserError(f"this run has no results to report on, it is {now}", run.id, fix, "run")
     settings = run.settings()
     taxonomy = of_results(settings.data.taxonomy, results)

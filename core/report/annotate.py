@@ -10,11 +10,11 @@ from pathlib import Path, PurePosixPath
 
 from PIL import Image, ImageDraw, ImageFont
 
+from core.boxes import BoxXyxy, overlap
 from core.conditions import MARKS, UNSURE_SIGN, Condition
 from core.data.photos import UNREADABLE, open_photo, photo_size
 from core.records import PredictionRow
 from core.report.answers import shown, sureness
-from core.report.pictures import Box
 from core.runs.files import replacing, system_path, writing
 from core.taxonomy import Taxonomy
 from core.units import probability
@@ -42,13 +42,13 @@ def draw(path: Path, rows: Sequence[PredictionRow], taxonomy: Taxonomy) -> Image
         picture = picture.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
     pen = ImageDraw.Draw(picture)
     stroke = max(2, round(max(size) / 400))
-    shapes: list[tuple[PredictionRow, Condition, Box]] = []
+    shapes: list[tuple[PredictionRow, Condition, BoxXyxy]] = []
     for row in rows:
         x1, y1, x2, y2 = (float(value) * scale for value in row["box_xyxy_px"])
         shapes.append((row, shown(row, taxonomy), (x1, y1, x2, y2)))
     for _, condition, box in shapes:
         _frame(pen, box, condition.colour, stroke)
-    written: list[Box] = []
+    written: list[BoxXyxy] = []
     for row, condition, box in shapes:  # words last: no box is drawn over them
         said = (condition, _words(row, condition))
         written.append(_label(pen, said, box, (size, max(12, round(max(size) / 80))), written))
@@ -74,10 +74,10 @@ def _words(row: PredictionRow, condition: Condition) -> str:
 def _label(
     pen: ImageDraw.ImageDraw,
     told: tuple[Condition, str],
-    box: Box,
+    box: BoxXyxy,
     page: tuple[tuple[int, int], int],
-    written: list[Box],
-) -> Box:
+    written: list[BoxXyxy],
+) -> BoxXyxy:
     """A strip with mark, condition and how sure, where no other is written; `page` is the photo's size and the height
     of letters. Returns where it lies."""
     (size_wh, tall), (condition, said) = page, told
@@ -91,7 +91,7 @@ def _label(
     return strip
 
 
-def _place(box: Box, strip_wh: tuple[float, float], size_wh: tuple[int, int], written: list[Box]) -> Box:
+def _place(box: BoxXyxy, strip_wh: tuple[float, float], size_wh: tuple[int, int], written: list[BoxXyxy]) -> BoxXyxy:
     """Above the box, below its upper edge, above its lower edge or below it: the first place within the photo that is
     free of other words, else the first within the photo."""
     wide, high = strip_wh
@@ -102,11 +102,7 @@ def _place(box: Box, strip_wh: tuple[float, float], size_wh: tuple[int, int], wr
         if 0 <= top <= size_wh[1] - high
     ]
     places = places or [(left, 0.0, left + wide, high)]
-    return next((one for one in places if not any(_overlap(one, other) for other in written)), places[0])
-
-
-def _overlap(one: Box, other: Box) -> bool:
-    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+    return next((one for one in places if not any(overlap(one, other) for other in written)), places[0])
 
 
 def _ink_on(colour: str) -> str:

@@ -10,11 +10,12 @@ from typing import Any
 from markupsafe import Markup
 
 from core import units
+from core.boxes import BoxXyxy
 from core.conditions import Condition
 from core.records import PredictionRow
 from core.report.answers import Entry, is_wrong, shown
 from core.report.html import TEMPLATES
-from core.report.pictures import Box
+from core.report.pictures import Place
 from core.taxonomy import Taxonomy
 
 _HTML = TEMPLATES.macros("cards.html")
@@ -23,13 +24,10 @@ _PARTS = TEMPLATES.macros("parts.html")
 
 @dataclass(frozen=True)
 class Picture:
-    """An object cut out of its photo, and where its box lies in that cut, in per cent."""
+    """An object cut out of its photo, and where its box lies in that cut."""
 
     source: str
-    left: float
-    top: float
-    wide: float
-    high: float
+    place: Place
 
 
 @dataclass(frozen=True)
@@ -101,10 +99,10 @@ def by_photo(entries: Iterable[Entry]) -> list[CardGroup]:
 
 
 def card(
-    row: PredictionRow, picture: tuple[str, Box] | None, taxonomy: Taxonomy, with_photo: bool, anchor: str = ""
+    row: PredictionRow, picture: tuple[str, BoxXyxy] | None, taxonomy: Taxonomy, with_photo: bool, anchor: str = ""
 ) -> Markup:
     """One object. `picture` is (data URI, the box in fractions of it); without one it is a single line."""
-    drawn = _picture(*picture) if picture else None
+    drawn = Picture(picture[0], Place.of(picture[1])) if picture else None
     return _HTML.card(
         replace(_card(row, taxonomy), picture=drawn, anchor=anchor, photo=str(row["image"]) if with_photo else "")
     )
@@ -143,8 +141,3 @@ def _chances(row: PredictionRow, taxonomy: Taxonomy) -> str:
     ranked = sorted(found.items(), key=lambda pair: -pair[1]) if len(found) > 4 else list(found.items())
     told = ", ".join(f"{taxonomy.shown_class(name)} {units.probability(float(share))}" for name, share in ranked[:4])
     return f"calibrated: {told}" if calibrated else told
-
-
-def _picture(source: str, box: Box) -> Picture:
-    x1, y1, x2, y2 = (100 * value for value in box)
-    return Picture(source, x1, y1, x2 - x1, y2 - y1)

@@ -11,13 +11,14 @@ from typing import Any, BinaryIO
 
 from markupsafe import Markup
 
+from core.boxes import BoxXyxy
 from core.errors import UserError
 from core.report import answers, cards, sections, trust, words
 from core.report.about import ReportSubject, gather
 from core.report.answers import Entry
 from core.report.cards import CardGroup
 from core.report.html import TEMPLATES
-from core.report.pictures import Box, Spool, fill
+from core.report.pictures import Spool, fill
 from core.runs.files import replace, writing
 from core.runs.store import Run
 
@@ -108,9 +109,9 @@ def planned(about: ReportSubject, entries: Sequence[Entry], most_pictures: int) 
     return ReportPlan(first, cards.by_photo(shown), pictured, len(entries) - len(shown))
 
 
-def _boxes(lines: BinaryIO, entries: Sequence[Entry], pictured: set[int]) -> dict[str, list[tuple[int, Box]]]:
+def _boxes(lines: BinaryIO, entries: Sequence[Entry], pictured: set[int]) -> dict[str, list[tuple[int, BoxXyxy]]]:
     """{photo: [(offset, box in pixels)]} of the objects that get a picture."""
-    found: dict[str, list[tuple[int, Box]]] = defaultdict(list)
+    found: dict[str, list[tuple[int, BoxXyxy]]] = defaultdict(list)
     for one in entries:
         box = answers.read(lines, one).get("box_xyxy_px") if one.offset in pictured else None
         if box is not None and len(box) == 4:

@@ -12,9 +12,9 @@ from typing import IO
 
 from PIL import Image
 
+from core.boxes import BoxXyxy
 from core.data.photos import UNREADABLE, open_photo, photo_size, square_around
 
-Box = tuple[float, float, float, float]
 CROP_PX = 220
 QUALITY = 75
 LEAST_SIDE_PX = 16
@@ -25,10 +25,26 @@ class Cut:
     """An object with its surroundings: a JPEG, and the object's box as fractions of it."""
 
     jpeg: bytes
-    box_xyxy: Box
+    box_xyxy: BoxXyxy
 
 
-def cut(path: Path, boxes_px: Sequence[Box], side_px: int = CROP_PX, least_px: float = LEAST_SIDE_PX) -> list[Cut]:
+@dataclass(frozen=True)
+class Place:
+    """Where a box lies in its picture, in per cent of it."""
+
+    left: float
+    top: float
+    wide: float
+    high: float
+
+    @classmethod
+    def of(cls, box_xyxy: BoxXyxy, least: float = 0.0) -> Place:
+        """The place of a box in fractions of the picture, never narrower or lower than `least` per cent."""
+        x1, y1, x2, y2 = (100 * value for value in box_xyxy)
+        return cls(x1, y1, max(x2 - x1, least), max(y2 - y1, least))
+
+
+def cut(path: Path, boxes_px: Sequence[BoxXyxy], side_px: int = CROP_PX, least_px: float = LEAST_SIDE_PX) -> list[Cut]:
     """Every box of one photo with its surroundings; the photo is opened once.
 
     Args:
@@ -47,7 +63,7 @@ def cut(path: Path, boxes_px: Sequence[Box], side_px: int = CROP_PX, least_px: f
     return [_cut(photo, size_wh, box, square, side_px) for box, square in zip(boxes_px, squares, strict=True)]
 
 
-def _cut(photo: Image.Image, size_wh: tuple[int, int], box_px: Box, square: Box, side_px: int) -> Cut:
+def _cut(photo: Image.Image, size_wh: tuple[int, int], box_px: BoxXyxy, square: BoxXyxy, side_px: int) -> Cut:
     left, top, right, bottom = square
     across, down = photo.width / size_wh[0], photo.height / size_wh[1]
     region = (left * across, top * down, right * across, bottom * down)
@@ -76,14 +92,14 @@ class Spool:
     """Cuts on disk by key: any order of writing, any order of reading, no more memory than one of them."""
 
     stream: IO[bytes] = field(default_factory=tempfile.TemporaryFile)
-    places: dict[int, tuple[int, int, Box]] = field(default_factory=dict)
+    places: dict[int, tuple[int, int, BoxXyxy]] = field(default_factory=dict)
 
     def add(self, key: int, one: Cut) -> None:
         at = self.stream.seek(0, 2)
         self.stream.write(one.jpeg)
         self.places[key] = (at, len(one.jpeg), one.box_xyxy)
 
-    def get(self, key: int) -> tuple[str, Box] | None:
+    def get(self, key: int) -> tuple[str, BoxXyxy] | None:
         """(data URI, the object's box in fractions), or None for an object without a picture."""
         if key not in self.places:
             return None
@@ -95,7 +111,7 @@ class Spool:
         self.stream.close()
 
 
-def fill(spool: Spool, root: Path, wanted: Mapping[str, Sequence[tuple[int, Box]]]) -> Iterator[str]:
+def fill(spool: Spool, root: Path, wanted: Mapping[str, Sequence[tuple[int, BoxXyxy]]]) -> Iterator[str]:
     """Cut `wanted` ({photo: [(key, box in pixels), …]}) into the spool; yields the photos that cannot be read."""
     for name, objects in wanted.items():
         try:

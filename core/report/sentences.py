@@ -10,7 +10,7 @@ from core.metrics.reference_points import POINTS, simpler_is_better
 from core.report.words import SPLITS
 from core.settings import SHIPPED_MODELS
 from core.taxonomy import Taxonomy
-from core.units import interval, percent
+from core.units import counted, interval, percent
 
 # A class so thin, or an interval so wide, that a reader must be told.
 FEW_OF_A_CLASS, WIDE_INTERVAL = 10, 0.10
@@ -20,11 +20,6 @@ Numbers = Mapping[str, Any]
 def between(ends: Sequence[float] | None) -> str:
     """`66.0–76.9 %`, close as in running text; "" where there is no interval."""
     return interval(ends, "–")
-
-
-def count(number: int, one: str, many: str = "") -> str:
-    """`1 photo`, `1,129 objects`."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def guessing(results: Numbers) -> float | None:
@@ -37,7 +32,7 @@ def guessing(results: Numbers) -> float | None:
 def headline(results: Numbers) -> str:
     """What came out of an evaluation, with its interval and what guessing would score: one honest paragraph."""
     correct, total = int(results["correct"]), int(results["total"])
-    said = f"The model judged {correct:,} of {count(total, 'object')} right: {percent(results['overall_accuracy'])}"
+    said = f"The model judged {correct:,} of {counted(total, 'object')} right: {percent(results['overall_accuracy'])}"
     ends = results.get("accuracy_interval")
     said += f"{_reach(results, 'accuracy_interval')}."
     guess = guessing(results)
@@ -85,7 +80,7 @@ def batch_headline(results: Numbers, taxonomy: Taxonomy) -> str:
     counts = taxonomy.shown_counts(results.get("conditions") or {}, results.get("classes") or {})
     told = [f"{number:,} {one.name}" for one, number in counts.items()]
     objects, photos = int(results["objects"]), int(results["photos"])
-    said = f"The model judged {count(objects, 'object')} on {count(photos, 'photo')}: {', '.join(told) or 'none'}."
+    said = f"The model judged {counted(objects, 'object')} on {counted(photos, 'photo')}: {', '.join(told) or 'none'}."
     unsure = results.get("unsure")
     if isinstance(unsure, Mapping):
         said += f" It is unsure of {int(unsure['count']):,} of them."
@@ -159,7 +154,7 @@ def _limits_of_score(results: Numbers, taxonomy: Taxonomy) -> list[str]:
     if 0 < flights < FEW_FLIGHTS:
         found.append(_few_flights(results, flights))
     elif not flights and 0 < photos < FEW_FLIGHTS:  # of results from before flights were counted
-        found.append(f"Only {count(photos, 'photo')} were judged: on others the score may be quite another.")
+        found.append(f"Only {counted(photos, 'photo')} were judged: on others the score may be quite another.")
     elif ends and ends[1] - ends[0] > WIDE_INTERVAL:
         wide = 100 * (ends[1] - ends[0])
         found.append(f"The interval of the accuracy is {wide:.0f} points wide: smaller differences say nothing.")

@@ -131,6 +131,15 @@ def read_events(path: Path) -> list[Event]:
 
 def tail_events(path: Path, most_bytes: int = TAIL_BYTES) -> list[Event]:
     """The last whole events, as many as are in `most_bytes`: the price does not grow with the log."""
+    return [found for line in _last_lines(path, most_bytes) if (found := _parse(line)) is not None]
+
+
+def last_event(path: Path) -> Event | None:
+    """The last whole event, read from the end of the log."""
+    return next((found for line in reversed(_last_lines(path)) if (found := _parse(line)) is not None), None)
+
+
+def _last_lines(path: Path, most_bytes: int = TAIL_BYTES) -> list[bytes]:
     try:
         with path.open("rb") as file:
             begin = max(0, file.seek(0, 2) - most_bytes)
@@ -139,19 +148,4 @@ def tail_events(path: Path, most_bytes: int = TAIL_BYTES) -> list[Event]:
     except FileNotFoundError:
         return []
     lines = block[: block.rfind(b"\n") + 1].splitlines()
-    return [found for line in lines[1 if begin else 0 :] if (found := _parse(line)) is not None]
-
-
-def last_event(path: Path) -> Event | None:
-    """The last whole event, read from the end of the log."""
-    try:
-        with path.open("rb") as file:
-            size = file.seek(0, 2)
-            file.seek(max(0, size - TAIL_BYTES))
-            block = file.read()
-    except FileNotFoundError:
-        return None
-    for line in reversed(block[: block.rfind(b"\n") + 1].splitlines()):
-        if (found := _parse(line)) is not None:
-            return found
-    return None
+    return lines[1:] if begin else lines

@@ -29,6 +29,7 @@ RETRY_FOR_S, RETRY_EVERY_S = 2.0, 0.02
 # Without the prefix Windows takes 260 characters, and 248 of a folder to be made.
 LONGEST_PLAIN = 240
 LONG_PREFIX = "\\\\?\\"
+FileStamp = tuple[int, ...]
 
 
 def is_full(error: BaseException) -> bool:
@@ -38,6 +39,18 @@ def is_full(error: BaseException) -> bool:
 
 def full(where: str) -> UserError:
     return UserError("the disk is full", where, "Make room, then start or resume the run.", "disk")
+
+
+def file_stamp(path: Path) -> FileStamp:
+    """What differs once a file is changed or replaced, or a folder's list of files is another; () when there is none.
+
+    First its modification time in nanoseconds.
+    """
+    try:
+        about = path.stat()
+    except OSError:
+        return ()
+    return about.st_mtime_ns, about.st_size, about.st_ino
 
 
 @contextmanager
@@ -171,3 +184,11 @@ def copy(source: Path, target: Path) -> None:
     """Copy a file over another in one go. Raises UserError when the disk does not take it."""
     with writing(target), replacing(target) as beside:
         shutil.copyfile(system_path(source), system_path(beside))
+
+
+def is_as_begun(note: Path, fingerprint: str) -> bool:
+    """Whether a run that goes on finds what it began with; the first time, the fingerprint is written down."""
+    before = read_json(note)
+    if before is None:
+        write_json(note, {"fingerprint": fingerprint})
+    return before is None or before.get("fingerprint") == fingerprint

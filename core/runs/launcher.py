@@ -150,7 +150,7 @@ def prepare_resume(run: Run) -> None:
 def wait(run: Run, timeout_s: float) -> str:
     """Wait until a run is over and return its status; the present one when the time is up."""
     deadline = time.monotonic() + timeout_s
-    while (now := store.status(run)) in ("starting", "running") and time.monotonic() < deadline:
+    while (now := store.status(run)) in store.ACTIVE and time.monotonic() < deadline:
         time.sleep(LOOK_EVERY_S)
     return now
 

@@ -38,7 +38,7 @@ def _find(workspace: Workspace, settings: Settings) -> Run | None:
     """The service at work for these settings. Others are told to end: two models may not fit into memory."""
     found = None
     for run in store.list_runs(workspace, "predict"):
-        if store.status(run) not in ("running", "starting") or run.stop_file.exists():
+        if store.status(run) not in store.ACTIVE or run.stop_file.exists():
             continue
         if found is None and _same_model(run.settings(), settings):
             found = run
@@ -53,12 +53,12 @@ def release(workspace: Workspace, patience_s: float | None = None) -> bool:
 
     Returns whether all are gone: one that is answering or loading may need longer than `patience_s` (RELEASE_S).
     """
-    warm = [run for run in store.list_runs(workspace, "predict") if store.status(run) in ("running", "starting")]
+    warm = [run for run in store.list_runs(workspace, "predict") if store.status(run) in store.ACTIVE]
     for run in warm:
         with contextlib.suppress(UserError):  # it may end by itself meanwhile
             launcher.stop(run)
     deadline = time.monotonic() + (RELEASE_S if patience_s is None else patience_s)
-    return all(launcher.wait(run, max(deadline - time.monotonic(), 0)) not in ("running", "starting") for run in warm)
+    return all(launcher.wait(run, max(deadline - time.monotonic(), 0)) not in store.ACTIVE for run in warm)
 
 
 def _tidy(workspace: Workspace) -> None:
@@ -93,7 +93,7 @@ def ask(workspace: Workspace, settings: Settings, request: Mapping[str, Any]) ->
     run = open_desk(workspace, settings)
     name = uuid.uuid4().hex[:12]
     write_json(requests_folder(run) / f"{name}.json", dict(request))
-    if store.status(run) not in ("running", "starting"):  # it ended, idle, while we wrote
+    if store.status(run) not in store.ACTIVE:  # it ended, idle, while we wrote
         with contextlib.suppress(FileNotFoundError):
             (requests_folder(run) / f"{name}.json").unlink()
             run = open_desk(workspace, settings)
@@ -109,7 +109,7 @@ def answer(workspace: Workspace, number: str) -> dict[str, Any] | None:
         run = store.open_run(folder)
     except UserError:
         return {"error": "The prediction service is gone; ask again."}
-    over = store.status(run) not in ("running", "starting")
+    over = store.status(run) not in store.ACTIVE
     found: dict[str, Any] | None = read_json(answers_folder(run) / f"{name}.json")
     if found is None and over:
         why = launcher.error_of(run) or f"see {run.process_log}"

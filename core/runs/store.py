@@ -26,6 +26,8 @@ PROJECT = Path(__file__).resolve().parent.parent.parent
 STUDIES = ("ablate", "crossval")  # many small trainings each
 HEAVY = ("baseline", "train", "rehearse", "evaluate", "batch", *STUDIES)
 RESUMING = ("train", "batch", *STUDIES)  # kinds that go on where they were stopped
+ACTIVE = ("starting", "running")
+LEFT_OFF = ("stopped", "failed", "crashed")
 RUN_KINDS = (*HEAVY, "predict")
 # A process needs a moment to take its lock; a folder younger than this without one is starting, not crashed.
 STARTING_S = 20.0
@@ -320,7 +322,7 @@ def free_name(workspace: Workspace, model: str) -> str:
 def request_stop(run: Run) -> None:
     """Ask a run to save and end. Raises UserError when it is not at work."""
     now = status(run)
-    if now not in ("running", "starting"):
+    if now not in ACTIVE:
         raise UserError(f"this run is not at work, it is {now}", run.id, "List the runs with: damgui runs", "run")
     with writing(run.stop_file):
         run.stop_file.touch()
@@ -332,7 +334,7 @@ def resumable(run: Run) -> None:
     if run.kind not in RESUMING:
         fix = "Start it again; only training, studies and batches resume."
         raise UserError(f"a {run.kind} run cannot go on", run.id, fix, "run")
-    if now in ("running", "starting"):
+    if now in ACTIVE:
         raise UserError(f"this run is {now}", run.id, f"Stop it first: damgui runs stop {run.id}", "busy")
     if now == "finished":
         fix = "Train under another name to train more." if run.kind == "train" else "Start another one."

@@ -8,6 +8,7 @@ from typing import Any
 from core.metrics.flights import FEW_FLIGHTS, LEAST_FLIGHTS, TOO_FEW_FLIGHTS
 from core.studies.contrasts import FEW, HARMS, HELPS, LEAST_SEEDS, UNCLEAR, RunRows, SeedAverages, effect
 from core.studies.plan import ENHANCEMENTS, NONE, enhancements_of, label, switches
+from core.units import percent, signed
 
 MORE_STEPS = 1.1  # times as many as without enhancements: from here on the steps may be what helps
 
@@ -181,13 +182,6 @@ def _signed(change: Mapping[str, Any]) -> str:
     return f"{signed(change['mean'])} (95 % interval {signed(low)} to {signed(high)})"
 
 
-def signed(value: float) -> str:
-    """A difference of scores with its sign: +0.031, −0.004, ±0.000."""
-    rounded = round(value, 3)
-    sign = "+" if rounded > 0 else "−" if rounded < 0 else "±"
-    return f"{sign}{abs(rounded):.3f}"
-
-
 def markdown(table: Sequence[Mapping[str, Any]]) -> list[str]:
     """The table for a terminal or a text, a line each."""
     lines = [
@@ -211,7 +205,7 @@ def markdown(table: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _share(found: Mapping[str, Any]) -> str:
-    return f"{100 * found['mean']:.1f} % ({_reach(found, 100, 1)})"
+    return f"{percent(found['mean'])} ({_reach(found, 100, 1)})"
 
 
 def _score(found: Mapping[str, Any]) -> str:

@@ -13,6 +13,7 @@ from core.metrics.alarms import AlarmCurves
 from core.metrics.flights import TOO_FEW_FLIGHTS
 from core.metrics.reference_points import BY_KEY, label_of
 from core.records import PredictionRow
+from core.units import percent
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ def _reference(
 def lines(found: Mapping[str, Any]) -> list[str]:
     """Parts, seeds and references for a terminal, a line each."""
     said = [
-        f"Part {part['fold']}, seed {part['seed']}: {_percent(part['accuracy'])} ({part['correct']}/{part['total']}), "
+        f"Part {part['fold']}, seed {part['seed']}: {percent(part['accuracy'])} ({part['correct']}/{part['total']}), "
         f"macro-F1 {part['macro_f1']:.3f}"
         for part in found["folds"]
     ]
@@ -123,11 +124,7 @@ def lines(found: Mapping[str, Any]) -> list[str]:
         ends = against["macro_f1_change_interval"]
         reach = f"95 % interval {ends[0]:+.3f} to {ends[1]:+.3f}" if ends else TOO_FEW_FLIGHTS
         said.append(
-            f"{one['label']}: {_percent(one['accuracy'])}, macro-F1 {one['macro_f1']:.3f}; the model's is "
+            f"{one['label']}: {percent(one['accuracy'])}, macro-F1 {one['macro_f1']:.3f}; the model's is "
             f"{against['macro_f1_change']:+.3f} from it ({reach})"
         )
     return said
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 from core import settings as schema
 from core.errors import Problem, UserError
-from core.units import percent
+from core.units import counted, percent
 
 # Imported where they are needed: `damgui --help` answers before a second library is looked for.
 Args = argparse.Namespace
@@ -214,7 +214,7 @@ def _check(args: Args) -> int:
             if not problem.what.startswith(SAME_FILE):  # the review lists these
                 print(problem, file=sys.stderr)
         if faults:
-            print(f"{len(faults)} problem{'' if len(faults) == 1 else 's'} found.")
+            print(f"{counted(len(faults), 'problem')} found.")
         print("\n".join(lines_of(dataset, found)))
     # Findings and hints, such as a photo without labels, stop nobody: only faults are the user's to cure.
     return 2 if faults else 0

@@ -216,6 +216,6 @@ def _described(run: Run, document: dict[str, Any]) -> list[str]:
     lines += [f"  {line}" for line in launcher.error_of(run).splitlines()]
     if "overall_accuracy" in document["outcome"]:
         lines.append("  " + accuracy_line(document["outcome"]))
-    if run.kind in store.RESUMING and document["status"] in ("stopped", "crashed", "failed"):
+    if run.kind in store.RESUMING and document["status"] in store.LEFT_OFF:
         lines.append(f"  go on with: damgui runs resume {run.id}")
     return lines

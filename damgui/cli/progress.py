@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TextIO
 
+from core import units
 from core.metrics.flights import NO_INTERVAL
 from core.runs.events import Event
 from core.units import estimate, percent
@@ -138,7 +139,7 @@ def accuracy_line(results: dict[str, Any]) -> str:
     """`Overall accuracy  71.2 % (148/208), 95 % interval 64.9 to 77.0 %, macro-F1 0.612`."""
     line = f"Overall accuracy  {percent(results['overall_accuracy'])} ({results['correct']}/{results['total']})"
     if interval := results.get("accuracy_interval"):
-        line += f", 95 % interval {100 * interval[0]:.1f} to {100 * interval[1]:.1f} %"
+        line += f", 95 % interval {units.interval(interval, ' to ')}"
     elif "accuracy_interval" in results:
         line += f", {NO_INTERVAL}"
     if results.get("macro_f1") is not None:

@@ -11,14 +11,17 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from core.boxes import BoxXyxy, in_pixels
 from core.conditions import Condition
 from core.data import photos
 from core.errors import UserError
 from core.report import pictures
-from core.report.pictures import Box, data_uri
+from core.report.pictures import Place, data_uri
+from core.runs.files import FileStamp, file_stamp
 from damgui.markup import TEMPLATES
 
 THUMB_PX, SMALL_PX, CROP_PX, VIEW_PX, ANNOTATED_PX = 460, 320, 300, 1280, 640
+LEAST_SEEN = 0.5  # per cent of a picture: a narrower box is drawn so wide
 LEAST_PX = 8  # a box counts as at least so wide
 _PHOTOS = TEMPLATES.macros("photos.html")
 
@@ -27,23 +30,13 @@ _PHOTOS = TEMPLATES.macros("photos.html")
 class Mark:
     """A box to draw, in fractions of the picture, with its words."""
 
-    box_xyxy: Box
+    box_xyxy: BoxXyxy
     object_type: str
     condition: Condition
 
     @property
     def words(self) -> str:
         return f"{self.object_type}: {self.condition.name}"
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a box lies, in per cent of its picture; never so narrow that nobody sees it."""
-
-    left: float
-    top: float
-    wide: float
-    high: float
 
 
 @dataclass(frozen=True)
@@ -55,9 +48,8 @@ class DrawnBox:
     title: str
 
 
-def _drawn(box_xyxy: Box, condition: Condition, title: str) -> DrawnBox:
-    x1, y1, x2, y2 = (100 * value for value in box_xyxy)
-    return DrawnBox(Place(x1, y1, max(x2 - x1, 0.5), max(y2 - y1, 0.5)), condition, title)
+def _drawn(box_xyxy: BoxXyxy, condition: Condition, title: str) -> DrawnBox:
+    return DrawnBox(Place.of(box_xyxy, LEAST_SEEN), condition, title)
 
 
 def _all_drawn(marks: Sequence[Mark]) -> list[DrawnBox]:
@@ -76,17 +68,13 @@ def _unreadable(path: Path) -> UserError:
     return UserError("this photo cannot be read", path.name, "Choose a JPEG or PNG photo.")
 
 
-def _changed(path: Path) -> int:
-    return path.stat().st_mtime_ns if path.exists() else 0
-
-
 def whole(path: Path, longest_px: int = THUMB_PX) -> str:
     """The photo as a data URI, its longer side at most `longest_px`. Raises UserError when it cannot be read."""
-    return _whole(path, longest_px, _changed(path))
+    return _whole(path, longest_px, file_stamp(path))
 
 
 @lru_cache(maxsize=256)
-def _whole(path: Path, longest_px: int, _stamp: int) -> str:
+def _whole(path: Path, longest_px: int, _stamp: FileStamp) -> str:
     size_wh = photo_size(path)
     try:
         picture = photos.open_photo(path, min(1.0, longest_px / max(size_wh)))
@@ -99,7 +87,7 @@ def _whole(path: Path, longest_px: int, _stamp: int) -> str:
 
 
 @lru_cache(maxsize=512)
-def _crop(path: Path, box_px: Box, least_px: float, _stamp: int) -> tuple[str, Box]:
+def _crop(path: Path, box_px: BoxXyxy, least_px: float, _stamp: FileStamp) -> tuple[str, BoxXyxy]:
     """The object with surroundings as a data URI, and its box in fractions of that crop."""
     try:
         (found,) = pictures.cut(path, [box_px], CROP_PX, least_px)
@@ -122,15 +110,13 @@ def small(path: Path, marks: Sequence[Mark], name: str, words: str) -> Markup:
 def close_up(path: Path, mark: Mark, name: str, words: str) -> Markup:
     """A box of a photo with enough around it to find it again."""
     wide, high = photo_size(path)
-    x1, y1, x2, y2 = mark.box_xyxy
-    box_px = (x1 * wide, y1 * high, x2 * wide, y2 * high)
-    picture, box = _crop(path, box_px, 0.2 * min(wide, high), _changed(path))
+    picture, box = _crop(path, in_pixels(mark.box_xyxy, (wide, high)), 0.2 * min(wide, high), file_stamp(path))
     return _PHOTOS.named(picture, [_drawn(box, mark.condition, words)], words, name, f"{words} in {name}")
 
 
-def judged(path: Path, box_px: Box, kind: str, lines: Sequence[tuple[str, Condition, str]]) -> Markup:
+def judged(path: Path, box_px: BoxXyxy, kind: str, lines: Sequence[tuple[str, Condition, str]]) -> Markup:
     """An object cut out of its photo, with lines of (who, condition, note) under it; the first line is the truth."""
-    picture, box = _crop(path, box_px, LEAST_PX, _changed(path))
+    picture, box = _crop(path, box_px, LEAST_PX, file_stamp(path))
     truth = lines[0][1]
     return _PHOTOS.judged(picture, [_drawn(box, truth, f"{kind}: {truth.name}")], kind, lines, path.name)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from core.errors import UserError
 from core.records import PredictionRow
-from core.runs.files import read_json
+from core.runs.files import file_stamp, read_json
 from core.runs.workspace import Workspace
 from core.settings import FIELDS, stored_flat
 from damgui import text
@@ -107,7 +107,7 @@ def judged_runs(now: Snapshot) -> list[JudgedRun]:
 
 def _opened(workspace: Workspace, identity: str, path: Path, created: float) -> JudgedRun | None:
     try:
-        return _kept(workspace, identity, path, created, results.changed(path))
+        return _kept(workspace, identity, path, created, file_stamp(path))
     except UserError:
         return None
 

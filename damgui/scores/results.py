@@ -17,7 +17,7 @@ from core.metrics.flights import with_flights
 from core.records import PredictionRow
 from core.report.about import photo_root
 from core.report.answers import shown as shown_condition
-from core.runs.files import read_json
+from core.runs.files import FileStamp, file_stamp, read_json
 from core.runs.workspace import Workspace
 from core.taxonomy import Taxonomy, of_results
 from damgui.components import html, photos
@@ -66,22 +66,13 @@ def probability(row: PredictionRow, answer: Literal["predicted", "truth"] = "pre
     return float(shares.get(str(class_name), shares.get(row[answer], 0.0)))
 
 
-def changed(path: Path) -> tuple[int, int]:
-    """Something that differs when the file does; (0, 0) when there is none."""
-    try:
-        about = path.stat()
-    except FileNotFoundError:
-        return (0, 0)
-    return about.st_mtime_ns, about.st_size
-
-
 def load(workspace: Workspace, path: Path) -> ShownResults | None:
     """Results with their answers; None when there are none. Raises UserError when a file is damaged."""
-    return _load(workspace, path, changed(path)) if path.is_file() else None
+    return _load(workspace, path, file_stamp(path)) if path.is_file() else None
 
 
 @lru_cache(maxsize=8)
-def _load(workspace: Workspace, path: Path, _changed: tuple[int, int]) -> ShownResults | None:
+def _load(workspace: Workspace, path: Path, _stamp: FileStamp) -> ShownResults | None:
     found = read_json(path)
     if found is None:
         return None

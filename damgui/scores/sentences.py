@@ -174,7 +174,7 @@ def alarm(condition: str, about: Mapping[str, Any], tolerated: float = 0.1) -> s
         return "One flight has all the other objects, so no threshold can come from elsewhere: this cannot be told."
     others = int(about.get("negatives") or 0)
     false = round(float(about.get("false_alarm_rate") or 0.0) * others)
-    price = f"{false} false alarm{'s' if false != 1 else ''} among {others} others ({one_in(tolerated)} is tolerated)"
+    price = f"{units.counted(false, 'false alarm')} among {others} others ({one_in(tolerated)} is tolerated)"
     said = f"of the {about['positives']} {condition} objects found, at {price}."
     return f"{said} {ALARM_OTHERS}" if about.get("threshold_from") == FROM_OTHER_FLIGHTS else said
 
@@ -193,7 +193,7 @@ def conclusion(found: Mapping[str, Any]) -> Conclusion:
     change, flights, word = float(found["macro_f1_change"]), int(found["flights"]), found["verdict"]
     title, ends = VERDICT_TITLES[word], found["macro_f1_change_interval"]
     if ends is None:
-        few = f"{flights} flight{'s' if flights != 1 else ''}"
+        few = units.counted(flights, "flight")
         says = f"The difference of macro-F1 is {points(change)} points, from {few}: too few to prove anything."
         return Conclusion("", title, f"{says} At least {LEAST_FLIGHTS} are wanted.{_apart(found)}")
     low, high = ends
@@ -233,7 +233,7 @@ def more_flights(change: float, ends: Sequence[float], flights: int) -> str:
 def chance(found: Mapping[str, Any]) -> str:
     """The exact sign-flip test in an inspector's words; of few flights, why there is none."""
     better, worse, p = found["better"], found["worse"], found["p_value"]
-    turned = f"{better} object{'s' if better != 1 else ''} turned right, {worse} turned wrong."
+    turned = f"{units.counted(better, 'object')} turned right, {worse} turned wrong."
     if better + worse == 0:
         return "Not one object changed between right and wrong."
     if p is None:

@@ -9,6 +9,7 @@ import gradio as gr
 from gradio.components import Component
 
 from core.runs import launcher
+from core.runs.files import file_stamp
 from damgui import forms, text
 from damgui.components import html, report_button
 from damgui.components.run_controls import RunControls
@@ -42,7 +43,7 @@ def build(frame: Frame) -> None:
 
     def refresh(now: Snapshot, seen: Stamp | None) -> tuple[Stamp, Updates] | None:
         found, busy = now.latest("baseline"), now.at_work
-        stamp = (found and found.stamp, busy and busy.run.id, results.changed(frame.workspace.zeroshot_results))
+        stamp = (found and found.stamp, busy and busy.run.id, file_stamp(frame.workspace.zeroshot_results))
         if stamp == seen:
             return None
         updates: Updates = {

@@ -15,6 +15,7 @@ from markupsafe import Markup
 from core import units
 from core.errors import UserError
 from core.runs import launcher, store
+from core.runs.files import file_stamp
 from core.runs.workspace import model_label
 from core.settings import Settings, load, merge, preset_for, presets
 from damgui import forms, run_state, text
@@ -27,7 +28,7 @@ from damgui.frame import QUIET, Frame, Updates
 from damgui.markup import TEMPLATES
 from damgui.run_state import RunState, Stamp, learning
 from damgui.scores import sentences
-from damgui.snapshot import Snapshot, mark
+from damgui.snapshot import Snapshot
 
 # Settings that other tabs hold; everything that is in no tab's view is folded away here.
 ELSEWHERE = (
@@ -87,7 +88,7 @@ def build(frame: Frame) -> None:
             found and found.stamp,
             tried and tried.stamp,
             busy and busy.run.id,
-            mark(newest.run.process_log) if newest else None,
+            file_stamp(newest.run.process_log) if newest else None,
         )
         if seen is not None and stamp == seen[:-1]:
             return None
@@ -237,7 +238,7 @@ def _trial(tried: RunState | None) -> str:
 
 
 def _can_resume(found: RunState | None) -> bool:
-    return found is not None and found.status in ("stopped", "failed", "crashed") and bool(found.last("checkpoint"))
+    return found is not None and found.left_off and bool(found.last("checkpoint"))
 
 
 def _chart(found: RunState | None, base: Base | None) -> tuple[Any, Base | None]:

@@ -84,7 +84,7 @@ def test_a_log_replaced_by_a_shorter_one_is_folded_from_its_beginning(log: Path)
 def test_logs_kept_in_memory_are_few(tmp_path: Path) -> None:
     for number in range(run_log.MAX_LOGS + 5):
         digest_of(tmp_path / f"{number}.jsonl")
-    assert len(run_log._LOGS) <= run_log.MAX_LOGS
+    assert len(run_log._LOGS.values()) <= run_log.MAX_LOGS
 
 
 def test_a_long_log_tells_its_end_at_once_and_its_curve_when_it_was_read(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from core.boxes import BoxXyxy
 from core.data.files import Folder
 from core.errors import Problem
 
@@ -17,7 +18,7 @@ class RawObject:
     """A box as (x0, y0, x1, y1) in `unit`: SHARE (of the photo's width and height) or PIXELS."""
 
     class_name: str
-    box_xyxy: tuple[float, float, float, float]
+    box_xyxy: BoxXyxy
     unit: str
     source: str
 

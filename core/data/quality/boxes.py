@@ -8,10 +8,11 @@ from itertools import combinations
 
 import numpy as np
 
-from core.data.quality.findings import AMBER, NOTE, Finding, counted, level_of, tally, words
+from core.data.quality.findings import AMBER, NOTE, Finding, level_of, tally, words
 from core.data.quality.resolution import FEW_PIXELS, FEW_TOKENS, TOKEN_PX, curing_photo_px, hard_to_see, seen_wh
 from core.data.types import BoxedObject, Photo
 from core.settings import ViewSettings
+from core.units import counted
 
 SAME_BOX = 0.9  # boxes of a larger overlap (intersection over union) are one box drawn twice
 DEAREST_PX = 1288  # of the photo: more costs over four times the tokens of 640, and a crop is cheaper

@@ -7,12 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from core.boxes import BoxXyxy
+
 RED, AMBER, NOTE, GREEN = "red", "amber", "note", "green"
 LEVELS = (RED, AMBER, NOTE)
 MANY = 0.05  # what concerns a larger share of the data than this moves its scores
-
-
-Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ class Finding:
     cure_words: str = ""
     cure_setting: Mapping[str, Any] = field(default_factory=dict)
     groups: tuple[tuple[str, ...], ...] = ()
-    boxes: tuple[tuple[str, Box], ...] = ()
+    boxes: tuple[tuple[str, BoxXyxy], ...] = ()
 
     @property
     def flags(self) -> str:
@@ -64,11 +63,6 @@ def weigh(found: Iterable[Finding], statistics: Mapping[str, Any]) -> Review:
 def level_of(count: int, total: int) -> str:
     """AMBER where it is more than MANY of the whole, else NOTE."""
     return AMBER if count > MANY * total else NOTE
-
-
-def counted(count: int, one: str, many: str = "") -> str:
-    """1 photo, 2 photos."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
 def tally(counts: Mapping[str, int]) -> str:

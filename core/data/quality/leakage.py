@@ -8,9 +8,10 @@ from pathlib import PurePosixPath
 from core.data.checks import SAME_FILE
 from core.data.duplicates import same_photos
 from core.data.flights import NEAR_FRAMES, linked, neighbours
-from core.data.quality.findings import AMBER, NOTE, RED, Finding, counted, words
+from core.data.quality.findings import AMBER, NOTE, RED, Finding, words
 from core.data.types import SPLITS, Photo
 from core.errors import Problem
+from core.units import counted
 
 DROP = {"data.drop_duplicates": True}
 REGROUP = {"data.regroup": True}

@@ -12,7 +12,7 @@ from core.data.checks import HINTS, SAME_FILE, faults_of
 from core.data.photos import PhotoFacts, examine
 from core.data.quality.boxes import disagreements, too_small
 from core.data.quality.class_support import rare_classes
-from core.data.quality.findings import NOTE, RED, Finding, Review, counted, tally, weigh
+from core.data.quality.findings import NOTE, RED, Finding, Review, tally, weigh
 from core.data.quality.leakage import same_files, same_pictures, shared_flights
 from core.data.quality.photo_quality import poor_photos
 from core.data.quality.positions import where_things_lie
@@ -21,6 +21,7 @@ from core.data.types import Dataset
 from core.errors import Problem
 from core.settings import Settings
 from core.taxonomy import Taxonomy
+from core.units import counted
 
 SAID = {
     "photo-without-label": "photos without a label",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from core.boxes import BoxXyxy
 from core.engine.vision import Patches
-from core.prompts import BoxXyxy
 
 
 def pooled(seen: Patches, merge: int, box_xyxy: BoxXyxy | None = None) -> np.ndarray:

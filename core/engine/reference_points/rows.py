@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.data.types import BoxedObject, Photo
+from core.engine.scoring import answered_row
 from core.records import PredictionRow
 from core.taxonomy import Taxonomy
 
@@ -49,23 +50,8 @@ def stratified(items: Sequence[Item], most: int, seed: int) -> list[Item]:
 
 def reference_row(item: Item, shares: Mapping[str, float], predicted: str, taxonomy: Taxonomy) -> PredictionRow:
     """A line about one object whose condition was asked. `shares` holds the answers' probabilities, {} if unknown."""
-    one, (wide, high) = item.one, item.photo.size_wh
-    return {
-        "image": item.photo.name,
-        "flight": item.photo.group,
-        "object": item.index,
-        "box_xyxy_px": [
-            round(value * scale, 1) for value, scale in zip(one.box_xyxy, (wide, high, wide, high), strict=True)
-        ],
-        "object_type": one.object_type,
-        "truth": one.condition,
-        "predicted": predicted,
-        "truth_class": taxonomy.class_name(one.object_type, one.condition),
-        "predicted_class": taxonomy.class_name(one.object_type, predicted),
-        "question": "condition",
-        "choices": len(taxonomy.allowed[one.object_type]),
-        "probabilities": {answer: float(f"{share:.6g}") for answer, share in shares.items()},
-    }
+    answered = item.one.object_type, predicted
+    return answered_row(item.photo, item.index, answered, shares, "condition", taxonomy)
 
 
 def prior_rows(train: Sequence[Photo], judged: Sequence[Photo], taxonomy: Taxonomy) -> Rows:

@@ -12,8 +12,8 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
+from core.boxes import BoxXyxy
 from core.data.photos import exact_box
-from core.prompts import BoxXyxy
 
 LONGER_PX = 640  # the longer side that every photo is taken at
 LEAST_PX = 12  # of a crop's sides: every fourth pixel must still have neighbours

@@ -23,7 +23,7 @@ from core.engine.training.callbacks import BestCheckpoint, EarlyStopping, Progre
 from core.engine.training.checkpoints import BEST, latest_checkpoint, publish, require_free
 from core.engine.training.class_balance import weighting_faults
 from core.engine.training.data import TrainingDataset
-from core.engine.training.dry_run import DryRun, PlannedCache, Stopped, measure_dry_run
+from core.engine.training.dry_run import DryRun, PlannedCache, Stopped, learning_weights, measure_dry_run
 from core.engine.training.trainer import PackedTrainer
 from core.errors import UserError
 from core.runs.events import Reporter, read_events
@@ -113,7 +113,7 @@ class TrainingSetup:
 
     @property
     def trainable(self) -> int:
-        return sum(one.numel() for one in self.trainer.model.parameters() if one.requires_grad)
+        return learning_weights(self.trainer)
 
     @property
     def wanted_views(self) -> feature_cache.Wanted:

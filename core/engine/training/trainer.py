@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import Any
 
-import psutil
 import torch
 from accelerate.utils import broadcast_object_list
 from torch.utils.data import Sampler
@@ -18,6 +17,7 @@ from core.engine.packing import Batch, answer_log_probs
 from core.engine.questions import PromptBuilder
 from core.engine.scoring import judge_photos
 from core.engine.training.data import EpochSampler, PendingBatches, TrainingDataset
+from core.engine.training.memory import resident_bytes
 from core.engine.training.throughput import ThroughputMeter
 from core.errors import UserError
 from core.metrics import score
@@ -44,7 +44,7 @@ def memory_mb(device: torch.device) -> float:
     """Peak memory of the GPU, or the process's memory on a CPU, in MB."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 1e6
-    return float(psutil.Process().memory_info().rss) / 1e6
+    return resident_bytes() / 1e6
 
 
 class PackedTrainer(Trainer):

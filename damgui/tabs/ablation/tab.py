@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from core.errors import UserError
 from core.runs import launcher, store
+from core.runs.files import file_stamp
 from core.settings import FIELDS, Settings, merge
 from core.studies import plan as studies
 from damgui import text
@@ -20,7 +21,6 @@ from damgui.components.run_controls import RunControls
 from damgui.forms import SWITCHES
 from damgui.frame import QUIET, Frame, Updates
 from damgui.run_state import RunState, Stamp
-from damgui.scores import results
 from damgui.snapshot import Snapshot
 from damgui.tabs.ablation import text as study_text
 from damgui.tabs.ablation import view
@@ -74,7 +74,7 @@ def build(frame: Frame) -> None:
     def refresh(now: Snapshot, seen: Stamp | None) -> tuple[Stamp, Updates] | None:
         found, busy = view.newest(now), now.at_work
         shown = view.latest_results(now)
-        stamp = (found and found.stamp, busy and busy.run.id, shown and results.changed(shown[0].results))
+        stamp = (found and found.stamp, busy and busy.run.id, shown and file_stamp(shown[0].results))
         if stamp == seen:
             return None
         updates: Updates = {
@@ -162,7 +162,7 @@ def _stop_button(found: RunState | None) -> gr.Button:
 
 
 def _can_resume(found: RunState | None) -> bool:
-    return found is not None and found.run.kind == "ablate" and found.status in ("stopped", "failed", "crashed")
+    return found is not None and found.run.kind == "ablate" and found.left_off
 
 
 def _advises(told: Mapping[str, Any]) -> bool:

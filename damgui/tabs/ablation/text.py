@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from core.metrics.flights import TOO_FEW_FLIGHTS
-from core.studies.ablation import signed
-from core.units import about, percent
+from core.units import about, counted, percent, signed
 
 TAB = "What helps?"
 LEAD = (
@@ -61,7 +60,7 @@ ALONE = {
 
 def estimate(cells: int, cell_s: float | None) -> str:
     """`14 trainings, ≈ 35 min in all.`"""
-    count = f"{cells} training{'s' if cells != 1 else ''}"
+    count = counted(cells, "training")
     return f"{count}. {UNKNOWN_TIME}" if cell_s is None else f"{count}, {about(cells * cell_s)} in all."
 
 

@@ -15,7 +15,7 @@ from core.records import PredictionRow
 from core.report.about import gather
 from core.report.annotate import annotated_name
 from core.report.answers import Entry, index, read, shown, sureness
-from core.runs.files import read_json
+from core.runs.files import file_stamp, read_json
 from core.runs.store import Run
 from core.taxonomy import Taxonomy
 from damgui import run_state, text
@@ -24,7 +24,6 @@ from damgui.components.photos import annotated
 from damgui.components.photos import gallery as photo_gallery
 from damgui.markup import TEMPLATES
 from damgui.run_state import RunState
-from damgui.scores.results import changed
 
 _BATCH = TEMPLATES.macros("batch.html")
 ROWS, PHOTOS = 20, 12  # shown at first, and how many more each time
@@ -68,7 +67,7 @@ def summary(run: Run) -> str:
 
 def taxonomy(run: Run) -> Taxonomy:
     """What the run was asked and how its answers are shown."""
-    return _taxonomy(run, changed(run.results))
+    return _taxonomy(run, file_stamp(run.results))
 
 
 @lru_cache(maxsize=4)
@@ -78,7 +77,7 @@ def _taxonomy(run: Run, _changed: tuple[int, int]) -> Taxonomy:
 
 def urgent(run: Run) -> tuple[Entry, ...]:
     """Every answer, most urgent first: the gravest condition, then the others, then unsure ones, the surest first."""
-    return _urgent(run, changed(run.predictions)) if run.predictions.is_file() else ()
+    return _urgent(run, file_stamp(run.predictions)) if run.predictions.is_file() else ()
 
 
 @lru_cache(maxsize=4)
@@ -135,7 +134,7 @@ def _card(run: Run, name: str, counts: Counter[Condition]) -> str:
 
 
 def can_resume(found: RunState | None) -> bool:
-    return found is not None and found.status in ("stopped", "failed", "crashed") and bool(found.last("progress"))
+    return found is not None and found.left_off and bool(found.last("progress"))
 
 
 def file_of(run: Run, name: str) -> Path | None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from core.boxes import BoxXyxy
 from core.data.quality.findings import Finding, Review
 from core.data.types import Dataset, Photo
 from core.errors import Problem
@@ -68,14 +69,14 @@ def _evidence(one: Finding, data: Dataset, photos: Mapping[str, Photo], taxonomy
             for name, box in shown
             if name in photos and photos[name].path.is_file()
         ]
-        left, more = len(one.boxes) - PHOTOS, text.more_boxes
+        left, of = len(one.boxes) - PHOTOS, ("more box", "more boxes")
     elif one.groups:
         sets = [[_thumb(name, data, photos, taxonomy) for name in group[:3]] for group in one.groups[:PAIRS]]
-        left, more = len(one.groups) - PAIRS, text.more_sets
+        left, of = len(one.groups) - PAIRS, ("more like these", "more like these")
     else:
         single = [_thumb(name, data, photos, taxonomy) for name in one.photos[:PHOTOS]]
-        left, more = len(one.photos) - PHOTOS, text.more_photos
-    return _DATA.evidence(single, sets, more(left) if left > 0 else "") if any(single) or sets else ""
+        left, of = len(one.photos) - PHOTOS, ("more photo", "more photos")
+    return _DATA.evidence(single, sets, text.and_more(left, *of) if left > 0 else "") if any(single) or sets else ""
 
 
 def _thumb(name: str, data: Dataset, photos: Mapping[str, Photo], taxonomy: Taxonomy) -> str:
@@ -88,7 +89,7 @@ def _thumb(name: str, data: Dataset, photos: Mapping[str, Photo], taxonomy: Taxo
     return small(path, datasets.marks(photo, taxonomy) if photo else (), PurePosixPath(name).name, words)
 
 
-def _close_up(photo: Photo, box: tuple[float, float, float, float], taxonomy: Taxonomy) -> str:
+def _close_up(photo: Photo, box: BoxXyxy, taxonomy: Taxonomy) -> str:
     """The box with its surroundings; all classes that it was given under it."""
     meant = [mark for mark in datasets.marks(photo, taxonomy) if mark.box_xyxy == box]
     names = [f"{one.object_type} {one.condition.name}" for one in meant]

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from core.data.unlabelled import WHOLE, read_unlabelled
+from core.boxes import WHOLE_PHOTO
+from core.data.unlabelled import read_unlabelled
 from core.errors import UserError
 from core.settings import DataSettings, Settings, merge
 
@@ -89,7 +90,7 @@ def test_photos_without_any_label_are_taken_whole(tmp_path: Path) -> None:
     found = read_unlabelled(data(tmp_path), tmp_path / "none")
     assert found.whole
     assert [image.name for image in found.images] == ["a.png", "x/b.png"]
-    assert {(one.box_xyxy, one.object_type) for image in found.images for one in image.objects} == {(WHOLE, None)}
+    assert {(one.box_xyxy, one.object_type) for image in found.images for one in image.objects} == {(WHOLE_PHOTO, None)}
     assert found.unknown_classes == {}
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from core.boxes import overlap
 from core.conditions import MARKS
 from core.report import annotate, pictures
 from core.report.pictures import CROP_PX, Spool
@@ -159,7 +160,7 @@ def test_words_do_not_cover_each_other(tmp_path: Path) -> None:
     one, other = (300.0, 300.0, 400.0, 500.0), (310.0, 302.0, 410.0, 510.0)
     first = annotate._place(one, (120.0, 20.0), size, [])
     second = annotate._place(other, (120.0, 20.0), size, [first])
-    assert not annotate._overlap(first, second)
+    assert not overlap(first, second)
     assert annotate._place((0.0, 0.0, 960.0, 5.0), (120.0, 20.0), size, [])[1] >= 0
 
 
