@@ -14,6 +14,7 @@ from clicks import (
     App,
     Watch,
     ended,
+    field_of,
     fill_training,
     points,
     steps,
@@ -46,8 +47,10 @@ def race(windows: BrowserContext, app: App, workspace: Path) -> Iterator[tuple[R
     watch = Watch()
     for page in pages:
         watch.over(page)
+        page.bring_to_front()  # a page behind another is drawn late: what it is told at first comes after what is typed
         visit(page, app.url)
         fill_training(page, "live", 2000, photos=40)
+        expect(field_of(page, "training-name")).to_have_value("live")
     for page in pages:  # the event alone: the driver's own click would wait for the first one's answer
         page.evaluate("() => { setTimeout(() => document.querySelector('#training-start').click(), 150) }")
     messages = [page.locator("#training-message") for page in pages]
