@@ -14,6 +14,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 HEAVY = {"torch", "transformers", "peft", "accelerate"}
+TERMINAL = {"argparse", "curses", "readline", "rich", "tqdm"}
 SOURCES = sorted([*ROOT.glob("core/**/*.py"), *ROOT.glob("damgui/**/*.py"), ROOT / "app.py"])
 FILE_LINES = 400
 README_LINES = 160
@@ -62,7 +63,7 @@ def offenders(names: Iterable[str], unwanted: Callable[[str], set[str]]) -> dict
 
 
 def arrows() -> Iterator[tuple[str, str]]:
-    """From file to file: (who imports, what is imported), but for the entries and what is still to be turned."""
+    """From file to file: (who imports, what is imported), but for the entries."""
     for name in NAMES:
         for target in imports(name) & set(NAMES) - {name}:
             is_entry = any(name == entry and among([target], room) for entry, room in ENTRIES)
@@ -107,6 +108,20 @@ def test_there_are_sources_to_judge() -> None:
 
 def test_the_engine_knows_nothing_of_the_page() -> None:
     assert offenders(among(NAMES, "core"), lambda name: among(imports(name), "damgui", "gradio", "plotly")) == {}
+
+
+def test_the_engine_knows_nothing_of_the_terminal() -> None:
+    a_command_of_its_maker = {"core.demo.base_model"}
+    known = among(NAMES, "core") - a_command_of_its_maker
+    assert offenders(known, lambda name: among(imports(name), *TERMINAL)) == {}
+
+
+def test_of_the_makers_the_product_takes_the_drawn_sample_set_alone() -> None:
+    def tools(name: str) -> set[str]:
+        return among(imports(name), "core.bench", "core.demo") - {"core.demo.sample_set"}
+
+    product = set(NAMES) - among(NAMES, "core.bench", "core.demo") - {"damgui.cli.commands"}  # `damgui bench`
+    assert offenders(product, tools) == {}
 
 
 def test_only_the_engine_folder_imports_torch() -> None:
