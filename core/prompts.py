@@ -44,8 +44,8 @@ def height_words(box_xyxy: BoxXyxy) -> str:
     return f"It lies {word}, {round(centre * 100)} % from the top."
 
 
-def _overlap(one: BoxXyxy, other: BoxXyxy) -> bool:
-    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+def _overlap(box: BoxXyxy, other: BoxXyxy) -> bool:
+    return box[0] < other[2] and other[0] < box[2] and box[1] < other[3] and other[1] < box[3]
 
 
 def neighbour_words(box_xyxy: BoxXyxy, others: Sequence[BoxXyxy]) -> str:
@@ -89,5 +89,5 @@ def question_text(
 def answers(object_type: str | None, taxonomy: Taxonomy) -> tuple[str, ...]:
     """The closed list of allowed answers: conditions of a known type, or every class."""
     if object_type is None:
-        return tuple(taxonomy.class_name(*one) for one in taxonomy.classes)
+        return tuple(taxonomy.class_name(*pair) for pair in taxonomy.classes)
     return tuple(taxonomy.allowed[object_type])

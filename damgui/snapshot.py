@@ -75,13 +75,15 @@ class Snapshot:
         return self._state(*self._by_id[identity]) if identity in self._by_id else None
 
     def latest(self, kind: str, name: str = "") -> RunState | None:
-        found = next((one for one in self.listed if one[0].kind == kind and (not name or one[0].name == name)), None)
+        found = next(
+            (pair for pair in self.listed if pair[0].kind == kind and (not name or pair[0].name == name)), None
+        )
         return None if found is None else self._state(*found)
 
     @cached_property
     def at_work(self) -> RunState | None:
         """The heavy run that is starting or running, whatever its kind."""
-        found = next((one for one in self.listed if one[1] in ACTIVE and one[0].kind in store.HEAVY), None)
+        found = next((pair for pair in self.listed if pair[1] in ACTIVE and pair[0].kind in store.HEAVY), None)
         return None if found is None else self._state(*found)
 
     @cached_property
@@ -138,8 +140,8 @@ class _Watched:
         if before is not None and not changed and seen == self._seen:
             return before
         self._seen = seen
-        known = sorted(self._known.values(), key=lambda one: (one.run.created, one.run.id), reverse=True)
-        return Snapshot(self.workspace, uuid.uuid4().hex[:16], tuple((one.run, one.status) for one in known))
+        known = sorted(self._known.values(), key=lambda entry: (entry.run.created, entry.run.id), reverse=True)
+        return Snapshot(self.workspace, uuid.uuid4().hex[:16], tuple((entry.run, entry.status) for entry in known))
 
     def _list(self) -> bool:
         """Bring the list of runs up to date; whether it changed."""
@@ -173,22 +175,28 @@ class _Watched:
         One that is over is asked again only when its log grew: somebody may have gone on with it.
         """
         changed = False
-        for one in self._known.values():
-            if one.status == "finished":
+        for entry in self._known.values():
+            if entry.status == "finished":
                 continue
-            log = mark(one.run.events)
-            if one.status not in ACTIVE and log == one.log:
+            log = mark(entry.run.events)
+            if entry.status not in ACTIVE and log == entry.log:
                 continue
-            status = store.status(one.run)
-            changed |= status != one.status
-            one.status, one.log = status, log
+            status = store.status(entry.run)
+            changed |= status != entry.status
+            entry.status, entry.log = status, log
         return changed
 
     def _marks(self) -> Iterable[Any]:
         """Marks of all else that a page shows: of what is at work, its files; and what was published."""
-        for one in self._known.values():
-            if one.status in ACTIVE and one.run.kind in store.HEAVY:
-                yield one.run.id, one.log, mark(one.run.process_log), mark(one.run.results), one.run.stop_file.exists()
+        for entry in self._known.values():
+            if entry.status in ACTIVE and entry.run.kind in store.HEAVY:
+                yield (
+                    entry.run.id,
+                    entry.log,
+                    mark(entry.run.process_log),
+                    mark(entry.run.results),
+                    entry.run.stop_file.exists(),
+                )
         yield mark(self.workspace.experiments), mark(self.workspace.zeroshot_results), mark(self.workspace.models)
         yield run_log.catching_up()
 

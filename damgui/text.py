@@ -157,10 +157,10 @@ def more_photos(count: int) -> str:
 
 
 def problems_title(count: int, kept: bool) -> str:
-    one = count == 1
-    left_out = f"{'It is' if one else 'They are'} left out; the good rest is used."
-    cure = f"Cure {'it' if one else 'them'}, or use the good rest."
-    return f"{count:,} problem{'' if one else 's'} in the data. {left_out if kept else cure}"
+    single = count == 1
+    left_out = f"{'It is' if single else 'They are'} left out; the good rest is used."
+    cure = f"Cure {'it' if single else 'them'}, or use the good rest."
+    return f"{count:,} problem{'' if single else 's'} in the data. {left_out if kept else cure}"
 
 
 # -- Baseline --------------------------------------------------------------------------------------------------------

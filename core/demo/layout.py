@@ -98,5 +98,5 @@ def _plants(rng: np.random.Generator, count: int, taken: Sequence[Box]) -> list[
     return boxes
 
 
-def _touch(one: Box, other: Box) -> bool:
-    return one[0] < other[2] + GAP and other[0] < one[2] + GAP and one[1] < other[3] + GAP and other[1] < one[3] + GAP
+def _touch(box: Box, other: Box) -> bool:
+    return box[0] < other[2] + GAP and other[0] < box[2] + GAP and box[1] < other[3] + GAP and other[1] < box[3] + GAP

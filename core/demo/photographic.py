@@ -66,11 +66,11 @@ def draw_day(rng: np.random.Generator) -> Day:
     """One day's season, sun, earth and concrete."""
 
     def pick(colours: tuple[tuple[RGB, RGB], ...]) -> tuple[RGB, RGB]:
-        one, two = (colours[int(rng.integers(len(colours)))] for _ in range(2))
+        first, second = (colours[int(rng.integers(len(colours)))] for _ in range(2))
         share, tint = rng.random(), rng.normal(1.0, 0.05, 3)
         dark, light = (
             tuple(float(v) for v in (share * np.array(a) + (1 - share) * np.array(b)) * tint)
-            for a, b in zip(one, two, strict=True)
+            for a, b in zip(first, second, strict=True)
         )
         return dark, light  # type: ignore[return-value]
 
@@ -102,7 +102,7 @@ def paint(seed: int, wanted: Sequence[Pair], size_px: int) -> tuple[Image.Image,
     depth = rng.uniform(24, 60) * unit
     top = foot - rng.uniform(2, 9) * unit - depth
     # In a fixed order: that of a set of words differs between processes.
-    lanes = {kind: _lanes(rng, sum(one == kind for one, _ in wanted), kind) for kind in ORDER}
+    lanes = {kind: _lanes(rng, sum(each_kind == kind for each_kind, _ in wanted), kind) for kind in ORDER}
     boxes: dict[int, Box] = {}
     # What lies on top is painted last.
     order = sorted(range(len(wanted)), key=lambda index: ORDER.index(wanted[index][0]))

@@ -102,11 +102,11 @@ def _place(box: Box, strip_wh: tuple[float, float], size_wh: tuple[int, int], wr
         if 0 <= top <= size_wh[1] - high
     ]
     places = places or [(left, 0.0, left + wide, high)]
-    return next((one for one in places if not any(_overlap(one, other) for other in written)), places[0])
+    return next((place for place in places if not any(_overlap(place, other) for other in written)), places[0])
 
 
-def _overlap(one: Box, other: Box) -> bool:
-    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+def _overlap(box: Box, other: Box) -> bool:
+    return box[0] < other[2] and other[0] < box[2] and box[1] < other[3] and other[1] < box[3]
 
 
 def _ink_on(colour: str) -> str:
@@ -156,10 +156,10 @@ class Annotator:
         self._drawn.append(drawn)
 
     def _settle(self, done_only: bool) -> None:
-        ready = [one for one in self._drawn if not done_only or one.done()]
-        self._drawn = [one for one in self._drawn if one not in ready]
-        for one in ready:
-            one.result()
+        ready = [picture for picture in self._drawn if not done_only or picture.done()]
+        self._drawn = [picture for picture in self._drawn if picture not in ready]
+        for picture in ready:
+            picture.result()
 
     def close(self) -> None:
         """Wait for what is being drawn. Raises UserError when something could not be written."""

@@ -50,13 +50,13 @@ class Review:
 
     def as_dict(self) -> dict[str, Any]:
         """{"light", "findings": [{…, "flags"}], "statistics"} for JSON."""
-        listed = [{**asdict(one), "flags": one.flags} for one in self.findings]
+        listed = [{**asdict(finding), "flags": finding.flags} for finding in self.findings]
         return {"light": self.light, "findings": listed, "statistics": dict(self.statistics)}
 
 
 def weigh(found: Iterable[Finding], statistics: Mapping[str, Any]) -> Review:
     """The review with its light: that of the gravest finding, GREEN where there are notes at most."""
-    ordered = sorted(found, key=lambda one: LEVELS.index(one.level))
+    ordered = sorted(found, key=lambda finding: LEVELS.index(finding.level))
     light = ordered[0].level if ordered and ordered[0].level != NOTE else GREEN
     return Review(light, tuple(ordered), statistics)
 
@@ -66,9 +66,9 @@ def level_of(count: int, total: int) -> str:
     return AMBER if count > MANY * total else NOTE
 
 
-def counted(count: int, one: str, many: str = "") -> str:
+def counted(count: int, singular: str, many: str = "") -> str:
     """1 photo, 2 photos."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
+    return f"{count:,} {singular if count == 1 else many or singular + 's'}"
 
 
 def tally(counts: Mapping[str, int]) -> str:

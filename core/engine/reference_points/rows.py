@@ -23,7 +23,7 @@ class Item:
     index: int
 
     @property
-    def one(self) -> BoxedObject:
+    def obj(self) -> BoxedObject:
         return self.photo.objects[self.index]
 
 
@@ -37,7 +37,7 @@ def stratified(items: Sequence[Item], most: int, seed: int) -> list[Item]:
         return list(items)
     strata: dict[tuple[str, str], list[int]] = {}
     for number, item in enumerate(items):
-        strata.setdefault((item.one.object_type, item.one.condition), []).append(number)
+        strata.setdefault((item.obj.object_type, item.obj.condition), []).append(number)
     rng = np.random.default_rng([seed, 0x57A7])
     places = []
     for _, numbers in sorted(strata.items()):
@@ -49,21 +49,21 @@ def stratified(items: Sequence[Item], most: int, seed: int) -> list[Item]:
 
 def reference_row(item: Item, shares: Mapping[str, float], predicted: str, taxonomy: Taxonomy) -> PredictionRow:
     """A line about one object whose condition was asked. `shares` holds the answers' probabilities, {} if unknown."""
-    one, (wide, high) = item.one, item.photo.size_wh
+    obj, (wide, high) = item.obj, item.photo.size_wh
     return {
         "image": item.photo.name,
         "flight": item.photo.group,
         "object": item.index,
         "box_xyxy_px": [
-            round(value * scale, 1) for value, scale in zip(one.box_xyxy, (wide, high, wide, high), strict=True)
+            round(value * scale, 1) for value, scale in zip(obj.box_xyxy, (wide, high, wide, high), strict=True)
         ],
-        "object_type": one.object_type,
-        "truth": one.condition,
+        "object_type": obj.object_type,
+        "truth": obj.condition,
         "predicted": predicted,
-        "truth_class": taxonomy.class_name(one.object_type, one.condition),
-        "predicted_class": taxonomy.class_name(one.object_type, predicted),
+        "truth_class": taxonomy.class_name(obj.object_type, obj.condition),
+        "predicted_class": taxonomy.class_name(obj.object_type, predicted),
         "question": "condition",
-        "choices": len(taxonomy.allowed[one.object_type]),
+        "choices": len(taxonomy.allowed[obj.object_type]),
         "probabilities": {answer: float(f"{share:.6g}") for answer, share in shares.items()},
     }
 
@@ -76,12 +76,12 @@ def prior_rows(train: Sequence[Photo], judged: Sequence[Photo], taxonomy: Taxono
     """
     counts: dict[str, Counter[str]] = {}
     for item in items_of(train):
-        counts.setdefault(item.one.object_type, Counter())[item.one.condition] += 1
+        counts.setdefault(item.obj.object_type, Counter())[item.obj.condition] += 1
     if not counts:
         return []
     rows = []
     for item in items_of(judged):
-        allowed, seen = taxonomy.allowed[item.one.object_type], counts.get(item.one.object_type)
+        allowed, seen = taxonomy.allowed[item.obj.object_type], counts.get(item.obj.object_type)
         guess = seen.most_common(1)[0][0] if seen else allowed[0]
         shares = {answer: seen[answer] / seen.total() for answer in allowed} if seen else {}
         rows.append(reference_row(item, shares, guess, taxonomy))

@@ -35,46 +35,48 @@ def problems(listed: Sequence[Problem], kept: bool) -> str:
     """The problems with a line of their own; `kept` means that they are left out and the rest is used."""
     if not listed:
         return ""
-    lines = [str(one) for one in listed[:PROBLEMS_SHOWN]]
+    lines = [str(problem) for problem in listed[:PROBLEMS_SHOWN]]
     return _DATA.problems(text.problems_title(len(listed), kept), lines, len(listed) - PROBLEMS_SHOWN)
 
 
 def shown(review: Review) -> list[Finding]:
     """The findings that get a card."""
-    return [one for one in review.findings if one.kind not in LISTED]
+    return [finding for finding in review.findings if finding.kind not in LISTED]
 
 
 def cards(data: Dataset, findings: Sequence[Finding], taxonomy: Taxonomy) -> Markup:
     """One card each; a button with a cure carries the finding's place in `findings`."""
     photos = {photo.name: photo for photo in data.photos}
-    return _DATA.findings([_card(i, one, _evidence(one, data, photos, taxonomy)) for i, one in enumerate(findings)])
+    return _DATA.findings(
+        [_card(i, finding, _evidence(finding, data, photos, taxonomy)) for i, finding in enumerate(findings)]
+    )
 
 
-def _card(place: int, one: Finding, evidence: str) -> Markup:
-    cure = text.cure(one.cure_setting) if one.cure_setting else ""
-    return _DATA.finding(place, one, cure, evidence)
+def _card(place: int, finding: Finding, evidence: str) -> Markup:
+    cure = text.cure(finding.cure_setting) if finding.cure_setting else ""
+    return _DATA.finding(place, finding, cure, evidence)
 
 
-def _evidence(one: Finding, data: Dataset, photos: Mapping[str, Photo], taxonomy: Taxonomy) -> str:
+def _evidence(finding: Finding, data: Dataset, photos: Mapping[str, Photo], taxonomy: Taxonomy) -> str:
     """Photos that belong together side by side, else the first few with their boxes."""
-    if one.kind in PLAIN:
+    if finding.kind in PLAIN:
         return ""
     single: list[str] = []
     sets: list[list[str]] = []
-    if one.boxes:
-        shown = one.boxes[:PHOTOS]
+    if finding.boxes:
+        shown = finding.boxes[:PHOTOS]
         single = [
             _close_up(photos[name], box, taxonomy)
             for name, box in shown
             if name in photos and photos[name].path.is_file()
         ]
-        left, more = len(one.boxes) - PHOTOS, text.more_boxes
-    elif one.groups:
-        sets = [[_thumb(name, data, photos, taxonomy) for name in group[:3]] for group in one.groups[:PAIRS]]
-        left, more = len(one.groups) - PAIRS, text.more_sets
+        left, more = len(finding.boxes) - PHOTOS, text.more_boxes
+    elif finding.groups:
+        sets = [[_thumb(name, data, photos, taxonomy) for name in group[:3]] for group in finding.groups[:PAIRS]]
+        left, more = len(finding.groups) - PAIRS, text.more_sets
     else:
-        single = [_thumb(name, data, photos, taxonomy) for name in one.photos[:PHOTOS]]
-        left, more = len(one.photos) - PHOTOS, text.more_photos
+        single = [_thumb(name, data, photos, taxonomy) for name in finding.photos[:PHOTOS]]
+        left, more = len(finding.photos) - PHOTOS, text.more_photos
     return _DATA.evidence(single, sets, more(left) if left > 0 else "") if any(single) or sets else ""
 
 
@@ -91,7 +93,7 @@ def _thumb(name: str, data: Dataset, photos: Mapping[str, Photo], taxonomy: Taxo
 def _close_up(photo: Photo, box: tuple[float, float, float, float], taxonomy: Taxonomy) -> str:
     """The box with its surroundings; all classes that it was given under it."""
     meant = [mark for mark in datasets.marks(photo, taxonomy) if mark.box_xyxy == box]
-    names = [f"{one.object_type} {one.condition.name}" for one in meant]
+    names = [f"{obj.object_type} {obj.condition.name}" for obj in meant]
     return close_up(photo.path, meant[0], PurePosixPath(photo.name).name, " / ".join(names))
 
 
