@@ -117,7 +117,7 @@ def _is_weight(value: Any) -> bool:
 
 def _chosen(given: Sequence[str | None], choices: Sequence[str]) -> list[str]:
     """Every gap filled with the first choice that nobody has; once all are taken they come again in turn."""
-    free = [one for one in choices if one not in given]
-    gaps = [place for place, one in enumerate(given) if one is None]
+    free = [choice for choice in choices if choice not in given]
+    gaps = [place for place, entry in enumerate(given) if entry is None]
     fill = {place: (free or choices)[number % len(free or choices)] for number, place in enumerate(gaps)}
-    return [fill.get(place) or str(one) for place, one in enumerate(given)]
+    return [fill.get(place) or str(entry) for place, entry in enumerate(given)]

@@ -84,5 +84,5 @@ def question_text(
 def answers(object_type: str | None, taxonomy: Taxonomy) -> tuple[str, ...]:
     """The closed list of allowed answers: conditions of a known type, or every class."""
     if object_type is None:
-        return tuple(taxonomy.class_name(*one) for one in taxonomy.classes)
+        return tuple(taxonomy.class_name(*pair) for pair in taxonomy.classes)
     return tuple(taxonomy.allowed[object_type])

@@ -75,7 +75,11 @@ class Taxonomy:
         """(object type, condition) of a class name, also of a type that is not ours; the last word where neither is."""
         if class_name in self._by_name:
             return self._by_name[class_name]
-        ends = [one for one in self.conditions if class_name.endswith(f" {one}") or class_name == one]
+        ends = [
+            condition
+            for condition in self.conditions
+            if class_name.endswith(f" {condition}") or class_name == condition
+        ]
         condition = max(ends, key=len, default=class_name.rpartition(" ")[2])
         return class_name.removesuffix(condition).rstrip(), condition
 
@@ -275,7 +279,9 @@ def of_results(path: str, results: Mapping[str, Any]) -> Taxonomy:
         found = _of_names(results, alarms)
     if not alarms:
         return found
-    return replace(found, details={name: replace(one, alarm=name in alarms) for name, one in found.details.items()})
+    return replace(
+        found, details={name: replace(condition, alarm=name in alarms) for name, condition in found.details.items()}
+    )
 
 
 def _of_names(results: Mapping[str, Any], alarms: tuple[str, ...]) -> Taxonomy:

@@ -75,14 +75,14 @@ class Form:
 
         `only` names the beginnings of the paths that matter; the others stay at their defaults, right or wrong.
         """
-        mine = {path: one for path, one in self.widgets.items() if path.startswith(only)}
-        changes = {path: values[one] for path, one in mine.items() if one in values}
+        mine = {path: component for path, component in self.widgets.items() if path.startswith(only)}
+        changes = {path: values[component] for path, component in mine.items() if component in values}
         return core_settings.merge(Settings(), {path: _given(path, value) for path, value in changes.items()})
 
     def fill(self, settings: Settings, skip: Iterable[str] = ()) -> dict[Component, Any]:
         """What a handler returns to show these settings."""
         flat, left_out = core_settings.to_flat(settings), set(skip)
-        return {one: _shown(flat[path]) for path, one in self.widgets.items() if path not in left_out}
+        return {component: _shown(flat[path]) for path, component in self.widgets.items() if path not in left_out}
 
 
 def _given(path: str, value: Any) -> Any:
@@ -99,37 +99,37 @@ def elem_id(path: str) -> str:
     return "set-" + path.replace(".", "-").replace("_", "-")
 
 
-def label(one: SettingField) -> str:
-    return f"{one.label} ({one.unit})" if one.unit else one.label
+def label(setting: SettingField) -> str:
+    return f"{setting.label} ({setting.unit})" if setting.unit else setting.label
 
 
-def info(one: SettingField) -> str:
+def info(setting: SettingField) -> str:
     """The help sentence, with the range where it tells something. Gradio reads it as Markdown, so marks are escaped."""
-    said = re.sub(r"([\\`*_<>\[\]])", r"\\\1", one.help)
+    said = re.sub(r"([\\`*_<>\[\]])", r"\\\1", setting.help)
     if (
-        one.type in (int, float, dict)
-        and one.low is not None
-        and one.high is not None
-        and one.high < 10_000
-        and (one.low == 0 or one.low >= 0.01)
+        setting.type in (int, float, dict)
+        and setting.low is not None
+        and setting.high is not None
+        and setting.high < 10_000
+        and (setting.low == 0 or setting.low >= 0.01)
     ):
-        return f"{said} ({one.low:g} to {one.high:g})"
+        return f"{said} ({setting.low:g} to {setting.high:g})"
     return said
 
 
-def widget(one: SettingField, **overrides: Any) -> Component:
+def widget(setting: SettingField, **overrides: Any) -> Component:
     """The widget for one setting: a box to tick, a list to choose from, a number or a line of text."""
-    about: dict[str, Any] = {"label": label(one), "info": info(one), "elem_id": elem_id(one.path)}
-    about["value"] = _shown(one.default)
+    about: dict[str, Any] = {"label": label(setting), "info": info(setting), "elem_id": elem_id(setting.path)}
+    about["value"] = _shown(setting.default)
     about |= overrides
-    if one.type is bool:
+    if setting.type is bool:
         return gr.Checkbox(**about)
-    if one.choices or "choices" in about:
-        about.setdefault("choices", list(one.choices))
+    if setting.choices or "choices" in about:
+        about.setdefault("choices", list(setting.choices))
         return gr.Dropdown(**about)
-    if one.type in (int, float):
+    if setting.type in (int, float):
         # No minimum or maximum here: core.settings says what is wrong in one sentence for page and command line.
-        return gr.Number(**about, precision=0 if one.type is int else None)
+        return gr.Number(**about, precision=0 if setting.type is int else None)
     return gr.Textbox(**about, max_lines=1)
 
 

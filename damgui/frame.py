@@ -90,7 +90,10 @@ class Frame:
 
     def show(self, settings: Settings, skip: Iterable[str] = ()) -> Updates:
         """The form and all its followers filled with these settings."""
-        return {**self.form.fill(settings, skip), **{one: of(settings) for one, of in self.followers.items()}}
+        return {
+            **self.form.fill(settings, skip),
+            **{component: of(settings) for component, of in self.followers.items()},
+        }
 
     @property
     def widgets(self) -> list[Component]:
@@ -107,7 +110,7 @@ class Frame:
         now = look(self.workspace, SHARED_FOR_S)
         for watcher in self.watchers:
             try:
-                found = watcher.refresh(now, values[watcher.seen], *(values[one] for one in watcher.reads))
+                found = watcher.refresh(now, values[watcher.seen], *(values[component] for component in watcher.reads))
             except UserError:
                 continue  # a damaged file: its part stays as it was, everything else goes on
             if found is not None:

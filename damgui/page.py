@@ -82,7 +82,7 @@ def _start(page: gr.Blocks, frame: Frame) -> None:
     """What a freshly opened page shows, and the pulse that keeps it true."""
     seen: set[Block] = {watcher.seen for watcher in frame.watchers}
     inputs = seen.union(*(watcher.reads for watcher in frame.watchers))
-    outputs = list(dict.fromkeys([*seen, *(one for watcher in frame.watchers for one in watcher.outputs)]))
+    outputs = list(dict.fromkeys([*seen, *(output for watcher in frame.watchers for output in watcher.outputs)]))
 
     def restore() -> Updates:
         return frame.show(last_settings(frame.workspace))

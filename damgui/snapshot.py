@@ -130,8 +130,8 @@ class _Watched:
         if before is not None and not changed and seen == self._seen:
             return before
         self._seen = seen
-        known = sorted(self._known.values(), key=lambda one: (one.run.created, one.run.id), reverse=True)
-        return Snapshot(self.workspace, uuid.uuid4().hex[:16], tuple((one.run, one.status) for one in known))
+        known = sorted(self._known.values(), key=lambda entry: (entry.run.created, entry.run.id), reverse=True)
+        return Snapshot(self.workspace, uuid.uuid4().hex[:16], tuple((entry.run, entry.status) for entry in known))
 
     def _list(self) -> bool:
         """Bring the list of runs up to date; whether it changed."""
@@ -165,15 +165,15 @@ class _Watched:
         One that is over is asked again only when its log grew: somebody may have gone on with it.
         """
         changed = False
-        for one in self._known.values():
-            if one.status == "finished":
+        for entry in self._known.values():
+            if entry.status == "finished":
                 continue
             log = file_stamp(one.run.events)
             if one.status not in ACTIVE and log == one.log:
                 continue
-            status = store.status(one.run)
-            changed |= status != one.status
-            one.status, one.log = status, log
+            status = store.status(entry.run)
+            changed |= status != entry.status
+            entry.status, entry.log = status, log
         return changed
 
     def _marks(self) -> Iterable[Any]:

@@ -36,15 +36,15 @@ def luminance(colour: str) -> float:
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
-def contrast(one: str, other: str) -> float:
+def contrast(colour: str, ground: str) -> float:
     """1 (the same) to 21 (black and white)."""
-    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    light, dark = sorted((luminance(colour), luminance(ground)), reverse=True)
     return (light + 0.05) / (dark + 0.05)
 
 
-def mixed(one: str, other: str, share: float) -> str:
+def mixed(first: str, second: str, share: float) -> str:
     """`share` of one colour in another."""
-    parts = [(int(one[at : at + 2], 16), int(other[at : at + 2], 16)) for at in (1, 3, 5)]
+    parts = [(int(first[at : at + 2], 16), int(second[at : at + 2], 16)) for at in (1, 3, 5)]
     return "#" + "".join(f"{round(share * mine + (1 - share) * its):02x}" for mine, its in parts)
 
 
@@ -55,7 +55,7 @@ def inks(fill: str) -> tuple[str, str]:
     for card, end in ((LIGHT_CARD, "#000000"), (DARK_CARD, "#ffffff")):
         ground = mixed(fill, card, SOFT)
         steps = [mixed(fill, end, 1 - step / 20) for step in range(21)]
-        found.append(next(one for one in steps if contrast(one, ground) >= LEAST_CONTRAST))
+        found.append(next(shade for shade in steps if contrast(shade, ground) >= LEAST_CONTRAST))
     return found[0], found[1]
 
 

@@ -54,7 +54,7 @@ def imports(name: str) -> frozenset[str]:
 
 def among(names: Iterable[str], *packages: str) -> set[str]:
     """Those of the names that are one of the packages or lie in one."""
-    return {one for one in names if one.startswith(tuple(f"{package}." for package in packages)) or one in packages}
+    return {name for name in names if name.startswith(tuple(f"{package}." for package in packages)) or name in packages}
 
 
 def offenders(names: Iterable[str], unwanted: Callable[[str], set[str]]) -> dict[str, list[str]]:
@@ -84,16 +84,16 @@ def reachable(found: Graph, start: str) -> set[str]:
     seen: set[str] = set()
     ahead = [start]
     while ahead:
-        for one in found.get(ahead.pop(), set()) - seen:
-            seen.add(one)
-            ahead.append(one)
+        for place in found.get(ahead.pop(), set()) - seen:
+            seen.add(place)
+            ahead.append(place)
     return seen
 
 
 def circles(found: Graph) -> dict[str, list[str]]:
     """The arrows that lie on a circle: {from: to}."""
     behind = {place: reachable(found, place) for place in found}
-    turned = {place: sorted(one for one in found[place] if place in behind.get(one, set())) for place in found}
+    turned = {place: sorted(end for end in found[place] if place in behind.get(end, set())) for place in found}
     return {place: ends for place, ends in turned.items() if ends}
 
 

@@ -29,7 +29,7 @@ def the_map() -> dict[str, str]:
         above = [(depth, name) for depth, name in above if depth < indent]
         names, _, text = line.strip().partition("   ")
         for name in names.split():
-            found["".join(one for _, one in above) + name] = text.strip()
+            found["".join(heading for _, heading in above) + name] = text.strip()
         above.append((indent, names.split()[0]))
     return found
 

@@ -73,7 +73,7 @@ def same_answers(rows: Sequence[Mapping[str, Any]], expected: Sequence[Mapping[s
 
 
 def test_its_runs_are_listed_with_kind_and_status(said: Said) -> None:
-    found = [{key: one[key] for key in ("id", "kind", "name", "status")} for one in said("runs")]
+    found = [{key: run[key] for key in ("id", "kind", "name", "status")} for run in said("runs")]
     assert found == EXPECTED["runs"]
 
 

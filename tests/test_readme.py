@@ -97,8 +97,8 @@ def test_a_prediction_gives_every_condition_a_probability(said: dict[str, Any]) 
 def test_the_runs_are_listed(said: dict[str, Any]) -> None:
     runs = said["runs"]
     listed = runs["runs"] if isinstance(runs, dict) else runs
-    assert {one["kind"] for one in listed} == {"baseline", "train", "evaluate", "batch"}
-    assert {one["status"] for one in listed} == {"finished"}
+    assert {run["kind"] for run in listed} == {"baseline", "train", "evaluate", "batch"}
+    assert {run["status"] for run in listed} == {"finished"}
 
 
 def test_every_picture_is_there() -> None:

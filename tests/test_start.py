@@ -122,7 +122,7 @@ def test_no_address_but_our_own_stands_where_one_installs() -> None:
 
 def test_the_hooks_are_local_and_run_what_the_environment_brings() -> None:
     repositories = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))["repos"]
-    assert [one["repo"] for one in repositories] == ["local"]
+    assert [repository["repo"] for repository in repositories] == ["local"]
     hooks = {hook["id"]: hook for hook in repositories[0]["hooks"]}
     assert list(hooks) == ["ruff", "ruff-format", "mypy", "architecture"]
     for hook in hooks.values():

@@ -57,7 +57,7 @@ def plain_log_probs(subject: Subject, encoder: Encoder, question: BenchQuestion)
 def compare(job: Job, subject: Subject, beat: Beat) -> None:
     """The questions of one photo, both ways; told as the greatest difference. Raises UserError when they differ."""
     encoder = Encoder(subject.loaded, subject.settings.view)
-    photo = next(one for one in subject.photos if one.objects)
+    photo = next(photo for photo in subject.photos if photo.objects)
     prompt_builder, _ = prompt_builder_of(job, subject, subject.loaded.model, [(False, 0)])
     inquiry = PhotoQueries(photo.path, prompt_builder.boxes(photo), queries_about(photo, "condition"))
     verdicts = judge(subject.loaded.model, prompt_builder, inquiry)

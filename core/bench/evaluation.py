@@ -14,7 +14,7 @@ from core.engine.scoring import TOGETHER, judge_photos
 
 def longest_answer(encoder: Encoder, subject: Subject) -> int:
     """Tokens of the longest allowed answer, its end token included."""
-    told = {answer for one in subject.questions for answer in one.allowed}
+    told = {answer for question in subject.questions for answer in question.allowed}
     return 1 + max(len(encoder.tokenizer(answer, add_special_tokens=False)["input_ids"]) for answer in told)
 
 

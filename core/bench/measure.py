@@ -66,7 +66,7 @@ class Spread:
 def ratios(mine: Sequence[float], theirs: Sequence[float]) -> Spread:
     """Mine over theirs, turn by turn: what slows the whole machine for a while slows both. Raises ValueError when the
     turns differ in number or there is none."""
-    return Spread.of([one / other for one, other in zip(mine, theirs, strict=True)])
+    return Spread.of([first / second for first, second in zip(mine, theirs, strict=True)])
 
 
 def rates(readings: Sequence[Mapping[str, float]], unit: str = "questions") -> list[float]:
@@ -105,7 +105,7 @@ class Worker:
             raise UserError(what, str(self.log), "Read the end of this file.", "bench")
         answer = json.loads(line)
         if "problems" in answer:
-            raise UserError.of(Problem(**one) for one in answer["problems"])
+            raise UserError.of(Problem(**problem) for problem in answer["problems"])
         return dict(answer)
 
     def ask(self, **words: Any) -> dict[str, Any]:

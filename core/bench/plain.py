@@ -43,10 +43,10 @@ class Encoder:
 
     def images(self, question: BenchQuestion) -> Example:
         seen = [
-            self.processor(images=[one], size=limits_px(self.view, place > 0, self.unit), return_tensors="pt")
-            for place, one in enumerate(pictures(question))
+            self.processor(images=[picture], size=limits_px(self.view, place > 0, self.unit), return_tensors="pt")
+            for place, picture in enumerate(pictures(question))
         ]
-        return {key: torch.cat([one[key] for one in seen]) for key in ("pixel_values", "image_grid_thw")}
+        return {key: torch.cat([view[key] for view in seen]) for key in ("pixel_values", "image_grid_thw")}
 
     def written(self, question: BenchQuestion, images: int) -> str:
         content = [{"type": "image"}] * images + [{"type": "text", "text": question.text}]
@@ -75,15 +75,15 @@ class Encoder:
         pad = self.tokenizer.pad_token_id
         fills = {"input_ids": pad, "labels": IGNORED}
         batch = {
-            key: torch.nn.utils.rnn.pad_sequence([one[key] for one in examples], True, fill)
+            key: torch.nn.utils.rnn.pad_sequence([example[key] for example in examples], True, fill)
             for key, fill in fills.items()
             if key in examples[0]
         }
-        lengths = torch.tensor([len(one["input_ids"]) for one in examples])
+        lengths = torch.tensor([len(example["input_ids"]) for example in examples])
         batch["attention_mask"] = (torch.arange(int(lengths.max())) < lengths[:, None]).long()
         batch["mm_token_type_ids"] = (batch["input_ids"] == self.image_pad).long()
         for key in ("pixel_values", "image_grid_thw"):
-            batch[key] = torch.cat([one[key] for one in examples])
+            batch[key] = torch.cat([example[key] for example in examples])
         return batch
 
 

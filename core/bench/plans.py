@@ -82,11 +82,13 @@ class Maker:
 
     def named(self, job: Job, names: Sequence[str], value: int) -> dict[str, Job]:
         """`variants`, named by what grows."""
-        return {f"{value} {name}": one for name, one in self.variants(job, names, f"{_side(job)}-{value}").items()}
+        return {
+            f"{value} {name}": variant for name, variant in self.variants(job, names, f"{_side(job)}-{value}").items()
+        }
 
     def checked(self, job: Job, tag: str, photos: int = 1, questions: int = 0) -> Job:
-        one = self.album(photos, _side(job), questions)
-        return self.variants(replace(job, album=one), ["check"], tag)["check"]
+        images = self.album(photos, _side(job), questions)
+        return self.variants(replace(job, album=images), ["check"], tag)["check"]
 
 
 def _side(job: Job) -> int:
@@ -98,7 +100,7 @@ def askable(photos: Sequence[Photo], taxonomy: Taxonomy) -> list[Photo]:
     damgui would answer it without the model."""
     kept = []
     for photo in photos:
-        objects = tuple(one for one in photo.objects if len(taxonomy.allowed[one.object_type]) > 1)
+        objects = tuple(obj for obj in photo.objects if len(taxonomy.allowed[obj.object_type]) > 1)
         if objects:
             kept.append(replace(photo, objects=objects))
     return kept

@@ -94,7 +94,7 @@ class Bench:
         else:
             units = ("questions", "photos", "tokens") if group.section == "shape" else ("questions",)
             found = measured(group.jobs, group.pace, self.logs)
-            rows = {name: summary(one, units) for name, one in found.items()}
+            rows = {name: summary(samples, units) for name, samples in found.items()}
         about["variants"] = rows
         about["ratios"] = compared(rows, group.base) if group.base in rows else {}
         return about
@@ -121,7 +121,7 @@ class Bench:
             others = {name: _batched(job, size, name) for name, job in group.jobs.items()}
             with started(others, self.logs) as fellows:
                 found = take_turns({"plain": workers[best], **fellows}, pace)
-        rows = {name: summary(one) for name, one in found.items()}
+        rows = {name: summary(samples) for name, samples in found.items()}
         rows["plain"] |= {"batch": size, "tried": {name: round(rate, 3) for name, rate in rates.items()}}
         return rows
 
@@ -184,7 +184,7 @@ def machine() -> dict[str, Any]:
 
 
 def _load() -> list[float] | None:
-    return [round(one, 2) for one in os.getloadavg()] if hasattr(os, "getloadavg") else None
+    return [round(load, 2) for load in os.getloadavg()] if hasattr(os, "getloadavg") else None
 
 
 def with_share(group: dict[str, Any]) -> dict[str, Any]:
@@ -206,16 +206,16 @@ def whole_depth(groups: list[dict[str, Any]], layers: int = 28) -> dict[str, flo
 
     Empty where the deeper model was not measured, or came out as the faster one: the machine was busy then.
     """
-    trained = [one for one in groups if one["section"] == "training"]
+    trained = [group for group in groups if group["section"] == "training"]
     few, more = (
-        next((one for one in trained if one["title"].startswith(f"2B-shaped ({number} ")), None)
+        next((group for group in trained if group["title"].startswith(f"2B-shaped ({number} ")), None)
         for number in (2, plans.DEEPER)
     )
     if few is None or more is None:
         return {}
     whole: dict[str, float] = {}
     for name in ("plain", "packed", "cached"):
-        two, deeper = (1 / one["variants"][name]["questions_per_s"]["median"] for one in (few, more))
+        two, deeper = (1 / group["variants"][name]["questions_per_s"]["median"] for group in (few, more))
         if deeper <= two:
             return {}
         whole[name] = two + (deeper - two) / (plans.DEEPER - 2) * (layers - 2)
@@ -234,13 +234,13 @@ def bench(
     document["notes"] = [note for note, about in NOTES if set(about) & set(sections)]
     with tempfile.TemporaryDirectory(prefix="damgui-bench-") as scratch:
         make = Maker(photos, Path(scratch), quick)
-        one = Bench(make, workspace.experiments / "bench-logs", began)
+        runner = Bench(make, workspace.experiments / "bench-logs", began)
         for group in groups_of(sections, make, shape):
-            if not one.has_time(group):
+            if not runner.has_time(group):
                 document["notes"].append(f"Left out, --quick ends within five minutes: {group.section}, {group.title}.")
                 continue
             tell(f"{time.monotonic() - began:5.0f} s  {group.section}: {group.title} …")
-            found = one.measure(group)
+            found = runner.measure(group)
             document["groups"].append(with_share(found) if group.section == "shape" else found)
     deep = whole_depth(document["groups"])
     if deep:

@@ -70,14 +70,14 @@ def questions_of(photos: Sequence[Photo], settings: Settings, taxonomy: Taxonomy
     """The condition of every object, in the engine's words."""
     found = []
     for photo in photos:
-        for index, one in enumerate(photo.objects):
+        for index, obj in enumerate(photo.objects):
             others = [other.box_xyxy for place, other in enumerate(photo.objects) if place != index]
             context = PhotoContext(settings.view.mode, photo.size_wh, FAMILIES[family].box_unit)
-            text = question_text(one.object_type, one.box_xyxy, others, context, settings.enhance, taxonomy)
+            text = question_text(obj.object_type, obj.box_xyxy, others, context, settings.enhance, taxonomy)
             crop = None
             if settings.view.mode == "full+crop":
-                crop = crop_box(one.box_xyxy, photo.size_wh, settings.view.crop_margin)
-            found.append(BenchQuestion(photo.path, crop, text, one.condition, answers(one.object_type, taxonomy)))
+                crop = crop_box(obj.box_xyxy, photo.size_wh, settings.view.crop_margin)
+            found.append(BenchQuestion(photo.path, crop, text, obj.condition, answers(obj.object_type, taxonomy)))
     return found
 
 

@@ -53,29 +53,29 @@ def make_images(photos: Sequence[Photo], folder: Path, count: int = 0, side_px: 
     """
     kept: list[Photo] = []
     for index in range(count or len(photos)):
-        one = photos[index % len(photos)]
-        objects = asked(one, questions)
+        photo = photos[index % len(photos)]
+        objects = asked(photo, questions)
         if side_px or index >= len(photos):
             again = index // len(photos)
-            written = _bytes(one, side_px) + str(again).encode() * bool(again)
+            written = _bytes(photo, side_px) + str(again).encode() * bool(again)
             path = folder / f"{index:06d}.jpg"
             with writing(path):
                 folder.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(written)
-            size_wh = (side_px, side_px) if side_px else one.size_wh
+            size_wh = (side_px, side_px) if side_px else photo.size_wh
             digest = hashlib.sha256(written).hexdigest()
-            kept.append(replace(one, path=path, name=path.name, size_wh=size_wh, objects=objects, digest=digest))
+            kept.append(replace(photo, path=path, name=path.name, size_wh=size_wh, objects=objects, digest=digest))
         else:
-            kept.append(replace(one, objects=objects))
+            kept.append(replace(photo, objects=objects))
     file = folder / f"album-{len(kept)}-{side_px}-{questions}.json"
-    write_text(file, json.dumps([asdict(one) | {"path": str(one.path)} for one in kept]))
+    write_text(file, json.dumps([asdict(photo) | {"path": str(photo.path)} for photo in kept]))
     return file
 
 
 def read_images(file: Path) -> list[Photo]:
     found = []
-    for one in json.loads(file.read_text(encoding="utf-8")):
-        objects = tuple(BoxedObject(tuple(each.pop("box_xyxy")), **each) for each in one.pop("objects"))
-        path, size = Path(one.pop("path")), one.pop("size_wh")
-        found.append(Photo(path=path, size_wh=(size[0], size[1]), objects=objects, **one))
+    for entry in json.loads(file.read_text(encoding="utf-8")):
+        objects = tuple(BoxedObject(tuple(each.pop("box_xyxy")), **each) for each in entry.pop("objects"))
+        path, size = Path(entry.pop("path")), entry.pop("size_wh")
+        found.append(Photo(path=path, size_wh=(size[0], size[1]), objects=objects, **entry))
     return found

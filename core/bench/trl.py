@@ -37,9 +37,9 @@ def rows(subject: Subject) -> Any:
     def opened(numbers: dict[str, list[int]]) -> dict[str, list[Any]]:
         asked = [subject.questions[number] for number in numbers["number"]]
         return {
-            "images": [pictures(one) for one in asked],
-            "prompt": [[{"role": "user", "content": one.text}] for one in asked],
-            "completion": [[{"role": "assistant", "content": one.answer}] for one in asked],
+            "images": [pictures(question) for question in asked],
+            "prompt": [[{"role": "user", "content": question.text}] for question in asked],
+            "completion": [[{"role": "assistant", "content": question.answer}] for question in asked],
         }
 
     return Dataset.from_dict({"number": list(range(len(subject.questions)))}).with_transform(opened)

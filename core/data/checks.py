@@ -48,21 +48,21 @@ def check_photos(
     unknown: dict[str, list[str]] = {}
     first: dict[str, str] = {}
     order = {name: place for place, name in enumerate(("", *SPLITS))}
-    for one in sorted(raw, key=lambda one: (order[one.split], one.name)):
-        fact = facts[one.name]
+    for photo in sorted(raw, key=lambda photo: (order[photo.split], photo.name)):
+        fact = facts[photo.name]
         if isinstance(fact, Problem):
             problems.append(fact)
             continue
         if (twin := first.get(fact.digest)) and not keep_twins:
             fix = "Remove one of the two; the first is used."
-            problems.append(Problem(SAME_FILE + twin, one.name, fix, "duplicate-photo"))
+            problems.append(Problem(SAME_FILE + twin, photo.name, fix, "duplicate-photo"))
             continue
-        first[fact.digest] = one.name
-        if wrong := other_size(one, fact.size_wh):
+        first[fact.digest] = photo.name
+        if wrong := other_size(photo, fact.size_wh):
             problems.append(wrong)
             continue
         objects = []
-        for labelled in one.objects:
+        for labelled in photo.objects:
             placed = place_box(labelled, fact.size_wh)
             found = taxonomy.read_class(labelled.class_name)
             if found is None:
@@ -72,7 +72,7 @@ def check_photos(
             elif found:
                 objects.append(BoxedObject(placed, *found, source=labelled.source))
         photos.append(
-            Photo(root / one.name, one.name, fact.size_wh, one.split, "", tuple(objects), fact.digest, fact.look)
+            Photo(root / photo.name, photo.name, fact.size_wh, photo.split, "", tuple(objects), fact.digest, fact.look)
         )
     problems.extend(_unknown_class(name, places, taxonomy) for name, places in unknown.items())
     return photos, problems
@@ -80,31 +80,33 @@ def check_photos(
 
 def place_box(one: RawObject, size_wh: tuple[int, int]) -> BoxXyxy | Problem:
     """The box as fractions of the photo, rounding beyond its edge cut off, or what is wrong with it."""
-    width, height = size_wh if one.unit == PIXELS else (1, 1)
-    if not all(map(math.isfinite, one.box_xyxy)):
-        return Problem("a number of the box is not finite", one.source, "Draw the box again.", "bad-number")
-    x0, y0, x1, y1 = (end / side for end, side in zip(one.box_xyxy, (width, height) * 2, strict=True))
+    width, height = size_wh if obj.unit == PIXELS else (1, 1)
+    if not all(map(math.isfinite, obj.box_xyxy)):
+        return Problem("a number of the box is not finite", obj.source, "Draw the box again.", "bad-number")
+    x0, y0, x1, y1 = (end / side for end, side in zip(obj.box_xyxy, (width, height) * 2, strict=True))
     if x1 <= x0 or y1 <= y0:
         side = "width" if x1 <= x0 else "height"
-        return Problem(f"the box has no {side}", one.source, "Draw it again or remove it.", "zero-size")
+        return Problem(f"the box has no {side}", obj.source, "Draw it again or remove it.", "zero-size")
     beyond = {"left": -x0, "upper": -y0, "right": x1 - 1, "lower": y1 - 1}
     edge = max(beyond, key=lambda name: beyond[name])
     cut = (max(0.0, x0), max(0.0, y0), min(1.0, x1), min(1.0, y1))
     if beyond[edge] > ROUNDING or cut[2] <= cut[0] or cut[3] <= cut[1]:
         fix = "Draw it again inside the photo."
-        if one.unit != PIXELS and max(x1, y1) > 2:
+        if obj.unit != PIXELS and max(x1, y1) > 2:
             fix = "Write fractions of the photo, 0 to 1, not pixels."
         said = f"{100 * beyond[edge]:.0f} %" if beyond[edge] < 10 else "far"
-        return Problem(f"the box reaches {said} beyond the photo's {edge} edge", one.source, fix, "box-outside")
+        return Problem(f"the box reaches {said} beyond the photo's {edge} edge", obj.source, fix, "box-outside")
     return cut
 
 
-def other_size(one: RawPhoto, size_wh: tuple[int, int]) -> Problem | None:
+def other_size(photo: RawPhoto, size_wh: tuple[int, int]) -> Problem | None:
     """What is wrong where a photo was labelled at another size than it has; None where nothing is."""
-    if one.declared_wh is None or one.declared_wh == size_wh:
+    if photo.declared_wh is None or photo.declared_wh == size_wh:
         return None
-    said = f"labelled as {one.declared_wh[0]} x {one.declared_wh[1]} pixels, but {size_wh[0]} x {size_wh[1]} as viewed"
-    return Problem(said, one.source or one.name, "Label this photo as it is now, turned upright.", "size-mismatch")
+    said = (
+        f"labelled as {photo.declared_wh[0]} x {photo.declared_wh[1]} pixels, but {size_wh[0]} x {size_wh[1]} as viewed"
+    )
+    return Problem(said, photo.source or photo.name, "Label this photo as it is now, turned upright.", "size-mismatch")
 
 
 def _unknown_class(name: str, places: Sequence[str], taxonomy: Taxonomy) -> Problem:

@@ -23,7 +23,7 @@ AT_ONCE = 1 << 20  # pairs compared at once: what bounds the memory
 def same_photos(photos: Sequence[Photo]) -> list[tuple[Photo, ...]]:
     """Groups of two or more photos that are one picture, in the order given; photos without a look by file only."""
     looked = [place for place, photo in enumerate(photos) if photo.look is not None]
-    links = [(looked[one], looked[other]) for one, other in near_pairs([photos[i].look for i in looked])]  # type: ignore[misc]
+    links = [(looked[first], looked[second]) for first, second in near_pairs([photos[i].look for i in looked])]  # type: ignore[misc]
     first: dict[str, int] = {}
     links += [(first.setdefault(photo.digest, place), place) for place, photo in enumerate(photos) if photo.digest]
     return [tuple(photos[place] for place in group) for group in connected(len(photos), links) if len(group) > 1]
@@ -61,7 +61,7 @@ def near_pairs(looks: Sequence[ImageStats]) -> list[tuple[int, int]]:
     twins = np.stack([first[which], np.arange(len(looks))], axis=1)
     found = [_alike(twins[twins[:, 0] != twins[:, 1]], thumbs)]
     found += [_alike(first[pairs], thumbs) for pairs in close_hashes(distinct, NEAR_BITS)]
-    return [(int(one), int(other)) for one, other in np.unique(np.sort(np.concatenate(found), axis=1), axis=0)]
+    return [(int(first), int(second)) for first, second in np.unique(np.sort(np.concatenate(found), axis=1), axis=0)]
 
 
 def close_hashes(hashes: np.ndarray, most_bits: int) -> Iterator[np.ndarray]:
@@ -81,10 +81,10 @@ def close_hashes(hashes: np.ndarray, most_bits: int) -> Iterator[np.ndarray]:
             for some in np.array_split(places, 1 + int(many.sum()) // AT_ONCE):
                 count = many[some]
                 within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
-                one, other = np.repeat(some, count), order[np.repeat(low[some], count) + within]
-                near = (one < other) & (np.bitwise_count(hashes[one] ^ hashes[other]) <= most_bits)
+                left, right = np.repeat(some, count), order[np.repeat(low[some], count) + within]
+                near = (left < right) & (np.bitwise_count(hashes[left] ^ hashes[right]) <= most_bits)
                 if near.any():
-                    yield np.stack([one[near], other[near]], axis=1)
+                    yield np.stack([left[near], right[near]], axis=1)
 
 
 def _masks(most_bits: int) -> list[int]:
@@ -97,10 +97,10 @@ def _alike(pairs: np.ndarray, thumbs: np.ndarray) -> np.ndarray:
     """Those of the pairs (n, 2) whose thumbnails correlate; a photo of one grey throughout is like none."""
     kept = [np.zeros((0, 2), dtype=np.int64)]
     for some in np.array_split(pairs, 1 + len(pairs) // 4096):
-        one, other = (thumbs[some[:, side]].astype(np.float32) for side in (0, 1))
-        one, other = (side - side.mean(axis=1, keepdims=True) for side in (one, other))
-        scale = np.sqrt((one**2).sum(axis=1) * (other**2).sum(axis=1))
-        kept.append(some[(one * other).sum(axis=1) >= ALIKE * np.maximum(scale, 1.0)])
+        left, right = (thumbs[some[:, side]].astype(np.float32) for side in (0, 1))
+        left, right = (side - side.mean(axis=1, keepdims=True) for side in (left, right))
+        scale = np.sqrt((left**2).sum(axis=1) * (right**2).sum(axis=1))
+        kept.append(some[(left * right).sum(axis=1) >= ALIKE * np.maximum(scale, 1.0)])
     return np.concatenate(kept)
 
 

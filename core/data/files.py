@@ -97,11 +97,11 @@ def list_files(root: Path) -> Folder:
 
     for here, folders, files in os.walk(base, onerror=cannot):
         inside = Path(here).relative_to(base)
-        folders[:] = sorted(one for one in folders if not one.startswith((".", "__MACOSX")))
-        for one in sorted((*folders, *files)):
-            if one.startswith("."):
+        folders[:] = sorted(folder for folder in folders if not folder.startswith((".", "__MACOSX")))
+        for entry in sorted((*folders, *files)):
+            if entry.startswith("."):
                 continue
-            name, path = (inside / one).as_posix(), Path(here, one)
+            name, path = (inside / entry).as_posix(), Path(here, entry)
             if path.is_symlink() and (bad := _bad_link(base, path, name)):
                 problems.append(bad)
                 refused.append(name)

@@ -53,7 +53,7 @@ def neighbours(photos: Sequence[Photo]) -> list[tuple[Photo, Photo]]:
         for earlier, later in pairwise(numbered)
         if earlier[0] == later[0] and later[1] - earlier[1] <= NEAR_FRAMES
     ]
-    return [(one, other) for _, one, other in sorted(steps, key=lambda step: step[0])]
+    return [(photo, other) for _, photo, other in sorted(steps, key=lambda step: step[0])]
 
 
 def linked(photos: Sequence[Photo]) -> tuple[Photo, ...]:
@@ -62,8 +62,8 @@ def linked(photos: Sequence[Photo]) -> tuple[Photo, ...]:
     Where all photos are of one flight their groups tell nothing: then neighbours and duplicates alone are joined.
     """
     place = {photo.name: index for index, photo in enumerate(photos)}
-    links = [(place[one.name], place[other.name]) for one, other in neighbours(photos)]
-    links += [(place[group[0].name], place[one.name]) for group in same_photos(photos) for one in group[1:]]
+    links = [(place[photo.name], place[other.name]) for photo, other in neighbours(photos)]
+    links += [(place[group[0].name], place[photo.name]) for group in same_photos(photos) for photo in group[1:]]
     several = len({photo.group for photo in photos}) > 1
     if several:
         first: dict[str, int] = {}

@@ -68,8 +68,8 @@ def calibration_split(
     aside = {photo.group for photo in photos if photo.name in held}
     of_class: dict[tuple[str, str], Counter[str]] = {}
     for photo in photos:
-        for one in photo.objects:
-            of_class.setdefault((one.object_type, one.condition), Counter())[photo.group] += 1
+        for obj in photo.objects:
+            of_class.setdefault((obj.object_type, obj.condition), Counter())[photo.group] += 1
     for having in of_class.values():
         if len(having) > 1 and set(having) <= aside:
             aside.discard(min(having, key=lambda group: (-having[group], group)))
@@ -98,7 +98,7 @@ def make_folds(photos: Sequence[Photo], folds: int, seed: int = 0) -> tuple[tupl
     rows = [
         (place, label)
         for place, photo in enumerate(ordered)
-        for label in [f"{one.object_type} {one.condition}" for one in photo.objects] or [""]
+        for label in [f"{obj.object_type} {obj.condition}" for obj in photo.objects] or [""]
     ]
     flights = [ordered[place].group for place, _ in rows]
     dealer = StratifiedGroupKFold(folds, shuffle=True, random_state=0)
@@ -140,9 +140,9 @@ def _dealt_anew(photos: Sequence[Photo], fold_of: Mapping[str, int], seed: int) 
 
     absent, uneven = unevenness(place)
     for _ in range(SWAPS * len(names)):
-        one, other = rng.integers(len(names), size=2)
+        first, second = rng.integers(len(names), size=2)
         after = place.copy()
-        after[one], after[other] = place[other], place[one] if rng.random() < 0.5 else place[other]
+        after[first], after[second] = place[second], place[first] if rng.random() < 0.5 else place[second]
         found = unevenness(after)
         if found[0] <= absent and found[1] <= LOOSER * uneven:
             place = after
@@ -162,14 +162,14 @@ def require_fold(folds: int, fold: int) -> None:
 
 def _counts(groups: Sequence[Sequence[Photo]]) -> np.ndarray:
     """(groups, 1 + classes): photos, then objects of each class."""
-    classes = sorted({(one.object_type, one.condition) for group in groups for photo in group for one in photo.objects})
+    classes = sorted({(obj.object_type, obj.condition) for group in groups for photo in group for obj in photo.objects})
     column = {pair: index + 1 for index, pair in enumerate(classes)}
     counts = np.zeros((len(groups), 1 + len(classes)))
     for row, group in enumerate(groups):
         counts[row, 0] = len(group)
         for photo in group:
-            for one in photo.objects:
-                counts[row, column[one.object_type, one.condition]] += 1
+            for obj in photo.objects:
+                counts[row, column[obj.object_type, obj.condition]] += 1
     return counts
 
 

@@ -13,24 +13,24 @@ from core.data.types import SPLITS, Dataset, Photo
 
 def class_counts(dataset: Dataset) -> dict[str, dict[str, int]]:
     """{split: {"toe drain blocked": n}} for the splits that have photos."""
-    return _count(dataset, lambda one: f"{one.object_type} {one.condition}")
+    return _count(dataset, lambda obj: f"{obj.object_type} {obj.condition}")
 
 
 def type_counts(dataset: Dataset) -> dict[str, dict[str, int]]:
     """{split: {object type: n}}."""
-    return _count(dataset, lambda one: one.object_type)
+    return _count(dataset, lambda obj: obj.object_type)
 
 
 def condition_counts(dataset: Dataset) -> dict[str, dict[str, int]]:
     """{split: {condition: n}}."""
-    return _count(dataset, lambda one: one.condition)
+    return _count(dataset, lambda obj: obj.condition)
 
 
 def _count(dataset: Dataset, name_of: Any) -> dict[str, dict[str, int]]:
     counts = {}
     for split in SPLITS:
         if photos := dataset.split(split):
-            counts[split] = dict(sorted(Counter(name_of(one) for photo in photos for one in photo.objects).items()))
+            counts[split] = dict(sorted(Counter(name_of(obj) for photo in photos for obj in photo.objects).items()))
     return counts
 
 
@@ -72,7 +72,7 @@ def fingerprint(photos: Iterable[Photo]) -> str:
     total = hashlib.sha256()
     for photo in sorted(photos, key=lambda photo: photo.name):
         objects = sorted(
-            [one.object_type, one.condition, *(round(end, 6) for end in one.box_xyxy)] for one in photo.objects
+            [obj.object_type, obj.condition, *(round(end, 6) for end in obj.box_xyxy)] for obj in photo.objects
         )
         total.update(json.dumps([photo.name, photo.digest, photo.split, objects]).encode())
     return total.hexdigest()

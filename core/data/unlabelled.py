@@ -81,7 +81,7 @@ def read_unlabelled(data: DataSettings, sample_folder: Path) -> UnlabelledDatase
     problems = [*folder.problems, *raw.problems]
     unknown_classes: Counter[str] = Counter()
     images = []
-    for photo in sorted(raw.photos, key=lambda one: one.name):
+    for photo in sorted(raw.photos, key=lambda photo: photo.name):
         image = _image(folder.root, photo, (facts[photo.name], taxonomy), problems, unknown_classes)
         if image is not None and image.objects:
             images.append(image)
@@ -122,14 +122,14 @@ def _image(
         problems.extend([trouble] if trouble else [])
         return None
     objects = []
-    for one in raw.objects:
-        placed = place_box(one, fact.size_wh)
+    for obj in raw.objects:
+        placed = place_box(obj, fact.size_wh)
         if isinstance(placed, Problem):
             problems.append(placed)
             continue
-        pair = taxonomy.read_class(one.class_name)
-        if pair is None and one.class_name:
-            unknown_classes[one.class_name] += 1
+        pair = taxonomy.read_class(obj.class_name)
+        if pair is None and obj.class_name:
+            unknown_classes[obj.class_name] += 1
         objects.append(UnlabelledObject(placed, pair[0] if pair else None))
     return UnlabelledImage(root / raw.name, raw.name, fact.size_wh, tuple(objects), fact.digest)
 
@@ -137,6 +137,6 @@ def _image(
 def _fingerprint(images: Sequence[UnlabelledImage]) -> str:
     digest = hashlib.sha256()
     for image in images:
-        boxes = [[*one.box_xyxy, one.object_type] for one in image.objects]
+        boxes = [[*obj.box_xyxy, obj.object_type] for obj in image.objects]
         digest.update(json.dumps([image.name, image.digest, boxes]).encode() + b"\n")
     return digest.hexdigest()

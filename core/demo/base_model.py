@@ -102,7 +102,7 @@ PHOTOGRAPHIC = Recipe(
     crop_share=0.85,
     view={"view.crop_px": 448, "view.crop_zoom": 2.0, "view.crop_margin": 0.0},
 )
-RECIPES = {one.style: one for one in (Recipe(), PHOTOGRAPHIC)}
+RECIPES = {recipe.style: recipe for recipe in (Recipe(), PHOTOGRAPHIC)}
 
 
 def corpus(taxonomy: Taxonomy, count: int = 400) -> Iterator[str]:
@@ -199,14 +199,14 @@ def draw_photo(folder: Path, index: int, seed: int, size_px: int, style: str = "
     path = folder / f"{index:05d}.jpg"
     scene.image.save(path, quality=90)
     objects = []
-    for one in scene.objects:
-        x1, y1, x2, y2 = (value / size_px for value in one.box_xyxy_px)
-        objects.append(BoxedObject((x1, y1, x2, y2), one.object_type, one.condition))
+    for obj in scene.objects:
+        x1, y1, x2, y2 = (value / size_px for value in obj.box_xyxy_px)
+        objects.append(BoxedObject((x1, y1, x2, y2), obj.object_type, obj.condition))
     return Photo(path, path.name, (size_px, size_px), "train", path.stem, tuple(objects))
 
 
 def draw_photos(folder: Path, count: int, recipe: Recipe) -> list[Photo]:
-    same = ([one] * count for one in (recipe.seed, recipe.size_px, recipe.style))
+    same = ([value] * count for value in (recipe.seed, recipe.size_px, recipe.style))
     with ProcessPoolExecutor(2) as pool:
         return list(pool.map(draw_photo, [folder] * count, range(count), *same, chunksize=32))
 
@@ -222,7 +222,7 @@ def prompt_builders(loaded: Loaded, settings: Settings, taxonomy: Taxonomy, crop
         found.append(PromptBuilder(loaded, replace(settings, enhance=enhance), taxonomy))
     if crops:
         found = [
-            PromptBuilder(loaded, replace(alone, enhance=one.settings.enhance), taxonomy) for one in found[1:]
+            PromptBuilder(loaded, replace(alone, enhance=member.settings.enhance), taxonomy) for member in found[1:]
         ] + found[1:]
     for other in found[1:]:
         other.image_encoder = found[0].image_encoder
@@ -232,17 +232,17 @@ def prompt_builders(loaded: Loaded, settings: Settings, taxonomy: Taxonomy, crop
 def lesson(photo: Photo, prompt_builder: PromptBuilder, rng: random.Random, class_share: float) -> PackedSample:
     """All objects of a photo as questions with their answers, the photo mirrored half of the time."""
     asked = []
-    for one in photo.objects:
+    for obj in photo.objects:
         kind = "class" if rng.random() < class_share else "condition"
-        truth = truth_of(one.object_type, one.condition, kind, prompt_builder.taxonomy)
-        asked.append(ObjectQuery(one.box_xyxy, one.object_type if kind == "condition" else None, truth))
+        truth = truth_of(obj.object_type, obj.condition, kind, prompt_builder.taxonomy)
+        asked.append(ObjectQuery(obj.box_xyxy, obj.object_type if kind == "condition" else None, truth))
     return prompt_builder.sample(photo.path, prompt_builder.boxes(photo), asked, rng.random() < 0.5)
 
 
 def learn(loaded: Loaded, photos: Sequence[Photo], asking: Sequence[PromptBuilder], recipe: Recipe) -> None:
     """Pretrain all weights that are not frozen: AdamW, a warm-up over 5 % of the steps, then a cosine to zero."""
     steps = recipe.epochs * len(photos) // recipe.batch
-    weights = [one for one in loaded.model.parameters() if one.requires_grad]
+    weights = [parameter for parameter in loaded.model.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(weights, recipe.learning_rate, (0.9, 0.98), weight_decay=0.05)
     warm = max(steps // 20, 1)
     schedule = torch.optim.lr_scheduler.LambdaLR(
@@ -283,7 +283,7 @@ def showing(
 
 def texture_first(loaded: Loaded, prompt_builder: PromptBuilder, photos: Sequence[Photo], recipe: Recipe) -> None:
     """The tower learns colour and texture of random parts of the scenes, and then no more."""
-    scenes = [open_photo(one.path) for one in photos]
+    scenes = [open_photo(photo.path) for photo in photos]
     tower, width = loaded.model.model.visual, loaded.model.config.vision_config.hidden_size
     teach(
         tower,

@@ -67,11 +67,11 @@ def draw_day(rng: np.random.Generator) -> Day:
     """One day's season, sun, earth and concrete."""
 
     def pick(colours: tuple[tuple[RGB, RGB], ...]) -> tuple[RGB, RGB]:
-        one, two = (colours[int(rng.integers(len(colours)))] for _ in range(2))
+        first, second = (colours[int(rng.integers(len(colours)))] for _ in range(2))
         share, tint = rng.random(), rng.normal(1.0, 0.05, 3)
         dark, light = (
             tuple(float(v) for v in (share * np.array(a) + (1 - share) * np.array(b)) * tint)
-            for a, b in zip(one, two, strict=True)
+            for a, b in zip(first, second, strict=True)
         )
         return dark, light  # type: ignore[return-value]
 

@@ -52,11 +52,11 @@ def token_statistics(values: torch.Tensor) -> torch.Tensor:
     tints = [2 * green - red - blue, red - blue, highest - lowest]
     ends = torch.tensor([0.05, 0.25, 0.75, 0.95])
     parts = [colour.mean((2, 3)), _log(colour.std((2, 3))), grey.flatten(1).quantile(ends, 1).T]
-    parts += [torch.stack([one.mean((1, 2)), _log(one.std((1, 2)))], 1) for one in tints]
+    parts += [torch.stack([tint.mean((1, 2)), _log(tint.std((1, 2)))], 1) for tint in tints]
     parts += [(tints[0] > 0.3).float().mean((1, 2))[:, None]]
     for gap in (1, 2, 5):
         steps = (grey[:, gap:] - grey[:, :-gap]).abs(), (grey[:, :, gap:] - grey[:, :, :-gap]).abs()
-        parts += [_log(torch.stack([one.mean((1, 2)), one.std((1, 2))], 1)) for one in steps]
+        parts += [_log(torch.stack([step.mean((1, 2)), step.std((1, 2))], 1)) for step in steps]
     parts += [_patterns(grey, gap) for gap in (1, 2)]
     down, across = (grey[:, 2:] - grey[:, :-2])[:, :, 1:-1], (grey[:, :, 2:] - grey[:, :, :-2])[:, 1:-1]
     slant = down * across
@@ -84,7 +84,7 @@ def _patterns(grey: torch.Tensor, gap: int) -> torch.Tensor:
     count = torch.stack(brighter).sum(0)
     changes = sum((brighter[place] ^ brighter[place - 1]).long() for place in range(len(RING)))
     code = torch.where(torch.as_tensor(changes) <= 2, count, len(RING) + 1)
-    return torch.stack([(code == one).float().mean((1, 2)) for one in range(len(RING) + 2)], 1)
+    return torch.stack([(code == pattern).float().mean((1, 2)) for pattern in range(len(RING) + 2)], 1)
 
 
 def cut_out(scene: Image.Image, rng: np.random.Generator) -> Image.Image:
@@ -169,7 +169,9 @@ def teach(
         for _ in range(CROPS):
             image = cut_out(scenes[int(rng.integers(len(scenes)))], rng)
             seen.append(image_encoder.patches(image, 10**9, TOKEN**2))
-        return torch.cat([torch.from_numpy(one.values) for one in seen]), torch.tensor([one.grid_thw for one in seen])
+        return torch.cat([torch.from_numpy(patches.values) for patches in seen]), torch.tensor(
+            [patches.grid_thw for patches in seen]
+        )
 
     teller = TextureHead(width, torch.cat([targets(*look(), whole) for _ in range(8)]), whole)
     weights = [*tower.parameters(), *teller.parameters()]

@@ -32,8 +32,8 @@ def sees_anew(model: Any, adapter: str = "") -> bool:
     the base model computed do not hold."""
     return isinstance(model, PeftModel) and any(
         ".visual." in name
-        and (one.requires_grad or (("lora_" in name or "modules_to_save" in name) and f".{adapter}" in name))
-        for name, one in model.named_parameters()
+        and (parameter.requires_grad or (("lora_" in name or "modules_to_save" in name) and f".{adapter}" in name))
+        for name, parameter in model.named_parameters()
     )
 
 

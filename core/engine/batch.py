@@ -105,7 +105,7 @@ def reported_rule(calibration: Calibration, counted: Mapping[str, Any], correcti
         "threshold": rule and rule.threshold,
         "max_error": rule and rule.max_error,
         "correction": correction,
-        "thresholds": {kind: one and one.threshold for kind, one in rules.items()},
+        "thresholds": {kind: rule and rule.threshold for kind, rule in rules.items()},
     }
     return {"calibration": calibration.to_dict(usual, correction), "unsure": unsure}
 
@@ -213,14 +213,14 @@ def answers(
     queries = [
         PhotoQueries(
             image.path,
-            [one.box_xyxy for one in image.objects],
-            [ObjectQuery(one.box_xyxy, one.object_type) for one in image.objects],
+            [obj.box_xyxy for obj in image.objects],
+            [ObjectQuery(obj.box_xyxy, obj.object_type) for obj in image.objects],
         )
         for image in images
     ]
     correction = prompt_builder.settings.judging.prior_correction
     for image, found in zip(images, judge_each(opened.model, prompt_builder, queries), strict=True):
-        yield image, [row_of(image, index, one, opened, correction) for index, one in enumerate(found)]
+        yield image, [row_of(image, index, answer, opened, correction) for index, answer in enumerate(found)]
 
 
 def row_of(
@@ -231,9 +231,9 @@ def row_of(
     `object_type` is None where it was not known, `predicted_type` the answered one.
     """
     taxonomy = opened.taxonomy
-    one = image.objects[index]
-    kind = "class" if one.object_type is None else "condition"
-    object_type, condition = read_answer(answer.best, one.object_type, kind, taxonomy)
+    obj = image.objects[index]
+    kind = "class" if obj.object_type is None else "condition"
+    object_type, condition = read_answer(answer.best, obj.object_type, kind, taxonomy)
     row: PredictionRow = {
         "image": image.name,
         "object": index,
@@ -247,7 +247,7 @@ def row_of(
     }
     row = calibration.calibrated_row(row, opened.calibration, correction, taxonomy)
     answered = next(
-        one for one, condition in taxonomy.classes if taxonomy.class_name(one, condition) == row["predicted_class"]
+        kind for kind, condition in taxonomy.classes if taxonomy.class_name(kind, condition) == row["predicted_class"]
     )
     return {**row, "predicted_type": answered}
 

@@ -32,9 +32,9 @@ def taught_shares(
     implied: Counter[str] = Counter()
     plain: Counter[str] = Counter()
     for photo, times in zip(photos, repeats(photos, enhance), strict=True):
-        for one in photo.objects:
-            name = taxonomy.class_name(one.object_type, one.condition)
-            implied[name] += times * weights[(one.object_type, one.condition)]  # type: ignore[assignment]
+        for obj in photo.objects:
+            name = taxonomy.class_name(obj.object_type, obj.condition)
+            implied[name] += times * weights[(obj.object_type, obj.condition)]  # type: ignore[assignment]
             plain[name] += 1
     return normalised(implied), normalised(plain)
 

@@ -50,9 +50,9 @@ Wanted = Sequence[tuple[Sequence[Photo], Sequence[tuple[bool, int]]]]
 def tower_mark(base: Any) -> str:
     """SHA-256 (16 hex digits) over the vision tower's weights, some thousand of each: no training leaves them alone."""
     digest = hashlib.sha256()
-    for name, one in base.model.visual.named_parameters():
-        some = one.detach().flatten()[:: max(1, one.numel() // 4096)].float().cpu().numpy()
-        digest.update(f"{name} {tuple(one.shape)}".encode() + some.tobytes())
+    for name, parameter in base.model.visual.named_parameters():
+        some = parameter.detach().flatten()[:: max(1, parameter.numel() // 4096)].float().cpu().numpy()
+        digest.update(f"{name} {tuple(parameter.shape)}".encode() + some.tobytes())
     return digest.hexdigest()[:16]
 
 
@@ -147,7 +147,7 @@ class FeatureCache:
         """Compute and keep what is missing; yields how many are done. Raises UserError when the disk is full."""
         done = 0
         for seen in prefetch(self._groups(missing)):
-            for image_view, patches in zip((one for one, _ in seen), self.compute([p for _, p in seen]), strict=True):
+            for image_view, patches in zip((view for view, _ in seen), self.compute([p for _, p in seen]), strict=True):
                 self._keep(image_view, patches)
             done += len(seen)
             yield done
@@ -174,7 +174,7 @@ class FeatureCache:
         grid = torch.tensor([image.grid_thw for image in images], device=self.device)
         seen = self.base.get_image_features(values, grid)
         layers = [torch.cat(list(seen.pooler_output))]
-        layers += [torch.cat(list(one)) for one in getattr(seen, "deepstack_features", None) or ()]
+        layers += [torch.cat(list(layer)) for layer in getattr(seen, "deepstack_features", None) or ()]
         sizes = [image.tokens(self.image_encoder.merge) for image in images]
         parts = torch.stack(layers).to(self.dtype).cpu().split(sizes, dim=1)
         return [
@@ -197,7 +197,7 @@ class FeatureCache:
             return None
         try:
             with safe_open(file, "pt") as stored:
-                frames, rows, columns = (int(one) for one in stored.metadata()["grid_thw"].split())
+                frames, rows, columns = (int(part) for part in stored.metadata()["grid_thw"].split())
                 features = stored.get_tensor("features")
         except (SafetensorError, OSError, KeyError, ValueError, TypeError):
             return None  # damaged: it is computed and written again
@@ -226,8 +226,8 @@ def image_views(photo: Photo, image_encoder: ImageEncoder, versions: Sequence[tu
         if image_encoder.view.mode != "crop":
             yield ImageView(photo.path, None, mirrored, light)
         if image_encoder.view.mode != "full":
-            for one in dict.fromkeys(one.box_xyxy for one in photo.objects):
-                yield ImageView(photo.path, mirrored_box(one) if mirrored else one, mirrored, light)
+            for box in dict.fromkeys(obj.box_xyxy for obj in photo.objects):
+                yield ImageView(photo.path, mirrored_box(box) if mirrored else box, mirrored, light)
 
 
 def prepare(
@@ -278,7 +278,7 @@ def _planned(
     kept = FeatureCache(loaded, prompt_builder.image_encoder, workspace.feature_cache)
     plans = [kept.plan(photos, versions) for photos, versions in wanted]
     missing = tuple(image_view for plan in plans for image_view in plan.missing)
-    plan = CachePlan(missing, sum(one.missing_bytes for one in plans), sum(one.all_bytes for one in plans))
+    plan = CachePlan(missing, sum(part.missing_bytes for part in plans), sum(part.all_bytes for part in plans))
     return kept, plan, _trouble(plan, int(settings.cache_gb * 1e9), workspace)
 
 

@@ -121,7 +121,7 @@ def fill_rows(lengths: Sequence[int], least: int = LEAST_ROW) -> list[list[int]]
     capacity = max([least, *lengths])
     rows: list[list[int]] = []
     left: list[int] = []
-    for index in sorted(range(len(lengths)), key=lambda one: (-lengths[one], one)):
+    for index in sorted(range(len(lengths)), key=lambda place: (-lengths[place], place)):
         place = next((row for row, free in enumerate(left) if free >= lengths[index]), None)
         if place is None:
             rows.append([index])
@@ -174,8 +174,8 @@ class Packer:
                 after_question = self._lay(row, question.token_ids, question.crop, after_head, parent=head)
                 # Answers that begin alike share their beginning: tokens so far -> (place in the row, segment).
                 known: dict[tuple[int, ...], tuple[int, int]] = {(): (len(row.ids) - 1, len(row.parents) - 1)}
-                for one in question.answers:
-                    self._lay_answer(row, one, question, known, after_question, answer)
+                for scored in question.answers:
+                    self._lay_answer(row, scored, question, known, after_question, answer)
                     answer += 1
         return row
 
@@ -344,7 +344,7 @@ def _image_inputs(model: Any, batch: Batch) -> dict[str, Any]:
     """
     if "image_features" in batch:
         first, *deeper = batch["image_features"].unbind(0)
-        return {"mm_encoder_outputs": {"image": _tower_output((first,), [(one,) for one in deeper])}}
+        return {"mm_encoder_outputs": {"image": _tower_output((first,), [(layer,) for layer in deeper])}}
     values, grid, index = batch["pixel_values"], batch["image_grid_thw"], batch["image_index"].tolist()
     if len(index) == len(grid):
         return {"pixel_values": values, "image_grid_thw": grid}
@@ -352,9 +352,10 @@ def _image_inputs(model: Any, batch: Batch) -> dict[str, Any]:
         parts = values.split(grid.prod(-1).tolist())
         return {"pixel_values": torch.cat([parts[place] for place in index]), "image_grid_thw": grid[index]}
     found = base_of(model).get_image_features(values, grid)
-    layers = [list(one) for one in getattr(found, "deepstack_features", None) or ()]
+    layers = [list(layer) for layer in getattr(found, "deepstack_features", None) or ()]
     known = _tower_output(
-        tuple(found.pooler_output[place] for place in index), [tuple(one[place] for place in index) for one in layers]
+        tuple(found.pooler_output[place] for place in index),
+        [tuple(layer[place] for place in index) for layer in layers],
     )
     return {"mm_encoder_outputs": {"image": known}}
 

@@ -83,7 +83,7 @@ class Predictor:
         loaded, adapter, prompt_builder = warm.loaded, warm.adapter, warm.prompt_builder
         taxonomy = prompt_builder.taxonomy
         object_type = next(
-            (one for one in taxonomy.object_types if object_type and key_of(one) == key_of(object_type)), object_type
+            (kind for kind in taxonomy.object_types if object_type and key_of(kind) == key_of(object_type)), object_type
         )
         if object_type is not None and object_type not in taxonomy.allowed:
             raise UserError(

@@ -84,17 +84,17 @@ class PromptBuilder:
         context = PhotoContext(view, self.image_encoder.resized_wh(photo) if photo else (0, 0), self.box_unit)
         head: tuple[int, ...] = ()
         questions = []
-        for one in asked:
-            others = _without(boxes, one.box_xyxy)
-            box = one.box_xyxy
+        for query in asked:
+            others = _without(boxes, query.box_xyxy)
+            box = query.box_xyxy
             if mirrored:
                 box, others = mirrored_box(box), [mirrored_box(other) for other in others]
-            text = self._text(one.object_type, box, others, context)
+            text = self._text(query.object_type, box, others, context)
             head, ids = self._tokens(text)
             crop = None if view == "full" else self.image_encoder.crop(path, box, mirrored, light)
-            listed = tuple(self.answer_ids(answer) for answer in answers(one.object_type, self.taxonomy))
-            if one.truth is not None:
-                scored: tuple[Answer, ...] = (Answer(self.answer_ids(one.truth), one.weight),)
+            listed = tuple(self.answer_ids(answer) for answer in answers(query.object_type, self.taxonomy))
+            if query.truth is not None:
+                scored: tuple[Answer, ...] = (Answer(self.answer_ids(query.truth), query.weight),)
             else:
                 scored = tuple(Answer(ids) for ids in listed)
             questions.append(Question(ids, scored, crop, listed if self.closed else None))
@@ -102,11 +102,11 @@ class PromptBuilder:
 
     def text(self, photo: Photo, index: int, kind: str) -> str:
         """The question of `kind` (condition or class) about one object, as `sample` writes it; no photo is opened."""
-        one, view = photo.objects[index], self.settings.view.mode
+        obj, view = photo.objects[index], self.settings.view.mode
         resized_wh = (0, 0) if view == "crop" else self.image_encoder.resized(ImageView(photo.path), photo.size_wh)
         context = PhotoContext(view, resized_wh, self.box_unit)
-        others = _without(self.boxes(photo), one.box_xyxy)
-        return self._text(one.object_type if kind == "condition" else None, one.box_xyxy, others, context)
+        others = _without(self.boxes(photo), obj.box_xyxy)
+        return self._text(obj.object_type if kind == "condition" else None, obj.box_xyxy, others, context)
 
     def _text(self, object_type: str | None, box: BoxXyxy, others: Sequence[BoxXyxy], context: PhotoContext) -> str:
         return question_text(object_type, box, others, context, self.settings.enhance, self.taxonomy)
@@ -158,7 +158,7 @@ class PromptBuilder:
         return 128 if self.device.type == "cuda" else 1
 
     def boxes(self, photo: Photo) -> list[BoxXyxy]:
-        return [one.box_xyxy for one in photo.objects]
+        return [obj.box_xyxy for obj in photo.objects]
 
 
 def _without(boxes: Sequence[BoxXyxy], mine: BoxXyxy) -> list[BoxXyxy]:

@@ -72,15 +72,15 @@ def judge_each(
 def _prepared(prompt_builder: PromptBuilder, group: Sequence[PhotoQueries]) -> list[Batch]:
     size = prompt_builder.settings.training.questions_per_sequence
     samples = []
-    for one in group:
+    for queries in group:
         open_ones = [
             ObjectQuery(asked.box_xyxy, asked.object_type)
-            for asked in one.asked
+            for asked in queries.asked
             if len(answers(asked.object_type, prompt_builder.taxonomy)) > 1
         ]
         step = size or max(len(open_ones), 1)
         for start in range(0, len(open_ones), step):
-            samples.append(prompt_builder.sample(one.path, one.boxes, open_ones[start : start + step]))
+            samples.append(prompt_builder.sample(queries.path, queries.boxes, open_ones[start : start + step]))
     return prompt_builder.batches(samples)
 
 
@@ -93,9 +93,9 @@ def _judged(
         several = answer_log_probs(model, to_device(batch, prompt_builder.device)).cpu().double()
         logs.update(zip(batch["questions"].tolist(), several.split(batch["answer_counts"].tolist()), strict=True))
     number = 0
-    for one in group:
+    for queries in group:
         found = []
-        for asked in one.asked:
+        for asked in queries.asked:
             allowed = answers(asked.object_type, prompt_builder.taxonomy)
             log = torch.zeros(1, dtype=torch.float64)
             if len(allowed) > 1:
@@ -104,7 +104,7 @@ def _judged(
             if not bool(torch.isfinite(log).all()):
                 raise UserError(
                     "the model's answer is not a finite number",
-                    str(one.path),
+                    str(queries.path),
                     "Set model.dtype to float32, or copy the model again.",
                     "non-finite",
                 )
@@ -119,7 +119,7 @@ def _judged(
 
 def queries_about(photo: Photo, kind: str) -> list[ObjectQuery]:
     """Every object of the photo as a question of `kind` (`condition` or `class`), without its truth."""
-    return [ObjectQuery(one.box_xyxy, one.object_type if kind == "condition" else None) for one in photo.objects]
+    return [ObjectQuery(obj.box_xyxy, obj.object_type if kind == "condition" else None) for obj in photo.objects]
 
 
 def judge_photos(
@@ -129,8 +129,8 @@ def judge_photos(
     queries = [PhotoQueries(photo.path, prompt_builder.boxes(photo), queries_about(photo, kind)) for photo in photos]
     for photo, found in zip(photos, judge_each(model, prompt_builder, queries), strict=True):
         rows, loss = [], 0.0
-        for index, (one, answer) in enumerate(zip(photo.objects, found, strict=True)):
-            loss -= answer.log_probs[truth_of(one.object_type, one.condition, kind, prompt_builder.taxonomy)]
+        for index, (obj, answer) in enumerate(zip(photo.objects, found, strict=True)):
+            loss -= answer.log_probs[truth_of(obj.object_type, obj.condition, kind, prompt_builder.taxonomy)]
             rows.append(prediction_row(photo, index, answer, kind, prompt_builder.taxonomy))
         yield photo, rows, loss
 
@@ -174,4 +174,4 @@ def read_answer(answer: str, object_type: str | None, kind: str, taxonomy: Taxon
     if kind == "condition":
         assert object_type is not None
         return object_type, answer
-    return next(one for one in taxonomy.classes if taxonomy.class_name(*one) == answer)
+    return next(pair for pair in taxonomy.classes if taxonomy.class_name(*pair) == answer)

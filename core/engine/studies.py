@@ -222,7 +222,7 @@ class StudyRun:
             "cells_done": len(records),
             "cells_total": len(self.cells),
             "cells": list(records.values()),
-            "seconds": round(sum(one["seconds"] for one in records.values()), 3),
+            "seconds": round(sum(record["seconds"] for record in records.values()), 3),
             "model": {"path": self.settings.model.path},
             "data": {"path": self.settings.data.path, **(read_json(self.run_folder / "photos" / "photos.json") or {})},
             "settings": schema.to_dict(self.settings),
@@ -251,9 +251,9 @@ class StudyRun:
         pooled = pooled_rows(parts)
         write_lines(self.run_folder / "predictions.jsonl", pooled)
         notes = {
-            name: one.get("note", "")
+            name: reference.get("note", "")
             for found in results.values()
-            for name, one in (found.get("references") or {}).items()
+            for name, reference in (found.get("references") or {}).items()
         }
         alarming = load_taxonomy(self.settings.data.taxonomy).alarming
         found = cross_validation(parts, notes, self.settings.judging.false_alarm_rate, alarming)
@@ -316,7 +316,7 @@ class CellReporter:
     def report(self, share: float) -> None:
         records = self.study.records()
         self.reported_at = now = time.monotonic()
-        spent = sum(one["seconds"] for one in records.values())
+        spent = sum(record["seconds"] for record in records.values())
         running = 0.0 if self.cell in records else now - self.began
         self.study.reporter.emit(
             "progress",
@@ -335,7 +335,7 @@ class CellReporter:
         running = time.monotonic() - self.began
         to_come = len(self.study.cells) - len(records)
         if records:
-            each = sum(float(one["seconds"]) for one in records.values()) / len(records)
+            each = sum(float(record["seconds"]) for record in records.values()) / len(records)
         elif self.share > 0:
             each = running / self.share
         else:

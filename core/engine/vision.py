@@ -128,7 +128,7 @@ class ImageEncoder:
     def remembered(self) -> tuple[int, int]:
         """(views, bytes) that are kept in memory."""
         with self._lock:
-            return len(self._known), sum(one.nbytes for one in self._known.values())
+            return len(self._known), sum(patches.nbytes for patches in self._known.values())
 
     def photo(self, path: Path, mirrored: bool = False, light: int = 0) -> Patches:
         """The whole photo, at most `view.photo_px` squared pixels."""

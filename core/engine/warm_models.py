@@ -151,16 +151,16 @@ class WarmModels:
             drop()
 
     def _droppable(self, keep: str) -> Iterator[Callable[[], None]]:
-        for base in [one for one in self._bases if one != keep]:
+        for base in [path for path in self._bases if path != keep]:
             yield lambda base=base: self._drop_base(base)  # type: ignore[misc]
-        for model in [name for name, one in self._models.items() if one.adapter]:
+        for model in [name for name, entry in self._models.items() if entry.adapter]:
             yield lambda model=model: self._drop(model)  # type: ignore[misc]
 
     def _drop(self, model: str) -> None:
         dropped = self._models.pop(model)
         if dropped.adapter is None:
             return
-        others = [one.adapter for one in self._models.values() if one.loaded is dropped.loaded and one.adapter]
+        others = [entry.adapter for entry in self._models.values() if entry.loaded is dropped.loaded and entry.adapter]
         if others:
             dropped.loaded.model.set_adapter(others[-1])
             dropped.loaded.model.delete_adapter(dropped.adapter)
@@ -169,7 +169,7 @@ class WarmModels:
         _release()
 
     def _drop_base(self, base: str) -> None:
-        self._models = OrderedDict((name, one) for name, one in self._models.items() if one.base != base)
+        self._models = OrderedDict((name, entry) for name, entry in self._models.items() if entry.base != base)
         self._bases.pop(base, None)
         _release()
 

@@ -144,7 +144,7 @@ def _alarm(
         others = [chances[~truths & (numbers != flight)] for flight in range(len(flights))]
         if not all(map(len, others)):
             return found
-        thresholds = np.array([lowest_threshold(one, rate) for one in others])[numbers]
+        thresholds = np.array([lowest_threshold(other, rate) for other in others])[numbers]
     raised = chances >= thresholds
     return found | {
         "threshold": float(np.median(np.unique(thresholds))),

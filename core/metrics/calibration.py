@@ -136,7 +136,7 @@ def fit_temperature(rows: Sequence[PredictionRow]) -> float:
     truth = np.zeros(len(judged), dtype=int)
     for index, row in enumerate(judged):
         answers = list(row["probabilities"])
-        logs[index, : len(answers)] = np.log(np.maximum([row["probabilities"][one] for one in answers], LEAST))
+        logs[index, : len(answers)] = np.log(np.maximum([row["probabilities"][answer] for answer in answers], LEAST))
         truth[index] = answers.index(right_answer(row))
 
     def loss(log_temperature: float) -> float:

@@ -41,8 +41,8 @@ def compare(before: Sequence[PredictionRow], after: Sequence[PredictionRow]) -> 
     # Rows from before there were flights take that of the other side, which knows what was joined to one flight.
     numbers, names = flights_of(
         [
-            {**one, "flight": one.get("flight") or two.get("flight") or ""}
-            for one, two in zip(before, paired, strict=True)
+            {**old, "flight": old.get("flight") or new.get("flight") or ""}
+            for old, new in zip(before, paired, strict=True)
         ]
     )
     classes = class_names((*before, *paired))

@@ -48,7 +48,7 @@ def probabilistic(rows: Sequence[PredictionRow], key: Shares = "probabilities") 
         sure.append(shares[best] / total)
         right.append(best == truth)
     bins = reliability(sure, right)
-    gaps = [one["count"] * abs(one["confidence"] - one["accuracy"]) for one in bins if one["count"]]
+    gaps = [entry["count"] * abs(entry["confidence"] - entry["accuracy"]) for entry in bins if entry["count"]]
     return {
         "log_loss": float(np.mean(losses)),
         "brier": float(np.mean(squares)),

@@ -65,7 +65,7 @@ POINTS = (
         "The same model, shown another photo of this split at the same boxes. Should fall to about guessing.",
     ),
 )
-BY_KEY = {one.key: one for one in POINTS}
+BY_KEY = {point.key: point for point in POINTS}
 
 
 def label_of(key: str, about: Mapping[str, object] | None = None) -> str:

@@ -110,7 +110,9 @@ def _by_flight(rows: Sequence[PredictionRow]) -> dict[str, Any]:
     right = np.array([row["truth_class"] == row["predicted_class"] for row in rows])
     correct, total = np.bincount(numbers, weights=right), np.bincount(numbers)
     each = {name: portion(int(correct[at]), int(total[at])) for at, name in enumerate(names)}
-    low, high = ({"flight": name, **each[name]} for name in ends({name: one["accuracy"] for name, one in each.items()}))
+    low, high = (
+        {"flight": name, **each[name]} for name in ends({name: scores["accuracy"] for name, scores in each.items()})
+    )
     return {"flights": len(names), "lowest_flight": low, "highest_flight": high}
 
 

@@ -152,10 +152,10 @@ class Annotator:
         self._drawn.append(drawn)
 
     def _settle(self, done_only: bool) -> None:
-        ready = [one for one in self._drawn if not done_only or one.done()]
-        self._drawn = [one for one in self._drawn if one not in ready]
-        for one in ready:
-            one.result()
+        ready = [picture for picture in self._drawn if not done_only or picture.done()]
+        self._drawn = [picture for picture in self._drawn if picture not in ready]
+        for picture in ready:
+            picture.result()
 
     def close(self) -> None:
         """Wait for what is being drawn. Raises UserError when something could not be written."""

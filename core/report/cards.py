@@ -60,9 +60,9 @@ def mistakes(entries: Iterable[Entry], taxonomy: Taxonomy) -> list[CardGroup]:
     """Mistakes by what was taken for what: missed faults first, the gravest of them first, then by number."""
     urgent = taxonomy.alarming[::-1]
     found: dict[tuple[str, str], list[Entry]] = defaultdict(list)
-    for one in entries:
-        if one.wrong:
-            found[one.truth, one.said].append(one)
+    for entry in entries:
+        if entry.wrong:
+            found[entry.truth, entry.said].append(entry)
 
     def rank(item: tuple[tuple[str, str], list[Entry]]) -> tuple[int, int, str]:
         first = item[1][0]
@@ -70,7 +70,7 @@ def mistakes(entries: Iterable[Entry], taxonomy: Taxonomy) -> list[CardGroup]:
         return (urgent.index(first.true_condition) if missed else len(urgent), -len(item[1]), first.truth)
 
     return [
-        CardGroup(_mistaken(truth, said, taxonomy), sorted(ones, key=lambda one: -one.sure))
+        CardGroup(_mistaken(truth, said, taxonomy), sorted(ones, key=lambda entry: -entry.sure))
         for (truth, said), ones in sorted(found.items(), key=rank)
     ]
 
@@ -82,19 +82,19 @@ def _mistaken(truth: str, said: str, taxonomy: Taxonomy) -> str:
 def most_urgent(entries: Sequence[Entry], urgent: Sequence[str]) -> list[CardGroup]:
     """Answers that ask for somebody: faults, the gravest and surest first, then what is unsure."""
     groups = [
-        CardGroup(name, sorted((one for one in entries if one.condition == name), key=lambda one: -one.sure))
+        CardGroup(name, sorted((entry for entry in entries if entry.condition == name), key=lambda entry: -entry.sure))
         for name in urgent
     ]
-    rest = [one for one in entries if one.unsure and one.condition not in urgent]
-    groups.append(CardGroup("unsure, though no alarm", sorted(rest, key=lambda one: one.sure)))
+    rest = [entry for entry in entries if entry.unsure and entry.condition not in urgent]
+    groups.append(CardGroup("unsure, though no alarm", sorted(rest, key=lambda entry: entry.sure)))
     return [group for group in groups if group.entries]
 
 
 def by_photo(entries: Iterable[Entry]) -> list[CardGroup]:
     """All entries by their photo, in the order of the file."""
     found: dict[str, list[Entry]] = defaultdict(list)
-    for one in entries:
-        found[one.image].append(one)
+    for entry in entries:
+        found[entry.image].append(entry)
     return [CardGroup(image, ones) for image, ones in found.items()]
 
 

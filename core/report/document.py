@@ -99,13 +99,13 @@ def planned(about: ReportSubject, entries: Sequence[Entry], most_pictures: int) 
         first = cards.most_urgent(entries, about.urgent)
     else:
         first = cards.mistakes(entries, about.taxonomy)
-        unsure = sorted((one for one in entries if one.unsure and not one.wrong), key=lambda one: one.sure)
+        unsure = sorted((entry for entry in entries if entry.unsure and not entry.wrong), key=lambda entry: entry.sure)
         first += [CardGroup("Right, but unsure", unsure)] if unsure else []
-    ahead = [one.offset for group in first for one in group.entries]
+    ahead = [entry.offset for group in first for entry in group.entries]
     special = set(ahead)
-    others = [one.offset for one in entries if one.offset not in special]
+    others = [entry.offset for entry in entries if entry.offset not in special]
     pictured = set([*ahead, *others][:most_pictures])
-    shown = [one for one in entries if one.offset in special or one.offset in pictured]
+    shown = [entry for entry in entries if entry.offset in special or entry.offset in pictured]
     return ReportPlan(first, cards.by_photo(shown), pictured, len(entries) - len(shown))
 
 
@@ -116,7 +116,7 @@ def _boxes(lines: BinaryIO, entries: Sequence[Entry], pictured: set[int]) -> dic
         box = answers.read(lines, one).get("box_xyxy_px") if one.offset in pictured else None
         if box is not None and len(box) == 4:
             x1, y1, x2, y2 = (float(value) for value in box)
-            found[one.image].append((one.offset, (x1, y1, x2, y2)))
+            found[entry.image].append((entry.offset, (x1, y1, x2, y2)))
     return found
 
 
@@ -155,9 +155,9 @@ class ShownGroup:
 
 def _first(about: ReportSubject, plan: ReportPlan, lines: BinaryIO, spool: Spool) -> Iterator[str]:
     def drawn(group: CardGroup) -> Iterator[Markup]:
-        for one in group.entries:
+        for entry in group.entries:
             yield cards.card(
-                answers.read(lines, one), spool.get(one.offset), about.taxonomy, True, anchor=f"o{one.offset}"
+                answers.read(lines, entry), spool.get(entry.offset), about.taxonomy, True, anchor=f"o{entry.offset}"
             )
 
     batch = about.kind == "batch"
@@ -166,27 +166,27 @@ def _first(about: ReportSubject, plan: ReportPlan, lines: BinaryIO, spool: Spool
         title="Most urgent" if batch else "Mistakes",
         note=words.URGENT_SAY if batch else words.MISTAKES_SAY,
         none_there="No object was called faulty or unsure." if batch else "None: every object was judged right.",
-        groups=(ShownGroup(one.title, len(one.entries), drawn(one)) for one in plan.first),
+        groups=(ShownGroup(group.title, len(group.entries), drawn(group)) for group in plan.first),
     )
 
 
 def _rest(about: ReportSubject, plan: ReportPlan, lines: BinaryIO, spool: Spool) -> Iterator[str]:
-    special = {one.offset for group in plan.first for one in group.entries}
+    special = {entry.offset for group in plan.first for entry in group.entries}
 
     def drawn(group: CardGroup) -> Iterator[Markup]:
-        for one in group.entries:
-            row = answers.read(lines, one)
-            if one.offset in special:
-                yield cards.pointer(row, about.taxonomy, f"o{one.offset}")
+        for entry in group.entries:
+            row = answers.read(lines, entry)
+            if entry.offset in special:
+                yield cards.pointer(row, about.taxonomy, f"o{entry.offset}")
             else:
-                yield cards.card(row, spool.get(one.offset), about.taxonomy, False)
+                yield cards.card(row, spool.get(entry.offset), about.taxonomy, False)
 
     return TEMPLATES.pieces(
         "objects.html",
         title="All objects, photo by photo",
         note=_told(plan),
         none_there="",
-        groups=(ShownGroup(cards.photo_name(one.title), len(one.entries), drawn(one)) for one in plan.rest),
+        groups=(ShownGroup(cards.photo_name(group.title), len(group.entries), drawn(group)) for group in plan.rest),
     )
 
 

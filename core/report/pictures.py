@@ -94,10 +94,10 @@ class Spool:
     stream: IO[bytes] = field(default_factory=tempfile.TemporaryFile)
     places: dict[int, tuple[int, int, BoxXyxy]] = field(default_factory=dict)
 
-    def add(self, key: int, one: Cut) -> None:
+    def add(self, key: int, cut: Cut) -> None:
         at = self.stream.seek(0, 2)
-        self.stream.write(one.jpeg)
-        self.places[key] = (at, len(one.jpeg), one.box_xyxy)
+        self.stream.write(cut.jpeg)
+        self.places[key] = (at, len(cut.jpeg), cut.box_xyxy)
 
     def get(self, key: int) -> tuple[str, BoxXyxy] | None:
         """(data URI, the object's box in fractions), or None for an object without a picture."""
@@ -119,5 +119,5 @@ def fill(spool: Spool, root: Path, wanted: Mapping[str, Sequence[tuple[int, BoxX
         except UNREADABLE:
             yield name
             continue
-        for (key, _), one in zip(objects, cuts, strict=True):
-            spool.add(key, one)
+        for (key, _), piece in zip(objects, cuts, strict=True):
+            spool.add(key, piece)

@@ -102,9 +102,9 @@ def scores(about: ReportSubject) -> Markup:
     """Scores and reference points, classes, conditions, confusion."""
     results = about.results
     notes = [
-        f"{label_of(name, one)}: {one['note']}"
-        for name, one in (results.get("references") or {}).items()
-        if one.get("note")
+        f"{label_of(name, reference)}: {reference['note']}"
+        for name, reference in (results.get("references") or {}).items()
+        if reference.get("note")
     ]
     per_class = results.get("per_class") or {}
     known = about.taxonomy
@@ -112,7 +112,7 @@ def scores(about: ReportSubject) -> Markup:
     found = results.get("per_condition") or {}
     confusion, types = results.get("confusion") or {}, results.get("per_object_type") or {}
     matrix = _ordered(confusion["labels"], confusion["counts"], known.class_names) if confusion.get("labels") else None
-    observed = [one for one in known.observed if one in types]
+    observed = [kind for kind in known.observed if kind in types]
     return TEMPLATES.render(
         "scores.html",
         words=words,
@@ -150,28 +150,30 @@ def _dots(results: Mapping[str, Any]) -> list[Dot]:
     references = results.get("references") or {}
     if not references and results.get("prior"):
         references = {"prior": results["prior"]}
-    for name, one in references.items():
-        if one.get("accuracy") is not None:
-            dots.append(Dot(label_of(name, one), float(one["accuracy"]), one.get("accuracy_interval")))
+    for name, reference in references.items():
+        if reference.get("accuracy") is not None:
+            dots.append(
+                Dot(label_of(name, reference), float(reference["accuracy"]), reference.get("accuracy_interval"))
+            )
     return dots
 
 
-def _class_row(name: str, one: Mapping[str, Any], taxonomy: Taxonomy) -> ClassRow:
+def _class_row(name: str, figures: Mapping[str, Any], taxonomy: Taxonomy) -> ClassRow:
     return ClassRow(
         taxonomy.shown_class(name),
         taxonomy.of_class(name),
-        support=number(one.get("total")),
-        recall=units.share(one.get("recall")),
-        interval=recall_ends(one),
-        precision=units.share(one.get("precision")),
-        f1=units.decimal(one.get("f1")),
+        support=number(figures.get("total")),
+        recall=units.share(figures.get("recall")),
+        interval=recall_ends(figures),
+        precision=units.share(figures.get("precision")),
+        f1=units.decimal(figures.get("f1")),
     )
 
 
-def recall_ends(one: Mapping[str, Any]) -> str:
+def recall_ends(figures: Mapping[str, Any]) -> str:
     """`58.1–71.4 %`, or why there is none."""
-    ends = units.interval(one.get("recall_interval"), "–")
-    missing = not ends and one.get("recall") is not None and "recall_interval" in one
+    ends = units.interval(figures.get("recall_interval"), "–")
+    missing = not ends and figures.get("recall") is not None and "recall_interval" in figures
     return TOO_FEW_FLIGHTS if missing else ends
 
 

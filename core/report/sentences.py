@@ -78,7 +78,7 @@ def _macro_guess(results: Numbers) -> str:
 def batch_headline(results: Numbers, taxonomy: Taxonomy) -> str:
     """What a model answered about a folder whose truth nobody has told."""
     counts = taxonomy.shown_counts(results.get("conditions") or {}, results.get("classes") or {})
-    told = [f"{number:,} {one.name}" for one, number in counts.items()]
+    told = [f"{number:,} {condition.name}" for condition, number in counts.items()]
     objects, photos = int(results["objects"]), int(results["photos"])
     said = f"The model judged {counted(objects, 'object')} on {counted(photos, 'photo')}: {', '.join(told) or 'none'}."
     unsure = results.get("unsure")
@@ -89,7 +89,7 @@ def batch_headline(results: Numbers, taxonomy: Taxonomy) -> str:
 
 def warnings(results: Numbers) -> list[str]:
     """What must be known before any number is believed."""
-    found = [str(one) for one in results.get("reference_warnings") or []]
+    found = [str(sentence) for sentence in results.get("reference_warnings") or []]
     if "reference_warnings" not in results:
         found += _simpler_is_better(results)
     if not results.get("complete", True):
@@ -108,9 +108,9 @@ def _simpler_is_better(results: Numbers) -> list[str]:
     """Of results from before there were warnings: simpler methods that lie above the model's interval."""
     ends, references = results.get("accuracy_interval"), results.get("references") or {}
     better = {
-        one.key: float(references[one.key]["accuracy"])
-        for one in POINTS
-        if one.simpler and ends and ((references.get(one.key) or {}).get("accuracy") or 0) > ends[1]
+        point.key: float(references[point.key]["accuracy"])
+        for point in POINTS
+        if point.simpler and ends and ((references.get(point.key) or {}).get("accuracy") or 0) > ends[1]
     }
     said = simpler_is_better(float(results["overall_accuracy"]), better) if better else None
     return [said] if said else []
@@ -159,9 +159,9 @@ def _limits_of_score(results: Numbers, taxonomy: Taxonomy) -> list[str]:
         wide = 100 * (ends[1] - ends[0])
         found.append(f"The interval of the accuracy is {wide:.0f} points wide: smaller differences say nothing.")
     thin = [
-        f"{taxonomy.shown_class(name)} ({one['total']})"
-        for name, one in (results.get("per_class") or {}).items()
-        if 0 < int(one.get("total") or 0) < FEW_OF_A_CLASS
+        f"{taxonomy.shown_class(name)} ({figures['total']})"
+        for name, figures in (results.get("per_class") or {}).items()
+        if 0 < int(figures.get("total") or 0) < FEW_OF_A_CLASS
     ]
     if thin:
         found.append(f"So few objects stand behind these classes that their scores say little: {', '.join(thin)}.")
@@ -188,7 +188,7 @@ def _few_flights(results: Numbers, flights: int) -> str:
     low, high = results.get("lowest_flight"), results.get("highest_flight")
     if flights == 1 or not low or not high:
         return said
-    ends = [f"{percent(one['accuracy'])} ({one['flight']})" for one in (low, high)]
+    ends = [f"{percent(flight['accuracy'])} ({flight['flight']})" for flight in (low, high)]
     return f"{said} It goes from {ends[0]} to {ends[1]}."
 
 

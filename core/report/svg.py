@@ -152,12 +152,14 @@ def reliability(bins: Sequence[Mapping[str, Any]], about: str) -> Markup:
         body += _text(x, bottom + 15, percent(tick, 0), f'text-anchor="middle" fill="{MUTED}" font-size="11"')
         body += _text(left - 6, y + 4, percent(tick, 0), f'text-anchor="end" fill="{MUTED}" font-size="11"')
     body += _line(left, bottom, left + side, top, MUTED, 'stroke-dasharray="4 4"')
-    used = [one for one in bins if one.get("count") and one.get("confidence") is not None]
-    most = max((int(one["count"]) for one in used), default=1)
-    for one in used:
-        radius = 3 + 9 * (int(one["count"]) / most) ** 0.5
-        x, y = left + float(one["confidence"]) * side, bottom - float(one["accuracy"]) * side
-        told = f"{one['count']} objects, {percent(one['confidence'], 0)} sure, {percent(one['accuracy'], 0)} right"
+    used = [entry for entry in bins if entry.get("count") and entry.get("confidence") is not None]
+    most = max((int(entry["count"]) for entry in used), default=1)
+    for entry in used:
+        radius = 3 + 9 * (int(entry["count"]) / most) ** 0.5
+        x, y = left + float(entry["confidence"]) * side, bottom - float(entry["accuracy"]) * side
+        told = (
+            f"{entry['count']} objects, {percent(entry['confidence'], 0)} sure, {percent(entry['accuracy'], 0)} right"
+        )
         body += (
             f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}" fill="{MAIN}" fill-opacity=".75" stroke="#fff">'
             f"<title>{escape(told)}</title></circle>"

@@ -40,8 +40,8 @@ def calibration(about: ReportSubject) -> Markup:
         sure=_sure(unsure, results.get("calibration") or {}),
         broken=[broken] if broken else [],
         alarms=[
-            (about.taxonomy.condition(name), one, recall_ends(one))
-            for name, one in (results.get("alarms") or {}).items()
+            (about.taxonomy.condition(name), alarm, recall_ends(alarm))
+            for name, alarm in (results.get("alarms") or {}).items()
         ],
         rate=about.settings.judging.false_alarm_rate,
     )

@@ -47,7 +47,7 @@ def make_room(folder: Path, cap_bytes: int, needed_bytes: int) -> None:
                 file.unlink()
     kept = _kept(folder)
     over = sum(about.st_size for about, _ in kept) + needed_bytes - cap_bytes
-    for about, file in sorted(kept, key=lambda one: one[0].st_mtime_ns):
+    for about, file in sorted(kept, key=lambda entry: entry[0].st_mtime_ns):
         if over <= 0:
             return
         with contextlib.suppress(OSError):  # another process may have removed it, or Windows may still map it

@@ -22,9 +22,16 @@ KEPT = 3
 RELEASE_S = 20.0
 
 
-def _same_model(one: Settings, other: Settings) -> bool:
+def _same_model(settings: Settings, other: Settings) -> bool:
     """Whether one service can answer for both: all that prediction reads is equal."""
-    return (one.model, one.view, one.question, one.enhance, one.data.taxonomy, one.judging) == (
+    return (
+        settings.model,
+        settings.view,
+        settings.question,
+        settings.enhance,
+        settings.data.taxonomy,
+        settings.judging,
+    ) == (
         other.model,
         other.view,
         other.question,

@@ -323,7 +323,7 @@ def _signals_stop(reporter: RunReporter) -> Iterator[None]:
 
     wanted = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
     # What our caller chose to ignore (nohup does that to SIGHUP) stays ignored.
-    before = {one: signal.signal(one, ask) for one in wanted if signal.getsignal(one) != signal.SIG_IGN}
+    before = {number: signal.signal(number, ask) for number in wanted if signal.getsignal(number) != signal.SIG_IGN}
     try:
         yield
     finally:

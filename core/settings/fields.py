@@ -45,11 +45,11 @@ class SettingField:
     label: str
 
 
-def convert(one: SettingField, value: Any) -> tuple[Any, str]:
+def convert(setting_field: SettingField, value: Any) -> tuple[Any, str]:
     """(value of the declared type, "") or (None, what is wrong with it)."""
-    if one.type is dict:
-        return _numbers(one, value)
-    if one.type is bool:
+    if setting_field.type is dict:
+        return _numbers(setting_field, value)
+    if setting_field.type is bool:
         words = {
             "true": True,
             "yes": True,
@@ -64,15 +64,15 @@ def convert(one: SettingField, value: Any) -> tuple[Any, str]:
             return value, ""
         found = words.get(str(value).strip().lower())
         return (found, "") if found is not None else (None, f"{value!r} is neither true nor false")
-    if one.type in (int, float):
-        return number(one, value)
+    if setting_field.type in (int, float):
+        return number(setting_field, value)
     text = "" if value is None else str(value)
-    if one.choices and text not in one.choices:
-        return None, f"{text!r} is not one of {', '.join(one.choices)}"
+    if setting_field.choices and text not in setting_field.choices:
+        return None, f"{text!r} is not one of {', '.join(setting_field.choices)}"
     return text, ""
 
 
-def number(one: SettingField, value: Any) -> tuple[Any, str]:
+def number(setting_field: SettingField, value: Any) -> tuple[Any, str]:
     """`convert` for a number; of a dict, for one of its numbers."""
     try:
         # PyYAML reads 1e-4 as a string, and a form hands whole numbers over as floats.
@@ -81,14 +81,16 @@ def number(one: SettingField, value: Any) -> tuple[Any, str]:
         return None, f"{value!r} is not a number"
     if not math.isfinite(found):
         return None, f"{value!r} is not a finite number"
-    if one.type is int and found != int(found):
+    if setting_field.type is int and found != int(found):
         return None, f"{value!r} is not a whole number"
-    if (one.low is not None and found < one.low) or (one.high is not None and found > one.high):
-        return None, f"{value} is outside {one.low:g} to {one.high:g}"
-    return (int(found) if one.type is int else found), ""
+    if (setting_field.low is not None and found < setting_field.low) or (
+        setting_field.high is not None and found > setting_field.high
+    ):
+        return None, f"{value} is outside {setting_field.low:g} to {setting_field.high:g}"
+    return (int(found) if setting_field.type is int else found), ""
 
 
-def _numbers(one: SettingField, value: Any) -> tuple[Any, str]:
+def _numbers(setting_field: SettingField, value: Any) -> tuple[Any, str]:
     """A mapping, or a line such as `loose: 2, broken: 4` from a form or a command line."""
     if isinstance(value, str):
         try:
@@ -97,7 +99,7 @@ def _numbers(one: SettingField, value: Any) -> tuple[Any, str]:
             return None, f"{value!r} is no list of names with numbers"
     if not isinstance(value, Mapping):
         return None, f"{value!r} is no list of names with numbers"
-    found = {str(name): number(one, given) for name, given in value.items()}
+    found = {str(name): number(setting_field, given) for name, given in value.items()}
     faults = [f"{name}: {wrong}" for name, (_, wrong) in found.items() if wrong]
     return (None, "; ".join(faults)) if faults else ({name: given for name, (given, _) in found.items()}, "")
 

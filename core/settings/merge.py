@@ -38,7 +38,7 @@ def flatten(tree: Mapping[str, Any], where: str = "") -> tuple[dict[str, Any], l
 
 def _unknown(path: str, where: str) -> Problem:
     near = difflib.get_close_matches(path, FIELDS, n=1) or [
-        one for one in FIELDS if difflib.get_close_matches(path.split(".")[-1], [one.split(".")[-1]], cutoff=0.75)
+        known for known in FIELDS if difflib.get_close_matches(path.split(".")[-1], [known.split(".")[-1]], cutoff=0.75)
     ]
     fix = f"Did you mean {near[0]}?" if near else "List all settings with: damgui train --help-settings"
     return Problem(f"{path}: no such setting", where, fix, "setting")
@@ -51,14 +51,14 @@ def merge(base: Settings, changes: Mapping[str, Any], where: str = "") -> Settin
     single: dict[str, float] = {}
     for path, value in flat.items():
         named = weights.name_in(path)
-        one = FIELDS.get(weights.PATH if named else path)
-        if one is None:
+        field = FIELDS.get(weights.PATH if named else path)
+        if field is None:
             problems.append(_unknown(path, where))
             continue
-        converted, wrong = number(one, value) if named else convert(one, value)
+        converted, wrong = number(field, value) if named else convert(field, value)
         if wrong:
             problems.append(
-                Problem(f"{path}: {wrong}", where, f"Give {_wanted(one, float if named else one.type)}.", "setting")
+                Problem(f"{path}: {wrong}", where, f"Give {_wanted(field, float if named else field.type)}.", "setting")
             )
         elif named:
             single[path] = converted
@@ -75,11 +75,11 @@ def merge(base: Settings, changes: Mapping[str, Any], where: str = "") -> Settin
     return Settings(**sections)
 
 
-def _wanted(one: SettingField, kind: type) -> str:
+def _wanted(field: SettingField, kind: type) -> str:
     """What a setting takes, in words."""
-    if one.choices:
-        return f"one of {', '.join(one.choices)}"
-    span = f" between {one.low:g} and {one.high:g}" if one.low is not None and one.high is not None else ""
+    if field.choices:
+        return f"one of {', '.join(field.choices)}"
+    span = f" between {field.low:g} and {field.high:g}" if field.low is not None and field.high is not None else ""
     plain = {int: "a whole number", float: "a number", str: "a text", bool: "a true or false"}
     plain[dict] = "names with a number each, such as {name: 2, other name: 4}, each"
     return plain[kind] + span

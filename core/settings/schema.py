@@ -365,4 +365,4 @@ def _fields() -> Iterator[SettingField]:
             yield SettingField(path=f"{group.name}.{entry.name}", type=kind, default=default, **about)
 
 
-FIELDS: Mapping[str, SettingField] = {one.path: one for one in _fields()}
+FIELDS: Mapping[str, SettingField] = {field.path: field for field in _fields()}

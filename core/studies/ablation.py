@@ -60,7 +60,10 @@ def recommend(table: Sequence[Mapping[str, Any]], averages: SeedAverages) -> dic
     use = NONE
     helping = [name for name, row in rows.items() if row["verdict"] == HELPS]
     for size in sorted({len(enhancements_of(name)) for name in helping}):
-        best = max((one for one in helping if len(enhancements_of(one)) == size), key=lambda one: _gain(rows[one]))
+        best = max(
+            (variant for variant in helping if len(enhancements_of(variant)) == size),
+            key=lambda variant: _gain(rows[variant]),
+        )
         if use == NONE or _clearly_better(averages, use, best):
             use = best
     alone = {name: row["verdict"] for name, row in rows.items() if name in ENHANCEMENTS}
@@ -158,7 +161,7 @@ def _of_use(found: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any]]) -> 
     said = [f"Use {label(found['use'])}."]
     helping = [name for name, judged in found["enhancements"].items() if judged == HELPS]
     if len(helping) > 1 and len(enhancements_of(found["use"])) == 1 and "+".join(helping) not in rows:
-        names = " and ".join(one.replace("_", " ") for one in helping)
+        names = " and ".join(name.replace("_", " ") for name in helping)
         said.append(f"{names.capitalize()} help each by itself; whether they help together was not measured.")
     return said
 

@@ -55,14 +55,18 @@ class SeedAverages:
 
     def seeds(self, *variants: str) -> tuple[int, ...]:
         """The seeds that all these variants have."""
-        each = [{number for one, number in self.judged if one == variant} for variant in variants]
+        each = [{number for name, number in self.judged if name == variant} for variant in variants]
         return tuple(sorted(set.intersection(*each)))
 
     def scores(self, variant: str) -> dict[str, Any]:
         """{metric: {mean, interval, spread}}; spread is the standard deviation between seeds, None for one seed."""
         mine = [self.judged[variant, seed] for seed in self.seeds(variant)]
-        estimates = _averages([one.figures for one in mine], [one.left for one in mine], _objects(mine))
-        return {name: _plain(one, spread, one.share_interval()) for name, (one, spread) in estimates.items()}
+        estimates = _averages(
+            [judgement.figures for judgement in mine], [judgement.left for judgement in mine], _objects(mine)
+        )
+        return {
+            name: _plain(estimate, spread, estimate.share_interval()) for name, (estimate, spread) in estimates.items()
+        }
 
     def difference(self, before: str, after: str) -> dict[str, Any] | None:
         """After minus before over the seeds both have; None without any.
@@ -82,7 +86,10 @@ class SeedAverages:
         low, high = ({"flight": name, "accuracy_change": each[name]} for name in ends(each))
         return {
             "seeds": list(seeds),
-            **{name: _plain(one, spread, one.difference_interval()) for name, (one, spread) in estimates.items()},
+            **{
+                name: _plain(estimate, spread, estimate.difference_interval())
+                for name, (estimate, spread) in estimates.items()
+            },
             "flights": len(each),
             "lowest_flight": low,
             "highest_flight": high,
@@ -113,7 +120,7 @@ class Judgement:
 
 def _objects(judged: Sequence[Judgement]) -> np.ndarray:
     """(F,) how often objects of each flight were judged."""
-    total: np.ndarray = np.sum([one.total for one in judged], axis=0)
+    total: np.ndarray = np.sum([judgement.total for judgement in judged], axis=0)
     return total
 
 
@@ -159,7 +166,7 @@ def _all(judged: Mapping[str, RunRows]) -> Iterator[Sequence[PredictionRow]]:
 
 def _require_same_objects(seed: int, sides: Mapping[str, Sequence[PredictionRow]]) -> None:
     keys = {variant: sorted((str(row["image"]), int(row["object"])) for row in rows) for variant, rows in sides.items()}
-    if len({tuple(one) for one in keys.values()}) != 1 or not all(keys.values()):
+    if len({tuple(value) for value in keys.values()}) != 1 or not all(keys.values()):
         raise ValueError(f"the variants of seed {seed} were not judged on the same objects: {', '.join(keys)}")
 
 

@@ -38,7 +38,7 @@ def pooled_rows(parts: Sequence[Part]) -> list[PredictionRow]:
 
 def pooled_references(parts: Sequence[Part]) -> dict[str, list[PredictionRow]]:
     """The rows of each reference that all parts of the first seed have."""
-    first = [part for part in parts if part.seed == min(one.seed for one in parts)]
+    first = [part for part in parts if part.seed == min(part.seed for part in parts)]
     known = [name for name in first[0].references if all(part.references.get(name) for part in first)]
     return {name: [row for part in first for row in part.references[name]] for name in known}
 
@@ -64,7 +64,7 @@ def cross_validation(
         for seed in sorted({part.seed for part in parts})
     }
     seeds = [{"seed": seed, **_short(rows)} for seed, rows in by_seed.items()]
-    spread = float(np.std([one["macro_f1"] for one in seeds], ddof=1)) if len(seeds) > 1 else None
+    spread = float(np.std([seed["macro_f1"] for seed in seeds], ddof=1)) if len(seeds) > 1 else None
     references = {
         name: _reference(name, rows, pooled, (notes or {}).get(name)) for name, rows in pooled_references(parts).items()
     }
@@ -117,10 +117,10 @@ def lines(found: Mapping[str, Any]) -> list[str]:
         for part in found["folds"]
     ]
     if len(found["seeds"]) > 1:
-        each = ", ".join(f"{one['macro_f1']:.3f}" for one in found["seeds"])
+        each = ", ".join(f"{figures['macro_f1']:.3f}" for figures in found["seeds"])
         said.append(f"Macro-F1 of each seed: {each}; spread {found['spread']:.3f}")
-    for one in found["references"].values():
-        against = one["model_against_it"]
+    for reference in found["references"].values():
+        against = reference["model_against_it"]
         ends = against["macro_f1_change_interval"]
         reach = f"95 % interval {ends[0]:+.3f} to {ends[1]:+.3f}" if ends else TOO_FEW_FLIGHTS
         said.append(

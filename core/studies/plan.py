@@ -15,7 +15,9 @@ from core.errors import UserError
 from core.settings import EnhanceSettings, Settings
 
 NONE, ALL = "none", "all"
-ENHANCEMENTS: tuple[str, ...] = tuple(one.name for one in fields(EnhanceSettings) if isinstance(one.default, bool))
+ENHANCEMENTS: tuple[str, ...] = tuple(
+    field.name for field in fields(EnhanceSettings) if isinstance(field.default, bool)
+)
 VARIANTS = (NONE, *ENHANCEMENTS, ALL)
 SEEDS = {"ablate": 3, "crossval": 1}
 FOLDS = 5
@@ -65,7 +67,7 @@ def enhancements_of(variant: str) -> tuple[str, ...]:
 def switches(variant: str) -> dict[str, bool]:
     """The five settings of a variant, {"enhance.oversampling": True, …}."""
     on = enhancements_of(variant)
-    return {f"enhance.{one}": one in on for one in ENHANCEMENTS}
+    return {f"enhance.{name}": name in on for name in ENHANCEMENTS}
 
 
 def label(variant: str) -> str:
@@ -76,21 +78,21 @@ def label(variant: str) -> str:
         return "all together"
     if variant.startswith("fold"):
         return f"part {variant.removeprefix('fold')} held back"
-    parts = [one.replace("_", " ") for one in enhancements_of(variant)]
+    parts = [name.replace("_", " ") for name in enhancements_of(variant)]
     return " + ".join(parts) if len(parts) > 1 else f"{parts[0]} alone"
 
 
 def plan_ablation(only: Sequence[str], seeds: int, settings: Settings, keep: bool = False) -> StudyPlan:
     """The ablation over these variants (all of them when there are none). `none` is always among them: without it
     there is nothing to differ from. Raises UserError for names that are no variant."""
-    wanted = [one.strip() for one in only if one.strip()] or list(VARIANTS)
-    unknown = [one for one in wanted if set(enhancements_of(one)) - set(ENHANCEMENTS)]
+    wanted = [name.strip() for name in only if name.strip()] or list(VARIANTS)
+    unknown = [name for name in wanted if set(enhancements_of(name)) - set(ENHANCEMENTS)]
     if unknown:
         fix = f"Choose among {', '.join(VARIANTS)}, or join names by +."
         raise UserError(f"{unknown[0]!r} is no variant of an ablation", "--only", fix, "study")
     found: dict[tuple[str, ...], str] = {(): NONE}  # one name for one set of switches, whatever their order
-    for one in wanted:
-        on = enhancements_of(one)
+    for variant in wanted:
+        on = enhancements_of(variant)
         tidy = tuple(name for name in ENHANCEMENTS if name in on)
         found.setdefault(tidy, ALL if tidy == ENHANCEMENTS else "+".join(tidy))
     if len(found) == 1:
@@ -143,6 +145,6 @@ def to_dict(plan: StudyPlan) -> dict[str, Any]:
 
 def from_dict(tree: Any, file: Path) -> StudyPlan:
     """The plan that `to_dict` made a tree of, read from this file. Raises UserError when it is none."""
-    if not isinstance(tree, dict) or set(tree) != {one.name for one in fields(StudyPlan)}:
+    if not isinstance(tree, dict) or set(tree) != {field.name for field in fields(StudyPlan)}:
         raise UserError("this study's plan is gone", str(file), "Start the study again.", "study")
     return StudyPlan(**{**tree, "variants": tuple(tree["variants"])})

@@ -94,9 +94,9 @@ def bar_look(class_names: Sequence[str], taxonomy: Taxonomy) -> dict[str, Any]:
     """Colour by condition, and a hatch as well: never colour alone."""
     found = [taxonomy.of_class(name) for name in class_names]
     return {
-        "color": [one.colour for one in found],
+        "color": [condition.colour for condition in found],
         "pattern": {
-            "shape": [HATCHES[one.mark] for one in found],
+            "shape": [HATCHES[condition.mark] for condition in found],
             "fillmode": "overlay",
             "fgcolor": "rgba(255,255,255,.75)",
             "size": 7,

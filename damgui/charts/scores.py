@@ -93,7 +93,7 @@ def differences(dots: Sequence[ForestRow]) -> go.Figure:
     ends = [abs(end) for dot in dots for end in (dot.value, *(dot.interval or ()))]
     reach = 5 * (int(max([*ends, 5.0]) / 5) + 1)
     figure = forest(
-        [(text.CHANGE_AXIS, [ForestRow(one.label, one.value, one.interval) for one in dots])],
+        [(text.CHANGE_AXIS, [ForestRow(row.label, row.value, row.interval) for row in dots])],
         (-reach, reach),
         row_px=44,
     )
@@ -117,9 +117,9 @@ def reliability(sides: Sequence[tuple[str, Mapping[str, Any]]]) -> go.Figure:
     )
     looks = ((theme.SLATE, "circle-open"), (theme.WATER, "circle")) if len(sides) > 1 else ((theme.WATER, "circle"),)
     for (label, about), (color, symbol) in zip(sides, looks, strict=False):
-        bins = [one for one in about.get("reliability") or [] if one.get("count")]
-        sure = [100 * one["confidence"] for one in bins]
-        right, counts = [100 * one["accuracy"] for one in bins], [one["count"] for one in bins]
+        bins = [entry for entry in about.get("reliability") or [] if entry.get("count")]
+        sure = [100 * entry["confidence"] for entry in bins]
+        right, counts = [100 * entry["accuracy"] for entry in bins], [entry["count"] for entry in bins]
         marker = {"color": color, "symbol": symbol, "size": 11, "line": {"width": 2.5, "color": color}}
         figure.add_trace(
             go.Scatter(
@@ -135,7 +135,7 @@ def reliability(sides: Sequence[tuple[str, Mapping[str, Any]]]) -> go.Figure:
             1,
             1,
         )
-        middles = [50 * (one["low"] + one["high"]) for one in bins]
+        middles = [50 * (entry["low"] + entry["high"]) for entry in bins]
         figure.add_trace(
             go.Bar(
                 x=middles,

@@ -41,8 +41,8 @@ def training(shown: Learning) -> dict[str, Any]:
         _line(1, text.LOSS_RAW, (x, raw), line={"color": blue, "width": 1}, opacity=0.6),
         _line(1, text.LOSS_SMOOTH, (x, calm), line={"color": blue, "width": 3.2}),
         _line(1, text.LOSS_VALID, (at, [event["loss"] for event in tests]), **_dotted(theme.CLAY, "diamond")),
-        _line(2, text.MACRO_F1, (at, [100 * one["macro_f1"] for one in tests]), **_dotted(theme.PLUM, "circle")),
-        _line(2, text.ACCURACY, (at, [100 * one["accuracy"] for one in tests]), **_dotted(theme.SLATE, "square")),
+        _line(2, text.MACRO_F1, (at, [100 * test["macro_f1"] for test in tests]), **_dotted(theme.PLUM, "circle")),
+        _line(2, text.ACCURACY, (at, [100 * test["accuracy"] for test in tests]), **_dotted(theme.SLATE, "square")),
         *_checkpoints(shown.checkpoints),
     ]
     layout = {**_layout(), "uirevision": shown.run, "meta": {"base": _base(shown)}}

@@ -42,13 +42,15 @@ class HelpSettings(argparse.Action):
 def describe_settings() -> str:
     """Every setting with default, range and help, three lines at most each."""
     lines = []
-    for one in schema.FIELDS.values():
-        span = " | ".join(one.choices) if one.choices else "true | false" if one.type is bool else ""
-        if one.low is not None and one.high is not None:
-            span = f"{one.low:g} to {one.high:g}"
-        default = json.dumps(one.default)
-        lines.append(f"{one.path} = {default}" + (f"   ({span}{' ' + one.unit if one.unit else ''})" if span else ""))
-        lines.append(f"    {one.help}")
+    for field in schema.FIELDS.values():
+        span = " | ".join(field.choices) if field.choices else "true | false" if field.type is bool else ""
+        if field.low is not None and field.high is not None:
+            span = f"{field.low:g} to {field.high:g}"
+        default = json.dumps(field.default)
+        lines.append(
+            f"{field.path} = {default}" + (f"   ({span}{' ' + field.unit if field.unit else ''})" if span else "")
+        )
+        lines.append(f"    {field.help}")
     return "\n".join(lines)
 
 

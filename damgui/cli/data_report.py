@@ -22,8 +22,8 @@ PHOTOS = 3  # named for each finding; --json names all
 def lines_of(dataset: Dataset, review: Review) -> list[str]:
     """Counts of every class and split, the light, then every finding with its photos and the flag that cures it."""
     lines = [f"{dataset.root} ({dataset.format})", *_table(dataset), ""]
-    for one in review.findings:
-        lines += [*_finding(one), ""]
+    for finding in review.findings:
+        lines += [*_finding(finding), ""]
     return [*lines, f"{MARKS[review.light]}: {SENTENCES[review.light]}"]
 
 
@@ -37,15 +37,15 @@ def _table(dataset: Dataset) -> list[str]:
     return [f"{row[0]:<24}" + "".join(f"{cell:>8}" for cell in row[1:]) for row in rows]
 
 
-def _finding(one: Finding) -> list[str]:
-    lines = [f"{MARKS[one.level]}: {one.title}", *_wrapped(one.detail)]
-    if one.groups:
-        sets = [" = ".join(group) if one.kind != "flight-across" else " / ".join(group) for group in one.groups]
+def _finding(finding: Finding) -> list[str]:
+    lines = [f"{MARKS[finding.level]}: {finding.title}", *_wrapped(finding.detail)]
+    if finding.groups:
+        sets = [" = ".join(group) if finding.kind != "flight-across" else " / ".join(group) for group in finding.groups]
         lines += _listed(sets)
-    elif one.photos:
-        lines += _listed(one.photos)
-    if one.cure_words:
-        lines += _wrapped(f"Cure: {one.cure_words}" + (f" {one.flags}" if one.flags else ""))
+    elif finding.photos:
+        lines += _listed(finding.photos)
+    if finding.cure_words:
+        lines += _wrapped(f"Cure: {finding.cure_words}" + (f" {finding.flags}" if finding.flags else ""))
     return lines
 
 

@@ -43,7 +43,7 @@ def already_read(workspace: Workspace, settings: Settings) -> Dataset | None:
 
 
 def marks(photo: Photo, known: Taxonomy) -> list[Mark]:
-    return [Mark(one.box_xyxy, one.object_type, known.shown(one.object_type, one.condition)) for one in photo.objects]
+    return [Mark(obj.box_xyxy, obj.object_type, known.shown(obj.object_type, obj.condition)) for obj in photo.objects]
 
 
 @lru_cache(maxsize=8)

@@ -63,7 +63,7 @@ def note(said: str, tone: str = "info") -> Markup:
 
 def problem(error: UserError) -> Markup:
     """What the user can cure, a line each."""
-    lines = [str(one) for one in error.problems]
+    lines = [str(problem) for problem in error.problems]
     return _PARTS.problem(lines[:PROBLEMS_SHOWN], len(lines) - PROBLEMS_SHOWN)
 
 
@@ -137,7 +137,7 @@ def ended(found: run_state.RunState) -> Markup:
 
 def warnings(found: run_state.RunState) -> Markup:
     said = dict.fromkeys(str(event["text"]) for event in found.of("warning"))
-    return joined(note(one, "warn") for one in list(said)[-3:])
+    return joined(note(sentence, "warn") for sentence in list(said)[-3:])
 
 
 def interval(found: Mapping[str, Any], key: str) -> str:

@@ -54,7 +54,7 @@ def _drawn(box_xyxy: BoxXyxy, condition: Condition, title: str) -> DrawnBox:
 
 
 def _all_drawn(marks: Sequence[Mark]) -> list[DrawnBox]:
-    return [_drawn(one.box_xyxy, one.condition, one.words) for one in marks]
+    return [_drawn(mark.box_xyxy, mark.condition, mark.words) for mark in marks]
 
 
 def photo_size(path: Path) -> tuple[int, int]:
@@ -124,7 +124,7 @@ def judged(path: Path, box_px: BoxXyxy, kind: str, lines: Sequence[tuple[str, Co
 
 def annotated(path: Path, counts: Counter[Condition], name: str) -> Markup:
     """A photo into which its boxes are drawn already, with how many there are of each condition."""
-    told = ", ".join(f"{number} {one.name}" for one, number in counts.most_common())
+    told = ", ".join(f"{number} {condition.name}" for condition, number in counts.most_common())
     return _PHOTOS.annotated(whole(path, ANNOTATED_PX), counts.most_common(), name, f"{name}: {told}")
 
 

@@ -41,7 +41,7 @@ class Details:
 
     @property
     def outputs(self) -> tuple[Component, ...]:
-        return tuple(getattr(self, one.name) for one in fields(self))
+        return tuple(getattr(self, field.name) for field in fields(self))
 
     def fill(self, shown: ShownResults | None, most: int = PAGE) -> Updates:
         if shown is None:

@@ -96,13 +96,13 @@ def judged_runs(now: Snapshot) -> list[JudgedRun]:
     for run in now.runs("baseline", "evaluate"):
         if now.status(run) == "finished" and run.results.is_file():
             found.append(_opened(workspace, run.id, run.results, run.created))
-    known = [one.found for one in found if one]
+    known = [entry.found for entry in found if entry]
     for path in (workspace.zeroshot_results, *sorted(workspace.experiments.glob("evaluation_*.json"))):
         if path.is_file():
-            one = _opened(workspace, path.stem, path, path.stat().st_mtime)
-            if one is not None and one.found not in known:
-                found.append(one)
-    return sorted((one for one in found if one), key=lambda one: (one.created, one.id), reverse=True)
+            opened = _opened(workspace, path.stem, path, path.stat().st_mtime)
+            if opened is not None and opened.found not in known:
+                found.append(opened)
+    return sorted((run for run in found if run), key=lambda run: (run.created, run.id), reverse=True)
 
 
 def _opened(workspace: Workspace, identity: str, path: Path, created: float) -> JudgedRun | None:
@@ -157,14 +157,14 @@ def differing(settings: Sequence[Mapping[str, Any]]) -> list[str]:
     A setting that one of them does not have (another version, no teaching) counts only if the others differ in it.
     """
     paths = [path for path in FIELDS if path not in (*OWN_COLUMN, *NO_MATTER)]
-    return [path for path in paths if len({repr(one[path]) for one in settings if path in one}) > 1]
+    return [path for path in paths if len({repr(setting[path]) for setting in settings if path in setting}) > 1]
 
 
 def defaults(runs: Sequence[JudgedRun]) -> tuple[JudgedRun | None, JudgedRun | None]:
     """(before, after): the newest tuned model, against the newest untaught one that judged the same objects."""
-    after = next((one for one in runs if one.tuned), None)
-    plain = [one for one in runs if not one.tuned]
-    same = [one for one in plain if after and one.objects == after.objects]
+    after = next((run for run in runs if run.tuned), None)
+    plain = [run for run in runs if not run.tuned]
+    same = [run for run in plain if after and run.objects == after.objects]
     return next(iter(same or plain), None), after
 
 
@@ -179,6 +179,6 @@ def chosen(
         return defaults(runs)
     if not fresh.tuned:
         return (fresh if fresh.objects == after.objects else before), after
-    same = [one for one in runs if not one.tuned and one.objects == fresh.objects]
+    same = [run for run in runs if not run.tuned and run.objects == fresh.objects]
     kept = before.objects == fresh.objects and before.id != fresh.id
     return (before if kept else next(iter(same), before)), fresh

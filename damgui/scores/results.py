@@ -110,7 +110,7 @@ def mistake_cards(
         true, said = shown_condition(row, shown.taxonomy, "truth"), shown_condition(row, shown.taxonomy)
         lines = [(labels[0], true, ""), (labels[1], said, _how_sure(row))]
         cards.append(card(shown.root, row, lines))
-    return photos.gallery([one for one in cards if one])
+    return photos.gallery([card for card in cards if card])
 
 
 def _how_sure(row: PredictionRow) -> str:

@@ -50,7 +50,7 @@ def _small_figures(found: Found) -> list[Markup]:
 
 def warnings(found: Found) -> Markup:
     """What makes these numbers doubtful."""
-    return html.joined(html.note(str(one), "warn") for one in found.get("reference_warnings") or [])
+    return html.joined(html.note(str(warning), "warn") for warning in found.get("reference_warnings") or [])
 
 
 # -- What it must beat -----------------------------------------------------------------------------------------------
@@ -115,7 +115,7 @@ def class_table(
 ) -> Markup:
     """Support, recall with interval, precision and F1, a row for every class that occurs or was answered."""
     rows = []
-    for name in [one for one in (order or scores) if one in scores]:
+    for name in [key for key in (order or scores) if key in scores]:
         about = scores[name]
         recall = units.share(about.get("recall", about.get("accuracy")), 0)
         rows.append(

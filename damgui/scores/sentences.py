@@ -277,7 +277,7 @@ def why_unsure(answer: Mapping[str, Any], rule: Mapping[str, Any]) -> str:
     if threshold is None:
         return f"{said}{percent(sure, 0)}. {NO_THRESHOLD}"
     # As many digits as it takes to see that one number lies below the other.
-    digits = next((one for one in (0, 1) if percent(sure, one) != percent(threshold, one)), 2)
+    digits = next((decimals for decimals in (0, 1) if percent(sure, decimals) != percent(threshold, decimals)), 2)
     given = f"An answer is given from {percent(threshold, digits)} on."
     return f"{said}{percent(sure, digits)}. {given} {promise(rule)}".rstrip()
 

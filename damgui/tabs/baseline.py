@@ -30,8 +30,8 @@ def build(frame: Frame) -> None:
                 text.BASELINE_STOP, variant="stop", elem_id="baseline-stop", visible=False, scale=0, min_width=120
             )
         with gr.Accordion(text.OPTIONS, open=False, elem_id="baseline-options"), gr.Row(elem_classes="dg-grid3"):
-            for one in ("data.split", "data.limit", "question.kind"):
-                frame.form.add(one, min_width=200)
+            for path in ("data.split", "data.limit", "question.kind"):
+                frame.form.add(path, min_width=200)
     message = html.place("", elem_id="baseline-message")
     progress = html.place("", elem_id="baseline-progress")
     report_button.report_button(frame, "baseline", "baseline")

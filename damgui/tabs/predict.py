@@ -206,7 +206,7 @@ def _wire_question(frame: Frame, w: PredictWidgets) -> None:
         known = _taxonomy(found, path)
         return {**w.forget(), **_answered(found, _truth(current, box, known), known, w)}
 
-    judging = [one for path, one in frame.form.widgets.items() if path.startswith("judging.")]
+    judging = [widget for path, widget in frame.form.widgets.items() if path.startswith("judging.")]
     taxonomy = frame.form.widgets[TAXONOMY]
     w.ask.click(show_busy, outputs=w.answer, **QUIET).then(
         begin, {w.photo, w.picker, w.kind, w.model, taxonomy, *judging}, [w.message, *w.answer], **LONG
@@ -233,7 +233,7 @@ def _examples(frame: Frame, settings: Settings) -> list[Photo]:
         return []
     data = datasets.already_read(frame.workspace, settings) or datasets.read(frame.workspace, settings)
     photos = [photo for photo in data.split("valid") or data.photos if photo.objects]
-    return sorted(photos, key=lambda photo: -len({one.condition for one in photo.objects}))[:EXAMPLES]
+    return sorted(photos, key=lambda photo: -len({obj.condition for obj in photo.objects}))[:EXAMPLES]
 
 
 def _open(frame: Frame, values: Mapping[Component, Any], w: PredictWidgets) -> Updates:
@@ -248,17 +248,17 @@ def _open(frame: Frame, values: Mapping[Component, Any], w: PredictWidgets) -> U
 
 
 def _strip(photos: list[Photo]) -> Markup:
-    return _PREDICT.strip([(whole(one.path, EXAMPLE_PX), one.path.name, len(one.objects)) for one in photos])
+    return _PREDICT.strip([(whole(photo.path, EXAMPLE_PX), photo.path.name, len(photo.objects)) for photo in photos])
 
 
 def _show(path: Path, objects: Sequence[BoxedObject], w: PredictWidgets) -> Updates:
     """A photo is chosen: show it with its boxes, forget the last answer."""
-    boxes = [{"box": list(one.box_xyxy), "label": one.object_type} for one in objects]
+    boxes = [{"box": list(obj.box_xyxy), "label": obj.object_type} for obj in objects]
     about = {"src": whole(path, VIEW_PX), "about": path.name, "boxes": boxes}
     current = {
         "path": str(path),
         "size_wh": photo_size(path),
-        "objects": [(one.object_type, one.condition, one.box_xyxy) for one in objects],
+        "objects": [(obj.object_type, obj.condition, obj.box_xyxy) for obj in objects],
     }
     return {
         **w.forget(),
@@ -275,7 +275,7 @@ def _request(frame: Frame, values: Mapping[Component, Any], w: PredictWidgets) -
     photo, value = values[w.photo], values[w.picker] or {}
     if not photo:
         raise UserError(text.PREDICT_NO_PHOTO)
-    tuned = next((one for one in frame.look().tuned_models if one.name == values[w.model]), None)
+    tuned = next((model for model in frame.look().tuned_models if model.name == values[w.model]), None)
     path = str(tuned.path) if tuned else _base(frame)
     base = store.base_model(path)
     settings = store.settings_for_model(path)
@@ -286,13 +286,13 @@ def _request(frame: Frame, values: Mapping[Component, Any], w: PredictWidgets) -
     box, size_wh = value.get("box"), photo["size_wh"]
     # A labelled box is asked about as in training, with its neighbours; among them a box of one's own has no place.
     picked = value.get("index")
-    others = [one[2] for i, one in enumerate(photo["objects"]) if i != picked] if picked is not None else []
+    others = [obj[2] for i, obj in enumerate(photo["objects"]) if i != picked] if picked is not None else []
     request = {
         "image": photo["path"],
         "box_xyxy_px": _pixels(box, size_wh) if box else None,
         "object_type": values[w.kind] or None,
         "models": [base, path] if tuned else [base],
-        "other_boxes_xyxy_px": [_pixels(one, size_wh) for one in others],
+        "other_boxes_xyxy_px": [_pixels(other_box, size_wh) for other_box in others],
     }
     return request, settings
 
@@ -319,7 +319,9 @@ def _truth(photo: Any, value: Any, taxonomy: Taxonomy) -> Condition | None:
 def _taxonomy(found: Mapping[str, Any], path: str) -> Taxonomy:
     """What the answers mean: what the tuned model among them learned, else the file of the form."""
     tuned = [str(answer.get("model") or "") for answer in found["answers"]]
-    about = next((read_json(Path(one) / "damgui.json") for one in tuned if one and store.is_adapter(one)), None)
+    about = next(
+        (read_json(Path(folder) / "damgui.json") for folder in tuned if folder and store.is_adapter(folder)), None
+    )
     return restore(about["taxonomy"]) if about else datasets.taxonomy(path)
 
 

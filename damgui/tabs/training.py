@@ -87,7 +87,7 @@ def build(frame: Frame) -> None:
         )
         if seen is not None and stamp == seen[:-1]:
             return None
-        updates: Updates = {one: gr.Button(interactive=busy is None) for one in (start, attempt)}
+        updates: Updates = {button: gr.Button(interactive=busy is None) for button in (start, attempt)}
         base = seen[-1] if seen else None
         if seen is None or seen[:3] != stamp[:3]:
             drawn, base = _chart(found, base)
@@ -163,7 +163,7 @@ def _wire_form(frame: Frame, preset: gr.Dropdown, name: gr.Textbox) -> None:
     """Preset, model here and model on the baseline tab agree; a preset fills the form, and a name that nobody typed
     follows the model."""
     model = frame.form.widgets["model.path"]
-    models = [model, *(one for one in frame.followers if one is not preset)]
+    models = [model, *(follower for follower in frame.followers if follower is not preset)]
 
     def shown(settings: Settings, typed: str) -> Updates:
         updates = frame.show(settings, NOT_IN_PRESETS)
@@ -184,13 +184,13 @@ def _wire_form(frame: Frame, preset: gr.Dropdown, name: gr.Textbox) -> None:
         return shown(merge(load(chosen) if chosen else Settings(), {"model.path": now}), typed)
 
     preset.input(fill, [preset, model, name], [*frame.widgets, name], **QUIET)
-    for one in models:
-        one.input(suit, [one, name], [*frame.widgets, name], **QUIET)
+    for component in models:
+        component.input(suit, [component, name], [*frame.widgets, name], **QUIET)
 
 
 def _is_suggestion(typed: str) -> bool:
     """Whether a name is none, or one that this page suggests for a model of its list; any other somebody typed."""
-    labels = "|".join(re.escape(model_label(one)) for one in forms.models())
+    labels = "|".join(re.escape(model_label(model)) for model in forms.models())
     return re.fullmatch(rf"|({labels})-tuned(-\d+)?", typed) is not None
 
 

@@ -59,5 +59,5 @@ def _scores(now: Snapshot) -> tuple[str, str]:
 
 def _good(baseline: str, tuned: str) -> Markup:
     """What good looks like, beside what this workspace has reached."""
-    rows = [(*one, yours) for one, yours in zip(text.GOOD, (baseline, "", tuned), strict=True)]
+    rows = [(*row, yours) for row, yours in zip(text.GOOD, (baseline, "", tuned), strict=True)]
     return _WELCOME.good(rows)

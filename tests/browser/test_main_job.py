@@ -58,7 +58,7 @@ def ask(page: Page, workspace: Path) -> dict[str, Any]:
     expect(page.locator("#predict-ask")).to_be_disabled(timeout=3_000)
     expect(verdicts).to_have_count(2)
     said = last_answer(workspace)
-    assert [one["label"] for one in said["answers"]] == ["Base model", "Tuned: clicked"]
+    assert [answer["label"] for answer in said["answers"]] == ["Base model", "Tuned: clicked"]
     for index, answer in enumerate(said["answers"]):
         for words in (
             answer["label"],
@@ -67,7 +67,7 @@ def ask(page: Page, workspace: Path) -> dict[str, Any]:
             percent(sentences.sureness(answer), 0),
         ):
             expect(verdicts.nth(index)).to_contain_text(words)
-    bars_of_each = [one["x"] for one in drawn(page, "predict-chart")]
+    bars_of_each = [trace["x"] for trace in drawn(page, "predict-chart")]
     for bars, answer in zip(bars_of_each, said["answers"], strict=True):
         assert sorted(bars) == pytest.approx(sorted(100 * p for p in shown_shares(answer).values()))
         assert sum(bars) == pytest.approx(100, abs=0.1)
@@ -76,8 +76,10 @@ def ask(page: Page, workspace: Path) -> dict[str, Any]:
 
 def examples(workspace: Path) -> list[Photo]:
     """The example photos in the order in which the page shows them."""
-    photos = [one for one in read_dataset(DataSettings(), workspace / "sample-data").split("valid") if one.objects]
-    return sorted(photos, key=lambda photo: -len({one.condition for one in photo.objects}))
+    photos = [
+        photo for photo in read_dataset(DataSettings(), workspace / "sample-data").split("valid") if photo.objects
+    ]
+    return sorted(photos, key=lambda photo: -len({obj.condition for obj in photo.objects}))
 
 
 class TestNewcomer:
@@ -111,7 +113,7 @@ class TestNewcomer:
         bars = drawn(page, "baseline-per-class")[0]
         shown = {name: value / 100 for name, value in zip(bars["y"], bars["x"], strict=True)}
         assert shown == pytest.approx(
-            {load().shown_class(name): one["accuracy"] for name, one in zero["per_class"].items() if one["total"]}
+            {load().shown_class(name): score["accuracy"] for name, score in zero["per_class"].items() if score["total"]}
         )
 
     def test_the_loss_moves_while_it_learns_and_the_end_shows_what_the_file_says(
@@ -199,8 +201,8 @@ class TestNewcomer:
         place, index, photo = next(
             (place, index, photo)
             for place, photo in enumerate(examples(workspace)[:12])
-            for index, one in enumerate(photo.objects)
-            if len(photo.objects) > 1 and one.object_type == "toe drain"
+            for index, obj in enumerate(photo.objects)
+            if len(photo.objects) > 1 and obj.object_type == "toe drain"
         )
         page.locator("#predict-examples button").nth(place).click()
         boxes = page.locator("#predict-picker .dg-pick-box")

@@ -203,7 +203,7 @@ def test_every_problem_of_a_folder_is_listed_at_once_and_the_good_rest_can_be_us
     listed.first.wait_for(state="visible")
     found = read_dataset(DataSettings(path=str(faulty)), faulty)
     assert [" ".join(line.split()) for line in listed.all_inner_texts()] == [
-        " ".join(str(one).split()) for one in found.problems if not one.what.startswith(SAME_FILE)
+        " ".join(str(problem).split()) for problem in found.problems if not problem.what.startswith(SAME_FILE)
     ]
     expect(page.locator("#data-findings [data-kind=same-file]")).to_contain_text("a_08.jpg")
     said = page.locator("#data-problems").inner_text()

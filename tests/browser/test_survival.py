@@ -35,7 +35,7 @@ def test_a_run_outlives_browser_and_app_and_a_new_app_shows_it(browser: Browser,
         expect(page.locator("#training-state")).to_contain_text(text.STATUS_WORDS["finished"], timeout=10_000)
         assert steps(run) == list(range(1, 21))
         until(lambda: points(page) == 20, 10, "the whole chart")
-        assert len([one for one in read_events(run.events) if one["kind"] == "started"]) == 1
+        assert len([event for event in read_events(run.events) if event["kind"] == "started"]) == 1
         assert (workspace / "models" / "survivor_final" / "adapter_model.safetensors").is_file()
     finally:
         fresh.process.terminate()

@@ -54,9 +54,9 @@ def race(windows: BrowserContext, app: App, workspace: Path) -> Iterator[tuple[R
     for page in pages:  # the event alone: the driver's own click would wait for the first one's answer
         page.evaluate("() => { setTimeout(() => document.querySelector('#training-start').click(), 150) }")
     messages = [page.locator("#training-message") for page in pages]
-    until(lambda: any("busy" in one.inner_text() for one in messages), 60, "the refusal")
+    until(lambda: any("busy" in message.inner_text() for message in messages), 60, "the refusal")
     run = until(lambda: at_work(workspace), 30, "the run at work")
-    lost = next(page for page, one in zip(pages, messages, strict=True) if "busy" in one.inner_text())
+    lost = next(page for page, page_message in zip(pages, messages, strict=True) if "busy" in page_message.inner_text())
     yield run, next(page for page in pages if page is not lost), lost
     store.request_stop(run)
     ended(run, "stopped", 60)
@@ -78,7 +78,7 @@ def test_of_two_starts_in_one_moment_one_wins_and_the_other_is_told_who_is_at_wo
     expect(lost.locator("#training-message")).to_contain_text("busy")
     assert won.locator("#training-message").inner_text().strip() == ""
     # The one that was refused leaves nothing behind, and both pages show the run at work.
-    assert [one.id for one in store.list_runs(store.open_workspace(workspace), "train") if one.name == "live"] == [
+    assert [run.id for run in store.list_runs(store.open_workspace(workspace), "train") if run.name == "live"] == [
         run.id
     ]
     for page in (won, lost):

@@ -38,7 +38,7 @@ def test_a_box_is_written_as_its_family_learned_it(
 
 
 def test_every_family_has_the_box_unit_of_its_report() -> None:
-    assert {name: one.box_unit for name, one in FAMILIES.items()} == {
+    assert {name: family.box_unit for name, family in FAMILIES.items()} == {
         "qwen2_vl": THOUSANDTHS,
         "qwen2_5_vl": RESIZED_PIXELS,
         "qwen3_vl": THOUSANDTHS,

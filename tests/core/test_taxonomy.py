@@ -137,7 +137,7 @@ def test_a_fault_in_a_taxonomy_is_told(change: dict[str, Any], said: str) -> Non
 
 
 def test_the_dams_colours_marks_and_weights_stand_in_the_file_and_nowhere_else() -> None:
-    found = [(one.name, one.alarm, one.colour, one.sign, one.weight) for one in DAMS.details.values()]
+    found = [(detail.name, detail.alarm, detail.colour, detail.sign, detail.weight) for detail in DAMS.details.values()]
     assert found == [
         ("normal", False, "#14918a", "●", 1.0),
         ("blocked", True, "#e0a11b", "▲", 2.0),
@@ -151,13 +151,17 @@ def test_a_file_that_says_nothing_of_looks_and_alarms_is_read_as_ever() -> None:
     found = from_dict({"conditions": ["sound", "mossy", "damaged"], "object_types": ["tile"]})
     assert found.alarming == ("mossy", "damaged")
     assert found.details["damaged"] == DAMS.details["damaged"]
-    assert len({one.colour for one in found.details.values()}) == len({one.mark for one in found.details.values()}) == 3
+    assert (
+        len({detail.colour for detail in found.details.values()})
+        == len({detail.mark for detail in found.details.values()})
+        == 3
+    )
     assert found.details["mossy"].weight == 1.0
 
 
 def test_more_conditions_than_marks_are_read_too() -> None:
     many = from_dict({"conditions": [f"c{n}" for n in range(20)], "object_types": ["tile"]})
-    assert len({one.mark for one in many.details.values()}) == len(MARKS)
+    assert len({detail.mark for detail in many.details.values()}) == len(MARKS)
 
 
 def test_a_condition_that_needs_nobody_is_no_alarm_wherever_it_stands() -> None:
@@ -175,7 +179,12 @@ def test_what_is_only_observed_is_present_and_is_asked_and_stored_as_ever() -> N
     assert DAMS.shown("toe drain", "normal") == DAMS.details["normal"]
     assert "vegetation normal" in DAMS.class_names and answers("vegetation", DAMS) == ("normal",)
     counts = DAMS.shown_counts({"normal": 5, "blocked": 1, "damaged": 0}, {"vegetation normal": 3})
-    assert {one.name: count for one, count in counts.items()} == {"normal": 2, "blocked": 1, "damaged": 0, "present": 3}
+    assert {condition.name: count for condition, count in counts.items()} == {
+        "normal": 2,
+        "blocked": 1,
+        "damaged": 0,
+        "present": 3,
+    }
 
 
 def test_a_type_named_as_an_observed_one_may_have_states_of_its_own() -> None:

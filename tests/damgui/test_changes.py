@@ -122,15 +122,15 @@ def idle_cost(port: int, pid: int) -> float:
             pause_s = int(link.getresponse().read().split()[1]) / 1000
 
     pages = [threading.Thread(target=page, args=(number,)) for number in range(PAGES)]
-    for one in pages:
-        one.start()
+    for visitor in pages:
+        visitor.start()
     time.sleep(2.0)  # the first looks read the history
     before, began = cpu_seconds(pid), time.monotonic()
     time.sleep(SECONDS)
     cost = (cpu_seconds(pid) - before) / (time.monotonic() - began)
     over.set()
-    for one in pages:
-        one.join()
+    for visitor in pages:
+        visitor.join()
     return cost
 
 

@@ -36,10 +36,10 @@ def test_settings_survive_the_way_through_the_form() -> None:
 @pytest.mark.parametrize("path", list(FIELDS))
 def test_every_knob_has_a_labelled_widget_with_its_help(path: str) -> None:
     with gr.Blocks(analytics_enabled=False):
-        one = forms.widget(FIELDS[path])
-    assert one.elem_id == forms.elem_id(path)
-    assert one.label
-    assert one.info.replace("\\", "").startswith(FIELDS[path].help)
+        component = forms.widget(FIELDS[path])
+    assert component.elem_id == forms.elem_id(path)
+    assert component.label
+    assert component.info.replace("\\", "").startswith(FIELDS[path].help)
 
 
 def test_all_wrong_values_are_named_at_once() -> None:

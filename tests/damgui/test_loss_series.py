@@ -57,10 +57,10 @@ def test_a_series_that_grew_equals_one_made_at_once_and_the_plain_smoothing() ->
     losses = np.random.default_rng(0).random(5000).tolist()
     pairs = list(enumerate(losses, start=1))
     whole, parts = grown(pairs), grown(*(pairs[n : n + 37] for n in range(0, 5000, 37)))
-    for one in (whole, parts):
-        assert one.steps.tolist() == list(range(1, 5001))
-        assert one.raw.tolist() == losses
-        assert one.calm.tolist() == pytest.approx(smoothed(losses))
+    for digest in (whole, parts):
+        assert digest.steps.tolist() == list(range(1, 5001))
+        assert digest.raw.tolist() == losses
+        assert digest.calm.tolist() == pytest.approx(smoothed(losses))
 
 
 @pytest.mark.parametrize("split", [0, 1, 2, 3, 4])

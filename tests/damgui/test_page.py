@@ -68,7 +68,7 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> dict:
 
 
 def names(config: dict) -> list[str]:
-    return [one["props"]["elem_id"] for one in config["components"] if one["props"].get("elem_id")]
+    return [component["props"]["elem_id"] for component in config["components"] if component["props"].get("elem_id")]
 
 
 def test_every_setting_has_exactly_one_widget(config: dict) -> None:
@@ -86,11 +86,15 @@ def test_controls_are_named_and_no_name_comes_twice(config: dict) -> None:
 
 def test_every_form_widget_is_labelled(config: dict) -> None:
     kinds = ("textbox", "number", "dropdown", "checkbox", "checkboxgroup", "slider", "radio", "file")
-    assert [one for one in config["components"] if one["type"] in kinds and not one["props"].get("label")] == []
+    assert [
+        component
+        for component in config["components"]
+        if component["type"] in kinds and not component["props"].get("label")
+    ] == []
 
 
 def test_nothing_is_asked_of_the_network(config: dict) -> None:
-    widgets = json.dumps([one["props"] for one in config["components"]], default=str)
+    widgets = json.dumps([component["props"] for component in config["components"]], default=str)
     said = widgets + theme.css() + theme.theme()._get_theme_css()
     hosts = set(re.findall(r"https?://([\w.-]+)", said)) - {"www.w3.org"}  # the name space of SVG is no address
     assert hosts == set()
@@ -142,7 +146,7 @@ def test_text_can_be_read_in_light_and_dark(mode: str, ink: str, ground: str) ->
 @pytest.mark.parametrize(
     "fill",
     [
-        *(one.colour for one in DAMS.legend),
+        *(condition.colour for condition in DAMS.legend),
         theme.GOOD,
         theme.WARN,
         theme.BAD,

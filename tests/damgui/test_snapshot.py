@@ -204,7 +204,7 @@ def test_simultaneous_looks_and_a_writer_never_disagree_with_the_files(workspace
         for _ in range(25):
             say(make(workspace), "ended")
         done.set()
-        for one in watching:
-            one.result()
+        for thread in watching:
+            thread.result()
     assert wrong == []
     assert seen(workspace) == every_file(workspace)

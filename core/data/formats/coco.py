@@ -51,16 +51,18 @@ def read_coco(folder: Folder) -> RawSet:
         found, wrong = parse_coco(tree, name)
         problems.extend(wrong)
         before = len(photos)
-        for one in found:
-            photo = folder.find_photo(one.name, near)
+        for annotation in found:
+            photo = folder.find_photo(annotation.name, near)
             if photo is None:
-                if not any(PurePosixPath(lost).name == PurePosixPath(one.name).name for lost in folder.refused):
-                    problems.append(without_photo(one.source, f"no such photo: {one.name}"))
+                if not any(PurePosixPath(lost).name == PurePosixPath(annotation.name).name for lost in folder.refused):
+                    problems.append(without_photo(annotation.source, f"no such photo: {annotation.name}"))
             elif photo in photos:
                 what = f"this photo is labelled already at {photos[photo].source}"
-                problems.append(Problem(what, one.source, "Keep one of the two entries.", "duplicate-photo"))
+                problems.append(Problem(what, annotation.source, "Keep one of the two entries.", "duplicate-photo"))
             else:
-                photos[photo] = RawPhoto(photo, split or split_in(photo), one.objects, one.declared_wh, one.source)
+                photos[photo] = RawPhoto(
+                    photo, split or split_in(photo), annotation.objects, annotation.declared_wh, annotation.source
+                )
         if not found or len(photos) == before:
             what = f"the split {split} has no photo" if split else "this file names no photo that is here"
             problems.append(Problem(what, name, "Add its photos, or remove the file.", "empty-split"))
@@ -87,11 +89,11 @@ def parse_coco(tree: Any, source: str) -> tuple[list[RawPhoto], list[Problem]]:
         elif _key(entry.get("image_id")) not in images:
             problems.append(without_photo(where, f"no image has the id {entry.get('image_id')!r}"))
         else:
-            one = _object(entry, categories, where)
-            if isinstance(one, Problem):
-                problems.append(one)
+            found = _object(entry, categories, where)
+            if isinstance(found, Problem):
+                problems.append(found)
             else:
-                objects[_key(entry["image_id"])].append(one)
+                objects[_key(entry["image_id"])].append(found)
     photos = []
     for key, image in images.items():
         where = f"{source} image {key}"

@@ -11,8 +11,8 @@ from core.errors import Problem, UserError
 
 # In this order: a YOLO folder may carry tables or JSON beside its labels, a VOC folder never carries data.yaml.
 FORMATS: Mapping[str, LabelFormat] = {
-    one.name: one
-    for one in (
+    reader.name: reader
+    for reader in (
         yolo.FORMAT,
         coco.FORMAT,
         voc.FORMAT,
@@ -25,12 +25,12 @@ def _listed(titles: list[str]) -> str:
     return f"{', '.join(titles[:-1])} or {titles[-1]}"
 
 
-FORMATS_SAID = _listed([one.title for one in FORMATS.values()])
+FORMATS_SAID = _listed([reader.title for reader in FORMATS.values()])
 
 
 def recognise(folder: Folder) -> LabelFormat | None:
     """The format of a folder's labels; None when it holds no labels that we know."""
-    return next((one for one in FORMATS.values() if one.recognises(folder)), None)
+    return next((reader for reader in FORMATS.values() if reader.recognises(folder)), None)
 
 
 def require_format(folder: Folder, wanted: str = "auto") -> LabelFormat:
@@ -47,7 +47,7 @@ def require_format(folder: Folder, wanted: str = "auto") -> LabelFormat:
         asked = FORMATS[wanted]
         if asked.recognises(folder) or asked.claims(folder):
             return asked
-    found = recognise(folder) or next((one for one in FORMATS.values() if one.claims(folder)), None)
+    found = recognise(folder) or next((reader for reader in FORMATS.values() if reader.claims(folder)), None)
     if found is None:
         raise _unknown(folder)
     if wanted != "auto":
@@ -58,7 +58,7 @@ def require_format(folder: Folder, wanted: str = "auto") -> LabelFormat:
 
 def _unknown(folder: Folder) -> UserError:
     seen = f"{len(folder.photos)} photos but no labels" if folder.photos else "no photos and no labels"
-    endings = tuple(ending for one in FORMATS.values() for ending in one.endings)
+    endings = tuple(ending for reader in FORMATS.values() for ending in reader.endings)
     texts = [read_text(folder, name) for name in folder.names if name.lower().endswith(endings)]
     unread = [text for text in texts if isinstance(text, Problem)]
     fix = f"Give a folder in {FORMATS_SAID}."

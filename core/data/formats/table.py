@@ -138,11 +138,11 @@ def _take(
     if photo.split != split:
         what = f"{name} is in the split {photo.split or 'none'} at {photo.source} and in {split or 'none'} here"
         problems.append(Problem(what, source, "Keep a photo in one split.", "split-conflict"))
-    one = parse_row(row, source)
-    if isinstance(one, Problem):
-        problems.append(one)
-    elif one:
-        photo = replace(photo, objects=(*photo.objects, one))
+    found = parse_row(row, source)
+    if isinstance(found, Problem):
+        problems.append(found)
+    elif found:
+        photo = replace(photo, objects=(*photo.objects, found))
     photos[name] = photo
 
 

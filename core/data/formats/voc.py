@@ -106,8 +106,8 @@ def parse_voc(text: str, source: str) -> tuple[RawPhoto | None, list[Problem]]:
     objects: list[RawObject] = []
     problems: list[Problem] = []
     for node in root.all("object"):
-        one = _object(node, f"{source} line {node.line}")
-        (objects if isinstance(one, RawObject) else problems).append(one)  # type: ignore[arg-type]
+        found = _object(node, f"{source} line {node.line}")
+        (objects if isinstance(found, RawObject) else problems).append(found)  # type: ignore[arg-type]
     size = next(root.all("size"), None)
     declared = None
     if size and size.say("width").isdecimal() and size.say("height").isdecimal():

@@ -37,8 +37,8 @@ def parse_yolo(text: str, names: Mapping[int, str], source: str) -> tuple[list[R
     problems: list[Problem] = []
     for number, line in enumerate(text.splitlines(), 1):
         if words := line.split():
-            one = parse_line(words, names, f"{source} line {number}")
-            (found if isinstance(one, RawObject) else problems).append(one)  # type: ignore[arg-type]
+            parsed = parse_line(words, names, f"{source} line {number}")
+            (found if isinstance(parsed, RawObject) else problems).append(parsed)  # type: ignore[arg-type]
     return found, problems
 
 
@@ -216,9 +216,9 @@ def _read_labels(
     # A photo that is refused is reported once; its label is no second fault.
     used = {label for name in folder.refused if is_photo(name) for label in label_names(name)}
     for name in sorted(splits):
-        label = next((one for one in label_names(name) if one in folder.known), None)
+        label = next((file for file in label_names(name) if file in folder.known), None)
         if label is None:
-            if not any(one in folder.refused for one in label_names(name)):
+            if not any(file in folder.refused for file in label_names(name)):
                 problems.append(without_label(name))
             continue
         used.add(label)
@@ -229,8 +229,8 @@ def _read_labels(
         objects, wrong = parse_yolo(text, names, label)
         problems.extend(wrong)
         photos.append(RawPhoto(name, splits[name], tuple(objects), source=label))
-    places = {str(PurePosixPath(one).parent) for name in splits for one in label_names(name)[:1]} | {
-        str(PurePosixPath(one).parent) for one in used
+    places = {str(PurePosixPath(file).parent) for name in splits for file in label_names(name)[:1]} | {
+        str(PurePosixPath(file).parent) for file in used
     }
     elsewhere = {label for name in set(folder.photos) - set(splits) for label in label_names(name)}
     for name in folder.names:

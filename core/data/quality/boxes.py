@@ -23,11 +23,11 @@ def disagreements(photos: Sequence[Photo]) -> list[Finding]:
     two: list[tuple[Photo, BoxedObject, BoxedObject]] = []
     one_twice: list[tuple[Photo, BoxedObject, BoxedObject]] = []
     for photo in photos:
-        for one, other in _same_boxes(photo.objects):
-            (one_twice if _name(one) == _name(other) else two).append((photo, one, other))
+        for obj, other in _same_boxes(photo.objects):
+            (one_twice if _name(obj) == _name(other) else two).append((photo, obj, other))
     found = []
     if two:
-        said = [f"{_name(one)} and {_name(other)} ({one.source or photo.name})" for photo, one, other in two]
+        said = [f"{_name(obj)} and {_name(other)} ({obj.source or photo.name})" for photo, obj, other in two]
         found.append(
             Finding(
                 "contradiction",
@@ -36,11 +36,11 @@ def disagreements(photos: Sequence[Photo]) -> list[Finding]:
                 f"Whatever the model answers there, it is wrong once: {words(said, 3)}.",
                 tuple(dict.fromkeys(photo.name for photo, _, _ in two)),
                 "Look at these photos and remove the class that is not true.",
-                boxes=tuple((photo.name, one.box_xyxy) for photo, one, _ in two),
+                boxes=tuple((photo.name, obj.box_xyxy) for photo, obj, _ in two),
             )
         )
     if one_twice:
-        said = [f"{_name(one)} ({other.source or photo.name})" for photo, one, other in one_twice]
+        said = [f"{_name(obj)} ({other.source or photo.name})" for photo, obj, other in one_twice]
         found.append(
             Finding(
                 "double-label",
@@ -49,7 +49,7 @@ def disagreements(photos: Sequence[Photo]) -> list[Finding]:
                 f"They count double in learning and in every score: {words(said, 3)}.",
                 tuple(dict.fromkeys(photo.name for photo, _, _ in one_twice)),
                 "Remove one of the two boxes.",
-                boxes=tuple((photo.name, one.box_xyxy) for photo, one, _ in one_twice),
+                boxes=tuple((photo.name, obj.box_xyxy) for photo, obj, _ in one_twice),
             )
         )
     return found
@@ -58,19 +58,19 @@ def disagreements(photos: Sequence[Photo]) -> list[Finding]:
 def _same_boxes(objects: Sequence[BoxedObject]) -> Iterator[tuple[BoxedObject, BoxedObject]]:
     """Pairs of objects whose boxes overlap by SAME_BOX or more."""
     # Such boxes have nearly the same middle: of a photo's boxes only those nearby are compared.
-    tall = sorted(objects, key=lambda one: one.box_xyxy[1])
+    tall = sorted(objects, key=lambda obj: obj.box_xyxy[1])
     if len(tall) < 40:
-        yield from ((one, other) for one, other in combinations(tall, 2) if _overlap(one, other) >= SAME_BOX)
+        yield from ((obj, other) for obj, other in combinations(tall, 2) if _overlap(obj, other) >= SAME_BOX)
         return
-    boxes = np.array([one.box_xyxy for one in tall])
-    for place, one in enumerate(tall):
-        end = np.searchsorted(boxes[:, 1], one.box_xyxy[3])
-        yield from ((one, other) for other in tall[place + 1 : end] if _overlap(one, other) >= SAME_BOX)
+    boxes = np.array([obj.box_xyxy for obj in tall])
+    for place, obj in enumerate(tall):
+        end = np.searchsorted(boxes[:, 1], obj.box_xyxy[3])
+        yield from ((obj, other) for other in tall[place + 1 : end] if _overlap(obj, other) >= SAME_BOX)
 
 
-def _overlap(one: BoxedObject, other: BoxedObject) -> float:
+def _overlap(obj: BoxedObject, other: BoxedObject) -> float:
     """Intersection over union of two boxes."""
-    a, b = one.box_xyxy, other.box_xyxy
+    a, b = obj.box_xyxy, other.box_xyxy
     wide, high = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
     if wide <= 0 or high <= 0:
         return 0.0
@@ -80,13 +80,13 @@ def _overlap(one: BoxedObject, other: BoxedObject) -> float:
 
 def too_small(photos: Sequence[Photo], view: ViewSettings) -> list[Finding]:
     """Objects too small to be seen with these settings of the view; the cure is the cheapest that reaches 19 of 20."""
-    small = [(photo, one) for photo in photos for one in hard_to_see(photo, view)]
+    small = [(photo, obj) for photo in photos for obj in hard_to_see(photo, view)]
     if not small:
         return []
     total = sum(len(photo.objects) for photo in photos)
-    which = tally(Counter(_name(one) for _, one in small))
+    which = tally(Counter(_name(obj) for _, obj in small))
     names = tuple(dict.fromkeys(photo.name for photo, _ in small))
-    boxes = tuple((photo.name, one.box_xyxy) for photo, one in small)
+    boxes = tuple((photo.name, obj.box_xyxy) for photo, obj in small)
     title = f"{counted(len(small), 'object')} too small to be seen well"
     level = level_of(len(small), total)
     if view.mode != "full":
@@ -101,7 +101,7 @@ def too_small(photos: Sequence[Photo], view: ViewSettings) -> list[Finding]:
         f"The model sees {wide // TOKEN_PX} × {high // TOKEN_PX} tokens of a photo ({wide} × {high} pixels, a token is "
         f"{TOKEN_PX} × {TOKEN_PX}), and these boxes cover fewer than {FEW_TOKENS} tokens: {which}."
     )
-    needed = sorted(curing_photo_px(photo, one, DEAREST_PX) or DEAREST_PX + 1 for photo, one in small)
+    needed = sorted(curing_photo_px(photo, obj, DEAREST_PX) or DEAREST_PX + 1 for photo, obj in small)
     spare = max(0, round(0.05 * total)) if len(small) > 0.05 * total else 0
     photo_px = needed[-1 - min(spare, len(needed) - 1)]
     if photo_px <= DEAREST_PX:
@@ -111,5 +111,5 @@ def too_small(photos: Sequence[Photo], view: ViewSettings) -> list[Finding]:
     return [Finding("too-small", level, title, said, names, cure, {"view.mode": "full+crop"}, boxes=boxes)]
 
 
-def _name(one: BoxedObject) -> str:
-    return f"{one.object_type} {one.condition}"
+def _name(obj: BoxedObject) -> str:
+    return f"{obj.object_type} {obj.condition}"

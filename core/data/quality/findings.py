@@ -49,13 +49,13 @@ class Review:
 
     def as_dict(self) -> dict[str, Any]:
         """{"light", "findings": [{…, "flags"}], "statistics"} for JSON."""
-        listed = [{**asdict(one), "flags": one.flags} for one in self.findings]
+        listed = [{**asdict(finding), "flags": finding.flags} for finding in self.findings]
         return {"light": self.light, "findings": listed, "statistics": dict(self.statistics)}
 
 
 def weigh(found: Iterable[Finding], statistics: Mapping[str, Any]) -> Review:
     """The review with its light: that of the gravest finding, GREEN where there are notes at most."""
-    ordered = sorted(found, key=lambda one: LEVELS.index(one.level))
+    ordered = sorted(found, key=lambda finding: LEVELS.index(finding.level))
     light = ordered[0].level if ordered and ordered[0].level != NOTE else GREEN
     return Review(light, tuple(ordered), statistics)
 

@@ -19,7 +19,11 @@ REGROUP = {"data.regroup": True}
 
 def same_files(problems: Sequence[Problem], use_good: bool) -> list[Finding]:
     """The same file twice, which reading has told already and left out."""
-    twins = [(one.where, one.what.removeprefix(SAME_FILE)) for one in problems if one.what.startswith(SAME_FILE)]
+    twins = [
+        (problem.where, problem.what.removeprefix(SAME_FILE))
+        for problem in problems
+        if problem.what.startswith(SAME_FILE)
+    ]
     if not twins:
         return []
     title = f"{counted(len(twins), 'photo file is', 'photo files are')} there twice"
@@ -92,10 +96,10 @@ def shared_flights(photos: Sequence[Photo]) -> list[Finding]:
         where = [name for name in SPLITS if any(name in sides[group] for group in torn)]
         said += f" Both in {words(where)}: {words(torn)}."
     if near:
-        one, other = (f"{PurePosixPath(photo.name).name} ({photo.split})" for photo in near[0])
+        first, second = (f"{PurePosixPath(photo.name).name} ({photo.split})" for photo in near[0])
         said += (
             f" {counted(len(near), 'pair')} of frames on different sides are at most {NEAR_FRAMES} numbers apart, the "
-            f"nearest {one} and {other}."
+            f"nearest {first} and {second}."
         )
     # Where all hangs together, or one flight has no neighbours to keep together, other splits would be no better.
     curable = len({photo.group for photo in linked(photos)}) > 1 and (len(sides) > 1 or bool(near))

@@ -24,13 +24,13 @@ def where_things_lie(photos: Sequence[Photo]) -> dict[str, Any]:
     above: Counter[tuple[str, str]] = Counter()
     together: Counter[tuple[str, str]] = Counter()
     for photo in photos:
-        middles = [(one.object_type, (one.box_xyxy[1] + one.box_xyxy[3]) / 2) for one in photo.objects]
-        classes = [f"{one.object_type} {one.condition}" for one in photo.objects]
+        middles = [(obj.object_type, (obj.box_xyxy[1] + obj.box_xyxy[3]) / 2) for obj in photo.objects]
+        classes = [f"{obj.object_type} {obj.condition}" for obj in photo.objects]
         for name, (_, middle) in zip(classes, middles, strict=True):
             heights.setdefault(name, []).append(middle)
-        for (one, high), (other, low) in combinations(middles, 2):
-            if one != other and high != low:
-                above[(one, other) if high < low else (other, one)] += 1
+        for (first, high), (second, low) in combinations(middles, 2):
+            if first != second and high != low:
+                above[(first, second) if high < low else (second, first)] += 1
         together.update(combinations(sorted(set(classes)), 2))
     return {
         "heights": {name: _spread(heights[name]) for name in sorted(heights)},
@@ -48,8 +48,8 @@ def _spread(middles: Sequence[float]) -> dict[str, Any]:
 def _above(counts: Counter[tuple[str, str]]) -> list[dict[str, Any]]:
     """Each two types once, the one that is mostly higher first; the clearest order first."""
     rows = []
-    for one, other in {(min(pair), max(pair)) for pair in counts}:
-        pairs = counts[one, other] + counts[other, one]
-        upper, lower = (one, other) if counts[one, other] >= counts[other, one] else (other, one)
+    for first, second in {(min(pair), max(pair)) for pair in counts}:
+        pairs = counts[first, second] + counts[second, first]
+        upper, lower = (first, second) if counts[first, second] >= counts[second, first] else (second, first)
         rows.append({"upper": upper, "lower": lower, "share": round(counts[upper, lower] / pairs, 4), "pairs": pairs})
     return sorted(rows, key=lambda row: (-row["share"], row["upper"], row["lower"]))

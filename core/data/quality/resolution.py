@@ -35,16 +35,16 @@ def seen_wh(size_wh: tuple[int, int], photo_px: int) -> tuple[int, int]:
     return resized(*size_wh, max(min(photo_px**2, 4 * TOKEN_PX**2), TOKEN_PX**2), most)
 
 
-def tokens_of(one: BoxedObject, size_wh: tuple[int, int], photo_px: int) -> float:
+def tokens_of(obj: BoxedObject, size_wh: tuple[int, int], photo_px: int) -> float:
     """How many of the photo's tokens a box covers, in parts of a token too."""
     wide, high = seen_wh(size_wh, photo_px)
-    x0, y0, x1, y1 = one.box_xyxy
+    x0, y0, x1, y1 = obj.box_xyxy
     return (x1 - x0) * (y1 - y0) * wide * high / TOKEN_PX**2
 
 
-def pixels_of(one: BoxedObject, size_wh: tuple[int, int]) -> float:
+def pixels_of(obj: BoxedObject, size_wh: tuple[int, int]) -> float:
     """The side in pixels of a square of the box's area, in the photo as it is."""
-    x0, y0, x1, y1 = one.box_xyxy
+    x0, y0, x1, y1 = obj.box_xyxy
     return math.sqrt((x1 - x0) * size_wh[0] * (y1 - y0) * size_wh[1])
 
 
@@ -55,17 +55,17 @@ def hard_to_see(photo: Photo, view: ViewSettings) -> list[BoxedObject]:
     those of fewer than FEW_PIXELS pixels squared to begin with.
     """
     if view.mode == "full":
-        return [one for one in photo.objects if tokens_of(one, photo.size_wh, view.photo_px) < FEW_TOKENS]
-    return [one for one in photo.objects if pixels_of(one, photo.size_wh) < FEW_PIXELS]
+        return [obj for obj in photo.objects if tokens_of(obj, photo.size_wh, view.photo_px) < FEW_TOKENS]
+    return [obj for obj in photo.objects if pixels_of(obj, photo.size_wh) < FEW_PIXELS]
 
 
-def curing_photo_px(photo: Photo, one: BoxedObject, most_px: int) -> int | None:
+def curing_photo_px(photo: Photo, obj: BoxedObject, most_px: int) -> int | None:
     """The least `view.photo_px`, in steps of a token, with which the box covers FEW_TOKENS; None beyond `most_px`.
 
     A photo is never enlarged, so more pixels than it has help nothing.
     """
     for photo_px in range(4 * TOKEN_PX, most_px + 1, TOKEN_PX):
-        if tokens_of(one, photo.size_wh, photo_px) >= FEW_TOKENS:
+        if tokens_of(obj, photo.size_wh, photo_px) >= FEW_TOKENS:
             return photo_px
         if photo_px**2 > photo.size_wh[0] * photo.size_wh[1]:
             return None

@@ -67,10 +67,10 @@ def with_looks(dataset: Dataset) -> Dataset:
 
 def _faults(problems: Sequence[Problem], use_good: bool) -> list[Finding]:
     """One finding for all that reading could not use; each has its own line among the problems."""
-    faults = [one for one in faults_of(problems) if not one.what.startswith(SAME_FILE)]
+    faults = [fault for fault in faults_of(problems) if not fault.what.startswith(SAME_FILE)]
     if not faults:
         return []
-    kinds = tally(Counter(one.kind.replace("-", " ") for one in faults))
+    kinds = tally(Counter(fault.kind.replace("-", " ") for fault in faults))
     return [
         Finding(
             "faults",
@@ -94,7 +94,7 @@ def _hints(problems: Sequence[Problem]) -> list[Finding]:
             kind, NOTE, f"{counted(len(which), 'hint')}: {SAID[kind]}", f"{str(which[0]).rstrip('.')}.", cure_words=""
         )
         for kind in sorted(HINTS)
-        if (which := [one for one in problems if one.kind == kind])
+        if (which := [problem for problem in problems if problem.kind == kind])
     ]
 
 

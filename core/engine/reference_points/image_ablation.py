@@ -84,7 +84,7 @@ def derangement(count: int, seed: int) -> list[int]:
     order = np.random.default_rng([seed, 0x5417]).permutation(count)
     partner = np.empty(count, dtype=int)
     partner[order] = np.roll(order, -1)
-    return [int(one) for one in partner]
+    return [int(index) for index in partner]
 
 
 def shuffled_source(photos: Sequence[Photo], seed: int) -> Source:

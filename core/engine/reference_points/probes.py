@@ -33,10 +33,10 @@ def probe_rows(
     a type that training lacks is answered with the first condition that it allows.
     """
     (known, descriptions), (asked, wanted) = train, judged
-    kinds = np.array([item.one.object_type for item in known])
-    truths = np.array([item.one.condition for item in known])
+    kinds = np.array([item.obj.object_type for item in known])
+    truths = np.array([item.obj.condition for item in known])
     flights = np.array([item.photo.group for item in known])
-    sought = np.array([item.one.object_type for item in asked])
+    sought = np.array([item.obj.object_type for item in asked])
     rows: dict[int, PredictionRow] = {}
     for kind in dict.fromkeys(sought.tolist()):
         mine, its = np.flatnonzero(kinds == kind), np.flatnonzero(sought == kind)
@@ -75,7 +75,7 @@ def _numbers(texts: Sequence[str], most: int) -> np.ndarray:
     """(N, most): the numbers of each text in their order, zeros after them."""
     found = np.zeros((len(texts), most))
     for row, text in enumerate(texts):
-        values = [float(one) for one in NUMBER.findall(text)[:most]]
+        values = [float(number) for number in NUMBER.findall(text)[:most]]
         found[row, : len(values)] = values
     return found
 

@@ -24,7 +24,7 @@ class Item:
     index: int
 
     @property
-    def one(self) -> BoxedObject:
+    def obj(self) -> BoxedObject:
         return self.photo.objects[self.index]
 
 
@@ -38,7 +38,7 @@ def stratified(items: Sequence[Item], most: int, seed: int) -> list[Item]:
         return list(items)
     strata: dict[tuple[str, str], list[int]] = {}
     for number, item in enumerate(items):
-        strata.setdefault((item.one.object_type, item.one.condition), []).append(number)
+        strata.setdefault((item.obj.object_type, item.obj.condition), []).append(number)
     rng = np.random.default_rng([seed, 0x57A7])
     places = []
     for _, numbers in sorted(strata.items()):
@@ -62,12 +62,12 @@ def prior_rows(train: Sequence[Photo], judged: Sequence[Photo], taxonomy: Taxono
     """
     counts: dict[str, Counter[str]] = {}
     for item in items_of(train):
-        counts.setdefault(item.one.object_type, Counter())[item.one.condition] += 1
+        counts.setdefault(item.obj.object_type, Counter())[item.obj.condition] += 1
     if not counts:
         return []
     rows = []
     for item in items_of(judged):
-        allowed, seen = taxonomy.allowed[item.one.object_type], counts.get(item.one.object_type)
+        allowed, seen = taxonomy.allowed[item.obj.object_type], counts.get(item.obj.object_type)
         guess = seen.most_common(1)[0][0] if seen else allowed[0]
         shares = {answer: seen[answer] / seen.total() for answer in allowed} if seen else {}
         rows.append(reference_row(item, shares, guess, taxonomy))

@@ -169,7 +169,7 @@ def _forest(judged: JudgedSplit, known: Sequence[Item], asked: Sequence[Item], p
         progress.at(done, len(both))
         if opened is None or opened[0] != item.photo.path:
             opened = (item.photo.path, open_photo(item.photo.path))
-        described.append(texture.features(opened[1], item.one.box_xyxy))
+        described.append(texture.features(opened[1], item.obj.box_xyxy))
     values, cut = np.array(described), len(known)
     sides = (known, values[:cut]), (asked, values[cut:])
     return probes.probe_rows(probes.forest_fit(judged.seed), *sides, judged.opened.taxonomy)
@@ -194,7 +194,7 @@ def _linear(
             values = []
             for done, item in enumerate(items):
                 progress.at(done, len(items))
-                box = item.one.box_xyxy
+                box = item.obj.box_xyxy
                 seen = (
                     prompt_builder.image_encoder.photo(item.photo.path)
                     if whole
@@ -210,7 +210,7 @@ def _only(items: Sequence[Item]) -> list[Photo]:
     found: dict[Path, list[Item]] = {}
     for item in items:
         found.setdefault(item.photo.path, []).append(item)
-    return [dataclasses.replace(group[0].photo, objects=tuple(item.one for item in group)) for group in found.values()]
+    return [dataclasses.replace(group[0].photo, objects=tuple(item.obj for item in group)) for group in found.values()]
 
 
 def _blank(judged: JudgedSplit, photos: Sequence[Photo], progress: _Progress) -> Rows:
@@ -247,13 +247,13 @@ def warnings_about(own: Rows, rows: dict[str, Rows]) -> list[str]:
             said.append(sentences.above_prior_warning(rows[name], guessed, BY_KEY[name].named))
     if BLANK in rows:
         said.append(sentences.not_looking_warning(_matching(own, rows[BLANK]), rows[BLANK]))
-    simpler = {one.key: rows[one.key] for one in POINTS if one.simpler and rows.get(one.key)}
+    simpler = {point.key: rows[point.key] for point in POINTS if point.simpler and rows.get(point.key)}
     shared = own
     for answers in simpler.values():  # parts of a cross-validation may lack one
         shared = _matching(shared, answers)
     same = {name: _matching(answers, shared) for name, answers in simpler.items()}
     said.append(sentences.simpler_is_better_warning(shared, same))
-    return [one for one in said if one]
+    return [sentence for sentence in said if sentence]
 
 
 def _matching(rows: Rows, wanted: Rows) -> Rows:

@@ -15,7 +15,7 @@ Class = tuple[str, str]
 
 def class_counts(photos: Sequence[Photo]) -> Counter[Class]:
     """How many objects of each (object type, condition) the photos hold."""
-    return Counter((one.object_type, one.condition) for photo in photos for one in photo.objects)
+    return Counter((obj.object_type, obj.condition) for photo in photos for obj in photo.objects)
 
 
 def condition_weights(enhance: EnhanceSettings, taxonomy: Taxonomy) -> dict[str, float]:
@@ -56,13 +56,13 @@ def class_weights(photos: Sequence[Photo], enhance: EnhanceSettings, taxonomy: T
     largest = max(counts.values())
     by_condition = condition_weights(enhance, taxonomy)
     raw = {}
-    for one, count in counts.items():
+    for pair, count in counts.items():
         weight = (largest / count) ** enhance.class_weight_power if enhance.class_weighting else 1.0
-        raw[one] = weight * by_condition[one[1]]
+        raw[pair] = weight * by_condition[pair[1]]
     lightest = min(raw.values())
-    capped = {one: min(weight, lightest * enhance.weight_cap) for one, weight in raw.items()}
-    mean = sum(capped[one] * count for one, count in counts.items()) / sum(counts.values())
-    return {one: weight / mean for one, weight in capped.items()}
+    capped = {pair: min(weight, lightest * enhance.weight_cap) for pair, weight in raw.items()}
+    mean = sum(capped[pair] * count for pair, count in counts.items()) / sum(counts.values())
+    return {pair: weight / mean for pair, weight in capped.items()}
 
 
 def repeats(photos: Sequence[Photo], enhance: EnhanceSettings) -> list[int]:
@@ -73,8 +73,8 @@ def repeats(photos: Sequence[Photo], enhance: EnhanceSettings) -> list[int]:
     """
     if not enhance.oversampling:
         return [1] * len(photos)
-    held = [{(one.object_type, one.condition) for one in photo.objects} for photo in photos]
-    frequency = Counter(one for classes in held for one in classes)
+    held = [{(obj.object_type, obj.condition) for obj in photo.objects} for photo in photos]
+    frequency = Counter(pair for classes in held for pair in classes)
     top = max(frequency.values(), default=1)
-    factors = [max((math.sqrt(top / frequency[one]) for one in classes), default=1.0) for classes in held]
+    factors = [max((math.sqrt(top / frequency[pair]) for pair in classes), default=1.0) for classes in held]
     return [min(enhance.oversampling_cap, max(1, round(factor))) for factor in factors]

@@ -86,8 +86,8 @@ class TrainingDataset(Dataset[SampleKey]):
         photo, rng = self.photos[key.photo], self._rng(key)
         mirrored, light = self._version(rng)
         stop = key.start + (self.size or len(photo.objects))
-        draws = [(one, -1.0 if always_class else rng.random()) for one in photo.objects[key.start : stop]]
-        asked = [one for one in (self.question(*drawn) for drawn in draws) if self.teaches(one)]
+        draws = [(obj, -1.0 if always_class else rng.random()) for obj in photo.objects[key.start : stop]]
+        asked = [query for query in (self.question(*drawn) for drawn in draws) if self.teaches(query)]
         return self.prompt_builder.sample(photo.path, self.prompt_builder.boxes(photo), asked, mirrored, light)
 
     def teaches(self, asked: ObjectQuery) -> bool:
@@ -119,12 +119,12 @@ class TrainingDataset(Dataset[SampleKey]):
         sides = (False, True) if self.settings.training.flip else (False,)
         return [(side, light) for light in range(self.settings.training.lights) for side in sides]
 
-    def question(self, one: BoxedObject, draw: float) -> ObjectQuery:
+    def question(self, obj: BoxedObject, draw: float) -> ObjectQuery:
         """The question about an object: its class when `draw` falls into the share of class questions."""
         kind = "class" if draw < self.settings.question.class_share else "condition"
-        truth = truth_of(one.object_type, one.condition, kind, self.prompt_builder.taxonomy)
-        weight = self.weights[(one.object_type, one.condition)]
-        return ObjectQuery(one.box_xyxy, one.object_type if kind == "condition" else None, truth, weight)
+        truth = truth_of(obj.object_type, obj.condition, kind, self.prompt_builder.taxonomy)
+        weight = self.weights[(obj.object_type, obj.condition)]
+        return ObjectQuery(obj.box_xyxy, obj.object_type if kind == "condition" else None, truth, weight)
 
 
 class EpochSampler(Sampler[SampleKey]):

@@ -71,8 +71,8 @@ def unchanged(trainer: Any) -> Iterator[None]:
     """Whatever steps are taken within: gradients, modes, random numbers, the trainer's counters and the photos that are
     remembered are as before."""
     model, device, prompt_builder = trainer.model, trainer.args.device, trainer.prompt_builder
-    gradients = [(one, one.grad) for one in model.parameters()]
-    modes = [(one, one.training) for one in model.modules()]
+    gradients = [(parameter, parameter.grad) for parameter in model.parameters()]
+    modes = [(module, module.training) for module in model.modules()]
     counters = {name: value for name, value in vars(trainer).items() if isinstance(value, int | float)}
     meter, trainer.meter = trainer.meter, throughput.ThroughputMeter()
     # Features computed one by one differ in their last digits from those computed together: none may stay.
@@ -82,13 +82,13 @@ def unchanged(trainer: Any) -> Iterator[None]:
     )
     rng = random.getstate(), np.random.get_state(), torch.get_rng_state()
     gpu_rng = torch.cuda.get_rng_state(device) if device.type == "cuda" else None
-    for one, _ in gradients:
-        one.grad = None
+    for parameter, _ in gradients:
+        parameter.grad = None
     try:
         yield
     finally:
-        for one, gradient in gradients:
-            one.grad = gradient
+        for parameter, gradient in gradients:
+            parameter.grad = gradient
         for module, training in modes:
             module.training = training
         vars(trainer).update(counters)
@@ -105,11 +105,11 @@ def take_step(trainer: Any, chosen: Sequence[SequenceSize]) -> float:
     device = trainer.args.device
     throughput.wait(device)
     began = time.perf_counter()
-    batch = trainer.data_collator([trainer.train_dataset[one.key] for one in chosen])
+    batch = trainer.data_collator([trainer.train_dataset[size.key] for size in chosen])
     # The divisor of the loss: any will do, nothing is learned.
     trainer.training_step(trainer.model, batch, torch.tensor(1.0, device=device))
-    for one in trainer.model.parameters():
-        one.grad = None
+    for parameter in trainer.model.parameters():
+        parameter.grad = None
     throughput.wait(device)
     return time.perf_counter() - began
 
@@ -117,12 +117,12 @@ def take_step(trainer: Any, chosen: Sequence[SequenceSize]) -> float:
 def opening_s(trainer: Any, chosen: Sequence[SequenceSize]) -> float:
     """Seconds to open the photos of a step and to write its questions."""
     began = time.perf_counter()
-    trainer.data_collator([trainer.train_dataset[one.key] for one in chosen]).batches()
+    trainer.data_collator([trainer.train_dataset[size.key] for size in chosen]).batches()
     return time.perf_counter() - began
 
 
 def learning_weights(trainer: Any) -> int:
-    return sum(one.numel() for one in trainer.model.parameters() if one.requires_grad)
+    return sum(parameter.numel() for parameter in trainer.model.parameters() if parameter.requires_grad)
 
 
 def checkpoint_bytes(trainer: Any, steps: int) -> int:
@@ -198,7 +198,7 @@ class DryRunState:
         memory is the computer's own, too much of it stops the computer before it stops us."""
         before = resident_bytes()
         alone = float(self.count(self.largest[:1])[0])
-        step = alone * sum(one.tokens for one in self.largest) / self.largest[0].tokens
+        step = alone * sum(size.tokens for size in self.largest) / self.largest[0].tokens
         a_pass = min(step, max(self.trainer.training_data.settings.training.tokens_per_pass, alone))
         return self.fits(before + int((self.peak.used - before) * max(a_pass / alone, 1.0)))
 
@@ -231,8 +231,8 @@ def fits(state: DryRunState) -> bool:
     """Whether the largest step fits, with gradient checkpointing if the trainer uses it."""
     with with_checkpointing(state.trainer):
         fitting = state.tried()
-    for one in state.trainer.model.parameters():
-        one.grad = None
+    for parameter in state.trainer.model.parameters():
+        parameter.grad = None
     gc.collect()
     if state.trainer.args.device.type == "cuda":
         torch.cuda.empty_cache()
@@ -354,7 +354,7 @@ def measure_dry_run(
     peak = throughput.peak_flops_per_s(device, computing_dtype(trainer))
     trainer.meter.costs, trainer.meter.peak_flops_per_s = throughput.fit(state.counted), peak
     tests_s = math.ceil(steps / trainer.args.eval_steps) * len(trainer.eval_dataset) * judge_s
-    per_step = sum(one.views for one in state.usual)
+    per_step = sum(size.views for size in state.usual)
     # Photos are opened while the step before is computed. A GPU waits for the slower of the two; a CPU has both to do,
     # but remembers the photos.
     opened = cache.views if cache.features else min(steps * per_step, whole)

@@ -18,7 +18,7 @@ SAMPLE_EVERY_S = 0.004
 
 def disk_free_bytes(folder: Path) -> int:
     """Free bytes of the disk that `folder` is on or will be on."""
-    there = next(one for one in (folder, *folder.parents) if one.exists())
+    there = next(parent for parent in (folder, *folder.parents) if parent.exists())
     return shutil.disk_usage(there).free
 
 

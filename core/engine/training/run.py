@@ -305,7 +305,7 @@ def outcome(setup: TrainingSetup, checkpoints: Path, settings: Settings) -> dict
         "trainable_parameters": setup.trainable,
         "all_parameters": setup.all_parameters,
         "class_weights": {
-            setup.taxonomy.class_name(*one): round(weight, 4) for one, weight in setup.training_data.weights.items()
+            setup.taxonomy.class_name(*pair): round(weight, 4) for pair, weight in setup.training_data.weights.items()
         },
         "data": {
             "path": settings.data.path,

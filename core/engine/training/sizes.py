@@ -31,19 +31,20 @@ def sequence_sizes(training_data: TrainingDataset) -> list[SequenceSize]:
         photo = training_data.photos[key.photo]
         asked = photo.objects[key.start : key.start + (training_data.size or len(photo.objects))]
         seen = [] if image_encoder.view.mode == "crop" else [ImageView(photo.path)]
-        seen += [] if image_encoder.view.mode == "full" else [ImageView(photo.path, one.box_xyxy) for one in asked]
+        seen += [] if image_encoder.view.mode == "full" else [ImageView(photo.path, query.box_xyxy) for query in asked]
         tokens = sum(image_encoder.tokens(image_view, photo.size_wh) for image_view in seen) + TEXT_TOKENS * len(asked)
         found.append(SequenceSize(tokens, photo.size_wh[0] * photo.size_wh[1], len(seen), key))
-    return sorted(found, key=lambda one: (one.tokens, one.pixels), reverse=True)
+    return sorted(found, key=lambda size: (size.tokens, size.pixels), reverse=True)
 
 
 def largest(trainer: Any, found: Sequence[SequenceSize], count: int) -> list[SequenceSize]:
     """The `count` sequences with the most tokens (then pixels) among twice as many that promise it; they are opened."""
     merge = trainer.prompt_builder.image_encoder.merge
     real = [
-        replace(one, tokens=sample_tokens(trainer.training_data.sample(one.key), merge)) for one in found[: 2 * count]
+        replace(size, tokens=sample_tokens(trainer.training_data.sample(size.key), merge))
+        for size in found[: 2 * count]
     ]
-    return sorted(real, key=lambda one: (one.tokens, one.pixels), reverse=True)[:count]
+    return sorted(real, key=lambda size: (size.tokens, size.pixels), reverse=True)[:count]
 
 
 def usual(found: Sequence[SequenceSize], count: int) -> list[SequenceSize]:
@@ -53,7 +54,7 @@ def usual(found: Sequence[SequenceSize], count: int) -> list[SequenceSize]:
 
 def views(trainer: Any, found: Sequence[SequenceSize]) -> int:
     """How many views of photos and boxes are seen at all: of the training photos in all versions, and to test."""
-    learned = {(one.key.photo, one.key.start): one.views for one in found}
+    learned = {(size.key.photo, size.key.start): size.views for size in found}
     mode = trainer.prompt_builder.image_encoder.view.mode
     tested = sum((mode != "crop") + (mode != "full") * len(photo.objects) for photo in trainer.eval_dataset)
     return int(sum(learned.values()) * len(trainer.training_data.versions) + tested)

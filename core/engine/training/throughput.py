@@ -119,14 +119,14 @@ def peak_flops_per_s(device: torch.device, dtype: torch.dtype) -> float:
     side = PEAK_SIDE.get(device.type, GPU_SIDE)
     times = PRODUCTS_AT_ONCE.get(device.type, GPU_PRODUCTS)
     rng = torch.Generator(device).manual_seed(0)  # the training's own random numbers stay as they are
-    one = torch.randn(side, side, generator=rng, device=device).to(dtype)
-    other, product = one.t().contiguous(), torch.empty_like(one)
+    square = torch.randn(side, side, generator=rng, device=device).to(dtype)
+    other, product = square.t().contiguous(), torch.empty_like(square)
     best, ends = 0.0, time.monotonic() + PEAK_S
     for turn in itertools.count():
         wait(device)
         began = time.perf_counter()
         for _ in range(times):
-            torch.mm(one, other, out=product)
+            torch.mm(square, other, out=product)
         wait(device)
         if turn:  # the first one warms up
             best = max(best, times * 2 * side**3 / (time.perf_counter() - began))

@@ -72,8 +72,8 @@ class PackedTrainer(Trainer):
         return 0
 
     def _get_num_items_in_batch(self, batch_samples: list[PendingBatches], device: torch.device) -> torch.Tensor:
-        passes = [one for pending in batch_samples for one in pending.batches()]
-        count = torch.tensor(sum(len(one["answer_counts"]) for one in passes), device=device)
+        passes = [batch for pending in batch_samples for batch in pending.batches()]
+        count = torch.tensor(sum(len(batch["answer_counts"]) for batch in passes), device=device)
         if self.args.world_size > 1:
             count = self.accelerator.gather(count).sum()
         return count
@@ -84,9 +84,9 @@ class PackedTrainer(Trainer):
         passes = inputs.batches()
         # Those of all processes, as near as one can tell: each has about as much to do.
         self.photos_done += inputs.photos * self.args.world_size
-        self.questions_done += sum(len(one["answer_counts"]) for one in passes) * self.args.world_size
-        for one in passes:
-            self.meter.count(one)
+        self.questions_done += sum(len(batch["answer_counts"]) for batch in passes) * self.args.world_size
+        for micro_batch in passes:
+            self.meter.count(micro_batch)
         if self.args.world_size > 1:
             # What shards a model over processes wants them all to call it equally often: a silent pass adds nothing.
             most = int(self.accelerator.gather(torch.tensor(len(passes), device=self.args.device)).max())

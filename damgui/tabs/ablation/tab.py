@@ -25,7 +25,7 @@ from damgui.snapshot import Snapshot
 from damgui.tabs.ablation import text as study_text
 from damgui.tabs.ablation import view
 
-CHOICES = [(study_text.ALONE[one], one) for one in studies.VARIANTS if one != studies.NONE]
+CHOICES = [(study_text.ALONE[variant], variant) for variant in studies.VARIANTS if variant != studies.NONE]
 MOST_SEEDS = 5
 
 
@@ -113,8 +113,8 @@ def build(frame: Frame) -> None:
     def wire() -> None:
         inputs = frame.form.inputs | {variants, seeds, epochs}
         controls.start(start, begin, inputs)
-        for one in (variants, seeds, epochs):
-            one.change(estimated, inputs, cost, **QUIET)
+        for component in (variants, seeds, epochs):
+            component.change(estimated, inputs, cost, **QUIET)
         use.click(take_over, outputs=[*(frame.form.widgets[path] for path in SWITCHES), frame.tabs], **QUIET)
 
     frame.later(wire)

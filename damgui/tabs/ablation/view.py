@@ -31,7 +31,9 @@ NARROW = "95\u00a0%"  # a number and its unit stay on one line
 def newest(now: Snapshot) -> RunState | None:
     """The study at work, whatever its kind, else the latest ablation."""
     latest = [found for kind in store.STUDIES if (found := now.latest(kind)) is not None]
-    return next((one for one in latest if one.active), latest[0] if latest and latest[0].run.kind == "ablate" else None)
+    return next(
+        (state for state in latest if state.active), latest[0] if latest and latest[0].run.kind == "ablate" else None
+    )
 
 
 def latest_results(now: Snapshot) -> tuple[store.Run, dict[str, Any]] | None:
@@ -126,13 +128,17 @@ def advice(found: Mapping[str, Any]) -> str:
         return ""
     why, what = _divided(told["said"])
     tone = "good" if told["use"] != studies.NONE else "info"
-    return _ABLATION.advice(" ".join(what), tone, [one.replace("95 %", NARROW) for one in why])
+    return _ABLATION.advice(" ".join(what), tone, [sentence.replace("95 %", NARROW) for sentence in why])
 
 
 def _divided(said: Sequence[str]) -> tuple[list[str], list[str]]:
     """(reasons, what to do) of a recommendation's sentences."""
-    do = [one for one in said if one.startswith(("Use ", "Switch ", "Train ", "Judge ")) or "was not measured" in one]
-    return [one for one in said if one not in do], do
+    do = [
+        sentence
+        for sentence in said
+        if sentence.startswith(("Use ", "Switch ", "Train ", "Judge ")) or "was not measured" in sentence
+    ]
+    return [sentence for sentence in said if sentence not in do], do
 
 
 def chart(found: Mapping[str, Any]) -> str | None:

@@ -122,8 +122,8 @@ def _draw(frame: Frame) -> BatchWidgets:
             )
             resume = gr.Button(text.BATCH_RESUME, visible=False, elem_id="batch-resume", scale=0, min_width=110)
         with gr.Accordion(text.OPTIONS, open=False, elem_id="batch-options"), gr.Row(elem_classes="dg-grid2"):
-            for one in ("batch.annotate", "batch.pictures"):
-                frame.form.add(one, min_width=200)
+            for path in ("batch.annotate", "batch.pictures"):
+                frame.form.add(path, min_width=200)
     message = html.place("", elem_id="batch-message")
     state = html.place(html.empty(text.BATCH_EMPTY), elem_id="batch-state")
     summary = html.place("", elem_id="batch-summary")
@@ -164,10 +164,10 @@ def _draw(frame: Frame) -> BatchWidgets:
 def _models(now: Snapshot, seen: Stamp | None, chosen: str | None, w: BatchWidgets) -> tuple[Stamp, Updates] | None:
     """The tuned models, newest first, then the base models; what somebody chose stays."""
     tuned = now.tuned_models
-    stamp = tuple(one.name for one in tuned)
+    stamp = tuple(model.name for model in tuned)
     if stamp == seen:
         return None
-    listed = [(f"{one.name} ({text.BATCH_TUNED})", str(one.path)) for one in tuned]
+    listed = [(f"{model.name} ({text.BATCH_TUNED})", str(model.path)) for model in tuned]
     listed += [(f"{name} ({text.BATCH_BASE})", name) for name in forms.models()]
     first_look = seen is None and chosen in (None, "")
     return stamp, {w.model: gr.Dropdown(listed, value=listed[0][1] if first_look else chosen)}
@@ -205,8 +205,8 @@ def _results(found: RunState | None, w: BatchWidgets) -> Updates:
         return {w.summary: "", w.box: gr.Column(visible=False)}
     files = {w.csv: view.file_of(run, "predictions.csv"), w.report: view.file_of(run, "report.html")}
     loads = {
-        one: gr.DownloadButton(value=offer(path) if path else None, visible=path is not None)
-        for one, path in files.items()
+        component: gr.DownloadButton(value=offer(path) if path else None, visible=path is not None)
+        for component, path in files.items()
     }
     lists = _lists(run, w, view.ROWS, view.PHOTOS)
     return {w.summary: view.summary(run), w.box: gr.Column(visible=True), **loads, **lists}

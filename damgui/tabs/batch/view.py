@@ -84,10 +84,10 @@ def urgent(run: Run) -> tuple[Entry, ...]:
 def _urgent(run: Run, _changed: tuple[int, int]) -> tuple[Entry, ...]:
     order = {name: place for place, name in enumerate(taxonomy(run).alarming[::-1])}
 
-    def rank(one: Entry) -> tuple[int, float]:
-        if one.condition in order:
-            return order[one.condition], -one.sure
-        return (len(order), one.sure) if one.unsure else (len(order) + 1, one.sure)
+    def rank(entry: Entry) -> tuple[int, float]:
+        if entry.condition in order:
+            return order[entry.condition], -entry.sure
+        return (len(order), entry.sure) if entry.unsure else (len(order) + 1, entry.sure)
 
     return tuple(sorted(index(run.predictions), key=rank))
 
@@ -95,7 +95,7 @@ def _urgent(run: Run, _changed: tuple[int, int]) -> tuple[Entry, ...]:
 def table(run: Run, most: int) -> Markup:
     """The first answers as a table."""
     with run.predictions.open("rb") as lines:
-        return _BATCH.table([_line(read(lines, one), taxonomy(run)) for one in urgent(run)[:most]])
+        return _BATCH.table([_line(read(lines, entry), taxonomy(run)) for entry in urgent(run)[:most]])
 
 
 def _line(row: PredictionRow, known: Taxonomy) -> tuple[Condition, str, bool, str, str, str, int]:
@@ -114,8 +114,8 @@ def _line(row: PredictionRow, known: Taxonomy) -> tuple[Condition, str, bool, st
 def photos(run: Run) -> list[tuple[str, Counter[Condition]]]:
     """(photo, how many of each condition) of all photos, those with the most urgent objects first."""
     found: dict[str, Counter[Condition]] = {}
-    for one in urgent(run):
-        found.setdefault(one.image, Counter())[taxonomy(run).of_class(one.said)] += 1
+    for entry in urgent(run):
+        found.setdefault(entry.image, Counter())[taxonomy(run).of_class(entry.said)] += 1
     return list(found.items())
 
 

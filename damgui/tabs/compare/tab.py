@@ -64,7 +64,7 @@ class View:
         """Whether no untaught model has judged the objects that a tuned one did."""
         if self.after is None or not self.after.tuned:
             return False
-        return all(one.tuned or one.objects != self.after.objects for one in self.runs)
+        return all(run.tuned or run.objects != self.after.objects for run in self.runs)
 
 
 def build(frame: Frame) -> None:
@@ -78,7 +78,7 @@ def build(frame: Frame) -> None:
             launcher.begin(frame.workspace, _settings(now, tuned, split), "evaluate", tuned.name)
 
     def begin_base(after: str | None) -> None:
-        run = next((one for one in judged.judged_runs(frame.look()) if one.id == after), None)
+        run = next((run for run in judged.judged_runs(frame.look()) if run.id == after), None)
         if run is not None:
             settings = _base_settings(run)
             launcher.begin(frame.workspace, settings, "evaluate", model_label(settings.model.path))
@@ -95,7 +95,7 @@ def build(frame: Frame) -> None:
         now = frame.look()
         offered = _splits(now, _tuned(now, chosen[0]))
         view = _see(now, replace(Choice(*chosen), split=offered[0][1]))
-        fresh = next((one for one in view.runs if one.tuned and one.name == chosen[0]), None)
+        fresh = next((run for run in view.runs if run.tuned and run.name == chosen[0]), None)
         if fresh is not None:
             before, after = judged.chosen(view.runs, fresh, view.before, view.after)
             view = replace(view, before=before, after=after)
@@ -113,8 +113,8 @@ def build(frame: Frame) -> None:
     reads = (w.model, w.split, w.before, w.after)
     outputs = [*w.outputs, *panels.outputs]
     frame.watch(lambda now, seen, *chosen: _follow(now, seen, Choice(*chosen), w, panels), *outputs, reads=reads)
-    for one, handler in ((w.before, draw), (w.after, draw), (w.model, take)):
-        one.input(handler, reads, [*outputs, message], **QUIET)
+    for component, handler in ((w.before, draw), (w.after, draw), (w.model, take)):
+        component.input(handler, reads, [*outputs, message], **QUIET)
     w.split.input(act, reads, w.outputs, **QUIET)
     controls = RunControls(frame, message, w.state, Handler(act, reads, w.outputs))
     controls.start(w.judge, begin, [w.model, w.split])
@@ -129,7 +129,7 @@ def build(frame: Frame) -> None:
 
 def _see(now: Snapshot, choice: Choice) -> View:
     runs = judged.judged_runs(now)
-    by_id = {one.id: one for one in runs}
+    by_id = {run.id: run for run in runs}
     before, after = by_id.get(choice.before or ""), by_id.get(choice.after or "")
     return View(_tuned(now, choice.model), choice.split, runs, before, after)
 
@@ -139,10 +139,10 @@ def _follow(
 ) -> tuple[Stamp, Updates] | None:
     """What changed since `seen`: models to judge, judged runs, training runs, the run at work."""
     view = _see(now, choice)
-    names = tuple(one.name for one in now.tuned_models)
+    names = tuple(model.name for model in now.tuned_models)
     found, busy = now.latest("evaluate"), now.at_work
     training_data = tuple((run.id, now.status(run)) for run in now.runs("train"))
-    stamp = (tuple(one.id for one in view.runs), names, training_data, found and found.stamp, busy and busy.run.id)
+    stamp = (tuple(run.id for run in view.runs), names, training_data, found and found.stamp, busy and busy.run.id)
     if stamp == seen:
         return None
     updates: Updates = {}
@@ -155,7 +155,7 @@ def _follow(
             w.split: gr.Radio(offered, value=view.split),
         }
     if seen is None or seen[0] != stamp[0]:
-        fresh = None if seen is None else next((one for one in view.runs if one.id not in seen[0]), None)
+        fresh = None if seen is None else next((run for run in view.runs if run.id not in seen[0]), None)
         before, after = judged.chosen(view.runs, fresh, view.before, view.after)
         view = replace(view, before=before, after=after)
         updates |= _listed(view, w) | _pair(view, w, panels)
@@ -166,7 +166,7 @@ def _follow(
 
 def _listed(view: View, w: CompareWidgets) -> Updates:
     """The two lists of runs, with those that are compared."""
-    listed = [(one.label, one.id) for one in view.runs]
+    listed = [(run.label, run.id) for run in view.runs]
     return {
         w.before: gr.Dropdown(listed, value=view.before.id if view.before else None),
         w.after: gr.Dropdown(listed, value=view.after.id if view.after else None),
@@ -214,9 +214,9 @@ def _actions(now: Snapshot, view: View, w: CompareWidgets) -> Updates:
     """What can be done now, and what is being done."""
     found, busy = now.latest("evaluate"), now.at_work
     running = busy is not None and busy.run.kind == "evaluate"
-    untaught = any(not one.tuned for one in view.runs)
+    untaught = any(not run.tuned for run in view.runs)
     todo = view.tuned is not None and not any(
-        one.tuned and one.name == view.tuned.name and one.split == view.split for one in view.runs
+        run.tuned and run.name == view.tuned.name and run.split == view.split for run in view.runs
     )
     return {
         w.chooser: gr.Row(visible=view.tuned is not None),
@@ -257,7 +257,7 @@ def _pair(view: View, w: CompareWidgets, panels: Details) -> Updates:
     }
     if before is None or after is None or not view.comparable:
         return {**updates, w.headline: "", w.box: gr.Column(visible=False)}
-    one, other = before.found["per_class"], after.found["per_class"]
+    was, now = before.found["per_class"], after.found["per_class"]
     found = compared(before, after)
     return {
         **updates,
@@ -265,7 +265,7 @@ def _pair(view: View, w: CompareWidgets, panels: Details) -> Updates:
         w.box: gr.Column(visible=True),
         w.change: change_chart(found),
         w.turned: turned(found),
-        w.chart: to_json(dumbbell(one, other, before.shown.taxonomy, before.shown.order)),
+        w.chart: to_json(dumbbell(was, now, before.shown.taxonomy, before.shown.order)),
         w.gallery: gallery(before.shown, after.shown),
     }
 
@@ -282,8 +282,8 @@ def _curves(now: Snapshot, w: CompareWidgets) -> Updates:
 
 
 def _learning(now: Snapshot, ids: Sequence[str] | None) -> str | None:
-    chosen = [found for one in ids or () if (found := now.state(one)) is not None and found.run.kind == "train"]
+    chosen = [found for run_id in ids or () if (found := now.state(run_id)) is not None and found.run.kind == "train"]
     newest = sorted(chosen, key=lambda found: (found.run.created, found.run.id), reverse=True)
     shown = [(found.run.name, run_state.learning(found.run.id, found.log)) for found in newest[:MOST_CURVES]]
-    drawn = [(name, one) for name, one in shown if one is not None and len(one.loss)]
+    drawn = [(name, series) for name, series in shown if series is not None and len(series.loss)]
     return to_json(learning(drawn)) if drawn else None

@@ -161,7 +161,7 @@ def runs_table(runs: Sequence[JudgedRun], before: JudgedRun | None, after: Judge
 def _row(run: JudgedRun, paths: Sequence[str], before: JudgedRun | None, after: JudgedRun | None) -> list[str]:
     found = run.found
     chosen = ((before, sentences.BEFORE_RUN), (after, sentences.AFTER_RUN))
-    places = [word for one, word in chosen if one is not None and one.id == run.id]
+    places = [word for chosen_run, word in chosen if chosen_run is not None and chosen_run.id == run.id]
     data = _COMPARE.run_data(
         text.split_name(run.split),
         (found.get("data") or {}).get("photos", "–"),

@@ -46,7 +46,7 @@ class CompareWidgets:
 
     @property
     def outputs(self) -> list[Component]:
-        return [getattr(self, one.name) for one in fields(self)]
+        return [getattr(self, field.name) for field in fields(self)]
 
 
 def draw() -> tuple[CompareWidgets, gr.HTML, Details]:

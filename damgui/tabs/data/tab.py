@@ -57,7 +57,7 @@ class DataWidgets:
 
     @property
     def outputs(self) -> list[Any]:
-        return [getattr(self, one.name) for one in fields(self) if one.name != "more"]
+        return [getattr(self, field.name) for field in fields(self) if field.name != "more"]
 
 
 def build(frame: Frame) -> None:
@@ -198,7 +198,7 @@ def _show(frame: Frame, values: Mapping[Component, Any], w: DataWidgets) -> Upda
         w.found: gr.Column(visible=True),
         w.told: gr.Column(visible=bool(cards)),
         w.findings: view.cards(data, cards, taxonomy),
-        w.cures: [dict(one.cure_setting) for one in cards],
+        w.cures: [dict(finding.cure_setting) for finding in cards],
         w.chart: to_json(counts_by_split(class_counts(data), taxonomy)),
         w.heights: to_json(heights(places["heights"], taxonomy)),
         w.where: view.where(places, taxonomy),
@@ -218,19 +218,23 @@ def _settings(frame: Frame, values: Mapping[Component, Any]) -> Settings:
 
 def _listed(data: Dataset) -> list[Problem]:
     """Problems that get a line of their own; the others have a card."""
-    return [one for one in data.problems if not one.what.startswith(SAME_FILE) and one.kind != "duplicates-left-out"]
+    return [
+        problem
+        for problem in data.problems
+        if not problem.what.startswith(SAME_FILE) and problem.kind != "duplicates-left-out"
+    ]
 
 
 def _summary(data: Dataset, taxonomy: Taxonomy) -> Markup:
-    objects = [one for photo in data.photos for one in photo.objects]
-    conditions = Counter(taxonomy.shown(one.object_type, one.condition).name for one in objects)
+    objects = [obj for photo in data.photos for obj in photo.objects]
+    conditions = Counter(taxonomy.shown(obj.object_type, obj.condition).name for obj in objects)
     wrong = len(_listed(data))
     shares = ", ".join(f"{n:,} {name}" for name, n in conditions.most_common())
     return html.figures(
         [
             html.figure(f"{len(data.photos):,}", "Photos", text.FORMAT_WORDS.get(data.format, data.format)),
             html.figure(f"{len(objects):,}", "Boxed objects", shares),
-            html.figure(f"{len({(one.object_type, one.condition) for one in objects})}", "Classes", "that occur"),
+            html.figure(f"{len({(obj.object_type, obj.condition) for obj in objects})}", "Classes", "that occur"),
             html.figure(
                 f"{wrong:,}", "Problems", "listed below" if wrong else "✓ none found", "dg-warned" if wrong else ""
             ),
@@ -244,5 +248,5 @@ def _thumbs(data: Dataset, taxonomy: Taxonomy, split: str, seed: int) -> Markup:
     if seed:
         photos = random.Random(seed).sample(photos, min(THUMBS, len(photos)))
     else:
-        photos = sorted(photos, key=lambda photo: -len({one.condition for one in photo.objects}))[:THUMBS]
+        photos = sorted(photos, key=lambda photo: -len({obj.condition for obj in photo.objects}))[:THUMBS]
     return gallery([boxed(photo.path, datasets.marks(photo, taxonomy), photo.path.name) for photo in photos])

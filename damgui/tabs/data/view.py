@@ -36,13 +36,13 @@ def problems(listed: Sequence[Problem], kept: bool) -> str:
     """The problems with a line of their own; `kept` means that they are left out and the rest is used."""
     if not listed:
         return ""
-    lines = [str(one) for one in listed[:PROBLEMS_SHOWN]]
+    lines = [str(problem) for problem in listed[:PROBLEMS_SHOWN]]
     return _DATA.problems(text.problems_title(len(listed), kept), lines, len(listed) - PROBLEMS_SHOWN)
 
 
 def shown(review: Review) -> list[Finding]:
     """The findings that get a card."""
-    return [one for one in review.findings if one.kind not in LISTED]
+    return [finding for finding in review.findings if finding.kind not in LISTED]
 
 
 def cards(data: Dataset, findings: Sequence[Finding], taxonomy: Taxonomy) -> Markup:
@@ -53,19 +53,19 @@ def cards(data: Dataset, findings: Sequence[Finding], taxonomy: Taxonomy) -> Mar
     )
 
 
-def _card(place: int, one: Finding, evidence: str) -> Markup:
-    cure = text.cure(one.cure_setting) if one.cure_setting else ""
-    return _DATA.finding(place, one, cure, evidence)
+def _card(place: int, finding: Finding, evidence: str) -> Markup:
+    cure = text.cure(finding.cure_setting) if finding.cure_setting else ""
+    return _DATA.finding(place, finding, cure, evidence)
 
 
-def _evidence(one: Finding, data: Dataset, photos: Mapping[str, Photo], taxonomy: Taxonomy) -> str:
+def _evidence(finding: Finding, data: Dataset, photos: Mapping[str, Photo], taxonomy: Taxonomy) -> str:
     """Photos that belong together side by side, else the first few with their boxes."""
-    if one.kind in PLAIN:
+    if finding.kind in PLAIN:
         return ""
     single: list[str] = []
     sets: list[list[str]] = []
-    if one.boxes:
-        shown = one.boxes[:PHOTOS]
+    if finding.boxes:
+        shown = finding.boxes[:PHOTOS]
         single = [
             _close_up(photos[name], box, taxonomy)
             for name, box in shown
@@ -94,7 +94,7 @@ def _thumb(name: str, data: Dataset, photos: Mapping[str, Photo], taxonomy: Taxo
 def _close_up(photo: Photo, box: BoxXyxy, taxonomy: Taxonomy) -> str:
     """The box with its surroundings; all classes that it was given under it."""
     meant = [mark for mark in datasets.marks(photo, taxonomy) if mark.box_xyxy == box]
-    names = [f"{one.object_type} {one.condition.name}" for one in meant]
+    names = [f"{obj.object_type} {obj.condition.name}" for obj in meant]
     return close_up(photo.path, meant[0], PurePosixPath(photo.name).name, " / ".join(names))
 
 

@@ -57,7 +57,7 @@ def test_variants_are_compared_with_the_base_and_those_that_could_not_run_are_le
 
 def beat_with(*asked: dict[str, float], warm: int) -> tuple[Beat, io.StringIO]:
     said = io.StringIO()
-    return Beat(io.StringIO("".join(json.dumps(one) + "\n" for one in asked)), said, torch.device("cpu"), warm), said
+    return Beat(io.StringIO("".join(json.dumps(line) + "\n" for line in asked)), said, torch.device("cpu"), warm), said
 
 
 def test_warm_up_is_not_in_a_reading_and_a_reading_ends_after_its_steps() -> None:

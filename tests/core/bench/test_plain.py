@@ -57,23 +57,25 @@ def test_a_plain_step_and_ours_have_the_same_loss_and_gradient(make_subject: Cal
     subject = make_subject({"question.answers": "free"})
     model = lora_on(subject).double()
     with torch.no_grad():
-        for name, one in model.named_parameters():
+        for name, gradient in model.named_parameters():
             if "lora_B" in name:
-                one.normal_(0, 0.1)
-    learned = [one for one in model.parameters() if one.requires_grad]
+                gradient.normal_(0, 0.1)
+    learned = [parameter for parameter in model.parameters() if parameter.requires_grad]
     prompt_builder = PromptBuilder(subject.loaded, subject.settings, subject.taxonomy)
     training_data = TrainingDataset(subject.photos[:1], prompt_builder, subject.settings)
     (batch,) = prompt_builder.batches([training_data.sample(SampleKey(0, 0, 0, 0))])
     mine = -answer_log_probs(model, batch).sum()
     questions = subject.questions[: len(subject.photos[0].objects)]
     encoder = Encoder(subject.loaded, subject.settings.view)
-    plain_batch = encoder.collate([encoder.example(one, one.answer) for one in questions])
+    plain_batch = encoder.collate([encoder.example(question, question.answer) for question in questions])
     answer_tokens = int((plain_batch["labels"] != plain.IGNORED).sum())
     theirs = model(**plain_batch).loss * answer_tokens
     assert mine.item() == pytest.approx(theirs.item(), rel=1e-6)
     # Hand-made: transformers computes its loss in float32 whatever the model, so gradients agree to that.
-    for one, other in zip(torch.autograd.grad(mine, learned), torch.autograd.grad(theirs, learned), strict=True):
-        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
+    for gradient, expected in zip(
+        torch.autograd.grad(mine, learned), torch.autograd.grad(theirs, learned), strict=True
+    ):
+        torch.testing.assert_close(gradient, expected, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("variant", ["plain", "packed", "cached"])
@@ -100,7 +102,7 @@ def test_trl_is_handed_the_same_tokens_labels_and_pictures(make_subject: Callabl
     rows = trl.rows(subject)
     theirs = collator([rows[0], rows[1]])
     encoder = Encoder(subject.loaded, subject.settings.view)
-    mine = encoder.collate([encoder.example(one, one.answer) for one in subject.questions[:2]])
+    mine = encoder.collate([encoder.example(question, question.answer) for question in subject.questions[:2]])
     for key in ("image_grid_thw", "pixel_values"):
         torch.testing.assert_close(theirs[key], mine[key])
     for row in range(2):

@@ -55,21 +55,21 @@ def test_what_cannot_be_measured_is_said_in_a_sentence(
 
 def test_every_photo_of_an_album_is_another_file_with_its_own_digest(photos: list[Photo], tmp_path: Path) -> None:
     found = read_images(make_images(photos, tmp_path / "many", count=12))
-    assert len({one.path for one in found}) == len({one.digest for one in found if one.digest}) + 5 == 12
-    assert [one.objects for one in found[5:10]] == [one.objects for one in photos]
+    assert len({image.path for image in found}) == len({image.digest for image in found if image.digest}) + 5 == 12
+    assert [image.objects for image in found[5:10]] == [photo.objects for photo in photos]
 
 
 def test_copies_have_the_size_asked_for(photos: list[Photo], tmp_path: Path) -> None:
     found = read_images(make_images(photos[:2], tmp_path / "large", side_px=280))
-    assert [one.size_wh for one in found] == [(280, 280)] * 2
-    assert all(one.path.parent == tmp_path / "large" for one in found)
+    assert [image.size_wh for image in found] == [(280, 280)] * 2
+    assert all(image.path.parent == tmp_path / "large" for image in found)
 
 
 def test_more_questions_than_objects_are_other_boxes_inside_the_photo(photos: list[Photo]) -> None:
     objects = asked(photos[0], 20)
-    assert len(objects) == len({one.box_xyxy for one in objects}) == 20
+    assert len(objects) == len({obj.box_xyxy for obj in objects}) == 20
     assert all(
-        0 <= low <= high <= 1 for one in objects for low, high in zip(one.box_xyxy, one.box_xyxy[2:], strict=False)
+        0 <= low <= high <= 1 for obj in objects for low, high in zip(obj.box_xyxy, obj.box_xyxy[2:], strict=False)
     )
     assert asked(photos[0], 0) == photos[0].objects
 
@@ -78,7 +78,7 @@ def test_objects_about_which_nothing_is_asked_are_left_out(photos: list[Photo], 
     lonely = next(name for name, allowed in taxonomy.allowed.items() if len(allowed) == 1)
     photo = replace(photos[0], objects=(*photos[0].objects, replace(photos[0].objects[0], object_type=lonely)))
     (kept,) = plans.askable([photo], taxonomy)
-    assert kept.objects and lonely not in {one.object_type for one in kept.objects}
+    assert kept.objects and lonely not in {obj.object_type for obj in kept.objects}
 
 
 @pytest.mark.parametrize("quick", [True, False])

@@ -39,18 +39,18 @@ def test_a_shape_has_the_layers_asked_for_and_untied_weights_of_its_own() -> Non
     assert (len(cut.model.language_model.layers), len(cut.model.visual.blocks)) == (1, 1)
     assert whole.lm_head.weight is not whole.get_input_embeddings().weight
     assert whole.lm_head.weight.shape == (700, 64)
-    assert not any(one.requires_grad for one in whole.parameters())
+    assert not any(parameter.requires_grad for parameter in whole.parameters())
 
 
 def test_the_same_seed_makes_the_same_weights() -> None:
-    one, other = (random_model(TINY, (0, 0), torch.device("cpu")).model.state_dict() for _ in range(2))
-    assert all(torch.equal(one[name], other[name]) for name in one)
+    first, second = (random_model(TINY, (0, 0), torch.device("cpu")).model.state_dict() for _ in range(2))
+    assert all(torch.equal(first[name], second[name]) for name in first)
 
 
 def test_layers_that_were_made_apart_count_like_the_others() -> None:
     layers = random_model(TINY, (0, 0), torch.device("cpu")).model.model.language_model.layers
-    assert [one.self_attn.layer_idx for one in layers] == [0, 1, 2]
-    assert [one.self_attn.q_proj.weight.std().item() for one in layers] == pytest.approx([0.02] * 3, rel=0.1)
+    assert [layer.self_attn.layer_idx for layer in layers] == [0, 1, 2]
+    assert [layer.self_attn.q_proj.weight.std().item() for layer in layers] == pytest.approx([0.02] * 3, rel=0.1)
 
 
 @pytest.mark.parametrize(("name", "billions"), [("qwen2-vl-2b", 2.2), ("qwen2-vl-7b", 8.3), ("qwen2-vl-72b", 73.4)])
@@ -90,7 +90,7 @@ def test_four_bits_need_bitsandbytes(photos: list[Photo], tmp_path: Path, monkey
 def test_only_the_language_layers_are_put_into_four_bits() -> None:
     small = pytest.importorskip("bitsandbytes", reason="bitsandbytes is not installed")
     model = random_model(TINY, (0, 0), torch.device("cpu"), four_bit=True).model
-    kinds = {name: isinstance(one, small.nn.Linear4bit) for name, one in model.named_modules()}
+    kinds = {name: isinstance(module, small.nn.Linear4bit) for name, module in model.named_modules()}
     assert kinds["model.language_model.layers.2.mlp.up_proj"]
     assert not any(is_small for name, is_small in kinds.items() if ".visual." in name or "lm_head" in name)
 

@@ -114,7 +114,7 @@ def test_every_bad_input_is_one_sentence_with_its_place(
 ) -> None:
     damage(yolo, what)
     dataset = read(yolo)
-    assert [(one.kind, one.where) for one in dataset.problems] == [(kind, where)]
+    assert [(problem.kind, problem.where) for problem in dataset.problems] == [(kind, where)]
     assert "\n" not in str(dataset.problems[0])
     assert dataset.problems[0].fix.endswith(".")
     assert len(dataset.photos) >= 8
@@ -126,7 +126,7 @@ def test_all_faults_are_listed_at_once(yolo: Path, read: Read) -> None:
     (yolo / "train/images/f3_0.jpg").write_bytes(b"none")
     kinds = {"zero-size", "label-without-photo", "photo-without-label", "duplicate-photo", "unreadable-photo"}
     dataset = read(yolo)
-    assert {one.kind for one in dataset.problems} == kinds
+    assert {problem.kind for problem in dataset.problems} == kinds
     assert dataset.split("train")
     assert dataset.split("valid")
 
@@ -156,18 +156,20 @@ def test_a_photo_that_is_refused_takes_its_label_along(yolo: Path, read: Read, t
     shutil.move(photo, tmp_path / "secret.jpg")
     photo.symlink_to(tmp_path / "secret.jpg")
     dataset = read(yolo)
-    assert [(one.kind, one.where) for one in dataset.problems] == [("link-outside", "train/images/f2_0.jpg")]
-    assert all("f2_0" not in one.name for one in dataset.photos)
+    assert [(problem.kind, problem.where) for problem in dataset.problems] == [
+        ("link-outside", "train/images/f2_0.jpg")
+    ]
+    assert all("f2_0" not in kept.name for kept in dataset.photos)
 
 
 def test_a_split_without_any_object_is_told(yolo: Path, read: Read) -> None:
     (yolo / "valid/labels/g1_0.txt").write_text("")
     dataset = read(yolo)
-    assert [one.kind for one in dataset.problems] == ["empty-split"]
+    assert [problem.kind for problem in dataset.problems] == ["empty-split"]
     assert dataset.split("valid")  # made from the training photos
 
 
 def test_the_labels_good_lines_are_kept_beside_a_bad_one(yolo: Path, read: Read) -> None:
     damage(yolo, "box")
     kept = [photo for photo in read(yolo).photos if photo.name.endswith("f1_0.jpg")]
-    assert [one.source for one in kept[0].objects] == ["train/labels/f1_0.txt line 1"]
+    assert [obj.source for obj in kept[0].objects] == ["train/labels/f1_0.txt line 1"]

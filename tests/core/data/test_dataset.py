@@ -46,10 +46,10 @@ def test_the_seed_moves_a_made_split_and_the_fingerprint_tells(yolo: Path, tmp_p
         file.unlink()
     (yolo / "data.yaml").write_text("names: [Toe drain]\n")
     sets = [read_dataset(DataSettings(path=str(yolo), valid_share=0.25), tmp_path, seed) for seed in range(8)]
-    held = {tuple(photo.group for photo in one.split("valid")) for one in sets}
+    held = {tuple(photo.group for photo in dataset.split("valid")) for dataset in sets}
     assert len(held) > 1
-    assert len({one.fingerprint for one in sets}) == len(held)
-    assert all(len(one.split("valid")) == 2 for one in sets)
+    assert len({dataset.fingerprint for dataset in sets}) == len(held)
+    assert all(len(dataset.split("valid")) == 2 for dataset in sets)
 
 
 def test_another_flight_rule_makes_other_groups(yolo: Path, read: Read) -> None:
@@ -61,7 +61,7 @@ def test_another_taxonomy_reads_other_classes(yolo: Path, read: Read, tmp_path: 
     (tmp_path / "t.yaml").write_text("name: pipes\nconditions: [fine, leaking]\nobject_types: [toe, rock]\n")
     (yolo / "data.yaml").write_text("names: [Toe-LEAKING]\n")
     dataset = read(yolo, taxonomy=str(tmp_path / "t.yaml"))
-    assert {(one.object_type, one.condition) for photo in dataset.photos for one in photo.objects} == {
+    assert {(obj.object_type, obj.condition) for photo in dataset.photos for obj in photo.objects} == {
         ("toe", "leaking")
     }
 
@@ -177,7 +177,7 @@ def test_the_real_photos_are_split_by_flight_with_every_class_on_both_sides(real
     dataset = read_dataset(DataSettings(path=str(real_photos)), real_photos, seed)
     sides = [dataset.split("train"), dataset.split("valid")]
     flights = [{photo.group for photo in side} for side in sides]
-    classes = [{(one.object_type, one.condition) for photo in side for one in photo.objects} for side in sides]
+    classes = [{(obj.object_type, obj.condition) for photo in side for obj in photo.objects} for side in sides]
     assert not flights[0] & flights[1]
     assert len(classes[0]) == len(classes[1]) == 9
     assert 0.12 < len(sides[1]) / len(dataset.photos) < 0.3

@@ -50,13 +50,13 @@ def test_the_hash_is_that_of_imagehash() -> None:
 @pytest.mark.parametrize(
     ("change", "same"),
     [
-        (lambda one: one.resize((120, 90)), True),
-        (lambda one: ImageEnhance.Brightness(one).enhance(1.2), True),
-        (lambda one: ImageEnhance.Contrast(one).enhance(0.7), True),
-        (lambda one: one.convert("L"), True),
-        (lambda one: one.crop((40, 0, 200, 150)), False),
-        (lambda one: one.transpose(Image.Transpose.FLIP_LEFT_RIGHT), False),
-        (lambda one: picture(99), False),
+        (lambda image: image.resize((120, 90)), True),
+        (lambda image: ImageEnhance.Brightness(image).enhance(1.2), True),
+        (lambda image: ImageEnhance.Contrast(image).enhance(0.7), True),
+        (lambda image: image.convert("L"), True),
+        (lambda image: image.crop((40, 0, 200, 150)), False),
+        (lambda image: image.transpose(Image.Transpose.FLIP_LEFT_RIGHT), False),
+        (lambda image: picture(99), False),
     ],
     ids=["smaller", "brighter", "paler", "grey", "other framing", "mirrored", "another"],
 )
@@ -79,18 +79,18 @@ def test_a_chain_of_likenesses_is_one_group() -> None:
 
 
 def test_the_judged_photo_stays_and_the_first_by_name_of_the_others() -> None:
-    one, other = measure_image(picture(1)), measure_image(picture(2))
+    first, second = measure_image(picture(1)), measure_image(picture(2))
     photos = [
-        photo("b", "train", one),
-        photo("a", "valid", one),
-        photo("c", "test", one),
-        photo("e", "train", other),
-        photo("d", "train", other),
+        photo("b", "train", first),
+        photo("a", "valid", first),
+        photo("c", "test", first),
+        photo("e", "train", second),
+        photo("d", "train", second),
         photo("x", "", None),
         photo("y", "valid", None, "x"),
     ]
     kept, hints = leave_out(photos)
-    assert [one.name for one in kept] == ["c", "d", "y"]
+    assert [kept_photo.name for kept_photo in kept] == ["c", "d", "y"]
     assert [hint.kind for hint in hints] == ["duplicates-left-out"] and hints[0].what.startswith("4 photos")
     assert leave_out(kept) == (kept, ())
 

@@ -41,7 +41,7 @@ def test_links_out_of_the_folder_are_refused(tmp_path: Path) -> None:
     (inside / "twice").symlink_to("sub")
     listed = list_files(inside)
     assert listed.names == ("a.jpg", "again.jpg", "sub/b.jpg")
-    told = {one.where: one.kind for one in listed.problems}
+    told = {problem.where: problem.kind for problem in listed.problems}
     outwards = dict.fromkeys(("s.jpg", "relative.jpg", "deep", "gone.jpg", "loop.jpg"), "link-outside")
     assert told == {**outwards, "twice": "link-folder"}
 

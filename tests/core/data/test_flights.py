@@ -30,12 +30,15 @@ def test_a_frames_number_is_read_from_its_name(name: str, frame: tuple[str, int]
 
 def test_neighbours_follow_each_other_closely_nearest_first() -> None:
     found = neighbours(photos("a/F_30.jpg", "F_10.jpg", "b/F_13.jpg", "F_31.jpg", "G_11.jpg", "12.jpg", "F_19.jpg"))
-    assert [(one.name, other.name) for one, other in found] == [("a/F_30.jpg", "F_31.jpg"), ("F_10.jpg", "b/F_13.jpg")]
+    assert [(first.name, second.name) for first, second in found] == [
+        ("a/F_30.jpg", "F_31.jpg"),
+        ("F_10.jpg", "b/F_13.jpg"),
+    ]
 
 
 def test_neighbours_are_linked_and_flights_stay_whole() -> None:
     names = ["F_10.jpg", "F_13.jpg", "F_50.jpg"]
-    assert [one.group for one in linked(photos(*names))] == ["F_10.jpg", "F_10.jpg", "F_50.jpg"]
-    assert len({one.group for one in linked([*photos(*names, group="F"), *photos("G_1.jpg", group="G")])}) == 2
+    assert [member.group for member in linked(photos(*names))] == ["F_10.jpg", "F_10.jpg", "F_50.jpg"]
+    assert len({member.group for member in linked([*photos(*names, group="F"), *photos("G_1.jpg", group="G")])}) == 2
     # Of one flight only neighbours stay together.
-    assert [one.group for one in linked(photos(*names, group="F"))] == ["F_10.jpg", "F_10.jpg", "F_50.jpg"]
+    assert [member.group for member in linked(photos(*names, group="F"))] == ["F_10.jpg", "F_10.jpg", "F_50.jpg"]

@@ -22,7 +22,7 @@ KINDS = ("toe drain normal", "toe drain blocked", "rock toe damaged", "vegetatio
 
 
 def photo(name: str, group: str, *classes: str) -> Photo:
-    objects = tuple(BoxedObject((0.1, 0.1, 0.2, 0.2), *one.rsplit(" ", 1)) for one in classes)
+    objects = tuple(BoxedObject((0.1, 0.1, 0.2, 0.2), *class_name.rsplit(" ", 1)) for class_name in classes)
     return Photo(Path("/set") / name, name, (64, 48), "train", group, objects, digest=name)
 
 
@@ -40,15 +40,15 @@ def many(groups: int = 20, seed: int = 0) -> list[Photo]:
 def test_every_photo_is_in_one_part_and_no_flight_in_two(folds: int, seed: int) -> None:
     photos = many(seed=seed)
     parts = make_folds(photos, folds, seed)
-    assert sorted(name for part in parts for name in part) == sorted(one.name for one in photos)
-    group = {one.name: one.group for one in photos}
+    assert sorted(name for part in parts for name in part) == sorted(member.name for member in photos)
+    group = {member.name: member.group for member in photos}
     assert sum(len({group[name] for name in part}) for part in parts) == 20
     assert make_folds(photos[::-1], folds, seed) == parts
 
 
 def test_classes_come_in_like_shares_in_every_part() -> None:
     photos = [photo(f"{i}.jpg", f"{i}", KINDS[0] if i % 10 == 0 else KINDS[2]) for i in range(100)]
-    rare = {one.name for one in photos if one.objects[0].condition == "normal"}
+    rare = {member.name for member in photos if member.objects[0].condition == "normal"}
     assert [len(rare & set(part)) for part in make_folds(photos, 5)] == [2] * 5
 
 
@@ -57,10 +57,10 @@ def test_a_part_is_the_test_split_and_the_rest_is_split_as_ever(yolo: Path, read
     for fold in range(5):
         dataset = read(yolo, folds=5, fold=fold, valid_share=0.25)
         assert len(dataset.photos) == 9
-        flights = [{one.group for one in dataset.split(name)} for name in ("train", "valid", "test")]
+        flights = [{member.group for member in dataset.split(name)} for name in ("train", "valid", "test")]
         assert all(flights) and sum(map(len, flights)) == 5
-        tested += [one.name for one in dataset.split("test")]
-    assert sorted(tested) == sorted(one.name for one in read(yolo).photos)
+        tested += [member.name for member in dataset.split("test")]
+    assert sorted(tested) == sorted(member.name for member in read(yolo).photos)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_a_part_without_objects_is_told(photos: list[Photo], said: str) -> None:
 def test_the_real_photos_are_dealt_by_flight_with_every_class_in_every_part(real_photos: Path) -> None:
     for fold in range(5):
         test = read_dataset(DataSettings(path=str(real_photos), folds=5, fold=fold), real_photos).split("test")
-        assert len({(one.object_type, one.condition) for each in test for one in each.objects}) == 9
+        assert len({(obj.object_type, obj.condition) for each in test for obj in each.objects}) == 9
         assert 30 < len(test) < 60
 
 
@@ -108,10 +108,10 @@ def test_the_real_photos_are_dealt_by_flight_with_every_class_in_every_part(real
 def test_calibration_takes_whole_flights_and_no_class_from_learning(seed: int) -> None:
     photos = many(seed=seed)
     learn, aside = calibration_split(photos, 0.1, seed)
-    assert sorted(one.name for one in (*learn, *aside)) == sorted(one.name for one in photos)
-    assert not {one.group for one in learn} & {one.group for one in aside}
+    assert sorted(member.name for member in (*learn, *aside)) == sorted(member.name for member in photos)
+    assert not {member.group for member in learn} & {member.group for member in aside}
     assert 0 < len(aside) <= 0.3 * len(photos)
-    of = Counter((one.object_type, one.condition) for each in learn for one in each.objects)
+    of = Counter((obj.object_type, obj.condition) for each in learn for obj in each.objects)
     assert len(of) == 4
     assert calibration_split(photos, 0.1, seed) == (learn, aside)
 
@@ -122,7 +122,7 @@ def test_a_class_of_two_flights_stays_in_learning(monkeypatch: pytest.MonkeyPatc
     unkind = {"train": (), "valid": ("rare0.jpg", "rare1.jpg", "rest0.jpg")}
     monkeypatch.setattr(splits, "make_split", lambda *_: (unkind, ()))
     learn, aside = calibration_split(photos, 0.1)
-    assert [one.name for one in aside] == ["rest0.jpg", "rare0.jpg"] and len(learn) == 20
+    assert [member.name for member in aside] == ["rest0.jpg", "rare0.jpg"] and len(learn) == 20
 
 
 @pytest.mark.parametrize(
@@ -140,9 +140,9 @@ def test_where_nothing_can_be_spared_nothing_is(photos: list[Photo], share: floa
     assert calibration_split(photos, share) == (tuple(photos), ())
 
 
-def kept_together(one: tuple[tuple[str, ...], ...], other: tuple[tuple[str, ...], ...]) -> float:
+def kept_together(split: tuple[tuple[str, ...], ...], other: tuple[tuple[str, ...], ...]) -> float:
     """Share of the pairs of photos in one part of `one` or of `other` that are together in both."""
-    pairs = [{frozenset(pair) for part in parts for pair in combinations(part, 2)} for parts in (one, other)]
+    pairs = [{frozenset(pair) for part in parts for pair in combinations(part, 2)} for parts in (split, other)]
     return len(pairs[0] & pairs[1]) / len(pairs[0] | pairs[1])
 
 
@@ -160,9 +160,13 @@ def test_another_seed_deals_clearly_other_folds_that_are_about_as_even(data: int
 
 
 def test_the_usual_seed_deals_as_scikit_learn_does() -> None:
-    photos = sorted(many(), key=lambda one: one.name)
-    rows = [(one, label) for one in photos for label in [f"{o.object_type} {o.condition}" for o in one.objects] or [""]]
-    groups = [one.group for one, _ in rows]
+    photos = sorted(many(), key=lambda member: member.name)
+    rows = [
+        (member, label)
+        for member in photos
+        for label in [f"{o.object_type} {o.condition}" for o in member.objects] or [""]
+    ]
+    groups = [member.group for member, _ in rows]
     dealt = StratifiedGroupKFold(5, shuffle=True, random_state=0).split(groups, [label for _, label in rows], groups)
     expected = [sorted({rows[row][0].name for row in part}) for _, part in dealt]
     assert [sorted(part) for part in make_folds(photos, 5)] == expected

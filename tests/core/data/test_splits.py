@@ -19,7 +19,7 @@ RULE = compile_rule(DataSettings().group_rule)
 
 
 def photo(name: str, group: str, *classes: str, split: str = "train") -> Photo:
-    objects = tuple(BoxedObject((0.1, 0.1, 0.2, 0.2), *one.rsplit(" ", 1)) for one in classes)
+    objects = tuple(BoxedObject((0.1, 0.1, 0.2, 0.2), *class_name.rsplit(" ", 1)) for class_name in classes)
     return Photo(Path("/set") / name, name, (64, 48), split, group, objects, digest=name)
 
 
@@ -66,7 +66,7 @@ def test_a_rule_that_is_none_is_told(rule: str) -> None:
 def test_a_split_never_shares_a_flight_and_loses_no_photo(seed: int, share: float) -> None:
     photos = many(seed=seed)
     split, hints = make_split(photos, share, seed)
-    group = {one.name: one.group for one in photos}
+    group = {member.name: member.group for member in photos}
     assert not hints
     assert sorted((*split["train"], *split["valid"])) == sorted(group)
     assert not {group[name] for name in split["train"]} & {group[name] for name in split["valid"]}
@@ -84,7 +84,7 @@ def test_every_class_of_two_flights_is_on_both_sides(seed: int) -> None:
 def test_classes_come_in_like_shares() -> None:
     photos = [photo(f"{i}.jpg", f"{i}", "toe drain normal" if i % 10 == 0 else "rock toe damaged") for i in range(200)]
     split, _ = make_split(photos, 0.25, 3)
-    held = Counter(one.objects[0].object_type for one in photos if one.name in split["valid"])
+    held = Counter(member.objects[0].object_type for member in photos if member.name in split["valid"])
     assert (held["toe drain"], held["rock toe"]) == (5, 45)
 
 
@@ -113,7 +113,7 @@ def test_two_photos_give_one_to_each_side() -> None:
 
 
 def test_many_single_photos_are_split_quickly() -> None:
-    photos = [photo(f"{i}.jpg", f"{i}", *one.split("|")) for i, one in enumerate(["toe drain normal"] * 4000)]
+    photos = [photo(f"{i}.jpg", f"{i}", *label.split("|")) for i, label in enumerate(["toe drain normal"] * 4000)]
     split, _ = make_split(photos, 0.2)
     assert len(split["valid"]) == 800
 
@@ -126,12 +126,12 @@ def test_a_written_split_can_be_repeated(tmp_path: Path) -> None:
         with_fingerprint(Dataset(Path("/set"), "yolo", tuple(many()))), read_split(tmp_path / "split.json")
     )
     assert again == dataset
-    assert {one.split for one in again.photos} == {"train", "valid"}
+    assert {member.split for member in again.photos} == {"train", "valid"}
 
 
 def test_photos_a_split_does_not_name_are_left_out() -> None:
     dataset = Dataset(Path("/set"), "yolo", (photo("a.jpg", "a"), photo("b.jpg", "b")))
-    assert [one.name for one in apply_split(dataset, {"valid": ["b.jpg"]}).photos] == ["b.jpg"]
+    assert [member.name for member in apply_split(dataset, {"valid": ["b.jpg"]}).photos] == ["b.jpg"]
 
 
 def test_a_split_of_other_data_is_refused() -> None:

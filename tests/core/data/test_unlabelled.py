@@ -67,19 +67,19 @@ def test_every_format_gives_box_and_type_and_asks_about_strange_names(
     make(tmp_path)
     found = read_unlabelled(data(tmp_path), tmp_path / "none")
     (image,) = found.images
-    assert [one.object_type for one in image.objects] == ["slope drain", "toe drain", "rock toe", None]
-    for one in image.objects:
-        assert one.box_xyxy == pytest.approx((0.4, 0.3, 0.6, 0.7), abs=0.011)
+    assert [obj.object_type for obj in image.objects] == ["slope drain", "toe drain", "rock toe", None]
+    for obj in image.objects:
+        assert obj.box_xyxy == pytest.approx((0.4, 0.3, 0.6, 0.7), abs=0.011)
     assert found.unknown_classes == {"spillway": 1}
     assert not found.whole and found.faults == ()
 
 
 def test_conditions_in_labels_change_nothing(tmp_path: Path) -> None:
-    one, other = tmp_path / "one", tmp_path / "other"
-    for root, name in ((one, "slope drain damaged"), (other, "slope drain")):
+    left, right = tmp_path / "one", tmp_path / "other"
+    for root, name in ((left, "slope drain damaged"), (right, "slope drain")):
         yolo(root)
         (root / "data.yaml").write_text(f"names: [{name}, toe drain, rock toe, spillway]\n")
-    first, second = (read_unlabelled(data(root), tmp_path / "none") for root in (one, other))
+    first, second = (read_unlabelled(data(root), tmp_path / "none") for root in (left, right))
     assert first.images[0].objects == second.images[0].objects
     assert first.fingerprint == second.fingerprint
 
@@ -116,7 +116,7 @@ def test_damaged_photos_and_boxes_are_faults_and_the_rest_is_there(tmp_path: Pat
     assert [problem.kind for problem in found.faults] == ["wrong-count", "zero-size", "box-outside", "unreadable-photo"]
     assert [image.name for image in found.images] == ["images/a.png"]
     assert len(found.images[0].objects) == 4
-    assert [one.kind for one in found.problems if one not in found.faults] == ["photo-without-label"]
+    assert [problem.kind for problem in found.problems if problem not in found.faults] == ["photo-without-label"]
 
 
 @pytest.mark.parametrize(

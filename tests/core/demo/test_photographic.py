@@ -67,7 +67,7 @@ def test_all_that_is_wanted_is_drawn_inside_the_photo() -> None:
 def test_a_box_does_not_tell_the_condition(kind: str) -> None:
     conditions = [condition for other, condition in CLASS_OF if other == kind]
     for seed in range(4):
-        boxes = {draw_photographic(seed, [(kind, one)], 160).objects[0].box_xyxy_px for one in conditions}
+        boxes = {draw_photographic(seed, [(kind, condition)], 160).objects[0].box_xyxy_px for condition in conditions}
         assert len(boxes) == 1
 
 

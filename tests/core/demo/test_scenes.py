@@ -59,9 +59,9 @@ def test_toe_drains_lie_lower_than_slope_drains_and_boxes_never_overlap() -> Non
                 kind, (0.0, 1.0)
             )
             assert low <= (y0 + y1) / 2 <= high, (seed, kind)
-        for index, one in enumerate(boxes):
+        for index, box in enumerate(boxes):
             for two in boxes[:index]:
-                assert one[0] >= two[2] or two[0] >= one[2] or one[1] >= two[3] or two[1] >= one[3], seed
+                assert box[0] >= two[2] or two[0] >= box[2] or box[1] >= two[3] or two[1] >= box[3], seed
 
 
 def test_the_fullest_scene_still_fits() -> None:
@@ -156,12 +156,12 @@ def test_every_file_is_the_same_every_time_however_many_processes(tmp_path: Path
     heard: list[tuple[int, int]] = []
     write_photos(tmp_path / "one", photos, 1)
     write_photos(tmp_path / "two", photos, 2, lambda done, total: heard.append((done, total)))
-    one, two = (
+    first, second = (
         {path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*") if path.is_file()}
         for root in (tmp_path / "one", tmp_path / "two")
     )
-    assert one == two
-    assert sorted(one) == sorted(
+    assert first == second
+    assert sorted(first) == sorted(
         ["data.yaml"]
         + [f"train/images/{photo.name}.jpg" for photo in photos]
         + [f"train/labels/{photo.name}.txt" for photo in photos]

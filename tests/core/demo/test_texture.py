@@ -60,7 +60,7 @@ def test_a_flat_picture_has_no_texture_and_finite_statistics() -> None:
 def test_level_and_upright_stripes_are_told_apart() -> None:
     wave = np.repeat((127 + 100 * np.sin(np.arange(56) / 2))[:, None, None], 56, 1).repeat(3, 2).astype(np.uint8)
     level, upright = (
-        token_statistics(patches_of(one)) for one in (wave, np.ascontiguousarray(wave.transpose(1, 0, 2)))
+        token_statistics(patches_of(signal)) for signal in (wave, np.ascontiguousarray(wave.transpose(1, 0, 2)))
     )
     assert (level - upright).abs().max() > 1
     np.testing.assert_allclose(level[:, :3], upright[:, :3], atol=0.2)
@@ -95,10 +95,10 @@ def test_a_tower_learns_to_tell(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_pictures_of_one_batch_do_not_mix() -> None:
     rng = np.random.default_rng(1)
-    one, two = (patches_of(rng.integers(0, 255, (112, side, 3), dtype=np.uint8)) for side in (84, 140))
+    first, second = (patches_of(rng.integers(0, 255, (112, side, 3), dtype=np.uint8)) for side in (84, 140))
     grids = torch.tensor([(1, 8, 6), (1, 8, 10)])
-    both = targets(torch.cat([one, two]), grids, True)
-    torch.testing.assert_close(both, torch.cat([targets(one, grids[:1], True), targets(two, grids[1:], True)]))
+    both = targets(torch.cat([first, second]), grids, True)
+    torch.testing.assert_close(both, torch.cat([targets(first, grids[:1], True), targets(second, grids[1:], True)]))
     assert (both[:12, both.shape[1] // 3 :] == both[0, both.shape[1] // 3 :]).all()
 
 
@@ -113,7 +113,10 @@ def test_whitened_tokens_vary_alike_in_every_direction_and_say_the_same(monkeypa
 
     def tokens() -> torch.Tensor:
         with torch.no_grad():
-            seen = [tower(torch.from_numpy(one.values), torch.tensor([one.grid_thw])).pooler_output for one in looked]
+            seen = [
+                tower(torch.from_numpy(patches.values), torch.tensor([patches.grid_thw])).pooler_output
+                for patches in looked
+            ]
         return torch.cat(seen).double()
 
     before = tokens()

@@ -110,9 +110,9 @@ def tiny(family: str, tokenizer: Qwen2Tokenizer, seed: int = 0) -> Loaded:
     torch.manual_seed(seed)
     model = make_model(config).eval()
     with torch.no_grad():
-        for one in model.parameters():
-            if one.dim() > 1:
-                one.mul_(4)
+        for parameter in model.parameters():
+            if parameter.dim() > 1:
+                parameter.mul_(4)
     model.config.use_cache = False
     processor = Qwen2VLImageProcessorPil(patch_size=TOWERS[family]["patch_size"])
     return Loaded(model, tokenizer, processor, "tiny", family, "", torch.device("cpu"))
@@ -166,9 +166,9 @@ def write_yolo(root: Path, parts: Mapping[str, Sequence[Photo]], taxonomy: Taxon
         for photo in photos:
             (root / part / "images" / photo.path.name).write_bytes(photo.path.read_bytes())
             lines = []
-            for one in photo.objects:
-                x1, y1, x2, y2 = one.box_xyxy
-                number = names.index(taxonomy.class_name(one.object_type, one.condition))
+            for obj in photo.objects:
+                x1, y1, x2, y2 = obj.box_xyxy
+                number = names.index(taxonomy.class_name(obj.object_type, obj.condition))
                 lines.append(f"{number} {(x1 + x2) / 2} {(y1 + y2) / 2} {x2 - x1} {y2 - y1}\n")
             (root / part / "labels" / f"{photo.path.stem}.txt").write_text("".join(lines))
     paths = "".join(f"{'val' if part == 'valid' else part}: {part}/images\n" for part in parts)
@@ -205,7 +205,7 @@ class Recorder:
         return bool(self.stop_after) and self.asked >= self.stop_after
 
     def of(self, kind: str) -> list[dict[str, Any]]:
-        return [one for one in self.events if one["kind"] == kind]
+        return [event for event in self.events if event["kind"] == kind]
 
 
 @dataclass(frozen=True)
@@ -219,7 +219,7 @@ class Trained:
 
     @property
     def losses(self) -> list[float]:
-        return [one["loss"] for one in self.reported.of("step")]
+        return [event["loss"] for event in self.reported.of("step")]
 
     def weights(self, folder: Path | None = None) -> dict[str, torch.Tensor]:
         return load_file((folder or self.final) / "adapter_model.safetensors")

@@ -33,9 +33,9 @@ def trained(saved: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory
     loaded = load(ModelSettings(path=str(saved()), device="cpu"))
     model = attach_lora(loaded.model, LoraSettings(rank=2, targets="language"))
     torch.manual_seed(5)
-    for name, one in model.named_parameters():
+    for name, parameter in model.named_parameters():
         if "lora_B" in name:
-            torch.nn.init.normal_(one)
+            torch.nn.init.normal_(parameter)
     model.save_pretrained(folder)
     about = {"base_model": str(saved()), "base_fingerprint": loaded.fingerprint, "settings": {}, "taxonomy": {}}
     (folder / "damgui.json").write_text(json.dumps(about))
@@ -70,7 +70,7 @@ def test_every_tensor_of_a_sound_adapter_arrives(fresh: Loaded, adapter: Path) -
     assert len(stored) == 2 * 2 * 7
     for key, value in stored.items():
         assert torch.equal(held[key.replace(".weight", ".default.weight")], value)
-    assert not any(one.requires_grad for one in held.values())
+    assert not any(parameter.requires_grad for parameter in held.values())
 
 
 def test_an_empty_adapter_is_refused(fresh: Loaded, adapter: Path) -> None:

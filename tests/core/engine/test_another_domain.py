@@ -155,7 +155,7 @@ def job(tmp_path_factory: pytest.TempPathFactory, tokenizer: Qwen2Tokenizer) -> 
 
 def test_the_data_check_reads_the_words_of_the_roof(job: Job, capsys: pytest.CaptureFixture[str]) -> None:
     chosen = [f"data.taxonomy={job.settings.data.taxonomy}", "data.calibration_share=0"]
-    words = [part for one in chosen for part in ("--set", one)]
+    words = [part for setting in chosen for part in ("--set", setting)]
     assert (
         commands.main(["check", "--data", job.settings.data.path, "--workspace", str(job.workspace.root), *words]) == 0
     )
@@ -165,8 +165,8 @@ def test_the_data_check_reads_the_words_of_the_roof(job: Job, capsys: pytest.Cap
 
 def test_no_question_holds_a_word_of_the_dam(job: Job) -> None:
     assert len(job.asked) >= 12
-    assert all("tiled roof" in one and not WORDS_OF_THE_DAM.search(one) for one in job.asked)
-    assert any("sound, mossy, cannot be seen, loose, broken" in one for one in job.asked)
+    assert all("tiled roof" in prompt and not WORDS_OF_THE_DAM.search(prompt) for prompt in job.asked)
+    assert any("sound, mossy, cannot be seen, loose, broken" in prompt for prompt in job.asked)
 
 
 def test_results_events_and_predictions_hold_no_condition_of_the_dam(job: Job) -> None:
@@ -175,7 +175,7 @@ def test_results_events_and_predictions_hold_no_condition_of_the_dam(job: Job) -
             if path.is_file():
                 assert not CONDITIONS_OF_THE_DAM.search(path.read_text()), path
     assert not CONDITIONS_OF_THE_DAM.search(json.dumps(job.told.events))
-    assert not [one for one in job.told.events if "no effect" in str(one.get("text"))]
+    assert not [event for event in job.told.events if "no effect" in str(event.get("text"))]
 
 
 def test_only_what_alarms_is_scored_as_an_alarm(job: Job) -> None:
@@ -233,8 +233,8 @@ def test_the_page_speaks_of_the_roof(job: Job) -> None:
     for name, said in drawn.items():
         assert said and not CONDITIONS_OF_THE_DAM.search(re.sub(r"data:image/[^\"]*", "", said)), name
     assert "present" in str(drawn["legend"]) and "present" in str(drawn["boxes"])
-    for one in job.taxonomy.legend:
-        assert one.colour in str(drawn["legend"]) and one.sign in str(drawn["legend"])
+    for condition in job.taxonomy.legend:
+        assert condition.colour in str(drawn["legend"]) and condition.sign in str(drawn["legend"])
 
 
 @pytest.mark.parametrize(("object_type", "allowed"), [("ridge tile", {"sound", "loose", "broken"}), (None, None)])

@@ -43,7 +43,7 @@ class Recorder:
         return len(self.of("progress")) == self.stop_after
 
     def of(self, kind: str) -> list[dict[str, Any]]:
-        return [one for one in self.events if one["kind"] == kind]
+        return [event for event in self.events if event["kind"] == kind]
 
 
 def begin(trainings: Trainings, **changes: Any) -> Run:
@@ -193,7 +193,7 @@ def test_bare_photos_are_judged_whole_by_class_and_that_is_called_coarse(trainin
     assert [row["box_xyxy_px"] for row in rows] == [[0.0, 0.0, 90.0, 60.0]] * 3
     assert {(row["question"], row["choices"], row["object_type"]) for row in rows} == {("class", 9, None)}
     assert results["whole_photos"] and results["type_unknown"] == 3
-    assert any("coarse" in one["text"] for one in reported.of("warning"))
+    assert any("coarse" in event["text"] for event in reported.of("warning"))
     assert all(sum(row["probabilities"].values()) == pytest.approx(1, abs=1e-5) for row in rows)
 
 

@@ -41,7 +41,7 @@ def test_calibration_photos_are_neither_learned_from_nor_validated_on(trainings:
     assert len(about["train_digests"]) == found.info["data"]["train_photos"]
     split = read_split(trainings.folder("a") / "split.json")
     assert len(split["train"]) == 6
-    assert [one["text"] for one in found.reported.of("stage") if "Calibrating" in one["text"]]
+    assert [event["text"] for event in found.reported.of("stage") if "Calibrating" in event["text"]]
     assert set(file["temperature"]) == set(file["thresholds"]) == {"condition", "class"}
     assert sum(file["implied"].values()) == pytest.approx(1) == sum(file["frequencies"].values())
 
@@ -58,7 +58,7 @@ def test_a_resumed_training_is_calibrated_like_an_unbroken_one(trainings: Traini
     halfway = trainings.train(steady, "broken", stop_after=2)
     assert not (halfway.checkpoints / "best" / "calibration.json").exists()
     again = trainings.train(steady, "broken", resume=True)
-    mine, its = (json.loads((one.final / "calibration.json").read_text()) for one in (again, whole))
+    mine, its = (json.loads((found_run.final / "calibration.json").read_text()) for found_run in (again, whole))
     assert mine == its
 
 
@@ -71,7 +71,7 @@ def test_without_photos_to_spare_there_is_no_calibration_and_that_is_said(
     # A tenth of six photos is less than one.
     found = trainings.train({"training.max_steps": 1, **changes})
     assert not (found.final / "calibration.json").exists()
-    assert bool([one for one in found.reported.of("warning") if "calibration" in one["text"]]) == warned
+    assert bool([event for event in found.reported.of("warning") if "calibration" in event["text"]]) == warned
     results, folder, _ = trainings.evaluate({"model.path": str(found.final)})
     assert not {"calibration", "unsure", "probabilistic_calibrated"} & set(results)
     assert not any({"calibrated", "unsure"} & set(row) for row in lines(folder))
@@ -127,7 +127,7 @@ def test_evaluation_and_prediction_read_probabilities_alike(
                 "image": image,
                 "box_xyxy_px": row["box_xyxy_px"],
                 "models": [final],
-                "other_boxes_xyxy_px": [one["box_xyxy_px"] for one in mine if one is not row],
+                "other_boxes_xyxy_px": [other_row["box_xyxy_px"] for other_row in mine if other_row is not row],
                 "object_type": row["object_type"] if kind == "condition" else None,
             }
         )["answers"][0]
@@ -172,9 +172,9 @@ def test_a_batch_is_corrected_and_reports_the_threshold_of_the_correction(
 
 def test_a_correction_that_cannot_be_made_is_told(trainings: Trainings, tuned: Callable[..., Path]) -> None:
     changes = {"model.path": str(tuned(None)), "judging.prior_correction": "even"}
-    assert [one for one in trainings.evaluate(changes)[2].of("warning") if "not corrected" in one["text"]]
+    assert [event for event in trainings.evaluate(changes)[2].of("warning") if "not corrected" in event["text"]]
     plain = trainings.evaluate({"model.path": str(tuned(None))}, "plain")[2]
-    assert not [one for one in plain.of("warning") if "not corrected" in one["text"]]
+    assert not [event for event in plain.of("warning") if "not corrected" in event["text"]]
     image = sorted((Path(trainings.base.data.path) / "valid" / "images").iterdir())[0]
     asked = Predictor(merge(trainings.base, {"judging.prior_correction": "even"}))
     (answer,) = asked.predict({"image": str(image), "object_type": "toe drain"})["answers"]
@@ -235,8 +235,8 @@ def test_another_tolerated_error_than_the_calibrated_one_is_told(
     path = {"model.path": str(tuned(made(taxonomy)))}
     _, _, quiet = trainings.evaluate(path, "same")
     _, _, reported = trainings.evaluate({**path, "judging.max_error": 0.2}, "other")
-    assert not [one for one in quiet.of("warning") if "tolerated error" in one["text"]]
-    assert [one for one in reported.of("warning") if "5.0 %, not 20.0 %" in one["text"]]
+    assert not [event for event in quiet.of("warning") if "tolerated error" in event["text"]]
+    assert [event for event in reported.of("warning") if "5.0 %, not 20.0 %" in event["text"]]
 
 
 @pytest.mark.parametrize("content", ["{", "[]", "{}", '{"thresholds": {"condition": {"threshold": 1}}}'])
@@ -248,7 +248,7 @@ def test_a_damaged_calibration_is_refused_and_named(tmp_path: Path, content: str
 
 
 def photo(*classes: tuple[str, str]) -> Photo:
-    objects = tuple(BoxedObject((0, 0, 1, 1), *one) for one in classes)
+    objects = tuple(BoxedObject((0, 0, 1, 1), *pair) for pair in classes)
     return Photo(Path("x.jpg"), f"{classes}.jpg", (10, 10), "train", "g", objects)
 
 

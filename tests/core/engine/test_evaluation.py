@@ -110,7 +110,7 @@ def test_a_limit_spreads_over_all_photos(count: int, limit: int, expected: list[
 
 
 def photo(*classes: tuple[str, str]) -> Photo:
-    objects = tuple(BoxedObject((0, 0, 1, 1), *one) for one in classes)
+    objects = tuple(BoxedObject((0, 0, 1, 1), *pair) for pair in classes)
     return Photo(Path("x.jpg"), f"{classes}.jpg", (10, 10), "train", "g", objects)
 
 

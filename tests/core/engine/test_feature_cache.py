@@ -81,16 +81,22 @@ def test_lora_gradients_by_kept_features_equal_those_by_pixels(
     loaded: models.Loaded, prompt_builder: PromptBuilder, kept: FeatureCache, photos: list[Photo]
 ) -> None:
     model = adapters.attach_lora(loaded.model, LoraSettings(rank=4, targets="language")).double()
-    for name, one in model.named_parameters():
+    for name, parameter in model.named_parameters():
         if "lora_B" in name:
-            torch.nn.init.normal_(one, std=0.05)
+            torch.nn.init.normal_(parameter, std=0.05)
     found = []
     with models.closed_head(model, prompt_builder.candidates):
         for look in (None, kept.features):
             prompt_builder.image_encoder.features = look
             model.zero_grad()
             answer_log_probs(model, prompt_builder.batch(samples(prompt_builder, photos))).sum().backward()
-            found.append({name: one.grad.clone() for name, one in model.named_parameters() if one.requires_grad})
+            found.append(
+                {
+                    name: parameter.grad.clone()
+                    for name, parameter in model.named_parameters()
+                    if parameter.requires_grad
+                }
+            )
     assert found[0]
     for name, grad in found[0].items():
         assert ((found[1][name] - grad).norm() / grad.norm()).item() < 1e-9, name
@@ -99,7 +105,7 @@ def test_lora_gradients_by_kept_features_equal_those_by_pixels(
 def test_a_second_look_computes_nothing(
     kept: FeatureCache, photos: list[Photo], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    boxes = {(photo.path, one.box_xyxy) for photo in photos for one in photo.objects}
+    boxes = {(photo.path, obj.box_xyxy) for photo in photos for obj in photo.objects}
     assert fill(kept, photos) == 2 * (len(photos) + len(boxes)) == len(files(kept))
     assert fill(kept, photos) == 0
     monkeypatch.setattr(kept, "compute", None)
@@ -196,9 +202,9 @@ def test_two_caches_over_one_folder_agree(
     """As two processes do: both planned before either wrote."""
     assert kept.folder is not None
     other = FeatureCache(loaded, prompt_builder.image_encoder, kept.folder.parent)
-    plans = [one.plan(photos, VERSIONS).missing for one in (kept, other)]
-    for one, missing in zip((kept, other), plans, strict=True):
-        for _ in one.fill(missing, lambda: False):
+    plans = [each_cache.plan(photos, VERSIONS).missing for each_cache in (kept, other)]
+    for each_cache, missing in zip((kept, other), plans, strict=True):
+        for _ in each_cache.fill(missing, lambda: False):
             pass
     assert len(files(kept)) == len(plans[0])
     for image_view in plans[0]:

@@ -54,7 +54,7 @@ def test_a_saved_model_loads_with_every_weight_and_knows_its_family(saved: Saved
     held = found.model.state_dict()
     assert found.family == family
     assert not found.model.training
-    assert found.parameters == sum(one.numel() for one in found.model.parameters()) > 100_000
+    assert found.parameters == sum(parameter.numel() for parameter in found.model.parameters()) > 100_000
     assert sum(value.numel() for value in stored.values()) == found.parameters
     renamed = {re.sub(r"^model\.(?!language_model|visual)|^visual", "model.language_model.", key) for key in stored}
     assert len(renamed) == len(stored)
@@ -204,11 +204,11 @@ def intended(family: str, targets: str) -> set[str]:
 def test_lora_sits_on_exactly_the_layers_asked_for(loaded: Loaded, family: str, targets: str) -> None:
     linear = {
         name.removeprefix("model.")
-        for name, one in loaded.model.named_modules()
-        if isinstance(one, torch.nn.Linear) and name != "lm_head"
+        for name, module in loaded.model.named_modules()
+        if isinstance(module, torch.nn.Linear) and name != "lm_head"
     }
     model = attach_lora(loaded.model, LoraSettings(rank=2, targets=targets))
-    learning = [name for name, one in model.named_parameters() if one.requires_grad]
+    learning = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
     reached = {name.split(".lora_")[0].removeprefix("base_model.model.model.") for name in learning}
     assert all("lora_" in name for name in learning)
     assert reached == intended(family, targets)
@@ -225,7 +225,7 @@ def four_bit(folder: Path) -> Loaded:
 @pytest.mark.parametrize("family", list(FAMILIES))
 def test_in_four_bits_only_the_language_layers_are(saved: Saved, family: str) -> None:
     small, whole = four_bit(saved(family)), load(ModelSettings(path=str(saved(family)), device="cpu", dtype="float32"))
-    held = {name: one.dtype for name, one in small.model.named_parameters()}
+    held = {name: parameter.dtype for name, parameter in small.model.named_parameters()}
     layers = {name for name in held if re.search(r"language_model\.layers\.\d+\.(self_attn|mlp).*_proj\.weight", name)}
     assert layers and {held[name] for name in layers} == {torch.uint8}
     assert {kind for name, kind in held.items() if name not in layers} == {torch.float32}
@@ -238,18 +238,22 @@ def test_four_bit_answers_stay_near_the_whole_models() -> None:
     tokens = torch.arange(20, 40)[None]
     places = torch.arange(20).expand(3, 1, 20)
     with torch.no_grad():
-        one, other = (each.model(input_ids=tokens, position_ids=places).logits for each in (small, whole))
-    assert torch.isfinite(one).all()
-    assert 0 < (one - other).norm() / other.norm() < 0.5
+        first, second = (each.model(input_ids=tokens, position_ids=places).logits for each in (small, whole))
+    assert torch.isfinite(first).all()
+    assert 0 < (first - second).norm() / second.norm() < 0.5
 
 
 def test_lora_learns_on_four_bit_layers(saved: Saved) -> None:
     model = attach_lora(four_bit(saved()).model, LoraSettings(rank=4, targets="language"))
     logits = model(input_ids=torch.arange(20, 40)[None], position_ids=torch.arange(20).expand(3, 1, 20)).logits
     logits.square().mean().backward()
-    learning = {name: one for name, one in model.named_parameters() if one.requires_grad}
+    learning = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
     assert learning and all("lora_" in name for name in learning)
-    assert all(one.grad is not None and bool(one.grad.any()) for name, one in learning.items() if "lora_B" in name)
+    assert all(
+        parameter.grad is not None and bool(parameter.grad.any())
+        for name, parameter in learning.items()
+        if "lora_B" in name
+    )
 
 
 def test_a_quantised_vision_tower_is_refused(saved: Saved, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,7 +38,7 @@ def mixed_samples(prompt_builder: PromptBuilder, photos: list[Photo], seed: int 
     training_data = TrainingDataset(photos, prompt_builder, prompt_builder.settings)
     samples = []
     for photo in photos:
-        asked = [training_data.question(one, rng.random()) for one in photo.objects]
+        asked = [training_data.question(obj, rng.random()) for obj in photo.objects]
         samples.append(
             prompt_builder.sample(
                 photo.path, prompt_builder.boxes(photo), [replace(a, weight=rng.random() + 0.5) for a in asked]
@@ -101,15 +101,19 @@ def plain_log_prob(model: torch.nn.Module, sample: PackedSample, prompt_builder:
 
 def gradients(model: torch.nn.Module) -> dict[str, torch.Tensor]:
     return {
-        name: one.grad.clone() for name, one in model.named_parameters() if one.requires_grad and one.grad is not None
+        name: parameter.grad.clone()
+        for name, parameter in model.named_parameters()
+        if parameter.requires_grad and parameter.grad is not None
     }
 
 
-def farthest(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> float:
+def farthest(gradients: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> float:
     """Largest relative distance between the gradients of any weight."""
-    assert set(one) == set(other)
-    assert one
-    return max(((one[name] - other[name]).norm() / other[name].norm().clamp_min(1e-12)).item() for name in one)
+    assert set(gradients) == set(other)
+    assert gradients
+    return max(
+        ((gradients[name] - other[name]).norm() / other[name].norm().clamp_min(1e-12)).item() for name in gradients
+    )
 
 
 @pytest.mark.parametrize("family", list(FAMILIES))
@@ -134,9 +138,9 @@ def test_packed_gradients_of_every_lora_weight_equal_separate_ones(
 ) -> None:
     torch.manual_seed(1)
     model = adapters.attach_lora(loaded.model, LoraSettings(rank=4, targets="everything")).double()
-    for name, one in model.named_parameters():
+    for name, parameter in model.named_parameters():
         if "lora_B" in name:  # zero at birth, which would hide every gradient of lora_A
-            torch.nn.init.normal_(one, std=0.05)
+            torch.nn.init.normal_(parameter, std=0.05)
     samples = mixed_samples(prompt_builder, photos)
     count = sum(len(sample.questions) for sample in samples)
 
@@ -153,7 +157,7 @@ def test_packed_gradients_of_every_lora_weight_equal_separate_ones(
 
     packed_loss, packed = step([samples])
     for groups in (
-        [[one] for one in separate(samples)],
+        [[sample] for sample in separate(samples)],
         [samples[:1], samples[1:3], samples[3:]],
         [list(reversed(samples))],
     ):
@@ -196,7 +200,7 @@ def test_packed_answers_equal_one_forward_per_answer(
     prompt_builder: PromptBuilder, loaded: models.Loaded, photos: list[Photo]
 ) -> None:
     photo = photos[0]
-    asked = [ObjectQuery(one.box_xyxy, None) for one in photo.objects[:2]]
+    asked = [ObjectQuery(obj.box_xyxy, None) for obj in photo.objects[:2]]
     sample = prompt_builder.sample(photo.path, prompt_builder.boxes(photo), asked)
     alone = [
         replace(sample, questions=(replace(question, answers=(answer,)),))
@@ -205,7 +209,7 @@ def test_packed_answers_equal_one_forward_per_answer(
     ]
     with torch.no_grad():
         scored = log_probs(loaded.model, prompt_builder, [sample])
-        one_by_one = torch.stack([plain_log_prob(loaded.model, one, prompt_builder) for one in alone])
+        one_by_one = torch.stack([plain_log_prob(loaded.model, sample, prompt_builder) for sample in alone])
     assert len(scored) == 18
     torch.testing.assert_close(scored, one_by_one, rtol=EXACT, atol=1e-14)
     if prompt_builder.closed:
@@ -280,9 +284,12 @@ def test_photos_that_share_a_row_do_not_see_each_other(
     batch = prompt_builder.packer.batch(samples)
     assert batch["input_ids"].shape[0] < len(samples)
     with torch.no_grad():
-        one, other = log_probs(loaded.model, prompt_builder, samples), log_probs(loaded.model, prompt_builder, changed)
-    assert torch.allclose(one[:-1], other[:-1], rtol=EXACT, atol=0)
-    assert one[-1] != other[-1]
+        first, second = (
+            log_probs(loaded.model, prompt_builder, samples),
+            log_probs(loaded.model, prompt_builder, changed),
+        )
+    assert torch.allclose(first[:-1], second[:-1], rtol=EXACT, atol=0)
+    assert first[-1] != second[-1]
 
 
 def test_a_photo_in_several_rows_is_seen_once_and_answers_stay(

@@ -40,7 +40,7 @@ def ask(trainings: Trainings, photo: Path) -> Ask:
 
 
 def verdicts(answer: dict[str, Any]) -> list[dict[str, float]]:
-    return [one.get("class_probabilities", one["probabilities"]) for one in answer["answers"]]
+    return [entry.get("class_probabilities", entry["probabilities"]) for entry in answer["answers"]]
 
 
 @pytest.mark.parametrize("object_type", ["toe drain", "rock toe", "vegetation", None])
@@ -48,30 +48,34 @@ def test_an_answer_is_a_distribution_over_the_allowed_answers(
     ask: Ask, taxonomy: Taxonomy, object_type: str | None
 ) -> None:
     found = ask(object_type=object_type)
-    (one,) = found["answers"]
+    (answer,) = found["answers"]
     assert found["question"] == ("condition" if object_type else "class")
-    assert sum(one["probabilities"].values()) == pytest.approx(1)
-    assert one["predicted_type"] in taxonomy.object_types
-    assert one["predicted"] in taxonomy.allowed[one["predicted_type"]]
+    assert sum(answer["probabilities"].values()) == pytest.approx(1)
+    assert answer["predicted_type"] in taxonomy.object_types
+    assert answer["predicted"] in taxonomy.allowed[answer["predicted_type"]]
     if object_type:
-        assert tuple(one["probabilities"]) == taxonomy.allowed[object_type]
-        assert one["predicted_type"] == object_type
-        assert one["probability"] == max(one["probabilities"].values()) == one["probabilities"][one["predicted"]]
-        assert "class_probabilities" not in one
+        assert tuple(answer["probabilities"]) == taxonomy.allowed[object_type]
+        assert answer["predicted_type"] == object_type
+        assert (
+            answer["probability"]
+            == max(answer["probabilities"].values())
+            == answer["probabilities"][answer["predicted"]]
+        )
+        assert "class_probabilities" not in answer
     assert found["size_wh"] == [96, 96]
     assert found["box_xyxy_px"] == BOX
 
 
 def test_a_class_answer_sums_up_to_conditions(ask: Ask, taxonomy: Taxonomy) -> None:
-    (one,) = ask(object_type=None)["answers"]
-    classes = one["class_probabilities"]
+    (answer,) = ask(object_type=None)["answers"]
+    classes = answer["class_probabilities"]
     assert tuple(classes) == taxonomy.class_names
     assert sum(classes.values()) == pytest.approx(1)
-    for condition, share in one["probabilities"].items():
+    for condition, share in answer["probabilities"].items():
         assert share == pytest.approx(sum(value for name, value in classes.items() if name.endswith(condition)))
     best = max(classes, key=classes.get)
-    assert best == f"{one['predicted_type']} {one['predicted']}"
-    assert one["probability"] == classes[best]
+    assert best == f"{answer['predicted_type']} {answer['predicted']}"
+    assert answer["probability"] == classes[best]
 
 
 def test_base_and_tuned_differ_and_the_base_answers_as_if_alone(trainings: Trainings, ask: Ask, photo: Path) -> None:
@@ -86,7 +90,7 @@ def test_base_and_tuned_differ_and_the_base_answers_as_if_alone(trainings: Train
         )
         beside = verdicts(ask(models=[base, str(first), str(second), base], object_type=object_type))
         assert beside[0] == alone[0] == beside[3]
-        assert len({tuple(one.values()) for one in beside}) == 3
+        assert len({tuple(shares.values()) for shares in beside}) == 3
         # An adapter's answer does not depend on who else is loaded, nor on the order.
         assert verdicts(ask(models=[str(second), str(first)], object_type=object_type)) == [beside[2], beside[1]]
         for path, its in ((first, beside[1]), (second, beside[2])):
@@ -100,7 +104,7 @@ def test_base_and_tuned_differ_and_the_base_answers_as_if_alone(trainings: Train
 
 def test_models_have_names_for_people(trainings: Trainings, ask: Ask) -> None:
     tuned = trainings.train({"training.max_steps": 1}, "dike").final  # a single step teaches: no warm-up swallows it
-    assert [one["label"] for one in ask(models=[trainings.base.model.path, str(tuned)])["answers"]] == [
+    assert [answer["label"] for answer in ask(models=[trainings.base.model.path, str(tuned)])["answers"]] == [
         "Base model",
         "Tuned: dike",
     ]

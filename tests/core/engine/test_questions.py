@@ -28,17 +28,17 @@ VIEWS = ("full", "full+crop", "crop")
 def with_conditions(photo: Photo, taxonomy: Taxonomy, shift: int) -> Photo:
     """The photo with the `shift`-th next allowed condition in every object."""
 
-    def turned(one: BoxedObject) -> BoxedObject:
-        allowed = taxonomy.allowed[one.object_type]
-        return replace(one, condition=allowed[(allowed.index(one.condition) + shift) % len(allowed)])
+    def turned(obj: BoxedObject) -> BoxedObject:
+        allowed = taxonomy.allowed[obj.object_type]
+        return replace(obj, condition=allowed[(allowed.index(obj.condition) + shift) % len(allowed)])
 
-    return replace(photo, objects=tuple(turned(one) for one in photo.objects))
+    return replace(photo, objects=tuple(turned(obj) for obj in photo.objects))
 
 
-def equal_pixels(one: Patches | None, other: Patches | None) -> bool:
-    if one is None or other is None:
-        return one is other
-    return one.grid_thw == other.grid_thw and one.values.tobytes() == other.values.tobytes()
+def equal_pixels(patches: Patches | None, other: Patches | None) -> bool:
+    if patches is None or other is None:
+        return patches is other
+    return patches.grid_thw == other.grid_thw and patches.values.tobytes() == other.values.tobytes()
 
 
 @pytest.mark.parametrize("family", ["qwen2_vl", "qwen2_5_vl"])
@@ -71,11 +71,11 @@ def test_in_training_only_the_answer_leaf_knows_the_condition(
     prompt_builder: PromptBuilder, photos: list[Photo], taxonomy: Taxonomy, settings: Settings
 ) -> None:
     """Everything that the model sees before it answers stays the same to the byte."""
-    photo = next(one for one in photos if len({thing.condition for thing in one.objects}) > 1)
+    photo = next(candidate for candidate in photos if len({thing.condition for thing in candidate.objects}) > 1)
     changed = with_conditions(photo, taxonomy, 1)
     samples = []
-    for one in (photo, changed):
-        training_data = TrainingDataset([one], prompt_builder, settings)
+    for shown in (photo, changed):
+        training_data = TrainingDataset([shown], prompt_builder, settings)
         samples.append(training_data.sample(training_data.order(0)[0]))
     assert [question.token_ids for question in samples[0].questions] == [
         question.token_ids for question in samples[1].questions
@@ -100,8 +100,8 @@ def test_the_cut_question_equals_the_whole_template_tokenised_at_once(
     prompt_builder.settings = replace(settings, view=replace(settings.view, mode=view))
     photo = photos[1]
     pictures = 2 if view == "full+crop" else 1
-    for one in queries_about(photo, "condition") + queries_about(photo, "class"):
-        sample = prompt_builder.sample(photo.path, prompt_builder.boxes(photo), [one])
+    for query in queries_about(photo, "condition") + queries_about(photo, "class"):
+        sample = prompt_builder.sample(photo.path, prompt_builder.boxes(photo), [query])
         cut = [*sample.head_ids, *sample.questions[0].token_ids]
         text = tokenizer.decode(sample.questions[0].token_ids).split("<|vision_end|>")[-1].split("<|im_end|>")[0]
         chat = [{"role": "user", "content": [{"type": "image"}] * pictures + [{"type": "text", "text": text}]}]
@@ -113,8 +113,8 @@ def test_the_cut_question_equals_the_whole_template_tokenised_at_once(
 def test_every_question_about_a_photo_shares_its_head(prompt_builder: PromptBuilder, photos: list[Photo]) -> None:
     photo = photos[1]
     heads = {
-        prompt_builder.sample(photo.path, prompt_builder.boxes(photo), [one]).head_ids
-        for one in queries_about(photo, "condition")
+        prompt_builder.sample(photo.path, prompt_builder.boxes(photo), [query]).head_ids
+        for query in queries_about(photo, "condition")
     }
     assert len(heads) == 1
 
@@ -123,10 +123,10 @@ def test_no_answer_begins_another_so_none_can_be_confused(prompt_builder: Prompt
     for object_type in (None, *taxonomy.object_types):
         listed = [prompt_builder.answer_ids(answer) for answer in answers(object_type, taxonomy)]
         assert len(set(listed)) == len(listed)
-        for one in listed:
-            assert one[-1] == prompt_builder.end
-            assert prompt_builder.end not in one[:-1]
-            assert not any(other[: len(one)] == one for other in listed if other is not one)
+        for query in listed:
+            assert query[-1] == prompt_builder.end
+            assert prompt_builder.end not in query[:-1]
+            assert not any(other[: len(query)] == query for other in listed if other is not query)
 
 
 def test_an_answers_tokens_spell_the_answer(

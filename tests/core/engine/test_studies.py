@@ -40,7 +40,7 @@ class Recorder:
         return self.stop()
 
     def of(self, kind: str) -> list[dict[str, Any]]:
-        return [one for one in self.events if one["kind"] == kind]
+        return [event for event in self.events if event["kind"] == kind]
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Study:
     def steps(self, cell: str) -> list[int]:
         """Every step of a cell that was ever taken."""
         log = self.folder / "cells" / cell / "train" / "events.jsonl"
-        return [one["step"] for one in read_events(log) if one["kind"] == "step"]
+        return [event["step"] for event in read_events(log) if event["kind"] == "step"]
 
     def answers(self) -> dict[str, list[dict[str, Any]]]:
         return {path.parent.name: read_lines(path) for path in self.folder.glob("cells/*/predictions.jsonl")}
@@ -104,14 +104,14 @@ def test_an_ablation_trains_and_judges_every_cell_on_test_photos_that_none_of_th
         assert (cell["photos"], cell["steps"], cell["total"]) == (2, 3, results["total"])
         assert cell["seconds"] > 0
     assert read_json(mine.folder / "results.json") == json.loads(json.dumps(found))
-    assert [one["text"].split(" (")[0] for one in reported.of("stage")][1:] == [
+    assert [event["text"].split(" (")[0] for event in reported.of("stage")][1:] == [
         "1 of 2: no enhancement, seed 0",
         "2 of 2: all together, seed 0",
     ]
     progress = reported.of("progress")
-    assert [one["done"] for one in progress] == sorted(one["done"] for one in progress)
+    assert [event["done"] for event in progress] == sorted(event["done"] for event in progress)
     assert (progress[-1]["done"], progress[-1]["total"], progress[-1]["left_s"]) == (2, 2, 0.0)
-    assert all(one["left_s"] is not None for one in progress if one["done"])
+    assert all(event["left_s"] is not None for event in progress if event["done"])
 
 
 def test_only_answers_stay_and_the_workspaces_models_are_untouched(study: Callable[..., Study]) -> None:
@@ -121,10 +121,10 @@ def test_only_answers_stay_and_the_workspaces_models_are_untouched(study: Callab
     (theirs / "adapter_config.json").write_text("{}")
     before = sorted(mine.trainings.workspace.root.rglob("*"))
     mine.do()
-    assert [one for one in mine.folder.rglob("*") if one.suffix in (".safetensors", ".bin", ".pt")] == []
+    assert [path for path in mine.folder.rglob("*") if path.suffix in (".safetensors", ".bin", ".pt")] == []
     assert not list(mine.folder.glob("cells/*/models"))
     outside = [
-        one for one in mine.trainings.workspace.root.rglob("*") if mine.trainings.workspace.runs not in one.parents
+        path for path in mine.trainings.workspace.root.rglob("*") if mine.trainings.workspace.runs not in path.parents
     ]
     assert sorted({*before, mine.trainings.workspace.runs, mine.trainings.workspace.experiments}) == sorted(outside)
 
@@ -231,14 +231,14 @@ def test_cross_validation_judges_every_object_once_by_a_model_that_never_saw_its
     by_hand = [read_json(mine.folder / "cells" / f"fold{fold}-0" / "results.json")["prior"] for fold in range(2)]
     totals = [cell["total"] for cell in found["cells"]]
     assert prior["accuracy"] == pytest.approx(
-        sum(one["accuracy"] * total for one, total in zip(by_hand, totals, strict=True)) / sum(totals)
+        sum(accuracy["accuracy"] * total for accuracy, total in zip(by_hand, totals, strict=True)) / sum(totals)
     )
     assert prior["model_against_it"]["total"] == found["total"]
     assert list(found["references"])[:2] == ["prior", "prompt_only"]
     assert {"texture_forest", "blank", "shuffled"} <= set(found["references"])
-    for one in found["references"].values():
-        assert one["model_against_it"]["total"] == found["total"]
-        assert one["label"] and one["note"]
+    for reference in found["references"].values():
+        assert reference["model_against_it"]["total"] == found["total"]
+        assert reference["label"] and reference["note"]
 
 
 def test_without_reference_points_cross_validation_still_tells_what_guessing_reaches(

@@ -131,7 +131,7 @@ def test_memory_is_bounded(photo: Path) -> None:
     seen = image_encoder(3 * size)
     for place in range(12):
         seen.crop(photo, (place / 20, 0.0, place / 20 + 0.3, 0.5))
-    assert sum(one.values.nbytes for one in seen._known.values()) <= 3 * size
+    assert sum(patches.values.nbytes for patches in seen._known.values()) <= 3 * size
 
 
 def test_a_turned_photo_is_seen_upright(tmp_path: Path) -> None:

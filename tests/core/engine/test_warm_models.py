@@ -112,10 +112,10 @@ def test_what_is_unchanged_is_loaded_once(
     trainings: Trainings, two: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     warm = WarmModels(trainings.base, free=lambda device: 1 << 40)
-    found = [warm.get(str(one)) for one in two]
+    found = [warm.get(str(path)) for path in two]
     monkeypatch.setattr(models, "load", lambda wanted: pytest.fail("a base was loaded again"))
     monkeypatch.setattr(adapters, "load_adapter", lambda *args: pytest.fail("an adapter was loaded again"))
-    assert [warm.get(str(one)) for one in two] == found
+    assert [warm.get(str(path)) for path in two] == found
 
 
 def test_short_memory_drops_the_base_used_longest_ago(trainings: Trainings, saved: Callable[..., Path]) -> None:
@@ -128,14 +128,14 @@ def test_short_memory_drops_the_base_used_longest_ago(trainings: Trainings, save
     assert warm.get(paths[0]).loaded is kept[0]()  # what is there needs no room
     newest = weakref.ref(warm.get(paths[2]).loaded)
     gc.collect()
-    assert [one() is None for one in (*kept, newest)] == [True, True, False]
+    assert [reference() is None for reference in (*kept, newest)] == [True, True, False]
 
 
 def test_short_memory_drops_adapters_and_the_base_answers_as_before(
     trainings: Trainings, two: tuple[Path, Path], photo: str
 ) -> None:
     base = trainings.base.model.path
-    wanted = [answer(Predictor(trainings.base), photo, one) for one in (base, *two)]
+    wanted = [answer(Predictor(trainings.base), photo, path) for path in (base, *two)]
     predictor = Predictor(trainings.base)
     predictor._models = WarmModels(trainings.base, free=lambda device: 0)
     loaded = predictor._models.get(base).loaded

@@ -34,15 +34,17 @@ def drawn(seed: int, count: int = 200, flights: int = 8, name: str = "d") -> lis
     rng = np.random.default_rng(seed)
     shares = rng.dirichlet([1, 1, 1], count)
     return [
-        row(WORDS[rng.choice(3, p=one)], dict(zip(WORDS, one.tolist(), strict=True)), f"{name}{i % flights}_{i}.jpg")
-        for i, one in enumerate(shares)
+        row(
+            WORDS[rng.choice(3, p=share)], dict(zip(WORDS, share.tolist(), strict=True)), f"{name}{i % flights}_{i}.jpg"
+        )
+        for i, share in enumerate(shares)
     ]
 
 
 def blocked(rows: list[dict[str, Any]]) -> tuple[np.ndarray, np.ndarray]:
     """(chances of being blocked, whether they are)."""
-    chances = np.array([one["probabilities"]["blocked"] for one in rows])
-    return chances, np.array([one["truth"] == "blocked" for one in rows])
+    chances = np.array([answer["probabilities"]["blocked"] for answer in rows])
+    return chances, np.array([answer["truth"] == "blocked" for answer in rows])
 
 
 @pytest.mark.parametrize("rate", [0.05, 0.1, 0.3])
@@ -77,8 +79,8 @@ def test_without_calibration_each_flights_threshold_comes_from_the_other_flights
     assert found["threshold_from"] == "other flights"
     hits = false = 0
     for flight in range(8):  # by hand
-        mine = [one for one in rows if one["image"].startswith(f"d{flight}_")]
-        chances, truth = blocked([one for one in rows if not one["image"].startswith(f"d{flight}_")])
+        mine = [answer for answer in rows if answer["image"].startswith(f"d{flight}_")]
+        chances, truth = blocked([answer for answer in rows if not answer["image"].startswith(f"d{flight}_")])
         others = np.sort(chances[~truth])[::-1]
         raised = blocked(mine)[0] > others[int(0.1 * len(others))]
         hits, false = hits + (raised & blocked(mine)[1]).sum(), false + (raised & ~blocked(mine)[1]).sum()
@@ -117,7 +119,7 @@ def test_a_thinned_curve_promises_no_more() -> None:
 
 @pytest.mark.parametrize("truths", [["normal", "normal"], ["blocked", "blocked"]])
 def test_without_positives_or_negatives_there_is_no_alarm_to_score(truths: list[str]) -> None:
-    rows = [row(one, {"normal": 0.7, "blocked": 0.3}) for one in truths]
+    rows = [row(truth, {"normal": 0.7, "blocked": 0.3}) for truth in truths]
     found = alarms(rows, ["blocked"], 0.1)["blocked"]
     assert found["recall"] is None and found["auc"] is None
     assert found["positives"] + found["negatives"] == 2
@@ -140,9 +142,9 @@ def test_a_type_that_cannot_be_blocked_raises_no_false_alarm() -> None:
 
 def test_a_condition_within_another_ones_name_is_told_apart() -> None:
     shares = {"a normal": 0.3, "a damaged": 0.3, "a badly damaged": 0.2, "b damaged": 0.1, "b badly damaged": 0.1}
-    one = {"object_type": "a", "question": "class", "choices": 5, "truth": "damaged", "probabilities": shares}
-    other = one | {"truth": "badly damaged", "probabilities": {**shares, "a damaged": 0.2, "a badly damaged": 0.3}}
-    both = [one | {"image": "x"}, other | {"image": "y"}]
+    answer = {"object_type": "a", "question": "class", "choices": 5, "truth": "damaged", "probabilities": shares}
+    other = answer | {"truth": "badly damaged", "probabilities": {**shares, "a damaged": 0.2, "a badly damaged": 0.3}}
+    both = [answer | {"image": "x"}, other | {"image": "y"}]
     curves = alarm_curves(both)
     assert set(curves) == {"normal", "damaged", "badly damaged"}
     found = alarms(both, ["damaged", "badly damaged"], 0.1, lambda _: curves)

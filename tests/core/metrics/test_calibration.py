@@ -82,7 +82,7 @@ def test_certain_and_wrong_answers_do_not_break_the_fit() -> None:
 
 def test_the_curve_is_as_counted_by_hand() -> None:
     curve = risk_coverage([0.9, 0.6, 0.9, 0.3], [True, False, False, True])
-    assert [(one["threshold"], one["answered"], one["wrong"]) for one in curve] == [
+    assert [(point["threshold"], point["answered"], point["wrong"]) for point in curve] == [
         (0.9, 2, 1),
         (0.6, 3, 2),
         (0.3, 4, 2),
@@ -95,7 +95,9 @@ def test_the_threshold_is_the_lowest_that_keeps_the_error() -> None:
     sure = np.linspace(0.99, 0.5, 100)
     right = [index < 60 or index % 2 == 0 for index in range(100)]
     found = choose_threshold(sure, right, 0.05)
-    kept = [ok for one, ok in zip(sure, right, strict=True) if found.threshold is not None and one >= found.threshold]
+    kept = [
+        ok for value, ok in zip(sure, right, strict=True) if found.threshold is not None and value >= found.threshold
+    ]
     assert kept.count(False) / len(kept) <= 0.05
     assert (len(kept), kept.count(False)) == (found.answered, found.wrong)
     assert found.error_upper is not None and found.error_upper > found.wrong / found.answered
@@ -183,11 +185,11 @@ def test_every_correction_has_a_threshold_that_keeps_the_error(correction: str) 
     plain = {"toe drain normal": 0.6, "toe drain blocked": 0.2, "toe drain damaged": 0.2}
     made = fit({"condition": rows}, 0.25, 75, implied, plain)
     shares = [made.apply(row["probabilities"], "condition", "toe drain", correction) for row in rows]
-    best = [max(one, key=lambda answer: one[answer]) for one in shares]
+    best = [max(share, key=lambda answer: share[answer]) for share in shares]
     kept = [
         answer == row["truth"]
-        for row, one, answer in zip(rows, shares, best, strict=True)
-        if not made.unsure(one[answer], "condition", correction)
+        for row, share, answer in zip(rows, shares, best, strict=True)
+        if not made.unsure(share[answer], "condition", correction)
     ]
     rule = made.rule("condition", correction)
     assert rule is not None and rule.threshold is not None

@@ -172,9 +172,10 @@ def test_between_equals_the_test_is_rarely_significant() -> None:
         flights = int(rng.integers(10, 25))
         lean = rng.normal(0, 0.3, flights)
         changes = [
-            rng.choice([-1, 0, 1], 12, p=[0.15 * (1 - one), 0.7, 0.15 * (1 + one)]) for one in np.clip(lean, -1, 1)
+            rng.choice([-1, 0, 1], 12, p=[0.15 * (1 - slope), 0.7, 0.15 * (1 + slope)])
+            for slope in np.clip(lean, -1, 1)
         ]
-        by_flight.append(sign_flip(np.array([one.sum() for one in changes])) < 0.05)
+        by_flight.append(sign_flip(np.array([change.sum() for change in changes])) < 0.05)
         by_object.append(sign_flip(np.concatenate(changes)) < 0.05)
     assert np.mean(by_flight) <= 0.07  # 5 % is the promise; 400 trials leave 2.1 % of noise either way
     assert np.mean(by_flight) <= np.mean(by_object)

@@ -42,14 +42,14 @@ def old_row(photo: int, right: bool, flight: int) -> dict[str, Any]:
 def test_old_rows_have_the_flight_that_their_photos_name_tells() -> None:
     rows = [old_row(i, i % 3 > 0, i % 5) for i in range(60)]
     assert score(rows)["flights"] == 5
-    found = compare(rows, [one | {"flight": f"f{n % 12}"} for n, one in enumerate(rows)])
+    found = compare(rows, [row | {"flight": f"f{n % 12}"} for n, row in enumerate(rows)])
     assert found["flights"] == 12
 
 
 def test_an_old_result_is_said_as_before() -> None:
     assert accuracy_line(OLD).endswith("95 % interval 60.0 to 90.0 %, macro-F1 0.700")
     assert "80.0 % (95 % interval 60.0–90.0 %)" in sentences.headline(OLD)
-    assert not any("flight" in one for one in sentences.limits(OLD, "evaluate", load()))
+    assert not any("flight" in limit for limit in sentences.limits(OLD, "evaluate", load()))
     plain = {key: value for key, value in OLD.items() if not key.endswith("_interval")}
     assert "interval" not in accuracy_line(plain) and "interval" not in sentences.headline(plain)
 

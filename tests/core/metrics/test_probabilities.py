@@ -34,8 +34,8 @@ def drawn(seed: int, count: int = 200) -> list[dict[str, Any]]:
     rng = np.random.default_rng(seed)
     shares = rng.dirichlet([1, 1, 1], count)
     return [
-        row(WORDS[rng.choice(3, p=one)], dict(zip(WORDS, one.tolist(), strict=True)), f"{i // 4}")
-        for i, one in enumerate(shares)
+        row(WORDS[rng.choice(3, p=share)], dict(zip(WORDS, share.tolist(), strict=True)), f"{i // 4}")
+        for i, share in enumerate(shares)
     ]
 
 
@@ -52,18 +52,18 @@ def test_scores_are_as_computed_by_hand() -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_log_loss_and_brier_are_those_of_scikit_learn(seed: int) -> None:
     rows = drawn(seed)
-    table = np.array([[one["probabilities"][word] for word in sorted(WORDS)] for one in rows])
-    truth = [one["truth"] for one in rows]
+    table = np.array([[answer["probabilities"][word] for word in sorted(WORDS)] for answer in rows])
+    truth = [answer["truth"] for answer in rows]
     found = probabilistic(rows)
     assert found is not None
     assert found["log_loss"] == pytest.approx(log_loss(truth, table, labels=sorted(WORDS)), rel=1e-6)
-    hot = np.array([[one == word for word in sorted(WORDS)] for one in truth])
+    hot = np.array([[label == word for word in sorted(WORDS)] for label in truth])
     assert found["brier"] == pytest.approx(float(((table - hot) ** 2).sum(1).mean()))
 
 
 def test_the_bins_hold_every_object_once_and_the_last_holds_the_certain_ones() -> None:
     bins = reliability([0.0, 0.05, 0.1, 0.95, 1.0], [False, True, True, True, False])
-    assert [one["count"] for one in bins] == [2, 1, 0, 0, 0, 0, 0, 0, 0, 2]
+    assert [entry["count"] for entry in bins] == [2, 1, 0, 0, 0, 0, 0, 0, 0, 2]
     assert bins[9]["confidence"] == pytest.approx(0.975) and bins[9]["accuracy"] == 0.5
     assert bins[4]["confidence"] is None and bins[4]["accuracy"] is None
 

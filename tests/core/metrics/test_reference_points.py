@@ -12,10 +12,10 @@ ROOT = Path(__file__).parents[3]
 def test_their_names_stand_in_one_file() -> None:
     """A label that somebody typed elsewhere would go its own way."""
     files = [path for room in ("core", "damgui") for path in (ROOT / room).rglob("*.py")]
-    for one in POINTS:
-        having = [path.name for path in files if one.label in path.read_text(encoding="utf-8")]
-        assert having == ["reference_points.py"], one.key
-        assert one.note.endswith(".") and one.named
+    for point in POINTS:
+        having = [path.name for path in files if point.label in path.read_text(encoding="utf-8")]
+        assert having == ["reference_points.py"], point.key
+        assert point.note.endswith(".") and point.named
 
 
 def test_one_that_is_not_known_is_called_what_its_results_call_it() -> None:

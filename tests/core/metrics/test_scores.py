@@ -103,7 +103,7 @@ def test_figures_are_those_of_scikit_learn(seed: int) -> None:
     rng = np.random.default_rng(seed)
     words = ("normal", "blocked", "damaged")
     rows = [row(words[rng.integers(3)], words[rng.integers(3)], image=f"{i // 4}") for i in range(60)]
-    truth, said = ([one[key] for one in rows] for key in ("truth_class", "predicted_class"))
+    truth, said = ([answer[key] for answer in rows] for key in ("truth_class", "predicted_class"))
     found = score(rows)
     assert found["balanced_accuracy"] == pytest.approx(balanced_accuracy_score(truth, said))
     assert found["macro_f1"] == pytest.approx(f1_score(truth, said, average="macro"))
@@ -138,7 +138,7 @@ def test_always_right_in_few_flights_leaves_doubt() -> None:
     assert (found["overall_accuracy"], found["macro_f1"]) == (1, 1)
     assert found["accuracy_interval"] == pytest.approx([0.5655, 1.0], abs=1e-4)  # 5 of 5
     assert found["per_class"]["toe drain normal"]["recall_interval"] == found["accuracy_interval"]
-    wrong = [one | {"predicted_class": "toe drain blocked"} for one in right]
+    wrong = [answer | {"predicted_class": "toe drain blocked"} for answer in right]
     assert score(wrong)["accuracy_interval"] == pytest.approx([0.0, 0.4345], abs=1e-4)
 
 
@@ -175,10 +175,10 @@ def test_the_lowest_and_the_highest_flight_are_told() -> None:
 def test_a_row_says_its_flight_and_the_name_of_its_photo_does_where_it_does_not() -> None:
     rows = [row("normal", "normal", image=f"hill_{i}.jpg") for i in range(6)]
     assert score(rows)["flights"] == 1
-    assert score([one | {"flight": one["image"]} for one in rows])["flights"] == 6
-    assert [one["flight"] for one in with_flights(rows[:1])] == ["hill"]
-    assert [one["flight"] for one in with_flights(rows[:1], "")] == ["hill_0.jpg"]
-    assert [one["flight"] for one in with_flights([rows[0] | {"flight": "mine"}])] == ["mine"]
+    assert score([answer | {"flight": answer["image"]} for answer in rows])["flights"] == 6
+    assert [flight["flight"] for flight in with_flights(rows[:1])] == ["hill"]
+    assert [flight["flight"] for flight in with_flights(rows[:1], "")] == ["hill_0.jpg"]
+    assert [flight["flight"] for flight in with_flights([rows[0] | {"flight": "mine"}])] == ["mine"]
 
 
 def test_nothing_to_score_is_told() -> None:
@@ -203,7 +203,7 @@ def test_flights_are_left_out_whole() -> None:
         for flight in range(20)
         for n in range(10)
     ]
-    single = [one | {"flight": f"{i}"} for i, one in enumerate(alike)]
+    single = [answer | {"flight": f"{i}"} for i, answer in enumerate(alike)]
     together, apart = (np.diff(score(rows)["accuracy_interval"])[0] for rows in (alike, single))
     assert together > 2.5 * apart
 
@@ -214,8 +214,8 @@ def test_the_interval_equals_its_slow_twin() -> None:
     words = ("normal", "blocked", "damaged")
     rows = [row(words[rng.integers(3)], words[rng.integers(3)], image=f"d{i % 7}_{i}") for i in range(90)]
     for name, key in (("overall_accuracy", "accuracy"), ("macro_f1",) * 2, ("balanced_accuracy",) * 2):
-        left = [score([one for one in rows if not one["image"].startswith(f"d{f}_")])[name] for f in range(7)]
-        value, variance = score(rows)[name], 6 / 7 * sum((one - np.mean(left)) ** 2 for one in left)
+        left = [score([answer for answer in rows if not answer["image"].startswith(f"d{f}_")])[name] for f in range(7)]
+        value, variance = score(rows)[name], 6 / 7 * sum((value_left - np.mean(left)) ** 2 for value_left in left)
         n, t = min(value * (1 - value) / variance, 90), 2.446912
         slow = [
             (value + t * t / 2 / n + side * t * np.sqrt(value * (1 - value) / n + t * t / 4 / n / n)) / (1 + t * t / n)
@@ -287,7 +287,7 @@ def test_results_about_other_objects_are_not_compared(before: list[Any], after: 
 def pair(flights: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """All twelve objects turn right, so many flights share them."""
     before = [row("normal", "blocked", object=i, image=f"d{i % flights}_{i}") for i in range(12)]
-    return before, [one | {"predicted_class": one["truth_class"]} for one in before]
+    return before, [answer | {"predicted_class": answer["truth_class"]} for answer in before]
 
 
 @pytest.mark.parametrize(
@@ -310,7 +310,10 @@ def test_a_handful_of_flights_proves_nothing(flights: int, said: str) -> None:
 
 def test_a_comparison_tells_the_flights_that_gained_least_and_most() -> None:
     before, after = pair(3)
-    after = [one | {"predicted_class": "toe drain blocked"} if one["image"].startswith("d1") else one for one in after]
+    after = [
+        answer | {"predicted_class": "toe drain blocked"} if answer["image"].startswith("d1") else answer
+        for answer in after
+    ]
     found = compare(before, after)
     assert found["lowest_flight"] == {"flight": "d1", "accuracy_change": 0, "total": 4}
     assert found["highest_flight"]["accuracy_change"] == 1
@@ -318,5 +321,5 @@ def test_a_comparison_tells_the_flights_that_gained_least_and_most() -> None:
 
 def test_old_answers_are_compared_with_new_ones_by_the_flights_of_the_new() -> None:
     before, after = pair(12)
-    joined = [one | {"flight": f"joined{i // 3}"} for i, one in enumerate(after)]
+    joined = [answer | {"flight": f"joined{i // 3}"} for i, answer in enumerate(after)]
     assert compare(before, joined)["flights"] == compare(joined, before)["flights"] == 4

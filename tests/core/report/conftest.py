@@ -24,7 +24,7 @@ MakeRun = Callable[..., Run]
 def row(image: str, number: int, truth: str = "normal", predicted: str = "normal", **more: Any) -> Row:
     """An answer about a slope drain."""
     share = 0.9 - 0.01 * number
-    others = [one for one in ("normal", "blocked", "damaged") if one != predicted]
+    others = [name for name in ("normal", "blocked", "damaged") if name != predicted]
     chances = {predicted: share, others[0]: (1 - share) * 0.75, others[1]: (1 - share) * 0.25}
     x = 10.0 + 20 * number
     return {
@@ -60,13 +60,13 @@ def judged(tmp_path: Path) -> MakeRun:
         settings: dict[str, Any] | None = None,
     ) -> Run:
         data = tmp_path / "photos"
-        for image in {one["image"] for one in rows}:
+        for image in {answer["image"] for answer in rows}:
             if not (data / image).exists():
                 paint(data / image)
         workspace = store.open_workspace(tmp_path)
         chosen = merge(Settings(), {"data.path": str(data), "model.path": "some-model", **(settings or {})})
         run = store.create(workspace, chosen, kind)
-        run.predictions.write_text("".join(json.dumps(one) + "\n" for one in rows), encoding="utf-8")
+        run.predictions.write_text("".join(json.dumps(answer) + "\n" for answer in rows), encoding="utf-8")
         told: dict[str, Any] = {
             "complete": True,
             "seconds": 2.0,
@@ -74,13 +74,15 @@ def judged(tmp_path: Path) -> MakeRun:
             "data": {
                 "path": str(data),
                 "split": "valid",
-                "photos": len({one["image"] for one in rows}),
+                "photos": len({answer["image"] for answer in rows}),
                 "objects": len(rows),
                 "fingerprint": "f" * 64,
             },
         }
         if kind == "batch":
-            counts = {name: sum(one["predicted"] == name for one in rows) for name in ("normal", "blocked", "damaged")}
+            counts = {
+                name: sum(answer["predicted"] == name for answer in rows) for name in ("normal", "blocked", "damaged")
+            }
             told |= {"conditions": counts, "objects": len(rows), "photos": told["data"]["photos"], "type_unknown": 0}
         else:
             told |= score(rows) | {"prior": {"accuracy": 0.5, "macro_f1": 0.3}}

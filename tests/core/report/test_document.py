@@ -93,13 +93,13 @@ HOSTILE = """"'><script>alert(1)</script><img src=x onerror=alert(1)>{{ 7 * 7 }}
 
 def test_hostile_names_are_words_and_nothing_else(judged: MakeRun) -> None:
     rows = [row("a.png", 0, "damaged", "normal"), row("a.png", 1)]
-    for one in rows:
-        one["object_type"] = HOSTILE
-        one["truth_class"] = f"{HOSTILE} {one['truth']}"
-        one["predicted_class"] = f"{HOSTILE} {one['predicted']}"
-        one["image"] = f"{HOSTILE}/a.png"
+    for answer in rows:
+        answer["object_type"] = HOSTILE
+        answer["truth_class"] = f"{HOSTILE} {answer['truth']}"
+        answer["predicted_class"] = f"{HOSTILE} {answer['predicted']}"
+        answer["image"] = f"{HOSTILE}/a.png"
     run = judged([row("a.png", 0)], more={"reference_warnings": [HOSTILE], "model": {"path": HOSTILE}})
-    run.predictions.write_text("".join(json.dumps(one) + "\n" for one in rows))
+    run.predictions.write_text("".join(json.dumps(answer) + "\n" for answer in rows))
     from core.metrics import score
 
     results = json.loads(run.results.read_text()) | score(rows)
@@ -113,7 +113,7 @@ def test_hostile_names_are_words_and_nothing_else(judged: MakeRun) -> None:
 def test_nothing_outside_the_file_is_asked_for(judged: MakeRun, few: list[Row]) -> None:
     text, tree = parsed(document.write(judged(few)).path)
     assert not re.search(r"https?:|//[a-z]", text)
-    assert all(one.startswith(("data:image/jpeg;base64,", "#o")) for one in tree.wants)
+    assert all(want.startswith(("data:image/jpeg;base64,", "#o")) for want in tree.wants)
     assert "default-src 'none'" in text and tree.tags.count("script") == 0
 
 
@@ -150,18 +150,18 @@ def test_photos_that_are_gone_are_told_and_the_rest_is_shown(judged: MakeRun, fe
 
 
 def test_the_same_run_replaces_its_report_and_no_other_file(judged: MakeRun, few: list[Row], tmp_path: Path) -> None:
-    one, other = judged(few), judged(few)
+    left, right = judged(few), judged(few)
     path = tmp_path / "mine.html"
-    first = document.write(one, path).path.read_bytes()
-    assert document.write(one, path).path.read_bytes() == first
+    first = document.write(left, path).path.read_bytes()
+    assert document.write(left, path).path.read_bytes() == first
     with pytest.raises(UserError, match="another file"):
-        document.write(other, path)
+        document.write(right, path)
     path.write_text("my notes")
     with pytest.raises(UserError, match="another file"):
-        document.write(one, path)
+        document.write(left, path)
     assert path.read_text() == "my notes"
     with pytest.raises(UserError, match="a folder"):
-        document.write(one, tmp_path)
+        document.write(left, tmp_path)
     assert list(tmp_path.glob(".*.tmp")) == []
 
 
@@ -183,8 +183,8 @@ def test_a_damaged_line_is_named(judged: MakeRun, few: list[Row]) -> None:
 
 def test_a_batch_tells_counts_and_no_score(judged: MakeRun) -> None:
     rows = [row("a.png", 0, predicted="damaged"), row("a.png", 1), row("b.png", 0, predicted="blocked", unsure=True)]
-    for one in rows:
-        del one["truth"], one["truth_class"]
+    for answer in rows:
+        del answer["truth"], answer["truth_class"]
     made = document.write(judged(rows, "batch", {"unsure": {"count": 1, "total": 3}, "whole_photos": True}))
     text, tree = parsed(made.path)
     assert "1 normal, 1 blocked, 1 damaged" in text and "unsure of 1" in text

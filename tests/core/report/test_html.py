@@ -58,4 +58,4 @@ def test_html_is_made_by_templates_alone() -> None:
     """Tags in Python are in charts (core/report/svg.py), in the mark of a report, and in words of plotly."""
     drawn = re.compile(r"</?(div|p|span|figure|table|tr|td|th|ul|li|dl|dt|dd|h[1-6]|section|button|img|code|small)\b")
     sources = [*ROOT.glob("core/report/*.py"), *ROOT.glob("damgui/**/*.py")]
-    assert [one.name for one in sources if drawn.search(one.read_text(encoding="utf-8"))] == []
+    assert [source.name for source in sources if drawn.search(source.read_text(encoding="utf-8"))] == []

@@ -40,8 +40,8 @@ def count_near(image: Image.Image, colour: tuple[int, int, int], within: int) ->
     return int((np.abs(np.asarray(image, int) - colour).max(axis=-1) <= within).sum())
 
 
-def near(one: Any, other: tuple[int, int, int], within: int = 40) -> bool:
-    return all(abs(a - b) <= within for a, b in zip(one, other, strict=True))
+def near(pixel: Any, other: tuple[int, int, int], within: int = 40) -> bool:
+    return all(abs(a - b) <= within for a, b in zip(pixel, other, strict=True))
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.jpg"])
@@ -57,10 +57,10 @@ def test_a_cut_shows_the_object_within_its_box(
     tmp_path: Path, name: str, size_wh: tuple[int, int], box: tuple[int, int, int, int]
 ) -> None:
     path = photo(tmp_path / name, size_wh, box)
-    (one,) = pictures.cut(path, [tuple(map(float, box))])
-    small = rgb(one.jpeg)
+    (cut,) = pictures.cut(path, [tuple(map(float, box))])
+    small = rgb(cut.jpeg)
     assert max(small.size) == CROP_PX
-    x1, y1, x2, y2 = one.box_xyxy
+    x1, y1, x2, y2 = cut.box_xyxy
     inside = small.getpixel((int((x1 + x2) / 2 * small.width), int((y1 + y2) / 2 * small.height)))
     assert near(inside, RED)
     outside = [(x2 + 0.06, (y1 + y2) / 2), ((x1 + x2) / 2, y2 + 0.06)]
@@ -72,9 +72,9 @@ def test_a_cut_shows_the_object_within_its_box(
 def test_boxes_refer_to_the_photo_as_viewed(tmp_path: Path) -> None:
     # Stored lying: orientation 6 turns it a quarter clockwise, so the object at (10, 20) is seen at (60, 10).
     path = photo(tmp_path / "a.jpg", (200, 100), (10, 20, 40, 40), turn=6)
-    (one,) = pictures.cut(path, [(60.0, 10.0, 80.0, 40.0)])
-    x1, y1, x2, y2 = one.box_xyxy
-    small = rgb(one.jpeg)
+    (cut,) = pictures.cut(path, [(60.0, 10.0, 80.0, 40.0)])
+    x1, y1, x2, y2 = cut.box_xyxy
+    small = rgb(cut.jpeg)
     assert near(small.getpixel((int((x1 + x2) / 2 * small.width), int((y1 + y2) / 2 * small.height))), RED)
 
 
@@ -82,8 +82,8 @@ def test_the_spool_gives_back_what_went_in_in_any_order(tmp_path: Path) -> None:
     path = photo(tmp_path / "a.png", (100, 100), (10, 10, 30, 30))
     spool = Spool()
     cuts = pictures.cut(path, [(10.0, 10.0, 30.0, 30.0), (50.0, 50.0, 90.0, 90.0)])
-    for key, one in enumerate(cuts):
-        spool.add(key, one)
+    for key, cut in enumerate(cuts):
+        spool.add(key, cut)
     second, first = spool.get(1), spool.get(0)
     assert first is not None and second is not None
     assert (first[1], second[1]) == (cuts[0].box_xyxy, cuts[1].box_xyxy)
@@ -123,7 +123,7 @@ def test_the_box_is_drawn_where_the_object_is_in_the_colour_of_its_condition(
     edges = [(at[0], middle[1]), (at[2], middle[1]), (middle[0], at[3])]
     for x, y in edges:
         close = [drawn.getpixel((round(x) + dx, round(y) + dy)) for dx in range(-3, 4) for dy in range(-3, 4)]
-        assert any(near(one, fill, 12) for one in close)
+        assert any(near(pixel, fill, 12) for pixel in close)
     assert near(drawn.getpixel((round(middle[0]), round(middle[1]))), RED)
     assert near(drawn.getpixel((round(at[2]) + 12, round(middle[1]))), GREEN)
     label = drawn.crop((round(at[0]), round(at[1]) - 18, round(at[0]) + 60, round(at[1]) - 2))

@@ -79,7 +79,7 @@ def test_a_reference_point_comes_before_the_old_key() -> None:
     ],
 )
 def test_limits_are_told_where_they_hold(changes: dict[str, Any], said: str) -> None:
-    assert any(said in one for one in sentences.limits({**BASE, **changes}, "evaluate", DAMS))
+    assert any(said in limit for limit in sentences.limits({**BASE, **changes}, "evaluate", DAMS))
 
 
 def test_limits_are_not_told_where_they_do_not_hold() -> None:
@@ -116,7 +116,7 @@ def test_warnings_name_what_flatters() -> None:
 def test_a_simpler_method_that_does_better_is_named_once(forest: float, told: bool) -> None:
     results = {**BASE, "references": {"texture_forest": {"accuracy": forest}}}
     found = sentences.warnings(results)
-    assert any("random forest" in one for one in found) is told
+    assert any("random forest" in sentence for sentence in found) is told
     for said in (["It does not beat the forest."], []):  # where there are warnings, those decide
         assert sentences.warnings({**results, "reference_warnings": said}) == said
 

@@ -14,14 +14,14 @@ DAMS = load()
 
 
 def circles(text: str) -> list[dict[str, str]]:
-    return [one.attrib for one in ET.fromstring(text).iter("circle")]
+    return [element.attrib for element in ET.fromstring(text).iter("circle")]
 
 
 def test_dots_lie_where_their_scores_are() -> None:
     text = svg.interval_dots([Dot("a", 0.0), Dot("b", 0.5, [0.25, 0.75], True), Dot("c", 1.0)], "scores")
-    x = [float(one["cx"]) for one in circles(text)]
+    x = [float(circle["cx"]) for circle in circles(text)]
     assert x[1] == pytest.approx((x[0] + x[2]) / 2)
-    band = next(one.attrib for one in ET.fromstring(text).iter("rect"))
+    band = next(element.attrib for element in ET.fromstring(text).iter("rect"))
     assert float(band["x"]) == pytest.approx(x[0] + (x[2] - x[0]) / 4, abs=0.1)
     assert float(band["width"]) == pytest.approx((x[2] - x[0]) / 2, abs=0.1)
 
@@ -32,7 +32,7 @@ def test_bars_carry_colour_mark_and_count_of_their_condition() -> None:
         "drain normal": {"recall": 1.0, "correct": 3, "total": 3},
     }
     text = svg.class_bars(found, list(found), DAMS)
-    bars = [(one.attrib["fill"], float(one.attrib["width"])) for one in ET.fromstring(text).iter("rect")]
+    bars = [(element.attrib["fill"], float(element.attrib["width"])) for element in ET.fromstring(text).iter("rect")]
     assert [fill for fill, _ in bars] == ["#e0a11b", "#14918a"]
     assert bars[0][1] == pytest.approx(bars[1][1] / 2)
     assert "▲ drain blocked" in text and "50 %, 2 of 4" in text and "● drain normal" in text
@@ -40,7 +40,7 @@ def test_bars_carry_colour_mark_and_count_of_their_condition() -> None:
 
 def test_confusion_shows_every_count_but_no_zeros() -> None:
     text = svg.confusion(["a", "b"], [[3, 1], [0, 7]])
-    words = [one.text for one in ET.fromstring(text).iter("text")]
+    words = [element.text for element in ET.fromstring(text).iter("text")]
     assert [word for word in words if word and word.isdecimal()] == ["3", "1", "7"]
 
 
@@ -71,4 +71,4 @@ def test_reliability_leaves_empty_bins_out() -> None:
 def test_charts_of_nothing_and_of_odd_words_are_well_formed(text: str) -> None:
     root = ET.fromstring(text)
     assert root.tag == "svg"
-    assert {one.tag for one in root.iter()} <= {"svg", "title", "text", "line", "rect", "circle"}
+    assert {element.tag for element in root.iter()} <= {"svg", "title", "text", "line", "rect", "circle"}

@@ -120,7 +120,10 @@ def study(work: worker.Work) -> dict[str, Any]:
         done += 1
         done_file.write_text(str(done))
         work.reporter.emit("progress", done=done, total=len(cells), unit="trainings", elapsed_s=0.1, part=0.0, left_s=1)
-    judged = {one.variant: {cell.seed: [STUDY_ROW] for cell in cells if cell.variant == one.variant} for one in cells}
+    judged = {
+        variant_cell.variant: {cell.seed: [STUDY_ROW] for cell in cells if cell.variant == variant_cell.variant}
+        for variant_cell in cells
+    }
     stopped = done < len(cells)
     results = {"cells_done": done, "complete": not stopped, "stopped": stopped, **ablation(judged)}
     (work.run.folder / "results.json").write_text(json.dumps(results))

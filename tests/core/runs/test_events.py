@@ -133,7 +133,7 @@ def test_a_tail_holds_the_last_whole_events(tmp_path: Path) -> None:
     assert tail_events(log) == []
     steps_written(log, 100)
     assert tail_events(log) == read_events(log)
-    assert [one["step"] for one in tail_events(log, 200)] == list(range(100))[-len(tail_events(log, 200)) :]
+    assert [entry["step"] for entry in tail_events(log, 200)] == list(range(100))[-len(tail_events(log, 200)) :]
     assert 0 < len(tail_events(log, 200)) < 10
 
 

@@ -128,10 +128,10 @@ def test_a_service_that_does_not_end_in_time_is_told_and_holds_nothing_up(
 ) -> None:
     number = prediction_client.ask(workspace, SETTINGS, {"image": "slow.jpg"})
     (service,) = store.list_runs(workspace, "predict")
-    while not any(one["kind"] == "stage" for one in read_events(service.events)):
+    while not any(event["kind"] == "stage" for event in read_events(service.events)):
         time.sleep(0.02)
     monkeypatch.setattr(prediction_client, "RELEASE_S", 0.1)
     told: list[dict[str, Any]] = []
     assert worker.work(training.folder, told.append) == 0
-    assert [one["kind"] for one in told if one["kind"] == "warning"] == ["warning"]
+    assert [event["kind"] for event in told if event["kind"] == "warning"] == ["warning"]
     assert wait(workspace, number)["image"] == "slow.jpg"

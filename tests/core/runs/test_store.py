@@ -136,8 +136,8 @@ ENDED = [event("ended", how=how, error="", problems=[], seconds=1.0) for how in 
 def test_status_follows_from_lock_and_log(
     training: Run, events: list[dict[str, object]], age_s: float, held: bool, expected: str
 ) -> None:
-    for one in events:
-        append(training.events, one)
+    for line in events:
+        append(training.events, line)
     run = replace(training, created=time.time() - age_s)
     if held:
         with locks.hold(run.lock):
@@ -158,8 +158,8 @@ def test_status_follows_from_lock_and_log(
 def test_any_number_of_looks_at_once_see_what_is_true(
     training: Run, events: list[dict[str, object]], held: bool, expected: str
 ) -> None:
-    for one in events:
-        append(training.events, one)
+    for line in events:
+        append(training.events, line)
     training.lock.touch()
     with contextlib.ExitStack() as stack:
         if held:
@@ -227,8 +227,8 @@ def test_run_that_cannot_go_on_says_why(
     workspace: Workspace, kind: str, events: list[dict[str, object]], said: str
 ) -> None:
     run = store.create(workspace, Settings(), kind, "x")
-    for one in events:
-        append(run.events, one)
+    for line in events:
+        append(run.events, line)
     with pytest.raises(UserError, match=said):
         store.resumable(run)
 

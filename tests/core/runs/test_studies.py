@@ -69,7 +69,7 @@ def stopped_study(here: Workspace) -> Run:
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             for run in store.list_runs(here):
-                if any(one["kind"] == "progress" and one["done"] for one in read_events(run.events)):
+                if any(entry["kind"] == "progress" and entry["done"] for entry in read_events(run.events)):
                     run.stop_file.touch()
                     return
             time.sleep(0.01)

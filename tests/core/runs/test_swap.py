@@ -43,7 +43,7 @@ def test_a_kill_before_any_operation_loses_neither_the_old_nor_a_finished_new(
         found = read(folder) if folder.exists() else {""}
         assert found in ({before}, {"new"})
         assert found == {"new"} or not committed
-        assert [one.name for one in folder.parent.iterdir()] == (["best"] if folder.exists() else [])
+        assert [path.name for path in folder.parent.iterdir()] == (["best"] if folder.exists() else [])
         seen.append(found)
         if not killed:
             break

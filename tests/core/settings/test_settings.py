@@ -11,13 +11,13 @@ from core import settings as s
 from core.errors import UserError
 
 
-@pytest.mark.parametrize("one", s.FIELDS.values(), ids=lambda one: one.path)
-def test_every_knob_has_a_sentence_of_help_and_a_default_it_accepts(one: s.SettingField) -> None:
-    assert one.help.endswith(".") and one.help[0].isupper()
-    assert one.label
-    assert s.merge(s.Settings(), {one.path: one.default}) == s.Settings()
-    if one.type in (int, float):
-        assert one.low is not None and one.high is not None and one.low <= one.default <= one.high
+@pytest.mark.parametrize("field", s.FIELDS.values(), ids=lambda field: field.path)
+def test_every_knob_has_a_sentence_of_help_and_a_default_it_accepts(field: s.SettingField) -> None:
+    assert field.help.endswith(".") and field.help[0].isupper()
+    assert field.label
+    assert s.merge(s.Settings(), {field.path: field.default}) == s.Settings()
+    if field.type in (int, float):
+        assert field.low is not None and field.high is not None and field.low <= field.default <= field.high
 
 
 @pytest.mark.parametrize(
@@ -186,7 +186,9 @@ def test_weights_of_conditions_are_given_at_once_one_by_one_or_by_their_former_k
 def test_the_former_weights_are_those_of_the_shipped_taxonomy() -> None:
     from core.taxonomy import load
 
-    assert {one.name: one.weight for one in load().details.values() if one.weight != 1.0} == s.weights.DEFAULTS
+    assert {
+        detail.name: detail.weight for detail in load().details.values() if detail.weight != 1.0
+    } == s.weights.DEFAULTS
 
 
 def test_files_keep_the_former_keys_for_the_dam_and_hold_none_of_the_dams_words_for_others() -> None:
@@ -198,6 +200,6 @@ def test_files_keep_the_former_keys_for_the_dam_and_hold_none_of_the_dams_words_
 
 
 def test_changing_one_settings_weights_changes_no_others() -> None:
-    one = s.merge(s.Settings(), {"enhance.condition_weights": {"loose": 3}})
+    first = s.merge(s.Settings(), {"enhance.condition_weights": {"loose": 3}})
     assert s.Settings().enhance.condition_weights == {} == s.FIELDS["enhance.condition_weights"].default
-    assert one.enhance.condition_weights is not s.merge(one, {"lora.rank": 3}).enhance.condition_weights
+    assert first.enhance.condition_weights is not s.merge(first, {"lora.rank": 3}).enhance.condition_weights

@@ -64,7 +64,7 @@ def test_scores_equal_those_of_scikit_learn(seed: int) -> None:
         }
         for i in range(80)
     ]
-    truth, said = [one["truth_class"] for one in made], [one["predicted_class"] for one in made]
+    truth, said = [row["truth_class"] for row in made], [row["predicted_class"] for row in made]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # "d" is answered and never true: that is the point
         expected = balanced_accuracy_score(truth, said)
@@ -113,10 +113,12 @@ def test_one_training_has_the_interval_of_its_scores() -> None:
 
 def test_seeds_on_other_flights_tell_more_than_seeds_on_the_same() -> None:
     rng = np.random.default_rng(1)
-    one, other = (in_flights(rows(*[f"a{rng.choice(list('aab'))}" for _ in range(40)]), 8, name) for name in "de")
-    alone, same, more = (SeedAverages({"none": found}) for found in ({0: one}, {0: one, 1: one}, {0: one, 1: other}))
+    first, second = (in_flights(rows(*[f"a{rng.choice(list('aab'))}" for _ in range(40)]), 8, name) for name in "de")
+    alone, same, more = (
+        SeedAverages({"none": found}) for found in ({0: first}, {0: first, 1: first}, {0: first, 1: second})
+    )
     assert same.scores("none") == {name: about | {"spread": 0.0} for name, about in alone.scores("none").items()}
-    assert [one.difference("none", "none")["flights"] for one in (alone, same, more)] == [8, 8, 16]  # type: ignore[index]
+    assert [contrasts.difference("none", "none")["flights"] for contrasts in (alone, same, more)] == [8, 8, 16]  # type: ignore[index]
 
 
 @pytest.mark.parametrize(("flights", "known"), [(1, False), (3, False), (4, True)])
@@ -133,7 +135,7 @@ def test_under_four_flights_there_is_no_interval_and_no_verdict(flights: int, kn
         assert found["recommendation"]["use"] == "none" and not found["recommendation"]["enough"]
         said = " ".join(found["recommendation"]["said"])
         assert "too few flights to tell" in said and "Judge at least 4 flights" in said and "Train each" not in said
-    assert any(f"Only {flights} flight" in one for one in found["recommendation"]["said"])
+    assert any(f"Only {flights} flight" in sentence for sentence in found["recommendation"]["said"])
     assert all(TOO_FEW_FLIGHTS in line for line in markdown(found["table"])[2:]) != known
 
 
@@ -227,9 +229,11 @@ def test_what_is_clearly_better_is_recommended_and_the_simplest_wins(
     found = ablation(study(right))["recommendation"]
     assert found["use"] == use
     assert found["enhancements"] == alone
-    on = {one for one, switch in found["settings"].items() if switch}
-    assert on == {f"enhance.{one}" for one in (ENHANCEMENTS if use == "all" else use.split("+")) if use != "none"}
-    assert set(found["settings"]) == {f"enhance.{one}" for one in ENHANCEMENTS}
+    on = {name for name, switch in found["settings"].items() if switch}
+    assert on == {
+        f"enhance.{enhancement}" for enhancement in (ENHANCEMENTS if use == "all" else use.split("+")) if use != "none"
+    }
+    assert set(found["settings"]) == {f"enhance.{enhancement}" for enhancement in ENHANCEMENTS}
 
 
 @pytest.mark.parametrize(("all_right", "said"), [(0.6, HARMS), (0.91, UNCLEAR), (0.99, UNCLEAR), (1.0, HELPS)])
@@ -244,8 +248,8 @@ def test_stacking_is_judged_against_the_best_part(all_right: float, said: str) -
 def test_help_alone_that_was_not_measured_together_is_said_so() -> None:
     right = {"none": 0.4, "oversampling": 0.7, "class_weighting": 0.8}
     said = ablation(study(right))["recommendation"]["said"]
-    assert any("together was not measured" in one for one in said)
-    assert any(one.startswith("Use class weighting alone") for one in said)
+    assert any("together was not measured" in sentence for sentence in said)
+    assert any(sentence.startswith("Use class weighting alone") for sentence in said)
 
 
 @pytest.mark.parametrize(("taken", "warned"), [(276, True), (182, True), (181, False), (165, False), (None, False)])
@@ -253,14 +257,14 @@ def test_whoever_trains_longer_is_told_that_the_steps_may_be_what_helps(taken: i
     steps = {"none": 165} | ({"oversampling": taken} if taken else {})
     found = ablation(study({"none": 0.5, "oversampling": 0.8}), steps=steps)
     assert [row["steps"] for row in found["table"]] == [165, taken]
-    said = [one for one in found["recommendation"]["said"] if "as many steps" in one]
+    said = [sentence for sentence in found["recommendation"]["said"] if "as many steps" in sentence]
     assert len(said) == warned
-    assert all(f"training.max_steps={taken}" in one for one in said)
+    assert all(f"training.max_steps={taken}" in sentence for sentence in said)
 
 
 def test_longer_training_that_is_not_recommended_needs_no_warning() -> None:
     found = ablation(study({"none": 0.8, "oversampling": 0.5}), steps={"none": 165, "oversampling": 276})
-    assert not any("as many steps" in one for one in found["recommendation"]["said"])
+    assert not any("as many steps" in sentence for sentence in found["recommendation"]["said"])
 
 
 @pytest.mark.parametrize("seeds", [1, 2])
@@ -268,7 +272,7 @@ def test_too_few_trainings_recommend_nothing(seeds: int) -> None:
     found = ablation(study({"none": 0.2, "oversampling": 0.9, "all": 1.0}, seeds=seeds))["recommendation"]
     assert found["use"] == "none"
     assert found["enhancements"] == {"oversampling": FEW}
-    assert any("at least 3 times" in one for one in found["said"])
+    assert any("at least 3 times" in sentence for sentence in found["said"])
 
 
 def test_the_table_is_written_as_markdown_with_intervals() -> None:

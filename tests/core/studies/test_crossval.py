@@ -12,7 +12,7 @@ from core.studies.crossval import Part, cross_validation, lines, pooled_rows
 
 
 def sure(answer: str) -> dict[str, float]:
-    return {one: 0.8 if one == answer else 0.1 for one in ("normal", "blocked", "damaged")}
+    return {name: 0.8 if name == answer else 0.1 for name in ("normal", "blocked", "damaged")}
 
 
 def rows(photo: str, *words: str) -> list[dict[str, Any]]:
@@ -48,7 +48,7 @@ def test_all_parts_are_scored_together_and_each_for_itself() -> None:
     assert (found["correct"], found["total"]) == (3, 5)
     expected = score([*ONE, *TWO])
     assert {key: found[key] for key in expected} == expected
-    assert [(one["fold"], one["correct"], one["total"]) for one in found["folds"]] == [(0, 2, 3), (1, 1, 2)]
+    assert [(fold["fold"], fold["correct"], fold["total"]) for fold in found["folds"]] == [(0, 2, 3), (1, 1, 2)]
     assert found["folds"][1]["macro_f1"] == pytest.approx((1 + 0) / 2)
     assert found["spread"] is None
 
@@ -68,8 +68,8 @@ def test_further_seeds_show_the_spread_and_do_not_count_twice() -> None:
     better = rows("b", "nn", "dd")
     found = cross_validation([part(0, 0, ONE), part(1, 0, TWO), part(0, 1, ONE), part(1, 1, better)])
     assert found["total"] == 5
-    assert [one["correct"] for one in found["seeds"]] == [3, 4]
-    marks = [one["macro_f1"] for one in found["seeds"]]
+    assert [seed["correct"] for seed in found["seeds"]] == [3, 4]
+    marks = [seed["macro_f1"] for seed in found["seeds"]]
     assert found["spread"] == pytest.approx(abs(marks[1] - marks[0]) / 2**0.5)
 
 

@@ -16,16 +16,16 @@ from core.studies.plan import ALL, ENHANCEMENTS, NONE, VARIANTS, StudyPlan, plan
 
 def test_the_five_enhancements_are_the_switches_of_the_settings() -> None:
     assert len(ENHANCEMENTS) == 5
-    assert [FIELDS[f"enhance.{one}"].type for one in ENHANCEMENTS] == [bool] * 5
+    assert [FIELDS[f"enhance.{enhancement}"].type for enhancement in ENHANCEMENTS] == [bool] * 5
     assert (NONE, *ENHANCEMENTS, ALL) == VARIANTS
 
 
 def test_a_whole_ablation_is_every_variant_for_every_seed_seed_by_seed() -> None:
     found = study_cells(plan_ablation([], 3, Settings()), 0, has_test=True)
-    assert [(one.seed, one.variant) for one in found] == [(seed, name) for seed in range(3) for name in VARIANTS]
-    assert len({one.name for one in found}) == 21
-    assert {one.fold for one in found} == {None}
-    assert not any("data.fold" in one.changes for one in found)
+    assert [(cell.seed, cell.variant) for cell in found] == [(seed, name) for seed in range(3) for name in VARIANTS]
+    assert len({cell.name for cell in found}) == 21
+    assert {cell.fold for cell in found} == {None}
+    assert not any("data.fold" in cell.changes for cell in found)
 
 
 @pytest.mark.parametrize(
@@ -38,12 +38,12 @@ def test_a_whole_ablation_is_every_variant_for_every_seed_seed_by_seed() -> None
     ],
 )
 def test_a_cell_switches_its_enhancements_on_and_all_others_off(variant: str, on: set[str]) -> None:
-    all_on = merge(Settings(), {f"enhance.{one}": True for one in ENHANCEMENTS})
+    all_on = merge(Settings(), {f"enhance.{enhancement}": True for enhancement in ENHANCEMENTS})
     found = next(
-        one for one in study_cells(plan_ablation([variant, "all"], 1, all_on), 0, True) if one.variant == variant
+        cell for cell in study_cells(plan_ablation([variant, "all"], 1, all_on), 0, True) if cell.variant == variant
     )
     settings = merge(all_on, found.changes)
-    assert {one for one in ENHANCEMENTS if getattr(settings.enhance, one)} == on
+    assert {enhancement for enhancement in ENHANCEMENTS if getattr(settings.enhance, enhancement)} == on
     assert settings.data.calibration_share == 0
     assert settings.judging.references is False
     assert settings.data.split == "test"
@@ -51,21 +51,21 @@ def test_a_cell_switches_its_enhancements_on_and_all_others_off(variant: str, on
 
 def test_without_a_test_split_every_seed_is_judged_on_another_part_the_same_for_all_variants() -> None:
     found = study_cells(plan_ablation(["all"], 7, Settings()), 10, has_test=False)
-    assert [(one.variant, one.seed, one.fold) for one in found[:4]] == [
+    assert [(cell.variant, cell.seed, cell.fold) for cell in found[:4]] == [
         ("none", 10, 0),
         ("all", 10, 0),
         ("none", 11, 1),
         ("all", 11, 1),
     ]
-    assert [one.fold for one in found if one.variant == "none"] == [0, 1, 2, 3, 4, 0, 1]
-    assert all((one.changes["data.folds"], one.changes["data.fold"]) == (5, one.fold) for one in found)
+    assert [cell.fold for cell in found if cell.variant == "none"] == [0, 1, 2, 3, 4, 0, 1]
+    assert all((cell.changes["data.folds"], cell.changes["data.fold"]) == (5, cell.fold) for cell in found)
 
 
 def test_cross_validation_holds_back_every_part_once_for_each_seed_and_leaves_the_settings_alone() -> None:
     found = study_cells(plan_crossval(3, 2, Settings()), 0, has_test=True)
-    assert [(one.seed, one.fold) for one in found] == [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)]
+    assert [(cell.seed, cell.fold) for cell in found] == [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)]
     assert set(found[0].changes) == {"training.seed", "data.split", "data.folds", "data.fold"}
-    assert len({one.name for one in found}) == 6
+    assert len({cell.name for cell in found}) == 6
 
 
 @pytest.mark.parametrize(

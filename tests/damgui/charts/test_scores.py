@@ -24,7 +24,7 @@ def test_an_interval_is_drawn_from_its_low_to_its_high_end() -> None:
 def test_the_first_dot_stands_on_top_and_the_model_differs_by_shape_as_well() -> None:
     figure = forest([("x", [ForestRow("model", 60.0, own=True), ForestRow("other", 40.0)])])
     assert list(figure.layout.yaxis.categoryarray) == ["other", "model"]
-    assert [one["marker"]["symbol"] for one in traces(figure)] == ["circle", "diamond"]
+    assert [trace["marker"]["symbol"] for trace in traces(figure)] == ["circle", "diamond"]
 
 
 @pytest.mark.parametrize(
@@ -51,14 +51,14 @@ def test_curves_of_several_runs_differ_by_dash_and_carry_their_names() -> None:
         return found
 
     drawn = traces(learning([("first", learned(2.0)), ("second", learned(1.0))]))
-    assert [(one["name"], list(one["y"])) for one in drawn] == [
+    assert [(trace["name"], list(trace["y"])) for trace in drawn] == [
         ("first", [2.0, 2.0, 2.0]),
         ("first", [50.0]),
         ("second", [1.0, 1.0, 1.0]),
         ("second", [50.0]),
     ]
-    assert len({one["line"]["dash"] for one in drawn}) == 2
-    assert [one.get("showlegend") for one in drawn] == [None, False, None, False]
+    assert len({trace["line"]["dash"] for trace in drawn}) == 2
+    assert [trace.get("showlegend") for trace in drawn] == [None, False, None, False]
 
 
 def test_a_bin_without_objects_has_no_dot() -> None:

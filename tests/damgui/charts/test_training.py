@@ -48,7 +48,7 @@ def test_training_chart_shows_every_step_and_every_test() -> None:
 def test_plotly_takes_the_figure_as_it_is() -> None:
     """The slow twin: plotly checks every name and value, and changes none."""
     made = training.training(learned(step(1, 2.0), evaluation(1, 0.8), {"kind": "checkpoint", "step": 1, "best": True}))
-    checked, ours = (json.loads(one) for one in (go.Figure(made).to_json(), json.dumps(made)))
+    checked, ours = (json.loads(figure) for figure in (go.Figure(made).to_json(), json.dumps(made)))
     assert checked["data"] == ours["data"]
     assert checked["layout"] | {"template": {}} == ours["layout"] | {"template": {}}
 
@@ -97,8 +97,8 @@ def test_points_that_are_appended_make_the_same_chart_as_all_drawn_anew(before: 
     more = training.more(now, before)
     assert more is not None and len(more) < 5_000
     whole = training.training(now)["data"][:2]
-    for one, other in zip(appended(training.training(was), more), whole, strict=True):
-        assert (one["x"], one["y"]) == (other["x"], other["y"])
+    for trace, expected in zip(appended(training.training(was), more), whole, strict=True):
+        assert (trace["x"], trace["y"]) == (expected["x"], expected["y"])
 
 
 @pytest.mark.parametrize(

@@ -67,9 +67,9 @@ def test_help_settings_lists_every_knob_with_default_range_and_help(capsys: pyte
     with pytest.raises(SystemExit):
         commands.main(["train", "--help-settings"])
     said = capsys.readouterr().out
-    for path, one in schema.FIELDS.items():
-        assert f"{path} = {json.dumps(one.default)}" in said
-        assert one.help in said
+    for path, field in schema.FIELDS.items():
+        assert f"{path} = {json.dumps(field.default)}" in said
+        assert field.help in said
     assert "lora.rank = 16   (1 to 256)" in said
 
 

@@ -18,7 +18,7 @@ WRONG = [("normal", "blocked"), ("blocked", "normal")]
 
 
 def names(runs: list[judged.JudgedRun]) -> list[str]:
-    return [one.id for one in runs]
+    return [run.id for run in runs]
 
 
 def test_runs_are_listed_newest_first_with_model_split_and_teaching(workspace: Workspace, judge: Any) -> None:
@@ -68,8 +68,8 @@ def test_runs_can_be_compared_only_about_the_same_objects_and_truth(
 ) -> None:
     judge(RIGHT)
     judge(**other)
-    one, two = judged.judged_runs(look(workspace))
-    assert (one.objects == two.objects) is same
+    first, second = judged.judged_runs(look(workspace))
+    assert (first.objects == second.objects) is same
 
 
 @pytest.mark.parametrize(
@@ -152,16 +152,16 @@ def test_what_was_just_judged_is_shown_and_the_rest_of_the_choice_stays(workspac
 
 def test_objects_of_a_file_without_answers_are_told_by_what_it_says(workspace: Workspace, judge: Any) -> None:
     judge(RIGHT)
-    (one,) = judged.judged_runs(look(workspace))
-    bare = judged.objects_of(one.found, ())
-    assert bare == judged.objects_of(one.found, ()) != one.objects
-    other = dict(one.found) | {"data": one.found["data"] | {"split": "test"}}
+    (run,) = judged.judged_runs(look(workspace))
+    bare = judged.objects_of(run.found, ())
+    assert bare == judged.objects_of(run.found, ()) != run.objects
+    other = dict(run.found) | {"data": run.found["data"] | {"split": "test"}}
     assert judged.objects_of(other, ()) != bare
 
 
 def test_results_that_are_gone_are_named(workspace: Workspace, judge: Any) -> None:
     folder = judge(RIGHT)
-    (one,) = judged.judged_runs(look(workspace))
+    (run,) = judged.judged_runs(look(workspace))
     (folder / "results.json").unlink()
     with pytest.raises(UserError, match=r"gone.*results\.json"):
-        _ = one.shown
+        _ = run.shown

@@ -29,7 +29,7 @@ def row(number: int, truth: str, predicted: str, sure: float = 0.9) -> dict[str,
 
 
 def document(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    right = sum(one["truth"] == one["predicted"] for one in rows)
+    right = sum(answer["truth"] == answer["predicted"] for answer in rows)
     return {
         "overall_accuracy": right / len(rows),
         "correct": right,
@@ -50,7 +50,7 @@ def shown(tmp_path: Path, rows: list[dict[str, Any]], name: str = "zeroshot") ->
     Image.new("RGB", (40, 30), "green").save(picture)
     path = workspace.experiments / f"{name}_results.json"
     path.write_text(json.dumps(document(rows)), encoding="utf-8")
-    lines = "".join(json.dumps(one) + "\n" for one in rows)
+    lines = "".join(json.dumps(answer) + "\n" for answer in rows)
     path.with_name(results.predictions_name(path)).write_text(lines, encoding="utf-8")
     found = results.load(workspace, path)
     assert found is not None
@@ -64,13 +64,13 @@ def test_mistakes_take_turns_between_classes_and_the_surest_comes_first(tmp_path
         row(2, "damaged", "normal", 0.6),
         row(3, "normal", "normal"),
     ]
-    assert [one["object"] for one in shown(tmp_path, rows).mistakes] == [1, 2, 0]
+    assert [mistake["object"] for mistake in shown(tmp_path, rows).mistakes] == [1, 2, 0]
 
 
 @pytest.mark.parametrize(("said_type", "right"), [("toe drain", True), ("slope drain", False)])
 def test_a_class_question_is_right_only_when_the_type_is_right_too(said_type: str, right: bool) -> None:
-    one = row(0, "normal", "normal") | {"predicted_class": f"{said_type} normal"}
-    assert results.right(one) is right
+    answer = row(0, "normal", "normal") | {"predicted_class": f"{said_type} normal"}
+    assert results.right(answer) is right
 
 
 @pytest.mark.parametrize(
@@ -78,13 +78,13 @@ def test_a_class_question_is_right_only_when_the_type_is_right_too(said_type: st
     [({}, (0.9, 0.1)), ({"calibrated": {"blocked": 0.7, "normal": 0.3}}, (0.7, 0.3)), ({"probabilities": {}}, (0, 0))],
 )
 def test_calibrated_probabilities_go_before_raw_ones(more: dict[str, Any], expected: tuple[float, float]) -> None:
-    one = row(0, "normal", "blocked") | more
-    assert (results.probability(one), results.probability(one, "truth")) == pytest.approx(expected)
+    answer = row(0, "normal", "blocked") | more
+    assert (results.probability(answer), results.probability(answer, "truth")) == pytest.approx(expected)
 
 
 def test_a_class_question_has_its_probabilities_by_class() -> None:
-    one = row(0, "normal", "blocked") | {"probabilities": {"toe drain blocked": 0.6, "toe drain normal": 0.4}}
-    assert (results.probability(one), results.probability(one, "truth")) == (0.6, 0.4)
+    answer = row(0, "normal", "blocked") | {"probabilities": {"toe drain blocked": 0.6, "toe drain normal": 0.4}}
+    assert (results.probability(answer), results.probability(answer, "truth")) == (0.6, 0.4)
 
 
 @pytest.mark.parametrize(

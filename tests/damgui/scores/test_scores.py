@@ -131,7 +131,7 @@ def test_guessing_alone_is_the_reference_of_files_that_know_no_other() -> None:
 
 def test_the_model_stands_among_its_references_on_both_axes() -> None:
     figure = drawn(scores.reference_chart(NEW))
-    assert [(one["y"][0], one["x"][0]) for one in figure["data"]] == [
+    assert [(trace["y"][0], trace["x"][0]) for trace in figure["data"]] == [
         (sentences.THIS_MODEL, 50.0),
         ("Most frequent", 40.0),
         ("Texture", 60.0),
@@ -191,7 +191,7 @@ def test_calibrated_stands_beside_raw_where_there_is_one(more: dict[str, Any], c
     said = scores.sureness(NEW | more)
     assert said.count("<td>0.612</td>") == columns
     assert ("0.050" in said) is (columns == 2)
-    lines = [one for one in drawn(scores.reliability_chart(NEW | more))["data"] if one.get("customdata")]
+    lines = [trace for trace in drawn(scores.reliability_chart(NEW | more))["data"] if trace.get("customdata")]
     assert [(line["x"], line["y"], line["customdata"]) for line in lines] == [([90.0], [75.0], [8])] * columns
 
 

@@ -57,7 +57,7 @@ ANSWERS = [
 def run(tmp_path: Path) -> Run:
     """A finished batch."""
     made = store.create(store.open_workspace(tmp_path), merge(Settings(), {"data.path": str(tmp_path)}), "batch")
-    made.predictions.write_text("".join(json.dumps(one) + "\n" for one in ANSWERS))
+    made.predictions.write_text("".join(json.dumps(line) + "\n" for line in ANSWERS))
     counts = {"normal": 2, "blocked": 1, "damaged": 2}
     write_json(
         made.results,
@@ -81,9 +81,9 @@ def run(tmp_path: Path) -> Run:
 
 
 def test_faults_come_before_unsure_answers_and_those_before_the_rest(run: Run) -> None:
-    order = [(one.condition, one.unsure) for one in view.urgent(run)]
+    order = [(entry.condition, entry.unsure) for entry in view.urgent(run)]
     assert order == [("damaged", False), ("damaged", False), ("blocked", False), ("normal", True), ("normal", False)]
-    assert [one.sure for one in view.urgent(run)][:2] == [0.999, 0.7]
+    assert [entry.sure for entry in view.urgent(run)][:2] == [0.999, 0.7]
     assert [name for name, _ in view.photos(run)] == [HOSTILE, "b.jpg", "a.jpg"]
 
 
@@ -142,7 +142,7 @@ def test_reports_are_offered_of_runs_with_results_newest_first(run: Run) -> None
     empty = store.create(run.workspace, Settings(), "evaluate", "short")
     assert report_button.judged(frame.look(), "batch", "evaluate") == [run]
     write_json(empty.results, {})
-    assert [one.id for one in report_button.judged(frame.look(), "batch", "evaluate")] == [empty.id, run.id]
+    assert [found_run.id for found_run in report_button.judged(frame.look(), "batch", "evaluate")] == [empty.id, run.id]
     assert "short" in report_button.label(empty) and "  " not in report_button.label(run)
 
 

@@ -87,8 +87,8 @@ def test_the_tab_says_what_to_do_next(frame: Frame, workspace: Workspace, judge:
     def said(tuned: TunedModel | None, split: str = "valid") -> str:
         runs = judged.judged_runs(look(workspace))
         view = tab.View(tuned, split, runs, *judged.defaults(runs))
-        untaught = any(not one.tuned for one in runs)
-        return tab._state(view, None, untaught, not any(one.tuned and one.split == split for one in runs))
+        untaught = any(not run.tuned for run in runs)
+        return tab._state(view, None, untaught, not any(run.tuned and run.split == split for run in runs))
 
     assert text.COMPARE_NO_BASELINE in said(None)
     judge(WRONG)
@@ -107,7 +107,7 @@ def test_the_curves_of_several_trainings_carry_their_names(frame: Frame, workspa
     for name in ("first", "second", "empty"):
         run = store.create(workspace, Settings(), "train", name)
         steps = [{"t": 1.0, "kind": "step", "step": 1, "loss": 2.0}] if name != "empty" else []
-        Path(run.events).write_text("".join(json.dumps(one) + "\n" for one in steps))
+        Path(run.events).write_text("".join(json.dumps(step) + "\n" for step in steps))
         ids.append(run.id)
     figure = json.loads(tab._learning(look(workspace), ids) or "{}")
     assert {trace["name"] for trace in figure["data"]} == {"first", "second"}

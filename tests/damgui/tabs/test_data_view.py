@@ -23,13 +23,13 @@ def data(tmp_path: Path) -> Dataset:
     made = []
     for name, split in (("a&b.jpg", "train"), ("c.jpg", "valid")):
         Image.new("RGB", (60, 40), "green").save(tmp_path / name)
-        one = BoxedObject((0.4, 0.4, 0.5, 0.5), "toe drain", "blocked")
-        made.append(Photo(tmp_path / name, name, (60, 40), split, name, (one,)))
+        obj = BoxedObject((0.4, 0.4, 0.5, 0.5), "toe drain", "blocked")
+        made.append(Photo(tmp_path / name, name, (60, 40), split, name, (obj,)))
     return Dataset(tmp_path, "yolo", tuple(made))
 
 
 def test_photos_that_belong_together_stand_side_by_side_with_their_splits(data: Dataset) -> None:
-    one = Finding(
+    finding = Finding(
         "duplicate-across",
         AMBER,
         "t",
@@ -39,15 +39,15 @@ def test_photos_that_belong_together_stand_side_by_side_with_their_splits(data: 
         {"data.regroup": True},
         groups=(("a&b.jpg", "c.jpg", "gone.jpg"),),
     )
-    card = view.cards(data, [one], DAMS)
+    card = view.cards(data, [finding], DAMS)
     assert card.count("<img") == 2 and card.count('class="dg-pair"') == 1
     assert "a&amp;b.jpg" in card and text.SPLIT_WORDS["train"] in card and text.SPLIT_WORDS["valid"] in card
     assert re.findall(r'data-index="(\d+)">([^<]+)<', card) == [("0", "Split anew by flight")]
 
 
 def test_boxes_that_are_meant_are_shown_close_up_with_their_classes(data: Dataset) -> None:
-    one = Finding("too-small", NOTE, "t", "d", ("c.jpg",), "cure", boxes=(("c.jpg", (0.4, 0.4, 0.5, 0.5)),))
-    card = view.cards(data, [one], DAMS)
+    finding = Finding("too-small", NOTE, "t", "d", ("c.jpg",), "cure", boxes=(("c.jpg", (0.4, 0.4, 0.5, 0.5)),))
+    card = view.cards(data, [finding], DAMS)
     assert card.count("<img") == 1 and "toe drain blocked" in card and "<button" not in card
 
 

@@ -61,7 +61,7 @@ def workspace(tmp_path: Path) -> Workspace:
 
 def made(workspace: Workspace, kind: str, *events: dict[str, Any]) -> Run:
     run = store.create(workspace, Settings(), kind, "mine" if kind == "train" else "")
-    run.events.write_text("".join(json.dumps(one) + "\n" for one in ({"t": 0, "kind": "started"}, *events)))
+    run.events.write_text("".join(json.dumps(event) + "\n" for event in ({"t": 0, "kind": "started"}, *events)))
     return run
 
 

@@ -43,9 +43,9 @@ def test_every_usual_layout_is_found(
     dataset = read(root)
     assert (dataset.format, dataset.problems) == ("coco", ())
     assert [len(dataset.split(name)) for name in ("train", "valid")] == [2, 2]
-    one = dataset.photos[0].objects[0]
-    assert one.box_xyxy == (8 / 64, 12 / 48, 24 / 64, 36 / 48)
-    assert (one.object_type, one.condition) == ("toe drain", "blocked")
+    obj = dataset.photos[0].objects[0]
+    assert obj.box_xyxy == (8 / 64, 12 / 48, 24 / 64, 36 / 48)
+    assert (obj.object_type, obj.condition) == ("toe drain", "blocked")
 
 
 def test_one_file_for_all_takes_its_splits_from_the_photos_folders(
@@ -90,7 +90,7 @@ def test_a_bad_annotation_is_told_and_its_neighbour_kept(coco_tree: Tree, change
     tree = coco_tree(["a.jpg", "b.jpg"])
     tree["annotations"][0] |= change
     photos, problems = parse_coco(tree, "a.json")
-    assert [(one.kind, one.where) for one in problems] == [(kind, "a.json annotation 0")]
+    assert [(problem.kind, problem.where) for problem in problems] == [(kind, "a.json annotation 0")]
     assert [len(photo.objects) for photo in photos] == [0, 1]
 
 
@@ -108,11 +108,11 @@ def test_a_bad_annotation_is_told_and_its_neighbour_kept(coco_tree: Tree, change
 )
 def test_a_misshapen_file_is_told(coco_tree: Tree, change: dict[str, Any], where: str) -> None:
     _, problems = parse_coco(coco_tree(["a.jpg"]) | change, "a.json")
-    assert ("bad-label", where) in [(one.kind, one.where) for one in problems]
+    assert ("bad-label", where) in [(problem.kind, problem.where) for problem in problems]
 
 
 def test_a_file_that_holds_a_list_is_told() -> None:
-    assert [one.kind for one in parse_coco([], "a.json")[1]] == ["bad-label"]
+    assert [problem.kind for problem in parse_coco([], "a.json")[1]] == ["bad-label"]
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_one_bad_file_leaves_the_other_splits_usable(
         text = json.dumps(coco_tree(names))
         file.write_bytes(spoil(text) if split == "valid" else text.encode())
     dataset = read(root)
-    assert (kind, where) in [(one.kind, one.where) for one in dataset.problems]
+    assert (kind, where) in [(problem.kind, problem.where) for problem in dataset.problems]
     for split in ("train", "valid"):  # the validation photos are taken from the sound file
         assert any(photo.objects for photo in dataset.split(split))
 
@@ -174,7 +174,7 @@ def test_a_photo_labelled_in_two_files_is_told(tmp_path: Path, read: Read, write
         write_photo(tmp_path / "set/images" / name)
     for file in ("all.json", "more.json"):
         (tmp_path / "set" / file).write_text(json.dumps(coco_tree(["a_1.jpg", "b_1.jpg"])))
-    kinds = [one.kind for one in read(tmp_path / "set").problems]
+    kinds = [problem.kind for problem in read(tmp_path / "set").problems]
     assert kinds.count("duplicate-photo") == 2
 
 

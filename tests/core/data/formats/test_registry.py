@@ -17,7 +17,7 @@ FOLDER = Path(registry.__file__).parent
 def test_every_format_file_is_registered_under_its_name() -> None:
     files = {path.stem for path in FOLDER.glob("*.py")} - {"__init__", "base", "registry"}
     assert files == set(registry.FORMATS)
-    assert all(one.name == name for name, one in registry.FORMATS.items())
+    assert all(reader.name == name for name, reader in registry.FORMATS.items())
 
 
 def test_the_setting_offers_what_the_registry_reads() -> None:

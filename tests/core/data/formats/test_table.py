@@ -92,7 +92,7 @@ def test_a_bad_row_is_told_with_its_line(folder: Path, read: Read, line: str, ki
     good = "".join(f"{stem}.jpg,toe drain,8,12,24,36\n" for stem in ("a_1", "b_1", "c_1"))
     (folder / "t.csv").write_text(f"image,class,x1,y1,x2,y2\n{good}{line}\n")
     dataset = read(folder)
-    assert [(one.kind, one.where) for one in dataset.problems] == [(kind, "t.csv line 5")]
+    assert [(problem.kind, problem.where) for problem in dataset.problems] == [(kind, "t.csv line 5")]
     assert len(dataset.photos) == 3
 
 
@@ -103,7 +103,7 @@ def test_a_split_that_makes_no_sense_is_told(folder: Path, read: Read, split: st
     rows = "a_1.jpg,toe drain,8,12,24,36,train\nb_1.jpg,toe drain,8,12,24,36,train\n"
     last = f"a_1.jpg,toe drain,1,2,4,6,{split}\n"
     (folder / "t.csv").write_text("image,class,x1,y1,x2,y2,split\n" + rows + last)
-    assert kind in [one.kind for one in read(folder).problems]
+    assert kind in [problem.kind for problem in read(folder).problems]
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_a_table_that_cannot_be_used_stops_the_reading(folder: Path, read: Read,
     (folder / "t.csv").write_bytes(content)
     with pytest.raises(UserError) as caught:
         read(folder)
-    assert kind in [one.kind for one in caught.value.problems]
+    assert kind in [problem.kind for problem in caught.value.problems]
 
 
 def test_a_row_without_box_and_class_says_that_nothing_is_there() -> None:

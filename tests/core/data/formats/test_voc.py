@@ -25,7 +25,7 @@ def test_an_annotation_becomes_its_boxes_with_lines() -> None:
     photo, problems = parse_voc(xml(OBJECT + "\n" + OBJECT), "a.xml")
     assert photo is not None
     assert not problems
-    assert [one.source for one in photo.objects] == ["a.xml line 4", "a.xml line 7"]
+    assert [obj.source for obj in photo.objects] == ["a.xml line 4", "a.xml line 7"]
     assert photo.objects[0].box_xyxy == (8, 12, 24, 36)
     assert photo.objects[0].class_name == "rock toe-damaged"
     assert photo.declared_wh == (64, 48)
@@ -53,7 +53,7 @@ def test_a_size_that_is_not_told_is_not_held_against_the_photo(size: str) -> Non
 )
 def test_a_fault_is_told_with_its_line(text: str, kind: str, where: str) -> None:
     _, problems = parse_voc(text, "a.xml")
-    assert [(one.kind, one.where) for one in problems] == [(kind, where)]
+    assert [(problem.kind, problem.where) for problem in problems] == [(kind, where)]
 
 
 def test_other_xml_is_passed_over() -> None:
@@ -106,5 +106,5 @@ def test_a_fault_leaves_the_rest_usable(
     (root / name).parent.mkdir(parents=True, exist_ok=True)
     (root / name).write_bytes(content)
     dataset = read(root)
-    assert kind in [one.kind for one in dataset.problems]
+    assert kind in [problem.kind for problem in dataset.problems]
     assert len(dataset.photos) >= 3

@@ -53,7 +53,7 @@ def test_a_line_becomes_the_box_it_says(line: str, name: str, box: tuple[float, 
 def test_a_bad_line_is_named_and_its_neighbours_are_kept(line: str, kind: str, said: str) -> None:
     objects, problems = parse_yolo(f"0 0.5 0.5 0.2 0.4\n\n{line}\n1 0.5 0.5 0.2 0.4\n", NAMES, "labels/a.txt")
     assert len(objects) == 2
-    assert [(one.kind, one.where) for one in problems] == [(kind, "labels/a.txt line 3")]
+    assert [(problem.kind, problem.where) for problem in problems] == [(kind, "labels/a.txt line 3")]
     assert said in str(problems[0])
     assert problems[0].fix
 
@@ -87,7 +87,7 @@ def test_labels_lie_where_the_field_puts_them(photo: str, label: str) -> None:
     ],
 )
 def test_data_yaml_is_read_as_it_occurs(yolo: Path, read: Read, config: str) -> None:
-    listed = "".join(f"./train/images/{one.name}\n" for one in (yolo / "train/images").iterdir())
+    listed = "".join(f"./train/images/{path.name}\n" for path in (yolo / "train/images").iterdir())
     (yolo / "train.txt").write_text(listed)
     (yolo / "data.yaml").write_text(config.replace("{root}", yolo.as_posix()), encoding="utf-8")
     dataset = read(yolo)
@@ -109,7 +109,7 @@ def test_a_fault_in_data_yaml_is_told_and_the_rest_is_usable(yolo: Path, read: R
     (yolo / "train.txt").write_text("train/images/f1_0.jpg\ntrain/images/lost.jpg\n")
     (yolo / "data.yaml").write_text(config)
     dataset = read(yolo)
-    assert [one.kind for one in dataset.problems] == [kind]
+    assert [problem.kind for problem in dataset.problems] == [kind]
     assert "data.yaml" in dataset.problems[0].where or "train.txt line 2" in dataset.problems[0].where
     assert dataset.split("train")
 
@@ -146,7 +146,7 @@ def test_classes_txt_names_the_classes_and_labels_may_lie_beside_the_photos(
     dataset = read(tmp_path / "flat")
     assert dataset.format == "yolo"
     assert not dataset.problems
-    assert {one.condition for photo in dataset.photos for one in photo.objects} == {"damaged"}
+    assert {obj.condition for photo in dataset.photos for obj in photo.objects} == {"damaged"}
 
 
 def test_an_unnamed_split_is_found_by_its_folder(yolo: Path, read: Read) -> None:
@@ -168,4 +168,4 @@ def test_byte_order_mark_and_line_ends_make_no_difference(yolo: Path, read: Read
     (yolo / "valid/labels/g1_0.txt").write_bytes((mark + f"0 0.5 0.5 0.2 0.4{end}3 0.2 0.2 0.1 0.1{end}").encode())
     dataset = read(yolo)
     assert not dataset.problems
-    assert [one.object_type for one in dataset.split("valid")[0].objects] == ["toe drain", "vegetation"]
+    assert [obj.object_type for obj in dataset.split("valid")[0].objects] == ["toe drain", "vegetation"]

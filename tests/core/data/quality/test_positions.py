@@ -33,6 +33,6 @@ def test_at_one_height_neither_is_above_and_of_one_kind_there_is_no_order() -> N
 
 
 def test_a_box_at_the_lower_edge_is_in_the_last_tenth() -> None:
-    one = BoxedObject((0, 1.0, 1, 1.0), "a", "x")
-    found = where_things_lie([Photo(Path("a"), "a", (10, 10), "train", "a", (one,))])
+    obj = BoxedObject((0, 1.0, 1, 1.0), "a", "x")
+    found = where_things_lie([Photo(Path("a"), "a", (10, 10), "train", "a", (obj,))])
     assert found["heights"]["a x"]["bins"] == [0] * 9 + [1]

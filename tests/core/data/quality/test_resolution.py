@@ -57,7 +57,7 @@ def test_tokens_and_pixels_of_a_box_by_hand() -> None:
 def test_small_boxes_are_hard_to_see_in_the_whole_photo_and_tiny_ones_in_a_crop(mode: str, hard: list[float]) -> None:
     held = photo((308, 308), 0.03, 0.1, 0.2)
     found = hard_to_see(held, ViewSettings(mode=mode))
-    assert [round(one.box_xyxy[2] - 0.1, 2) for one in found] == hard
+    assert [round(obj.box_xyxy[2] - 0.1, 2) for obj in found] == hard
 
 
 def test_the_least_resolution_that_shows_a_box() -> None:

@@ -65,7 +65,7 @@ class Album:
         return review(dataset, chosen, taxonomy.load(""))
 
     def faults(self, settings: Settings | None = None) -> dict[str, Finding]:
-        return {one.kind: one for one in self.review(settings).findings if one.kind not in COUNTING}
+        return {finding.kind: finding for finding in self.review(settings).findings if finding.kind not in COUNTING}
 
 
 @pytest.fixture
@@ -149,7 +149,7 @@ def test_a_clean_set_has_no_finding(album: Album) -> None:
     assert album.faults() == {}
 
 
-@pytest.mark.parametrize(("plant", "kind", "level", "names"), PLANTED, ids=[one[0].__name__ for one in PLANTED])
+@pytest.mark.parametrize(("plant", "kind", "level", "names"), PLANTED, ids=[case[0].__name__ for case in PLANTED])
 def test_what_is_planted_is_found_and_nothing_else(
     album: Album, plant: Callable[[Album], None], kind: str, level: str, names: set[str]
 ) -> None:
@@ -167,9 +167,11 @@ def test_the_flag_that_a_finding_names_cures_it(album: Album, plant: Callable[[A
     plant(album)
     (fault,) = album.faults().values()
     cured = album.settings(**fault.cure_setting)
-    left = {kind: one for kind, one in album.faults(cured).items() if kind != "duplicates-left-out"}
+    left = {kind: finding for kind, finding in album.faults(cured).items() if kind != "duplicates-left-out"}
     # What is left out for good stays a note; everything else is gone.
-    assert [(kind, one.level) for kind, one in left.items()] == ([("faults", NOTE)] if plant is bad_label else [])
+    assert [(kind, finding.level) for kind, finding in left.items()] == (
+        [("faults", NOTE)] if plant is bad_label else []
+    )
 
 
 def test_of_a_picture_in_training_and_validation_the_judged_one_stays(album: Album) -> None:
@@ -199,17 +201,17 @@ def test_new_splits_have_a_test_split_where_there_was_one(album: Album) -> None:
 
 
 def test_one_flight_cannot_be_regrouped_and_that_is_said(album: Album) -> None:
-    one = {"data.group_rule": "^(F)"}
-    found = album.faults(album.settings(**one))
+    changes = {"data.group_rule": "^(F)"}
+    found = album.faults(album.settings(**changes))
     assert found["flight-across"].cure_setting == {}
     assert "data.group_rule" in found["flight-across"].cure_words
     neighbour(album)
     album.add("valid/F2_23", scene(910))
-    assert album.faults(album.settings(**one))["flight-across"].cure_setting == {"data.regroup": True}
-    dataset = read_dataset(album.settings(**one | {"data.regroup": True}).data, album.root)
+    assert album.faults(album.settings(**changes))["flight-across"].cure_setting == {"data.regroup": True}
+    dataset = read_dataset(album.settings(**changes | {"data.regroup": True}).data, album.root)
     side = {photo.name.split("/")[-1]: photo.split for photo in dataset.photos}
     assert side["F1_20.jpg"] == side["F1_22.jpg"] and side["F2_20.jpg"] == side["F2_23.jpg"]
-    assert [one.kind for one in dataset.problems] == ["one-flight"]
+    assert [problem.kind for problem in dataset.problems] == ["one-flight"]
 
 
 def test_frames_are_neighbours_by_their_numbers_even_without_a_flight_rule(album: Album) -> None:
@@ -224,7 +226,7 @@ def test_what_is_left_out_by_the_settings_no_longer_stops_a_run(album: Album) ->
     assert album.review().light == RED
     good = album.review(album.settings(**{"data.use_good": True}))
     assert good.light != RED
-    assert {one.level for one in good.findings if one.kind in ("faults", "same-file")} == {NOTE}
+    assert {finding.level for finding in good.findings if finding.kind in ("faults", "same-file")} == {NOTE}
 
 
 @pytest.mark.parametrize(
@@ -269,10 +271,10 @@ def test_the_objects_that_an_interval_takes_are_enough_and_one_fewer_is_not(shar
 
 
 def test_the_flag_is_what_a_command_line_takes() -> None:
-    one = Finding(
+    finding = Finding(
         "k", NOTE, "t", "d", cure_setting={"data.regroup": True, "view.mode": "full+crop", "view.photo_px": 3}
     )
-    assert one.flags == "--set data.regroup=true --set view.mode=full+crop --set view.photo_px=3"
+    assert finding.flags == "--set data.regroup=true --set view.mode=full+crop --set view.photo_px=3"
 
 
 @pytest.mark.parametrize(
@@ -281,7 +283,7 @@ def test_the_flag_is_what_a_command_line_takes() -> None:
 def test_the_light_is_that_of_the_gravest_finding(levels: list[str], light: str) -> None:
     made = weigh([Finding("k", level, "t", "d") for level in levels], {})
     assert made.light == light
-    assert [one.level for one in made.findings] == sorted(levels, key=["red", "amber", "note"].index)
+    assert [finding.level for finding in made.findings] == sorted(levels, key=["red", "amber", "note"].index)
 
 
 def test_a_review_is_plain_json(album: Album) -> None:
@@ -297,12 +299,16 @@ def test_a_set_read_without_looking_is_looked_at(album: Album) -> None:
     settings = album.settings()
     dataset = read_dataset(settings.data, album.root)
     assert all(photo.look is None for photo in dataset.photos)
-    assert "dark" in {one.kind for one in review(dataset, settings, taxonomy.load("")).findings}
+    assert "dark" in {finding.kind for finding in review(dataset, settings, taxonomy.load("")).findings}
 
 
 def test_the_real_photos_hold_one_slip_of_the_mouse_and_three_slivers_of_drains(real_photos: Path) -> None:
     settings = merge(Settings(), {"data.path": str(real_photos)})
     dataset = read_dataset(settings.data, real_photos, 0, looking=True)
-    found = {one.kind: one for one in review(dataset, settings, taxonomy.load("")).findings if one.kind not in COUNTING}
+    found = {
+        finding.kind: finding
+        for finding in review(dataset, settings, taxonomy.load("")).findings
+        if finding.kind not in COUNTING
+    }
     assert list(found) == ["too-small"]
     assert found["too-small"].title.startswith("4 objects")

@@ -67,7 +67,7 @@ def test_the_review_of_many_photos_is_quick_and_lean(tmp_path: Path) -> None:
     report, cost = check(tmp_path)
     print(f"\n{PHOTOS:,} photos: {cost['seconds']:.1f} s, peak {cost['peak_mb']:.0f} MB")
     assert sum(report["objects"].values()) == 5 * PHOTOS + PHOTOS // 100  # type: ignore[attr-defined]
-    twice = next(one for one in report["review"]["findings"] if one["kind"] == "duplicate")  # type: ignore[index]
+    twice = next(finding for finding in report["review"]["findings"] if finding["kind"] == "duplicate")  # type: ignore[index]
     assert len(twice["groups"]) == PHOTOS // 100
     assert cost["seconds"] < SECONDS
     assert cost["peak_mb"] < 200 + 0.02 * PHOTOS

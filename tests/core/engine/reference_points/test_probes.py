@@ -42,9 +42,9 @@ def drawn(count: int, seed: int, taxonomy: Taxonomy) -> list[Item]:
         x, y = rng.uniform(0, 0.8, 2)
         allowed = taxonomy.allowed[KIND]
         truth = allowed[int(rng.choice(len(allowed), p=[0.6, *[0.4 / (len(allowed) - 1)] * (len(allowed) - 1)]))]
-        one = BoxedObject((float(x), float(y), float(x) + 0.2, float(y) + 0.2), KIND, truth)
+        obj = BoxedObject((float(x), float(y), float(x) + 0.2, float(y) + 0.2), KIND, truth)
         name = f"{seed}-{number}"
-        items.append(Item(Photo(Path(name), name, (640, 480), "train", f"{seed}-{number // 10}", (one,)), 0))
+        items.append(Item(Photo(Path(name), name, (640, 480), "train", f"{seed}-{number // 10}", (obj,)), 0))
     return items
 
 
@@ -52,15 +52,15 @@ def asked(items: list[Item], taxonomy: Taxonomy, leak: str = "") -> np.ndarray:
     look, enhance = PhotoContext("full", (640, 480)), EnhanceSettings(position_encoding=True, spatial_reasoning=True)
     texts = []
     for item in items:
-        text = question_text(KIND, item.one.box_xyxy, [], look, enhance, taxonomy)
+        text = question_text(KIND, item.obj.box_xyxy, [], look, enhance, taxonomy)
         if leak == "word":
-            text += f" ({item.one.condition})"
+            text += f" ({item.obj.condition})"
         elif leak == "order":
-            first = item.one.condition
-            others = [one for one in taxonomy.allowed[KIND] if one != first]
+            first = item.obj.condition
+            others = [answer for answer in taxonomy.allowed[KIND] if answer != first]
             text = text[: text.rindex(":")] + f": {', '.join([first, *others])}."
         elif leak == "number":
-            text += f" File {1000 * taxonomy.allowed[KIND].index(item.one.condition) + len(texts)}."
+            text += f" File {1000 * taxonomy.allowed[KIND].index(item.obj.condition) + len(texts)}."
         texts.append(text)
     return np.array(texts, dtype=object)
 
@@ -71,7 +71,7 @@ def test_a_planted_leak_is_caught(leak: str, taxonomy: Taxonomy) -> None:
     rows = probe_rows(
         words_fit, (train, asked(train, taxonomy, leak)), (judged, asked(judged, taxonomy, leak)), taxonomy
     )
-    prior = prior_rows([one.photo for one in train], [one.photo for one in judged], taxonomy)
+    prior = prior_rows([item.photo for item in train], [item.photo for item in judged], taxonomy)
     said = prompt_leak_warning(rows, prior)
     assert said is not None and "gives the true condition away" in said
 
@@ -80,7 +80,7 @@ def test_a_planted_leak_is_caught(leak: str, taxonomy: Taxonomy) -> None:
 def test_an_honest_question_is_not_accused(seed: int, taxonomy: Taxonomy) -> None:
     train, judged = drawn(200, 10 + seed, taxonomy), drawn(100, 20 + seed, taxonomy)
     rows = probe_rows(words_fit, (train, asked(train, taxonomy)), (judged, asked(judged, taxonomy)), taxonomy)
-    prior = prior_rows([one.photo for one in train], [one.photo for one in judged], taxonomy)
+    prior = prior_rows([item.photo for item in train], [item.photo for item in judged], taxonomy)
     assert prompt_leak_warning(rows, prior) is None
 
 
@@ -126,14 +126,16 @@ def test_a_model_no_better_with_photos_than_without_is_accused() -> None:
 
 def test_a_type_is_answered_from_its_own_training_objects_only(taxonomy: Taxonomy) -> None:
     train, judged = drawn(60, 5, taxonomy), drawn(30, 6, taxonomy)
-    values = [np.array([[taxonomy.allowed[KIND].index(one.one.condition)] for one in side]) for side in (train, judged)]
+    values = [
+        np.array([[taxonomy.allowed[KIND].index(item.obj.condition)] for item in side]) for side in (train, judged)
+    ]
     rows = probe_rows(forest_fit(0), (train, values[0]), (judged, values[1]), taxonomy)
     assert all(row["predicted"] == row["truth"] for row in rows)
-    assert [row["image"] for row in rows] == [one.photo.name for one in judged]
+    assert [row["image"] for row in rows] == [item.photo.name for item in judged]
     assert all(sum(row["probabilities"].values()) == pytest.approx(1, abs=1e-5) for row in rows)
     unknown = probe_rows(forest_fit(0), ([], values[0][:0]), (judged, values[1]), taxonomy)
     assert {row["predicted"] for row in unknown} == {taxonomy.allowed[KIND][0]}
-    only = [one for one in train if one.one.condition == "blocked"]
+    only = [item for item in train if item.obj.condition == "blocked"]
     certain = probe_rows(forest_fit(0), (only, np.zeros((len(only), 1))), (judged, values[1]), taxonomy)
     assert {row["predicted"] for row in certain} == {"blocked"}
 

@@ -21,14 +21,14 @@ def taxonomy() -> Taxonomy:
 
 
 def photo(name: str, *objects: tuple[str, str]) -> Photo:
-    return Photo(Path(name), name, (200, 100), "train", name, tuple(BoxedObject(BOX, *one) for one in objects))
+    return Photo(Path(name), name, (200, 100), "train", name, tuple(BoxedObject(BOX, *obj) for obj in objects))
 
 
 def test_a_sample_keeps_every_class_at_about_its_share_and_loses_none() -> None:
     photos = [photo(str(n), ("toe drain", "normal" if n % 10 else "blocked")) for n in range(1000)]
     items = items_of([*photos, photo("rare", ("toe drain", "damaged"))])
     found = stratified(items, 100, seed=3)
-    counts = Counter(item.one.condition for item in found)
+    counts = Counter(item.obj.condition for item in found)
     assert len(found) == 100 and counts["damaged"] == 1
     assert counts["blocked"] == pytest.approx(10, abs=1) and counts["normal"] == pytest.approx(90, abs=2)
     assert found == sorted(found, key=items.index)

@@ -54,14 +54,14 @@ def test_a_run_tells_every_reference_in_order_and_keeps_its_rows(trainings: Trai
         assert set(rows[0]) == set(mine[0])
         right = [row["truth_class"] == row["predicted_class"] for row in rows]
         assert entry["accuracy"] == pytest.approx(np.mean(right))
-        choice = [one for one, row in zip(right, rows, strict=True) if row["choices"] > 1]
+        choice = [index for index, row in zip(right, rows, strict=True) if row["choices"] > 1]
         assert entry["with_choice"]["accuracy"] == pytest.approx(np.mean(choice))
         ends = entry["accuracy_interval"]
         assert ends is None if results["flights"] < 4 else ends[0] <= entry["accuracy"] <= ends[1]
     assert {key: found["prior"][key] for key in ("accuracy", "macro_f1")} == results["prior"]
     assert json.loads((folder / "results.json").read_text())["references"] == json.loads(json.dumps(found))
-    assert sum(one["text"].startswith("Reference points: ") for one in reported.of("stage")) >= len(found)
-    assert all(isinstance(one, str) for one in results["reference_warnings"])
+    assert sum(event["text"].startswith("Reference points: ") for event in reported.of("stage")) >= len(found)
+    assert all(isinstance(warning, str) for warning in results["reference_warnings"])
 
 
 def test_without_the_setting_nothing_is_measured_and_the_score_is_the_same(trainings: Trainings) -> None:
@@ -94,7 +94,7 @@ def test_a_stop_ends_it_with_what_is_there(judged: run.JudgedSplit, tmp_path: Pa
 
     found, said = run.measure(judged, Workspace(tmp_path), tmp_path / "run", Stopping())
     assert list(found) == ["prior", "prompt_only"] and isinstance(said, list)
-    assert sorted(one.name for one in (tmp_path / "run" / "references").iterdir()) == [
+    assert sorted(path.name for path in (tmp_path / "run" / "references").iterdir()) == [
         "prior.jsonl",
         "prompt_only.jsonl",
     ]
@@ -123,7 +123,7 @@ def test_the_text_a_probe_reads_is_the_text_the_model_reads(
         mine = [prompt_builder.text(photo, item.index, "condition") for item in items_of([photo])]
         assert set(prompt_builder._texts) <= set(mine)
         assert len(prompt_builder._texts) == len(
-            {text for text, one in zip(mine, photo.objects, strict=True) if len(taxonomy.allowed[one.object_type]) > 1}
+            {text for text, obj in zip(mine, photo.objects, strict=True) if len(taxonomy.allowed[obj.object_type]) > 1}
         )
 
 
@@ -157,7 +157,7 @@ def test_blanks_and_other_photos_leave_no_trace_in_memory_or_on_disk(
     kept = FeatureCache(loaded, prompt_builder.image_encoder, tmp_path / "cache")
     prompt_builder.image_encoder.features = kept.features
     before = answers()
-    files = {one: one.read_bytes() for one in (tmp_path / "cache").rglob("*") if one.is_file()}
+    files = {path: path.read_bytes() for path in (tmp_path / "cache").rglob("*") if path.is_file()}
     image_encoder, known = prompt_builder.image_encoder, dict(prompt_builder.image_encoder._known)
     with with_blank_photos(prompt_builder, loaded, photos):
         blank = answers()
@@ -165,7 +165,7 @@ def test_blanks_and_other_photos_leave_no_trace_in_memory_or_on_disk(
         shuffled = answers()
     assert prompt_builder.image_encoder is image_encoder and image_encoder.features == kept.features
     assert image_encoder._known.keys() == known.keys() and all(image_encoder._known[key] is known[key] for key in known)
-    assert files and files == {one: one.read_bytes() for one in (tmp_path / "cache").rglob("*") if one.is_file()}
+    assert files and files == {path: path.read_bytes() for path in (tmp_path / "cache").rglob("*") if path.is_file()}
     assert answers() == before
     shares = [[row["probabilities"] for row in rows] for rows in (before, blank, shuffled)]
     assert shares[0] != shares[1] != shares[2] != shares[0]
@@ -194,8 +194,8 @@ def test_blanks_seen_once_per_shape_answer_as_blanks_seen_one_by_one(
         with shown:
             found.append([rows for _, rows, _ in judge_photos(loaded.model, prompt_builder, photos, "condition")])
     for mine, its in zip(*found, strict=True):
-        for one, other in zip(mine, its, strict=True):
-            assert one["probabilities"] == pytest.approx(other["probabilities"], abs=1e-5)
+        for first, second in zip(mine, its, strict=True):
+            assert first["probabilities"] == pytest.approx(second["probabilities"], abs=1e-5)
 
 
 @pytest.fixture
@@ -279,8 +279,8 @@ def answers(right: Callable[[int], bool], choices: int = 2) -> list[dict[str, An
     """Sixty objects, each on its own photo, answered rightly where `right` says so."""
     said = ["a" if right(n) else "b" for n in range(60)]
     return [
-        {"image": str(n), "object": 0, "choices": choices, "truth_class": "a", "predicted_class": one}
-        for n, one in enumerate(said)
+        {"image": str(n), "object": 0, "choices": choices, "truth_class": "a", "predicted_class": answer}
+        for n, answer in enumerate(said)
     ]
 
 
@@ -326,9 +326,9 @@ def test_the_linear_probe_looks_with_untaught_eyes(
     image_view = ImageView(judged.photos[0].path, judged.photos[0].objects[0].box_xyxy)
     model = attach_lora(loaded.model, merge(settings, {"lora.targets": "everything"}).lora)
     with torch.no_grad():
-        for name, one in model.named_parameters():
+        for name, parameter in model.named_parameters():
             if "lora_" in name:
-                one.add_(0.5)
+                parameter.add_(0.5)
     image_encoder = PromptBuilder(loaded, settings, taxonomy).image_encoder
     tower = FeatureCache(loaded, image_encoder, None)
     taught = pooled(tower.features(image_view), image_encoder.merge)

@@ -32,7 +32,7 @@ def test_two_textures_of_the_same_colour_are_separated() -> None:
 def test_the_size_of_the_photo_changes_little_beside_its_texture() -> None:
     small, other = stripes(1, True), stripes(1, False)
     large = small.resize((768, 768), Image.Resampling.BICUBIC)
-    mine, its, another = (features(one, BOX) for one in (small, large, other))
+    mine, its, another = (features(size, BOX) for size in (small, large, other))
     assert np.abs(mine - its).max() < 0.02  # of values that go from 0 to 1
     assert np.linalg.norm(mine - its) < 0.3 * np.linalg.norm(mine - another)
 

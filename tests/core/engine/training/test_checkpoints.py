@@ -52,11 +52,11 @@ def test_a_kill_while_the_best_is_replaced_leaves_the_old_or_the_new_with_its_ow
         # What the next one does never depends on where the last one was killed.
         keep_best(trainer("best"), folder, about(3, 0.7))
         assert best_of(folder) == ("best", 0.7)
-        assert sorted(one.name for one in folder.parent.iterdir()) == ["best"]
+        assert sorted(path.name for path in folder.parent.iterdir()) == ["best"]
         if not killed:
             break
     assert set(found) == {("good", 0.5), ("better", 0.6)}
-    assert found == sorted(found, key=lambda one: one == ("better", 0.6))
+    assert found == sorted(found, key=lambda event: event == ("better", 0.6))
     assert len(found) > 10
 
 
@@ -79,7 +79,7 @@ def test_a_kill_while_a_model_is_published_leaves_it_out_or_whole(tmp_path: Path
 @pytest.mark.parametrize("weights", ["good", "better"])
 def test_what_is_kept_holds_no_pickle_and_says_what_it_is(tmp_path: Path, weights: str) -> None:
     keep_best(trainer(weights), tmp_path / "best", about(3, 0.7))
-    assert sorted(one.name for one in (tmp_path / "best").iterdir()) == [
+    assert sorted(path.name for path in (tmp_path / "best").iterdir()) == [
         "README.md",
         "adapter_model.safetensors",
         "damgui.json",

@@ -32,7 +32,7 @@ OFF = EnhanceSettings(class_weighting=False, condition_weighting=False)
 
 
 def photo(*classes: tuple[str, str]) -> Photo:
-    objects = tuple(BoxedObject((0, 0, 1, 1), *one) for one in classes)
+    objects = tuple(BoxedObject((0, 0, 1, 1), *pair) for pair in classes)
     return Photo(Path("x.jpg"), "x.jpg", (10, 10), "train", "g", objects)
 
 
@@ -62,7 +62,7 @@ def test_counts_are_of_objects_and_by_class() -> None:
 def test_weights_have_mean_one_over_objects_and_keep_under_the_cap(enhance: EnhanceSettings) -> None:
     weights = class_weights(SKEWED, enhance, DAMS)
     counts = class_counts(SKEWED)
-    assert sum(weights[one] * counts[one] for one in counts) / sum(counts.values()) == pytest.approx(1)
+    assert sum(weights[key] * counts[key] for key in counts) / sum(counts.values()) == pytest.approx(1)
     assert max(weights.values()) / min(weights.values()) <= enhance.weight_cap * (1 + 1e-12)
 
 
@@ -100,7 +100,7 @@ def test_no_photos_have_no_weights() -> None:
 def test_weights_stand_in_the_ratio_worked_out_by_hand(enhance: EnhanceSettings, ratios: tuple[float, ...]) -> None:
     mean = (16 * ratios[0] + 4 * ratios[1] + ratios[2]) / 21
     weights = class_weights(SKEWED, enhance, DAMS)
-    assert [weights[one] for one in (NORMAL, BLOCKED, DAMAGED)] == pytest.approx([ratio / mean for ratio in ratios])
+    assert [weights[key] for key in (NORMAL, BLOCKED, DAMAGED)] == pytest.approx([ratio / mean for ratio in ratios])
 
 
 def test_weights_are_the_taxonomys_where_no_setting_says_otherwise() -> None:
@@ -123,7 +123,7 @@ def test_weights_are_the_taxonomys_where_no_setting_says_otherwise() -> None:
 def test_weights_without_effect_are_told(weights: dict, conditions: dict, said: list[str]) -> None:
     taxonomy = from_dict({"name": "roofs", "conditions": conditions, "object_types": ["tile"]})
     found = weighting_faults(EnhanceSettings(condition_weighting=True, condition_weights=weights), taxonomy)
-    assert len(found) == len(said) and all(one in line for one, line in zip(said, found, strict=True))
+    assert len(found) == len(said) and all(words in line for words, line in zip(said, found, strict=True))
     assert weighting_faults(EnhanceSettings(condition_weights=weights), taxonomy) == []
 
 

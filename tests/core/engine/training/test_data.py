@@ -44,7 +44,7 @@ def test_an_epoch_asks_about_every_object_once_however_it_is_cut(
     assert Counter(key.photo for key in order) == dict(enumerate(sequences))
     reported = Counter(answer for key in order for answer in answers_of(prompt_builder, training_data.sample(key)))
     there = Counter(
-        prompt_builder.taxonomy.class_name(one.object_type, one.condition) for p in photos for one in p.objects
+        prompt_builder.taxonomy.class_name(obj.object_type, obj.condition) for p in photos for obj in p.objects
     )
     assert reported == there
 
@@ -57,8 +57,8 @@ def test_the_order_follows_from_seed_and_epoch_alone(
     places = [[(key.photo, key.start) for key in training_data.order(epoch)] for epoch in range(6)]
     again.order(5)
     assert training_data.order(3) == again.order(3)
-    assert len({tuple(one) for one in places}) > 1
-    assert all(sorted(one) == sorted(places[0]) for one in places)
+    assert len({tuple(order) for order in places}) > 1
+    assert all(sorted(order) == sorted(places[0]) for order in places)
     other = lessons_of(photos, prompt_builder, settings, training__seed=1)
     assert [other.order(epoch) for epoch in range(6)] != [training_data.order(epoch) for epoch in range(6)]
     sampler = EpochSampler(training_data)
@@ -111,7 +111,7 @@ def test_every_leaf_carries_its_classs_weight(
     for index, photo in enumerate(photos):
         sample = training_data.sample(SampleKey(0, index, 0, 0))
         assert [question.answers[0].weight for question in sample.questions] == [
-            weights[(one.object_type, one.condition)] for one in photo.objects
+            weights[(obj.object_type, obj.condition)] for obj in photo.objects
         ]
         assert all(len(question.answers) == 1 for question in sample.questions)
 
@@ -173,7 +173,7 @@ def test_what_teaches_nothing_is_not_asked_unless_nothing_else_is(
     training_data = lessons_of([*photos, lonely], prompt_builder, settings, question__class_share=0)
     for key in training_data.order(0):
         open_ones = [
-            one for one in training_data.photos[key.photo].objects if len(taxonomy.allowed[one.object_type]) > 1
+            obj for obj in training_data.photos[key.photo].objects if len(taxonomy.allowed[obj.object_type]) > 1
         ]
         assert len(training_data.sample(key).questions) == len(open_ones)
     (only,) = [key for key in training_data.order(0) if key.photo == len(photos)]
@@ -192,10 +192,10 @@ def test_batches_made_ahead_are_those_made_on_demand(
     )
     keys = training_data.order(1)
     coming = [training_data.pending(keys[start : start + 2]) for start in (0, 2, 4)]
-    assert [one.photos for one in coming] == [2, 2, 1]
-    for start, one in zip((0, 2, 4), coming, strict=True):
+    assert [batch.photos for batch in coming] == [2, 2, 1]
+    for start, batch in zip((0, 2, 4), coming, strict=True):
         now = prompt_builder.batches([training_data.sample(key) for key in keys[start : start + 2]])
-        for mine, its in zip(one.batches(), now, strict=True):
+        for mine, its in zip(batch.batches(), now, strict=True):
             assert {name: value.numpy().tobytes() for name, value in mine.items()} == {
                 name: value.numpy().tobytes() for name, value in its.items()
             }
@@ -238,7 +238,7 @@ def test_the_versions_to_come_are_those_that_the_lessons_show(
         for key in training_data.order(epoch):
             shown.setdefault(key.photo, set()).add(training_data.sample(key).photo.values.tobytes())  # type: ignore[union-attr]
     reported = training_data.versions_to_come(2)
-    assert [one for (one,), _ in reported] == photos
+    assert [photo_path for (photo_path,), _ in reported] == photos
     for index, ((photo,), versions) in enumerate(reported):
         assert 1 <= len(versions) <= 2
         assert {

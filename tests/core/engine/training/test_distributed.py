@@ -74,8 +74,10 @@ def test_two_processes_learn_what_one_learns_from_the_doubled_batch(trainings: T
     alone = trainings.train({**SHARED, "training.batch_size": 6})
     assert first["world"] == second["world"] == 2
     steps = alone.reported.of("step")
-    assert [one["loss"] for one in first["steps"]] == pytest.approx(alone.losses, rel=1e-6)
-    assert [one["grad_norm"] for one in first["steps"]] == pytest.approx([one["grad_norm"] for one in steps], rel=1e-6)
+    assert [event["loss"] for event in first["steps"]] == pytest.approx(alone.losses, rel=1e-6)
+    assert [event["grad_norm"] for event in first["steps"]] == pytest.approx(
+        [step["grad_norm"] for step in steps], rel=1e-6
+    )
     mine, its = load_file(folder / "models" / "shared_final" / "adapter_model.safetensors"), alone.weights()
     assert set(mine) == set(its)
     for key, value in its.items():
@@ -85,7 +87,7 @@ def test_two_processes_learn_what_one_learns_from_the_doubled_batch(trainings: T
 
 
 def test_a_stop_that_only_one_process_hears_stops_both(folder: Path) -> None:
-    assert [one["info"]["stopped"] for one in reported(folder, "stopped")] == [True, True]
-    assert [one["info"]["steps"] for one in reported(folder, "stopped")] == [2, 2]
+    assert [event["info"]["stopped"] for event in reported(folder, "stopped")] == [True, True]
+    assert [event["info"]["steps"] for event in reported(folder, "stopped")] == [2, 2]
     assert (folder / "models" / "stopped_checkpoints" / "checkpoint-2" / "trainer_state.json").is_file()
     assert not (folder / "models" / "stopped_final").exists()

@@ -41,7 +41,7 @@ class Recorder:
         return False
 
     def of(self, kind: str) -> list[dict[str, Any]]:
-        return [one for one in self.events if one["kind"] == kind]
+        return [event for event in self.events if event["kind"] == kind]
 
 
 @pytest.fixture
@@ -75,15 +75,17 @@ def test_a_training_with_a_rehearsal_equals_one_without(
     mine, its = with_it.weights(), without.weights()
     assert all(torch.equal(mine[key], its[key]) for key in its)
     for field in ("photos_per_s", "questions_per_s"):  # the counters began at nothing
-        assert all(one[field] > 0 for one in with_it.reported.of("step"))
+        assert all(event[field] > 0 for event in with_it.reported.of("step"))
 
 
 def state_of(trainer: PackedTrainer) -> list[Any]:
     model = trainer.model
     counters = {name: value for name, value in vars(trainer).items() if isinstance(value, int | float)}
-    weights = {name: one.detach().clone() for name, one in model.state_dict().items()}
-    gradients = [one.grad if one.grad is None else one.grad.clone() for one in model.parameters()]
-    modes = [one.training for one in model.modules()]
+    weights = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+    gradients = [
+        parameter.grad if parameter.grad is None else parameter.grad.clone() for parameter in model.parameters()
+    ]
+    modes = [module.training for module in model.modules()]
     rng = (random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist())
     order = trainer.training_data.order(0), trainer.training_data.order(1)
     return [
@@ -99,31 +101,34 @@ def state_of(trainer: PackedTrainer) -> list[Any]:
 
 
 def test_nothing_of_the_trainer_is_changed(trainer: PackedTrainer, reported: Recorder) -> None:
-    learning = [one for one in trainer.model.parameters() if one.requires_grad]
+    learning = [parameter for parameter in trainer.model.parameters() if parameter.requires_grad]
     learning[0].grad = torch.ones_like(learning[0])
     before = state_of(trainer)
     measure_dry_run(trainer, reported, 10, machine=machine())
     after = state_of(trainer)
     assert set(before[0]) == set(after[0])
     assert all(torch.equal(before[0][name], after[0][name]) for name in before[0])
-    for one, other in zip(before[1], after[1], strict=True):
-        assert (one is None and other is None) or torch.equal(one, other)
+    for before_value, after_value in zip(before[1], after[1], strict=True):
+        assert (before_value is None and after_value is None) or torch.equal(before_value, after_value)
     assert before[2:] == after[2:]
 
 
 def test_the_largest_step_is_that_with_the_most_tokens(trainer: PackedTrainer) -> None:
     found = sequence_sizes(trainer.training_data)
-    assert sorted(one.key.photo for one in found) == list(range(len(trainer.training_data)))
+    assert sorted(size.key.photo for size in found) == list(range(len(trainer.training_data)))
     real = {
-        one.key: int(trainer.prompt_builder.batch([trainer.training_data.sample(one.key)])["tokens"]) for one in found
+        size.key: int(trainer.prompt_builder.batch([trainer.training_data.sample(size.key)])["tokens"])
+        for size in found
     }
     most = largest(trainer, found, 2)
-    assert [real[one.key] for one in most] == sorted(real.values(), reverse=True)[:2]
+    assert [real[size.key] for size in most] == sorted(real.values(), reverse=True)[:2]
 
 
 def test_equal_tokens_are_told_apart_by_pixels(trainer: PackedTrainer) -> None:
     found = sequence_sizes(trainer.training_data)
-    assert [(one.tokens, one.pixels) for one in found] == sorted([(one.tokens, one.pixels) for one in found])[::-1]
+    assert [(size.tokens, size.pixels) for size in found] == sorted([(size.tokens, size.pixels) for size in found])[
+        ::-1
+    ]
 
 
 @pytest.mark.parametrize(("there", "count", "taken"), [(10, 2, [2, 7]), (5, 1, [2]), (4, 4, [0, 1, 2, 3]), (1, 1, [0])])
@@ -152,12 +157,12 @@ def test_four_times_the_steps_take_four_times_the_time(
     take, judge = dry_run.take_step, dry_run.judging_s
     monkeypatch.setattr(dry_run, "take_step", lambda *given: take(*given) * 0 + 0.5)
     monkeypatch.setattr(dry_run, "judging_s", lambda *given: judge(*given) * 0 + 0.01)
-    one = measure_dry_run(trainer, reported, 1000, machine=machine())
+    measured = measure_dry_run(trainer, reported, 1000, machine=machine())
     other = measure_dry_run(trainer, reported, 4000, machine=machine())
-    assert one is not None
+    assert measured is not None
     assert other is not None
-    assert other.total_s == pytest.approx(4 * one.total_s, rel=0.02)
-    assert one.total_s >= 500
+    assert other.total_s == pytest.approx(4 * measured.total_s, rel=0.02)
+    assert measured.total_s >= 500
 
 
 @pytest.mark.parametrize(
@@ -175,8 +180,8 @@ def test_checkpoints_take_what_their_files_take(
 def test_the_disk_that_was_announced_is_not_exceeded(trainings: Trainings) -> None:
     found = trainings.train({"training.max_steps": 6, "training.save_steps": 1, "training.keep_checkpoints": 2})
     (event,) = found.reported.of("rehearsal")
-    written = [one for folder in (found.checkpoints, found.final) for one in folder.rglob("*.*") if one.is_file()]
-    weights = sum(one.stat().st_size for one in written if one.suffix in (".safetensors", ".pt"))
+    written = [path for folder in (found.checkpoints, found.final) for path in folder.rglob("*.*") if path.is_file()]
+    weights = sum(path.stat().st_size for path in written if path.suffix in (".safetensors", ".pt"))
     assert 0.4 * event["checkpoint_mb"] < weights / 1e6 < 1.1 * event["checkpoint_mb"]
 
 
@@ -229,7 +234,7 @@ def test_memory_of_one_photo_is_taken_as_often_as_a_pass_holds_it(
         changes = {"training.batch_size": 6, "training.tokens_per_pass": most}
         trainer = trainer_of(trainings, reported, changes)
         found = sequence_sizes(trainer.training_data)
-        alike = [SequenceSize(500, 1, 1, one.key) for one in found]
+        alike = [SequenceSize(500, 1, 1, size.key) for size in found]
         weights = dry_run.OPTIMIZER_BYTES * dry_run.learning_weights(trainer)
         for spare, fitting in ((1, True), (-1, False)):
             room = machine(memory_bytes=before + photos * photo + weights + spare)
@@ -354,9 +359,9 @@ def test_trying_two_steps_writes_into_its_run_folder_only(
     trainings: Trainings, reported: Recorder, targets: str
 ) -> None:
     folder = trainings.folder("tried")
-    before = {one for one in trainings.workspace.root.rglob("*") if folder not in one.parents}
+    before = {path for path in trainings.workspace.root.rglob("*") if folder not in path.parents}
     found = dry_run_only(trainings.settings({"lora.targets": targets}), folder, trainings.workspace, reported)
-    assert {one for one in trainings.workspace.root.rglob("*") if folder not in one.parents} == before
+    assert {path for path in trainings.workspace.root.rglob("*") if folder not in path.parents} == before
     assert found["stopped"] is False
     assert found["steps"] == 3
     assert (found["cache_mb"] > 0) == (targets == "attention")

@@ -27,11 +27,11 @@ Trainings = Any  # of conftest.py
 Weights = dict[str, torch.Tensor]
 
 
-def farthest(one: Weights, other: Weights) -> float:
+def farthest(weights: Weights, other: Weights) -> float:
     """Largest relative distance of any learned matrix."""
-    assert set(one) == set(other)
-    assert all(value.any() for value in one.values())
-    return max(((one[key] - other[key]).norm() / other[key].norm()).item() for key in one)
+    assert set(weights) == set(other)
+    assert all(value.any() for value in weights.values())
+    return max(((weights[key] - other[key]).norm() / other[key].norm()).item() for key in weights)
 
 
 def plain_loss(trainings: Trainings, settings: Settings) -> float:
@@ -46,7 +46,7 @@ def plain_loss(trainings: Trainings, settings: Settings) -> float:
     for key in training_data.order(0)[: settings.training.batch_size * settings.training.accumulation]:
         photo = training_data.photos[key.photo]
         sample = training_data.sample(key)
-        for one, question in zip(photo.objects, sample.questions, strict=True):
+        for obj, question in zip(photo.objects, sample.questions, strict=True):
             images = [image for image in (sample.photo, question.crop) if image is not None]
             pads = iter(images)
             ids: list[int] = []
@@ -63,7 +63,7 @@ def plain_loss(trainings: Trainings, settings: Settings) -> float:
                     image_grid_thw=torch.tensor([image.grid_thw for image in images]),
                 ).logits
             lost = cross_entropy(logits[0, :-1], labels[0, 1:], ignore_index=-100, reduction="sum").item()
-            losses.append(weights[(one.object_type, one.condition)] * lost)
+            losses.append(weights[(obj.object_type, obj.condition)] * lost)
     return sum(losses) / len(losses)
 
 
@@ -102,9 +102,9 @@ def test_updates_do_not_depend_on_how_a_step_is_cut(trainings: Trainings) -> Non
         "question.class_share": 0,
     }
     packed = {"training.batch_size": 6, "training.max_steps": 2, "question.class_share": 0}
-    one, all_at_once = trainings.train(single, "single"), trainings.train(packed, "packed")
-    assert one.losses == pytest.approx(all_at_once.losses, rel=1e-6)
-    assert farthest(one.weights(), all_at_once.weights()) < ADAM
+    single_run, all_at_once = trainings.train(single, "single"), trainings.train(packed, "packed")
+    assert single_run.losses == pytest.approx(all_at_once.losses, rel=1e-6)
+    assert farthest(single_run.weights(), all_at_once.weights()) < ADAM
 
 
 STEADY = {
@@ -127,11 +127,11 @@ def test_a_resumed_training_equals_an_unbroken_one(trainings: Trainings) -> None
         name = f"broken{stop_after}"
         first = trainings.train(STEADY, name, stop_after=stop_after)
         second = trainings.train(STEADY, name, resume=True)
-        assert [one["step"] for one in first.reported.of("step")] == list(range(1, stop_after + 1))
-        assert [one["step"] for one in second.reported.of("step")] == list(range(stop_after + 1, 10))
+        assert [event["step"] for event in first.reported.of("step")] == list(range(1, stop_after + 1))
+        assert [event["step"] for event in second.reported.of("step")] == list(range(stop_after + 1, 10))
         fields = ("step", "epoch", "loss", "learning_rate", "grad_norm", "total_steps")
-        reported = [[one[field] for field in fields] for run in (first, second) for one in run.reported.of("step")]
-        assert reported == [[one[field] for field in fields] for one in unbroken.reported.of("step")]
+        reported = [[event[field] for field in fields] for run in (first, second) for event in run.reported.of("step")]
+        assert reported == [[event[field] for field in fields] for event in unbroken.reported.of("step")]
         for folder in ("checkpoint-9", "best"):
             mine, its = second.weights(second.checkpoints / folder), unbroken.weights(unbroken.checkpoints / folder)
             assert all(torch.equal(mine[key], its[key]) for key in its)
@@ -165,32 +165,32 @@ def test_the_frozen_base_does_not_change_and_every_learned_matrix_does(
 
     def remember(model: Any, lora: Any) -> Any:
         held["model"] = attach(model, lora)
-        held["before"] = {name: one.detach().clone() for name, one in held["model"].named_parameters()}
+        held["before"] = {name: parameter.detach().clone() for name, parameter in held["model"].named_parameters()}
         return held["model"]
 
     monkeypatch.setattr(adapters, "attach_lora", remember)
     trainings.train({"training.max_steps": 3})
-    for name, one in held["model"].named_parameters():
+    for name, parameter in held["model"].named_parameters():
         if "lm_head" not in name:  # replaced by its candidate rows, which are frozen
-            assert torch.equal(one, held["before"][name]) != ("lora_" in name), name
+            assert torch.equal(parameter, held["before"][name]) != ("lora_" in name), name
 
 
 def test_a_training_tells_its_plan_its_steps_its_tests_and_its_checkpoints(trainings: Trainings) -> None:
     found = trainings.train({"training.epochs": 2, "training.save_steps": 2, "training.eval_steps": 3})
     (plan,) = found.reported.of("plan")
     assert (plan["total_steps"], plan["photos"]) == (6, 6)
-    assert plan["trainable_parameters"] == sum(one.numel() for one in found.weights().values())
+    assert plan["trainable_parameters"] == sum(weight.numel() for weight in found.weights().values())
     steps = found.reported.of("step")
-    assert [one["step"] for one in steps] == [1, 2, 3, 4, 5, 6]
-    assert all(one["total_steps"] == 6 for one in steps)
-    assert [one["epoch"] for one in steps] == pytest.approx([1 / 3, 2 / 3, 1, 4 / 3, 5 / 3, 2], abs=1e-3)
-    assert all(one["loss"] > 0 and one["grad_norm"] > 0 and one["memory_mb"] > 0 for one in steps)
-    assert all(one["photos_per_s"] < one["questions_per_s"] for one in steps)
-    assert [one["step"] for one in found.reported.of("evaluation")] == [3, 6]
-    assert [one["step"] for one in found.reported.of("checkpoint") if not one["best"]] == [2, 4, 6]
+    assert [step["step"] for step in steps] == [1, 2, 3, 4, 5, 6]
+    assert all(step["total_steps"] == 6 for step in steps)
+    assert [step["epoch"] for step in steps] == pytest.approx([1 / 3, 2 / 3, 1, 4 / 3, 5 / 3, 2], abs=1e-3)
+    assert all(step["loss"] > 0 and step["grad_norm"] > 0 and step["memory_mb"] > 0 for step in steps)
+    assert all(step["photos_per_s"] < step["questions_per_s"] for step in steps)
+    assert [event["step"] for event in found.reported.of("evaluation")] == [3, 6]
+    assert [event["step"] for event in found.reported.of("checkpoint") if not event["best"]] == [2, 4, 6]
     assert found.info["steps"] == 6
     assert found.info["final"]["step"] == 6
-    assert found.info["history"]["train"] == [[one["step"], pytest.approx(one["loss"], abs=1e-4)] for one in steps]
+    assert found.info["history"]["train"] == [[step["step"], pytest.approx(step["loss"], abs=1e-4)] for step in steps]
 
 
 def test_learning_lowers_the_loss(trainings: Trainings) -> None:
@@ -225,8 +225,8 @@ def test_as_many_checkpoints_stay_as_asked_and_the_best_apart(trainings: Trainin
     assert {path.name for path in found.checkpoints.iterdir()} == {"checkpoint-8", "checkpoint-9", "best"}
     tests = found.reported.of("evaluation")
     assert len(tests) == 9
-    top = max(one["macro_f1"] for one in tests)
-    first = next(one for one in tests if one["macro_f1"] == top)
+    top = max(event["macro_f1"] for event in tests)
+    first = next(event for event in tests if event["macro_f1"] == top)
     assert found.info["best"]["step"] == first["step"]
     assert found.info["best"]["macro_f1"] == top
     about = json.loads((found.checkpoints / "best" / "damgui.json").read_text())
@@ -303,7 +303,7 @@ def test_a_gradient_that_is_not_finite_ends_the_run(trainings: Trainings, monkey
 
     def poisoned(model: Any, lora: Any) -> Any:
         made = attach(model, lora)
-        learning = [one for one in made.parameters() if one.requires_grad]
+        learning = [parameter for parameter in made.parameters() if parameter.requires_grad]
         learning[0].register_hook(lambda gradient: gradient * math.inf)
         return made
 
@@ -329,12 +329,12 @@ def test_a_half_written_checkpoint_is_not_resumed_from(trainings: Trainings) -> 
     found = trainings.train({"training.save_steps": 1, "training.max_steps": 3}, stop_after=2)
     (found.checkpoints / "checkpoint-2" / "trainer_state.json").unlink()
     again = trainings.train({"training.save_steps": 1, "training.max_steps": 3}, resume=True)
-    assert [one["step"] for one in again.reported.of("step")] == [2, 3]
+    assert [event["step"] for event in again.reported.of("step")] == [2, 3]
 
 
 def test_resuming_without_a_checkpoint_begins_at_the_first_step(trainings: Trainings) -> None:
     found = trainings.train({"training.max_steps": 2}, resume=True)
-    assert [one["step"] for one in found.reported.of("step")] == [1, 2]
+    assert [event["step"] for event in found.reported.of("step")] == [1, 2]
 
 
 @pytest.mark.parametrize(("empty", "other"), [("train", "valid"), ("valid", "train")])
@@ -395,7 +395,7 @@ def test_an_adapters_file_holds_only_its_own_matrices(trainings: Trainings) -> N
 
 def test_learning_rates_follow_the_schedule(trainings: Trainings) -> None:
     changes = {"training.max_steps": 4, "training.warmup_share": 0.5, "training.schedule": "linear"}
-    rates = [one["learning_rate"] for one in trainings.train(changes).reported.of("step")]
+    rates = [event["learning_rate"] for event in trainings.train(changes).reported.of("step")]
     assert rates == pytest.approx([0.0, 2.5e-3, 5e-3, 2.5e-3])
 
 

@@ -40,9 +40,9 @@ def test_without_counted_steps_there_are_no_costs() -> None:
 
 
 def test_a_matrix_product_and_an_attention_are_counted_by_hand() -> None:
-    one, other = torch.zeros(3, 5), torch.zeros(5, 7)
+    first, second = torch.zeros(3, 5), torch.zeros(5, 7)
     with throughput.counting() as found:
-        one @ other
+        first @ second
     assert found.flops == 2 * 3 * 5 * 7
     query = torch.zeros(2, 4, 10, 8)
     mask = torch.ones(2, 1, 10, 10, dtype=torch.bool)
@@ -72,7 +72,7 @@ def test_the_cost_of_unseen_batches_is_told_within_ten_percent(
         for chosen in (state.largest[:1], state.largest, state.usual, state.sizes[-1:]):
             state.count(chosen)
         costs = throughput.fit(state.counted)
-        unseen = [[one] for one in state.sizes[1:-1]] + [[state.sizes[0], state.sizes[-1]], state.sizes[2:]]
+        unseen = [[size] for size in state.sizes[1:-1]] + [[state.sizes[0], state.sizes[-1]], state.sizes[2:]]
         for chosen in unseen:
             shape = state.count(chosen)
             assert costs(shape) == pytest.approx(state.counted[-1][1], rel=0.1)
@@ -135,7 +135,7 @@ def test_telling_costs_less_than_a_hundredth_of_a_step(trainings: Trainings, tmp
     with unchanged(state.trainer):
         take_step(state.trainer, state.usual)
         step_s = min(take_step(state.trainer, state.usual) for _ in range(3))
-    batch = state.trainer.data_collator([one.key for one in state.usual]).batches()[0]
+    batch = state.trainer.data_collator([size.key for size in state.usual]).batches()[0]
     meter = throughput.ThroughputMeter(throughput.FlopCosts((1.0, 1.0, 1.0, 1.0)), 1e9)
     times = []
     for _ in range(5):
