@@ -168,8 +168,8 @@ class _Watched:
         for entry in self._known.values():
             if entry.status == "finished":
                 continue
-            log = file_stamp(one.run.events)
-            if one.status not in ACTIVE and log == one.log:
+            log = file_stamp(entry.run.events)
+            if entry.status not in ACTIVE and log == entry.log:
                 continue
             status = store.status(entry.run)
             changed |= status != entry.status

@@ -78,7 +78,7 @@ def check_photos(
     return photos, problems
 
 
-def place_box(one: RawObject, size_wh: tuple[int, int]) -> BoxXyxy | Problem:
+def place_box(obj: RawObject, size_wh: tuple[int, int]) -> BoxXyxy | Problem:
     """The box as fractions of the photo, rounding beyond its edge cut off, or what is wrong with it."""
     width, height = size_wh if obj.unit == PIXELS else (1, 1)
     if not all(map(math.isfinite, obj.box_xyxy)):

@@ -237,8 +237,8 @@ def row_of(
     row: PredictionRow = {
         "image": image.name,
         "object": index,
-        "box_xyxy_px": stored_px(one.box_xyxy, image.size_wh),
-        "object_type": one.object_type,
+        "box_xyxy_px": stored_px(obj.box_xyxy, image.size_wh),
+        "object_type": obj.object_type,
         "predicted": condition,
         "predicted_class": taxonomy.class_name(object_type, condition),
         "question": kind,

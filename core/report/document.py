@@ -112,8 +112,8 @@ def planned(about: ReportSubject, entries: Sequence[Entry], most_pictures: int) 
 def _boxes(lines: BinaryIO, entries: Sequence[Entry], pictured: set[int]) -> dict[str, list[tuple[int, BoxXyxy]]]:
     """{photo: [(offset, box in pixels)]} of the objects that get a picture."""
     found: dict[str, list[tuple[int, BoxXyxy]]] = defaultdict(list)
-    for one in entries:
-        box = answers.read(lines, one).get("box_xyxy_px") if one.offset in pictured else None
+    for entry in entries:
+        box = answers.read(lines, entry).get("box_xyxy_px") if entry.offset in pictured else None
         if box is not None and len(box) == 4:
             x1, y1, x2, y2 = (float(value) for value in box)
             found[entry.image].append((entry.offset, (x1, y1, x2, y2)))

@@ -124,7 +124,7 @@ def lines(found: Mapping[str, Any]) -> list[str]:
         ends = against["macro_f1_change_interval"]
         reach = f"95 % interval {ends[0]:+.3f} to {ends[1]:+.3f}" if ends else TOO_FEW_FLIGHTS
         said.append(
-            f"{one['label']}: {percent(one['accuracy'])}, macro-F1 {one['macro_f1']:.3f}; the model's is "
-            f"{against['macro_f1_change']:+.3f} from it ({reach})"
+            f"{reference['label']}: {percent(reference['accuracy'])}, macro-F1 {reference['macro_f1']:.3f}; "
+            f"the model's is {against['macro_f1_change']:+.3f} from it ({reach})"
         )
     return said

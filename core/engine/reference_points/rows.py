@@ -50,7 +50,7 @@ def stratified(items: Sequence[Item], most: int, seed: int) -> list[Item]:
 
 def reference_row(item: Item, shares: Mapping[str, float], predicted: str, taxonomy: Taxonomy) -> PredictionRow:
     """A line about one object whose condition was asked. `shares` holds the answers' probabilities, {} if unknown."""
-    answered = item.one.object_type, predicted
+    answered = item.obj.object_type, predicted
     return answered_row(item.photo, item.index, answered, shares, "condition", taxonomy)
 
 

@@ -71,13 +71,13 @@ def _evidence(finding: Finding, data: Dataset, photos: Mapping[str, Photo], taxo
             for name, box in shown
             if name in photos and photos[name].path.is_file()
         ]
-        left, of = len(one.boxes) - PHOTOS, ("more box", "more boxes")
-    elif one.groups:
-        sets = [[_thumb(name, data, photos, taxonomy) for name in group[:3]] for group in one.groups[:PAIRS]]
-        left, of = len(one.groups) - PAIRS, ("more like these", "more like these")
+        left, of = len(finding.boxes) - PHOTOS, ("more box", "more boxes")
+    elif finding.groups:
+        sets = [[_thumb(name, data, photos, taxonomy) for name in group[:3]] for group in finding.groups[:PAIRS]]
+        left, of = len(finding.groups) - PAIRS, ("more like these", "more like these")
     else:
-        single = [_thumb(name, data, photos, taxonomy) for name in one.photos[:PHOTOS]]
-        left, of = len(one.photos) - PHOTOS, ("more photo", "more photos")
+        single = [_thumb(name, data, photos, taxonomy) for name in finding.photos[:PHOTOS]]
+        left, of = len(finding.photos) - PHOTOS, ("more photo", "more photos")
     return _DATA.evidence(single, sets, text.and_more(left, *of) if left > 0 else "") if any(single) or sets else ""
 
 
