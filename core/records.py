@@ -18,30 +18,40 @@ class ProblemRecord(TypedDict):
     kind: str
 
 
-class Started(TypedDict):
+class _Event(TypedDict):
+    """What every event holds: `t`, when it was said, in unix seconds, and of which `kind` it is."""
+
+    t: float
+
+
+class Started(_Event):
     """The process of a run took its lock. `job` is the run's kind, `parent` the id of the process that started it."""
 
+    kind: Literal["started"]
     run: str
     pid: int
     job: str
     parent: int
 
 
-class Stage(TypedDict):
+class Stage(_Event):
     """What the run does now, as a sentence."""
 
+    kind: Literal["stage"]
     text: str
 
 
-class Warned(TypedDict):
+class Warned(_Event):
     """What the user should know, as a sentence."""
 
+    kind: Literal["warning"]
     text: str
 
 
-class Progressed(TypedDict):
+class Progressed(_Event):
     """How far a run is that judges photos or makes trainings (`unit`)."""
 
+    kind: Literal["progress"]
     done: int
     total: int
     unit: str
@@ -54,9 +64,10 @@ class Progressed(TypedDict):
     left_s: NotRequired[float | None]
 
 
-class Planned(TypedDict):
+class Planned(_Event):
     """What a training is going to do."""
 
+    kind: Literal["plan"]
     total_steps: int
     epochs: float
     photos: int
@@ -67,7 +78,7 @@ class Planned(TypedDict):
 
 
 class DryRunMeasured(TypedDict):
-    """What two steps, tried before a training, told of it. Memory and disk in MB."""
+    """What two steps, tried before a training, told of it: results.json of a rehearsal. Memory and disk in MB."""
 
     peak_memory_mb: float
     memory_free_mb: float
@@ -83,13 +94,21 @@ class DryRunMeasured(TypedDict):
     peak_share: float
 
 
-class Stepped(TypedDict):
-    """One step of learning. `grad_norm` is before clipping, `elapsed_s` since the process began to train."""
+class Rehearsed(DryRunMeasured, _Event):
+    """The same, told before the training's first step."""
 
+    kind: Literal["rehearsal"]
+
+
+class Stepped(_Event):
+    """One step of learning. `loss` is None where it was no number, `grad_norm` is before clipping, `elapsed_s` since
+    the process began to train."""
+
+    kind: Literal["step"]
     step: int
     total_steps: int
     epoch: float
-    loss: float
+    loss: float | None
     learning_rate: NotRequired[float]
     grad_norm: NotRequired[float]
     photos_per_s: NotRequired[float]
@@ -102,9 +121,10 @@ class Stepped(TypedDict):
     peak_share: NotRequired[float]
 
 
-class Evaluated(TypedDict):
+class Evaluated(_Event):
     """A test on the validation photos. `loss` in nats per question."""
 
+    kind: Literal["evaluation"]
     step: int
     loss: float
     accuracy: float
@@ -113,36 +133,53 @@ class Evaluated(TypedDict):
     elapsed_s: NotRequired[float]
 
 
-class Saved(TypedDict):
+class Saved(_Event):
     """A checkpoint, or (`best`) the best adapter so far."""
 
+    kind: Literal["checkpoint"]
     step: int
     path: str
     best: bool
 
 
-class Resulted(TypedDict):
+class MainNumbers(TypedDict, total=False):
+    """Of a judged run its scores, of a training its last and its best test."""
+
+    overall_accuracy: float
+    macro_f1: float
+    correct: int
+    total: int
+    seconds: float
+    final: dict[str, float]
+    best: dict[str, Any]
+
+
+class Resulted(_Event):
     """Where the results lie, and their main numbers."""
 
-    path: Any
-    summary: dict[str, Any]
+    kind: Literal["result"]
+    path: str
+    summary: MainNumbers
 
 
-class Ended(TypedDict):
+class Ended(_Event):
     """The last word of a process: `how` is finished, stopped or failed; `problems` say why it failed."""
 
+    kind: Literal["ended"]
     how: str
     error: NotRequired[str]
     problems: NotRequired[list[ProblemRecord]]
     seconds: NotRequired[float]
 
 
+Event = Started | Stage | Warned | Progressed | Planned | Rehearsed | Stepped | Evaluated | Saved | Resulted | Ended
+
 EVENTS: dict[str, Any] = {
     "started": Started,
     "stage": Stage,
     "progress": Progressed,
     "plan": Planned,
-    "rehearsal": DryRunMeasured,
+    "rehearsal": Rehearsed,
     "step": Stepped,
     "evaluation": Evaluated,
     "checkpoint": Saved,

@@ -13,8 +13,23 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypedDict, cast
 
-from core.runs.events import Event, EventReader, tail_events
+from core.records import (
+    Ended,
+    Evaluated,
+    Event,
+    Planned,
+    Progressed,
+    Rehearsed,
+    Resulted,
+    Saved,
+    Stage,
+    Started,
+    Stepped,
+    Warned,
+)
+from core.runs.events import EventReader, tail_events
 from damgui.loss_series import LossCurve, LossSeries
 from damgui.recent import RecentlyUsed
 
@@ -28,16 +43,40 @@ TAIL_BYTES = 500_000
 MAX_LOGS = 32  # logs kept in memory; the one read longest ago goes first
 
 
+class NewestEvents(TypedDict, total=False):
+    """The newest event of every kind."""
+
+    started: Started
+    stage: Stage
+    progress: Progressed
+    plan: Planned
+    rehearsal: Rehearsed
+    step: Stepped
+    evaluation: Evaluated
+    checkpoint: Saved
+    warning: Warned
+    result: Resulted
+    ended: Ended
+
+
+class KeptEvents(TypedDict, total=False):
+    """The events of the kinds of which more than the newest one is kept."""
+
+    evaluation: Sequence[Evaluated]
+    checkpoint: Sequence[Saved]
+    warning: Sequence[Warned]
+
+
 @dataclass(frozen=True)
 class LogDigest:
     """What a log says by now. `mark` differs when anything was appended or caught up with."""
 
     mark: tuple[int, int] = (0, 0)  # (events, bytes not read yet)
-    last: Mapping[str, Event] = field(default_factory=dict)  # the newest event of every kind
-    since_start: Mapping[str, Event] = field(default_factory=dict)  # the same, since the run last started
+    last: NewestEvents = field(default_factory=NewestEvents)
+    since_start: NewestEvents = field(default_factory=NewestEvents)  # the same, since the run last started
     places: Mapping[str, int] = field(default_factory=dict)  # the place of each of `last` in the log
-    kept: Mapping[str, Sequence[Event]] = field(default_factory=dict)
-    recent: Sequence[Event] = ()  # the last steps since the run last started
+    kept: KeptEvents = field(default_factory=KeptEvents)
+    recent: Sequence[Stepped] = ()  # the last steps since the run last started
     curve: LossCurve = field(default_factory=lambda: LossSeries().curve())
 
 
@@ -50,7 +89,7 @@ class _Fold:
         self.since_start: dict[str, Event] = {}
         self.places: dict[str, int] = {}
         self.kept: dict[str, deque[Event]] = {kind: deque(maxlen=most) for kind, most in KEPT.items()}
-        self.recent: deque[Event] = deque(maxlen=RECENT_STEPS)
+        self.recent: deque[Stepped] = deque(maxlen=RECENT_STEPS)
         self.series = LossSeries()
 
     def add(self, events: Sequence[Event]) -> None:
@@ -64,7 +103,7 @@ class _Fold:
                 self.recent.clear()
             self.last[kind] = self.since_start[kind] = event
             self.places[kind] = self.count
-            if kind == "step":
+            if event["kind"] == "step":
                 loss = event.get("loss")
                 steps.append(event["step"])
                 losses.append(math.nan if loss is None else loss)
@@ -76,10 +115,10 @@ class _Fold:
     def digest(self, unread: int = 0) -> LogDigest:
         return LogDigest(
             (self.count, unread),
-            dict(self.last),
-            dict(self.since_start),
+            cast(NewestEvents, dict(self.last)),
+            cast(NewestEvents, dict(self.since_start)),
             dict(self.places),
-            {kind: tuple(events) for kind, events in self.kept.items()},
+            cast(KeptEvents, {kind: tuple(events) for kind, events in self.kept.items()}),
             tuple(self.recent),
             self.series.curve(),
         )
@@ -149,7 +188,11 @@ class RunLog:
             {**read.last, **told.last},
             told.since_start if begun else {**read.since_start, **told.since_start},
             {**read.places, **places},
-            {kind: (*read.kept[kind], *told.kept[kind]) for kind in KEPT},
+            {
+                "evaluation": (*read.kept["evaluation"], *told.kept["evaluation"]),
+                "checkpoint": (*read.kept["checkpoint"], *told.kept["checkpoint"]),
+                "warning": (*read.kept["warning"], *told.kept["warning"]),
+            },
             told.recent,
             read.curve,
         )

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from core.records import Evaluated, Planned, Rehearsed, Saved, Stepped
 from core.runs import store
-from core.runs.events import Event
 from core.runs.store import Run
 from damgui.loss_series import LossCurve
-from damgui.run_log import LogDigest
+from damgui.run_log import KeptEvents, LogDigest, NewestEvents
 
 LOG_TAIL_BYTES = 6_000
 LOG_TAIL_LINES = 40
@@ -42,12 +42,13 @@ class RunState:
     def stamp(self) -> Stamp:
         return (self.run.id, self.status, self.log.mark, self.stopping)
 
-    def of(self, kind: str) -> Sequence[Event]:
-        """All events of one of the kinds that are kept (run_log.KEPT)."""
-        return self.log.kept.get(kind, ())
+    @property
+    def kept(self) -> KeptEvents:
+        return self.log.kept
 
-    def last(self, kind: str) -> Event | None:
-        return self.log.last.get(kind)
+    @property
+    def last(self) -> NewestEvents:
+        return self.log.last
 
     @property
     def stopping(self) -> bool:
@@ -68,7 +69,7 @@ class RunProgress:
 
 def baseline_progress(found: RunState) -> RunProgress | None:
     """Photos judged so far; None before the first, and while other work goes on after the last (reference points)."""
-    event, said = found.last("progress"), found.last("stage")
+    event, said = found.last.get("progress"), found.last.get("stage")
     if event is None:
         return None
     places = found.log.places
@@ -96,8 +97,8 @@ def training_progress(found: RunState) -> RunProgress | None:
     rate = (len(recent) - 1) / span if span > 0 else 0.0
     left = (total - done) / rate if rate else None
     tried = rehearsal(found)
-    if left is None and tried is not None and tried["steps"]:
-        left = float(tried["total_s"]) * (total - done) / int(tried["steps"])
+    if left is None and tried is not None and (steps := tried.get("steps")):
+        left = float(tried["total_s"]) * (total - done) / int(steps)
     return RunProgress(done, total, done / total if total else 0.0, rate, left, float(newest.get("elapsed_s") or 0.0))
 
 
@@ -118,7 +119,7 @@ def progress_of(found: RunState) -> RunProgress | None:
     return training_progress(found) if found.run.kind == "train" else baseline_progress(found)
 
 
-def rehearsal(found: RunState) -> Event | None:
+def rehearsal(found: RunState) -> Rehearsed | None:
     """What the two steps told that were tried when the run last started; None before they are over."""
     return found.log.since_start.get("rehearsal")
 
@@ -135,8 +136,8 @@ class Learning:
 
     run: str
     loss: LossCurve
-    evaluations: Sequence[Event]
-    checkpoints: Sequence[Event]
+    evaluations: Sequence[Evaluated]
+    checkpoints: Sequence[Saved]
     total_steps: int = 0
 
     @property
@@ -154,7 +155,8 @@ class Learning:
 
 def learning(run: str, log: LogDigest) -> Learning | None:
     """What the chart of a training shows; None before there is anything."""
-    planned = [event for kind in ("plan", "step") if (event := log.last.get(kind)) and event.get("total_steps")]
+    told: list[Planned | Stepped | None] = [log.last.get("plan"), log.last.get("step")]
+    planned = [event for event in told if event and event.get("total_steps")]
     total = int(max(planned, key=lambda event: log.places[event["kind"]])["total_steps"]) if planned else 0
     shown = Learning(run, log.curve, log.kept.get("evaluation", ()), log.kept.get("checkpoint", ()), total)
     return shown if len(shown.loss) or shown.evaluations else None

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from core import glossary, units
+from core.records import DryRunMeasured, Stepped
 
 TITLE = "damgui"
 TAGLINE = "Teach a vision-language model to judge the condition of dam structures"
@@ -237,9 +238,11 @@ UNIT = re.compile(r"(\d) (GB|MB|s)\b")
 NOTHING_RUNS = "Nothing is running"
 
 
-def machine_speed(step: Mapping[str, Any]) -> str:
+def machine_speed(step: Stepped | None) -> str:
     """What a step's event tells of the machine's work, in one line; "" for logs that do not have it."""
-    said = []
+    said: list[str] = []
+    if step is None:
+        return ""
     if step.get("questions_per_s"):
         said.append(f"{step['questions_per_s']:.1f} questions/s")
     if step.get("tokens_per_s"):
@@ -253,7 +256,7 @@ def machine_speed(step: Mapping[str, Any]) -> str:
     return " · ".join(said)
 
 
-def tried(found: Mapping[str, Any]) -> tuple[tuple[str, str, str], ...]:
+def tried(found: DryRunMeasured) -> tuple[tuple[str, str, str], ...]:
     """(label, value, one-line explanation) of what two steps told of a training."""
     there, free = units.megabytes(found["memory_free_mb"]), units.megabytes(found["disk_free_mb"])
     cache = (

@@ -11,10 +11,9 @@ from typing import Any, Protocol
 
 import orjson
 
-from core.records import EVENTS
+from core.records import EVENTS, Event
 from core.runs.files import plain, writing
 
-Event = dict[str, Any]
 Listener = Callable[[Event], None]
 
 # The last line of a log is looked for in this many bytes; the longest event (a result's summary) is far shorter.
@@ -51,19 +50,21 @@ def event(kind: str, **fields: Any) -> Event:
     """
     if kind not in EVENTS:
         raise ValueError(f"{kind!r} is no kind of event; known: {', '.join(EVENTS)}")
+    found: Any = {"t": round(time.time(), 3), "kind": kind, **fields}
     record = EVENTS[kind]
-    unknown = fields.keys() - record.__annotations__.keys()
-    missing = record.__required_keys__ - fields.keys()
+    unknown = found.keys() - record.__annotations__.keys()
+    missing = record.__required_keys__ - found.keys()
     if unknown or missing:
         said = [f"unknown: {', '.join(sorted(unknown))}"] if unknown else []
         said += [f"missing: {', '.join(sorted(missing))}"] if missing else []
         raise ValueError(f"an event of kind {kind} has other fields ({'; '.join(said)}): see core/records.py")
-    return {"t": round(time.time(), 3), "kind": kind, **fields}
+    new: Event = found
+    return new
 
 
 def _parse(line: bytes) -> Event | None:
     try:
-        found = orjson.loads(line)  # a long log is mostly parsing, and this is four times as fast
+        found: Event = orjson.loads(line)  # a long log is mostly parsing, and this is four times as fast
     except ValueError:
         return None  # the half line of a killed process
     return found if isinstance(found, dict) and "kind" in found else None

@@ -17,9 +17,11 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from core.errors import UserError
+
+Record = TypeVar("Record")
 
 FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
@@ -163,6 +165,16 @@ def read_json(path: Path) -> Any:
         return None
     except (OSError, ValueError) as error:
         raise UserError("this file is damaged or cannot be read", str(path), "Remove or mend it.", "disk") from error
+
+
+def read_record(path: Path, kind: type[Record]) -> Record | None:
+    """A JSON document that is a record of `core.records`; None when there is none yet.
+
+    Versions before this one may have left newer fields out, and not every file was written by damgui: what a reader
+    relies on beyond the record's required fields it checks. Raises UserError when the document is damaged.
+    """
+    found: Record | None = read_json(path)
+    return found
 
 
 def read_lines(path: Path) -> list[Any]:

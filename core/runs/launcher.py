@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from core.errors import Problem, UserError
+from core.records import Ended
 from core.runs import locks, store
 from core.runs.events import EventReader, last_event
 from core.runs.files import remove, writing
@@ -106,7 +107,7 @@ def start(run: Run) -> Run:
     return run  # slow, but alive: the page goes on watching
 
 
-def refusal(ended: dict[str, Any]) -> UserError:
+def refusal(ended: Ended) -> UserError:
     """The error that an `ended` event carries."""
     problems = [Problem(**problem) for problem in ended.get("problems") or []]
     return UserError.of(problems) if problems else UserError(ended.get("error") or "the run failed", kind="failed")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
 import numpy as np
 from plotly.subplots import make_subplots
 
+from core.records import Evaluated, Saved
 from damgui import text, theme
 from damgui.charts.base import style
 from damgui.loss_series import Indices, LossCurve, drawn, drawn_since, first_redrawn
@@ -18,11 +19,10 @@ from damgui.run_state import Learning
 
 MOST_MORE = 250  # points that are appended before the whole figure is sent again
 DIGITS = 6  # of a loss on its way to the browser
-Rows = Sequence[Mapping[str, Any]]
 
 
-def by_step(events: Rows) -> list[Mapping[str, Any]]:
-    """One event a step, in order of step: after a resume the newer one holds."""
+def by_step(events: Sequence[Evaluated]) -> list[Evaluated]:
+    """One test a step, in order of step: after a resume the newer one holds."""
     return [event for _, event in sorted({int(event["step"]): event for event in events}.items())]
 
 
@@ -105,7 +105,7 @@ def _line(row: int, name: str, points: tuple[list[int], list[Any]], **look: Any)
     return {"type": "scatter", "x": x, "y": y, "name": name, "hovertemplate": said, **axes, "mode": "lines", **look}
 
 
-def _checkpoints(marks: Rows) -> list[dict[str, Any]]:
+def _checkpoints(marks: Sequence[Saved]) -> list[dict[str, Any]]:
     """Where the model was saved: triangles on the axis of the loss, a star for the best one.
 
     A step may be both; a best state that a better one replaced is no more.

@@ -12,11 +12,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from core.errors import UserError
+from core.errors import Problem, UserError
+from core.records import DryRunMeasured
 from core.report import outputs
 from core.runs import launcher, store, worker
 from core.runs.events import last_event, read_events
-from core.runs.files import read_json, write_text
+from core.runs.files import read_json, read_record, write_text
 from core.runs.store import Run
 from core.runs.workspace import Workspace
 from core.settings import Settings, to_flat
@@ -53,7 +54,7 @@ def do(args: argparse.Namespace, settings_of: Callable[[argparse.Namespace], Set
     with _announced(run):
         code = worker.work(run.folder, ProgressBars())
     for problem in outcome(run).get("errors", []):
-        print(f"damgui: {launcher.refusal({'problems': [problem]})}", file=sys.stderr)
+        print(f"damgui: {Problem(**problem)}", file=sys.stderr)
     if run.kind in store.RESUMING and code != 2 and store.status(run) == "stopped":
         named = f" --name {run.name}" if run.name else ""
         print(f"Stopped. Go on with: damgui {run.kind} --resume{named}", file=sys.stderr)
@@ -136,12 +137,12 @@ def _meet(workspace: Workspace) -> Path:
 
 def outcome(run: Run) -> dict[str, Any]:
     """What a run led to, as --json prints it: its results, and `errors` when it failed."""
-    last = last_event(run.events) or {}
+    last = last_event(run.events)
     about: dict[str, Any] = {"run": run.id, "status": store.status(run), "folder": str(run.folder)}
     path = run.workspace.training_info(run.name) if run.kind == "train" else run.results
     if about["status"] in ("finished", "stopped"):
         about |= read_json(path) or {}
-    if last.get("problems"):
+    if last is not None and last["kind"] == "ended" and last.get("problems"):
         about["errors"] = last["problems"]
     return about
 
@@ -149,7 +150,8 @@ def outcome(run: Run) -> dict[str, Any]:
 def closing_lines(run: Run, document: dict[str, Any]) -> list[str]:
     """The last lines of a command that went well."""
     if run.kind == "rehearse":
-        return dry_run_lines(document)
+        tried = read_record(run.results, DryRunMeasured)
+        return dry_run_lines(tried) if tried else []
     if run.kind in store.STUDIES:
         return [*_study_lines(document), f"Results: {run.workspace.study(run.kind, run.id)}"]
     if run.kind == "batch":

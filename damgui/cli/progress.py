@@ -10,7 +10,7 @@ from typing import Any, TextIO
 
 from core import units
 from core.metrics.flights import NO_INTERVAL
-from core.runs.events import Event
+from core.records import DryRunMeasured, Ended, Evaluated, Event, Planned, Progressed, Rehearsed, Stage, Stepped, Warned
 from core.units import estimate, percent
 
 
@@ -39,13 +39,13 @@ class ProgressBars:
         else:
             print(text, file=self.out, flush=True)
 
-    def on_stage(self, event: Event) -> None:
+    def on_stage(self, event: Stage) -> None:
         self.say(f"{event['text']} …")
 
-    def on_warning(self, event: Event) -> None:
+    def on_warning(self, event: Warned) -> None:
         self.say(f"Note: {event['text']}")
 
-    def on_progress(self, event: Event) -> None:
+    def on_progress(self, event: Progressed) -> None:
         unit = event.get("unit", "photos")
         if "part" in event:  # a study: what goes on inside its trainings moves nothing here
             self._show("Trainings", event["total"], unit)
@@ -60,30 +60,27 @@ class ProgressBars:
         right = f"{percent(event['correct'] / event['judged'])} right" if event.get("judged") else ""
         self._move(event["done"], event["total"], right or f"{event.get('objects', 0)} objects")
 
-    def on_plan(self, event: Event) -> None:
+    def on_plan(self, event: Planned) -> None:
         self.epochs = float(event.get("epochs") or 0)
         self.say(f"Training on {event['photos']} photos with {event['objects']} objects: {event['total_steps']} steps")
 
-    def on_rehearsal(self, event: Event) -> None:
+    def on_rehearsal(self, event: Rehearsed) -> None:
         memory = f"{event['peak_memory_mb'] / 1000:.1f} of {event['memory_free_mb'] / 1000:.1f} GB of memory"
         self.say(f"Two steps tried: {memory}, about {estimate(event['total_s'])} in all")
 
-    def on_step(self, event: Event) -> None:
+    def on_step(self, event: Stepped) -> None:
         loss = event.get("loss")
         epoch = max(1, math.ceil(event.get("epoch") or 0))
         self._show(f"Epoch {epoch}/{math.ceil(self.epochs) or '?'}", event["total_steps"], "steps")
         self._move(event["step"], event["total_steps"], "" if loss is None else f"loss {loss:.3g}")
 
-    def on_evaluation(self, event: Event) -> None:
+    def on_evaluation(self, event: Evaluated) -> None:
         parts = [f"{percent(event['accuracy'])} right"] if event.get("accuracy") is not None else []
-        parts += [
-            f"{name} {event[key]:.3f}"
-            for name, key in (("macro-F1", "macro_f1"), ("loss", "loss"))
-            if event.get(key) is not None
-        ]
+        scores = (("macro-F1", event.get("macro_f1")), ("loss", event.get("loss")))
+        parts += [f"{name} {value:.3f}" for name, value in scores if value is not None]
         self.say(f"Validation at step {event['step']}: {', '.join(parts)}")
 
-    def on_ended(self, event: Event) -> None:
+    def on_ended(self, event: Ended) -> None:
         if self.bar is not None:
             self.bar.close()
             self.bar = None
@@ -106,7 +103,7 @@ class ProgressBars:
             self.say(f"{self.title}  {done}/{total}" + (f" … {text}" if text else ""))
 
 
-def dry_run_lines(found: Mapping[str, Any]) -> list[str]:
+def dry_run_lines(found: DryRunMeasured) -> list[str]:
     """What two steps told of a training, a line each."""
     gigabytes = [f"{found[key] / 1000:.1f} GB" for key in ("peak_memory_mb", "memory_free_mb", "disk_free_mb")]
     kept = f"{found['checkpoint_mb']:,.0f} MB for checkpoints"

@@ -129,14 +129,14 @@ def ended(found: run_state.RunState) -> Markup:
     """Why a run is over when it is not simply finished; "" otherwise."""
     if found.status == "crashed":
         return note(f"The process is gone without a last word. See {found.run.process_log}.", "bad")
-    last = found.last("ended")
+    last = found.last.get("ended")
     if found.status == "failed" and last is not None:
         return note(str(last.get("error") or f"It failed. See {found.run.process_log}."), "bad")
     return Markup("")
 
 
 def warnings(found: run_state.RunState) -> Markup:
-    said = dict.fromkeys(str(event["text"]) for event in found.of("warning"))
+    said = dict.fromkeys(str(event["text"]) for event in found.kept.get("warning", ()))
     return joined(note(sentence, "warn") for sentence in list(said)[-3:])
 
 
@@ -160,7 +160,7 @@ def judging(found: run_state.RunState) -> Markup:
     """A baseline or evaluation at work: how far, how good so far, how fast, how long still."""
     if not found.active:
         return live(found, ended(found))
-    pace, event = run_state.baseline_progress(found), found.last("progress")
+    pace, event = run_state.baseline_progress(found), found.last.get("progress")
     if pace is None or event is None:
         return live(found, working(run_state.stage(found) or text.STARTING))
     unit = str(event.get("unit") or "photo").removesuffix("s")

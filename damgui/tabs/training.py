@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from core import units
 from core.errors import UserError
+from core.records import DryRunMeasured
 from core.runs import launcher, store
 from core.runs.files import file_stamp
 from core.runs.workspace import model_label
@@ -233,7 +234,7 @@ def _trial(tried: RunState | None) -> str:
 
 
 def _can_resume(found: RunState | None) -> bool:
-    return found is not None and found.left_off and bool(found.last("checkpoint"))
+    return found is not None and found.left_off and "checkpoint" in found.last
 
 
 def _chart(found: RunState | None, base: Base | None) -> tuple[Any, Base | None]:
@@ -264,13 +265,13 @@ def _told(found: RunState) -> Markup:
         found,
         html.bar(pace.share, "Progress"),
         html.facts(_facts(found, pace)),
-        html.small(text.machine_speed(found.last("step") or {})),
+        html.small(text.machine_speed(found.last.get("step"))),
         html.stage(text.STOPPING if found.stopping else run_state.stage(found)),
         html.warnings(found),
     )
 
 
-def _expected(tried: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _expected(tried: DryRunMeasured) -> list[tuple[str, str]]:
     """What two steps told, until those of the training itself tell it."""
     return [
         (text.TIME_LEFT, units.about(tried["total_s"])),
@@ -281,12 +282,12 @@ def _expected(tried: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _facts(found: RunState, pace: run_state.RunProgress) -> list[tuple[str, str]]:
-    step, plan = found.last("step") or {}, found.last("plan") or {}
-    epochs = float(plan.get("epochs") or found.run.settings().training.epochs)
+    step, plan = found.last["step"], found.last.get("plan")
+    epochs = float((plan and plan.get("epochs")) or found.run.settings().training.epochs)
     return [
         ("Step", f"{pace.done} of {pace.total}"),
         ("Epoch", f"{float(step.get('epoch') or 0):.2f} of {round(epochs, 2):g}"),
-        ("Loss", f"{float(step['loss']):.3f}"),
+        ("Loss", "–" if step["loss"] is None else f"{step['loss']:.3f}"),
         ("Speed", units.rate(float(step.get("photos_per_s") or 0.0), "photo")),
         (text.TIME_LEFT, units.duration(pace.left_s)),
         ("Memory", units.megabytes(step.get("memory_mb"))),
@@ -295,11 +296,12 @@ def _facts(found: RunState, pace: run_state.RunProgress) -> list[tuple[str, str]
 
 def _outcome(found: RunState) -> str:
     """What came out: the scores of the best state, which is the one that is kept as the tuned model."""
-    tests = training.by_step(found.of("evaluation"))
+    tests = training.by_step(found.kept.get("evaluation", ()))
     if not tests:
         return ""
     best, steps = max(tests, key=lambda test: test["macro_f1"]), found.log.curve
-    took = units.duration((found.last("ended") or {}).get("seconds"))
+    ended = found.last.get("ended")
+    took = units.duration(ended.get("seconds") if ended else None)
     items = [
         html.figure(units.percent(best["accuracy"]), "Accuracy", "of the validation objects right"),
         html.figure(f"{best['macro_f1']:.2f}", "Macro-F1", "every class counts the same"),

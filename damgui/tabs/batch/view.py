@@ -34,7 +34,7 @@ def progress(found: RunState) -> Markup:
     if not found.active:
         stopped = html.note(text.BATCH_STOPPED) if found.status == "stopped" else ""
         return html.live(found, html.ended(found), stopped, html.warnings(found))
-    pace, event = run_state.baseline_progress(found), found.last("progress")
+    pace, event = run_state.baseline_progress(found), found.last.get("progress")
     said = text.STOPPING if found.stopping else run_state.stage(found)
     if pace is None or event is None:
         return html.live(found, html.working(said or text.STARTING), html.warnings(found))
@@ -134,7 +134,7 @@ def _card(run: Run, name: str, counts: Counter[Condition]) -> str:
 
 
 def can_resume(found: RunState | None) -> bool:
-    return found is not None and found.left_off and bool(found.last("progress"))
+    return found is not None and found.left_off and "progress" in found.last
 
 
 def file_of(run: Run, name: str) -> Path | None:

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from core.bench import measure
+from core.bench.beat import Beat, peak_mb
 from core.bench.measure import Job, Spread, Timing
-from core.bench.worker import Beat, peak_mb
 from core.errors import UserError
 
 

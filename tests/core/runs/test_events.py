@@ -43,7 +43,7 @@ def test_field_that_no_reader_knows_or_a_missing_one_is_refused(kind: str, field
 
 
 def test_what_may_be_left_out_is_left_out_by_some_writer() -> None:
-    assert EVENTS["progress"].__required_keys__ == {"done", "total", "unit", "elapsed_s"}
+    assert EVENTS["progress"].__required_keys__ == {"t", "kind", "done", "total", "unit", "elapsed_s"}
     assert "left_s" in EVENTS["progress"].__optional_keys__
 
 
