@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from clicks import QUIET, SIZE, WAIT_MS, App, Watch, chromium, serve
+from clicks import QUIET, WAIT_MS, App, Watch, chromium, serve, window
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.shared import once
@@ -56,8 +56,7 @@ def app(workspace: Path) -> Iterator[App]:
 
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
-    opened = browser.new_context(viewport=SIZE)
-    opened.set_default_timeout(WAIT_MS)
+    opened = window(browser)
     yield opened
     opened.close()
 

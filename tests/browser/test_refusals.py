@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from clicks import SIZE, WAIT_MS, App, Watch, field_of, newest, serve, tab, visit, write
+from clicks import App, Watch, field_of, newest, serve, tab, visit, window, write
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 
@@ -47,8 +47,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory, few_photos: Path) -> Iterator
 @pytest.fixture(scope="module")
 def visited(desk: App, browser: Browser) -> Iterator[Page]:
     """One page that all small mistakes are made on: opening it anew for each would take most of the time."""
-    context = browser.new_context(viewport=SIZE)
-    context.set_default_timeout(WAIT_MS)
+    context = window(browser)
     opened, watch = context.new_page(), Watch()
     watch.over(opened)
     visit(opened, desk.url)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from clicks import SIZE, App, ended, newest, points, serve, start_training, steps, tab, until, visit
+from clicks import App, ended, newest, points, serve, start_training, steps, tab, until, visit, window
 from playwright.sync_api import Browser, Page, expect
 
 from core.runs import store
@@ -17,7 +17,7 @@ FEW = 12
 
 def test_a_run_outlives_browser_and_app_and_a_new_app_shows_it(browser: Browser, page: Page, workspace: Path) -> None:
     doomed = serve(workspace)
-    context = browser.new_context(viewport=SIZE)
+    context = window(browser)
     first = context.new_page()
     visit(first, doomed.url)
     run = start_training(first, workspace, "survivor", 20, FEW)

@@ -9,8 +9,6 @@ from statistics import median
 import pytest
 from clicks import (
     POINTS,
-    SIZE,
-    WAIT_MS,
     App,
     Watch,
     ended,
@@ -21,6 +19,7 @@ from clicks import (
     tab,
     until,
     visit,
+    window,
 )
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
@@ -34,8 +33,7 @@ LATENCY_S = 1.5
 
 @pytest.fixture(scope="module")
 def windows(browser: Browser) -> Iterator[BrowserContext]:
-    opened = browser.new_context(viewport=SIZE)
-    opened.set_default_timeout(WAIT_MS)
+    opened = window(browser)
     yield opened
     opened.close()
 
