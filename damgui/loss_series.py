@@ -17,15 +17,6 @@ MAX_POINTS = 1500  # more than the pixels of a wide chart; with more steps, the 
 FIRST_ROOM = 1024
 
 
-def smoothed(values: Sequence[float], keep: float = SMOOTHING) -> list[float]:
-    """Running mean without the pull of its start: exponentially weighted, divided by the weights so far."""
-    result, mean, weight = [], 0.0, 0.0
-    for value in values:
-        mean, weight = keep * mean + (1 - keep) * value, keep * weight + (1 - keep)
-        result.append(mean / weight)
-    return result
-
-
 @dataclass(frozen=True)
 class LossCurve:
     """Steps in ascending order with the loss as measured and smoothed; NaN where it was not finite. All (steps,)."""
@@ -89,7 +80,8 @@ class LossSeries:
             setattr(self, name, new)
 
     def _go_on(self, losses: Sequence[float]) -> list[float]:
-        """`smoothed` from where it was: the weights so far follow from the number of values alone."""
+        """The running mean, from where it was: exponentially weighted, without the pull of its start, because it is
+        divided by the weights so far, which follow from the number of values alone."""
         weight = 1 - SMOOTHING**self._count
         calm = float(self._calm[self._count - 1]) if self._count else math.nan
         result = []

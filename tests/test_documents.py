@@ -45,7 +45,7 @@ def test_the_map_names_what_is_there() -> None:
 
 # What a newcomer asks: the words of it, where the map sends him, and what stands in that folder or file.
 QUESTIONS = [
-    ("smoothing", "damgui/charts/", r"^def smoothed\("),
+    ("smoothing", "damgui/loss_series.py", r"^SMOOTHING\b"),
     ("0-1000 boxes", "core/families.py", r"^FAMILIES\b"),
     ("a label format is one file", "core/data/formats/", r"^FORMATS\b"),
     ("one entry per model family", "core/families.py", r"qwen3_vl"),
@@ -73,6 +73,7 @@ def test_every_table_of_figures_says_which_command_measures_it() -> None:
         "core/bench",
         "core/engine",
         "core/metrics",
+        "damgui",
         "models",
     ]
     command = re.compile(r"`(?:damgui|python -m) [\w.-]+")
