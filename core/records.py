@@ -1,4 +1,4 @@
-"""What is kept in files, record by record: the fields of an event of each kind, of a prediction, of a run.
+"""What is kept in files, record by record: the fields of an event of each kind, of a prediction, of a run, a training.
 
 The keys are a promise: other programs read these files, and so will later versions of this one. A field is added
 here first; `events.event` refuses one that is not.
@@ -231,3 +231,73 @@ class RunFacts(TypedDict):
     libraries: dict[str, str]
     python: str
     platform: str
+
+
+class PriorScore(TypedDict):
+    """What answering each type's most frequent training condition scores."""
+
+    accuracy: float
+    macro_f1: float
+
+
+class ValidationScore(TypedDict, total=False):
+    """A test on the validation photos; `path`, of the best one, is where its adapter is kept."""
+
+    step: int
+    loss: float | None
+    accuracy: float
+    macro_f1: float
+    path: str
+
+
+class LossHistory(TypedDict):
+    """The training loss as [step, loss], and every test."""
+
+    train: list[list[float]]
+    evaluation: list[ValidationScore]
+
+
+class TrainingData(TypedDict, total=False):
+    """What was learned from, and what chose and calibrated."""
+
+    path: str
+    fingerprint: str
+    train_photos: int
+    valid_photos: int
+    calibration_photos: int
+
+
+class TrainingInfo(TypedDict, total=False):
+    """training_info_<name>.json: what came of a training. `adapter` is None of one that was stopped."""
+
+    name: str
+    adapter: str | None
+    seconds: float
+    base_model: str
+    base_fingerprint: str
+    stopped: bool
+    steps: int
+    epochs: float | None
+    final: ValidationScore
+    best: ValidationScore
+    trainable_parameters: int
+    all_parameters: int
+    class_weights: dict[str, float]
+    data: TrainingData
+    prior: PriorScore | None
+    settings: dict[str, dict[str, Any]]
+    history: LossHistory
+
+
+class AdapterFacts(TypedDict):
+    """damgui.json beside an adapter: what its questions are made of, and what it learned from."""
+
+    name: NotRequired[str]
+    base_model: str
+    base_fingerprint: NotRequired[str]
+    settings: dict[str, dict[str, Any]]
+    taxonomy: dict[str, Any]
+    data_fingerprint: NotRequired[str]
+    train_digests: NotRequired[list[str]]
+    scores: NotRequired[ValidationScore]
+    step: NotRequired[int]

@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from core import settings as schema
 from core.boxes import stored_px
@@ -25,6 +24,7 @@ from core.report import document
 from core.report.annotate import Annotator, annotated_name
 from core.report.answers import rows_of
 from core.report.spreadsheet import write_csv
+from core.results import Results, UnsureSummary
 from core.runs import store
 from core.runs.events import Reporter
 from core.runs.files import is_as_begun, write_json, writing
@@ -43,7 +43,7 @@ class BatchProgress:
     objects: int = 0
 
 
-def run(settings: Settings, run_folder: Path, workspace: Workspace, reporter: Reporter) -> dict[str, Any]:
+def run(settings: Settings, run_folder: Path, workspace: Workspace, reporter: Reporter) -> Results:
     """Judge every box of the folder `data.path`; writes predictions.jsonl, predictions.csv, annotated/, results.json
     and report.html into the run folder and returns the results. Nothing is written anywhere else.
 
@@ -62,26 +62,26 @@ def run(settings: Settings, run_folder: Path, workspace: Workspace, reporter: Re
     begun = kept(run_folder / "predictions.jsonl", images)
     began = time.monotonic()
     done = _judge(opened, settings, images, begun, run_folder, reporter)
-    results = {
-        **tally(run_folder / "predictions.jsonl", opened.taxonomy),
-        "complete": done == len(images),
+    results = tally(run_folder / "predictions.jsonl", opened.taxonomy)
+    results["complete"] = done == len(images)
+    results["photos"] = done
+    results["whole_photos"] = boxes.whole
+    results["left_out"] = [str(problem) for problem in boxes.faults]
+    results["seconds"] = round(time.monotonic() - began, 3)
+    results["model"] = opened.facts
+    results["data"] = {
+        "path": settings.data.path,
+        "format": boxes.format,
         "photos": done,
-        "whole_photos": boxes.whole,
-        "left_out": [str(problem) for problem in boxes.faults],
-        "seconds": round(time.monotonic() - began, 3),
-        "model": opened.facts,
-        "data": {
-            "path": settings.data.path,
-            "format": boxes.format,
-            "photos": done,
-            "fingerprint": boxes.fingerprint,
-            "photos_trained_on": seen,
-        },
-        "settings": schema.to_dict(settings),
+        "fingerprint": boxes.fingerprint,
+        "photos_trained_on": seen,
+        "objects": results["objects"],
     }
-    results["data"]["objects"] = results["objects"]
+    results["settings"] = schema.to_dict(settings)
     if opened.calibration is not None:
-        results |= reported_rule(opened.calibration, results, settings.judging.prior_correction)
+        usual, unsure = reported_rule(opened.calibration, results, settings.judging.prior_correction)
+        results["calibration"] = opened.calibration.to_dict(usual, settings.judging.prior_correction)
+        results["unsure"] = unsure
     write_json(run_folder / "results.json", results)
     write_csv(run_folder / "predictions.jsonl", run_folder / "predictions.csv", opened.taxonomy)
     if results["complete"]:
@@ -89,8 +89,8 @@ def run(settings: Settings, run_folder: Path, workspace: Workspace, reporter: Re
     return results
 
 
-def reported_rule(calibration: Calibration, counted: Mapping[str, Any], correction: str) -> dict[str, Any]:
-    """`calibration` and `unsure` of a batch's results: the rules by which its answers were found unsure.
+def reported_rule(calibration: Calibration, counted: Results, correction: str) -> tuple[str, UnsureSummary]:
+    """(kind of question asked more often, `unsure` of a batch's results): by which rules its answers were unsure.
 
     An object of unknown type is asked for its class, all others for their condition, and each kind of question has its
     own rule for a correction of the prior. `threshold` and `max_error` are those of the kind that was asked more often;
@@ -100,14 +100,12 @@ def reported_rule(calibration: Calibration, counted: Mapping[str, Any], correcti
     usual = max(asked, key=lambda kind: int(asked[kind]))
     rules = {kind: calibration.rule(kind, correction) for kind in asked if asked[kind] or kind == usual}
     rule = rules[usual]
-    unsure = {
-        **counted.get("unsure", {}),
-        "threshold": rule and rule.threshold,
-        "max_error": rule and rule.max_error,
-        "correction": correction,
-        "thresholds": {kind: rule and rule.threshold for kind, rule in rules.items()},
-    }
-    return {"calibration": calibration.to_dict(usual, correction), "unsure": unsure}
+    unsure: UnsureSummary = counted.get("unsure", UnsureSummary()).copy()
+    unsure["threshold"] = rule.threshold if rule else None
+    unsure["max_error"] = rule.max_error if rule else None
+    unsure["correction"] = correction
+    unsure["thresholds"] = {kind: rule.threshold if rule else None for kind, rule in rules.items()}
+    return usual, unsure
 
 
 def _report(boxes: UnlabelledDataset, settings: Settings, reporter: Reporter) -> None:
@@ -252,7 +250,7 @@ def row_of(
     return {**row, "predicted_type": answered}
 
 
-def tally(path: Path, taxonomy: Taxonomy) -> dict[str, Any]:
+def tally(path: Path, taxonomy: Taxonomy) -> Results:
     """Counts of a predictions file: objects, by condition, by type and condition, types not known, unsure ones."""
     classes: Counter[str] = Counter()
     conditions: Counter[str] = Counter()
@@ -265,13 +263,15 @@ def tally(path: Path, taxonomy: Taxonomy) -> dict[str, Any]:
         unknown += row["object_type"] is None
         calibrated = calibrated or "unsure" in row
         unsure += bool(row.get("unsure"))
-    found: dict[str, Any] = {
+    found: Results = {
         "objects": total,
         "conditions": {name: conditions[name] for name in taxonomy.conditions},
         "classes": {name: classes[name] for name in taxonomy.class_names if classes[name]},
         "type_unknown": unknown,
     }
-    return found | ({"unsure": {"count": unsure, "total": total}} if calibrated else {})
+    if calibrated:
+        found["unsure"] = {"count": unsure, "total": total}
+    return found
 
 
 def _finish(

@@ -15,8 +15,9 @@ from core.errors import UserError
 from core.metrics import calibration
 from core.metrics.calibration import Calibration, normalised
 from core.records import PredictionRow
+from core.results import CalibrationFacts
 from core.runs.events import Reporter
-from core.runs.files import read_json, write_json
+from core.runs.files import read_record, write_json
 from core.settings import EnhanceSettings, Settings
 from core.taxonomy import Taxonomy
 
@@ -67,7 +68,7 @@ def keep(found: Calibration, folder: Path) -> None:
 
 def load(folder: Path) -> Calibration | None:
     """An adapter's calibration; None when it has none. Raises UserError when the file is damaged."""
-    found = read_json(folder / FILE)
+    found = read_record(folder / FILE, CalibrationFacts)
     if found is None:
         return None
     try:

@@ -22,7 +22,8 @@ from core.engine.scoring import judge_photos
 from core.errors import UserError
 from core.metrics import score
 from core.metrics.calibration import unsure_summary
-from core.records import PredictionRow
+from core.records import PredictionRow, PriorScore
+from core.results import Results
 from core.runs.events import Reporter
 from core.runs.files import replace, write_json
 from core.runs.workspace import Workspace
@@ -78,7 +79,7 @@ def photos_of(dataset: Dataset, settings: Settings) -> list[Photo]:
     return limited(found, settings.data.limit)
 
 
-def prior_scores(train: Sequence[Photo], judged: Sequence[Photo], taxonomy: Taxonomy) -> dict[str, float] | None:
+def prior_scores(train: Sequence[Photo], judged: Sequence[Photo], taxonomy: Taxonomy) -> PriorScore | None:
     """What answering each type's most frequent training condition scores: the least a model must beat."""
     rows = prior_rows(train, judged, taxonomy)
     if not rows:
@@ -98,16 +99,7 @@ def _tell_promise(opened: OpenedModel, settings: Settings, reporter: Reporter) -
         )
 
 
-def _sureness(opened: OpenedModel, rows: Sequence[PredictionRow], settings: Settings) -> dict[str, Any]:
-    """What results tell of an adapter's calibration; {} where it has none."""
-    found, kind, correction = opened.calibration, settings.question.kind, settings.judging.prior_correction
-    if found is None:
-        return {}
-    unsure = unsure_summary(rows, found, kind, correction)
-    return {"calibration": found.to_dict(kind, correction), **({"unsure": unsure} if unsure else {})}
-
-
-def run(settings: Settings, run_folder: Path, workspace: Workspace, reporter: Reporter) -> dict[str, Any]:
+def run(settings: Settings, run_folder: Path, workspace: Workspace, reporter: Reporter) -> Results:
     """Judge a split; writes predictions.jsonl and results.json into the run folder and returns the results.
 
     A requested stop ends it after the photo at hand with what was judged so far, marked `"complete": false`.
@@ -148,28 +140,30 @@ def run(settings: Settings, run_folder: Path, workspace: Workspace, reporter: Re
             if reporter.stop_requested():
                 break
     curves = opened.calibration.alarms if opened.calibration else {}
-    results = {
-        **score(
-            rows,
-            false_alarm_rate=settings.judging.false_alarm_rate,
-            alarming=opened.taxonomy.alarming,
-            curves_of=lambda row: curves.get(str(row["question"])),
-        ),
-        **_sureness(opened, rows, settings),
-        "complete": done == len(photos),
-        "seconds": round(time.monotonic() - began, 3),
-        "model": opened.facts,
-        "data": {
-            "path": settings.data.path,
-            "split": settings.data.split,
-            "photos": done,
-            "objects": len(rows),
-            "fingerprint": dataset.fingerprint,
-            "photos_trained_on": seen,
-        },
-        "prior": prior_scores(dataset.split("train"), photos[:done], opened.taxonomy),
-        "settings": schema.to_dict(settings),
+    results = score(
+        rows,
+        false_alarm_rate=settings.judging.false_alarm_rate,
+        alarming=opened.taxonomy.alarming,
+        curves_of=lambda row: curves.get(str(row["question"])),
+    )
+    if opened.calibration is not None:
+        kind, correction = settings.question.kind, settings.judging.prior_correction
+        results["calibration"] = opened.calibration.to_dict(kind, correction)
+        if (unsure := unsure_summary(rows, opened.calibration, kind, correction)) is not None:
+            results["unsure"] = unsure
+    results["complete"] = done == len(photos)
+    results["seconds"] = round(time.monotonic() - began, 3)
+    results["model"] = opened.facts
+    results["data"] = {
+        "path": settings.data.path,
+        "split": settings.data.split,
+        "photos": done,
+        "objects": len(rows),
+        "fingerprint": dataset.fingerprint,
+        "photos_trained_on": seen,
     }
+    results["prior"] = prior_scores(dataset.split("train"), photos[:done], opened.taxonomy)
+    results["settings"] = schema.to_dict(settings)
     # Written before the reference points too: whatever ends them, the model's own score is kept.
     write_json(run_folder / "results.json", results)
     if settings.judging.references:

@@ -10,6 +10,7 @@ from core import settings as schema
 from core.engine import adapters, calibration, models
 from core.errors import UserError
 from core.metrics.calibration import Calibration
+from core.results import ModelFacts
 from core.runs.store import is_adapter
 from core.settings import Settings
 from core.taxonomy import Taxonomy, restore
@@ -32,7 +33,7 @@ class OpenedModel:
     calibration: Calibration | None = None
 
     @property
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> ModelFacts:
         """What results say of the model."""
         return {
             "path": self.loaded.path,

@@ -27,9 +27,10 @@ from core.errors import UserError
 from core.metrics.alarms import AlarmCurves
 from core.metrics.flights import with_flights
 from core.metrics.reference_points import PRIOR
-from core.records import PredictionRow
+from core.records import PredictionRow, TrainingInfo
+from core.results import CellRecord, DataFacts, Results
 from core.runs.events import Reporter, SilentReporter, append, event
-from core.runs.files import is_as_begun, read_json, read_lines, write_json, write_lines
+from core.runs.files import is_as_begun, read_json, read_lines, read_record, write_json, write_lines
 from core.runs.workspace import Nested, Workspace
 from core.settings import Settings
 from core.studies.ablation import ablation
@@ -42,9 +43,7 @@ NAME = "cell"  # of the one model in a cell's workspace
 REPORT_EVERY_S = 1.0
 
 
-def run(
-    settings: Settings, plan: StudyPlan, run_folder: Path, workspace: Workspace, reporter: Reporter
-) -> dict[str, Any]:
+def run(settings: Settings, plan: StudyPlan, run_folder: Path, workspace: Workspace, reporter: Reporter) -> Results:
     """Train and judge every cell of the plan; returns (and leaves in the run folder as results.json) what came out.
 
     Cells that are done are skipped, a half-finished one goes on from its last checkpoint: a study that was stopped, or
@@ -109,12 +108,11 @@ class StudyRun:
     def folder(self, cell: StudyCell) -> Path:
         return self.run_folder / "cells" / cell.name
 
-    def record(self, cell: StudyCell) -> dict[str, Any] | None:
+    def record(self, cell: StudyCell) -> CellRecord | None:
         """What is kept of a cell that is done; None for one that is not. It is written last of all."""
-        found: dict[str, Any] | None = read_json(self.folder(cell) / "cell.json")
-        return found
+        return read_record(self.folder(cell) / "cell.json", CellRecord)
 
-    def records(self) -> dict[StudyCell, dict[str, Any]]:
+    def records(self) -> dict[StudyCell, CellRecord]:
         return {cell: found for cell in self.cells if (found := self.record(cell)) is not None}
 
     def inner(self, cell: StudyCell) -> Workspace:
@@ -161,10 +159,10 @@ class StudyRun:
         for target in (self.folder(cell), self.folder(cell) / "train"):
             shutil.copyfile(kept / "split.json", target / "split.json")
 
-    def _trained(self, cell: StudyCell, settings: Settings, watch: CellReporter) -> dict[str, Any]:
+    def _trained(self, cell: StudyCell, settings: Settings, watch: CellReporter) -> TrainingInfo:
         """The training info, of the training that is done now, goes on, or was done before the judging broke off."""
         folder, inner = self.folder(cell), self.inner(cell)
-        before: dict[str, Any] | None = read_json(folder / "training.json")
+        before = read_record(folder / "training.json", TrainingInfo)
         if before is not None and inner.final(NAME).is_dir():
             return before
         # Without a whole checkpoint, or with a final model but no word about it, there is nothing to go on from.
@@ -178,27 +176,25 @@ class StudyRun:
             write_json(folder / "training.json", info)
         return info
 
-    def _keep(self, cell: StudyCell, info: Mapping[str, Any], results: Mapping[str, Any], seconds: float) -> None:
+    def _keep(self, cell: StudyCell, info: TrainingInfo, results: Results, seconds: float) -> None:
         best = info.get("best") or {}
-        write_json(
-            self.folder(cell) / "cell.json",
-            {
-                "variant": cell.variant,
-                "seed": cell.seed,
-                "fold": cell.fold,
-                "changes": dict(cell.changes),
-                "seconds": round(seconds, 3),
-                "steps": info["steps"],
-                "best_step": best.get("step"),
-                "valid_macro_f1": best.get("macro_f1"),
-                "accuracy": results["overall_accuracy"],
-                "macro_f1": results["macro_f1"],
-                "correct": results["correct"],
-                "total": results["total"],
-                "photos": results["data"]["photos"],
-                "fingerprint": results["data"]["fingerprint"],
-            },
-        )
+        record: CellRecord = {
+            "variant": cell.variant,
+            "seed": cell.seed,
+            "fold": cell.fold,
+            "changes": dict(cell.changes),
+            "seconds": round(seconds, 3),
+            "steps": info["steps"],
+            "best_step": best.get("step"),
+            "valid_macro_f1": best.get("macro_f1"),
+            "accuracy": results["overall_accuracy"],
+            "macro_f1": results["macro_f1"],
+            "correct": results["correct"],
+            "total": results["total"],
+            "photos": results["data"]["photos"],
+            "fingerprint": results["data"]["fingerprint"],
+        }
+        write_json(self.folder(cell) / "cell.json", record)
 
     def _keep_prior(self, cell: StudyCell, settings: Settings) -> None:
         """The least that the cell must beat, where no reference points were asked for."""
@@ -211,10 +207,13 @@ class StudyRun:
         """A cell's answers; those from before answers held their flight get it from the photo's name."""
         return with_flights(read_lines(self.folder(cell) / "predictions.jsonl"), self.settings.data.group_rule)
 
-    def outcome(self, complete: bool) -> dict[str, Any]:
+    def outcome(self, complete: bool) -> Results:
         """What came of all finished cells so far; also written as the run's results.json."""
         records = self.records()
-        found: dict[str, Any] = {
+        data: DataFacts = {"path": self.settings.data.path}
+        if (kept := read_json(self.run_folder / "photos" / "photos.json")) is not None:
+            data["fingerprint"] = kept["fingerprint"]
+        found: Results = {
             "kind": self.plan.kind,
             "complete": complete,
             "stopped": not complete,
@@ -224,7 +223,7 @@ class StudyRun:
             "cells": list(records.values()),
             "seconds": round(sum(record["seconds"] for record in records.values()), 3),
             "model": {"path": self.settings.model.path},
-            "data": {"path": self.settings.data.path, **(read_json(self.run_folder / "photos" / "photos.json") or {})},
+            "data": data,
             "settings": schema.to_dict(self.settings),
         }
         if records:
@@ -232,7 +231,7 @@ class StudyRun:
         write_json(self.run_folder / "results.json", found)
         return found
 
-    def _ablation(self, records: Mapping[StudyCell, Any]) -> dict[str, Any]:
+    def _ablation(self, records: Mapping[StudyCell, CellRecord]) -> Results:
         judged: dict[str, dict[int, Sequence[PredictionRow]]] = {variant: {} for variant in self.plan.variants}
         for cell in records:
             judged[cell.variant][cell.seed] = self.rows(cell)
@@ -241,9 +240,9 @@ class StudyRun:
             steps.setdefault(cell.variant, []).append(record["steps"])
         return ablation(judged, steps={variant: round(fmean(taken)) for variant, taken in steps.items()})
 
-    def _crossval(self, records: Mapping[StudyCell, Any]) -> dict[str, Any]:
+    def _crossval(self, records: Mapping[StudyCell, CellRecord]) -> Results:
         """Scores of the pooled answers, which are written as the run's predictions."""
-        results = {cell: read_json(self.folder(cell) / "results.json") or {} for cell in records}
+        results = {cell: read_record(self.folder(cell) / "results.json", Results) or Results() for cell in records}
         parts = [
             Part(cell.fold or 0, cell.seed, self.rows(cell), self._references(cell, found), self._curves(found))
             for cell, found in results.items()
@@ -257,15 +256,16 @@ class StudyRun:
         }
         alarming = load_taxonomy(self.settings.data.taxonomy).alarming
         found = cross_validation(parts, notes, self.settings.judging.false_alarm_rate, alarming)
-        return {**found, "reference_warnings": warnings_about(pooled, pooled_references(parts))}
+        found["reference_warnings"] = warnings_about(pooled, pooled_references(parts))
+        return found
 
-    def _references(self, cell: StudyCell, results: Mapping[str, Any]) -> dict[str, list[PredictionRow]]:
+    def _references(self, cell: StudyCell, results: Results) -> dict[str, list[PredictionRow]]:
         """The answers of whatever reference points were measured, in the order of the results that name them."""
-        named = results.get("references") or {PRIOR: {}}
+        named = list(results.get("references") or [PRIOR])
         kept = {name: read_lines(self.folder(cell) / "references" / f"{name}.jsonl") for name in named}
         return {name: with_flights(rows, self.settings.data.group_rule) for name, rows in kept.items() if rows}
 
-    def _curves(self, results: Mapping[str, Any]) -> AlarmCurves | None:
+    def _curves(self, results: Results) -> AlarmCurves | None:
         """The alarm curves of the model that a cell trained; None where it was not calibrated."""
         kinds: Mapping[str, AlarmCurves] = (results.get("calibration") or {}).get("alarms") or {}
         return kinds.get(self.settings.question.kind)
@@ -330,12 +330,12 @@ class CellReporter:
             left_s=self.left(records),
         )
 
-    def left(self, records: Mapping[StudyCell, Mapping[str, Any]]) -> float | None:
+    def left(self, records: Mapping[StudyCell, CellRecord]) -> float | None:
         """Seconds to the end, from the finished cells; from this one's own pace while there are none."""
         running = time.monotonic() - self.began
         to_come = len(self.study.cells) - len(records)
         if records:
-            each = sum(float(record["seconds"]) for record in records.values()) / len(records)
+            each = sum(record["seconds"] for record in records.values()) / len(records)
         elif self.share > 0:
             each = running / self.share
         else:

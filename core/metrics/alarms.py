@@ -7,7 +7,6 @@ flight from the other judged flights. Chosen on the rows that it scores it would
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from core.metrics.flights import flights_of
 from core.metrics.intervals import share_interval
 from core.metrics.probabilities import with_probabilities
 from core.records import PredictionRow
+from core.results import AlarmScore
 
 # [[threshold, false alarm rate], …] of a condition, highest threshold first: the share of the other objects that reach
 # it is at most the rate.
@@ -30,7 +30,7 @@ def alarms(
     conditions: Sequence[str],
     false_alarm_rate: float,
     curves_of: Callable[[PredictionRow], AlarmCurves | None] = lambda row: None,
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, AlarmScore]:
     """How many objects of a condition are found when at most `false_alarm_rate` of the others raise a false alarm.
 
     An object raises an alarm when the condition's probability reaches a threshold; only objects count whose type allows
@@ -48,7 +48,7 @@ def alarms(
         threshold taken as given), positives, negatives, auc}}. The figures are None without positives or negatives,
         and where a threshold would have to come from the rows that it scores: one flight has all negatives.
     """
-    found = {}
+    found: dict[str, AlarmScore] = {}
     for condition in conditions:
         chances = [(row, _chance(row, condition, conditions)) for row in with_probabilities(rows)]
         judged = [(row, chance) for row, chance in chances if chance is not None]
@@ -125,11 +125,19 @@ def _alarm(
     condition: str,
     rate: float,
     curves_of: Callable[[PredictionRow], AlarmCurves | None],
-) -> dict[str, Any]:
+) -> AlarmScore:
     truths = np.array([row["truth"] == condition for row in rows], dtype=bool)
     positives, negatives = int(truths.sum()), int((~truths).sum())
-    figures = ("threshold", "threshold_from", "false_alarm_rate", "recall", "recall_interval", "auc")
-    found: dict[str, Any] = {**dict.fromkeys(figures), "positives": positives, "negatives": negatives}
+    found: AlarmScore = {
+        "threshold": None,
+        "threshold_from": None,
+        "false_alarm_rate": None,
+        "recall": None,
+        "recall_interval": None,
+        "auc": None,
+        "positives": positives,
+        "negatives": negatives,
+    }
     if not positives or not negatives:
         return found
     from sklearn.metrics import roc_auc_score

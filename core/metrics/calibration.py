@@ -16,6 +16,7 @@ from core.metrics.flights import flights_of
 from core.metrics.intervals import share_interval
 from core.metrics.probabilities import LEAST, probabilistic, right_answer, with_probabilities
 from core.records import PredictionRow, Shares
+from core.results import CalibrationFacts, UnsureSummary
 
 NONE, FREQUENCIES, EVEN = "none", "frequencies", "even"
 CORRECTIONS = (FREQUENCIES, EVEN)
@@ -59,8 +60,8 @@ class Calibration:
     objects: int
     implied: dict[str, float] = field(default_factory=dict)
     frequencies: dict[str, float] = field(default_factory=dict)
-    before: dict[str, Any] = field(default_factory=dict)
-    after: dict[str, Any] = field(default_factory=dict)
+    before: dict[str, dict[str, float]] = field(default_factory=dict)
+    after: dict[str, dict[str, float]] = field(default_factory=dict)
     curve: dict[str, list[dict[str, float]]] = field(default_factory=dict)
     corrected: dict[str, dict[str, Threshold]] = field(default_factory=dict)
     alarms: dict[str, AlarmCurves] = field(default_factory=dict)
@@ -94,10 +95,12 @@ class Calibration:
         rule = self.rule(kind, correction)
         return rule is None or rule.threshold is None or probability < rule.threshold
 
-    def to_dict(self, kind: str = "condition", correction: str = NONE) -> dict[str, Any]:
+    def to_dict(self, kind: str = "condition", correction: str = NONE) -> CalibrationFacts:
         """As plain values; `threshold` beside them is the one for this kind of question and correction."""
         rule = self.rule(kind, correction)
-        return {**asdict(self), "threshold": rule.threshold if rule else None}
+        plain: Any = {**asdict(self), "threshold": rule.threshold if rule else None}
+        facts: CalibrationFacts = plain
+        return facts
 
 
 def from_dict(tree: Mapping[str, Any]) -> Calibration:
@@ -241,13 +244,13 @@ def _sureness(rows: Sequence[PredictionRow], found: Calibration, correction: str
 
 
 def _summary(rows: Sequence[PredictionRow], key: Shares) -> dict[str, float]:
-    scores = probabilistic(rows, key) or {}
-    return {name: scores[name] for name in ("log_loss", "brier", "ece") if name in scores}
+    scores = probabilistic(rows, key)
+    return {"log_loss": scores["log_loss"], "brier": scores["brier"], "ece": scores["ece"]} if scores else {}
 
 
 def unsure_summary(
     rows: Sequence[PredictionRow], calibration: Calibration, kind: str, correction: str = NONE
-) -> dict[str, Any] | None:
+) -> UnsureSummary | None:
     """How many of the rows with a choice are unsure, and how right the sure ones are; None when there is no row.
 
     {threshold, count, total, coverage, accuracy_of_sure, max_error}.

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from core.errors import UserError
 from core.metrics.counts import class_names
 from core.metrics.flights import FEW_FLIGHTS, TOO_FEW_FLIGHTS, ends, flight_counts, flights_of
-from core.metrics.intervals import FIGURES, Interval, difference_intervals, figures, sign_flip
+from core.metrics.intervals import FIGURES, difference_intervals, figures, sign_flip
 from core.records import PredictionRow
+from core.results import Comparison, FlightChange, Interval
 
 BETTER, WORSE, UNCLEAR = "better", "worse", "no clear difference"
 
 
-def compare(before: Sequence[PredictionRow], after: Sequence[PredictionRow]) -> dict[str, Any]:
+def compare(before: Sequence[PredictionRow], after: Sequence[PredictionRow]) -> Comparison:
     """What changed from one set of answers to another about the same objects.
 
     Args:
@@ -49,24 +49,36 @@ def compare(before: Sequence[PredictionRow], after: Sequence[PredictionRow]) -> 
     sides = flight_counts(before, classes, numbers), flight_counts(paired, classes, numbers)
     was, now = (np.array([row["truth_class"] == row["predicted_class"] for row in rows]) for rows in (before, paired))
     turned = np.bincount(numbers, weights=now.astype(int) - was.astype(int))
-    change = figures(sides[1].sum(axis=0)) - figures(sides[0].sum(axis=0))
+    change = dict(zip(FIGURES, (figures(sides[1].sum(axis=0)) - figures(sides[0].sum(axis=0))).tolist(), strict=True))
     intervals = difference_intervals(*sides)
-    result: dict[str, Any] = {"better": int((~was & now).sum()), "worse": int((was & ~now).sum()), "total": len(before)}
-    for name, value in zip(FIGURES, change, strict=True):
-        result |= {f"{name}_change": float(value), f"{name}_change_interval": intervals[name]}
+    low, high = _ends(names, turned, np.bincount(numbers))
     return {
-        **result,
-        **_flights(names, turned, np.bincount(numbers)),
+        "better": int((~was & now).sum()),
+        "worse": int((was & ~now).sum()),
+        "total": len(before),
+        "accuracy_change": change["accuracy"],
+        "accuracy_change_interval": intervals["accuracy"],
+        "macro_f1_change": change["macro_f1"],
+        "macro_f1_change_interval": intervals["macro_f1"],
+        "balanced_accuracy_change": change["balanced_accuracy"],
+        "balanced_accuracy_change_interval": intervals["balanced_accuracy"],
+        "flights": len(names),
+        "lowest_flight": low,
+        "highest_flight": high,
         "p_value": sign_flip(turned) if len(names) >= FEW_FLIGHTS else None,
         "verdict": verdict(intervals["macro_f1"]),
     }
 
 
-def _flights(names: Sequence[str], turned: np.ndarray, totals: np.ndarray) -> dict[str, Any]:
+def _ends(names: Sequence[str], turned: np.ndarray, totals: np.ndarray) -> tuple[FlightChange, FlightChange]:
+    """The flights whose accuracy fell most and rose most."""
     change = dict(zip(names, (turned / totals).tolist(), strict=True))
     total = dict(zip(names, totals.tolist(), strict=True))
-    low, high = ({"flight": name, "accuracy_change": change[name], "total": int(total[name])} for name in ends(change))
-    return {"flights": len(names), "lowest_flight": low, "highest_flight": high}
+    each: dict[str, FlightChange] = {
+        name: {"flight": name, "accuracy_change": change[name], "total": int(total[name])} for name in ends(change)
+    }
+    low, high = ends(change)
+    return each[low], each[high]
 
 
 def verdict(interval: Interval | None) -> str:

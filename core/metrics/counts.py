@@ -7,11 +7,11 @@ Legend for shapes: K classes; rows are the truth, columns the answer.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import numpy as np
 
 from core.records import PredictionRow
+from core.results import LabelScore, Portion
 
 
 def ordered(found: Iterable[str], first: Sequence[str] = ()) -> tuple[str, ...]:
@@ -78,23 +78,25 @@ def share(part: float, whole: float) -> float | None:
     return part / whole if whole else None
 
 
-def portion(correct: int, total: int) -> dict[str, Any]:
+def portion(correct: int, total: int) -> Portion:
     return {"correct": correct, "total": total, "accuracy": share(correct, total)}
 
 
-def by_label(counts: np.ndarray, names: Sequence[str]) -> dict[str, dict[str, Any]]:
+def by_label(counts: np.ndarray, names: Sequence[str]) -> dict[str, LabelScore]:
     """For each label that is true or answered: correct, total, predicted, accuracy, precision, recall and f1.
 
     Accuracy is the share of the label's own objects that were answered right, and so equals recall. A share of nothing
     (precision of a label that was never answered) is None.
     """
     scores = f1_of(counts)
-    found = {}
+    found: dict[str, LabelScore] = {}
     for index, name in enumerate(names):
         hits, total, answered = (int(n) for n in (counts[index, index], counts[index].sum(), counts[:, index].sum()))
         if total or answered:
             found[name] = {
-                **portion(hits, total),
+                "correct": hits,
+                "total": total,
+                "accuracy": share(hits, total),
                 "predicted": answered,
                 "precision": share(hits, answered),
                 "recall": share(hits, total),

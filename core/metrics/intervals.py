@@ -24,8 +24,8 @@ import numpy as np
 
 from core.metrics.counts import accuracy, balanced, macro
 from core.metrics.flights import LEAST_FLIGHTS
+from core.results import Interval
 
-Interval = list[float]
 CONFIDENCE = 0.95
 FIGURES = ("accuracy", "macro_f1", "balanced_accuracy")
 # Below it, a variance is that of rounding.

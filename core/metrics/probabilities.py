@@ -6,12 +6,12 @@ Only objects with a choice count: the probability of an only answer is 1 and say
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
 from core.metrics.counts import share, with_choice
 from core.records import PredictionRow, Shares
+from core.results import Probabilistic, ReliabilityBin
 
 BINS = 10
 # A probability of 0 that turned out true would make the log-loss infinite.
@@ -28,7 +28,7 @@ def right_answer(row: PredictionRow) -> str:
     return str(row["truth_class"] if row.get("question") == "class" else row["truth"])
 
 
-def probabilistic(rows: Sequence[PredictionRow], key: Shares = "probabilities") -> dict[str, Any] | None:
+def probabilistic(rows: Sequence[PredictionRow], key: Shares = "probabilities") -> Probabilistic | None:
     """{log_loss (nats), brier, ece, total, reliability} of the rows with a choice; None when there are none.
 
     Brier score: squared errors summed over the answers (Brier 1950). ECE: mean gap between how sure the answers were
@@ -48,7 +48,11 @@ def probabilistic(rows: Sequence[PredictionRow], key: Shares = "probabilities") 
         sure.append(shares[best] / total)
         right.append(best == truth)
     bins = reliability(sure, right)
-    gaps = [entry["count"] * abs(entry["confidence"] - entry["accuracy"]) for entry in bins if entry["count"]]
+    gaps = [
+        entry["count"] * abs(entry["confidence"] - entry["accuracy"])
+        for entry in bins
+        if entry["confidence"] is not None and entry["accuracy"] is not None
+    ]
     return {
         "log_loss": float(np.mean(losses)),
         "brier": float(np.mean(squares)),
@@ -58,12 +62,12 @@ def probabilistic(rows: Sequence[PredictionRow], key: Shares = "probabilities") 
     }
 
 
-def reliability(sure: Sequence[float], right: Sequence[bool]) -> list[dict[str, Any]]:
+def reliability(sure: Sequence[float], right: Sequence[bool]) -> list[ReliabilityBin]:
     """The reliability diagram: for each of ten equal bins of the probability, {low, high, count, confidence (mean
     probability), accuracy}; the last two are None in an empty bin."""
     values, hits = np.asarray(sure, dtype=float), np.asarray(right, dtype=float)
     place = np.minimum((values * BINS).astype(int), BINS - 1)
-    found = []
+    found: list[ReliabilityBin] = []
     for index in range(BINS):
         mine = place == index
         count = int(mine.sum())

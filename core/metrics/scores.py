@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -11,9 +10,10 @@ from core.errors import UserError
 from core.metrics.alarms import AlarmCurves, alarms
 from core.metrics.counts import balanced, by_label, class_names, confusion, macro_f1, ordered, portion, with_choice
 from core.metrics.flights import ends, flight_counts, flights_of
-from core.metrics.intervals import Interval, figure_intervals, share_interval
+from core.metrics.intervals import figure_intervals, share_interval
 from core.metrics.probabilities import probabilistic
 from core.records import Label, PredictionRow
+from core.results import Figures, FlightScore, Interval, MainScores, Results
 
 
 def score(
@@ -24,7 +24,7 @@ def score(
     false_alarm_rate: float = 0.1,
     alarming: Sequence[str] = (),
     curves_of: Callable[[PredictionRow], AlarmCurves | None] = lambda row: None,
-) -> dict[str, Any]:
+) -> Results:
     """All figures of a set of prediction rows, as plain values for JSON.
 
     Right means that the whole class is right. macro_f1 is the mean F1, balanced_accuracy the mean recall over the
@@ -55,65 +55,87 @@ def score(
     of_type = {kind: [row for row in rows if str(row["object_type"]) == kind] for kind in types}
     open_rows = with_choice(rows)
     only = [row for row in rows if int(row["choices"]) <= 1]
-    whole = _figures(rows, intervals)
-    found = {
-        "overall_accuracy": whole["accuracy"],
-        "correct": whole["correct"],
-        "total": whole["total"],
-        **{key: value for key, value in whole.items() if key not in ("accuracy", "correct", "total")},
-        "per_class": by_label(counts, names),
-        "per_condition": by_label(confusion(*conditions, asked), asked),
-        "per_object_type": {
-            kind: {**portion(_right(mine), len(mine)), "macro_f1": macro_f1(_class_counts(mine, class_names(mine)))}
-            for kind, mine in of_type.items()
-        },
-        "confusion": {"labels": list(names), "counts": counts.astype(int).tolist()},
-        "with_choice": _figures(open_rows, intervals),
-        "single_answer": {
-            **portion(_right(only), len(only)),
-            "types": list(ordered(str(row["object_type"]) for row in only)),
-        },
+    per_class, per_condition = by_label(counts, names), by_label(confusion(*conditions, asked), asked)
+    if intervals:
+        for name, interval in _recall_intervals(rows, "truth_class", "predicted_class").items():
+            per_class[name]["recall_interval"] = interval
+        for name, interval in _recall_intervals(rows, "truth", "predicted").items():
+            per_condition[name]["recall_interval"] = interval
+    main = _main_scores(rows, intervals)
+    found: Results = {
+        "overall_accuracy": _right(rows) / len(rows),
+        "correct": _right(rows),
+        "total": len(rows),
+        "balanced_accuracy": main["balanced_accuracy"],
+        "macro_f1": main["macro_f1"],
+    }
+    if intervals:
+        found["accuracy_interval"] = main["accuracy_interval"]
+        found["macro_f1_interval"] = main["macro_f1_interval"]
+        found["balanced_accuracy_interval"] = main["balanced_accuracy_interval"]
+    found["per_class"], found["per_condition"] = per_class, per_condition
+    found["per_object_type"] = {
+        kind: {**portion(_right(mine), len(mine)), "macro_f1": macro_f1(_class_counts(mine, class_names(mine)))}
+        for kind, mine in of_type.items()
+    }
+    found["confusion"] = {"labels": list(names), "counts": counts.astype(int).tolist()}
+    found["with_choice"] = _figures(open_rows, intervals)
+    found["single_answer"] = {
+        **portion(_right(only), len(only)),
+        "types": list(ordered(str(row["object_type"]) for row in only)),
     }
     if not intervals:
         return found
-    groups: tuple[tuple[str, Label, Label], ...] = (
-        ("per_class", "truth_class", "predicted_class"),
-        ("per_condition", "truth", "predicted"),
-    )
-    for group, truth, answer in groups:
-        for name, interval in _recall_intervals(rows, truth, answer).items():
-            found[group][name]["recall_interval"] = interval
-    more = {
-        "probabilistic": probabilistic(rows),
-        "probabilistic_calibrated": probabilistic(rows, "calibrated"),
-        "alarms": alarms(rows, alarming, false_alarm_rate, curves_of) if alarming else None,
-    }
-    return {**found, **_by_flight(rows), **{key: value for key, value in more.items() if value is not None}}
-
-
-def _figures(rows: Sequence[PredictionRow], intervals: bool) -> dict[str, Any]:
-    """Accuracy, balanced accuracy and macro-F1, each with its interval; the figures are None where there is no row."""
-    found: dict[str, Any] = portion(_right(rows), len(rows))
-    if not rows:
-        return found | {"balanced_accuracy": None, "macro_f1": None}
-    names = class_names(rows)
-    counts = _class_counts(rows, names)
-    found |= {"balanced_accuracy": float(balanced(counts[None])[0]), "macro_f1": macro_f1(counts)}
-    if intervals:
-        reach = figure_intervals(flight_counts(rows, names, flights_of(rows)[0]))
-        found |= {f"{name}_interval": interval for name, interval in reach.items()}
+    found["flights"], found["lowest_flight"], found["highest_flight"] = _by_flight(rows)
+    if (raw := probabilistic(rows)) is not None:
+        found["probabilistic"] = raw
+    if (calibrated := probabilistic(rows, "calibrated")) is not None:
+        found["probabilistic_calibrated"] = calibrated
+    if alarming:
+        found["alarms"] = alarms(rows, alarming, false_alarm_rate, curves_of)
     return found
 
 
-def _by_flight(rows: Sequence[PredictionRow]) -> dict[str, Any]:
+def _figures(rows: Sequence[PredictionRow], intervals: bool) -> Figures:
+    """Accuracy, balanced accuracy and macro-F1, each with its interval; the figures are None where there is no row."""
+    if not rows:
+        return {"correct": 0, "total": 0, "accuracy": None, "balanced_accuracy": None, "macro_f1": None}
+    main, right = _main_scores(rows, intervals), _right(rows)
+    found: Figures = {
+        "correct": right,
+        "total": len(rows),
+        "accuracy": right / len(rows),
+        "balanced_accuracy": main["balanced_accuracy"],
+        "macro_f1": main["macro_f1"],
+    }
+    if intervals:
+        found["accuracy_interval"] = main["accuracy_interval"]
+        found["macro_f1_interval"] = main["macro_f1_interval"]
+        found["balanced_accuracy_interval"] = main["balanced_accuracy_interval"]
+    return found
+
+
+def _main_scores(rows: Sequence[PredictionRow], intervals: bool) -> MainScores:
+    names = class_names(rows)
+    counts = _class_counts(rows, names)
+    found: MainScores = {"balanced_accuracy": float(balanced(counts[None])[0]), "macro_f1": macro_f1(counts)}
+    if intervals:
+        reach = figure_intervals(flight_counts(rows, names, flights_of(rows)[0]))
+        found["accuracy_interval"], found["macro_f1_interval"] = reach["accuracy"], reach["macro_f1"]
+        found["balanced_accuracy_interval"] = reach["balanced_accuracy"]
+    return found
+
+
+def _by_flight(rows: Sequence[PredictionRow]) -> tuple[int, FlightScore, FlightScore]:
+    """The number of flights, and the one with the lowest and the one with the highest accuracy."""
     numbers, names = flights_of(rows)
     right = np.array([row["truth_class"] == row["predicted_class"] for row in rows])
     correct, total = np.bincount(numbers, weights=right), np.bincount(numbers)
-    each = {name: portion(int(correct[at]), int(total[at])) for at, name in enumerate(names)}
-    low, high = (
-        {"flight": name, **each[name]} for name in ends({name: scores["accuracy"] for name, scores in each.items()})
-    )
-    return {"flights": len(names), "lowest_flight": low, "highest_flight": high}
+    each: dict[str, FlightScore] = {
+        name: {"flight": name, **portion(int(correct[at]), int(total[at]))} for at, name in enumerate(names)
+    }
+    low, high = ends(dict(zip(names, (correct / total).tolist(), strict=True)))
+    return len(names), each[low], each[high]
 
 
 def _recall_intervals(rows: Sequence[PredictionRow], truth: Label, answer: Label) -> dict[str, Interval | None]:
@@ -127,7 +149,7 @@ def _recall_intervals(rows: Sequence[PredictionRow], truth: Label, answer: Label
     return found
 
 
-def _class_counts(rows: Sequence[PredictionRow], names: Sequence[str]) -> Any:
+def _class_counts(rows: Sequence[PredictionRow], names: Sequence[str]) -> np.ndarray:
     return confusion([str(row["truth_class"]) for row in rows], [str(row["predicted_class"]) for row in rows], names)
 
 

@@ -67,29 +67,30 @@ class Work:
     resume: bool = False
 
 
-Job = Callable[[Work], dict[str, Any]]
+# What a job returns is what it left as results; `complete` or `stopped` say whether it came to its end.
+Job = Callable[[Work], Mapping[str, Any]]
 
 
-def _evaluate(work: Work) -> dict[str, Any]:
+def _evaluate(work: Work) -> Mapping[str, Any]:
     from core.engine import evaluation
 
     return evaluation.run(work.settings, work.run.folder, work.run.workspace, work.reporter)
 
 
-def _train(work: Work) -> dict[str, Any]:
+def _train(work: Work) -> Mapping[str, Any]:
     from core.engine.training.run import train
 
     run = work.run
     return train(work.settings, run.name, run.folder, run.workspace, work.reporter, work.resume)
 
 
-def _dry_run(work: Work) -> dict[str, Any]:
+def _dry_run(work: Work) -> Mapping[str, Any]:
     from core.engine.training.run import dry_run_only
 
     return dry_run_only(work.settings, work.run.folder, work.run.workspace, work.reporter)
 
 
-def _study(work: Work) -> dict[str, Any]:
+def _study(work: Work) -> Mapping[str, Any]:
     from core.engine import studies
     from core.runs.files import read_json
     from core.studies.plan import from_dict
@@ -99,13 +100,13 @@ def _study(work: Work) -> dict[str, Any]:
     return studies.run(work.settings, plan, run.folder, run.workspace, work.reporter)
 
 
-def _batch(work: Work) -> dict[str, Any]:
+def _batch(work: Work) -> Mapping[str, Any]:
     from core.engine import batch
 
     return batch.run(work.settings, work.run.folder, work.run.workspace, work.reporter)
 
 
-def _serve(work: Work) -> dict[str, Any]:
+def _serve(work: Work) -> Mapping[str, Any]:
     from core.runs import prediction_server
 
     return prediction_server.serve(work.run, work.settings, work.reporter)
@@ -114,7 +115,7 @@ def _serve(work: Work) -> dict[str, Any]:
 def _with_photos(job: Job) -> Job:
     """The job, begun once the sample set is drawn, where that is what it works on."""
 
-    def do(work: Work) -> dict[str, Any]:
+    def do(work: Work) -> Mapping[str, Any]:
         from core.demo import sample_set
 
         folder = work.run.workspace.sample_data
@@ -268,7 +269,7 @@ def _training_log(run: Run, resume: bool) -> Path:
     return path
 
 
-def _publish(run: Run, settings: Settings, found: dict[str, Any], stopped: bool) -> Path | None:
+def _publish(run: Run, settings: Settings, found: Mapping[str, Any], stopped: bool) -> Path | None:
     """Copy a run's results to the places the workspace promises; what was stopped half-way is no result."""
     if run.kind == "train":
         path = run.workspace.training_info(run.name)

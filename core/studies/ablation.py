@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from core.metrics.flights import FEW_FLIGHTS, LEAST_FLIGHTS, TOO_FEW_FLIGHTS
+from core.results import Mean, Recommendation, Results, Stacking, StudyDifference, VariantRow
 from core.studies.contrasts import FEW, HARMS, HELPS, LEAST_SEEDS, UNCLEAR, RunRows, SeedAverages, effect
 from core.studies.plan import ENHANCEMENTS, NONE, enhancements_of, label, switches
 from core.units import percent, signed
@@ -13,7 +13,7 @@ from core.units import percent, signed
 MORE_STEPS = 1.1  # times as many as without enhancements: from here on the steps may be what helps
 
 
-def ablation(judged: Mapping[str, RunRows], steps: Mapping[str, int] | None = None) -> dict[str, Any]:
+def ablation(judged: Mapping[str, RunRows], steps: Mapping[str, int] | None = None) -> Results:
     """{table, recommendation} of an ablation's rows, {variant: {seed: rows}}; variants in the order of the table.
 
     A row of the table is {variant, label, enhancements, seeds, steps (of one training, from `steps`; null where they
@@ -23,11 +23,12 @@ def ablation(judged: Mapping[str, RunRows], steps: Mapping[str, int] | None = No
     each difference is over the seeds that both sides have.
     """
     averages = SeedAverages({variant: found for variant, found in judged.items() if found})
-    table = []
+    table: list[VariantRow] = []
     for variant, found in judged.items():
         if not found:
             continue
         change = averages.difference(NONE, variant) if variant != NONE and judged.get(NONE) else None
+        means = averages.scores(variant)
         table.append(
             {
                 "variant": variant,
@@ -35,7 +36,9 @@ def ablation(judged: Mapping[str, RunRows], steps: Mapping[str, int] | None = No
                 "enhancements": list(enhancements_of(variant)),
                 "seeds": list(averages.seeds(variant)),
                 "steps": (steps or {}).get(variant),
-                **averages.scores(variant),
+                "accuracy": means["accuracy"],
+                "macro_f1": means["macro_f1"],
+                "balanced_accuracy": means["balanced_accuracy"],
                 "difference": change,
                 "verdict": effect(change) if change else None,
             }
@@ -43,7 +46,7 @@ def ablation(judged: Mapping[str, RunRows], steps: Mapping[str, int] | None = No
     return {"table": table, "recommendation": recommend(table, averages)}
 
 
-def recommend(table: Sequence[Mapping[str, Any]], averages: SeedAverages) -> dict[str, Any] | None:
+def recommend(table: Sequence[VariantRow], averages: SeedAverages) -> Recommendation | None:
     """What to switch on. None while nothing can be compared with `none`.
 
     {use (a variant), enough (whether there were trainings and flights enough to tell), settings (the five switches),
@@ -66,16 +69,30 @@ def recommend(table: Sequence[Mapping[str, Any]], averages: SeedAverages) -> dic
         )
         if use == NONE or _clearly_better(averages, use, best):
             use = best
-    alone = {name: row["verdict"] for name, row in rows.items() if name in ENHANCEMENTS}
+    alone = {name: str(row["verdict"]) for name, row in rows.items() if name in ENHANCEMENTS}
     stacking = _stacking(rows, averages)
     enough = not {FEW, TOO_FEW_FLIGHTS} & {row["verdict"] for row in rows.values()}
-    found = {"use": use, "enough": enough, "settings": switches(use), "enhancements": alone, "stacking": stacking}
+    found: Recommendation = {
+        "use": use,
+        "enough": enough,
+        "settings": switches(use),
+        "enhancements": alone,
+        "stacking": stacking,
+        "said": [],
+    }
     usual = next((row["steps"] for row in table if row["variant"] == NONE), None)
-    return {**found, "said": _sentences(found, rows, usual)}
+    found["said"] = _sentences(found, rows, usual)
+    return found
 
 
-def _gain(row: Mapping[str, Any]) -> float:
-    return float(row["difference"]["macro_f1"]["mean"])
+def _change(row: VariantRow) -> StudyDifference:
+    """The difference of a row that has one."""
+    assert row["difference"] is not None
+    return row["difference"]
+
+
+def _gain(row: VariantRow) -> float:
+    return float(_change(row)["macro_f1"]["mean"])
 
 
 def _clearly_better(averages: SeedAverages, simple: str, more: str) -> bool:
@@ -83,7 +100,7 @@ def _clearly_better(averages: SeedAverages, simple: str, more: str) -> bool:
     return change is not None and effect(change) == HELPS
 
 
-def _stacking(rows: Mapping[str, Mapping[str, Any]], averages: SeedAverages) -> dict[str, Any] | None:
+def _stacking(rows: Mapping[str, VariantRow], averages: SeedAverages) -> Stacking | None:
     """The variant with most enhancements against the best single one of its own."""
     most = max(rows, key=lambda name: len(enhancements_of(name)))
     parts = [name for name in enhancements_of(most) if name in rows and name != most]
@@ -96,7 +113,7 @@ def _stacking(rows: Mapping[str, Mapping[str, Any]], averages: SeedAverages) -> 
     return {"variant": most, "best_part": best, "difference": change["macro_f1"], "verdict": effect(change)}
 
 
-def _sentences(found: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any]], usual: int | None) -> list[str]:
+def _sentences(found: Recommendation, rows: Mapping[str, VariantRow], usual: int | None) -> list[str]:
     """`usual`: steps of a training without enhancements."""
     return [
         *_of_each(found, rows),
@@ -107,7 +124,7 @@ def _sentences(found: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any]], 
     ]
 
 
-def _of_each(found: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any]]) -> list[str]:
+def _of_each(found: Recommendation, rows: Mapping[str, VariantRow]) -> list[str]:
     tails = {
         HELPS: "it helps",
         HARMS: "it harms: leave it off",
@@ -116,15 +133,14 @@ def _of_each(found: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any]]) ->
         TOO_FEW_FLIGHTS: "too few flights to tell",
     }
     return [
-        f"{name.replace('_', ' ').capitalize()}: macro-F1 {_signed(rows[name]['difference']['macro_f1'])}; "
-        f"{tails[judged]}."
+        f"{name.replace('_', ' ').capitalize()}: macro-F1 {_signed(_change(rows[name])['macro_f1'])}; {tails[judged]}."
         for name, judged in found["enhancements"].items()
     ]
 
 
-def _of_flights(rows: Mapping[str, Mapping[str, Any]]) -> list[str]:
+def _of_flights(rows: Mapping[str, VariantRow]) -> list[str]:
     """Of few flights: how far they lie apart, which is what the intervals are made of."""
-    changes = {name: row["difference"] for name, row in rows.items()}
+    changes = {name: _change(row) for name, row in rows.items()}
     flights = min(change["flights"] for change in changes.values())
     if flights >= FEW_FLIGHTS:
         return []
@@ -138,7 +154,7 @@ def _of_flights(rows: Mapping[str, Mapping[str, Any]]) -> list[str]:
     ]
 
 
-def _of_stacking(stacking: Mapping[str, Any] | None) -> list[str]:
+def _of_stacking(stacking: Stacking | None) -> list[str]:
     if not stacking or stacking["verdict"] in (FEW, TOO_FEW_FLIGHTS):
         return []
     tail = {
@@ -150,7 +166,7 @@ def _of_stacking(stacking: Mapping[str, Any] | None) -> list[str]:
     return [f"{label(stacking['variant']).capitalize()} {tail} {against}: macro-F1 {_signed(stacking['difference'])}."]
 
 
-def _of_use(found: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any]]) -> list[str]:
+def _of_use(found: Recommendation, rows: Mapping[str, VariantRow]) -> list[str]:
     if found["use"] == NONE:
         if not found["enough"]:
             if FEW in [row["verdict"] for row in rows.values()]:
@@ -166,7 +182,7 @@ def _of_use(found: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any]]) -> 
     return said
 
 
-def _of_steps(found: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any]], usual: int | None) -> list[str]:
+def _of_steps(found: Recommendation, rows: Mapping[str, VariantRow], usual: int | None) -> list[str]:
     """What oversampling brings may be no more than the longer epochs that come with it."""
     taken = rows[found["use"]].get("steps") if found["use"] != NONE else None
     if not taken or not usual or taken < MORE_STEPS * usual:
@@ -177,7 +193,7 @@ def _of_steps(found: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any]], u
     ]
 
 
-def _signed(change: Mapping[str, Any]) -> str:
+def _signed(change: Mean) -> str:
     """+0.031 (95 % interval −0.004 to +0.066)."""
     if change["interval"] is None:
         return f"{signed(change['mean'])} ({TOO_FEW_FLIGHTS})"
@@ -185,7 +201,7 @@ def _signed(change: Mapping[str, Any]) -> str:
     return f"{signed(change['mean'])} (95 % interval {signed(low)} to {signed(high)})"
 
 
-def markdown(table: Sequence[Mapping[str, Any]]) -> list[str]:
+def markdown(table: Sequence[VariantRow]) -> list[str]:
     """The table for a terminal or a text, a line each."""
     lines = [
         "| variant | seeds | accuracy | balanced accuracy | macro-F1 | macro-F1 from none | verdict |",
@@ -207,15 +223,15 @@ def markdown(table: Sequence[Mapping[str, Any]]) -> list[str]:
     return lines
 
 
-def _share(found: Mapping[str, Any]) -> str:
+def _share(found: Mean) -> str:
     return f"{percent(found['mean'])} ({_reach(found, 100, 1)})"
 
 
-def _score(found: Mapping[str, Any]) -> str:
+def _score(found: Mean) -> str:
     return f"{found['mean']:.3f} ({_reach(found, 1, 3)})"
 
 
-def _reach(found: Mapping[str, Any], scale: int, digits: int) -> str:
+def _reach(found: Mean, scale: int, digits: int) -> str:
     """`61.0 to 75.3, ±1.2 between seeds`."""
     ends = [f"{scale * end:.{digits}f}" for end in found["interval"] or ()]
     spread = "" if found["spread"] is None else f", ±{scale * found['spread']:.{digits}f} between seeds"

@@ -7,7 +7,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -15,8 +14,9 @@ from core.metrics.compare import BETTER, WORSE, verdict
 from core.metrics.compare import UNCLEAR as NO_DIFFERENCE
 from core.metrics.counts import class_names
 from core.metrics.flights import TOO_FEW_FLIGHTS, ends, flight_counts, flights_of
-from core.metrics.intervals import FIGURES, Estimate, Interval, figures, jackknife, without_each
+from core.metrics.intervals import FIGURES, Estimate, figures, jackknife, without_each
 from core.records import PredictionRow
+from core.results import Interval, Mean, StudyDifference
 
 # The rows of each seed.
 RunRows = Mapping[int, Sequence[PredictionRow]]
@@ -58,7 +58,7 @@ class SeedAverages:
         each = [{number for name, number in self.judged if name == variant} for variant in variants]
         return tuple(sorted(set.intersection(*each)))
 
-    def scores(self, variant: str) -> dict[str, Any]:
+    def scores(self, variant: str) -> dict[str, Mean]:
         """{metric: {mean, interval, spread}}; spread is the standard deviation between seeds, None for one seed."""
         mine = [self.judged[variant, seed] for seed in self.seeds(variant)]
         estimates = _averages(
@@ -68,7 +68,7 @@ class SeedAverages:
             name: _plain(estimate, spread, estimate.share_interval()) for name, (estimate, spread) in estimates.items()
         }
 
-    def difference(self, before: str, after: str) -> dict[str, Any] | None:
+    def difference(self, before: str, after: str) -> StudyDifference | None:
         """After minus before over the seeds both have; None without any.
 
         {seeds, metric: {mean, interval, spread}, flights (their number), lowest_flight and highest_flight ({flight,
@@ -83,16 +83,19 @@ class SeedAverages:
         estimates = _averages(change, [now.left - was.left for was, now in pairs], total)
         turned = np.sum([now.right - was.right for was, now in pairs], axis=0)
         each = {name: float(turned[at] / total[at]) for at, name in enumerate(self.flights) if total[at]}
-        low, high = ({"flight": name, "accuracy_change": each[name]} for name in ends(each))
+        low, high = ends(each)
+        means = {
+            name: _plain(estimate, spread, estimate.difference_interval())
+            for name, (estimate, spread) in estimates.items()
+        }
         return {
             "seeds": list(seeds),
-            **{
-                name: _plain(estimate, spread, estimate.difference_interval())
-                for name, (estimate, spread) in estimates.items()
-            },
+            "accuracy": means["accuracy"],
+            "macro_f1": means["macro_f1"],
+            "balanced_accuracy": means["balanced_accuracy"],
             "flights": len(each),
-            "lowest_flight": low,
-            "highest_flight": high,
+            "lowest_flight": {"flight": low, "accuracy_change": each[low]},
+            "highest_flight": {"flight": high, "accuracy_change": each[high]},
         }
 
 
@@ -155,7 +158,7 @@ def _satterthwaite(*parts: tuple[float, int]) -> float:
     return float(whole**2 / sum(variance**2 / degrees for variance, degrees in known))
 
 
-def _plain(estimate: Estimate, spread: float | None, interval: Interval | None) -> dict[str, Any]:
+def _plain(estimate: Estimate, spread: float | None, interval: Interval | None) -> Mean:
     return {"mean": estimate.value, "interval": interval, "spread": spread}
 
 
@@ -170,7 +173,7 @@ def _require_same_objects(seed: int, sides: Mapping[str, Sequence[PredictionRow]
         raise ValueError(f"the variants of seed {seed} were not judged on the same objects: {', '.join(keys)}")
 
 
-def effect(change: Mapping[str, Any]) -> str:
+def effect(change: StudyDifference) -> str:
     """What a difference allows to say of what made it, by the interval of its macro-F1."""
     if len(change["seeds"]) < LEAST_SEEDS:
         return FEW

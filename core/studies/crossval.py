@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from core.metrics.alarms import AlarmCurves
 from core.metrics.flights import TOO_FEW_FLIGHTS
 from core.metrics.reference_points import BY_KEY, label_of
 from core.records import PredictionRow
+from core.results import ReferenceScore, Results, SeedScore
 from core.units import percent
 
 
@@ -48,7 +48,7 @@ def cross_validation(
     notes: Mapping[str, str] | None = None,
     false_alarm_rate: float = 0.1,
     alarming: Sequence[str] = (),
-) -> dict[str, Any]:
+) -> Results:
     """All of `score` over the pooled rows, and: `folds` and `seeds` (lists of {fold, seed, accuracy, macro_f1, correct,
     total}), `spread` (standard deviation of macro-F1 between seeds, None for one), and `references`.
 
@@ -63,28 +63,27 @@ def cross_validation(
         seed: [row for part in parts if part.seed == seed for row in part.rows]
         for seed in sorted({part.seed for part in parts})
     }
-    seeds = [{"seed": seed, **_short(rows)} for seed, rows in by_seed.items()]
-    spread = float(np.std([seed["macro_f1"] for seed in seeds], ddof=1)) if len(seeds) > 1 else None
     references = {
         name: _reference(name, rows, pooled, (notes or {}).get(name)) for name, rows in pooled_references(parts).items()
     }
-    return {
-        **score(
-            pooled,
-            false_alarm_rate=false_alarm_rate,
-            alarming=alarming,
-            curves_of=lambda row: curves[row["fold"], row["seed"]],
-        ),
-        "folds": [{"fold": part.fold, "seed": part.seed, **_short(part.rows)} for part in parts],
-        "seeds": seeds,
-        "spread": spread,
-        "references": references,
-    }
+    found = score(
+        pooled,
+        false_alarm_rate=false_alarm_rate,
+        alarming=alarming,
+        curves_of=lambda row: curves[row["fold"], row["seed"]],
+    )
+    found["folds"] = [{"fold": part.fold, **_seed_score(part.seed, part.rows)} for part in parts]
+    found["seeds"] = [_seed_score(seed, rows) for seed, rows in by_seed.items()]
+    each = [figures["macro_f1"] for figures in found["seeds"]]
+    found["spread"] = float(np.std(each, ddof=1)) if len(each) > 1 else None
+    found["references"] = references
+    return found
 
 
-def _short(rows: Sequence[PredictionRow]) -> dict[str, Any]:
+def _seed_score(seed: int, rows: Sequence[PredictionRow]) -> SeedScore:
     found = score(rows, intervals=False)
     return {
+        "seed": seed,
         "accuracy": found["overall_accuracy"],
         "macro_f1": found["macro_f1"],
         "correct": found["correct"],
@@ -94,22 +93,24 @@ def _short(rows: Sequence[PredictionRow]) -> dict[str, Any]:
 
 def _reference(
     name: str, rows: Sequence[PredictionRow], pooled: Sequence[PredictionRow], note: str | None
-) -> dict[str, Any]:
+) -> ReferenceScore:
     found = score(rows)
-    keys = ("accuracy_interval", "macro_f1", "macro_f1_interval", "with_choice")
     # One that is slow looks at fewer photos where there are very many.
     there = {(row["image"], row["object"]) for row in rows}
     same = [row for row in pooled if (row["image"], row["object"]) in there]
     return {
         "label": label_of(name),
         "accuracy": found["overall_accuracy"],
-        **{key: found[key] for key in keys},
+        "accuracy_interval": found["accuracy_interval"],
+        "macro_f1": found["macro_f1"],
+        "macro_f1_interval": found["macro_f1_interval"],
+        "with_choice": found["with_choice"],
         "note": BY_KEY[name].note if note is None and name in BY_KEY else note or "",
         "model_against_it": compare(rows, same),
     }
 
 
-def lines(found: Mapping[str, Any]) -> list[str]:
+def lines(found: Results) -> list[str]:
     """Parts, seeds and references for a terminal, a line each."""
     said = [
         f"Part {part['fold']}, seed {part['seed']}: {percent(part['accuracy'])} ({part['correct']}/{part['total']}), "

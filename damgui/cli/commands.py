@@ -234,7 +234,7 @@ def _heavy(args: Args) -> int:
     if args.json:
         _print_json(document)
     elif document["status"] == "finished":
-        print("\n".join(console.closing_lines(run, document)))
+        print("\n".join(console.closing_lines(run)))
     return code
 
 
@@ -325,7 +325,7 @@ def _batch(args: Args) -> int:
     if args.json:
         _print_json(document)
     elif done:
-        print("\n".join(console.closing_lines(run, document)))
+        print("\n".join(console.closing_lines(run)))
         print(f"Copied to   {target}") if target else None
     return code
 

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import Problem, UserError
-from core.records import DryRunMeasured
+from core.records import DryRunMeasured, TrainingInfo
 from core.report import outputs
+from core.results import Results
 from core.runs import launcher, store, worker
 from core.runs.events import last_event, read_events
 from core.runs.files import read_json, read_record, write_text
@@ -147,37 +148,43 @@ def outcome(run: Run) -> dict[str, Any]:
     return about
 
 
-def closing_lines(run: Run, document: dict[str, Any]) -> list[str]:
+def closing_lines(run: Run) -> list[str]:
     """The last lines of a command that went well."""
     if run.kind == "rehearse":
         tried = read_record(run.results, DryRunMeasured)
         return dry_run_lines(tried) if tried else []
+    if run.kind == "train":
+        return _training_lines(run)
+    found = read_record(run.results, Results) or Results()
     if run.kind in store.STUDIES:
-        return [*_study_lines(document), f"Results: {run.workspace.study(run.kind, run.id)}"]
+        return [*_study_lines(found), f"Results: {run.workspace.study(run.kind, run.id)}"]
     if run.kind == "batch":
-        return batch_lines(document, outputs.files_of(run))
-    if run.kind != "train":
-        lines = [accuracy_line(document)] if "overall_accuracy" in document else [f"The run is {document['status']}."]
-        return [*lines, f"Results: {_published(run, document)}"]
-    best = document.get("best") or {}
-    lines = [f"Model {run.name} after {document.get('steps', '?')} steps: {run.workspace.final(run.name)}"]
+        return batch_lines(found, outputs.files_of(run))
+    lines = [accuracy_line(found)] if "overall_accuracy" in found else [f"The run is {store.status(run)}."]
+    return [*lines, f"Results: {_published(run)}"]
+
+
+def _training_lines(run: Run) -> list[str]:
+    found = read_record(run.workspace.training_info(run.name), TrainingInfo) or TrainingInfo()
+    best = found.get("best") or {}
+    lines = [f"Model {run.name} after {found.get('steps', '?')} steps: {run.workspace.final(run.name)}"]
     if best.get("accuracy") is not None:
         lines.append(f"Best at step {best['step']}: {percent(best['accuracy'])} right, macro-F1 {best['macro_f1']:.3f}")
     return lines
 
 
-def _study_lines(document: dict[str, Any]) -> list[str]:
+def _study_lines(found: Results) -> list[str]:
     """A study's table and what follows from it."""
     from core.studies import crossval
     from core.studies.ablation import markdown
 
-    if "table" in document:
-        said = (document.get("recommendation") or {}).get("said", [])
-        return [*markdown(document["table"]), "", *said]
-    return [accuracy_line(document), *crossval.lines(document)] if "overall_accuracy" in document else []
+    if "table" in found:
+        advice = found.get("recommendation")
+        return [*markdown(found["table"]), "", *(advice["said"] if advice else [])]
+    return [accuracy_line(found), *crossval.lines(found)] if "overall_accuracy" in found else []
 
 
-def _published(run: Run, document: dict[str, Any]) -> Path:
+def _published(run: Run) -> Path:
     if run.kind == "baseline":
         return run.workspace.zeroshot_results
     settings = run.settings()

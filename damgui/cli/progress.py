@@ -11,6 +11,7 @@ from typing import Any, TextIO
 from core import units
 from core.metrics.flights import NO_INTERVAL
 from core.records import DryRunMeasured, Ended, Evaluated, Event, Planned, Progressed, Rehearsed, Stage, Stepped, Warned
+from core.results import Results
 from core.units import estimate, percent
 
 
@@ -121,7 +122,7 @@ def dry_run_lines(found: DryRunMeasured) -> list[str]:
     return lines
 
 
-def batch_lines(found: Mapping[str, Any], files: Mapping[str, Any]) -> list[str]:
+def batch_lines(found: Results, files: Mapping[str, Any]) -> list[str]:
     """What a judged folder came to, and where it lies."""
     counts = ", ".join(f"{number:,} {name}" for name, number in found["conditions"].items())
     unsure = found.get("unsure")
@@ -132,7 +133,7 @@ def batch_lines(found: Mapping[str, Any], files: Mapping[str, Any]) -> list[str]
     return lines + [f"{name.capitalize():<12}{path}" for name, path in files.items()]
 
 
-def accuracy_line(results: dict[str, Any]) -> str:
+def accuracy_line(results: Results) -> str:
     """`Overall accuracy  71.2 % (148/208), 95 % interval 64.9 to 77.0 %, macro-F1 0.612`."""
     line = f"Overall accuracy  {percent(results['overall_accuracy'])} ({results['correct']}/{results['total']})"
     if interval := results.get("accuracy_interval"):

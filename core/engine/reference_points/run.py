@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -39,6 +38,7 @@ from core.metrics.reference_points import (
     SHUFFLED,
     TEXTURE_FOREST,
 )
+from core.results import ReferenceScore
 from core.runs.events import Reporter
 from core.runs.files import writing
 from core.runs.workspace import Workspace
@@ -87,7 +87,7 @@ class _Progress:
 
 def measure(
     judged: JudgedSplit, workspace: Workspace, run_folder: Path, reporter: Reporter
-) -> tuple[dict[str, dict[str, Any]], list[str]]:
+) -> tuple[dict[str, ReferenceScore], list[str]]:
     """(references, warnings) for results.json, in the order of POINTS; each reference's rows go to
     `<run folder>/references/<name>.jsonl`.
 
@@ -96,7 +96,7 @@ def measure(
     `prior` is given. A requested stop ends it with what is there.
     """
     rows: dict[str, Rows] = {}
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[str, ReferenceScore] = {}
     for name, make in _plan(judged, workspace).items():
         progress = _Progress(reporter, BY_KEY[name].label)
         try:
@@ -137,13 +137,16 @@ def _plan(judged: JudgedSplit, workspace: Workspace) -> dict[str, Make]:
     return plan
 
 
-def _entry(name: str, rows: Rows, remark: str) -> dict[str, Any]:
+def _entry(name: str, rows: Rows, remark: str) -> ReferenceScore:
     whole = score(rows)
+    choice = whole["with_choice"]
     return {
         "label": BY_KEY[name].label,
         "accuracy": whole["overall_accuracy"],
-        **{key: whole[key] for key in ("accuracy_interval", "macro_f1", "macro_f1_interval")},
-        "with_choice": {key: whole["with_choice"][key] for key in ("accuracy", "macro_f1")},
+        "accuracy_interval": whole["accuracy_interval"],
+        "macro_f1": whole["macro_f1"],
+        "macro_f1_interval": whole["macro_f1_interval"],
+        "with_choice": {"accuracy": choice["accuracy"], "macro_f1": choice["macro_f1"]},
         "note": f"{BY_KEY[name].note} {remark}".strip(),
     }
 

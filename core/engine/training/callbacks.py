@@ -18,6 +18,7 @@ from core.engine.training import throughput
 from core.engine.training.checkpoints import BEST, keep_best
 from core.engine.training.trainer import PackedTrainer, memory_mb
 from core.errors import UserError
+from core.records import AdapterFacts, ValidationScore
 from core.runs import swap
 from core.runs.events import Reporter
 from core.runs.files import write_json
@@ -26,14 +27,14 @@ from core.runs.files import write_json
 class BestCheckpoint(TrainerCallback):
     """Keeps the adapter with the best validation macro-F1 apart, and says beside every checkpoint what it is."""
 
-    def __init__(self, trainer: PackedTrainer, about: dict[str, Any], checkpoints: Path, reporter: Reporter) -> None:
+    def __init__(self, trainer: PackedTrainer, about: AdapterFacts, checkpoints: Path, reporter: Reporter) -> None:
         self.trainer, self.about, self.checkpoints, self.reporter = trainer, about, checkpoints, reporter
         if trainer.is_world_process_zero():
             swap.recover(self.folder)
         trainer.accelerator.wait_for_everyone()
         about_best = self.folder / "damgui.json"
         # The scores of the best so far: those of an earlier start where there was one.
-        self.best: dict[str, Any] = (
+        self.best: ValidationScore = (
             json.loads(about_best.read_text(encoding="utf-8"))["scores"] if about_best.is_file() else {}
         )
 
@@ -42,7 +43,7 @@ class BestCheckpoint(TrainerCallback):
         return self.checkpoints / BEST
 
     def on_evaluate(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        scores = dict(self.trainer.last_evaluation)
+        scores = self.trainer.last_evaluation.copy()
         if self.best and scores["macro_f1"] <= self.best["macro_f1"]:
             return
         self.best = scores

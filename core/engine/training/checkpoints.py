@@ -5,18 +5,18 @@ from __future__ import annotations
 import re
 import shutil
 from pathlib import Path
-from typing import Any
 
 from transformers import Trainer
 
 from core.errors import UserError
+from core.records import AdapterFacts
 from core.runs import swap
 from core.runs.files import write_json, write_text, writing
 
 BEST = "best"
 
 
-def keep_best(trainer: Trainer, folder: Path, about: dict[str, Any]) -> None:
+def keep_best(trainer: Trainer, folder: Path, about: AdapterFacts) -> None:
     """Save the adapter beside `folder`, then swap them: see `core.runs.swap`. All processes of a training call it."""
     if trainer.is_world_process_zero():
         swap.begin(folder)
@@ -31,7 +31,7 @@ def keep_best(trainer: Trainer, folder: Path, about: dict[str, Any]) -> None:
         swap.finish(folder)
 
 
-def card(about: dict[str, Any]) -> str:
+def card(about: AdapterFacts) -> str:
     """What stands beside an adapter for the one who finds it."""
     scores = about["scores"]
     return (

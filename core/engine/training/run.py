@@ -26,6 +26,7 @@ from core.engine.training.data import TrainingDataset
 from core.engine.training.dry_run import DryRun, PlannedCache, Stopped, learning_weights, measure_dry_run
 from core.engine.training.trainer import PackedTrainer
 from core.errors import UserError
+from core.records import AdapterFacts, LossHistory, TrainingInfo
 from core.runs.events import Reporter, read_events
 from core.runs.files import write_json
 from core.runs.workspace import Workspace
@@ -149,7 +150,7 @@ def set_up(
     # Before a trainer wraps the model for several devices, which then hold the small output layer.
     models.close_head(model, prompt_builder.candidates)
     training_data = TrainingDataset(train, prompt_builder, settings)
-    about = {
+    about: AdapterFacts = {
         "name": name,
         "base_model": settings.model.path,
         "base_fingerprint": loaded.fingerprint,
@@ -191,7 +192,7 @@ def set_up(
 
 def train(
     settings: Settings, name: str, run_folder: Path, workspace: Workspace, reporter: Reporter, resume: bool
-) -> dict[str, Any]:
+) -> TrainingInfo:
     """Train an adapter; returns (and leaves in the run folder) the training info.
 
     Writes `models/<name>_checkpoints/` as it goes, and at the end `models/<name>_final/`: the adapter with the best
@@ -291,9 +292,11 @@ def dry_run_only(settings: Settings, run_folder: Path, workspace: Workspace, rep
     return {**results, "stopped": False}
 
 
-def outcome(setup: TrainingSetup, checkpoints: Path, settings: Settings) -> dict[str, Any]:
+def outcome(setup: TrainingSetup, checkpoints: Path, settings: Settings) -> TrainingInfo:
     """What `training_info_<name>.json` tells of a training that is over."""
-    trainer, best = setup.trainer, setup.best.best
+    trainer, best = setup.trainer, setup.best.best.copy()
+    if best:
+        best["path"] = str(checkpoints / BEST)
     return {
         "base_model": settings.model.path,
         "base_fingerprint": setup.loaded.fingerprint,
@@ -301,7 +304,7 @@ def outcome(setup: TrainingSetup, checkpoints: Path, settings: Settings) -> dict
         "steps": trainer.state.global_step,
         "epochs": trainer.state.epoch,
         "final": trainer.last_evaluation,
-        "best": {**best, "path": str(checkpoints / BEST)} if best else {},
+        "best": best,
         "trainable_parameters": setup.trainable,
         "all_parameters": setup.all_parameters,
         "class_weights": {
@@ -336,13 +339,17 @@ def steps_per_epoch(trainer: PackedTrainer) -> int:
     return max(len(trainer.get_train_dataloader()), 1)
 
 
-def history(state: TrainerState) -> dict[str, list[Any]]:
+def history(state: TrainerState) -> LossHistory:
     """Training loss as [step, loss] and every evaluation, from the trainer's own log (it survives a resume)."""
-    names = ("loss", "accuracy", "macro_f1")
     return {
         "train": [[entry["step"], entry["loss"]] for entry in state.log_history if "loss" in entry],
         "evaluation": [
-            {"step": entry["step"], **{name: entry[f"eval_{name}"] for name in names}}
+            {
+                "step": entry["step"],
+                "loss": entry["eval_loss"],
+                "accuracy": entry["eval_accuracy"],
+                "macro_f1": entry["eval_macro_f1"],
+            }
             for entry in state.log_history
             if "eval_macro_f1" in entry
         ],

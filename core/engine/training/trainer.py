@@ -21,7 +21,7 @@ from core.engine.training.memory import resident_bytes
 from core.engine.training.throughput import ThroughputMeter
 from core.errors import UserError
 from core.metrics import score
-from core.records import PredictionRow
+from core.records import PredictionRow, ValidationScore
 from core.runs.events import Reporter
 
 
@@ -62,7 +62,7 @@ class PackedTrainer(Trainer):
         self.model_accepts_loss_kwargs = True
         self.photos_done = self.questions_done = 0
         self.meter = ThroughputMeter()
-        self.last_evaluation: dict[str, float] = {}
+        self.last_evaluation: ValidationScore = {}
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[Any]:
         return EpochSampler(self.training_data)
@@ -143,7 +143,12 @@ class PackedTrainer(Trainer):
         (found_here,) = self.agreed([found_here])
         step = self.state.global_step
         seconds = round(time.monotonic() - began, 3)
-        self.last_evaluation = {"step": step, **found_here}
+        self.last_evaluation = {
+            "step": step,
+            "loss": found_here["loss"],
+            "accuracy": found_here["accuracy"],
+            "macro_f1": found_here["macro_f1"],
+        }
         self.reporter.emit("evaluation", step=step, total=len(rows), elapsed_s=seconds, **found_here)
         metrics = {f"{metric_key_prefix}_{key}": value for key, value in found_here.items()}
         self.log(dict(metrics))

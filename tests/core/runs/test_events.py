@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from core.records import EVENTS
-from core.runs.events import Event, EventReader, append, event, last_event, read_events, tail_events
+from core.records import EVENTS, Event
+from core.runs.events import EventReader, append, event, last_event, read_events, tail_events
 
 
 def stepped(step: int, loss: float = 1.0) -> Event:
