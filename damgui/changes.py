@@ -14,7 +14,7 @@ from core.runs.workspace import Workspace
 from damgui.snapshot import SHARED_FOR_S, look, recent
 
 PATH = "/damgui/changes"
-AT_WORK_MS, AT_REST_MS = 1000, 2000  # until a page asks again
+AT_WORK_MS, AT_REST_MS = 1000, 3000  # until a page asks again
 
 
 def route(workspace: Workspace) -> Route:
