@@ -253,4 +253,4 @@ def test_one_photo_is_judged_in_the_words_of_the_roof(
     for answer in found["answers"]:
         assert not allowed or set(answer["probabilities"]) == allowed
         kind = object_type or answer["predicted_type"]
-        assert known.shown(kind, answer["predicted"]).name in predict._verdict(answer, kind, known)
+        assert known.shown(kind, answer["predicted"]).name in predict._answer_card(answer, kind, known)
