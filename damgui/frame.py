@@ -26,7 +26,7 @@ LONG: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", 
 
 @dataclass(frozen=True)
 class Watcher:
-    """A part of the page that follows files. `refresh` returns what to redraw; None means that what is shown still holds.
+    """A part of the page that follows files. `refresh` returns what to redraw; None: what is shown holds.
 
     `reads` are widgets whose values `refresh` wants as well.
     """

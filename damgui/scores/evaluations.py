@@ -1,4 +1,4 @@
-"""Every evaluated run of a workspace: which model judged which objects, with which settings, and which runs can be compared."""
+"""Every evaluated run of a workspace: its model, its objects and settings, and which runs can be compared."""
 
 from __future__ import annotations
 
