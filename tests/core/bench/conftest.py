@@ -23,18 +23,18 @@ __all__ = ["_one_thread", "family", "loaded", "photos", "saved", "settings", "ta
 
 @dataclass
 class Counter:
-    """Stands in for `worker.Beat`: says no after `steps` steps, and remembers what it was told."""
+    """Stands in for `worker.Beat`: says no after `steps` steps, and keeps the counts it was called with."""
 
     steps: int = 2
     ready: dict[str, object] = field(default_factory=dict)
-    told: list[dict[str, float]] = field(default_factory=list)
+    counts: list[dict[str, float]] = field(default_factory=list)
 
     def begin(self, **about: object) -> None:
         self.ready |= about
 
     def __call__(self, **done: float) -> bool:
-        self.told.append(done)
-        return len(self.told) < self.steps
+        self.counts.append(done)
+        return len(self.counts) < self.steps
 
 
 @pytest.fixture

@@ -55,28 +55,28 @@ def test_variants_are_compared_with_the_base_and_those_that_could_not_run_are_le
     assert rows["trl"] == {"unavailable": "not installed"}
 
 
-def beat_with(*asked: dict[str, float], warm: int) -> tuple[Beat, io.StringIO]:
-    said = io.StringIO()
-    return Beat(io.StringIO("".join(json.dumps(line) + "\n" for line in asked)), said, torch.device("cpu"), warm), said
+def beat_with(*asks: dict[str, float], warm: int) -> tuple[Beat, io.StringIO]:
+    out = io.StringIO()
+    return Beat(io.StringIO("".join(json.dumps(line) + "\n" for line in asks)), out, torch.device("cpu"), warm), out
 
 
 def test_warm_up_is_not_in_a_reading_and_a_reading_ends_after_its_steps() -> None:
-    beat, said = beat_with({"seconds": 0.0, "steps": 2}, warm=2)
+    beat, output = beat_with({"seconds": 0.0, "steps": 2}, warm=2)
     beat.begin(fill_s=1.0)
     answers = [beat(questions=5.0 * step) for step in range(1, 5)]
-    told = [json.loads(line) for line in said.getvalue().splitlines()]
+    lines = [json.loads(line) for line in output.getvalue().splitlines()]
     assert answers == [True, True, True, False]  # nobody asks for a third reading
-    assert told[0]["fill_s"] == 1.0 and told[0]["before_mb"] > 0
-    assert (told[1]["questions"], told[1]["steps"]) == (10.0, 2)
+    assert lines[0]["fill_s"] == 1.0 and lines[0]["before_mb"] > 0
+    assert (lines[1]["questions"], lines[1]["steps"]) == (10.0, 2)
 
 
 def test_a_reading_lasts_as_long_as_asked() -> None:
-    beat, said = beat_with({"seconds": 0.05, "steps": 1}, warm=1)
+    beat, output = beat_with({"seconds": 0.05, "steps": 1}, warm=1)
     beat.begin()
     steps = 0
     while beat(questions=steps):
         steps += 1
-    assert json.loads(said.getvalue().splitlines()[1])["seconds"] >= 0.05
+    assert json.loads(output.getvalue().splitlines()[1])["seconds"] >= 0.05
 
 
 def test_the_peak_is_the_process_s_own_and_not_its_parent_s() -> None:
