@@ -1,4 +1,4 @@
-"""What can be said of an object: how grave it is, whether it alarms, and its colour, mark and weight everywhere."""
+"""The conditions of an object: how grave they are, which raise an alarm, and their colour, mark and weight."""
 
 from __future__ import annotations
 
@@ -32,7 +32,15 @@ COLOURS = ("#14918a", "#e0a11b", "#c9374a", "#7d5fc4", "#2f8fc9", "#a8602c", "#c
 
 @dataclass(frozen=True)
 class Condition:
-    """One condition. `colour` is #rrggbb, `mark` one of MARKS, `weight` its factor with condition weighting."""
+    """One condition and how it is shown everywhere.
+
+    Attributes:
+        name: The name that the taxonomy gives it.
+        alarm: Whether an object in this condition needs attention.
+        colour: `#rrggbb`.
+        mark: A key of MARKS.
+        weight: Its factor in the training loss when condition weighting is on.
+    """
 
     name: str
     alarm: bool
@@ -42,6 +50,7 @@ class Condition:
 
     @property
     def sign(self) -> str:
+        """The mark as one character of text."""
         return MARKS[self.mark][0]
 
 
@@ -50,11 +59,12 @@ PRESENT = Condition("present", False, "#7b8794", "bar")
 
 
 def unknown(name: str) -> Condition:
+    """A condition that no taxonomy knows: shown in grey, raises no alarm."""
     return Condition(name, False, "#7b8794", "diamond")
 
 
 def derived(names: Sequence[str], known: Mapping[str, Mapping[str, Any]]) -> dict[str, Condition]:
-    """Conditions of which only the names are known, from the least grave to the gravest; see `read` for `known`."""
+    """Build conditions from names alone, given from the least grave to the gravest; `known` as for `read`."""
     return read({name: {} for name in names}, known, lambda what, fix: None)
 
 
@@ -63,13 +73,17 @@ def read(
     known: Mapping[str, Mapping[str, Any]],
     wrong: Callable[[str, str], None],
 ) -> dict[str, Condition]:
-    """Conditions from {name: {alarm, colour, mark, weight}}, each of which may be left out: the first is the good one,
-    the others alarm.
+    """Build conditions from {name: {alarm, colour, mark, weight}} and fill in what is left out.
+
+    Where `alarm` is left out, every condition but the first raises one.
 
     Args:
-        given: what a taxonomy file says, from the least grave to the gravest.
-        known: colours, marks and weights for conditions of the same name that leave them out.
-        wrong: is told every fault as (what, cure).
+        given: The conditions as a taxonomy file holds them, from the least grave to the gravest.
+        known: Colours, marks and weights for conditions of the same name that leave them out.
+        wrong: Called with (what is wrong, how to cure it) for every fault; faulty values count as left out.
+
+    Returns:
+        {name: condition} in the order of `given`. Colours and marks are distinct as long as there are enough of them.
     """
     said = {name: _checked(name, about, wrong) for name, about in given.items()}
     for key in ("colour", "mark"):
@@ -90,7 +104,7 @@ def read(
 
 
 def _checked(name: str, about: Mapping[str, Any], wrong: Callable[[str, str], None]) -> dict[str, Any]:
-    """The values that are right; the others are told."""
+    """The valid values; `wrong` is called for each of the others."""
     good: dict[str, Any] = {}
     for key, value in about.items():
         if key == "alarm" and not isinstance(value, bool):
@@ -116,7 +130,7 @@ def _is_weight(value: Any) -> bool:
 
 
 def _chosen(given: Sequence[str | None], choices: Sequence[str]) -> list[str]:
-    """Every gap filled with the first choice that nobody has; once all are taken they come again in turn."""
+    """`given` with each None replaced by an unused choice; once all choices are used, they are reused in turn."""
     free = [choice for choice in choices if choice not in given]
     gaps = [place for place, entry in enumerate(given) if entry is None]
     fill = {place: (free or choices)[number % len(free or choices)] for number, place in enumerate(gaps)}

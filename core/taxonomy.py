@@ -1,4 +1,4 @@
-"""Object types x conditions -> classes, and how each is shown. Another domain is another YAML file and no code."""
+"""Object types x conditions -> classes, and how each is shown. Another domain is another YAML file, not other code."""
 
 from __future__ import annotations
 
@@ -22,13 +22,18 @@ KIND_KEYS = ("conditions", "spellings", "observed")
 
 @dataclass(frozen=True)
 class Taxonomy:
-    """What can be asked and answered.
+    """The object types, conditions and classes of a domain.
 
-    `conditions` go from the least grave to the gravest. `allowed` holds the conditions of each object type. `aliases`
-    holds further spellings: of a type or a condition by its name, of a whole class by its class name. `details` says of
-    each condition whether it alarms and how it is shown; without them it is derived from the names. `observed` types
-    have no good or bad state: what they are called stays what is asked, stored and scored, but page and report say
-    "present".
+    Attributes:
+        name: The domain's name.
+        question_scene: The words of a question for what a photo shows.
+        object_types: Names of the types, in the order of the file.
+        conditions: Names of the conditions, from the least grave to the gravest.
+        allowed: The conditions of each object type.
+        aliases: Further spellings: of a type or a condition by its name, of a whole class by its class name.
+        details: For each condition whether it raises an alarm and how it is shown; when empty, derived from the names.
+        observed: Types that have no good or bad state. Their condition's name is used in questions, files and scores,
+            but page and report show "present".
     """
 
     name: str
@@ -46,16 +51,16 @@ class Taxonomy:
 
     @property
     def alarming(self) -> tuple[str, ...]:
-        """The conditions that somebody must look at, from the least grave to the gravest."""
+        """The conditions that need attention, from the least grave to the gravest."""
         return tuple(name for name in self.conditions if self.details[name].alarm)
 
     @property
     def legend(self) -> tuple[Condition, ...]:
-        """All that an object may be shown as."""
+        """Everything that an object may be shown as: the conditions, and "present" where types are only observed."""
         return (*self.details.values(), *((looks.PRESENT,) if self.observed else ()))
 
     def condition(self, name: str) -> Condition:
-        """A condition by its name; one that is none of ours is shown in grey."""
+        """A condition by its name; one that is not of this taxonomy is shown in grey."""
         return self.details.get(name) or (looks.PRESENT if name == looks.PRESENT.name else looks.unknown(name))
 
     def shown(self, object_type: str, condition: str) -> Condition:
@@ -63,16 +68,20 @@ class Taxonomy:
         return looks.PRESENT if object_type in self.observed else self.condition(condition)
 
     def shown_class(self, class_name: str) -> str:
-        """How page and report call a class: `vegetation normal`, where vegetation is only observed, is present."""
+        """The name of a class on page and report: `vegetation present` where vegetation is only observed."""
         kind, _ = self.split_class(class_name)
         return f"{kind} {looks.PRESENT.name}" if kind in self.observed else class_name
 
     def of_class(self, class_name: str) -> Condition:
-        """How page and report show the condition in a class name."""
+        """How page and report show the condition of a class, from its class name."""
         return self.shown(*self.split_class(class_name))
 
     def split_class(self, class_name: str) -> tuple[str, str]:
-        """(object type, condition) of a class name, also of a type that is not ours; the last word where neither is."""
+        """Split a class name into (object type, condition).
+
+        A type that is not of this taxonomy is recognised by a known condition at the name's end; where that is unknown
+        too, the last word counts as the condition.
+        """
         if class_name in self._by_name:
             return self._by_name[class_name]
         ends = [
@@ -88,7 +97,12 @@ class Taxonomy:
         return {self.class_name(*pair): pair for pair in self.classes}
 
     def shown_counts(self, conditions: Mapping[str, int], classes: Mapping[str, int]) -> dict[Condition, int]:
-        """How many objects have which condition, those of observed types apart; `classes` counts by class name."""
+        """Counts of objects by how they are shown: by condition, those of observed types as "present".
+
+        Args:
+            conditions: Counts of all objects by condition.
+            classes: Counts of the same objects by class name.
+        """
         present = {name: count for name, count in classes.items() if self.split_class(name)[0] in self.observed}
         counts = Counter(conditions)
         for name, count in present.items():
@@ -103,16 +117,17 @@ class Taxonomy:
 
     @property
     def class_names(self) -> tuple[str, ...]:
+        """The names of all `classes`, in their order."""
         return tuple(self.class_name(kind, condition) for kind, condition in self.classes)
 
     def class_name(self, object_type: str, condition: str) -> str:
-        """`toe drain blocked`, `vegetation normal`: always the type, then the condition."""
+        """The name of a class, such as `toe drain blocked`: the type, then the condition."""
         return f"{object_type} {condition}"
 
     def read_class(self, text: str) -> tuple[str, str] | None:
-        """(object type, condition) of a class name as people write it, or None when it is none of ours.
+        """(object type, condition) of a class name as people spell it; None when it is not of this taxonomy.
 
-        The whole text must match, so `Toe drain` never swallows `Toe drain- Blocked`.
+        The whole text must match, so that `Toe drain` never matches `Toe drain- Blocked`.
         """
         return self._spelled.get(key_of(text))
 
@@ -121,7 +136,7 @@ class Taxonomy:
         return dict(self.spellings())
 
     def spellings(self) -> Iterator[tuple[str, tuple[str, str]]]:
-        """Every known spelling as (key, class); a key that comes twice with two classes is a fault of the file."""
+        """Every known spelling as (its `key_of`, class); one key with two classes is a fault of the taxonomy's file."""
         for kind, condition in self.classes:
             pair = (kind, condition)
             for name in (kind, *self.aliases.get(kind, ())):
@@ -135,12 +150,19 @@ class Taxonomy:
 
 
 def key_of(text: str) -> str:
-    """Letters and digits alone, case folded: `Toe drain- Blocked` and `toe_drain (blocked)` are one key."""
+    """Letters and digits of `text`, case folded: `Toe drain- Blocked` and `toe_drain (blocked)` have the same key."""
     return "".join(letter for letter in str(text).casefold() if letter.isalnum())
 
 
 def load(path: str = "") -> Taxonomy:
-    """A taxonomy file; "" means the dam taxonomy. Raises UserError naming every fault of the file at once."""
+    """Read a taxonomy from a YAML file.
+
+    Args:
+        path: The file; "" means the dam taxonomy in `configs`.
+
+    Raises:
+        UserError: The file is missing or faulty; it names all faults at once.
+    """
     file = Path(path).expanduser() if path else DEFAULT
     if not file.is_file():
         raise UserError("no such taxonomy file", str(file), "Give a YAML file, or leave it empty.", "taxonomy")
@@ -148,7 +170,15 @@ def load(path: str = "") -> Taxonomy:
 
 
 def from_dict(tree: Mapping[str, Any], where: str = "") -> Taxonomy:
-    """A taxonomy from what its YAML file holds. Raises UserError naming every fault at once."""
+    """Build a taxonomy from the mapping that its YAML file holds.
+
+    Args:
+        tree: The mapping; see `configs/taxonomy.yaml` for its keys.
+        where: The file's name, for the error's text.
+
+    Raises:
+        UserError: Something is wrong with it; it names all faults at once.
+    """
     problems: list[Problem] = []
 
     def wrong(what: str, fix: str = SHAPE) -> None:
@@ -202,7 +232,7 @@ def from_dict(tree: Mapping[str, Any], where: str = "") -> Taxonomy:
 def _observed(
     kinds: Mapping[str, Mapping[str, Any]], allowed: Mapping[str, tuple[str, ...]], wrong: Callable[[str, str], None]
 ) -> tuple[str, ...]:
-    """The types that are marked, or that are in the taxonomy that comes along and not unmarked here."""
+    """The types marked as observed here, or in the shipped taxonomy unless it is unmarked here."""
     found = []
     for kind, about in kinds.items():
         if strange := [str(key) for key in about if key not in KIND_KEYS]:
@@ -224,7 +254,7 @@ def _shipped_file() -> dict[str, Any]:
 
 
 def _shipped(part: str) -> dict[str, dict[str, Any]]:
-    """What the taxonomy that comes along says of its conditions or object types, for files that leave it out."""
+    """The conditions or object types of the shipped taxonomy: defaults for files that leave details out."""
     return _entries(_shipped_file().get(part), part, lambda what, fix: None)
 
 
@@ -233,7 +263,7 @@ def _shipped_observed() -> tuple[str, ...]:
 
 
 def _entries(given: Any, part: str, wrong: Callable[[str, str], None]) -> dict[str, dict[str, Any]]:
-    """A list of names, or names with details, as {name: details}."""
+    """A list of names, or a mapping of names to details, as {name: details}."""
     if not isinstance(given, Mapping):
         return {name: {} for name in _words(given)}
     for name, about in given.items():
@@ -249,9 +279,9 @@ def _words(given: Any) -> tuple[str, ...]:
 
 
 def restore(tree: Mapping[str, Any]) -> Taxonomy:
-    """The taxonomy that `dataclasses.asdict` wrote beside a model: the one its answers were learned with.
+    """The taxonomy a model was trained with, from what `dataclasses.asdict` made of it for damgui.json.
 
-    Older ones say nothing of alarms, looks and observed types: these are derived from the names.
+    Older files lack alarms, colours, marks and observed types: these are derived from the names.
     """
     allowed = {kind: tuple(words) for kind, words in tree["allowed"].items()}
     single = tuple(kind for kind in _shipped_observed() if len(allowed.get(kind, ())) == 1)
@@ -268,9 +298,12 @@ def restore(tree: Mapping[str, Any]) -> Taxonomy:
 
 
 def of_results(path: str, results: Mapping[str, Any]) -> Taxonomy:
-    """The taxonomy of judged results, with the alarms that they were scored with.
+    """The taxonomy of results, with the alarms that they were scored with.
 
-    Where its file was moved since, one is made of the names in the results.
+    Args:
+        path: The taxonomy's file as in the run's settings; "" means the dam taxonomy. When it can no longer be read, a
+            taxonomy is made of the names in the results.
+        results: What a results.json holds.
     """
     alarms = tuple(results.get("alarms") or ())
     try:

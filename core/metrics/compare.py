@@ -17,16 +17,18 @@ BETTER, WORSE, UNCLEAR = "better", "worse", "no clear difference"
 
 
 def compare(before: Sequence[PredictionRow], after: Sequence[PredictionRow]) -> Comparison:
-    """What changed from one set of answers to another about the same objects.
+    """Compare two sets of answers about the same objects.
 
     Args:
-        before, after: Prediction rows, in any order.
+        before: Prediction rows of one set, in any order.
+        after: Prediction rows of the other set, in any order.
 
     Returns:
         {better, worse (objects that turned right, wrong), total; accuracy_change, macro_f1_change and
-        balanced_accuracy_change, each with …_interval (95 %, over whole flights; None of too few); flights (their
-        number), lowest_flight and highest_flight ({flight, accuracy_change, total}); p_value (exact, signs flipped by
-        flight: the chance of so uneven a change if both were equally good; None under FEW_FLIGHTS flights); verdict}.
+        balanced_accuracy_change (after minus before), each with …_interval (95 %, over whole flights; None of too few);
+        flights (their number), lowest_flight and highest_flight ({flight, accuracy_change, total}); p_value (exact,
+        signs flipped by flight: the chance of so uneven a change if both were equally good; None under FEW_FLIGHTS
+        flights); verdict}.
         The verdict is by the interval of the macro-F1 change: `better` or `worse` where it leaves 0 out, else
         `no clear difference`; without an interval `too few flights`.
 
@@ -82,7 +84,7 @@ def _ends(names: Sequence[str], turned: np.ndarray, totals: np.ndarray) -> tuple
 
 
 def verdict(interval: Interval | None) -> str:
-    """What the interval of a difference allows to say; without one there were too few flights."""
+    """BETTER, WORSE or UNCLEAR by whether the interval of a difference excludes 0; TOO_FEW_FLIGHTS without one."""
     if interval is None:
         return TOO_FEW_FLIGHTS
     return BETTER if interval[0] > 0 else WORSE if interval[1] < 0 else UNCLEAR

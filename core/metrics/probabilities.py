@@ -1,6 +1,6 @@
-"""How good the probabilities are, not the answers alone: log-loss, Brier score, calibration error.
+"""The quality of probabilities: log-loss, Brier score, calibration error.
 
-Only objects with a choice count: the probability of an only answer is 1 and says nothing.
+Only objects with a choice count: where one answer is allowed its probability is 1, whatever the model does.
 """
 
 from __future__ import annotations
@@ -19,20 +19,27 @@ LEAST = 1e-12
 
 
 def with_probabilities(rows: Sequence[PredictionRow], key: Shares = "probabilities") -> list[PredictionRow]:
-    """The rows whose object had more than one allowed answer and whose probabilities were kept."""
+    """The rows whose object had more than one allowed answer and that hold probabilities under `key`."""
     return [row for row in with_choice(rows) if row.get(key)]
 
 
 def right_answer(row: PredictionRow) -> str:
-    """The answer that would have been right: a condition, or a class where the class was asked."""
+    """The right answer to a row's question: a condition, or a class name for a class question."""
     return str(row["truth_class"] if row.get("question") == "class" else row["truth"])
 
 
 def probabilistic(rows: Sequence[PredictionRow], key: Shares = "probabilities") -> Probabilistic | None:
-    """{log_loss (nats), brier, ece, total, reliability} of the rows with a choice; None when there are none.
+    """Log-loss, Brier score and expected calibration error (ECE) of the rows with a choice.
 
     Brier score: squared errors summed over the answers (Brier 1950). ECE: mean gap between how sure the answers were
-    and how often they were right, over ten bins (Naeini et al. 2015). `key` chooses raw or calibrated probabilities.
+    and how often they were right, over ten bins (Naeini et al. 2015).
+
+    Args:
+        rows: Prediction rows with truth.
+        key: Whether raw (`probabilities`) or calibrated probabilities are scored.
+
+    Returns:
+        {log_loss (nats), brier, ece, total, reliability (see `reliability`)}; None when no row has a choice.
     """
     judged = with_probabilities(rows, key)
     if not judged:
@@ -63,8 +70,15 @@ def probabilistic(rows: Sequence[PredictionRow], key: Shares = "probabilities") 
 
 
 def reliability(sure: Sequence[float], right: Sequence[bool]) -> list[ReliabilityBin]:
-    """The reliability diagram: for each of ten equal bins of the probability, {low, high, count, confidence (mean
-    probability), accuracy}; the last two are None in an empty bin."""
+    """The reliability diagram over ten equal bins of the probability.
+
+    Args:
+        sure: (N,) probability of each object's answer.
+        right: (N,) whether that answer is right.
+
+    Returns:
+        [{low, high, count, confidence (mean probability), accuracy}, …]; the last two are None in an empty bin.
+    """
     values, hits = np.asarray(sure, dtype=float), np.asarray(right, dtype=float)
     place = np.minimum((values * BINS).astype(int), BINS - 1)
     found: list[ReliabilityBin] = []

@@ -1,4 +1,4 @@
-"""All figures of one set of prediction rows, with intervals that respect that a flight's objects go together."""
+"""All scores of one set of prediction rows, with intervals that take a flight's objects as dependent."""
 
 from __future__ import annotations
 
@@ -25,22 +25,24 @@ def score(
     alarming: Sequence[str] = (),
     curves_of: Callable[[PredictionRow], AlarmCurves | None] = lambda row: None,
 ) -> Results:
-    """All figures of a set of prediction rows, as plain values for JSON.
+    """All scores of a set of prediction rows, as plain values for JSON.
 
-    Right means that the whole class is right. macro_f1 is the mean F1, balanced_accuracy the mean recall over the
-    classes that occur in the truth. Objects whose type allows one answer are told apart (`single_answer`; all others:
-    `with_choice`), for they are right by themselves. Intervals are 95 %, over whole flights, and None of too few; the
-    number of `flights`, the `lowest_flight` and the `highest_flight` ({flight, correct, total, accuracy}) stand beside.
+    An answer is right when the whole class is right. macro_f1 is the mean F1, balanced_accuracy the mean recall over
+    the classes that occur in the truth. Objects whose type allows a single answer are always right; they are scored
+    apart as `single_answer`, all others as `with_choice`. Intervals are 95 %, over whole flights, and None of too few.
 
     Args:
         rows: Each with image, flight, object_type, truth, predicted (conditions), truth_class, predicted_class, choices
-            (how many answers the type allows) and, for what is said of probabilities, question, probabilities and
+            (how many answers the type allows) and, for scores of probabilities, question, probabilities and
             perhaps calibrated.
-        labels: The order of the confusion matrix; classes it lacks come after.
-        intervals: False leaves intervals and all that is slow out.
-        false_alarm_rate: See `alarms`.
-        alarming: The conditions whose alarms are scored; without any there are no `alarms`.
-        curves_of: See `alarms`.
+        labels: Class names in the order of the confusion matrix; other classes that occur come after them.
+        intervals: False leaves out intervals and everything else that is slow.
+        false_alarm_rate: See `core.metrics.alarms.alarms`.
+        alarming: The conditions that raise an alarm; without any there are no `alarms`.
+        curves_of: See `core.metrics.alarms.alarms`.
+
+    Returns:
+        The scores. With `intervals` also the number of `flights`, the `lowest_flight` and the `highest_flight`.
 
     Raises:
         UserError: There is no row.
@@ -97,7 +99,7 @@ def score(
 
 
 def _figures(rows: Sequence[PredictionRow], intervals: bool) -> Figures:
-    """Accuracy, balanced accuracy and macro-F1, each with its interval; the figures are None where there is no row."""
+    """Accuracy, balanced accuracy and macro-F1, each with its interval; the scores are None when there is no row."""
     if not rows:
         return {"correct": 0, "total": 0, "accuracy": None, "balanced_accuracy": None, "macro_f1": None}
     main, right = _main_scores(rows, intervals), _right(rows)
@@ -139,7 +141,7 @@ def _by_flight(rows: Sequence[PredictionRow]) -> tuple[int, FlightScore, FlightS
 
 
 def _recall_intervals(rows: Sequence[PredictionRow], truth: Label, answer: Label) -> dict[str, Interval | None]:
-    """The interval of the recall of every label that is true or answered; None where no object is of it."""
+    """The interval of the recall of every label that is true or answered; None when no object has this label."""
     numbers, _ = flights_of(rows)
     truths, answers = (np.array([str(row[key]) for row in rows]) for key in (truth, answer))
     found: dict[str, Interval | None] = {}

@@ -1,4 +1,4 @@
-"""The cache of vision features as a folder: its size, keeping it under its cap, clearing it. No torch here."""
+"""The folder of cached vision features: its size, its cap, clearing it. It needs no torch."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ OLD_S = 86_400.0
 
 
 def size(workspace: Workspace) -> tuple[int, int]:
-    """(files, bytes) of the cache."""
+    """(number of files, their bytes) of the cache."""
     sizes = [about.st_size for about, _ in _kept(workspace.feature_cache)]
     return len(sizes), sum(sizes)
 
 
 def _kept(folder: Path) -> list[tuple[os.stat_result, Path]]:
-    """The files that are there; another process may remove some at any moment."""
+    """The cache's files with their stat; those that another process removes meanwhile are left out."""
     found = []
     for file in folder.glob(PATTERN):
         with contextlib.suppress(OSError):
@@ -31,7 +31,7 @@ def _kept(folder: Path) -> list[tuple[os.stat_result, Path]]:
 
 
 def clear(workspace: Workspace) -> tuple[int, int]:
-    """Remove the cache; returns (files, bytes) that it had. Features that a run still wants are computed again."""
+    """Remove the cache; returns (number of files, bytes) removed. A run computes again what it still needs."""
     files, held = size(workspace)
     shutil.rmtree(workspace.feature_cache, ignore_errors=True)
     left_files, left = size(workspace)  # what a run has mapped stays, on Windows
@@ -39,8 +39,15 @@ def clear(workspace: Workspace) -> tuple[int, int]:
 
 
 def make_room(folder: Path, cap_bytes: int, needed_bytes: int) -> None:
-    """Remove the files that were used longest ago until `needed_bytes` more fit under the cap, and what processes that
-    were killed left half written."""
+    """Remove the least recently used files until `needed_bytes` more fit under the cap.
+
+    Also removes files that killed processes left half written.
+
+    Args:
+        folder: The cache's folder.
+        cap_bytes: The most that the cache may hold.
+        needed_bytes: What is about to be written.
+    """
     for file in folder.glob("*/*/*.part"):
         with contextlib.suppress(OSError):
             if time.time() - file.stat().st_mtime > OLD_S:

@@ -1,4 +1,4 @@
-"""What an ablation says: a row for every variant, which enhancement helps, and what to switch on. Pure functions."""
+"""The evaluation of an ablation: a row for every variant and a recommendation. Pure functions."""
 
 from __future__ import annotations
 
@@ -14,13 +14,19 @@ MORE_STEPS = 1.1  # times as many as without enhancements: from here on the step
 
 
 def ablation(judged: Mapping[str, RunRows], steps: Mapping[str, int] | None = None) -> Results:
-    """{table, recommendation} of an ablation's rows, {variant: {seed: rows}}; variants in the order of the table.
+    """The table and the recommendation of an ablation.
 
-    A row of the table is {variant, label, enhancements, seeds, steps (of one training, from `steps`; null where they
-    are not known), accuracy, balanced_accuracy, macro_f1 (each {mean, interval, spread}), difference (the same, from
-    `none`, with flights, lowest_flight and highest_flight; null for `none` itself), verdict}. An interval is null of
-    too few flights. For the recommendation see `recommend`. A study that is not finished has fewer seeds in some rows;
-    each difference is over the seeds that both sides have.
+    A study that is not finished has fewer seeds in some rows; each difference is over the seeds that both sides have.
+
+    Args:
+        judged: {variant: {seed: prediction rows}}, variants in the order of the table.
+        steps: {variant: optimizer steps of one of its trainings}, as far as known.
+
+    Returns:
+        {table, recommendation (see `recommend`)}. A row of the table is {variant, label, enhancements, seeds, steps,
+        accuracy, balanced_accuracy, macro_f1 (each {mean, interval, spread}), difference (the same, from `none`, with
+        flights, lowest_flight and highest_flight; null for `none` itself), verdict}. An interval is null of too few
+        flights.
     """
     averages = SeedAverages({variant: found for variant, found in judged.items() if found})
     table: list[VariantRow] = []
@@ -47,15 +53,21 @@ def ablation(judged: Mapping[str, RunRows], steps: Mapping[str, int] | None = No
 
 
 def recommend(table: Sequence[VariantRow], averages: SeedAverages) -> Recommendation | None:
-    """What to switch on. None while nothing can be compared with `none`.
+    """Which enhancements to switch on.
 
-    {use (a variant), enough (whether there were trainings and flights enough to tell), settings (the five switches),
-    enhancements ({name: verdict} of each alone), stacking (of the variant with most enhancements against its best part:
-    {variant, best_part, difference, verdict}, or null), said (the sentences for a reader)}.
+    An enhancement is recommended only where the interval of its macro-F1 difference from `none` lies above 0. Among the
+    variants for which it does, one with more enhancements is preferred to one with fewer only where the interval of
+    their difference lies above 0 too: otherwise the simpler one wins.
 
-    An enhancement is recommended only where the interval of its macro-F1 difference from none lies above 0. Among the
-    variants for which it does, more switches are preferred to fewer only where they are clearly better than those: the
-    simplest that does the job wins.
+    Args:
+        table: The rows of `ablation`.
+        averages: The averages that the table was made of.
+
+    Returns:
+        {use (a variant), enough (whether there are enough trainings and flights to conclude anything), settings (the
+        five switches), enhancements ({name: verdict} of each alone), stacking (the variant with most enhancements
+        against its best part: {variant, best_part, difference, verdict}, or null), said (sentences for a reader)};
+        None while nothing can be compared with `none`.
     """
     rows = {str(row["variant"]): row for row in table if row["difference"]}
     if not rows:
@@ -101,7 +113,7 @@ def _clearly_better(averages: SeedAverages, simple: str, more: str) -> bool:
 
 
 def _stacking(rows: Mapping[str, VariantRow], averages: SeedAverages) -> Stacking | None:
-    """The variant with most enhancements against the best single one of its own."""
+    """The variant with most enhancements compared with the best single enhancement in it."""
     most = max(rows, key=lambda name: len(enhancements_of(name)))
     parts = [name for name in enhancements_of(most) if name in rows and name != most]
     if not parts:
@@ -114,7 +126,7 @@ def _stacking(rows: Mapping[str, VariantRow], averages: SeedAverages) -> Stackin
 
 
 def _sentences(found: Recommendation, rows: Mapping[str, VariantRow], usual: int | None) -> list[str]:
-    """`usual`: steps of a training without enhancements."""
+    """The sentences for a reader; `usual` is the number of steps of a training without enhancements."""
     return [
         *_of_each(found, rows),
         *_of_flights(rows),
@@ -139,7 +151,7 @@ def _of_each(found: Recommendation, rows: Mapping[str, VariantRow]) -> list[str]
 
 
 def _of_flights(rows: Mapping[str, VariantRow]) -> list[str]:
-    """Of few flights: how far they lie apart, which is what the intervals are made of."""
+    """With few flights: how much the change differs between them, on which the intervals rest."""
     changes = {name: _change(row) for name, row in rows.items()}
     flights = min(change["flights"] for change in changes.values())
     if flights >= FEW_FLIGHTS:
@@ -183,7 +195,7 @@ def _of_use(found: Recommendation, rows: Mapping[str, VariantRow]) -> list[str]:
 
 
 def _of_steps(found: Recommendation, rows: Mapping[str, VariantRow], usual: int | None) -> list[str]:
-    """What oversampling brings may be no more than the longer epochs that come with it."""
+    """A caveat about steps: a gain from oversampling may come from its longer epochs alone."""
     taken = rows[found["use"]].get("steps") if found["use"] != NONE else None
     if not taken or not usual or taken < MORE_STEPS * usual:
         return []
@@ -202,7 +214,7 @@ def _signed(change: Mean) -> str:
 
 
 def markdown(table: Sequence[VariantRow]) -> list[str]:
-    """The table for a terminal or a text, a line each."""
+    """The lines of the table in Markdown, for a terminal or a text file."""
     lines = [
         "| variant | seeds | accuracy | balanced accuracy | macro-F1 | macro-F1 from none | verdict |",
         "|---|---|---|---|---|---|---|",

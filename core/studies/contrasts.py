@@ -1,5 +1,6 @@
-"""Scores averaged over repeated trainings, and their differences, with intervals that count the luck of flights and of
-trainings. From prediction rows to plain values for JSON; numpy only.
+"""Scores averaged over repeated trainings, and differences between variants.
+
+Their intervals take in both the variance between flights and the variance between trainings.
 """
 
 from __future__ import annotations
@@ -30,14 +31,15 @@ EFFECTS = {BETTER: HELPS, WORSE: HARMS, NO_DIFFERENCE: UNCLEAR, TOO_FEW_FLIGHTS:
 class SeedAverages:
     """Scores of every variant averaged over seeds, and differences between variants, paired by object.
 
-    An average g rests on flights and on trainings, and each brings a variance of its own (two-way: a training's luck
-    shifts all photos at once, so that flights alone would make a lucky training look like an effect):
+    Both the flights and the trainings of an average are samples, and each adds a variance (two-way: chance in a
+    training shifts all photos at once, so that with the variance of flights alone a lucky training would look like an
+    effect):
 
         variance = jackknife over the flights of all seeds + (standard deviation between seeds)^2 / seeds
 
-    with the degrees of freedom of Satterthwaite (1946). Where the luck of a training and of a flight go together it is
-    counted twice: the interval is then rather too wide. Seeds may have judged the same flights or each other ones.
-    Raises ValueError when the variants of a seed are not about the same objects.
+    with the degrees of freedom of Satterthwaite (1946). An interaction of training and flight is counted in both
+    variances, so that intervals are rather too wide than too narrow. Seeds may be judged on the same or on different
+    flights. The constructor raises ValueError when the variants of a seed were judged on different objects.
     """
 
     def __init__(self, judged: Mapping[str, RunRows]) -> None:
@@ -54,12 +56,12 @@ class SeedAverages:
                 self.judged[variant, number] = Judgement.of(counts)
 
     def seeds(self, *variants: str) -> tuple[int, ...]:
-        """The seeds that all these variants have."""
+        """The seeds that all these variants have, in ascending order."""
         each = [{number for name, number in self.judged if name == variant} for variant in variants]
         return tuple(sorted(set.intersection(*each)))
 
     def scores(self, variant: str) -> dict[str, Mean]:
-        """{metric: {mean, interval, spread}}; spread is the standard deviation between seeds, None for one seed."""
+        """The average of each metric in FIGURES over the variant's seeds, with interval and spread."""
         mine = [self.judged[variant, seed] for seed in self.seeds(variant)]
         estimates = _averages(
             [judgement.figures for judgement in mine], [judgement.left for judgement in mine], _objects(mine)
@@ -69,10 +71,11 @@ class SeedAverages:
         }
 
     def difference(self, before: str, after: str) -> StudyDifference | None:
-        """After minus before over the seeds both have; None without any.
+        """The difference of two variants, `after` minus `before`, averaged over the seeds that both have.
 
-        {seeds, metric: {mean, interval, spread}, flights (their number), lowest_flight and highest_flight ({flight,
-        accuracy_change})}.
+        Returns:
+            {seeds, each metric: {mean, interval, spread}, flights (their number), lowest_flight and highest_flight
+            ({flight, accuracy_change})}; None when they have no seed in common.
         """
         seeds = self.seeds(before, after)
         if not seeds:
@@ -101,10 +104,13 @@ class SeedAverages:
 
 @dataclass(frozen=True)
 class Judgement:
-    """What one training's answers come to, by the F flights of the whole study (those it did not judge hold nothing).
+    """The scores of one training's answers over the F flights of the whole study.
 
-    `figures` (3,) are its scores in the order of FIGURES, `left` (F, 3) those without each flight (NaN where nothing
-    remains), `right` (F,) and `total` (F,) count objects.
+    Attributes:
+        figures: (3,) its scores in the order of FIGURES.
+        left: (F, 3) the same without each flight in turn; NaN where no object remains.
+        right: (F,) number of right answers in each flight.
+        total: (F,) number of objects in each flight; 0 where this training was not judged on a flight.
     """
 
     figures: np.ndarray
@@ -114,7 +120,7 @@ class Judgement:
 
     @classmethod
     def of(cls, counts: np.ndarray) -> Judgement:
-        """Of confusion counts (F, K, K)."""
+        """Make one from confusion counts (F, K, K): F flights, K classes, rows the truth, columns the answer."""
         without = without_each(counts)
         remains = without.sum(axis=(1, 2)) > 0
         left = np.where(remains[:, None], figures(without), np.nan)
@@ -122,7 +128,7 @@ class Judgement:
 
 
 def _objects(judged: Sequence[Judgement]) -> np.ndarray:
-    """(F,) how often objects of each flight were judged."""
+    """(F,) number of judged objects of each flight, summed over trainings."""
     total: np.ndarray = np.sum([judgement.total for judgement in judged], axis=0)
     return total
 
@@ -130,8 +136,11 @@ def _objects(judged: Sequence[Judgement]) -> np.ndarray:
 def _averages(
     each: Sequence[np.ndarray], left: Sequence[np.ndarray], total: np.ndarray
 ) -> dict[str, tuple[Estimate, float | None]]:
-    """{metric: (average over seeds, spread between them)} from what each seed comes to (3,) and without each flight
-    (F, 3)."""
+    """{metric: (average over seeds, standard deviation between them)}.
+
+    `each` holds the scores (3,) of each seed, `left` the same without each flight (F, 3), `total` (F,) the number of
+    objects of each flight over all seeds.
+    """
     seeds, flights = len(each), int((total > 0).sum())
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a mean of nothing: where all seeds judged one flight only
@@ -150,7 +159,7 @@ def _averages(
 
 
 def _satterthwaite(*parts: tuple[float, int]) -> float:
-    """Degrees of freedom of a sum of variances, each with its own."""
+    """Degrees of freedom of a sum of variances, given as (variance, its degrees of freedom)."""
     known = [(variance, degrees) for variance, degrees in parts if variance > 0 and degrees > 0]
     if not known:
         return float(max(degrees for _, degrees in parts))
@@ -174,7 +183,7 @@ def _require_same_objects(seed: int, sides: Mapping[str, Sequence[PredictionRow]
 
 
 def effect(change: StudyDifference) -> str:
-    """What a difference allows to say of what made it, by the interval of its macro-F1."""
+    """HELPS, HARMS, UNCLEAR, FEW or TOO_FEW_FLIGHTS, by the interval of the macro-F1 difference."""
     if len(change["seeds"]) < LEAST_SEEDS:
         return FEW
     return EFFECTS[verdict(change["macro_f1"]["interval"])]

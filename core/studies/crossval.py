@@ -1,4 +1,4 @@
-"""What a cross-validation says: the answers about all parts, each by a model that never saw the part's flights."""
+"""The evaluation of a cross-validation: each fold is judged by a model that was not trained on the fold's flights."""
 
 from __future__ import annotations
 
@@ -18,9 +18,14 @@ from core.units import percent
 
 @dataclass(frozen=True)
 class Part:
-    """The answers about one part of the photos, and those of reference points about the same objects.
+    """The answers about one fold of the photos, by one model.
 
-    `curves` are the alarm curves of the calibration of the model that gave the answers; None where it has none.
+    Attributes:
+        fold: The fold's number, from 0.
+        seed: The seed of the model's training.
+        rows: The model's prediction rows.
+        references: The prediction rows of each reference point about the same objects, by its key.
+        curves: The alarm curves of the model's calibration; None when it has none.
     """
 
     fold: int
@@ -31,13 +36,13 @@ class Part:
 
 
 def pooled_rows(parts: Sequence[Part]) -> list[PredictionRow]:
-    """Every object once: the rows of the first seed, each with its fold and seed."""
+    """Every object once: the rows of the lowest seed, each with its fold and seed added."""
     first = min(part.seed for part in parts)
     return [{**row, "fold": part.fold, "seed": part.seed} for part in parts if part.seed == first for row in part.rows]
 
 
 def pooled_references(parts: Sequence[Part]) -> dict[str, list[PredictionRow]]:
-    """The rows of each reference that all parts of the first seed have."""
+    """The rows of each reference point that all parts of the lowest seed have, by its key."""
     first = [part for part in parts if part.seed == min(part.seed for part in parts)]
     known = [name for name in first[0].references if all(part.references.get(name) for part in first)]
     return {name: [row for part in first for row in part.references[name]] for name in known}
@@ -49,13 +54,22 @@ def cross_validation(
     false_alarm_rate: float = 0.1,
     alarming: Sequence[str] = (),
 ) -> Results:
-    """All of `score` over the pooled rows, and: `folds` and `seeds` (lists of {fold, seed, accuracy, macro_f1, correct,
-    total}), `spread` (standard deviation of macro-F1 between seeds, None for one), and `references`.
+    """The scores of a cross-validation over its pooled answers.
 
-    A reference is {label, accuracy, accuracy_interval, macro_f1, macro_f1_interval, with_choice, note,
-    model_against_it}; the last is `compare` of the model with it on the same objects, pooled over the parts. A
-    reference that some part lacks is left out. `notes` holds what the parts' results say of one, by name;
-    `false_alarm_rate` and `alarming` are `score`'s. An alarm's threshold is that of the part's own model.
+    Args:
+        parts: All folds under all seeds; at least one.
+        notes: The note of each reference point from the parts' results, by its key; None takes ours.
+        false_alarm_rate: See `score`.
+        alarming: See `score`. An alarm's threshold comes from the calibration of the part's own model.
+
+    Returns:
+        The fields of `score` for the pooled rows, and: `folds` and `seeds` (lists of {fold, seed, accuracy, macro_f1,
+        correct, total}), `spread` (standard deviation of macro-F1 between seeds, None for one), and `references`: for
+        each {label, accuracy, accuracy_interval, macro_f1, macro_f1_interval, with_choice, note, model_against_it
+        (`compare` of the model with it on the same objects)}. A reference point that some part lacks is left out.
+
+    Raises:
+        UserError: There is no row.
     """
     pooled = pooled_rows(parts)
     curves = {(part.fold, part.seed): part.curves for part in parts}
@@ -111,7 +125,7 @@ def _reference(
 
 
 def lines(found: Results) -> list[str]:
-    """Parts, seeds and references for a terminal, a line each."""
+    """The scores of parts, seeds and reference points for a terminal, a line each."""
     said = [
         f"Part {part['fold']}, seed {part['seed']}: {percent(part['accuracy'])} ({part['correct']}/{part['total']}), "
         f"macro-F1 {part['macro_f1']:.3f}"
