@@ -63,15 +63,15 @@ def unknown(name: str) -> Condition:
     return Condition(name, False, "#7b8794", "diamond")
 
 
-def derived(names: Sequence[str], known: Mapping[str, Mapping[str, Any]]) -> dict[str, Condition]:
-    """Build conditions from names alone, given from the least grave to the gravest; `known` as for `read`."""
-    return read({name: {} for name in names}, known, lambda what, fix: None)
+def from_names(names: Sequence[str], defaults: Mapping[str, Mapping[str, Any]]) -> dict[str, Condition]:
+    """Build conditions from names alone, from the least grave to the gravest; `defaults` as for `read_conditions`."""
+    return read_conditions({name: {} for name in names}, defaults, lambda what, fix: None)
 
 
-def read(
+def read_conditions(
     given: Mapping[str, Mapping[str, Any]],
-    known: Mapping[str, Mapping[str, Any]],
-    wrong: Callable[[str, str], None],
+    defaults: Mapping[str, Mapping[str, Any]],
+    report: Callable[[str, str], None],
 ) -> dict[str, Condition]:
     """Build conditions from {name: {alarm, colour, mark, weight}} and fill in what is left out.
 
@@ -79,50 +79,50 @@ def read(
 
     Args:
         given: The conditions as a taxonomy file holds them, from the least grave to the gravest.
-        known: Colours, marks and weights for conditions of the same name that leave them out.
-        wrong: Called with (what is wrong, how to cure it) for every fault; faulty values count as left out.
+        defaults: Colours, marks and weights for conditions of the same name that leave them out.
+        report: Called with (what is wrong, how to cure it) for every fault; faulty values count as left out.
 
     Returns:
         {name: condition} in the order of `given`. Colours and marks are distinct as long as there are enough of them.
     """
-    said = {name: _checked(name, about, wrong) for name, about in given.items()}
+    checked = {name: _checked(name, about, report) for name, about in given.items()}
     for key in ("colour", "mark"):
-        values = [about[key] for about in said.values() if key in about]
+        values = [about[key] for about in checked.values() if key in about]
         for value in sorted({value for value in values if values.count(value) > 1}):
-            same = [name for name, about in said.items() if about.get(key) == value]
-            wrong(f"{' and '.join(same)} have the same {key}", f"Give each a {key} of its own.")
-    looks = {
-        name: {key: value for key, value in known.get(name, {}).items() if key in KEYS and key != "alarm"} | about
-        for name, about in said.items()
+            same = [name for name, about in checked.items() if about.get(key) == value]
+            report(f"{' and '.join(same)} have the same {key}", f"Give each a {key} of its own.")
+    styles = {
+        name: {key: value for key, value in defaults.get(name, {}).items() if key in KEYS and key != "alarm"} | about
+        for name, about in checked.items()
     }
-    colours = _chosen([about.get("colour") for about in looks.values()], COLOURS)
-    marks = _chosen([about.get("mark") for about in looks.values()], tuple(MARKS))
+    colours = _chosen([about.get("colour") for about in styles.values()], COLOURS)
+    marks = _chosen([about.get("mark") for about in styles.values()], tuple(MARKS))
     return {
         name: Condition(name, about.get("alarm", place > 0), colours[place], marks[place], about.get("weight", 1.0))
-        for place, (name, about) in enumerate(looks.items())
+        for place, (name, about) in enumerate(styles.items())
     }
 
 
-def _checked(name: str, about: Mapping[str, Any], wrong: Callable[[str, str], None]) -> dict[str, Any]:
-    """The valid values; `wrong` is called for each of the others."""
-    good: dict[str, Any] = {}
+def _checked(name: str, about: Mapping[str, Any], report: Callable[[str, str], None]) -> dict[str, Any]:
+    """The valid values; `report` is called for each of the others."""
+    valid: dict[str, Any] = {}
     for key, value in about.items():
         if key == "alarm" and not isinstance(value, bool):
-            wrong(f"{name}: alarm is {value!r}, neither true nor false", "Write alarm: true or alarm: false.")
+            report(f"{name}: alarm is {value!r}, neither true nor false", "Write alarm: true or alarm: false.")
         elif key == "colour" and not re.fullmatch(r"#[0-9a-fA-F]{6}", str(value)):
-            wrong(
+            report(
                 f"{name}: {value!r} is no colour", 'Write colour: "#14918a", in quotes: red, green, blue as hex digits.'
             )
         elif key == "mark" and not (isinstance(value, str) and value in MARKS):
-            wrong(f"{name}: {value!r} is no mark", f"Use one of: {', '.join(MARKS)}.")
+            report(f"{name}: {value!r} is no mark", f"Use one of: {', '.join(MARKS)}.")
         elif key == "weight" and not _is_weight(value):
             cure = f"Give a number between {LEAST_WEIGHT:g} and {MOST_WEIGHT:g}."
-            wrong(f"{name}: the weight {value!r} is no number from {LEAST_WEIGHT:g} to {MOST_WEIGHT:g}", cure)
+            report(f"{name}: the weight {value!r} is no number from {LEAST_WEIGHT:g} to {MOST_WEIGHT:g}", cure)
         elif key in KEYS:
-            good[key] = float(value) if key == "weight" else value.lower() if key == "colour" else value
+            valid[key] = float(value) if key == "weight" else value.lower() if key == "colour" else value
         elif key != "spellings":
-            wrong(f"{name}: nothing is known of {key!r}", f"A condition has: spellings, {', '.join(KEYS)}.")
-    return good
+            report(f"{name}: nothing is known of {key!r}", f"A condition has: spellings, {', '.join(KEYS)}.")
+    return valid
 
 
 def _is_weight(value: Any) -> bool:

@@ -23,8 +23,8 @@ class Problem:
     kind: str = "input"
 
     def __str__(self) -> str:
-        said = f"{self.where}: {self.what}" if self.where else self.what
-        return f"{said}. {self.fix}".rstrip() if self.fix else said
+        text = f"{self.where}: {self.what}" if self.where else self.what
+        return f"{text}. {self.fix}".rstrip() if self.fix else text
 
 
 class UserError(Exception):

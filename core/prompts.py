@@ -30,7 +30,7 @@ class PhotoContext:
     box_unit: str = THOUSANDTHS
 
 
-def box_words(box_xyxy: BoxXyxy, context: PhotoContext) -> str:
+def box_text(box_xyxy: BoxXyxy, context: PhotoContext) -> str:
     """The box as the model family writes it; `box_xyxy` is in fractions of the photo."""
     wide, high = (1000, 1000) if context.box_unit == THOUSANDTHS else context.resized_wh
     x1, y1, x2, y2 = (
@@ -42,14 +42,14 @@ def box_words(box_xyxy: BoxXyxy, context: PhotoContext) -> str:
     return f"<|box_start|>({x1},{y1}),({x2},{y2})<|box_end|>"
 
 
-def height_words(box_xyxy: BoxXyxy) -> str:
+def height_text(box_xyxy: BoxXyxy) -> str:
     """The text of position encoding: how high in the photo the box's centre lies; `box_xyxy` is in fractions of it."""
     centre = min(max((box_xyxy[1] + box_xyxy[3]) / 2, 0.0), 1.0)
     word = "high" if centre < 1 / 3 else "at mid-height" if centre < 2 / 3 else "low"
     return f"It lies {word}, {round(centre * 100)} % from the top."
 
 
-def neighbour_words(box_xyxy: BoxXyxy, others: Sequence[BoxXyxy]) -> str:
+def neighbour_text(box_xyxy: BoxXyxy, others: Sequence[BoxXyxy]) -> str:
     """The text of spatial reasoning: how the box lies among the photo's other boxes, whatever those contain."""
     if not others:
         return "No other boxes."
@@ -85,17 +85,17 @@ def question_text(
     if context.view == "crop":
         parts = [f"A boxed {name} on a {scene}."]
     elif context.box_unit == THOUSANDTHS:
-        parts = [f"A {scene} with the <|object_ref_start|>{name}<|object_ref_end|>{box_words(box_xyxy, context)}."]
+        parts = [f"A {scene} with the <|object_ref_start|>{name}<|object_ref_end|>{box_text(box_xyxy, context)}."]
     else:
-        parts = [f"A {scene} with the {name} in the box {box_words(box_xyxy, context)}."]
+        parts = [f"A {scene} with the {name} in the box {box_text(box_xyxy, context)}."]
     if context.view == "full+crop":
         parts.append("The second picture shows it close up.")
     if enhance.position_encoding:
-        parts.append(height_words(box_xyxy))
+        parts.append(height_text(box_xyxy))
     if enhance.spatial_reasoning:
-        parts.append(neighbour_words(box_xyxy, others))
-    asked = "What is its condition?" if object_type else "What is it, and what is its condition?"
-    parts.append(f"{asked} Answer with one of: {', '.join(answers(object_type, taxonomy))}.")
+        parts.append(neighbour_text(box_xyxy, others))
+    question = "What is its condition?" if object_type else "What is it, and what is its condition?"
+    parts.append(f"{question} Answer with one of: {', '.join(answers(object_type, taxonomy))}.")
     return " ".join(parts)
 
 

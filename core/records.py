@@ -200,8 +200,8 @@ EVENTS: dict[str, Any] = {
 }
 
 
-Shares = Literal["probabilities", "calibrated"]  # the keys under which a row holds probabilities
-Label = Literal["truth", "truth_class", "predicted", "predicted_class"]  # the keys that hold a condition or class
+ProbabilityKey = Literal["probabilities", "calibrated"]  # the keys under which a row holds probabilities
+LabelKey = Literal["truth", "truth_class", "predicted", "predicted_class"]  # the keys that hold a condition or class
 
 
 class PredictionRow(TypedDict):

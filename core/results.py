@@ -22,24 +22,19 @@ class Portion(TypedDict):
     accuracy: float | None
 
 
-class MainScores(TypedDict):
-    """Macro-F1 and balanced accuracy of some objects, with the intervals where they were requested."""
+class MainIntervals(TypedDict, total=False):
+    """The intervals of the main scores, where they were requested."""
 
-    balanced_accuracy: float
-    macro_f1: float
-    accuracy_interval: NotRequired[Interval | None]
-    macro_f1_interval: NotRequired[Interval | None]
-    balanced_accuracy_interval: NotRequired[Interval | None]
+    accuracy_interval: Interval | None
+    macro_f1_interval: Interval | None
+    balanced_accuracy_interval: Interval | None
 
 
-class Figures(Portion):
-    """The main scores of some objects; each is None when there are no objects."""
+class SubsetScores(Portion, MainIntervals):
+    """The main scores of a part of the objects; each is None when there are no objects."""
 
     balanced_accuracy: float | None
     macro_f1: float | None
-    accuracy_interval: NotRequired[Interval | None]
-    macro_f1_interval: NotRequired[Interval | None]
-    balanced_accuracy_interval: NotRequired[Interval | None]
 
 
 class LabelScore(Portion):
@@ -125,7 +120,7 @@ class ReferenceScore(TypedDict):
     accuracy_interval: NotRequired[Interval | None]
     macro_f1: float
     macro_f1_interval: NotRequired[Interval | None]
-    with_choice: NotRequired[Figures | ChoiceScore]
+    with_choice: NotRequired[SubsetScores | ChoiceScore]
     note: str
     model_against_it: NotRequired[Comparison]
 
@@ -312,7 +307,7 @@ class CellRecord(TypedDict):
     fingerprint: str
 
 
-class Results(TypedDict, total=False):
+class Results(MainIntervals, total=False):
     """results.json of evaluations, batches and studies.
 
     Which fields it has depends on the run's kind and on whether labels are known: scores where they are, counts of the
@@ -325,14 +320,11 @@ class Results(TypedDict, total=False):
     total: int
     balanced_accuracy: float
     macro_f1: float
-    accuracy_interval: Interval | None
-    macro_f1_interval: Interval | None
-    balanced_accuracy_interval: Interval | None
     per_class: dict[str, LabelScore]
     per_condition: dict[str, LabelScore]
     per_object_type: dict[str, TypeScore]
     confusion: Confusion
-    with_choice: Figures
+    with_choice: SubsetScores
     single_answer: SingleAnswer
     flights: int
     lowest_flight: FlightScore

@@ -9,8 +9,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
-from core import conditions as looks
-from core.conditions import Condition
+from core.conditions import PRESENT, Condition, from_names, read_conditions, unknown
 from core.errors import Problem, UserError
 from core.settings import CONFIGS, read_yaml
 
@@ -47,7 +46,7 @@ class Taxonomy:
 
     def __post_init__(self) -> None:
         if not self.details:
-            object.__setattr__(self, "details", looks.derived(self.conditions, _shipped("conditions")))
+            object.__setattr__(self, "details", from_names(self.conditions, _shipped("conditions")))
 
     @property
     def alarming(self) -> tuple[str, ...]:
@@ -57,20 +56,20 @@ class Taxonomy:
     @property
     def legend(self) -> tuple[Condition, ...]:
         """Everything that an object may be shown as: the conditions, and "present" where types are only observed."""
-        return (*self.details.values(), *((looks.PRESENT,) if self.observed else ()))
+        return (*self.details.values(), *((PRESENT,) if self.observed else ()))
 
     def condition(self, name: str) -> Condition:
         """A condition by its name; one that is not of this taxonomy is shown in grey."""
-        return self.details.get(name) or (looks.PRESENT if name == looks.PRESENT.name else looks.unknown(name))
+        return self.details.get(name) or (PRESENT if name == PRESENT.name else unknown(name))
 
     def shown(self, object_type: str, condition: str) -> Condition:
         """How page and report show an object of a type in a condition: as the condition, or as present."""
-        return looks.PRESENT if object_type in self.observed else self.condition(condition)
+        return PRESENT if object_type in self.observed else self.condition(condition)
 
     def shown_class(self, class_name: str) -> str:
         """The name of a class on page and report: `vegetation present` where vegetation is only observed."""
         kind, _ = self.split_class(class_name)
-        return f"{kind} {looks.PRESENT.name}" if kind in self.observed else class_name
+        return f"{kind} {PRESENT.name}" if kind in self.observed else class_name
 
     def of_class(self, class_name: str) -> Condition:
         """How page and report show the condition of a class, from its class name."""
@@ -108,7 +107,7 @@ class Taxonomy:
         for name, count in present.items():
             counts[self.split_class(name)[1]] -= count
         shown = {self.condition(name): count for name, count in counts.items()}
-        return shown | ({looks.PRESENT: sum(present.values())} if present else {})
+        return shown | ({PRESENT: sum(present.values())} if present else {})
 
     @property
     def classes(self) -> tuple[tuple[str, str], ...]:
@@ -181,32 +180,32 @@ def from_dict(tree: Mapping[str, Any], where: str = "") -> Taxonomy:
     """
     problems: list[Problem] = []
 
-    def wrong(what: str, fix: str = SHAPE) -> None:
+    def report(what: str, fix: str = SHAPE) -> None:
         problems.append(Problem(what, where, fix, "taxonomy"))
 
-    if strange := [str(key) for key in tree if key not in KEYS]:
-        wrong(f"{', '.join(strange)}: no such part of a taxonomy", f"It has: {', '.join(KEYS)}.")
-    conditions = _entries(tree.get("conditions"), "conditions", wrong)
-    kinds = _entries(tree.get("object_types"), "object_types", wrong)
+    if unknown_keys := [str(key) for key in tree if key not in KEYS]:
+        report(f"{', '.join(unknown_keys)}: no such part of a taxonomy", f"It has: {', '.join(KEYS)}.")
+    conditions = _entries(tree.get("conditions"), "conditions", report)
+    kinds = _entries(tree.get("object_types"), "object_types", report)
     if not conditions:
-        wrong("conditions: a list of conditions expected")
+        report("conditions: a list of conditions expected")
     if not kinds:
-        wrong("object_types: a list of object types expected")
+        report("object_types: a list of object types expected")
     allowed: dict[str, tuple[str, ...]] = {}
     for kind, about in kinds.items():
         mine = _words(about.get("conditions", list(conditions)))
         allowed[kind] = tuple(name for name in conditions if name in mine)
-        if unknown := [name for name in mine if name not in conditions]:
-            wrong(f"{kind}: {', '.join(unknown)} is not among the conditions")
+        if undeclared := [name for name in mine if name not in conditions]:
+            report(f"{kind}: {', '.join(undeclared)} is not among the conditions")
         elif not mine:
-            wrong(f"{kind}: no condition at all")
-    observed = _observed(kinds, allowed, wrong)
+            report(f"{kind}: no condition at all")
+    observed = _observed(kinds, allowed, report)
     aliases = {name: _words(about.get("spellings")) for name, about in {**conditions, **kinds}.items()}
     whole = tree.get("class_spellings") or {}
     if isinstance(whole, Mapping):
         aliases |= {str(name): _words(words) for name, words in whole.items()}
     else:
-        wrong("class_spellings: class names with their spellings expected")
+        report("class_spellings: class names with their spellings expected")
     taxonomy = Taxonomy(
         name=str(tree.get("name") or "unnamed"),
         question_scene=str(tree.get("scene") or "photo"),
@@ -214,35 +213,35 @@ def from_dict(tree: Mapping[str, Any], where: str = "") -> Taxonomy:
         conditions=tuple(conditions),
         allowed=allowed,
         aliases=aliases,
-        details=looks.read(conditions, _shipped("conditions"), wrong),
+        details=read_conditions(conditions, _shipped("conditions"), report),
         observed=observed,
     )
     for name in set(map(str, whole)) - set(taxonomy.class_names):
-        wrong(f"class_spellings: {name!r} is not a class", f"Use one of: {', '.join(taxonomy.class_names)}.")
+        report(f"class_spellings: {name!r} is not a class", f"Use one of: {', '.join(taxonomy.class_names)}.")
     seen: dict[str, tuple[str, str]] = {}
     for key, pair in taxonomy.spellings() if conditions else ():
         if seen.setdefault(key, pair) != pair:
             names = (taxonomy.class_name(*seen[key]), taxonomy.class_name(*pair))
-            wrong(f"the spelling {key!r} means both {names[0]!r} and {names[1]!r}", "Remove it from one of them.")
+            report(f"the spelling {key!r} means both {names[0]!r} and {names[1]!r}", "Remove it from one of them.")
     if problems:
         raise UserError.of(dict.fromkeys(problems))
     return taxonomy
 
 
 def _observed(
-    kinds: Mapping[str, Mapping[str, Any]], allowed: Mapping[str, tuple[str, ...]], wrong: Callable[[str, str], None]
+    kinds: Mapping[str, Mapping[str, Any]], allowed: Mapping[str, tuple[str, ...]], report: Callable[[str, str], None]
 ) -> tuple[str, ...]:
     """The types marked as observed here, or in the shipped taxonomy unless it is unmarked here."""
     found = []
     for kind, about in kinds.items():
-        if strange := [str(key) for key in about if key not in KIND_KEYS]:
-            wrong(f"{kind}: nothing is known of {', '.join(strange)}", f"A type has: {', '.join(KIND_KEYS)}.")
+        if unknown_keys := [str(key) for key in about if key not in KIND_KEYS]:
+            report(f"{kind}: nothing is known of {', '.join(unknown_keys)}", f"A type has: {', '.join(KIND_KEYS)}.")
         mark = about.get("observed", len(allowed[kind]) == 1 and kind in _shipped_observed())
         if not isinstance(mark, bool):
-            wrong(f"{kind}: observed is {mark!r}, neither true nor false", "Write observed: true or observed: false.")
+            report(f"{kind}: observed is {mark!r}, neither true nor false", "Write observed: true or observed: false.")
         elif mark and len(allowed[kind]) > 1:
             fix = "Give it one condition, or write observed: false."
-            wrong(f"{kind} is only observed and has {len(allowed[kind])} conditions", fix)
+            report(f"{kind} is only observed and has {len(allowed[kind])} conditions", fix)
         elif mark:
             found.append(kind)
     return tuple(found)
@@ -262,13 +261,13 @@ def _shipped_observed() -> tuple[str, ...]:
     return tuple(kind for kind, about in _shipped("object_types").items() if about.get("observed"))
 
 
-def _entries(given: Any, part: str, wrong: Callable[[str, str], None]) -> dict[str, dict[str, Any]]:
+def _entries(given: Any, part: str, report: Callable[[str, str], None]) -> dict[str, dict[str, Any]]:
     """A list of names, or a mapping of names to details, as {name: details}."""
     if not isinstance(given, Mapping):
         return {name: {} for name in _words(given)}
     for name, about in given.items():
         if about is not None and not isinstance(about, Mapping):
-            wrong(f"{part}: {name} holds {about!r}", f"Write {name}: {{}}, or its details in the braces.")
+            report(f"{part}: {name} holds {about!r}", f"Write {name}: {{}}, or its details in the braces.")
     return {str(name): dict(about) if isinstance(about, Mapping) else {} for name, about in given.items()}
 
 

@@ -27,7 +27,7 @@ from core.report.spreadsheet import write_csv
 from core.results import Results, UnsureSummary
 from core.runs import store
 from core.runs.events import Reporter
-from core.runs.files import is_as_begun, write_json, writing
+from core.runs.files import is_unchanged, write_json, writing
 from core.runs.workspace import Workspace
 from core.settings import Settings
 from core.taxonomy import Taxonomy
@@ -127,7 +127,7 @@ def _report(boxes: UnlabelledDataset, settings: Settings, reporter: Reporter) ->
 
 def _require_same(note: Path, fingerprint: str) -> None:
     """The folder must be what it was when the run began."""
-    if not is_as_begun(note, fingerprint):
+    if not is_unchanged(note, fingerprint):
         fix = "Start a new batch: answers about two states of a folder do not belong together."
         raise UserError("the photos or boxes have changed since this run began", str(note.parent), fix, "changed")
 

@@ -305,7 +305,7 @@ def _fill(kept: FeatureCache, plan: CachePlan, cap: int, workspace: Workspace, r
     said = f"Looking at the photos once: {len(plan.missing)} views, {plan.missing_bytes / 1e6:.0f} MB to keep"
     reporter.emit("stage", text=said)
     if rank == 0:
-        cache.make_room(workspace.feature_cache, cap, plan.missing_bytes)
+        cache.evict(workspace.feature_cache, cap, plan.missing_bytes)
     began, reported = time.monotonic(), 0.0
     for done in kept.fill(mine, reporter.stop_requested):
         now = time.monotonic()

@@ -30,7 +30,7 @@ from core.metrics.reference_points import PRIOR
 from core.records import PredictionRow, TrainingInfo
 from core.results import CellRecord, DataFacts, Results
 from core.runs.events import Reporter, SilentReporter, append, event
-from core.runs.files import is_as_begun, read_json, read_lines, read_record, write_json, write_lines
+from core.runs.files import is_unchanged, read_json, read_lines, read_record, write_json, write_lines
 from core.runs.workspace import Nested, Workspace
 from core.settings import Settings
 from core.studies.ablation import ablation
@@ -78,7 +78,7 @@ def _begin(settings: Settings, plan: StudyPlan, run_folder: Path, workspace: Wor
 
 
 def _require_same_photos(dataset: Dataset, kept: Path) -> None:
-    if not is_as_begun(kept, dataset.fingerprint):
+    if not is_unchanged(kept, dataset.fingerprint):
         fix = "Put them back as they were, or start the study again."
         raise UserError("photos or labels have changed since this study began", str(dataset.root), fix, "study")
 

@@ -52,9 +52,9 @@ def alarms(
     """
     found: dict[str, AlarmScore] = {}
     for condition in conditions:
-        chances = [(row, _chance(row, condition, conditions)) for row in with_probabilities(rows)]
-        judged = [(row, chance) for row, chance in chances if chance is not None]
-        chosen, values = [row for row, _ in judged], np.array([chance for _, chance in judged])
+        pairs = [(row, _probability(row, condition, conditions)) for row in with_probabilities(rows)]
+        scored = [(row, probability) for row, probability in pairs if probability is not None]
+        chosen, values = [row for row, _ in scored], np.array([probability for _, probability in scored])
         found[condition] = _alarm(chosen, values, condition, false_alarm_rate, curves_of)
     return found
 
@@ -63,8 +63,8 @@ def alarm_curves(rows: Sequence[PredictionRow]) -> dict[str, AlarmCurve]:
     """The alarm curve of every condition that the objects of these rows, from calibration photos, may have."""
     conditions, found = _conditions(rows), {}
     for condition in conditions:
-        others = [_chance(row, condition, conditions) for row in rows if row["truth"] != condition]
-        found[condition] = alarm_curve(np.array([chance for chance in others if chance is not None]), CURVE_POINTS)
+        others = [_probability(row, condition, conditions) for row in rows if row["truth"] != condition]
+        found[condition] = alarm_curve(np.array([value for value in others if value is not None]), CURVE_POINTS)
     return found
 
 
@@ -115,7 +115,7 @@ def _conditions(rows: Sequence[PredictionRow]) -> list[str]:
     return sorted(found)
 
 
-def _chance(row: PredictionRow, condition: str, conditions: Sequence[str]) -> float | None:
+def _probability(row: PredictionRow, condition: str, conditions: Sequence[str]) -> float | None:
     """The probability that an object is in a condition; None when its type does not allow it.
 
     For a class question it is summed over all classes of the condition. A class is of the longest condition that its
@@ -136,7 +136,7 @@ def _chance(row: PredictionRow, condition: str, conditions: Sequence[str]) -> fl
 
 def _alarm(
     rows: Sequence[PredictionRow],
-    chances: np.ndarray,
+    probabilities: np.ndarray,
     condition: str,
     rate: float,
     curves_of: Callable[[PredictionRow], AlarmCurves | None],
@@ -157,18 +157,18 @@ def _alarm(
         return found
     from sklearn.metrics import roc_auc_score
 
-    found["auc"] = float(roc_auc_score(truths, chances))
+    found["auc"] = float(roc_auc_score(truths, probabilities))
     numbers, flights = flights_of(rows)
     curves = [(curves_of(row) or {}).get(condition) for row in rows]
     if all(curves):
         of = {id(curve): threshold_on(curve, rate) for curve in curves if curve}
         thresholds = np.array([of[id(curve)] for curve in curves])
     else:
-        others = [chances[~truths & (numbers != flight)] for flight in range(len(flights))]
+        others = [probabilities[~truths & (numbers != flight)] for flight in range(len(flights))]
         if not all(map(len, others)):
             return found
         thresholds = np.array([lowest_threshold(other, rate) for other in others])[numbers]
-    raised = chances >= thresholds
+    raised = probabilities >= thresholds
     return found | {
         "threshold": float(np.median(np.unique(thresholds))),
         "threshold_from": FROM_CALIBRATION if all(curves) else FROM_OTHER_FLIGHTS,

@@ -14,16 +14,16 @@ import numpy as np
 from core.metrics.alarms import AlarmCurves, alarm_curves
 from core.metrics.flights import flights_of
 from core.metrics.intervals import share_interval
-from core.metrics.probabilities import LEAST, probabilistic, right_answer, with_probabilities
-from core.records import PredictionRow, Shares
+from core.metrics.probabilities import LEAST_PROBABILITY, probabilistic, right_answer, with_probabilities
+from core.records import PredictionRow, ProbabilityKey
 from core.results import CalibrationFacts, UnsureSummary
 
 NONE, FREQUENCIES, EVEN = "none", "frequencies", "even"
 CORRECTIONS = (FREQUENCIES, EVEN)
 # Temperatures that are tried; the best of data that are all right or all wrong lies at an end.
-COLDEST, HOTTEST = 0.05, 20.0
+LEAST_TEMPERATURE, MOST_TEMPERATURE = 0.05, 20.0
 # Fewer objects than this allow no promise about single answers.
-FEWEST = 20
+LEAST_OBJECTS = 20
 CURVE_POINTS = 50
 
 
@@ -55,7 +55,7 @@ class Calibration:
     Where nothing else is stated, dictionaries are by kind of question: `condition` or `class`.
 
     Attributes:
-        temperature: See `sharpened`.
+        temperature: See `with_temperature`.
         thresholds: For uncorrected probabilities.
         photos: Number of calibration photos.
         objects: Number of their objects that have a choice.
@@ -98,17 +98,17 @@ class Calibration:
         Returns:
             {answer: calibrated probability}; they sum to 1.
         """
-        cooled = sharpened(shares, self.temperature.get(kind, 1.0))
+        scaled = with_temperature(shares, self.temperature.get(kind, 1.0))
         if correction == NONE:
-            return cooled
+            return scaled
         factors = {}
-        for answer in cooled:
+        for answer in scaled:
             name = f"{object_type} {answer}" if kind == "condition" else answer
             wanted = 1.0 if correction == EVEN else self.frequencies.get(name, 0.0)
             implied = self.implied.get(name, 0.0)
             # A class that was never taught has no prior to correct.
             factors[answer] = wanted / implied if implied > 0 and wanted > 0 else 1.0
-        return normalised({answer: share * factors[answer] for answer, share in cooled.items()})
+        return normalised({answer: share * factors[answer] for answer, share in scaled.items()})
 
     def rule(self, kind: str, correction: str = NONE) -> Threshold | None:
         """The threshold for a kind of question under a correction of the prior; None where none was fitted."""
@@ -149,29 +149,30 @@ def normalised(counts: Mapping[str, float]) -> dict[str, float]:
     return {name: value / total for name, value in counts.items()} if total else {}
 
 
-def sharpened(shares: Mapping[str, float], temperature: float) -> dict[str, float]:
+def with_temperature(shares: Mapping[str, float], temperature: float) -> dict[str, float]:
     """Probabilities to the power 1 / temperature, scaled to sum to 1: the same as logits divided by the temperature.
 
     Source: Guo et al. 2017, "On Calibration of Modern Neural Networks". Above 1 the probabilities become more even.
     """
-    logs = {answer: float(np.log(max(value, LEAST))) / temperature for answer, value in shares.items()}
+    logs = {answer: float(np.log(max(value, LEAST_PROBABILITY))) / temperature for answer, value in shares.items()}
     top = max(logs.values())
     return normalised({answer: float(np.exp(value - top)) for answer, value in logs.items()})
 
 
 def fit_temperature(rows: Sequence[PredictionRow]) -> float:
     """The temperature with the least log-loss on these rows (Guo et al. 2017); 1.0 when no row has a choice."""
-    judged = with_probabilities(rows)
-    if not judged:
+    scored = with_probabilities(rows)
+    if not scored:
         return 1.0
     from scipy.optimize import minimize_scalar
 
-    width = max(len(row["probabilities"]) for row in judged)
-    logs = np.full((len(judged), width), -np.inf)
-    truth = np.zeros(len(judged), dtype=int)
-    for index, row in enumerate(judged):
+    width = max(len(row["probabilities"]) for row in scored)
+    logs = np.full((len(scored), width), -np.inf)
+    truth = np.zeros(len(scored), dtype=int)
+    for index, row in enumerate(scored):
         answers = list(row["probabilities"])
-        logs[index, : len(answers)] = np.log(np.maximum([row["probabilities"][answer] for answer in answers], LEAST))
+        probabilities = np.array(list(row["probabilities"].values()))
+        logs[index, : len(answers)] = np.log(np.maximum(probabilities, LEAST_PROBABILITY))
         truth[index] = answers.index(right_answer(row))
 
     def loss(log_temperature: float) -> float:
@@ -179,7 +180,7 @@ def fit_temperature(rows: Sequence[PredictionRow]) -> float:
         total = np.logaddexp.reduce(scaled, axis=1)
         return float(np.mean(total - scaled[np.arange(len(truth)), truth]))
 
-    span = (np.log(COLDEST), np.log(HOTTEST))
+    span = (np.log(LEAST_TEMPERATURE), np.log(MOST_TEMPERATURE))
     return float(np.exp(minimize_scalar(loss, bounds=span, method="bounded").x))
 
 
@@ -190,10 +191,10 @@ def choose_threshold(
 
     Source: selective classification (El-Yaniv and Wiener 2010, Geifman and El-Yaniv 2017).
 
-    Only thresholds that at least FEWEST objects reach are considered, and the error must stay within `max_error` with
-    one more wrong answer than was counted (as in conformal risk control: Angelopoulos et al. 2022). A search over many
-    thresholds finds a lucky one: without that margin, thresholds from a weak model's 100 objects broke the limit three
-    times as often (simulated).
+    Only thresholds that at least LEAST_OBJECTS objects reach are considered, and the error must stay within `max_error`
+    with one more wrong answer than was counted (as in conformal risk control: Angelopoulos et al. 2022). A search over
+    many thresholds finds a lucky one: without that margin, thresholds from a weak model's 100 objects broke the limit
+    three times as often (simulated).
 
     Args:
         sure: (N,) calibrated probability of each object's answer.
@@ -207,7 +208,7 @@ def choose_threshold(
     kept = [
         point
         for point in risk_coverage(sure, right)
-        if point["answered"] >= FEWEST and point["wrong"] + 1 <= max_error * (point["answered"] + 1)
+        if point["answered"] >= LEAST_OBJECTS and point["wrong"] + 1 <= max_error * (point["answered"] + 1)
     ]
     if not kept:
         return Threshold(None, 0, 0, len(sure), max_error, None)
@@ -261,36 +262,36 @@ def fit(
         implied: See `Calibration`.
         frequencies: See `Calibration`.
     """
-    judged = {kind: with_probabilities(mine) for kind, mine in rows.items()}
-    temperature = {kind: fit_temperature(mine) for kind, mine in judged.items()}
+    scored = {kind: with_probabilities(mine) for kind, mine in rows.items()}
+    temperature = {kind: fit_temperature(mine) for kind, mine in scored.items()}
     # The class question has more: it also asks about types with one condition.
-    objects = len(judged["condition"]) if "condition" in judged else max(map(len, judged.values()), default=0)
+    objects = len(scored["condition"]) if "condition" in scored else max(map(len, scored.values()), default=0)
     found = Calibration(temperature, {}, photos, objects, dict(implied), dict(frequencies))
     rules: dict[str, dict[str, Threshold]] = {}
-    flights = {kind: flights_of(mine)[0] for kind, mine in judged.items()}
+    flights = {kind: flights_of(mine)[0] for kind, mine in scored.items()}
     for correction in (NONE, *CORRECTIONS):
-        sides = {kind: _sureness(mine, found, correction) for kind, mine in judged.items()}
+        sides = {kind: _confidences(mine, found, correction) for kind, mine in scored.items()}
         rules[correction] = {kind: choose_threshold(*side, max_error, flights[kind]) for kind, side in sides.items()}
     curve, before, after = {}, {}, {}
-    for kind, mine in judged.items():
-        points = risk_coverage(*_sureness(mine, found, NONE))
+    for kind, mine in scored.items():
+        points = risk_coverage(*_confidences(mine, found, NONE))
         curve[kind] = points[:: max(1, -(-len(points) // CURVE_POINTS))]
-        cooled: list[PredictionRow] = [
-            {**row, "calibrated": sharpened(row["probabilities"], temperature[kind])} for row in mine
+        calibrated: list[PredictionRow] = [
+            {**row, "calibrated": with_temperature(row["probabilities"], temperature[kind])} for row in mine
         ]
-        before[kind], after[kind] = _summary(cooled, "probabilities"), _summary(cooled, "calibrated")
+        before[kind], after[kind] = _summary(calibrated, "probabilities"), _summary(calibrated, "calibrated")
     return replace(
         found,
         thresholds=rules.pop(NONE),
         corrected=rules,
-        alarms={kind: alarm_curves(mine) for kind, mine in judged.items()},
+        alarms={kind: alarm_curves(mine) for kind, mine in scored.items()},
         curve=curve,
         before=before,
         after=after,
     )
 
 
-def _sureness(rows: Sequence[PredictionRow], found: Calibration, correction: str) -> tuple[list[float], list[bool]]:
+def _confidences(rows: Sequence[PredictionRow], found: Calibration, correction: str) -> tuple[list[float], list[bool]]:
     """The calibrated probability of each row's most probable answer, and whether that answer is right."""
     sure, right = [], []
     for row in rows:
@@ -301,7 +302,7 @@ def _sureness(rows: Sequence[PredictionRow], found: Calibration, correction: str
     return sure, right
 
 
-def _summary(rows: Sequence[PredictionRow], key: Shares) -> dict[str, float]:
+def _summary(rows: Sequence[PredictionRow], key: ProbabilityKey) -> dict[str, float]:
     scores = probabilistic(rows, key)
     return {"log_loss": scores["log_loss"], "brier": scores["brier"], "ece": scores["ece"]} if scores else {}
 
@@ -321,17 +322,17 @@ def unsure_summary(
         {threshold, count (of unsure rows), total, coverage (share of sure rows), accuracy_of_sure, max_error}; None
         when there is no such row or no threshold was fitted for this kind.
     """
-    judged = with_probabilities(rows, "calibrated")
+    scored = with_probabilities(rows, "calibrated")
     rule = calibration.rule(kind, correction)
-    if not judged or rule is None:
+    if not scored or rule is None:
         return None
-    sure = [row for row in judged if not row["unsure"]]
+    sure = [row for row in scored if not row["unsure"]]
     right = sum(row["truth_class"] == row["predicted_class"] for row in sure)
     return {
         "threshold": rule.threshold,
-        "count": len(judged) - len(sure),
-        "total": len(judged),
-        "coverage": len(sure) / len(judged),
+        "count": len(scored) - len(sure),
+        "total": len(scored),
+        "coverage": len(sure) / len(scored),
         "accuracy_of_sure": right / len(sure) if sure else None,
         "max_error": rule.max_error,
     }

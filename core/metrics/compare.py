@@ -9,7 +9,7 @@ import numpy as np
 from core.errors import UserError
 from core.metrics.counts import class_names
 from core.metrics.flights import FEW_FLIGHTS, TOO_FEW_FLIGHTS, ends, flight_counts, flights_of
-from core.metrics.intervals import FIGURES, difference_intervals, figures, sign_flip
+from core.metrics.intervals import METRICS, difference_intervals, main_scores, sign_flip
 from core.records import PredictionRow
 from core.results import Comparison, FlightChange, Interval
 
@@ -51,7 +51,9 @@ def compare(before: Sequence[PredictionRow], after: Sequence[PredictionRow]) -> 
     sides = flight_counts(before, classes, numbers), flight_counts(paired, classes, numbers)
     was, now = (np.array([row["truth_class"] == row["predicted_class"] for row in rows]) for rows in (before, paired))
     turned = np.bincount(numbers, weights=now.astype(int) - was.astype(int))
-    change = dict(zip(FIGURES, (figures(sides[1].sum(axis=0)) - figures(sides[0].sum(axis=0))).tolist(), strict=True))
+    change = dict(
+        zip(METRICS, (main_scores(sides[1].sum(axis=0)) - main_scores(sides[0].sum(axis=0))).tolist(), strict=True)
+    )
     intervals = difference_intervals(*sides)
     low, high = _ends(names, turned, np.bincount(numbers))
     return {
@@ -68,7 +70,7 @@ def compare(before: Sequence[PredictionRow], after: Sequence[PredictionRow]) -> 
         "lowest_flight": low,
         "highest_flight": high,
         "p_value": sign_flip(turned) if len(names) >= FEW_FLIGHTS else None,
-        "verdict": verdict(intervals["macro_f1"]),
+        "verdict": outcome(intervals["macro_f1"]),
     }
 
 
@@ -83,7 +85,7 @@ def _ends(names: Sequence[str], turned: np.ndarray, totals: np.ndarray) -> tuple
     return each[low], each[high]
 
 
-def verdict(interval: Interval | None) -> str:
+def outcome(interval: Interval | None) -> str:
     """BETTER, WORSE or UNCLEAR by whether the interval of a difference excludes 0; TOO_FEW_FLIGHTS without one."""
     if interval is None:
         return TOO_FEW_FLIGHTS

@@ -27,7 +27,7 @@ from core.metrics.flights import LEAST_FLIGHTS
 from core.results import Interval
 
 CONFIDENCE = 0.95
-FIGURES = ("accuracy", "macro_f1", "balanced_accuracy")
+METRICS = ("accuracy", "macro_f1", "balanced_accuracy")
 # Below it, a variance is that of rounding.
 NO_VARIANCE = 1e-15
 
@@ -81,7 +81,7 @@ def quantile(degrees: float) -> float:
     return float(t.ppf((1 + CONFIDENCE) / 2, degrees))
 
 
-def figures(counts: np.ndarray) -> np.ndarray:
+def main_scores(counts: np.ndarray) -> np.ndarray:
     """(…, 3) accuracy, macro-F1 and balanced accuracy of confusion counts (…, K, K)."""
     return np.stack([accuracy(counts), macro(counts), balanced(counts)], axis=-1)
 
@@ -98,23 +98,23 @@ def jackknife(left: np.ndarray) -> np.ndarray:
     return variance
 
 
-def figure_intervals(flights: np.ndarray) -> dict[str, Interval | None]:
-    """Intervals of accuracy, macro-F1 and balanced accuracy, by their names in FIGURES.
+def score_intervals(flights: np.ndarray) -> dict[str, Interval | None]:
+    """Intervals of accuracy, macro-F1 and balanced accuracy, by their names in METRICS.
 
     `flights` (F, K, K) holds each flight's confusion counts. An interval is None of too few flights.
     """
-    found = _estimates(figures(flights.sum(axis=0)), figures(without_each(flights)), flights)
+    found = _estimates(main_scores(flights.sum(axis=0)), main_scores(without_each(flights)), flights)
     return {name: one.share_interval() for name, one in found.items()}
 
 
 def difference_intervals(before: np.ndarray, after: np.ndarray) -> dict[str, Interval | None]:
-    """Intervals of the differences, after minus before, by the names in FIGURES.
+    """Intervals of the differences, after minus before, by the names in METRICS.
 
     `before` and `after` (F, K, K) hold confusion counts of the same objects by flight. An interval is None of too few
     flights.
     """
-    change = figures(after.sum(axis=0)) - figures(before.sum(axis=0))
-    left = figures(without_each(after)) - figures(without_each(before))
+    change = main_scores(after.sum(axis=0)) - main_scores(before.sum(axis=0))
+    left = main_scores(without_each(after)) - main_scores(without_each(before))
     return {name: one.difference_interval() for name, one in _estimates(change, left, before).items()}
 
 
@@ -123,7 +123,7 @@ def _estimates(values: np.ndarray, left: np.ndarray, flights: np.ndarray) -> dic
     count, objects = len(flights), int(flights.sum())
     return {
         name: Estimate(float(value), float(variance), count - 1, count, objects)
-        for name, value, variance in zip(FIGURES, values, jackknife(left), strict=True)
+        for name, value, variance in zip(METRICS, values, jackknife(left), strict=True)
     }
 
 

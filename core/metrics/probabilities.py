@@ -10,15 +10,15 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from core.metrics.counts import share, with_choice
-from core.records import PredictionRow, Shares
+from core.records import PredictionRow, ProbabilityKey
 from core.results import Probabilistic, ReliabilityBin
 
 BINS = 10
 # A probability of 0 that turned out true would make the log-loss infinite.
-LEAST = 1e-12
+LEAST_PROBABILITY = 1e-12
 
 
-def with_probabilities(rows: Sequence[PredictionRow], key: Shares = "probabilities") -> list[PredictionRow]:
+def with_probabilities(rows: Sequence[PredictionRow], key: ProbabilityKey = "probabilities") -> list[PredictionRow]:
     """The rows whose object had more than one allowed answer and that hold probabilities under `key`."""
     return [row for row in with_choice(rows) if row.get(key)]
 
@@ -28,7 +28,7 @@ def right_answer(row: PredictionRow) -> str:
     return str(row["truth_class"] if row.get("question") == "class" else row["truth"])
 
 
-def probabilistic(rows: Sequence[PredictionRow], key: Shares = "probabilities") -> Probabilistic | None:
+def probabilistic(rows: Sequence[PredictionRow], key: ProbabilityKey = "probabilities") -> Probabilistic | None:
     """Log-loss, Brier score and expected calibration error (ECE) of the rows with a choice.
 
     Brier score: squared errors summed over the answers (Brier 1950). ECE: mean gap between how sure the answers were
@@ -41,15 +41,15 @@ def probabilistic(rows: Sequence[PredictionRow], key: Shares = "probabilities") 
     Returns:
         {log_loss (nats), brier, ece, total, reliability (see `reliability`)}; None when no row has a choice.
     """
-    judged = with_probabilities(rows, key)
-    if not judged:
+    scored = with_probabilities(rows, key)
+    if not scored:
         return None
     losses, squares, sure, right = [], [], [], []
-    for row in judged:
+    for row in scored:
         shares: Mapping[str, float] = row[key]
         truth = right_answer(row)
         total = sum(shares.values())
-        losses.append(-np.log(max(shares.get(truth, 0.0) / total, LEAST)))
+        losses.append(-np.log(max(shares.get(truth, 0.0) / total, LEAST_PROBABILITY)))
         squares.append(sum((value / total - (answer == truth)) ** 2 for answer, value in shares.items()))
         best = max(shares, key=lambda answer: shares[answer])
         sure.append(shares[best] / total)
@@ -63,8 +63,8 @@ def probabilistic(rows: Sequence[PredictionRow], key: Shares = "probabilities") 
     return {
         "log_loss": float(np.mean(losses)),
         "brier": float(np.mean(squares)),
-        "ece": sum(gaps) / len(judged),
-        "total": len(judged),
+        "ece": sum(gaps) / len(scored),
+        "total": len(scored),
         "reliability": bins,
     }
 

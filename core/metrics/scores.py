@@ -10,10 +10,10 @@ from core.errors import UserError
 from core.metrics.alarms import AlarmCurves, alarms
 from core.metrics.counts import balanced, by_label, class_names, confusion, macro_f1, ordered, portion, with_choice
 from core.metrics.flights import ends, flight_counts, flights_of
-from core.metrics.intervals import figure_intervals, share_interval
+from core.metrics.intervals import score_intervals, share_interval
 from core.metrics.probabilities import probabilistic
-from core.records import Label, PredictionRow
-from core.results import Figures, FlightScore, Interval, MainScores, Results
+from core.records import LabelKey, PredictionRow
+from core.results import FlightScore, Interval, MainIntervals, Results, SubsetScores
 
 
 def score(
@@ -52,36 +52,35 @@ def score(
     names = ordered(class_names(rows), labels)
     counts = _class_counts(rows, names)
     conditions = ([str(row["truth"]) for row in rows], [str(row["predicted"]) for row in rows])
-    asked = ordered((*conditions[0], *conditions[1]))
+    condition_names = ordered((*conditions[0], *conditions[1]))
     types = ordered(str(row["object_type"]) for row in rows)
     of_type = {kind: [row for row in rows if str(row["object_type"]) == kind] for kind in types}
     open_rows = with_choice(rows)
     only = [row for row in rows if int(row["choices"]) <= 1]
-    per_class, per_condition = by_label(counts, names), by_label(confusion(*conditions, asked), asked)
+    per_class = by_label(counts, names)
+    per_condition = by_label(confusion(*conditions, condition_names), condition_names)
     if intervals:
         for name, interval in _recall_intervals(rows, "truth_class", "predicted_class").items():
             per_class[name]["recall_interval"] = interval
         for name, interval in _recall_intervals(rows, "truth", "predicted").items():
             per_condition[name]["recall_interval"] = interval
-    main = _main_scores(rows, intervals)
+    balanced_accuracy, mean_f1 = _main_scores(rows)
     found: Results = {
         "overall_accuracy": _right(rows) / len(rows),
         "correct": _right(rows),
         "total": len(rows),
-        "balanced_accuracy": main["balanced_accuracy"],
-        "macro_f1": main["macro_f1"],
+        "balanced_accuracy": balanced_accuracy,
+        "macro_f1": mean_f1,
     }
     if intervals:
-        found["accuracy_interval"] = main["accuracy_interval"]
-        found["macro_f1_interval"] = main["macro_f1_interval"]
-        found["balanced_accuracy_interval"] = main["balanced_accuracy_interval"]
+        _add_main_intervals(found, rows)
     found["per_class"], found["per_condition"] = per_class, per_condition
     found["per_object_type"] = {
         kind: {**portion(_right(mine), len(mine)), "macro_f1": macro_f1(_class_counts(mine, class_names(mine)))}
         for kind, mine in of_type.items()
     }
     found["confusion"] = {"labels": list(names), "counts": counts.astype(int).tolist()}
-    found["with_choice"] = _figures(open_rows, intervals)
+    found["with_choice"] = _subset_scores(open_rows, intervals)
     found["single_answer"] = {
         **portion(_right(only), len(only)),
         "types": list(ordered(str(row["object_type"]) for row in only)),
@@ -98,34 +97,36 @@ def score(
     return found
 
 
-def _figures(rows: Sequence[PredictionRow], intervals: bool) -> Figures:
+def _subset_scores(rows: Sequence[PredictionRow], intervals: bool) -> SubsetScores:
     """Accuracy, balanced accuracy and macro-F1, each with its interval; the scores are None when there is no row."""
     if not rows:
         return {"correct": 0, "total": 0, "accuracy": None, "balanced_accuracy": None, "macro_f1": None}
-    main, right = _main_scores(rows, intervals), _right(rows)
-    found: Figures = {
+    balanced_accuracy, mean_f1 = _main_scores(rows)
+    right = _right(rows)
+    found: SubsetScores = {
         "correct": right,
         "total": len(rows),
         "accuracy": right / len(rows),
-        "balanced_accuracy": main["balanced_accuracy"],
-        "macro_f1": main["macro_f1"],
+        "balanced_accuracy": balanced_accuracy,
+        "macro_f1": mean_f1,
     }
     if intervals:
-        found["accuracy_interval"] = main["accuracy_interval"]
-        found["macro_f1_interval"] = main["macro_f1_interval"]
-        found["balanced_accuracy_interval"] = main["balanced_accuracy_interval"]
+        _add_main_intervals(found, rows)
     return found
 
 
-def _main_scores(rows: Sequence[PredictionRow], intervals: bool) -> MainScores:
-    names = class_names(rows)
-    counts = _class_counts(rows, names)
-    found: MainScores = {"balanced_accuracy": float(balanced(counts[None])[0]), "macro_f1": macro_f1(counts)}
-    if intervals:
-        reach = figure_intervals(flight_counts(rows, names, flights_of(rows)[0]))
-        found["accuracy_interval"], found["macro_f1_interval"] = reach["accuracy"], reach["macro_f1"]
-        found["balanced_accuracy_interval"] = reach["balanced_accuracy"]
-    return found
+def _main_scores(rows: Sequence[PredictionRow]) -> tuple[float, float]:
+    """(balanced accuracy, macro-F1)."""
+    counts = _class_counts(rows, class_names(rows))
+    return float(balanced(counts[None])[0]), macro_f1(counts)
+
+
+def _add_main_intervals(found: MainIntervals, rows: Sequence[PredictionRow]) -> None:
+    """Write the intervals of the main scores into their record."""
+    interval_of = score_intervals(flight_counts(rows, class_names(rows), flights_of(rows)[0]))
+    found["accuracy_interval"] = interval_of["accuracy"]
+    found["macro_f1_interval"] = interval_of["macro_f1"]
+    found["balanced_accuracy_interval"] = interval_of["balanced_accuracy"]
 
 
 def _by_flight(rows: Sequence[PredictionRow]) -> tuple[int, FlightScore, FlightScore]:
@@ -140,7 +141,7 @@ def _by_flight(rows: Sequence[PredictionRow]) -> tuple[int, FlightScore, FlightS
     return len(names), each[low], each[high]
 
 
-def _recall_intervals(rows: Sequence[PredictionRow], truth: Label, answer: Label) -> dict[str, Interval | None]:
+def _recall_intervals(rows: Sequence[PredictionRow], truth: LabelKey, answer: LabelKey) -> dict[str, Interval | None]:
     """The interval of the recall of every label that is true or answered; None when no object has this label."""
     numbers, _ = flights_of(rows)
     truths, answers = (np.array([str(row[key]) for row in rows]) for key in (truth, answer))

@@ -38,7 +38,7 @@ def clear(workspace: Workspace) -> tuple[int, int]:
     return files - left_files, held - left
 
 
-def make_room(folder: Path, cap_bytes: int, needed_bytes: int) -> None:
+def evict(folder: Path, cap_bytes: int, needed_bytes: int) -> None:
     """Remove the least recently used files until `needed_bytes` more fit under the cap.
 
     Also removes files that killed processes left half written.

@@ -64,9 +64,9 @@ def event(kind: str, **fields: Any) -> Event:
     unknown = found.keys() - record.__annotations__.keys()
     missing = record.__required_keys__ - found.keys()
     if unknown or missing:
-        said = [f"unknown: {', '.join(sorted(unknown))}"] if unknown else []
-        said += [f"missing: {', '.join(sorted(missing))}"] if missing else []
-        raise ValueError(f"an event of kind {kind} has other fields ({'; '.join(said)}): see core/records.py")
+        faults = [f"unknown: {', '.join(sorted(unknown))}"] if unknown else []
+        faults += [f"missing: {', '.join(sorted(missing))}"] if missing else []
+        raise ValueError(f"an event of kind {kind} has other fields ({'; '.join(faults)}): see core/records.py")
     new: Event = found
     return new
 

@@ -256,7 +256,7 @@ def copy(source: Path, target: Path) -> None:
         shutil.copyfile(system_path(source), system_path(beside))
 
 
-def is_as_begun(note: Path, fingerprint: str) -> bool:
+def is_unchanged(note: Path, fingerprint: str) -> bool:
     """Whether a resumed run works on the same data as when it began.
 
     Args:

@@ -22,7 +22,7 @@ from core.settings import Settings
 
 # The worker says `started` before it imports torch: within a second, or several on a machine that is busy.
 START_WAIT_S = 15.0
-LOOK_EVERY_S = 0.03
+POLL_S = 0.03
 
 # How a worker is called; tests put another engine behind it.
 ENTRY = [sys.executable, "-m", "core.runs.worker"]
@@ -33,10 +33,10 @@ _children: list[subprocess.Popen[bytes]] = []
 def busy(workspace: Workspace) -> UserError | None:
     """The error that says why no heavy run can start now, to be shown or raised; None when the engine is free."""
     note = locks.holder(workspace.engine_lock)
-    return None if note is None else held_by(note)
+    return None if note is None else busy_error(note)
 
 
-def held_by(note: dict[str, Any]) -> UserError:
+def busy_error(note: dict[str, Any]) -> UserError:
     """The error (kind `busy`) that names the run that holds the engine; `note` is from `locks.holder`."""
     run, kind = note.get("run", ""), note.get("kind", "another run")
     since = datetime.fromtimestamp(note["since"]).strftime("%H:%M:%S on %Y-%m-%d") if "since" in note else ""
@@ -56,8 +56,8 @@ def require_free(workspace: Workspace) -> None:
     deadline = time.monotonic() + locks.PATIENCE_S
     while (note := locks.holder(workspace.engine_lock)) is not None:
         if time.monotonic() > deadline or not _is_over(workspace, note):
-            raise held_by(note)
-        time.sleep(LOOK_EVERY_S)
+            raise busy_error(note)
+        time.sleep(POLL_S)
 
 
 def _is_over(workspace: Workspace, note: dict[str, Any]) -> bool:
@@ -105,13 +105,13 @@ def start(run: Run) -> Run:
     reader = EventReader(run.events)
     reader.new()
     child = _spawn(run)
-    # A virtual environment's python.exe on Windows is a door to another process: pids tell nothing there.
-    pids_tell = os.name != "nt"
+    # On Windows the python.exe of a virtual environment starts another process: the child's pid is not the worker's.
+    child_is_worker = os.name != "nt"
     deadline = time.monotonic() + START_WAIT_S
     while time.monotonic() < deadline:
         over = child.poll() is not None
         for event in reader.new():
-            if event["kind"] == "started" and (not pids_tell or event.get("pid") == child.pid):
+            if event["kind"] == "started" and (not child_is_worker or event.get("pid") == child.pid):
                 return run
             if event["kind"] == "ended":
                 with contextlib.suppress(subprocess.TimeoutExpired):  # its lock is free once it is gone
@@ -121,7 +121,7 @@ def start(run: Run) -> Run:
             if locks.is_held(run.lock):
                 raise UserError("this run is already at work", run.id, f"Stop it: damgui runs stop {run.id}", "busy")
             raise UserError("the run's process ended before it began", str(run.process_log), "Read that file.", "start")
-        time.sleep(LOOK_EVERY_S)
+        time.sleep(POLL_S)
     return run  # slow, but alive: the page goes on watching
 
 
@@ -182,7 +182,7 @@ def wait(run: Run, timeout_s: float) -> str:
     """Wait until a run is over, at most `timeout_s` seconds, and return its status then."""
     deadline = time.monotonic() + timeout_s
     while (now := store.status(run)) in store.ACTIVE and time.monotonic() < deadline:
-        time.sleep(LOOK_EVERY_S)
+        time.sleep(POLL_S)
     return now
 
 

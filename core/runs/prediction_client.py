@@ -80,7 +80,7 @@ def _tidy(workspace: Workspace) -> None:
             remove(run.folder)
 
 
-def open_desk(workspace: Workspace, settings: Settings) -> Run:
+def open_service(workspace: Workspace, settings: Settings) -> Run:
     """The prediction service for these settings, started when there is none.
 
     Calling this early (when the Predict tab opens) is cheap: the model is loaded at the first question.
@@ -114,13 +114,13 @@ def ask(workspace: Workspace, settings: Settings, request: Mapping[str, Any]) ->
     Raises:
         UserError: The service cannot start, or the question cannot be written.
     """
-    run = open_desk(workspace, settings)
+    run = open_service(workspace, settings)
     name = uuid.uuid4().hex[:12]
     write_json(requests_folder(run) / f"{name}.json", dict(request))
     if store.status(run) not in store.ACTIVE:  # it ended, idle, while we wrote
         with contextlib.suppress(FileNotFoundError):
             (requests_folder(run) / f"{name}.json").unlink()
-            run = open_desk(workspace, settings)
+            run = open_service(workspace, settings)
             write_json(requests_folder(run) / f"{name}.json", dict(request))
     return f"{run.id}/{name}"
 

@@ -16,7 +16,7 @@ from core.settings import Settings
 
 # A model in memory costs gigabytes: it goes when nobody has asked for this long.
 IDLE_S = 600.0
-LOOK_EVERY_S = 0.05
+POLL_S = 0.05
 
 Predict = Callable[[dict[str, Any]], Mapping[str, Any]]
 
@@ -85,4 +85,4 @@ def serve(
             path.unlink()
             answered, last = answered + 1, time.monotonic()
         if not waiting:
-            time.sleep(LOOK_EVERY_S)
+            time.sleep(POLL_S)

@@ -27,7 +27,7 @@ STUDIES = ("ablate", "crossval")  # many small trainings each
 HEAVY = ("baseline", "train", "rehearse", "evaluate", "batch", *STUDIES)
 RESUMING = ("train", "batch", *STUDIES)  # kinds that go on where they were stopped
 ACTIVE = ("starting", "running")
-LEFT_OFF = ("stopped", "failed", "crashed")
+UNFINISHED = ("stopped", "failed", "crashed")
 RUN_KINDS = (*HEAVY, "predict")
 # A process needs a moment to take its lock; a folder younger than this without one is starting, not crashed.
 STARTING_S = 20.0
@@ -193,10 +193,10 @@ def _commit() -> str:
         return ""
     command = ["git", "-C", str(PROJECT), "rev-parse", "HEAD"]
     try:
-        said = subprocess.run(command, capture_output=True, text=True, timeout=5, check=False)
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=5, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    return said.stdout.strip() if said.returncode == 0 else ""
+    return answer.stdout.strip() if answer.returncode == 0 else ""
 
 
 def version_of(library: str) -> str:

@@ -37,16 +37,16 @@ class RunReporter:
         listener: Called with every event.
         training_log: A second log, for the kinds of events in LOGGED.
         interrupted: Whether a signal asked to stop.
-        obeyed: Whether the engine was answered that it shall stop.
-        said: The kinds of events emitted so far.
+        stop_seen: Whether the engine was answered that it shall stop.
+        emitted: The kinds of events emitted so far.
     """
 
     run: Run
     listener: Listener | None = None
     training_log: Path | None = None
     interrupted: bool = False
-    obeyed: bool = False
-    said: set[str] = field(default_factory=set)
+    stop_seen: bool = False
+    emitted: set[str] = field(default_factory=set)
 
     def emit(self, kind: str, **fields: Any) -> None:
         """Append an event to the logs and pass it to the listener.
@@ -58,7 +58,7 @@ class RunReporter:
         append(self.run.events, new)
         if self.training_log is not None and kind in LOGGED:
             append(self.training_log, new)
-        self.said.add(kind)
+        self.emitted.add(kind)
         if self.listener is not None:
             try:
                 self.listener(new)
@@ -68,8 +68,8 @@ class RunReporter:
     def stop_requested(self) -> bool:
         """Whether the run shall save and end: asked to by its stop file or by a signal."""
         # The engine asks this after every step, and acts on the first yes.
-        self.obeyed = self.obeyed or self.interrupted or self.run.stop_file.exists()
-        return self.obeyed
+        self.stop_seen = self.stop_seen or self.interrupted or self.run.stop_file.exists()
+        return self.stop_seen
 
 
 @dataclass(frozen=True)
@@ -229,8 +229,8 @@ def _attempt(run: Run, reporter: RunReporter, jobs: Mapping[str, Job], held: con
         return "failed", error.problems, 2
     except KeyboardInterrupt:
         fix = "Go on from the last checkpoint by --resume."
-        told = Problem("quit before this step was saved", run.id, fix, "interrupted")
-        return "stopped", (told,), INTERRUPTED
+        problem = Problem("quit before this step was saved", run.id, fix, "interrupted")
+        return "stopped", (problem,), INTERRUPTED
     except Exception as error:
         if files.is_full(error):
             return "failed", files.full(str(run.workspace.root)).problems, 2
@@ -249,7 +249,7 @@ def _take_engine(run: Run, held: contextlib.ExitStack) -> None:
     try:
         held.enter_context(locks.hold(lock, note))
     except locks.Held as error:
-        raise launcher.held_by(locks.holder(lock) or {}) from error
+        raise launcher.busy_error(locks.holder(lock) or {}) from error
 
 
 def _release_predictors(run: Run, reporter: RunReporter) -> None:
@@ -269,7 +269,7 @@ def _do(run: Run, reporter: RunReporter, jobs: Mapping[str, Job]) -> Outcome:
     found = jobs[run.kind](Work(run, settings, reporter, resume))
     stopped = _was_stopped(found, reporter)
     path = _publish(run, settings, found, stopped)
-    if path is not None and "result" not in reporter.said:
+    if path is not None and "result" not in reporter.emitted:
         numbers = ("overall_accuracy", "macro_f1", "correct", "total", "seconds", "final", "best")
         reporter.emit("result", path=path, summary={key: found[key] for key in numbers if key in found})
     if not stopped:
@@ -281,7 +281,7 @@ def _was_stopped(found: Mapping[str, Any], reporter: RunReporter) -> bool:
     """Whether the engine left work undone; a request to stop after the last photo or step has no effect."""
     if "stopped" in found:
         return bool(found["stopped"])
-    return not found["complete"] if "complete" in found else reporter.obeyed
+    return not found["complete"] if "complete" in found else reporter.stop_seen
 
 
 def _training_log(run: Run, resume: bool) -> Path:

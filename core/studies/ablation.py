@@ -13,13 +13,13 @@ from core.units import percent, signed
 MORE_STEPS = 1.1  # times as many as without enhancements: from here on the steps may be what helps
 
 
-def ablation(judged: Mapping[str, RunRows], steps: Mapping[str, int] | None = None) -> Results:
+def ablation(runs: Mapping[str, RunRows], steps: Mapping[str, int] | None = None) -> Results:
     """The table and the recommendation of an ablation.
 
     A study that is not finished has fewer seeds in some rows; each difference is over the seeds that both sides have.
 
     Args:
-        judged: {variant: {seed: prediction rows}}, variants in the order of the table.
+        runs: {variant: {seed: prediction rows}}, variants in the order of the table.
         steps: {variant: optimizer steps of one of its trainings}, as far as known.
 
     Returns:
@@ -28,12 +28,12 @@ def ablation(judged: Mapping[str, RunRows], steps: Mapping[str, int] | None = No
         flights, lowest_flight and highest_flight; null for `none` itself), verdict}. An interval is null of too few
         flights.
     """
-    averages = SeedAverages({variant: found for variant, found in judged.items() if found})
+    averages = SeedAverages({variant: found for variant, found in runs.items() if found})
     table: list[VariantRow] = []
-    for variant, found in judged.items():
+    for variant, found in runs.items():
         if not found:
             continue
-        change = averages.difference(NONE, variant) if variant != NONE and judged.get(NONE) else None
+        change = averages.difference(NONE, variant) if variant != NONE and runs.get(NONE) else None
         means = averages.scores(variant)
         table.append(
             {
@@ -92,8 +92,8 @@ def recommend(table: Sequence[VariantRow], averages: SeedAverages) -> Recommenda
         "stacking": stacking,
         "said": [],
     }
-    usual = next((row["steps"] for row in table if row["variant"] == NONE), None)
-    found["said"] = _sentences(found, rows, usual)
+    base_steps = next((row["steps"] for row in table if row["variant"] == NONE), None)
+    found["said"] = _sentences(found, rows, base_steps)
     return found
 
 
@@ -125,14 +125,14 @@ def _stacking(rows: Mapping[str, VariantRow], averages: SeedAverages) -> Stackin
     return {"variant": most, "best_part": best, "difference": change["macro_f1"], "verdict": effect(change)}
 
 
-def _sentences(found: Recommendation, rows: Mapping[str, VariantRow], usual: int | None) -> list[str]:
-    """The sentences for a reader; `usual` is the number of steps of a training without enhancements."""
+def _sentences(found: Recommendation, rows: Mapping[str, VariantRow], base_steps: int | None) -> list[str]:
+    """The sentences for a reader; `base_steps` is the number of steps of a training without enhancements."""
     return [
         *_of_each(found, rows),
         *_of_flights(rows),
         *_of_stacking(found["stacking"]),
         *_of_use(found, rows),
-        *_of_steps(found, rows, usual),
+        *_of_steps(found, rows, base_steps),
     ]
 
 
@@ -145,8 +145,8 @@ def _of_each(found: Recommendation, rows: Mapping[str, VariantRow]) -> list[str]
         TOO_FEW_FLIGHTS: "too few flights to tell",
     }
     return [
-        f"{name.replace('_', ' ').capitalize()}: macro-F1 {_signed(_change(rows[name])['macro_f1'])}; {tails[judged]}."
-        for name, judged in found["enhancements"].items()
+        f"{name.replace('_', ' ').capitalize()}: macro-F1 {_signed(_change(rows[name])['macro_f1'])}; {tails[outcome]}."
+        for name, outcome in found["enhancements"].items()
     ]
 
 
@@ -156,14 +156,13 @@ def _of_flights(rows: Mapping[str, VariantRow]) -> list[str]:
     flights = min(change["flights"] for change in changes.values())
     if flights >= FEW_FLIGHTS:
         return []
-    told = [
+    by_flight = [
         f"{label(name)} {signed(change['lowest_flight']['accuracy_change'])} ({change['lowest_flight']['flight']}) to "
         f"{signed(change['highest_flight']['accuracy_change'])} ({change['highest_flight']['flight']})"
         for name, change in changes.items()
     ]
-    return [
-        f"Only {flights} flight{'s were' if flights > 1 else ' was'} judged. Accuracy by flight: {'; '.join(told)}."
-    ]
+    number = f"{flights} flight{'s were' if flights > 1 else ' was'}"
+    return [f"Only {number} judged. Accuracy by flight: {'; '.join(by_flight)}."]
 
 
 def _of_stacking(stacking: Stacking | None) -> list[str]:
@@ -186,22 +185,22 @@ def _of_use(found: Recommendation, rows: Mapping[str, VariantRow]) -> list[str]:
             more = "set data.folds, which lets every training judge other flights, or give photos of more flights"
             return [f"Judge at least {LEAST_FLIGHTS} flights before anything is switched on: {more}."]
         return ["Switch all enhancements off: none was shown to help, and the simplest wins."]
-    said = [f"Use {label(found['use'])}."]
-    helping = [name for name, judged in found["enhancements"].items() if judged == HELPS]
+    sentences = [f"Use {label(found['use'])}."]
+    helping = [name for name, outcome in found["enhancements"].items() if outcome == HELPS]
     if len(helping) > 1 and len(enhancements_of(found["use"])) == 1 and "+".join(helping) not in rows:
         names = " and ".join(name.replace("_", " ") for name in helping)
-        said.append(f"{names.capitalize()} help each by itself; whether they help together was not measured.")
-    return said
+        sentences.append(f"{names.capitalize()} help each by itself; whether they help together was not measured.")
+    return sentences
 
 
-def _of_steps(found: Recommendation, rows: Mapping[str, VariantRow], usual: int | None) -> list[str]:
+def _of_steps(found: Recommendation, rows: Mapping[str, VariantRow], base_steps: int | None) -> list[str]:
     """A caveat about steps: a gain from oversampling may come from its longer epochs alone."""
     taken = rows[found["use"]].get("steps") if found["use"] != NONE else None
-    if not taken or not usual or taken < MORE_STEPS * usual:
+    if not taken or not base_steps or taken < MORE_STEPS * base_steps:
         return []
     return [
-        f"It took {taken / usual:.1f} times as many steps as {label(NONE)} in as many epochs, and they may be all that "
-        f"helps: measure both again with training.max_steps={taken}."
+        f"It took {taken / base_steps:.1f} times as many steps as {label(NONE)} in as many epochs, and they may be "
+        f"all that helps: measure both again with training.max_steps={taken}."
     ]
 
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core.metrics.compare import BETTER, WORSE, verdict
+from core.metrics.compare import BETTER, WORSE, outcome
 from core.metrics.compare import UNCLEAR as NO_DIFFERENCE
 from core.metrics.counts import class_names
 from core.metrics.flights import TOO_FEW_FLIGHTS, ends, flight_counts, flights_of
-from core.metrics.intervals import FIGURES, Estimate, figures, jackknife, without_each
+from core.metrics.intervals import METRICS, Estimate, jackknife, main_scores, without_each
 from core.records import PredictionRow
 from core.results import Interval, Mean, StudyDifference
 
@@ -42,29 +42,29 @@ class SeedAverages:
     flights. The constructor raises ValueError when the variants of a seed were judged on different objects.
     """
 
-    def __init__(self, judged: Mapping[str, RunRows]) -> None:
-        everything = [row for rows in _all(judged) for row in rows]
+    def __init__(self, runs: Mapping[str, RunRows]) -> None:
+        everything = [row for rows in _all(runs) for row in rows]
         classes, (_, self.flights) = class_names(everything), flights_of(everything)
-        self.judged: dict[tuple[str, int], Judgement] = {}
-        for number in sorted({number for found in judged.values() for number in found}):
-            sides = {variant: found[number] for variant, found in judged.items() if number in found}
+        self.trainings: dict[tuple[str, int], TrainingScores] = {}
+        for number in sorted({number for found in runs.values() for number in found}):
+            sides = {variant: found[number] for variant, found in runs.items() if number in found}
             _require_same_objects(number, sides)
             for variant, rows in sides.items():
                 numbers, names = flights_of(rows)
                 counts = np.zeros((len(self.flights), len(classes), len(classes)))
                 counts[np.searchsorted(self.flights, names)] = flight_counts(rows, classes, numbers)
-                self.judged[variant, number] = Judgement.of(counts)
+                self.trainings[variant, number] = TrainingScores.of(counts)
 
     def seeds(self, *variants: str) -> tuple[int, ...]:
         """The seeds that all these variants have, in ascending order."""
-        each = [{number for name, number in self.judged if name == variant} for variant in variants]
+        each = [{number for name, number in self.trainings if name == variant} for variant in variants]
         return tuple(sorted(set.intersection(*each)))
 
     def scores(self, variant: str) -> dict[str, Mean]:
-        """The average of each metric in FIGURES over the variant's seeds, with interval and spread."""
-        mine = [self.judged[variant, seed] for seed in self.seeds(variant)]
+        """The average of each metric in METRICS over the variant's seeds, with interval and spread."""
+        mine = [self.trainings[variant, seed] for seed in self.seeds(variant)]
         estimates = _averages(
-            [judgement.figures for judgement in mine], [judgement.left for judgement in mine], _objects(mine)
+            [training.scores for training in mine], [training.left for training in mine], _objects(mine)
         )
         return {
             name: _plain(estimate, spread, estimate.share_interval()) for name, (estimate, spread) in estimates.items()
@@ -80,9 +80,9 @@ class SeedAverages:
         seeds = self.seeds(before, after)
         if not seeds:
             return None
-        pairs = [(self.judged[before, seed], self.judged[after, seed]) for seed in seeds]
+        pairs = [(self.trainings[before, seed], self.trainings[after, seed]) for seed in seeds]
         total = _objects([now for _, now in pairs])
-        change = [now.figures - was.figures for was, now in pairs]
+        change = [now.scores - was.scores for was, now in pairs]
         estimates = _averages(change, [now.left - was.left for was, now in pairs], total)
         turned = np.sum([now.right - was.right for was, now in pairs], axis=0)
         each = {name: float(turned[at] / total[at]) for at, name in enumerate(self.flights) if total[at]}
@@ -103,33 +103,33 @@ class SeedAverages:
 
 
 @dataclass(frozen=True)
-class Judgement:
+class TrainingScores:
     """The scores of one training's answers over the F flights of the whole study.
 
     Attributes:
-        figures: (3,) its scores in the order of FIGURES.
+        scores: (3,) its scores in the order of METRICS.
         left: (F, 3) the same without each flight in turn; NaN where no object remains.
         right: (F,) number of right answers in each flight.
         total: (F,) number of objects in each flight; 0 where this training was not judged on a flight.
     """
 
-    figures: np.ndarray
+    scores: np.ndarray
     left: np.ndarray
     right: np.ndarray
     total: np.ndarray
 
     @classmethod
-    def of(cls, counts: np.ndarray) -> Judgement:
+    def of(cls, counts: np.ndarray) -> TrainingScores:
         """Make one from confusion counts (F, K, K): F flights, K classes, rows the truth, columns the answer."""
         without = without_each(counts)
         remains = without.sum(axis=(1, 2)) > 0
-        left = np.where(remains[:, None], figures(without), np.nan)
-        return cls(figures(counts.sum(axis=0)), left, np.trace(counts, axis1=1, axis2=2), counts.sum(axis=(1, 2)))
+        left = np.where(remains[:, None], main_scores(without), np.nan)
+        return cls(main_scores(counts.sum(axis=0)), left, np.trace(counts, axis1=1, axis2=2), counts.sum(axis=(1, 2)))
 
 
-def _objects(judged: Sequence[Judgement]) -> np.ndarray:
+def _objects(trainings: Sequence[TrainingScores]) -> np.ndarray:
     """(F,) number of judged objects of each flight, summed over trainings."""
-    total: np.ndarray = np.sum([judgement.total for judgement in judged], axis=0)
+    total: np.ndarray = np.sum([training.total for training in trainings], axis=0)
     return total
 
 
@@ -147,9 +147,9 @@ def _averages(
         without = np.nanmean(left, axis=0)[total > 0]
     of_flights = jackknife(without)
     spread = np.std(each, axis=0, ddof=1) if seeds > 1 else None
-    of_seeds = spread**2 / seeds if spread is not None else np.zeros(len(FIGURES))
+    of_seeds = spread**2 / seeds if spread is not None else np.zeros(len(METRICS))
     found = {}
-    for at, name in enumerate(FIGURES):
+    for at, name in enumerate(METRICS):
         degrees = _satterthwaite((of_flights[at], flights - 1), (of_seeds[at], seeds - 1))
         variance = float(of_flights[at] + of_seeds[at])
         # A repeated training judges the same objects again: they count once.
@@ -171,8 +171,8 @@ def _plain(estimate: Estimate, spread: float | None, interval: Interval | None) 
     return {"mean": estimate.value, "interval": interval, "spread": spread}
 
 
-def _all(judged: Mapping[str, RunRows]) -> Iterator[Sequence[PredictionRow]]:
-    for found in judged.values():
+def _all(runs: Mapping[str, RunRows]) -> Iterator[Sequence[PredictionRow]]:
+    for found in runs.values():
         yield from found.values()
 
 
@@ -186,4 +186,4 @@ def effect(change: StudyDifference) -> str:
     """HELPS, HARMS, UNCLEAR, FEW or TOO_FEW_FLIGHTS, by the interval of the macro-F1 difference."""
     if len(change["seeds"]) < LEAST_SEEDS:
         return FEW
-    return EFFECTS[verdict(change["macro_f1"]["interval"])]
+    return EFFECTS[outcome(change["macro_f1"]["interval"])]

@@ -126,20 +126,20 @@ def _reference(
 
 def lines(found: Results) -> list[str]:
     """The scores of parts, seeds and reference points for a terminal, a line each."""
-    said = [
+    texts = [
         f"Part {part['fold']}, seed {part['seed']}: {percent(part['accuracy'])} ({part['correct']}/{part['total']}), "
         f"macro-F1 {part['macro_f1']:.3f}"
         for part in found["folds"]
     ]
     if len(found["seeds"]) > 1:
         each = ", ".join(f"{figures['macro_f1']:.3f}" for figures in found["seeds"])
-        said.append(f"Macro-F1 of each seed: {each}; spread {found['spread']:.3f}")
+        texts.append(f"Macro-F1 of each seed: {each}; spread {found['spread']:.3f}")
     for reference in found["references"].values():
         against = reference["model_against_it"]
         ends = against["macro_f1_change_interval"]
         reach = f"95 % interval {ends[0]:+.3f} to {ends[1]:+.3f}" if ends else TOO_FEW_FLIGHTS
-        said.append(
+        texts.append(
             f"{reference['label']}: {percent(reference['accuracy'])}, macro-F1 {reference['macro_f1']:.3f}; "
             f"the model's is {against['macro_f1_change']:+.3f} from it ({reach})"
         )
-    return said
+    return texts

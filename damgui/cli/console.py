@@ -225,6 +225,6 @@ def _described(run: Run, document: dict[str, Any]) -> list[str]:
     lines += [f"  {line}" for line in launcher.error_of(run).splitlines()]
     if "overall_accuracy" in document["outcome"]:
         lines.append("  " + accuracy_line(document["outcome"]))
-    if run.kind in store.RESUMING and document["status"] in store.LEFT_OFF:
+    if run.kind in store.RESUMING and document["status"] in store.UNFINISHED:
         lines.append(f"  go on with: damgui runs resume {run.id}")
     return lines
