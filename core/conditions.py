@@ -26,7 +26,7 @@ MARKS: Mapping[str, tuple[str, tuple[Corners, ...]]] = {
     "bar": ("▬", (((-1, -0.4), (1, -0.4), (1, 0.4), (-1, 0.4)),)),
     "pointer": ("▶", (((-1, -1), (1, 0), (-1, 1)),)),
 }
-# For conditions that name none: told apart by colour-blind eyes through lightness, readable on light and dark alike.
+# For conditions that name none: distinct by lightness for colour-blind readers, legible on light and dark alike.
 COLOURS = ("#14918a", "#e0a11b", "#c9374a", "#7d5fc4", "#2f8fc9", "#a8602c", "#c45c9b", "#6f8f2f")
 
 
@@ -85,28 +85,28 @@ def read_conditions(
     Returns:
         {name: condition} in the order of `given`. Colours and marks are distinct as long as there are enough of them.
     """
-    checked = {name: _checked(name, about, report) for name, about in given.items()}
+    checked = {name: _checked(name, details, report) for name, details in given.items()}
     for key in ("colour", "mark"):
-        values = [about[key] for about in checked.values() if key in about]
+        values = [details[key] for details in checked.values() if key in details]
         for value in sorted({value for value in values if values.count(value) > 1}):
-            same = [name for name, about in checked.items() if about.get(key) == value]
+            same = [name for name, details in checked.items() if details.get(key) == value]
             report(f"{' and '.join(same)} have the same {key}", f"Give each a {key} of its own.")
     styles = {
-        name: {key: value for key, value in defaults.get(name, {}).items() if key in KEYS and key != "alarm"} | about
-        for name, about in checked.items()
+        name: {key: value for key, value in defaults.get(name, {}).items() if key in KEYS and key != "alarm"} | details
+        for name, details in checked.items()
     }
-    colours = _chosen([about.get("colour") for about in styles.values()], COLOURS)
-    marks = _chosen([about.get("mark") for about in styles.values()], tuple(MARKS))
+    colours = _chosen([details.get("colour") for details in styles.values()], COLOURS)
+    marks = _chosen([details.get("mark") for details in styles.values()], tuple(MARKS))
     return {
-        name: Condition(name, about.get("alarm", place > 0), colours[place], marks[place], about.get("weight", 1.0))
-        for place, (name, about) in enumerate(styles.items())
+        name: Condition(name, details.get("alarm", place > 0), colours[place], marks[place], details.get("weight", 1.0))
+        for place, (name, details) in enumerate(styles.items())
     }
 
 
-def _checked(name: str, about: Mapping[str, Any], report: Callable[[str, str], None]) -> dict[str, Any]:
+def _checked(name: str, details: Mapping[str, Any], report: Callable[[str, str], None]) -> dict[str, Any]:
     """The valid values; `report` is called for each of the others."""
     valid: dict[str, Any] = {}
-    for key, value in about.items():
+    for key, value in details.items():
         if key == "alarm" and not isinstance(value, bool):
             report(f"{name}: alarm is {value!r}, neither true nor false", "Write alarm: true or alarm: false.")
         elif key == "colour" and not re.fullmatch(r"#[0-9a-fA-F]{6}", str(value)):

@@ -20,7 +20,7 @@ _ATTENTION = _LAYERS + r"self_attn\.[qkvo]_proj"
 _LANGUAGE = _LAYERS + r"(?:self_attn\.[qkvo]_proj|mlp\.(?:gate|up|down)_proj)"
 _MERGER = r"visual\.(?:merger|deepstack_merger_list\.\d+)\.(?:mlp\.[02]|linear_fc[12])"
 _TOWER = r"visual\.blocks\.\d+\.(?:attn\.(?:qkv|proj)|mlp\.(?:(?:linear_)?fc[12]|(?:gate|up|down)_proj))"
-# Anchored on the layers' own place: a bare suffix list such as q_proj would reach into the vision tower unasked.
+# Anchored on the layers' own place: a bare suffix list such as q_proj would also match layers of the vision tower.
 QWEN_LORA_TARGETS = {
     "attention": rf".*\.{_ATTENTION}",
     "language": rf".*\.{_LANGUAGE}",

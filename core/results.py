@@ -224,7 +224,7 @@ class SeedScore(TypedDict):
     total: int
 
 
-class PartScore(SeedScore):
+class FoldScore(SeedScore):
     """The scores of one fold under one seed."""
 
     fold: int
@@ -360,6 +360,6 @@ class Results(MainIntervals, total=False):
     cells: list[CellRecord]
     table: list[VariantRow]
     recommendation: Recommendation | None
-    folds: list[PartScore]
+    folds: list[FoldScore]
     seeds: list[SeedScore]
     spread: float | None

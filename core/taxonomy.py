@@ -192,15 +192,15 @@ def from_dict(tree: Mapping[str, Any], where: str = "") -> Taxonomy:
     if not kinds:
         report("object_types: a list of object types expected")
     allowed: dict[str, tuple[str, ...]] = {}
-    for kind, about in kinds.items():
-        mine = _words(about.get("conditions", list(conditions)))
-        allowed[kind] = tuple(name for name in conditions if name in mine)
-        if undeclared := [name for name in mine if name not in conditions]:
+    for kind, details in kinds.items():
+        names = _words(details.get("conditions", list(conditions)))
+        allowed[kind] = tuple(name for name in conditions if name in names)
+        if undeclared := [name for name in names if name not in conditions]:
             report(f"{kind}: {', '.join(undeclared)} is not among the conditions")
-        elif not mine:
+        elif not names:
             report(f"{kind}: no condition at all")
     observed = _observed(kinds, allowed, report)
-    aliases = {name: _words(about.get("spellings")) for name, about in {**conditions, **kinds}.items()}
+    aliases = {name: _words(details.get("spellings")) for name, details in {**conditions, **kinds}.items()}
     whole = tree.get("class_spellings") or {}
     if isinstance(whole, Mapping):
         aliases |= {str(name): _words(words) for name, words in whole.items()}
@@ -233,10 +233,10 @@ def _observed(
 ) -> tuple[str, ...]:
     """The types marked as observed here, or in the shipped taxonomy unless it is unmarked here."""
     found = []
-    for kind, about in kinds.items():
-        if unknown_keys := [str(key) for key in about if key not in KIND_KEYS]:
+    for kind, details in kinds.items():
+        if unknown_keys := [str(key) for key in details if key not in KIND_KEYS]:
             report(f"{kind}: nothing is known of {', '.join(unknown_keys)}", f"A type has: {', '.join(KIND_KEYS)}.")
-        mark = about.get("observed", len(allowed[kind]) == 1 and kind in _shipped_observed())
+        mark = details.get("observed", len(allowed[kind]) == 1 and kind in _shipped_observed())
         if not isinstance(mark, bool):
             report(f"{kind}: observed is {mark!r}, neither true nor false", "Write observed: true or observed: false.")
         elif mark and len(allowed[kind]) > 1:
@@ -258,17 +258,17 @@ def _shipped(part: str) -> dict[str, dict[str, Any]]:
 
 
 def _shipped_observed() -> tuple[str, ...]:
-    return tuple(kind for kind, about in _shipped("object_types").items() if about.get("observed"))
+    return tuple(kind for kind, details in _shipped("object_types").items() if details.get("observed"))
 
 
 def _entries(given: Any, part: str, report: Callable[[str, str], None]) -> dict[str, dict[str, Any]]:
     """A list of names, or a mapping of names to details, as {name: details}."""
     if not isinstance(given, Mapping):
         return {name: {} for name in _words(given)}
-    for name, about in given.items():
-        if about is not None and not isinstance(about, Mapping):
-            report(f"{part}: {name} holds {about!r}", f"Write {name}: {{}}, or its details in the braces.")
-    return {str(name): dict(about) if isinstance(about, Mapping) else {} for name, about in given.items()}
+    for name, details in given.items():
+        if details is not None and not isinstance(details, Mapping):
+            report(f"{part}: {name} holds {details!r}", f"Write {name}: {{}}, or its details in the braces.")
+    return {str(name): dict(details) if isinstance(details, Mapping) else {} for name, details in given.items()}
 
 
 def _words(given: Any) -> tuple[str, ...]:
@@ -291,7 +291,7 @@ def restore(tree: Mapping[str, Any]) -> Taxonomy:
         conditions=tuple(tree["conditions"]),
         allowed=allowed,
         aliases={name: tuple(words) for name, words in tree["aliases"].items()},
-        details={name: Condition(**about) for name, about in (tree.get("details") or {}).items()},
+        details={name: Condition(**known) for name, known in (tree.get("details") or {}).items()},
         observed=tuple(tree.get("observed", single)),
     )
 

@@ -34,7 +34,7 @@ from core.runs.files import is_unchanged, read_json, read_lines, read_record, wr
 from core.runs.workspace import Nested, Workspace
 from core.settings import Settings
 from core.studies.ablation import ablation
-from core.studies.crossval import Part, cross_validation, pooled_references, pooled_rows
+from core.studies.crossval import FoldPredictions, cross_validation, pooled_references, pooled_rows
 from core.studies.plan import StudyCell, StudyPlan, study_cells, to_dict
 from core.taxonomy import load as load_taxonomy
 from core.units import estimate
@@ -244,7 +244,9 @@ class StudyRun:
         """Scores of the pooled answers, which are written as the run's predictions."""
         results = {cell: read_record(self.folder(cell) / "results.json", Results) or Results() for cell in records}
         parts = [
-            Part(cell.fold or 0, cell.seed, self.rows(cell), self._references(cell, found), self._curves(found))
+            FoldPredictions(
+                cell.fold or 0, cell.seed, self.rows(cell), self._references(cell, found), self._curves(found)
+            )
             for cell, found in results.items()
         ]
         pooled = pooled_rows(parts)

@@ -20,9 +20,9 @@ from core.results import CalibrationFacts, UnsureSummary
 
 NONE, FREQUENCIES, EVEN = "none", "frequencies", "even"
 CORRECTIONS = (FREQUENCIES, EVEN)
-# Temperatures that are tried; the best of data that are all right or all wrong lies at an end.
+# The range of temperatures; where all answers are right, or all wrong, the best one lies at an end of it.
 LEAST_TEMPERATURE, MOST_TEMPERATURE = 0.05, 20.0
-# Fewer objects than this allow no promise about single answers.
+# Fewer objects than this allow no statement about the error of single answers.
 LEAST_OBJECTS = 20
 CURVE_POINTS = 50
 
@@ -106,7 +106,7 @@ class Calibration:
             name = f"{object_type} {answer}" if kind == "condition" else answer
             wanted = 1.0 if correction == EVEN else self.frequencies.get(name, 0.0)
             implied = self.implied.get(name, 0.0)
-            # A class that was never taught has no prior to correct.
+            # A class that was not in training has no prior to correct.
             factors[answer] = wanted / implied if implied > 0 and wanted > 0 else 1.0
         return normalised({answer: share * factors[answer] for answer, share in scaled.items()})
 
@@ -185,7 +185,7 @@ def fit_temperature(rows: Sequence[PredictionRow]) -> float:
 
 
 def choose_threshold(
-    sure: Sequence[float], right: Sequence[bool], max_error: float, flights: np.ndarray | None = None
+    confidences: Sequence[float], correct: Sequence[bool], max_error: float, flights: np.ndarray | None = None
 ) -> Threshold:
     """The lowest threshold on the risk-coverage curve whose answers are wrong at most `max_error` of the time.
 
@@ -197,8 +197,8 @@ def choose_threshold(
     three times as often (simulated).
 
     Args:
-        sure: (N,) calibrated probability of each object's answer.
-        right: (N,) whether that answer is right.
+        confidences: (N,) calibrated probability of each object's answer.
+        correct: (N,) whether that answer is correct.
         max_error: The tolerated share of wrong answers, from 0 to 1.
         flights: (N,) number of each object's flight; None counts every object as a flight of its own.
 
@@ -207,29 +207,29 @@ def choose_threshold(
     """
     kept = [
         point
-        for point in risk_coverage(sure, right)
+        for point in risk_coverage(confidences, correct)
         if point["answered"] >= LEAST_OBJECTS and point["wrong"] + 1 <= max_error * (point["answered"] + 1)
     ]
     if not kept:
-        return Threshold(None, 0, 0, len(sure), max_error, None)
+        return Threshold(None, 0, 0, len(confidences), max_error, None)
     threshold, answered, wrong = kept[-1]["threshold"], int(kept[-1]["answered"]), int(kept[-1]["wrong"])
-    there = np.asarray(sure) >= threshold
-    numbers = np.arange(len(sure)) if flights is None else flights
-    interval = share_interval(~np.asarray(right, dtype=bool)[there], numbers[there])
-    return Threshold(threshold, answered, wrong, len(sure), max_error, interval[1] if interval else None)
+    there = np.asarray(confidences) >= threshold
+    numbers = np.arange(len(confidences)) if flights is None else flights
+    interval = share_interval(~np.asarray(correct, dtype=bool)[there], numbers[there])
+    return Threshold(threshold, answered, wrong, len(confidences), max_error, interval[1] if interval else None)
 
 
-def risk_coverage(sure: Sequence[float], right: Sequence[bool]) -> list[dict[str, float]]:
+def risk_coverage(confidences: Sequence[float], correct: Sequence[bool]) -> list[dict[str, float]]:
     """The risk-coverage curve: a point for every probability that occurs, highest first.
 
     Args:
-        sure: (N,) probability of each object's answer.
-        right: (N,) whether that answer is right.
+        confidences: (N,) probability of each object's answer.
+        correct: (N,) whether that answer is correct.
 
     Returns:
         [{threshold, answered and wrong (objects at or above it), coverage (share of N), error (wrong / answered)}, …].
     """
-    values, wrongs = np.asarray(sure, dtype=float), ~np.asarray(right, dtype=bool)
+    values, wrongs = np.asarray(confidences, dtype=float), ~np.asarray(correct, dtype=bool)
     order = np.argsort(-values, kind="stable")
     values, wrong = values[order], np.cumsum(wrongs[order])
     # Objects of one probability are answered together.
@@ -292,14 +292,14 @@ def fit(
 
 
 def _confidences(rows: Sequence[PredictionRow], found: Calibration, correction: str) -> tuple[list[float], list[bool]]:
-    """The calibrated probability of each row's most probable answer, and whether that answer is right."""
-    sure, right = [], []
+    """The calibrated probability of each row's most probable answer, and whether that answer is correct."""
+    confidences, correct = [], []
     for row in rows:
         shares = found.apply(row["probabilities"], str(row["question"]), str(row["object_type"]), correction)
         best = max(shares, key=lambda answer: shares[answer])
-        sure.append(shares[best])
-        right.append(best == right_answer(row))
-    return sure, right
+        confidences.append(shares[best])
+        correct.append(best == right_answer(row))
+    return confidences, correct
 
 
 def _summary(rows: Sequence[PredictionRow], key: ProbabilityKey) -> dict[str, float]:

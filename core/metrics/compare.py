@@ -40,7 +40,7 @@ def compare(before: Sequence[PredictionRow], after: Sequence[PredictionRow]) -> 
         raise UserError("the two results are not about the same objects", fix="Evaluate both on the same split.")
     found = dict(zip(keys[1], after, strict=True))
     paired = [found[key] for key in keys[0]]
-    # Rows from before there were flights take that of the other side, which knows what was joined to one flight.
+    # Rows of older versions lack a flight and take that of the other side, which knows what was joined to one flight.
     numbers, names = flights_of(
         [
             {**old, "flight": old.get("flight") or new.get("flight") or ""}

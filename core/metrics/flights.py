@@ -19,7 +19,7 @@ from core.settings import DataSettings
 # With three, Student's t reaches 4.3 standard errors to either side: an interval of nearly everything.
 LEAST_FLIGHTS = 4
 # Fewer than ten leave a test that flips their signs too few steps for a p-value (of five the smallest is 1/16), and a
-# reader can look at each: the lowest and the highest flight are told.
+# reader can check each: the lowest and the highest flight are reported.
 FEW_FLIGHTS = 10
 TOO_FEW_FLIGHTS = "too few flights"
 NO_INTERVAL = f"no interval: {TOO_FEW_FLIGHTS}"

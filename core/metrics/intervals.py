@@ -28,7 +28,7 @@ from core.results import Interval
 
 CONFIDENCE = 0.95
 METRICS = ("accuracy", "macro_f1", "balanced_accuracy")
-# Below it, a variance is that of rounding.
+# A smaller variance is rounding error.
 NO_VARIANCE = 1e-15
 
 
@@ -55,7 +55,7 @@ class Estimate:
         if self.flights < LEAST_FLIGHTS:
             return None
         known = self.variance > NO_VARIANCE
-        # Flights that do not differ at all do not tell by how much flights differ: each counts as one object then.
+        # Flights that do not differ at all give no estimate of how much flights differ: each counts as one object then.
         count = min(self.value * (1 - self.value) / self.variance, self.objects) if known else self.flights
         t = quantile(self.degrees if known else np.inf)
         middle = self.value + t * t / (2 * count)

@@ -31,8 +31,8 @@ def right_answer(row: PredictionRow) -> str:
 def probabilistic(rows: Sequence[PredictionRow], key: ProbabilityKey = "probabilities") -> Probabilistic | None:
     """Log-loss, Brier score and expected calibration error (ECE) of the rows with a choice.
 
-    Brier score: squared errors summed over the answers (Brier 1950). ECE: mean gap between how sure the answers were
-    and how often they were right, over ten bins (Naeini et al. 2015).
+    Brier score: squared errors summed over the answers (Brier 1950). ECE: mean gap between the answers' confidence
+    and their accuracy, over ten bins (Naeini et al. 2015).
 
     Args:
         rows: Prediction rows with truth.
@@ -44,7 +44,7 @@ def probabilistic(rows: Sequence[PredictionRow], key: ProbabilityKey = "probabil
     scored = with_probabilities(rows, key)
     if not scored:
         return None
-    losses, squares, sure, right = [], [], [], []
+    losses, squares, confidences, correct = [], [], [], []
     for row in scored:
         shares: Mapping[str, float] = row[key]
         truth = right_answer(row)
@@ -52,9 +52,9 @@ def probabilistic(rows: Sequence[PredictionRow], key: ProbabilityKey = "probabil
         losses.append(-np.log(max(shares.get(truth, 0.0) / total, LEAST_PROBABILITY)))
         squares.append(sum((value / total - (answer == truth)) ** 2 for answer, value in shares.items()))
         best = max(shares, key=lambda answer: shares[answer])
-        sure.append(shares[best] / total)
-        right.append(best == truth)
-    bins = reliability(sure, right)
+        confidences.append(shares[best] / total)
+        correct.append(best == truth)
+    bins = reliability(confidences, correct)
     gaps = [
         entry["count"] * abs(entry["confidence"] - entry["accuracy"])
         for entry in bins
@@ -69,17 +69,17 @@ def probabilistic(rows: Sequence[PredictionRow], key: ProbabilityKey = "probabil
     }
 
 
-def reliability(sure: Sequence[float], right: Sequence[bool]) -> list[ReliabilityBin]:
+def reliability(confidences: Sequence[float], correct: Sequence[bool]) -> list[ReliabilityBin]:
     """The reliability diagram over ten equal bins of the probability.
 
     Args:
-        sure: (N,) probability of each object's answer.
-        right: (N,) whether that answer is right.
+        confidences: (N,) probability of each object's answer.
+        correct: (N,) whether that answer is correct.
 
     Returns:
         [{low, high, count, confidence (mean probability), accuracy}, …]; the last two are None in an empty bin.
     """
-    values, hits = np.asarray(sure, dtype=float), np.asarray(right, dtype=float)
+    values, hits = np.asarray(confidences, dtype=float), np.asarray(correct, dtype=float)
     place = np.minimum((values * BINS).astype(int), BINS - 1)
     found: list[ReliabilityBin] = []
     for index in range(BINS):

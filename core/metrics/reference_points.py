@@ -74,9 +74,9 @@ POINTS = (
 BY_KEY = {point.key: point for point in POINTS}
 
 
-def label_of(key: str, about: Mapping[str, object] | None = None) -> str:
-    """The label of a reference point; for one that is unknown here, the label in its results (`about`), or its key."""
-    return BY_KEY[key].label if key in BY_KEY else str((about or {}).get("label") or key.replace("_", " "))
+def label_of(key: str, results: Mapping[str, object] | None = None) -> str:
+    """The label of a reference point; where its key is unknown here, the label in its `results`, or the key as words."""
+    return BY_KEY[key].label if key in BY_KEY else str((results or {}).get("label") or key.replace("_", " "))
 
 
 def simpler_is_better(accuracy: float, better: Mapping[str, float], objects: str = "objects") -> str | None:

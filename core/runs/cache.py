@@ -11,13 +11,13 @@ from pathlib import Path
 from core.runs.workspace import Workspace
 
 PATTERN = "*/*/*.safetensors"
-# A file is written within seconds: one this old is nobody's.
+# A file is written within seconds: a part this old was left by a killed process.
 OLD_S = 86_400.0
 
 
 def size(workspace: Workspace) -> tuple[int, int]:
     """(number of files, their bytes) of the cache."""
-    sizes = [about.st_size for about, _ in _kept(workspace.feature_cache)]
+    sizes = [stat.st_size for stat, _ in _kept(workspace.feature_cache)]
     return len(sizes), sum(sizes)
 
 
@@ -53,10 +53,10 @@ def evict(folder: Path, cap_bytes: int, needed_bytes: int) -> None:
             if time.time() - file.stat().st_mtime > OLD_S:
                 file.unlink()
     kept = _kept(folder)
-    over = sum(about.st_size for about, _ in kept) + needed_bytes - cap_bytes
-    for about, file in sorted(kept, key=lambda entry: entry[0].st_mtime_ns):
+    over = sum(stat.st_size for stat, _ in kept) + needed_bytes - cap_bytes
+    for stat, file in sorted(kept, key=lambda entry: entry[0].st_mtime_ns):
         if over <= 0:
             return
         with contextlib.suppress(OSError):  # another process may have removed it, or Windows may still map it
             file.unlink()
-            over -= about.st_size
+            over -= stat.st_size

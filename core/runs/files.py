@@ -51,10 +51,10 @@ def file_stamp(path: Path) -> FileStamp:
         (modification time in nanoseconds, bytes, inode); () when the path does not exist.
     """
     try:
-        about = path.stat()
+        stat = path.stat()
     except OSError:
         return ()
-    return about.st_mtime_ns, about.st_size, about.st_ino
+    return stat.st_mtime_ns, stat.st_size, stat.st_ino
 
 
 @contextmanager
@@ -104,7 +104,7 @@ def system_path(path: Path, windows: bool = sys.platform == "win32") -> str:
     return f"{LONG_PREFIX}UNC{text[1:]}" if text.startswith("\\\\") else LONG_PREFIX + text
 
 
-def _patiently(act: Callable[[], object]) -> None:
+def _with_retries(act: Callable[[], object]) -> None:
     """Call `act`; while another process has the file open (on Windows), retry for RETRY_FOR_S seconds."""
     deadline = time.monotonic() + RETRY_FOR_S
     while True:
@@ -124,7 +124,7 @@ def replace(source: Path, target: Path) -> None:
         OSError: It cannot be moved; PermissionError when another process still has one of them open after RETRY_FOR_S
             seconds.
     """
-    _patiently(lambda: os.replace(system_path(source), system_path(target)))
+    _with_retries(lambda: os.replace(system_path(source), system_path(target)))
 
 
 def remove(path: Path) -> None:
@@ -139,10 +139,10 @@ def remove(path: Path) -> None:
         try:
             shutil.rmtree(whole) if os.path.isdir(whole) and not os.path.islink(whole) else os.unlink(whole)
         except FileNotFoundError:
-            if os.path.lexists(whole):  # another took something from inside a folder while we did
+            if os.path.lexists(whole):  # another process removed something inside the folder meanwhile
                 act()
 
-    _patiently(act)
+    _with_retries(act)
 
 
 @contextmanager
@@ -160,7 +160,7 @@ def replacing(path: Path) -> Iterator[Path]:
         yield beside
         replace(beside, path)
     finally:
-        with suppress(OSError):  # what went wrong above is to be told, not this
+        with suppress(OSError):  # an exception from above is the one to report
             remove(beside)
 
 

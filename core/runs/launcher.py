@@ -20,7 +20,7 @@ from core.runs.store import HEAVY, PROJECT, Run
 from core.runs.workspace import Workspace
 from core.settings import Settings
 
-# The worker says `started` before it imports torch: within a second, or several on a machine that is busy.
+# The worker emits `started` before it imports torch: within a second, or several on a machine that is busy.
 START_WAIT_S = 15.0
 POLL_S = 0.03
 

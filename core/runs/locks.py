@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 from core.errors import UserError
 from core.runs.files import read_json, write_json, writing
 
-# A look holds the lock for some microseconds; a taker tries this long so that it does not lose to a mere look.
+# A check holds the lock for some microseconds; whoever takes the lock retries this long, so as not to fail by a check.
 PATIENCE_S = 0.5
 
 
@@ -54,9 +54,9 @@ if sys.platform == "win32":
 
     def _share(descriptor: int) -> bool:
         """Lock the byte that filelock locks, its first, but shared; closing the file frees it."""
-        about = _Overlapped()
+        overlapped = _Overlapped()
         handle = msvcrt.get_osfhandle(descriptor)
-        if _kernel.LockFileEx(handle, _FAIL_IMMEDIATELY, 0, 1, 0, ctypes.byref(about)):
+        if _kernel.LockFileEx(handle, _FAIL_IMMEDIATELY, 0, 1, 0, ctypes.byref(overlapped)):
             return True
         number = ctypes.get_last_error()
         if number == _LOCK_VIOLATION:

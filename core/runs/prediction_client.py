@@ -88,7 +88,7 @@ def open_service(workspace: Workspace, settings: Settings) -> Run:
     Raises:
         UserError: The service cannot start, or another process has been starting it for too long.
     """
-    settings = store.anchored(settings, workspace.root)
+    settings = store.with_absolute_paths(settings, workspace.root)
     try:
         with locks.hold(workspace.experiments / "desk.lock", patience_s=launcher.START_WAIT_S):
             run = _find(workspace, settings)

@@ -108,11 +108,11 @@ def is_adapter(model: str) -> bool:
 
 
 def _stored_settings(model: str) -> dict[str, Any]:
-    about = Path(model) / "damgui.json"
-    stored = (read_json(about) or {}).get("settings")
+    facts_file = Path(model) / "damgui.json"
+    stored = (read_json(facts_file) or {}).get("settings")
     if not isinstance(stored, dict):
         fix = "Give an adapter folder that damgui made, such as models/<name>_final."
-        raise UserError("this adapter does not say how it was trained", str(about), fix, "model")
+        raise UserError("this adapter does not say how it was trained", str(facts_file), fix, "model")
     return stored
 
 
@@ -165,7 +165,7 @@ def settings_for_model(model: str) -> Settings:
     return merge(settings, {"model.path": model})
 
 
-def located(text: str, *roots: Path) -> str:
+def absolute_path(text: str, *roots: Path) -> str:
     """A path made absolute, resolved against the first of `roots` in which it exists.
 
     Text that names nothing there is returned as it is: a shipped model, a hub id, or a mistake to be reported in the
@@ -178,14 +178,14 @@ def located(text: str, *roots: Path) -> str:
     return text if found is None else str(found.resolve())
 
 
-def anchored(settings: Settings, *roots: Path) -> Settings:
-    """`settings` with paths made absolute (see `located`): the run's process may have another current folder."""
+def with_absolute_paths(settings: Settings, *roots: Path) -> Settings:
+    """`settings` with paths made absolute (see `absolute_path`): the run's process may have another current folder."""
     given = {
         "data.path": settings.data.path,
         "model.path": settings.model.path,
         "data.taxonomy": settings.data.taxonomy,
     }
-    return merge(settings, {key: located(text, *roots) for key, text in given.items()})
+    return merge(settings, {key: absolute_path(text, *roots) for key, text in given.items()})
 
 
 def _commit() -> str:
@@ -240,11 +240,11 @@ def create(
         raise ValueError(f"{kind!r} is no kind of run")
     if kind == "train":
         require_free_name(workspace, check_name(name))
-    settings = anchored(settings, Path.cwd(), workspace.root)
+    settings = with_absolute_paths(settings, Path.cwd(), workspace.root)
     created = time.time()
     folder = _new_folder(workspace, kind, name, created)
     run = Run(folder, kind, name, created, workspace)
-    about: RunFacts = {
+    facts: RunFacts = {
         "kind": kind,
         "name": name,
         "created": created,
@@ -260,7 +260,7 @@ def create(
             save(settings, run.config)
         if plan is not None:
             write_json(run.plan, plan)
-        write_json(folder / "run.json", about)
+        write_json(folder / "run.json", facts)
     except UserError:
         with contextlib.suppress(OSError):
             remove(folder)
@@ -278,20 +278,20 @@ def discard(run: Run) -> None:
 
 def open_run(folder: Path) -> Run:
     """The run in a folder; raises UserError when there is none."""
-    about: RunFacts | None = read_json(folder / "run.json")
-    if not isinstance(about, dict) or about.get("kind") not in RUN_KINDS:
+    facts: RunFacts | None = read_json(folder / "run.json")
+    if not isinstance(facts, dict) or facts.get("kind") not in RUN_KINDS:
         raise UserError("there is no run in this folder", str(folder), "List the runs with: damgui runs", "run")
     folder = folder.resolve()
-    # The folder's place decides, not what it said when it was made: a workspace may be moved.
-    return Run(folder, about["kind"], about.get("name", ""), float(about["created"]), Workspace(folder.parents[2]))
+    # The folder's place decides, not the workspace noted at its creation: a workspace may be moved.
+    return Run(folder, facts["kind"], facts.get("name", ""), float(facts["created"]), Workspace(folder.parents[2]))
 
 
 def list_runs(workspace: Workspace, *kinds: str) -> list[Run]:
     """The runs of a workspace, newest first; only those of `kinds` when given. Damaged folders are left out."""
     found = []
-    for about in workspace.runs.glob("*/run.json"):
+    for file in workspace.runs.glob("*/run.json"):
         try:
-            run = open_run(about.parent)
+            run = open_run(file.parent)
         except UserError:
             continue
         if not kinds or run.kind in kinds:
@@ -332,7 +332,7 @@ def status(run: Run) -> str:
             return str(last.get("how", "failed"))
         if is_held(run.lock):
             return "running"
-        if last_event(run.events) == last:  # else it spoke between our looks: look again
+        if last_event(run.events) == last:  # else it wrote an event in between: look again
             return "starting" if last is None and time.time() - run.created < STARTING_S else "crashed"
 
 

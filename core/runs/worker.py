@@ -168,7 +168,7 @@ def prepare_environment(settings: Settings) -> None:
     # machine, 1.15 times the time of sleeping on a busy one.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("GOMP_SPINCOUNT", "3000")
-    # Where bitsandbytes is installed it tells, when it is imported, of optional kernels that nobody asked for.
+    # bitsandbytes logs about optional kernels when it is imported, which means nothing to the user.
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     for switch in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
         if settings.model.offline:
@@ -209,7 +209,7 @@ def work(folder: Path, listener: Listener | None = None, jobs: Mapping[str, Job]
         seconds = round(time.monotonic() - began, 3)
         try:
             reporter.emit("ended", how=how, error=error_text, problems=[asdict(p) for p in problems], seconds=seconds)
-        except UserError as error:  # a full disk takes no last word either; process.log may get it
+        except UserError as error:  # a full disk takes no last event either; process.log may take this text
             print(error, file=sys.stderr)
             code = code or 2
     return code
@@ -323,7 +323,7 @@ def _keep_traceback(run: Run) -> None:
 def _work_silently(run: Run, jobs: Mapping[str, Job]) -> int:
     settings = run.settings()
     prepare_environment(settings)
-    # The first process, a child of the same launcher, may or may not have said `started` by now.
+    # The first process, a child of the same launcher, may or may not have emitted `started` by now.
     begun = (past for past in read_events(run.events) if past["kind"] == "started")
     resume = any(past.get("parent") != os.getppid() for past in begun)
     if run.kind == "train":

@@ -31,10 +31,10 @@ def setting(
         unit: The unit of a number, such as px.
         label: Its name in a form; "" derives one from the field's name.
     """
-    about = {"help": help, "low": low, "high": high, "choices": tuple(choices), "unit": unit, "label": label}
+    metadata = {"help": help, "low": low, "high": high, "choices": tuple(choices), "unit": unit, "label": label}
     if isinstance(default, dict):
-        return field(default_factory=lambda: dict(default), metadata=about)
-    return field(default=default, metadata=about)
+        return field(default_factory=lambda: dict(default), metadata=metadata)
+    return field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def _numbers(setting_field: SettingField, value: Any) -> tuple[Any, str]:
     if not isinstance(value, Mapping):
         return None, f"{value!r} is no list of names with numbers"
     found = {str(name): number(setting_field, given) for name, given in value.items()}
-    faults = [f"{name}: {wrong}" for name, (_, wrong) in found.items() if wrong]
+    faults = [f"{name}: {fault}" for name, (_, fault) in found.items() if fault]
     return (None, "; ".join(faults)) if faults else ({name: given for name, (given, _) in found.items()}, "")
 
 

@@ -72,10 +72,10 @@ def merge(base: Settings, changes: Mapping[str, Any], where: str = "") -> Settin
         if field is None:
             problems.append(_unknown(path, where))
             continue
-        converted, wrong = number(field, value) if named else convert(field, value)
-        if wrong:
+        converted, fault = number(field, value) if named else convert(field, value)
+        if fault:
             problems.append(
-                Problem(f"{path}: {wrong}", where, f"Give {_wanted(field, float if named else field.type)}.", "setting")
+                Problem(f"{path}: {fault}", where, f"Give {_wanted(field, float if named else field.type)}.", "setting")
             )
         elif named:
             single[path] = converted

@@ -376,11 +376,11 @@ def _fields() -> Iterator[SettingField]:
         section = get_type_hints(Settings)[group.name]
         hints, defaults = get_type_hints(section), section()
         for entry in dataclasses.fields(section):
-            about = dict(entry.metadata)
-            about["label"] = about["label"] or entry.name.replace("_", " ").capitalize()
+            metadata = dict(entry.metadata)
+            metadata["label"] = metadata["label"] or entry.name.replace("_", " ").capitalize()
             default = getattr(defaults, entry.name)
             kind = dict if isinstance(default, dict) else hints[entry.name]
-            yield SettingField(path=f"{group.name}.{entry.name}", type=kind, default=default, **about)
+            yield SettingField(path=f"{group.name}.{entry.name}", type=kind, default=default, **metadata)
 
 
 FIELDS: Mapping[str, SettingField] = {field.path: field for field in _fields()}

@@ -7,7 +7,7 @@ from typing import Any
 
 PATH = "enhance.condition_weights"
 # Once these were two settings of the dam, with these defaults. Files with the shipped taxonomy keep them, so that older
-# versions read newer files. A value at its default says what the taxonomy says.
+# versions read newer files. A value at its default means the taxonomy's own weight.
 FORMER = {"enhance.blocked_weight": ("blocked", 2.0), "enhance.damaged_weight": ("damaged", 1.5)}
 DEFAULTS = dict(FORMER.values())
 

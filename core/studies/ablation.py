@@ -10,7 +10,7 @@ from core.studies.contrasts import FEW, HARMS, HELPS, LEAST_SEEDS, UNCLEAR, RunR
 from core.studies.plan import ENHANCEMENTS, NONE, enhancements_of, label, switches
 from core.units import percent, signed
 
-MORE_STEPS = 1.1  # times as many as without enhancements: from here on the steps may be what helps
+MORE_STEPS = 1.1  # times the steps without enhancements: from here on a gain may come from the steps alone
 
 
 def ablation(runs: Mapping[str, RunRows], steps: Mapping[str, int] | None = None) -> Results:
@@ -128,15 +128,15 @@ def _stacking(rows: Mapping[str, VariantRow], averages: SeedAverages) -> Stackin
 def _sentences(found: Recommendation, rows: Mapping[str, VariantRow], base_steps: int | None) -> list[str]:
     """The sentences for a reader; `base_steps` is the number of steps of a training without enhancements."""
     return [
-        *_of_each(found, rows),
-        *_of_flights(rows),
-        *_of_stacking(found["stacking"]),
-        *_of_use(found, rows),
-        *_of_steps(found, rows, base_steps),
+        *_enhancement_sentences(found, rows),
+        *_flight_sentences(rows),
+        *_stacking_sentences(found["stacking"]),
+        *_use_sentences(found, rows),
+        *_step_sentences(found, rows, base_steps),
     ]
 
 
-def _of_each(found: Recommendation, rows: Mapping[str, VariantRow]) -> list[str]:
+def _enhancement_sentences(found: Recommendation, rows: Mapping[str, VariantRow]) -> list[str]:
     tails = {
         HELPS: "it helps",
         HARMS: "it harms: leave it off",
@@ -150,7 +150,7 @@ def _of_each(found: Recommendation, rows: Mapping[str, VariantRow]) -> list[str]
     ]
 
 
-def _of_flights(rows: Mapping[str, VariantRow]) -> list[str]:
+def _flight_sentences(rows: Mapping[str, VariantRow]) -> list[str]:
     """With few flights: how much the change differs between them, on which the intervals rest."""
     changes = {name: _change(row) for name, row in rows.items()}
     flights = min(change["flights"] for change in changes.values())
@@ -165,7 +165,7 @@ def _of_flights(rows: Mapping[str, VariantRow]) -> list[str]:
     return [f"Only {number} judged. Accuracy by flight: {'; '.join(by_flight)}."]
 
 
-def _of_stacking(stacking: Stacking | None) -> list[str]:
+def _stacking_sentences(stacking: Stacking | None) -> list[str]:
     if not stacking or stacking["verdict"] in (FEW, TOO_FEW_FLIGHTS):
         return []
     tail = {
@@ -177,7 +177,7 @@ def _of_stacking(stacking: Stacking | None) -> list[str]:
     return [f"{label(stacking['variant']).capitalize()} {tail} {against}: macro-F1 {_signed(stacking['difference'])}."]
 
 
-def _of_use(found: Recommendation, rows: Mapping[str, VariantRow]) -> list[str]:
+def _use_sentences(found: Recommendation, rows: Mapping[str, VariantRow]) -> list[str]:
     if found["use"] == NONE:
         if not found["enough"]:
             if FEW in [row["verdict"] for row in rows.values()]:
@@ -193,7 +193,7 @@ def _of_use(found: Recommendation, rows: Mapping[str, VariantRow]) -> list[str]:
     return sentences
 
 
-def _of_steps(found: Recommendation, rows: Mapping[str, VariantRow], base_steps: int | None) -> list[str]:
+def _step_sentences(found: Recommendation, rows: Mapping[str, VariantRow], base_steps: int | None) -> list[str]:
     """A caveat about steps: a gain from oversampling may come from its longer epochs alone."""
     taken = rows[found["use"]].get("steps") if found["use"] != NONE else None
     if not taken or not base_steps or taken < MORE_STEPS * base_steps:

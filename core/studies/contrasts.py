@@ -23,7 +23,7 @@ from core.results import Interval, Mean, StudyDifference
 RunRows = Mapping[int, Sequence[PredictionRow]]
 
 HELPS, HARMS, UNCLEAR, FEW = "recommended", "harmful", "no clear effect", "too few seeds"
-# Fewer trainings tell too little about luck: their spread has one degree of freedom, or none.
+# Fewer trainings say too little about chance: their spread has one degree of freedom, or none.
 LEAST_SEEDS = 3
 EFFECTS = {BETTER: HELPS, WORSE: HARMS, NO_DIFFERENCE: UNCLEAR, TOO_FEW_FLIGHTS: TOO_FEW_FLIGHTS}
 

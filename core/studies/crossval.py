@@ -17,7 +17,7 @@ from core.units import percent
 
 
 @dataclass(frozen=True)
-class Part:
+class FoldPredictions:
     """The answers about one fold of the photos, by one model.
 
     Attributes:
@@ -35,13 +35,13 @@ class Part:
     curves: AlarmCurves | None = None
 
 
-def pooled_rows(parts: Sequence[Part]) -> list[PredictionRow]:
+def pooled_rows(parts: Sequence[FoldPredictions]) -> list[PredictionRow]:
     """Every object once: the rows of the lowest seed, each with its fold and seed added."""
     first = min(part.seed for part in parts)
     return [{**row, "fold": part.fold, "seed": part.seed} for part in parts if part.seed == first for row in part.rows]
 
 
-def pooled_references(parts: Sequence[Part]) -> dict[str, list[PredictionRow]]:
+def pooled_references(parts: Sequence[FoldPredictions]) -> dict[str, list[PredictionRow]]:
     """The rows of each reference point that all parts of the lowest seed have, by its key."""
     first = [part for part in parts if part.seed == min(part.seed for part in parts)]
     known = [name for name in first[0].references if all(part.references.get(name) for part in first)]
@@ -49,7 +49,7 @@ def pooled_references(parts: Sequence[Part]) -> dict[str, list[PredictionRow]]:
 
 
 def cross_validation(
-    parts: Sequence[Part],
+    parts: Sequence[FoldPredictions],
     notes: Mapping[str, str] | None = None,
     false_alarm_rate: float = 0.1,
     alarming: Sequence[str] = (),
@@ -88,7 +88,7 @@ def cross_validation(
     )
     found["folds"] = [{"fold": part.fold, **_seed_score(part.seed, part.rows)} for part in parts]
     found["seeds"] = [_seed_score(seed, rows) for seed, rows in by_seed.items()]
-    each = [figures["macro_f1"] for figures in found["seeds"]]
+    each = [scores["macro_f1"] for scores in found["seeds"]]
     found["spread"] = float(np.std(each, ddof=1)) if len(each) > 1 else None
     found["references"] = references
     return found
@@ -109,7 +109,7 @@ def _reference(
     name: str, rows: Sequence[PredictionRow], pooled: Sequence[PredictionRow], note: str | None
 ) -> ReferenceScore:
     found = score(rows)
-    # One that is slow looks at fewer photos where there are very many.
+    # A slow reference point judges only some of the photos where there are very many.
     there = {(row["image"], row["object"]) for row in rows}
     same = [row for row in pooled if (row["image"], row["object"]) in there]
     return {
@@ -132,7 +132,7 @@ def lines(found: Results) -> list[str]:
         for part in found["folds"]
     ]
     if len(found["seeds"]) > 1:
-        each = ", ".join(f"{figures['macro_f1']:.3f}" for figures in found["seeds"])
+        each = ", ".join(f"{scores['macro_f1']:.3f}" for scores in found["seeds"])
         texts.append(f"Macro-F1 of each seed: {each}; spread {found['spread']:.3f}")
     for reference in found["references"].values():
         against = reference["model_against_it"]
