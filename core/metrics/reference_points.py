@@ -75,7 +75,7 @@ BY_KEY = {point.key: point for point in POINTS}
 
 
 def label_of(key: str, results: Mapping[str, object] | None = None) -> str:
-    """The label of a reference point; where its key is unknown here, the label in its `results`, or the key as words."""
+    """The label of a reference point; where it is unknown here, the label in its `results`, or the key as words."""
     return BY_KEY[key].label if key in BY_KEY else str((results or {}).get("label") or key.replace("_", " "))
 
 
