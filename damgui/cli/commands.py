@@ -285,7 +285,7 @@ def _bench(args: Args) -> int:
 
     workspace = open_workspace(args.workspace)
     with redirect_stdout(sys.stderr):
-        document, file = run.do(workspace, args.only, (args.shape, args.layers, args.device), args.quick)
+        document, file = run.run_bench(workspace, args.only, (args.shape, args.layers, args.device), args.quick)
     if args.json:
         _print_json(document)
     else:
