@@ -195,7 +195,7 @@ def _check(args: Args) -> int:
     print("Reading the photos …", file=sys.stderr)  # drawing the sample set takes a while, the first time
     with redirect_stdout(sys.stderr):
         sample = ready(settings.data, workspace.sample_data)
-        dataset = read_dataset(settings.data, sample, settings.training.seed, looking=True)
+        dataset = read_dataset(settings.data, sample, settings.training.seed, with_stats=True)
     counts, faults = class_counts(dataset), faults_of(dataset.problems)
     found = review(dataset, settings, taxonomy.load(settings.data.taxonomy))
     if args.json:
@@ -285,7 +285,7 @@ def _bench(args: Args) -> int:
 
     workspace = open_workspace(args.workspace)
     with redirect_stdout(sys.stderr):
-        document, file = run.do(workspace, args.only, (args.shape, args.layers, args.device), args.quick)
+        document, file = run.run_bench(workspace, args.only, (args.shape, args.layers, args.device), args.quick)
     if args.json:
         _print_json(document)
     else:
