@@ -1,4 +1,4 @@
-"""Judging a whole split, and the numbers that come of it."""
+"""Evaluation: a run that judges a whole split, and the scores that come of it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from core.units import percent
 
 
 def seen_in_training(opened: OpenedModel, photos: Sequence[Photo], reporter: Reporter) -> int:
-    """How many of the photos the adapter learned from; a warning is told when there are any."""
+    """Count the photos that the adapter learned from; where there are any, a warning is reported."""
     seen = sum(photo.digest in opened.trained_on for photo in photos)
     if seen:
         reporter.emit(
@@ -43,7 +43,13 @@ def seen_in_training(opened: OpenedModel, photos: Sequence[Photo], reporter: Rep
 
 
 def read_data(settings: Settings, workspace: Workspace, run_folder: Path, reporter: Reporter) -> Dataset:
-    """The run's data set, its problems told; the split that was made is kept in the run folder and used again."""
+    """Read the run's data set and report its problems.
+
+    A split that had to be made is kept in the run's folder as split.json, and used again by a later start.
+
+    Raises:
+        UserError: The data set cannot be used.
+    """
     reporter.emit("stage", text="Reading the photos")
     dataset = reading.read_dataset(settings.data, workspace.sample_data, settings.training.seed)
     checks.require_clean(dataset, settings.data)
@@ -60,14 +66,18 @@ def read_data(settings: Settings, workspace: Workspace, run_folder: Path, report
 
 
 def limited(photos: Sequence[Any], limit: int) -> list[Any]:
-    """At most `limit` photos (0: all), spread evenly so that no flight fills the sample."""
+    """Take at most `limit` photos (0: all), spread evenly so that no flight fills the sample."""
     if not limit or limit >= len(photos):
         return list(photos)
     return [photos[int(index * len(photos) / limit)] for index in range(limit)]
 
 
 def photos_of(dataset: Dataset, settings: Settings) -> list[Photo]:
-    """The photos to judge: those of the chosen split that hold objects. Raises UserError when there are none."""
+    """Choose the photos to judge: those of the chosen split that hold objects, at most `data.limit`.
+
+    Raises:
+        UserError: No photo of the split holds an object.
+    """
     found = [photo for photo in dataset.split(settings.data.split) if photo.objects]
     if not found:
         raise UserError(
@@ -80,7 +90,16 @@ def photos_of(dataset: Dataset, settings: Settings) -> list[Photo]:
 
 
 def prior_scores(train: Sequence[Photo], judged: Sequence[Photo], taxonomy: Taxonomy) -> PriorScore | None:
-    """What answering each type's most frequent training condition scores: the least a model must beat."""
+    """Score the answer that is the most frequent training condition of each type: the least that a model must beat.
+
+    Args:
+        train: The photos whose conditions are counted.
+        judged: The photos that are answered.
+        taxonomy: Names conditions and classes.
+
+    Returns:
+        Accuracy and macro-F1 in 0..1; None when `train` holds no object.
+    """
     rows = prior_rows(train, judged, taxonomy)
     if not rows:
         return None
@@ -100,9 +119,21 @@ def _tell_promise(opened: OpenedModel, settings: Settings, reporter: Reporter) -
 
 
 def run(settings: Settings, run_folder: Path, workspace: Workspace, reporter: Reporter) -> Results:
-    """Judge a split; writes predictions.jsonl and results.json into the run folder and returns the results.
+    """Judge a split, and write predictions.jsonl and results.json into the run's folder.
 
-    A requested stop ends it after the photo at hand with what was judged so far, marked `"complete": false`.
+    A requested stop ends it after the photo at hand; what was judged so far is scored and marked `"complete": false`.
+
+    Args:
+        settings: The run's settings; `data.split` names the split.
+        run_folder: The run's folder.
+        workspace: Where vision features are kept, and the sample set.
+        reporter: Takes the events, and says whether a stop was requested.
+
+    Returns:
+        What results.json holds.
+
+    Raises:
+        UserError: The photos or the model cannot be used.
     """
     dataset = read_data(settings, workspace, run_folder, reporter)
     photos = photos_of(dataset, settings)

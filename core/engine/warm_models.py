@@ -35,7 +35,7 @@ Content = tuple[tuple[str, int, int, int], ...]
 
 
 def content_of(model: str) -> Content:
-    """What changes when any file of a model does; () for a hub id, whose files never change."""
+    """List what changes when any file of a model does; () for a hub id, whose files never change."""
     folder = Path(model if is_adapter(model) else models.resolve(model))
     try:
         files = [(file.name, file.stat()) for file in sorted(folder.iterdir()) if file.is_file()]
@@ -51,8 +51,16 @@ def weight_bytes(model: str) -> int:
 
 @dataclass(frozen=True)
 class WarmModel:
-    """A base model, the name of the adapter on it (None: the base itself answers), who writes its questions, and how
-    its probabilities are to be read (None: it was not calibrated)."""
+    """A model in memory that can answer.
+
+    Attributes:
+        loaded: The base model.
+        adapter: The name of the adapter on it; None when the base itself answers.
+        prompt_builder: Writes its questions.
+        calibration: How its probabilities are to be read; None when it was not calibrated.
+        base: The base model's path.
+        content: What the files of the model and of its base held when they were read.
+    """
 
     loaded: models.Loaded
     adapter: str | None
@@ -63,9 +71,11 @@ class WarmModel:
 
 
 class WarmModels:
-    """Base models and adapters, the one used last at the end.
+    """Base models and adapters in memory, the one used last at the end.
 
-    `settings` say how base models are loaded and asked; an adapter is asked as it was trained.
+    Args:
+        settings: How base models are loaded and asked; an adapter is asked as it was trained.
+        free: Called with the device, returns the bytes that are still free on it.
     """
 
     def __init__(self, settings: Settings, free: Callable[[torch.device], int] = free_bytes) -> None:
@@ -75,7 +85,11 @@ class WarmModels:
         self._numbers = count()
 
     def get(self, model: str) -> WarmModel:
-        """The model of this path as its files are now. Raises UserError when it cannot be loaded."""
+        """The model of this path as its files are now.
+
+        Raises:
+            UserError: It cannot be loaded, or is being written all the while.
+        """
         for _ in range(READINGS):
             content = self._content(model)
             known = self._models.get(model)

@@ -1,5 +1,8 @@
-"""The reference points beside a model's score: what guessing, the question's words, colour and texture, and frozen
-vision features reach on the same objects, and what the model answers when it cannot see them."""
+"""The reference points beside a model's score, measured on the same objects.
+
+They are what guessing, the question's words, colour and texture, and frozen vision features reach, and what the model
+answers when it cannot see the objects.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +53,15 @@ REPORT_EVERY_S = 2.0
 
 @dataclass(frozen=True)
 class JudgedSplit:
-    """A split that was judged: the model, its questions, the data set, the photos judged, and the model's rows."""
+    """A split that a model has judged.
+
+    Attributes:
+        opened: The model.
+        prompt_builder: Writes its questions.
+        dataset: The data set, of which the training photos are learned from.
+        photos: The photos that were judged.
+        rows: The model's prediction rows about them.
+    """
 
     opened: OpenedModel
     prompt_builder: PromptBuilder
@@ -60,6 +71,7 @@ class JudgedSplit:
 
     @property
     def seed(self) -> int:
+        """The seed of everything that is drawn at random."""
         return self.prompt_builder.settings.training.seed
 
 
@@ -88,12 +100,19 @@ class _Progress:
 def measure(
     judged: JudgedSplit, workspace: Workspace, run_folder: Path, reporter: Reporter
 ) -> tuple[dict[str, ReferenceScore], list[str]]:
-    """(references, warnings) for results.json, in the order of POINTS; each reference's rows go to
-    `<run folder>/references/<name>.jsonl`.
+    """Measure all reference points; the rows of each go to `references/<name>.jsonl` in the run's folder.
 
-    A reference is {label, accuracy, accuracy_interval, macro_f1, macro_f1_interval, with_choice: {accuracy, macro_f1},
-    note}. One that cannot be measured (no training objects, a single photo) is left out; where the class is asked only
-    `prior` is given. A requested stop ends it with what is there.
+    One that cannot be measured (no training objects, a single photo) is left out; where the class is asked only `prior`
+    is given. A requested stop ends it with what is there.
+
+    Args:
+        judged: The split with the model's own rows.
+        workspace: Where vision features are kept.
+        run_folder: The run's folder.
+        reporter: Takes progress, and says whether a stop was requested.
+
+    Returns:
+        `references` and `reference_warnings` of results.json, in the order of POINTS.
     """
     rows: dict[str, Rows] = {}
     found: dict[str, ReferenceScore] = {}
@@ -181,7 +200,7 @@ def _forest(judged: JudgedSplit, known: Sequence[Item], asked: Sequence[Item], p
 def _linear(
     judged: JudgedSplit, sides: tuple[Sequence[Item], Sequence[Item]], workspace: Workspace, progress: _Progress
 ) -> Rows:
-    """The features are those of the base model: an adapter on the vision tower is put aside while they are computed."""
+    """The features are the base model's: an adapter on the vision tower is switched off while they are computed."""
     opened, settings = judged.opened, judged.prompt_builder.settings
     if settings.view.mode == "full+crop":  # the crop shows the object best, and is all the probe looks at
         settings = schema.merge(settings, {"view.mode": "crop"})
@@ -239,7 +258,12 @@ def _judge(judged: JudgedSplit, photos: Sequence[Photo], progress: _Progress) ->
 
 
 def warnings_about(own: Rows, rows: dict[str, Rows]) -> list[str]:
-    """What the reference points say against the score, as sentences."""
+    """List what the reference points hold against the score, as sentences.
+
+    Args:
+        own: The model's prediction rows.
+        rows: {key of a reference point: its rows}, about the same objects or some of them.
+    """
     said: list[str | None] = []
     prior = rows.get(PRIOR, [])
     if prior and PROMPT_ONLY in rows:

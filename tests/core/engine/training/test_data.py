@@ -9,8 +9,8 @@ from dataclasses import replace
 import pytest
 
 from core.data.types import Photo
-from core.engine.packing import PackedSample
 from core.engine.questions import PromptBuilder
+from core.engine.samples import PackedSample
 from core.engine.training.class_balance import class_weights
 from core.engine.training.data import EpochSampler, SampleKey, TrainingDataset
 from core.errors import UserError
