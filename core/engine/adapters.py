@@ -27,7 +27,7 @@ def adapters_off(model: Any) -> Iterator[None]:
         yield
 
 
-def sees_anew(model: Any, adapter: str = "") -> bool:
+def adapts_vision(model: Any, adapter: str = "") -> bool:
     """Whether an adapter changes or trains the vision tower or its merger.
 
     Where one does, features that the base model computed do not hold.
@@ -129,7 +129,7 @@ def load_adapter(loaded: Loaded, folder: Path, name: str = "default", trainable:
     return model
 
 
-def take_adapter(model: PeftModel, folder: Path) -> None:
+def reload_adapter(model: PeftModel, folder: Path) -> None:
     """Give the adapter that `model` carries the weights of a checkpoint of its own.
 
     Args:

@@ -116,9 +116,9 @@ def reported_rule(calibration: Calibration, counted: Results, correction: str) -
         The kind of question that was asked more often, and the results' `unsure`: its `threshold` and `max_error` are
         those of that kind, `thresholds` holds those of each kind that was asked.
     """
-    asked = {"condition": counted["objects"] - counted["type_unknown"], "class": counted["type_unknown"]}
-    usual = max(asked, key=lambda kind: int(asked[kind]))
-    rules = {kind: calibration.rule(kind, correction) for kind in asked if asked[kind] or kind == usual}
+    counts = {"condition": counted["objects"] - counted["type_unknown"], "class": counted["type_unknown"]}
+    usual = max(counts, key=lambda kind: int(counts[kind]))
+    rules = {kind: calibration.rule(kind, correction) for kind in counts if counts[kind] or kind == usual}
     rule = rules[usual]
     unsure: UnsureSummary = counted.get("unsure", UnsureSummary()).copy()
     unsure["threshold"] = rule.threshold if rule else None
@@ -195,7 +195,7 @@ def _judge(
 ) -> int:
     """Judge what is left, photo by photo; returns how many photos are done in all."""
     prompt_builder = PromptBuilder(opened.loaded, settings, opened.taxonomy)
-    pen = Annotator(run_folder / "annotated", opened.taxonomy) if settings.batch.annotate else None
+    annotator = Annotator(run_folder / "annotated", opened.taxonomy) if settings.batch.annotate else None
     began, done, objects = time.monotonic(), begun.photos, begun.objects
     if done < len(images):
         reporter.emit("stage", text=f"Judging {len(images) - done} photos")
@@ -206,8 +206,8 @@ def _judge(
                 with writing(path):
                     stream.write("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode())
                     stream.flush()
-                if pen is not None:
-                    pen.add(image.path, rows)
+                if annotator is not None:
+                    annotator.add(image.path, rows)
                 done, objects = done + 1, objects + len(rows)
                 reporter.emit(
                     "progress",
@@ -223,8 +223,8 @@ def _judge(
                 if reporter.stop_requested():
                     break
     finally:
-        if pen is not None:
-            pen.close()
+        if annotator is not None:
+            annotator.close()
     return done
 
 
@@ -338,9 +338,9 @@ def _draw_missing(images: Sequence[UnlabelledImage], run_folder: Path, taxonomy:
     for _, row in rows_of(run_folder / "predictions.jsonl"):
         if row["image"] in missing:
             rows.setdefault(row["image"], []).append(row)
-    pen = Annotator(folder, taxonomy)
+    annotator = Annotator(folder, taxonomy)
     try:
         for name, mine in rows.items():
-            pen.add(missing[name].path, mine)
+            annotator.add(missing[name].path, mine)
     finally:
-        pen.close()
+        annotator.close()

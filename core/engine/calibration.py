@@ -25,7 +25,7 @@ FILE = "calibration.json"
 KINDS = ("condition", "class")
 
 
-def taught_shares(
+def effective_class_shares(
     photos: Sequence[Photo], enhance: EnhanceSettings, taxonomy: Taxonomy
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Compute how often each class occurs in what a model learns from, with and without weights and repeats.
@@ -79,7 +79,7 @@ def calibrate(
         ]
     if not any(row["choices"] > 1 for row in rows["condition"]):
         return None
-    implied, plain = taught_shares(learned, settings.enhance, prompt_builder.taxonomy)
+    implied, plain = effective_class_shares(learned, settings.enhance, prompt_builder.taxonomy)
     return calibration.fit(rows, settings.judging.max_error, len(calibration_photos), implied, plain)
 
 

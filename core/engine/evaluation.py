@@ -17,7 +17,7 @@ from core.engine import calibration, feature_cache
 from core.engine.opened_model import OpenedModel, open_model
 from core.engine.questions import PromptBuilder
 from core.engine.reference_points.rows import prior_rows
-from core.engine.reference_points.run import JudgedSplit, measure
+from core.engine.reference_points.run import EvaluatedSplit, measure
 from core.engine.scoring import judge_photos
 from core.errors import UserError
 from core.metrics import score
@@ -89,25 +89,25 @@ def photos_of(dataset: Dataset, settings: Settings) -> list[Photo]:
     return limited(found, settings.data.limit)
 
 
-def prior_scores(train: Sequence[Photo], judged: Sequence[Photo], taxonomy: Taxonomy) -> PriorScore | None:
+def prior_scores(train: Sequence[Photo], evaluated: Sequence[Photo], taxonomy: Taxonomy) -> PriorScore | None:
     """Score the answer that is the most frequent training condition of each type: the least that a model must beat.
 
     Args:
         train: The photos whose conditions are counted.
-        judged: The photos that are answered.
+        evaluated: The photos that are answered.
         taxonomy: Names conditions and classes.
 
     Returns:
         Accuracy and macro-F1 in 0..1; None when `train` holds no object.
     """
-    rows = prior_rows(train, judged, taxonomy)
+    rows = prior_rows(train, evaluated, taxonomy)
     if not rows:
         return None
     scores = score(rows, intervals=False)
     return {"accuracy": scores["overall_accuracy"], "macro_f1": scores["macro_f1"]}
 
 
-def _tell_promise(opened: OpenedModel, settings: Settings, reporter: Reporter) -> None:
+def _warn_of_other_tolerance(opened: OpenedModel, settings: Settings, reporter: Reporter) -> None:
     """Warn where an adapter was calibrated for another error than the one that the settings now tolerate."""
     rule = opened.calibration and opened.calibration.rule(settings.question.kind)
     if rule and rule.max_error != settings.judging.max_error:
@@ -141,7 +141,7 @@ def run(settings: Settings, run_folder: Path, workspace: Workspace, reporter: Re
     opened = open_model(settings)
     prompt_builder = PromptBuilder(opened.loaded, settings, opened.taxonomy)
     seen = seen_in_training(opened, photos, reporter)
-    _tell_promise(opened, settings, reporter)
+    _warn_of_other_tolerance(opened, settings, reporter)
     calibration.warn_without(opened.calibration, settings, reporter)
     feature_cache.prepare(prompt_builder, opened.loaded, opened.model, [(photos, [(False, 0)])], workspace, reporter)
     reporter.emit("stage", text=f"Testing on {len(photos)} images")
@@ -198,7 +198,7 @@ def run(settings: Settings, run_folder: Path, workspace: Workspace, reporter: Re
     # Written before the reference points too: whatever ends them, the model's own score is kept.
     write_json(run_folder / "results.json", results)
     if settings.judging.references:
-        judged = JudgedSplit(opened, prompt_builder, dataset, photos[:done], rows)
-        results["references"], results["reference_warnings"] = measure(judged, workspace, run_folder, reporter)
+        evaluated = EvaluatedSplit(opened, prompt_builder, dataset, photos[:done], rows)
+        results["references"], results["reference_warnings"] = measure(evaluated, workspace, run_folder, reporter)
         write_json(run_folder / "results.json", results)
     return results

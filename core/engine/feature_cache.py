@@ -25,7 +25,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from core.data.types import Photo
-from core.engine.adapters import sees_anew
+from core.engine.adapters import adapts_vision
 from core.engine.models import Loaded, base_of
 from core.engine.prefetch import prefetch
 from core.engine.questions import PromptBuilder, mirrored_box
@@ -47,7 +47,7 @@ SPARE_BYTES = 1 << 30
 Wanted = Sequence[tuple[Sequence[Photo], Sequence[tuple[bool, int]]]]
 
 
-def tower_mark(base: Any) -> str:
+def tower_fingerprint(base: Any) -> str:
     """Fingerprint the vision tower of a base model.
 
     Some thousand weights of each tensor are hashed: no training leaves them alone.
@@ -97,10 +97,10 @@ class FeatureCache:
         self.layers = 1 + len(getattr(config.vision_config, "deepstack_visual_indexes", None) or ())
         self.width = int(config.text_config.hidden_size)
         kind = str(self.dtype).removeprefix("torch.")
-        self.folder = folder / f"{FORMAT}-{tower_mark(self.base)}-{kind}-{self.device.type}" if folder else None
+        self.folder = folder / f"{FORMAT}-{tower_fingerprint(self.base)}-{kind}-{self.device.type}" if folder else None
         self._digests: dict[Path, tuple[tuple[int, ...], str]] = {}
 
-    def know(self, photos: Iterable[Photo]) -> None:
+    def add_digests(self, photos: Iterable[Photo]) -> None:
         """Take over the digests of photos that were read before, so that their files are not read again."""
         for photo in photos:
             if photo.digest:
@@ -148,7 +148,7 @@ class FeatureCache:
             photos: The photos with the boxes that are asked about.
             versions: In which versions (mirrored, number of the light) each is seen.
         """
-        self.know(photos)
+        self.add_digests(photos)
         missing, lacking, total = [], 0, 0
         for photo in photos:
             for image_view in image_views(photo, self.image_encoder, versions):
@@ -186,7 +186,7 @@ class FeatureCache:
         done = 0
         for seen in prefetch(self._groups(missing)):
             for image_view, patches in zip((view for view, _ in seen), self.compute([p for _, p in seen]), strict=True):
-                self._keep(image_view, patches)
+                self._store(image_view, patches)
             done += len(seen)
             yield done
             if stop():
@@ -229,14 +229,14 @@ class FeatureCache:
 
     def features(self, image_view: ImageView) -> Patches:
         """A view's features (D, T, H), read from disk or else computed now and kept."""
-        found = self._kept(image_view)
+        found = self._load(image_view)
         if found is None:
             (found,) = self.compute([self.image_encoder.fresh(image_view)])
             with contextlib.suppress(Exception):  # without a place on disk the work still goes on
-                self._keep(image_view, found)
+                self._store(image_view, found)
         return found
 
-    def _kept(self, image_view: ImageView) -> Patches | None:
+    def _load(self, image_view: ImageView) -> Patches | None:
         file = self.file(image_view)
         if file is None or not file.is_file():
             return None
@@ -251,7 +251,7 @@ class FeatureCache:
         empty = torch.empty((0, 1), dtype=torch.float32).numpy()
         return Patches(empty, (frames, rows, columns), features)
 
-    def _keep(self, image_view: ImageView, seen: Patches) -> None:
+    def _store(self, image_view: ImageView, seen: Patches) -> None:
         file = self.file(image_view)
         if file is None or seen.features is None:
             return
@@ -305,7 +305,7 @@ def prepare(
         return None
     kept, plan, trouble = found
     # Another process may be ahead and have written some: all must share out the same list.
-    plan, trouble = _agreed([plan, trouble])
+    plan, trouble = _from_main_process([plan, trouble])
     if trouble:
         reporter.emit("warning", text=trouble)
         return None
@@ -317,9 +317,9 @@ def prepare(
     return kept
 
 
-def _agreed(mine: list[Any]) -> list[Any]:
+def _from_main_process(values: list[Any]) -> list[Any]:
     """What the first process of a training holds; what it is given where there is one process only."""
-    return broadcast_object_list(mine) if torch.distributed.is_initialized() else mine
+    return broadcast_object_list(values) if torch.distributed.is_initialized() else values
 
 
 def planned(
@@ -335,7 +335,7 @@ def _planned(
 ) -> tuple[FeatureCache, CachePlan, str] | None:
     """The cache, what it lacks, and why it cannot be filled (or ""); None where features cannot be kept at all."""
     settings = prompt_builder.settings.model
-    if not settings.cache_features or sees_anew(model):
+    if not settings.cache_features or adapts_vision(model):
         return None
     kept = FeatureCache(loaded, prompt_builder.image_encoder, workspace.feature_cache)
     plans = [kept.plan(photos, versions) for photos, versions in wanted]
@@ -364,8 +364,8 @@ def _trouble(plan: CachePlan, cap: int, workspace: Workspace) -> str:
 def _fill(kept: FeatureCache, plan: CachePlan, cap: int, workspace: Workspace, reporter: Reporter) -> None:
     rank, world = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
     mine = plan.missing[rank::world]
-    said = f"Looking at the photos once: {len(plan.missing)} views, {plan.missing_bytes / 1e6:.0f} MB to keep"
-    reporter.emit("stage", text=said)
+    text = f"Looking at the photos once: {len(plan.missing)} views, {plan.missing_bytes / 1e6:.0f} MB to keep"
+    reporter.emit("stage", text=text)
     if rank == 0:
         cache.make_room(workspace.feature_cache, cap, plan.missing_bytes)
     began, reported = time.monotonic(), 0.0
@@ -374,4 +374,4 @@ def _fill(kept: FeatureCache, plan: CachePlan, cap: int, workspace: Workspace, r
         if now - reported > 1:
             reported = now
             left = (now - began) / done * (len(mine) - done)
-            reporter.emit("stage", text=f"{said}, {100 * done // len(mine)} % done, {left:.0f} s left")
+            reporter.emit("stage", text=f"{text}, {100 * done // len(mine)} % done, {left:.0f} s left")

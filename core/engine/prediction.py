@@ -110,13 +110,13 @@ class Predictor:
                 f"Choose one of: {', '.join(taxonomy.object_types)}.",
                 "object-type",
             )
-        asked = PhotoQueries(path, boxes, [ObjectQuery(boxes[0], object_type)])
+        queries = PhotoQueries(path, boxes, [ObjectQuery(boxes[0], object_type)])
         if adapter is not None:
             loaded.model.set_adapter(adapter)
         with adapters.adapters_off(loaded.model) if adapter is None else nullcontext():
-            verdict = judge(loaded.model, prompt_builder, asked)[0]
+            answer = judge(loaded.model, prompt_builder, queries)[0]
         correction = self.settings.judging.prior_correction
-        found = described(verdict, object_type, taxonomy, warm.calibration, correction)
+        found = described(answer, object_type, taxonomy, warm.calibration, correction)
         return {"model": model, "label": label(model), **found}
 
 
@@ -128,7 +128,7 @@ def label(model: str) -> str:
 
 
 def described(
-    verdict: AnswerProbabilities,
+    answer: AnswerProbabilities,
     object_type: str | None,
     taxonomy: Taxonomy,
     calibration: Calibration | None = None,
@@ -140,16 +140,16 @@ def described(
     not support it; without one `unsure` is None.
 
     Args:
-        verdict: The model's own probabilities.
+        answer: The model's own probabilities.
         object_type: The type that was given; None where the class was asked.
         taxonomy: Names the classes.
         calibration: The model's calibration, or None.
         correction: How the prior is corrected: a value of `judging.prior_correction`.
     """
     kind = "condition" if object_type else "class"
-    raw = verdict.probabilities
+    raw = answer.probabilities
     shares = raw if calibration is None else calibration.apply(raw, kind, object_type, correction)
-    best = max(shares, key=lambda answer: shares[answer])
+    best = max(shares, key=lambda name: shares[name])
     predicted_type, predicted = read_answer(best, object_type, kind, taxonomy)
     found: dict[str, Any] = {"predicted_type": predicted_type, "predicted": predicted}
     found["probabilities"] = raw if object_type else by_condition(raw, taxonomy)

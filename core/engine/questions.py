@@ -90,14 +90,19 @@ class PromptBuilder:
         return found
 
     def sample(
-        self, path: Path, boxes: Sequence[BoxXyxy], asked: Sequence[ObjectQuery], mirrored: bool = False, light: int = 0
+        self,
+        path: Path,
+        boxes: Sequence[BoxXyxy],
+        queries: Sequence[ObjectQuery],
+        mirrored: bool = False,
+        light: int = 0,
     ) -> PackedSample:
         """Write questions about one photo as one sample.
 
         Args:
             path: The photo.
             boxes: All its boxes in fractions of the photo, those asked about among them.
-            asked: The questions.
+            queries: The questions.
             mirrored: Whether the photo and its boxes are mirrored left to right.
             light: In which of `vision.LIGHTS` it is shown.
 
@@ -109,7 +114,7 @@ class PromptBuilder:
         context = PhotoContext(view, self.image_encoder.resized_wh(photo) if photo else (0, 0), self.box_unit)
         head: tuple[int, ...] = ()
         questions = []
-        for query in asked:
+        for query in queries:
             others = _without(boxes, query.box_xyxy)
             box = query.box_xyxy
             if mirrored:

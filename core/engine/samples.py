@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from core.engine.vision import Patches
 
 # Rows are at least this long where there is enough to fill them: shorter ones waste calls, longer ones the square.
-LEAST_ROW = 256
+MIN_ROW_TOKENS = 256
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def question_tokens(question: Question, merge: int) -> int:
     return len(question.token_ids) + len(prefixes) + (question.crop.tokens(merge) - 1 if question.crop else 0)
 
 
-def split_sample(sample: PackedSample, merge: int, least: int = LEAST_ROW) -> list[PackedSample]:
+def split_sample(sample: PackedSample, merge: int, least: int = MIN_ROW_TOKENS) -> list[PackedSample]:
     """Spread a sample's questions over samples of bounded length, because attention costs the square of a row.
 
     A sample carries questions of at most twice the head's tokens (or `least`), beyond which repeating the head is
@@ -126,7 +126,7 @@ def sample_tokens(sample: PackedSample, merge: int) -> int:
     return sample.head_tokens(merge) + sum(question_tokens(question, merge) for question in sample.questions)
 
 
-def fill_rows(lengths: Sequence[int], least: int = LEAST_ROW) -> list[list[int]]:
+def fill_rows(lengths: Sequence[int], least: int = MIN_ROW_TOKENS) -> list[list[int]]:
     """Choose which samples share a row: first fit, longest first.
 
     Args:

@@ -45,11 +45,11 @@ class AnswerProbabilities:
 
 @dataclass(frozen=True)
 class PhotoQueries:
-    """Questions about one photo; `boxes` are all its boxes, in fractions of it."""
+    """Questions (`queries`) about one photo; `boxes` are all its boxes, in fractions of it."""
 
     path: Path
     boxes: Sequence[BoxXyxy]
-    asked: Sequence[ObjectQuery]
+    queries: Sequence[ObjectQuery]
 
 
 def to_device(batch: Batch, device: torch.device) -> Batch:
@@ -84,27 +84,27 @@ def judge_each(
     """
     groups = (queries[start : start + TOGETHER] for start in range(0, len(queries), TOGETHER))
     with closed_head(model, prompt_builder.candidates):
-        for group, batches in prefetch((group, _prepared(prompt_builder, group)) for group in groups):
-            yield from _judged(model, prompt_builder, group, batches)
+        for group, batches in prefetch((group, _group_batches(prompt_builder, group)) for group in groups):
+            yield from _group_answers(model, prompt_builder, group, batches)
 
 
-def _prepared(prompt_builder: PromptBuilder, group: Sequence[PhotoQueries]) -> list[Batch]:
+def _group_batches(prompt_builder: PromptBuilder, group: Sequence[PhotoQueries]) -> list[Batch]:
     size = prompt_builder.settings.training.questions_per_sequence
     samples = []
-    for queries in group:
+    for photo in group:
         open_ones = [
-            ObjectQuery(asked.box_xyxy, asked.object_type)
-            for asked in queries.asked
-            if len(answers(asked.object_type, prompt_builder.taxonomy)) > 1
+            ObjectQuery(query.box_xyxy, query.object_type)
+            for query in photo.queries
+            if len(answers(query.object_type, prompt_builder.taxonomy)) > 1
         ]
         step = size or max(len(open_ones), 1)
         for start in range(0, len(open_ones), step):
-            samples.append(prompt_builder.sample(queries.path, queries.boxes, open_ones[start : start + step]))
+            samples.append(prompt_builder.sample(photo.path, photo.boxes, open_ones[start : start + step]))
     return prompt_builder.batches(samples)
 
 
 @torch.no_grad()
-def _judged(
+def _group_answers(
     model: Any, prompt_builder: PromptBuilder, group: Sequence[PhotoQueries], batches: Sequence[Batch]
 ) -> Iterator[list[AnswerProbabilities]]:
     logs: dict[int, torch.Tensor] = {}
@@ -112,10 +112,10 @@ def _judged(
         several = answer_log_probs(model, to_device(batch, prompt_builder.device)).cpu().double()
         logs.update(zip(batch["questions"].tolist(), several.split(batch["answer_counts"].tolist()), strict=True))
     number = 0
-    for queries in group:
+    for photo in group:
         found = []
-        for asked in queries.asked:
-            allowed = answers(asked.object_type, prompt_builder.taxonomy)
+        for query in photo.queries:
+            allowed = answers(query.object_type, prompt_builder.taxonomy)
             log = torch.zeros(1, dtype=torch.float64)
             if len(allowed) > 1:
                 log = logs[number]
@@ -123,7 +123,7 @@ def _judged(
             if not bool(torch.isfinite(log).all()):
                 raise UserError(
                     "the model's answer is not a finite number",
-                    str(queries.path),
+                    str(photo.path),
                     "Set model.dtype to float32, or copy the model again.",
                     "non-finite",
                 )

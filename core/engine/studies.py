@@ -70,7 +70,7 @@ def run(settings: Settings, plan: StudyPlan, run_folder: Path, workspace: Worksp
     stopped = False
     for cell in study.cells:
         if study.record(cell) is None:
-            stopped = reporter.stop_requested() or not study.do(cell)
+            stopped = reporter.stop_requested() or not study.train_and_judge(cell)
             if stopped:
                 break
         study.clear(cell)
@@ -141,14 +141,14 @@ class StudyRun:
         if not self.plan.keep:
             shutil.rmtree(self.inner(cell).models, ignore_errors=True)
 
-    def do(self, cell: StudyCell) -> bool:
+    def train_and_judge(self, cell: StudyCell) -> bool:
         """Train one cell and judge it; False when it was stopped."""
         folder = _made(self.folder(cell) / "train").parent
         settings = schema.merge(self.settings, cell.changes)
         watch = CellReporter(self, cell, folder / "train" / "events.jsonl")
         watch.report_stage()
-        self._deal(cell, settings)
-        info = self._trained(cell, settings, watch)
+        self._place_split(cell, settings)
+        info = self._training_info(cell, settings, watch)
         if info["stopped"]:
             return False
         began = time.monotonic()
@@ -167,7 +167,7 @@ class StudyRun:
         self.outcome(complete=False)
         return True
 
-    def _deal(self, cell: StudyCell, settings: Settings) -> None:
+    def _place_split(self, cell: StudyCell, settings: Settings) -> None:
         """Put the split in place before the cell looks for one.
 
         It is dealt by the study's seed, whatever the cell's own: so the parts of different seeds never overlap, and
@@ -180,7 +180,7 @@ class StudyRun:
         for target in (self.folder(cell), self.folder(cell) / "train"):
             shutil.copyfile(kept / "split.json", target / "split.json")
 
-    def _trained(self, cell: StudyCell, settings: Settings, watch: CellReporter) -> TrainingInfo:
+    def _training_info(self, cell: StudyCell, settings: Settings, watch: CellReporter) -> TrainingInfo:
         """Train the cell, go on with its training, or take what a training left before the judging broke off."""
         folder, inner = self.folder(cell), self.inner(cell)
         before = read_record(folder / "training.json", TrainingInfo)
@@ -253,13 +253,13 @@ class StudyRun:
         return found
 
     def _ablation(self, records: Mapping[StudyCell, CellRecord]) -> Results:
-        judged: dict[str, dict[int, Sequence[PredictionRow]]] = {variant: {} for variant in self.plan.variants}
+        rows: dict[str, dict[int, Sequence[PredictionRow]]] = {variant: {} for variant in self.plan.variants}
         for cell in records:
-            judged[cell.variant][cell.seed] = self.rows(cell)
+            rows[cell.variant][cell.seed] = self.rows(cell)
         steps: dict[str, list[int]] = {}
         for cell, record in records.items():
             steps.setdefault(cell.variant, []).append(record["steps"])
-        return ablation(judged, steps={variant: round(fmean(taken)) for variant, taken in steps.items()})
+        return ablation(rows, steps={variant: round(fmean(taken)) for variant, taken in steps.items()})
 
     def _crossval(self, records: Mapping[StudyCell, CellRecord]) -> Results:
         """Scores of the pooled answers, which are written as the run's predictions."""
@@ -367,7 +367,7 @@ class CellReporter:
     def left(self, records: Mapping[StudyCell, CellRecord]) -> float | None:
         """Estimate the seconds to the end: by the finished cells, or by this one's own pace before there are any."""
         running = time.monotonic() - self.began
-        to_come = len(self.study.cells) - len(records)
+        unfinished = len(self.study.cells) - len(records)
         if records:
             each = sum(record["seconds"] for record in records.values()) / len(records)
         elif self.share > 0:
@@ -375,4 +375,4 @@ class CellReporter:
         else:
             return None
         part = self.share if self.cell not in records else 0.0
-        return round(max(to_come - part, 0.0) * each, 1)
+        return round(max(unfinished - part, 0.0) * each, 1)

@@ -128,11 +128,11 @@ class WarmModels:
         loaded = self._base(base, content[1])
         if not is_adapter(model):
             settings = schema.merge(self.settings, {"model.path": model})
-            asked = PromptBuilder(loaded, settings, load_taxonomy(settings.data.taxonomy))
-            return WarmModel(loaded, None, asked, None, base, content)
+            prompt_builder = PromptBuilder(loaded, settings, load_taxonomy(settings.data.taxonomy))
+            return WarmModel(loaded, None, prompt_builder, None, base, content)
         about = adapters.adapter_about(Path(model))
         settings = schema.from_dict(about["settings"], str(Path(model) / "damgui.json"))
-        self._make_room(weight_bytes(model), keep=base)
+        self._free_memory(weight_bytes(model), keep=base)
         name = f"adapter{next(self._numbers)}"
         try:
             loaded.model = adapters.load_adapter(loaded, Path(model), name)
@@ -152,12 +152,12 @@ class WarmModels:
             device = models.choose_device(wanted.device)
             # Weights lie on disk in 16 bits mostly, and take twice as much where they are computed in 32.
             times = 2 if models.choose_dtype(wanted.dtype, device) == torch.float32 else 1
-            self._make_room(times * weight_bytes(path), keep=path)
+            self._free_memory(times * weight_bytes(path), keep=path)
             self._bases[path] = models.load(wanted), content
         return self._bases[path][0]
 
-    def _make_room(self, needed: int, keep: str) -> None:
-        """Drop what was used longest ago until there is room: other base models, then adapters of the base `keep`."""
+    def _free_memory(self, needed: int, keep: str) -> None:
+        """Drop what was used longest ago until enough is free: other base models, then adapters of the base `keep`."""
         device = models.choose_device(self.settings.model.device)
         for drop in self._droppable(keep):
             if self._free(device) >= needed + SPARE_BYTES:

@@ -28,9 +28,9 @@ Fit = Callable[[Any, np.ndarray, np.ndarray], Any]
 
 
 def probe_rows(
-    fit: Fit, train: tuple[Sequence[Item], Any], judged: tuple[Sequence[Item], Any], taxonomy: Taxonomy
+    fit: Fit, train: tuple[Sequence[Item], Any], evaluated: tuple[Sequence[Item], Any], taxonomy: Taxonomy
 ) -> Rows:
-    """Answer for the judged objects by one classifier per object type.
+    """Answer for the evaluated objects by one classifier per object type.
 
     Where training knows one condition only that is the answer; a type that training lacks is answered with the first
     condition that it allows.
@@ -38,20 +38,20 @@ def probe_rows(
     Args:
         fit: Called with a type's descriptions, conditions and flights, returns a fitted classifier.
         train: The training objects and their descriptions: an array (N, F), or an array of texts (N,).
-        judged: The objects to answer for, described in the same way.
+        evaluated: The objects to answer for, described in the same way.
         taxonomy: The conditions that each type allows.
 
     Returns:
-        Prediction rows in the order of the judged objects.
+        Prediction rows in the order of the evaluated objects.
     """
-    (known, descriptions), (asked, wanted) = train, judged
-    kinds = np.array([item.obj.object_type for item in known])
-    truths = np.array([item.obj.condition for item in known])
-    flights = np.array([item.photo.group for item in known])
-    sought = np.array([item.obj.object_type for item in asked])
+    (train_items, descriptions), (items, wanted) = train, evaluated
+    train_types = np.array([item.obj.object_type for item in train_items])
+    truths = np.array([item.obj.condition for item in train_items])
+    flights = np.array([item.photo.group for item in train_items])
+    wanted_types = np.array([item.obj.object_type for item in items])
     rows: dict[int, PredictionRow] = {}
-    for kind in dict.fromkeys(sought.tolist()):
-        mine, its = np.flatnonzero(kinds == kind), np.flatnonzero(sought == kind)
+    for kind in dict.fromkeys(wanted_types.tolist()):
+        mine, its = np.flatnonzero(train_types == kind), np.flatnonzero(wanted_types == kind)
         allowed = taxonomy.allowed[kind]
         found = sorted(set(truths[mine].tolist()))
         if len(allowed) < 2 or len(found) < 2:
@@ -63,8 +63,8 @@ def probe_rows(
             by_name = dict(zip(names, share.tolist(), strict=True))
             best = max(by_name, key=lambda name: by_name[name])
             full = {answer: by_name.get(answer, 0.0) for answer in allowed}
-            rows[number] = reference_row(asked[number], full, best, taxonomy)
-    return [rows[number] for number in range(len(asked))]
+            rows[number] = reference_row(items[number], full, best, taxonomy)
+    return [rows[number] for number in range(len(items))]
 
 
 def words_fit(texts: np.ndarray, truths: np.ndarray, _flights: np.ndarray) -> Any:

@@ -63,14 +63,14 @@ def reference_row(item: Item, shares: Mapping[str, float], predicted: str, taxon
     return answered_row(item.photo, item.index, answered, shares, "condition", taxonomy)
 
 
-def prior_rows(train: Sequence[Photo], judged: Sequence[Photo], taxonomy: Taxonomy) -> Rows:
+def prior_rows(train: Sequence[Photo], evaluated: Sequence[Photo], taxonomy: Taxonomy) -> Rows:
     """Answer every object with its type's most frequent training condition; probabilities are the shares in training.
 
     A type that training lacks is answered with the first condition that the taxonomy allows it.
 
     Args:
         train: The photos whose conditions are counted.
-        judged: The photos that are answered.
+        evaluated: The photos that are answered.
         taxonomy: The conditions that each type allows.
 
     Returns:
@@ -82,7 +82,7 @@ def prior_rows(train: Sequence[Photo], judged: Sequence[Photo], taxonomy: Taxono
     if not counts:
         return []
     rows = []
-    for item in items_of(judged):
+    for item in items_of(evaluated):
         allowed, seen = taxonomy.allowed[item.obj.object_type], counts.get(item.obj.object_type)
         guess = seen.most_common(1)[0][0] if seen else allowed[0]
         shares = {answer: seen[answer] / seen.total() for answer in allowed} if seen else {}

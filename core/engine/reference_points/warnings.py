@@ -47,13 +47,13 @@ def prompt_leak_warning(words: Sequence[PredictionRow], prior: Sequence[Predicti
     given_away = share >= GIVEN_AWAY and sign_flip(turned, more=True) < LEAK_P
     if not given_away and not _clearly_better(mine, its, turned):
         return None
-    said = (
+    text = (
         f"The words of the question alone, without any photo, are right for {pct(share)} of the objects with a choice; "
         f"always naming the most frequent condition is right for {pct(least)}. "
     )
     if given_away:
-        return said + "That is nearly all: the question itself gives the true condition away. Do not trust this score."
-    return said + (
+        return text + "That is nearly all: the question itself gives the true condition away. Do not trust this score."
+    return text + (
         "Where a box lies can honestly tell a little about its condition, but the model may know it from there and not "
         "from the photo. To find out, switch the position encoding and the spatial reasoning off."
     )
@@ -95,7 +95,7 @@ def above_prior_warning(rows: Sequence[PredictionRow], prior: Sequence[Predictio
     )
 
 
-def not_looking_warning(rows: Sequence[PredictionRow], blank: Sequence[PredictionRow]) -> str | None:
+def photos_unused_warning(rows: Sequence[PredictionRow], blank: Sequence[PredictionRow]) -> str | None:
     """Warn when the model is not clearly better with photos than without, on objects with a choice.
 
     The 95 % interval, over flights, of the change in accuracy reaches 0 or below; with too few flights there is no

@@ -15,7 +15,7 @@ from typing import Any
 from transformers import TrainerCallback, TrainerControl, TrainerState
 
 from core.engine.training import throughput
-from core.engine.training.checkpoints import BEST, keep_best
+from core.engine.training.checkpoints import BEST, save_best
 from core.engine.training.trainer import PackedTrainer, memory_mb
 from core.errors import UserError
 from core.records import AdapterFacts, ValidationScore
@@ -56,7 +56,7 @@ class BestCheckpoint(TrainerCallback):
         if self.best and scores["macro_f1"] <= self.best["macro_f1"]:
             return
         self.best = scores
-        keep_best(self.trainer, self.folder, {**self.about, "scores": scores})
+        save_best(self.trainer, self.folder, {**self.about, "scores": scores})
         self.reporter.emit("checkpoint", step=state.global_step, path=str(self.folder), best=True)
 
     def on_save(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
@@ -76,13 +76,13 @@ class EarlyStopping(TrainerCallback):
 
     def on_evaluate(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """End the training if patience has run out."""
-        worse = tests_since_best(state)
+        worse = evaluations_since_best(state)
         if self.patience and worse >= self.patience and state.global_step < state.max_steps:
             self.reporter.emit("warning", text=f"Stopped early: {worse} tests without a better macro-F1.")
             control.should_training_stop = True
 
 
-def tests_since_best(state: TrainerState) -> int:
+def evaluations_since_best(state: TrainerState) -> int:
     """Count the evaluations after the best one, by the trainer's log, so that resuming does not forget them."""
     found = [entry["eval_macro_f1"] for entry in state.log_history if "eval_macro_f1" in entry]
     return len(found) - 1 - found.index(max(found))
@@ -168,13 +168,13 @@ class StopOnRequest(TrainerCallback):
 
     def on_train_begin(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Make up for an evaluation that a stop left out."""
-        tested = [entry["step"] for entry in state.log_history if "eval_macro_f1" in entry]
-        if state.global_step > 0 and state.global_step % args.eval_steps == 0 and state.global_step not in tested:
+        evaluated_at = [entry["step"] for entry in state.log_history if "eval_macro_f1" in entry]
+        if state.global_step > 0 and state.global_step % args.eval_steps == 0 and state.global_step not in evaluated_at:
             self.trainer.evaluate()
 
     def on_step_end(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Save and end if any process of the training was asked to stop."""
-        if self.trainer.agreed([self.reporter.stop_requested()])[0]:
+        if self.trainer.from_main_process([self.reporter.stop_requested()])[0]:
             self.stopped = state.global_step < state.max_steps
             control.should_save = control.should_training_stop = True
             control.should_evaluate = control.should_evaluate and not self.stopped

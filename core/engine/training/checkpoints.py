@@ -20,7 +20,7 @@ BEST = "best"
 WEIGHT_BYTES = 4  # float32
 
 
-def keep_best(trainer: Trainer, folder: Path, about: AdapterFacts) -> None:
+def save_best(trainer: Trainer, folder: Path, about: AdapterFacts) -> None:
     """Save the adapter as the best one, in place of the one before.
 
     It is saved beside `folder`, then the two are swapped (see `core.runs.swap`), so that a whole adapter is there at

@@ -29,18 +29,18 @@ def weighting_faults(enhance: EnhanceSettings, taxonomy: Taxonomy) -> list[str]:
     """List what is requested of condition weighting and has no effect, a sentence each."""
     if not enhance.condition_weighting:
         return []
-    said = [
+    faults = [
         f"enhance.condition_weights: {name!r} is no condition of {taxonomy.name}, so its weight has no effect. "
         f"Use one of: {', '.join(taxonomy.conditions)}."
         for name in enhance.condition_weights
         if name not in taxonomy.conditions
     ]
     if len(set(condition_weights(enhance, taxonomy).values())) == 1:
-        said.append(
+        faults.append(
             f"Condition weighting has no effect: all conditions of {taxonomy.name} weigh the same. "
             "Give them a weight in the taxonomy, or set enhance.condition_weights."
         )
-    return said
+    return faults
 
 
 def class_weights(photos: Sequence[Photo], enhance: EnhanceSettings, taxonomy: Taxonomy) -> dict[Class, float]:

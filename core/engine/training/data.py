@@ -111,12 +111,12 @@ class TrainingDataset(Dataset[SampleKey]):
         mirrored, light = self._version(rng)
         stop = key.start + (self.size or len(photo.objects))
         draws = [(obj, -1.0 if always_class else rng.random()) for obj in photo.objects[key.start : stop]]
-        asked = [query for query in (self.question(*drawn) for drawn in draws) if self.teaches(query)]
-        return self.prompt_builder.sample(photo.path, self.prompt_builder.boxes(photo), asked, mirrored, light)
+        queries = [query for query in (self.question(*drawn) for drawn in draws) if self.teaches(query)]
+        return self.prompt_builder.sample(photo.path, self.prompt_builder.boxes(photo), queries, mirrored, light)
 
-    def teaches(self, asked: ObjectQuery) -> bool:
+    def teaches(self, query: ObjectQuery) -> bool:
         """Whether there is anything to choose: a closed question with one allowed answer has no loss."""
-        return not self.prompt_builder.closed or len(answers(asked.object_type, self.prompt_builder.taxonomy)) > 1
+        return not self.prompt_builder.closed or len(answers(query.object_type, self.prompt_builder.taxonomy)) > 1
 
     def _rng(self, key: SampleKey) -> random.Random:
         # Spelled out: a run that is resumed years later draws the same questions, whatever the class is called by then.
@@ -127,7 +127,7 @@ class TrainingDataset(Dataset[SampleKey]):
         mirrored = self.settings.training.flip and rng.random() < 0.5
         return mirrored, rng.randrange(self.settings.training.lights) if self.settings.training.lights > 1 else 0
 
-    def versions_to_come(self, epochs: int) -> list[tuple[list[Photo], list[tuple[bool, int]]]]:
+    def upcoming_versions(self, epochs: int) -> list[tuple[list[Photo], list[tuple[bool, int]]]]:
         """List every photo with the versions (mirrored, number of the light) that the first `epochs` epochs show."""
         seen: dict[int, set[tuple[bool, int]]] = {index: set() for index in range(len(self.photos))}
         for epoch in range(epochs):

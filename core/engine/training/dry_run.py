@@ -165,7 +165,7 @@ class DryRunState:
         self.counted.append((shape, counted.flops))
         return shape
 
-    def one_fits(self) -> bool:
+    def single_photo_fits(self) -> bool:
         """Try one photo alone, and judge by it whether a pass of the largest step will fit.
 
         Where memory is the computer's own, too much of it stops the computer before it stops us.
@@ -176,11 +176,11 @@ class DryRunState:
         a_pass = min(step, max(self.trainer.training_data.settings.training.tokens_per_pass, alone))
         return self.fits(before + int((self.peak.used - before) * max(a_pass / alone, 1.0)))
 
-    def tried(self) -> bool:
+    def largest_fits(self) -> bool:
         """Take the largest step twice, the second time by the clock; whether it fits."""
         self.counted.clear()
         try:
-            if self.trainer.args.device.type != "cuda" and not self.one_fits():
+            if self.trainer.args.device.type != "cuda" and not self.single_photo_fits():
                 return False
             self.count(self.largest)
             with self.peak.watched():
@@ -208,7 +208,7 @@ class DryRunState:
 def fits(state: DryRunState) -> bool:
     """Whether the largest step fits, with gradient checkpointing if the trainer uses it."""
     with with_checkpointing(state.trainer):
-        fitting = state.tried()
+        fitting = state.largest_fits()
     for parameter in state.trainer.model.parameters():
         parameter.grad = None
     gc.collect()
@@ -235,10 +235,10 @@ def require_memory(state: DryRunState, reporter: Reporter) -> None:
         )
         fitting = fits(state)
     if not fitting:
-        raise too_little(state)
+        raise too_little_memory(state)
 
 
-def too_little(state: DryRunState) -> UserError:
+def too_little_memory(state: DryRunState) -> UserError:
     """The error of a training that needs more memory than there is."""
     device = state.trainer.args.device
     return UserError(
@@ -336,7 +336,7 @@ def measure_dry_run(
         whole = views(trainer, state.sizes)
         used = state.peak.used + remembered_bytes(trainer, whole)
     if not state.fits(used):
-        raise too_little(state)
+        raise too_little_memory(state)
     peak = throughput.peak_flops_per_s(device, computing_dtype(trainer))
     trainer.meter.costs, trainer.meter.peak_flops_per_s = throughput.fit(state.counted), peak
     tests_s = math.ceil(steps / trainer.args.eval_steps) * len(trainer.eval_dataset) * judge_s

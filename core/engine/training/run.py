@@ -119,7 +119,7 @@ def calibrate_best(setup: TrainingSetup, best: Path, settings: Settings, reporte
         return
     reporter.emit("stage", text=f"Calibrating on {len(setup.calibration_photos)} photos that were not learned from")
     model = trainer.accelerator.unwrap_model(trainer.model)
-    adapters.take_adapter(model, best)
+    adapters.reload_adapter(model, best)
     model.eval()
     with trainer.accelerator.autocast():
         found = calibration.calibrate(model, trainer.prompt_builder, setup.calibration_photos, setup.train, settings)

@@ -147,7 +147,7 @@ class TrainingSetup:
     def wanted_views(self) -> feature_cache.Wanted:
         """The photos with the versions in which they will be seen."""
         epochs = math.ceil(total_steps(self.trainer) / steps_per_epoch(self.trainer))
-        return [*self.training_data.versions_to_come(epochs), ([*self.valid, *self.calibration_photos], [(False, 0)])]
+        return [*self.training_data.upcoming_versions(epochs), ([*self.valid, *self.calibration_photos], [(False, 0)])]
 
 
 def set_up(
@@ -168,9 +168,9 @@ def set_up(
     """
     set_seed(settings.training.seed)
     dataset = read_data(settings, workspace, run_folder, reporter)
-    together, valid = split_photos(dataset, settings)
+    learnable, valid = split_photos(dataset, settings)
     train, calibration_photos = map(
-        list, calibration_split(together, settings.data.calibration_share, settings.training.seed)
+        list, calibration_split(learnable, settings.data.calibration_share, settings.training.seed)
     )
     if settings.data.calibration_share and not calibration_photos:
         reporter.emit(
@@ -181,8 +181,8 @@ def set_up(
     reporter.emit("stage", text="Loading the model")
     loaded = models.load(settings.model)
     taxonomy = load_taxonomy(settings.data.taxonomy)
-    for said in weighting_faults(settings.enhance, taxonomy):
-        reporter.emit("warning", text=said)
+    for fault in weighting_faults(settings.enhance, taxonomy):
+        reporter.emit("warning", text=fault)
     prompt_builder = PromptBuilder(loaded, settings, taxonomy)
     model = adapters.attach_lora(loaded.model, settings.lora)
     all_parameters = loaded.parameters

@@ -36,11 +36,12 @@ def sequence_sizes(training_data: TrainingDataset) -> list[SequenceSize]:
     image_encoder, found = training_data.prompt_builder.image_encoder, []
     for key in training_data.order(0):
         photo = training_data.photos[key.photo]
-        asked = photo.objects[key.start : key.start + (training_data.size or len(photo.objects))]
-        seen = [] if image_encoder.view.mode == "crop" else [ImageView(photo.path)]
-        seen += [] if image_encoder.view.mode == "full" else [ImageView(photo.path, query.box_xyxy) for query in asked]
-        tokens = sum(image_encoder.tokens(image_view, photo.size_wh) for image_view in seen) + TEXT_TOKENS * len(asked)
-        found.append(SequenceSize(tokens, photo.size_wh[0] * photo.size_wh[1], len(seen), key))
+        objects = photo.objects[key.start : key.start + (training_data.size or len(photo.objects))]
+        shown = [] if image_encoder.view.mode == "crop" else [ImageView(photo.path)]
+        shown += [] if image_encoder.view.mode == "full" else [ImageView(photo.path, obj.box_xyxy) for obj in objects]
+        tokens = TEXT_TOKENS * len(objects)
+        tokens += sum(image_encoder.tokens(image_view, photo.size_wh) for image_view in shown)
+        found.append(SequenceSize(tokens, photo.size_wh[0] * photo.size_wh[1], len(shown), key))
     return sorted(found, key=lambda size: (size.tokens, size.pixels), reverse=True)
 
 

@@ -184,7 +184,7 @@ class PackedTrainer(Trainer):
             "macro_f1": scores["macro_f1"],
         }
         # A barrier waits where the best is kept: all processes must draw the same conclusion from the same numbers.
-        (found_here,) = self.agreed([found_here])
+        (found_here,) = self.from_main_process([found_here])
         step = self.state.global_step
         seconds = round(time.monotonic() - began, 3)
         self.last_evaluation = {
@@ -199,6 +199,6 @@ class PackedTrainer(Trainer):
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
 
-    def agreed(self, mine: list[Any]) -> list[Any]:
-        """What the first process holds; in a single process what it is given."""
-        return broadcast_object_list(mine) if self.args.world_size > 1 else mine
+    def from_main_process(self, values: list[Any]) -> list[Any]:
+        """The `values` that the first process holds; in a single process its own."""
+        return broadcast_object_list(values) if self.args.world_size > 1 else values

@@ -240,7 +240,8 @@ def test_memory_of_one_photo_is_taken_as_often_as_a_pass_holds_it(
         weights = memory.OPTIMIZER_BYTES * memory.learning_weights(trainer)
         for spare, fitting in ((1, True), (-1, False)):
             room = machine(memory_bytes=before + photos * photo + weights + spare)
-            assert DryRunState(trainer, room, alike, PeakMemory(trainer.args.device), alike).one_fits() is fitting
+            state = DryRunState(trainer, room, alike, PeakMemory(trainer.args.device), alike)
+            assert state.single_photo_fits() is fitting
 
 
 def short_once(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
