@@ -15,10 +15,10 @@ from core.bench.step_meter import StepMeter
 from core.bench.subjects import StepTimer, Subject, lora_on
 from core.data.types import Photo
 from core.engine import feature_cache, models
-from core.engine.packing import sample_tokens
 from core.engine.questions import PromptBuilder
+from core.engine.samples import sample_tokens
 from core.engine.training.data import TrainingDataset
-from core.engine.training.run import arguments
+from core.engine.training.setup import arguments
 from core.engine.training.trainer import PackedTrainer
 from core.engine.vision import ImageEncoder
 from core.runs.events import SilentReporter
@@ -68,7 +68,7 @@ class Tokens:
 
 
 def trainer_of(job: Job, subject: Subject, meter: StepMeter) -> PackedTrainer:
-    """The engine's trainer on the job's photos: the one place that knows how `training.set_up` puts it together.
+    """The engine's trainer on the job's photos: the one place that knows how `training.setup` puts it together.
 
     Args:
         job: what is measured.

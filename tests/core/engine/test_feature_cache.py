@@ -16,8 +16,9 @@ from PIL import Image
 from core.data.types import Photo
 from core.engine import adapters, feature_cache, models
 from core.engine.feature_cache import FeatureCache, image_views
-from core.engine.packing import PackedSample, answer_log_probs
+from core.engine.packing import answer_log_probs
 from core.engine.questions import PromptBuilder
+from core.engine.samples import PackedSample
 from core.engine.scoring import queries_about
 from core.engine.vision import LIGHTS, ImageView, Patches, in_light
 from core.families import FAMILIES
