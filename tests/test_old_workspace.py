@@ -18,8 +18,8 @@ from core.runs import store
 from core.runs.files import read_lines
 from core.runs.workspace import Workspace
 from damgui.cli import commands
-from damgui.scores import judged
-from damgui.snapshot import look
+from damgui.scores import evaluations
+from damgui.snapshot import take_snapshot
 from damgui.tabs.compare import view
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -85,7 +85,7 @@ def test_the_settings_of_every_run_are_read(workspace: Workspace) -> None:
 
 
 def test_its_judged_runs_are_shown_and_compared(workspace: Workspace) -> None:
-    runs = judged.judged_runs(look(workspace))
+    runs = evaluations.evaluated_runs(take_snapshot(workspace))
     for run, old in zip(runs, EXPECTED["judged"], strict=True):
         found = {key: run.found[key] for key in ("macro_f1", "total", "correct")}
         found |= {"accuracy": run.found["overall_accuracy"], "answers": len(run.shown.rows)}

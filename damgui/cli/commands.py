@@ -360,7 +360,7 @@ def _cache(args: Args) -> int:
     return 0
 
 
-def _tell(problems: Sequence[Problem], words: Sequence[str]) -> None:
+def _print_problems(problems: Sequence[Problem], words: Sequence[str]) -> None:
     """What went wrong, a line each on stderr, and as the one document that --json promises."""
     for problem in problems:
         print(f"damgui: {problem}", file=sys.stderr)
@@ -375,7 +375,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         args = _parser().parse_args(words)
         return int(args.do(args))
     except UserError as error:
-        _tell(error.problems, words)
+        _print_problems(error.problems, words)
         return 2
     except KeyboardInterrupt:
         print("damgui: interrupted", file=sys.stderr)
@@ -386,5 +386,5 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         traceback.print_exc()
         what = f"this failed unexpectedly ({type(error).__name__}: {error})"
-        _tell([Problem(what, fix="Please report it with the lines above.", kind="failed")], words)
+        _print_problems([Problem(what, fix="Please report it with the lines above.", kind="failed")], words)
         return 1

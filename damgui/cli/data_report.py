@@ -56,7 +56,7 @@ def _listed(items: Sequence[str]) -> list[str]:
     )
 
 
-def _wrapped(said: str) -> list[str]:
+def _wrapped(sentence: str) -> list[str]:
     return textwrap.wrap(
-        said, WIDTH, initial_indent="  ", subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+        sentence, WIDTH, initial_indent="  ", subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
     )

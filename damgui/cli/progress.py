@@ -26,8 +26,8 @@ class ProgressBars:
     bar: Any = None
     title: str = ""
     epochs: float = 0.0
-    told_tenths: int = 0
-    told_done: int = 0
+    reported_tenths: int = 0
+    reported_done: int = 0
 
     def __call__(self, event: Event) -> None:
         show = getattr(self, f"on_{event['kind']}", None)
@@ -51,9 +51,9 @@ class ProgressBars:
         if "part" in event:  # a study: what goes on inside its trainings moves nothing here
             self._show("Trainings", event["total"], unit)
             left = event.get("left_s")
-            if self.bar.disable and event["done"] == self.told_done:
+            if self.bar.disable and event["done"] == self.reported_done:
                 return
-            self.told_done = event["done"]
+            self.reported_done = event["done"]
             self._move(event["done"], event["total"], "" if left is None else f"{estimate(left)} left")
             return
         doing = "Judging" if "objects" in event else "Testing on"
@@ -99,13 +99,13 @@ class ProgressBars:
         self.bar.set_postfix_str(text, refresh=False)
         self.bar.update(done - self.bar.n)
         tenths = 10 * done // max(total, 1)
-        if self.bar.disable and (tenths > self.told_tenths or done == 1):
-            self.told_tenths = tenths
+        if self.bar.disable and (tenths > self.reported_tenths or done == 1):
+            self.reported_tenths = tenths
             self.say(f"{self.title}  {done}/{total}" + (f" … {text}" if text else ""))
 
 
 def dry_run_lines(found: DryRunMeasured) -> list[str]:
-    """What two steps told of a training, a line each."""
+    """What two tried steps measured of a training, a line each."""
     gigabytes = [f"{found[key] / 1000:.1f} GB" for key in ("peak_memory_mb", "memory_free_mb", "disk_free_mb")]
     kept = f"{found['checkpoint_mb']:,.0f} MB for checkpoints"
     kept += f" and {found['cache_mb']:,.0f} MB for vision features" if found.get("cache_mb") else ""
@@ -126,8 +126,8 @@ def batch_lines(found: Results, files: Mapping[str, Any]) -> list[str]:
     """What a judged folder came to, and where it lies."""
     counts = ", ".join(f"{number:,} {name}" for name, number in found["conditions"].items())
     unsure = found.get("unsure")
-    said = f", unsure of {unsure['count']:,} of them" if unsure else ""
-    lines = [f"Judged {found['objects']:,} objects on {found['photos']:,} photos: {counts}{said}"]
+    unsure_words = f", unsure of {unsure['count']:,} of them" if unsure else ""
+    lines = [f"Judged {found['objects']:,} objects on {found['photos']:,} photos: {counts}{unsure_words}"]
     if found.get("left_out"):
         lines.append(f"Left out: {len(found['left_out'])} damaged photos or labels (see the notes above)")
     return lines + [f"{name.capitalize():<12}{path}" for name, path in files.items()]

@@ -127,11 +127,11 @@ def test_the_question_shows_the_object_as_the_view_does(view: str, unit: str, be
 
 
 def test_the_second_picture_is_mentioned_exactly_where_there_is_one() -> None:
-    said = {
+    texts = {
         view: question_text("rock toe", BOX, [], PhotoContext(view, (9, 9)), PLAIN, load())
         for view in ("full", "full+crop", "crop")
     }
-    assert {view: "second picture" in text for view, text in said.items()} == {
+    assert {view: "second picture" in text for view, text in texts.items()} == {
         "full": False,
         "full+crop": True,
         "crop": False,

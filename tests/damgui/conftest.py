@@ -16,7 +16,7 @@ from core.runs.store import Run
 from core.runs.workspace import Workspace
 from core.settings import Settings, merge, to_dict
 from damgui.run_state import RunState
-from damgui.snapshot import look
+from damgui.snapshot import take_snapshot
 
 # Pairs of (truth, said), each about the one object of a photo.
 Said = list[tuple[str, str]]
@@ -30,7 +30,7 @@ def workspace(tmp_path: Path) -> Workspace:
 
 def state_of(run: Run) -> RunState:
     """A run as the page sees it now."""
-    found = look(run.workspace).state(run.id)
+    found = take_snapshot(run.workspace).state(run.id)
     assert found is not None
     return found
 

@@ -47,7 +47,7 @@ def test_the_word_stays_until_something_changes(
 
 
 def test_the_word_is_that_of_the_look_by_which_a_page_is_drawn(workspace: Workspace, browser: TestClient) -> None:
-    assert browser.get(changes.PATH).text.split()[0] == snapshot.look(workspace, 30.0).token
+    assert browser.get(changes.PATH).text.split()[0] == snapshot.take_snapshot(workspace, 30.0).token
 
 
 def test_while_something_is_at_work_a_page_asks_again_sooner(workspace: Workspace, browser: TestClient) -> None:

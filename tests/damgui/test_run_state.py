@@ -12,7 +12,7 @@ from core.runs import store
 from core.runs.store import Run
 from core.settings import Settings
 from damgui import run_state
-from damgui.snapshot import look
+from damgui.snapshot import take_snapshot
 from tests.damgui.conftest import state_of
 
 
@@ -97,9 +97,9 @@ def test_log_tail_shows_what_a_bar_says_last(run: Run) -> None:
 def test_a_model_counts_as_tuned_when_its_adapter_is_there(run: Run) -> None:
     workspace = run.workspace
     workspace.training_info("mine").write_text('{"final": {}}', encoding="utf-8")
-    assert look(workspace).tuned_models == []
+    assert take_snapshot(workspace).tuned_models == []
     workspace.final("mine").mkdir(parents=True)
-    assert [tuned.name for tuned in look(workspace).tuned_models] == ["mine"]
+    assert [tuned.name for tuned in take_snapshot(workspace).tuned_models] == ["mine"]
 
 
 def test_after_the_last_photo_the_reference_points_are_told_and_not_that_nothing_is_left(run: Run) -> None:

@@ -20,7 +20,7 @@ from core.runs.store import Run
 from core.runs.workspace import Workspace
 from core.settings import Settings
 from damgui import snapshot
-from damgui.snapshot import look
+from damgui.snapshot import take_snapshot
 
 
 def say(run: Run, *kinds: str, how: str = "finished") -> None:
@@ -55,7 +55,7 @@ def every_file(workspace: Workspace) -> list[tuple[str, str]]:
 
 
 def seen(workspace: Workspace) -> list[tuple[str, str]]:
-    return [(run.id, status) for run, status in look(workspace).listed]
+    return [(run.id, status) for run, status in take_snapshot(workspace).listed]
 
 
 def begin(workspace: Workspace, runs: list[Run]) -> None:
@@ -105,27 +105,27 @@ CHANGES = (begin, finish, speak, print_line, publish_results, stop, go_on, delet
 def runs(workspace: Workspace) -> list[Run]:
     """One starting, one stopped, one finished."""
     made = [make(workspace), make(workspace, "train", "stopped"), make(workspace, "baseline", "finished")]
-    look(workspace)
+    take_snapshot(workspace)
     settle(workspace)
-    look(workspace)
+    take_snapshot(workspace)
     return made
 
 
 def test_nothing_new_is_the_very_same_snapshot(workspace: Workspace, runs: list[Run]) -> None:
-    assert look(workspace) is look(workspace)
+    assert take_snapshot(workspace) is take_snapshot(workspace)
 
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_whatever_changes_gives_another_token_and_what_a_look_at_every_file_says(
     workspace: Workspace, runs: list[Run], change: Callable[[Workspace, list[Run]], None]
 ) -> None:
-    before = look(workspace)
+    before = take_snapshot(workspace)
     change(workspace, runs)
-    assert look(workspace).token != before.token
+    assert take_snapshot(workspace).token != before.token
     assert seen(workspace) == every_file(workspace)
     settle(workspace)
-    look(workspace)
-    assert look(workspace) is look(workspace), "told once, it is not told again"
+    take_snapshot(workspace)
+    assert take_snapshot(workspace) is take_snapshot(workspace), "told once, it is not told again"
 
 
 def test_a_run_is_running_while_its_lock_is_held_and_crashed_when_it_is_let_go(workspace: Workspace) -> None:
@@ -139,15 +139,15 @@ def test_a_run_is_running_while_its_lock_is_held_and_crashed_when_it_is_let_go(w
 def test_history_is_read_once(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     for how in ("finished", "stopped", "failed"):
         make(workspace, how=how)
-    assert len(look(workspace).listed) == 3
+    assert len(take_snapshot(workspace).listed) == 3
     settle(workspace)
-    look(workspace)
+    take_snapshot(workspace)
     touched: list[str] = []
     monkeypatch.setattr(store, "status", lambda run: touched.append(run.id))
     monkeypatch.setattr(store, "open_run", lambda folder: touched.append(folder.name))
     monkeypatch.setattr(Path, "open", lambda path, *_, **__: touched.append(path.name))
     monkeypatch.setattr(Path, "iterdir", lambda path: touched.append(path.name))
-    assert len(look(workspace).listed) == 3
+    assert len(take_snapshot(workspace).listed) == 3
     assert touched == []
 
 
@@ -165,7 +165,7 @@ def test_a_damaged_run_is_left_out_and_not_read_again(workspace: Workspace, monk
     (bad.folder / "run.json").write_text(json.dumps(["no", "run"]))
     assert seen(workspace) == [(good.id, "finished")]
     settle(workspace)
-    look(workspace)
+    take_snapshot(workspace)
     opened: list[Path] = []
     monkeypatch.setattr(store, "open_run", opened.append)
     assert seen(workspace) == [(good.id, "finished")] and opened == []
@@ -184,7 +184,7 @@ def test_many_who_ask_in_one_tick_share_a_look(workspace: Workspace, monkeypatch
     original = snapshot._Watched._take
     monkeypatch.setattr(snapshot._Watched, "_take", take)
     with ThreadPoolExecutor(16) as pages:
-        found = list(pages.map(lambda _: look(workspace, 30.0), range(64)))
+        found = list(pages.map(lambda _: take_snapshot(workspace, 30.0), range(64)))
     assert len(taken) == 1 and len(set(map(id, found))) == 1
 
 
@@ -195,7 +195,7 @@ def test_simultaneous_looks_and_a_writer_never_disagree_with_the_files(workspace
 
     def watch() -> None:
         while not done.is_set():
-            for run, status in look(workspace).listed:
+            for run, status in take_snapshot(workspace).listed:
                 if status not in ("starting", "finished"):
                     wrong.append(f"{run.id} {status}")
 

@@ -35,9 +35,9 @@ def progress(found: RunState) -> Markup:
         stopped = html.note(text.BATCH_STOPPED) if found.status == "stopped" else ""
         return html.live(found, html.ended(found), stopped, html.warnings(found))
     pace, event = run_state.baseline_progress(found), found.last.get("progress")
-    said = text.STOPPING if found.stopping else run_state.stage(found)
+    stage = text.STOPPING if found.stopping else run_state.stage(found)
     if pace is None or event is None:
-        return html.live(found, html.working(said or text.STARTING), html.warnings(found))
+        return html.live(found, html.working(stage or text.STARTING), html.warnings(found))
     facts = [
         ("Photos", f"{pace.done:,} of {pace.total:,}"),
         ("Objects", units.count(int(event.get("objects") or 0))),
@@ -45,7 +45,7 @@ def progress(found: RunState) -> Markup:
         (text.TIME_LEFT, units.duration(pace.left_s)),
     ]
     bar = html.bar(pace.share, "Progress")
-    return html.live(found, bar, html.facts(facts), html.stage(said), html.warnings(found))
+    return html.live(found, bar, html.facts(facts), html.stage(stage), html.warnings(found))
 
 
 def summary(run: Run) -> str:
@@ -57,7 +57,7 @@ def summary(run: Run) -> str:
     unsure, figures = found.get("unsure"), []
     if unsure:
         label = f"{UNSURE_SIGN} {text.UNSURE_SHORT}"
-        figures.append(html.figure(units.count(unsure["count"]), label, text.BATCH_UNSURE_SAYS))
+        figures.append(html.figure(units.count(unsure["count"]), label, text.BATCH_UNSURE_HINT))
     figures.append(html.figure(units.count(found["objects"]), "Objects", f"on {found['photos']:,} photos"))
     notes = [html.note(text.BATCH_WHOLE, "warn")] if found.get("whole_photos") else []
     if not unsure:

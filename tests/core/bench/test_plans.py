@@ -38,7 +38,7 @@ def test_sections_follow_from_the_command(only: str, shape: str, wanted: list[st
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["--shape", "qwen9"], "there is no shape qwen9. Choose one of qwen2-vl-2b"),
         (["--only", "speed"], "'speed' is no part of the bench. Choose of training"),
@@ -47,10 +47,10 @@ def test_sections_follow_from_the_command(only: str, shape: str, wanted: list[st
     ],
 )
 def test_what_cannot_be_measured_is_said_in_a_sentence(
-    words: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    words: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert commands.main(["bench", *words, "--workspace", str(tmp_path)]) == 2
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 def test_every_photo_of_a_list_is_another_file_with_its_own_digest(photos: list[Photo], tmp_path: Path) -> None:

@@ -98,5 +98,5 @@ def test_only_the_language_layers_are_put_into_four_bits() -> None:
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
 def test_without_a_gpu_a_shape_is_refused_with_a_cure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert commands.main(["bench", "--shape", "qwen2-vl-7b", "--workspace", str(tmp_path)]) == 2
-    said = capsys.readouterr().err
-    assert "not measured: no CUDA device" in said and "--device cpu --layers 1" in said
+    printed = capsys.readouterr().err
+    assert "not measured: no CUDA device" in printed and "--device cpu --layers 1" in printed

@@ -51,10 +51,10 @@ def test_patterns_equal_those_counted_one_pixel_after_the_other() -> None:
 
 
 def test_a_flat_picture_has_no_texture_and_finite_statistics() -> None:
-    told = token_statistics(patches_of(np.full((56, 84, 3), 90, dtype=np.uint8)))
-    assert told.isfinite().all()
-    np.testing.assert_allclose(told[:, 3:6], np.log(0.01), atol=1e-3)  # no spread in any colour
-    assert (told[:, PATTERNS][:, 0] == 1).all()  # no neighbour is brighter
+    statistics = token_statistics(patches_of(np.full((56, 84, 3), 90, dtype=np.uint8)))
+    assert statistics.isfinite().all()
+    np.testing.assert_allclose(statistics[:, 3:6], np.log(0.01), atol=1e-3)  # no spread in any colour
+    assert (statistics[:, PATTERNS][:, 0] == 1).all()  # no neighbour is brighter
 
 
 def test_level_and_upright_stripes_are_told_apart() -> None:
@@ -127,5 +127,5 @@ def test_whitened_tokens_vary_alike_in_every_direction_and_say_the_same(monkeypa
     spread = torch.linalg.eigvalsh(torch.cov(before.T))
     assert strengths[-1] / strengths[96] < 0.2 * spread[-1] / spread[96]
     # An affine map: what could be told linearly before can be told after.
-    told = torch.linalg.lstsq(torch.cat([after, torch.ones(len(after), 1)], 1), before).solution
-    assert (torch.cat([after, torch.ones(len(after), 1)], 1) @ told - before).abs().max() < 1e-2
+    solution = torch.linalg.lstsq(torch.cat([after, torch.ones(len(after), 1)], 1), before).solution
+    assert (torch.cat([after, torch.ones(len(after), 1)], 1) @ solution - before).abs().max() < 1e-2

@@ -118,11 +118,11 @@ def test_evaluation_and_prediction_read_probabilities_alike(
     changes = {"model.path": final, "question.kind": kind, "judging.prior_correction": correction}
     results, folder, _ = trainings.evaluate(changes)
     rows = lines(folder)
-    asked = Predictor(merge(trainings.base, {"judging.prior_correction": correction}))
+    predictor = Predictor(merge(trainings.base, {"judging.prior_correction": correction}))
     image = trainings.base.data.path + "/valid/images/" + Path(rows[0]["image"]).name
     mine = [row for row in rows if row["image"] == rows[0]["image"]]
     for row in mine:
-        answer = asked.predict(
+        answer = predictor.predict(
             {
                 "image": image,
                 "box_xyxy_px": row["box_xyxy_px"],
@@ -176,8 +176,8 @@ def test_a_correction_that_cannot_be_made_is_told(trainings: Trainings, tuned: C
     plain = trainings.evaluate({"model.path": str(tuned(None))}, "plain")[2]
     assert not [event for event in plain.of("warning") if "not corrected" in event["text"]]
     image = sorted((Path(trainings.base.data.path) / "valid" / "images").iterdir())[0]
-    asked = Predictor(merge(trainings.base, {"judging.prior_correction": "even"}))
-    (answer,) = asked.predict({"image": str(image), "object_type": "toe drain"})["answers"]
+    predictor = Predictor(merge(trainings.base, {"judging.prior_correction": "even"}))
+    (answer,) = predictor.predict({"image": str(image), "object_type": "toe drain"})["answers"]
     assert answer["note"] == "not calibrated; the prior is not corrected"
 
 

@@ -87,8 +87,8 @@ def test_lora_gradients_by_kept_features_equal_those_by_pixels(
             torch.nn.init.normal_(parameter, std=0.05)
     found = []
     with models.closed_head(model, prompt_builder.candidates):
-        for look in (None, kept.features):
-            prompt_builder.image_encoder.features = look
+        for features in (None, kept.features):
+            prompt_builder.image_encoder.features = features
             model.zero_grad()
             answer_log_probs(model, prompt_builder.batch(samples(prompt_builder, photos))).sum().backward()
             found.append(

@@ -30,10 +30,10 @@ def mixed_samples(prompt_builder: PromptBuilder, photos: list[Photo], seed: int 
     training_data = TrainingDataset(photos, prompt_builder, prompt_builder.settings)
     samples = []
     for photo in photos:
-        asked = [training_data.question(obj, rng.random()) for obj in photo.objects]
+        queries = [training_data.question(obj, rng.random()) for obj in photo.objects]
         samples.append(
             prompt_builder.sample(
-                photo.path, prompt_builder.boxes(photo), [replace(a, weight=rng.random() + 0.5) for a in asked]
+                photo.path, prompt_builder.boxes(photo), [replace(a, weight=rng.random() + 0.5) for a in queries]
             )
         )
     return samples
@@ -192,8 +192,8 @@ def test_packed_answers_equal_one_forward_per_answer(
     prompt_builder: PromptBuilder, loaded: models.Loaded, photos: list[Photo]
 ) -> None:
     photo = photos[0]
-    asked = [ObjectQuery(obj.box_xyxy, None) for obj in photo.objects[:2]]
-    sample = prompt_builder.sample(photo.path, prompt_builder.boxes(photo), asked)
+    queries = [ObjectQuery(obj.box_xyxy, None) for obj in photo.objects[:2]]
+    sample = prompt_builder.sample(photo.path, prompt_builder.boxes(photo), queries)
     alone = [
         replace(sample, questions=(replace(question, answers=(answer,)),))
         for question in sample.questions
@@ -262,10 +262,10 @@ def test_rows_hold_every_tree_once_and_waste_little() -> None:
         lengths = [rng.randrange(20, 500) for _ in range(count)]
         rows = fill_rows(lengths)
         assert sorted(index for row in rows for index in row) == list(range(count))
-        room = max([256, *lengths])
-        assert all(sum(lengths[index] for index in row) <= room for row in rows)
+        capacity = max([256, *lengths])
+        assert all(sum(lengths[index] for index in row) <= capacity for row in rows)
         if count == 60:
-            assert sum(lengths) > 0.85 * len(rows) * room
+            assert sum(lengths) > 0.85 * len(rows) * capacity
 
 
 def test_photos_that_share_a_row_do_not_see_each_other(
@@ -325,11 +325,11 @@ def test_changed_settings_reach_the_question(
     prompt_builder: PromptBuilder, photos: list[Photo], settings: Settings
 ) -> None:
     photo = photos[0]
-    asked = [ObjectQuery(photo.objects[0].box_xyxy, photo.objects[0].object_type)]
+    queries = [ObjectQuery(photo.objects[0].box_xyxy, photo.objects[0].object_type)]
     texts = set()
     for spatial in (False, True):
         for position in (False, True):
             enhance = replace(settings.enhance, spatial_reasoning=spatial, position_encoding=position)
             prompt_builder.settings = replace(settings, enhance=enhance)
-            texts.add(prompt_builder.sample(photo.path, prompt_builder.boxes(photo), asked).questions[0].token_ids)
+            texts.add(prompt_builder.sample(photo.path, prompt_builder.boxes(photo), queries).questions[0].token_ids)
     assert len(texts) == 4

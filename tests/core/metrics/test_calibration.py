@@ -207,9 +207,9 @@ def test_what_is_told_counts_the_unsure() -> None:
     found = Calibration({"condition": 1.0}, {"condition": rule}, 1, 1)
     rows = [{**row, "calibrated": row["probabilities"]} for row in rows_of(1.0, 100)]
     rows = [row | {"unsure": found.unsure(max(row["calibrated"].values()), "condition")} for row in rows]
-    said = unsure_summary(rows, found, "condition")
-    assert said is not None
+    summary = unsure_summary(rows, found, "condition")
+    assert summary is not None
     sure = [row for row in rows if max(row["calibrated"].values()) >= 0.8]
-    assert (said["count"], said["total"], said["coverage"]) == (100 - len(sure), 100, len(sure) / 100)
-    assert said["accuracy_of_sure"] == sum(row["predicted"] == row["truth"] for row in sure) / len(sure)
+    assert (summary["count"], summary["total"], summary["coverage"]) == (100 - len(sure), 100, len(sure) / 100)
+    assert summary["accuracy_of_sure"] == sum(row["predicted"] == row["truth"] for row in sure) / len(sure)
     assert unsure_summary([], found, "condition") is None

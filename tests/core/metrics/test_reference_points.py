@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[3]
 
 def test_their_names_stand_in_one_file() -> None:
     """A label that somebody typed elsewhere would go its own way."""
-    files = [path for room in ("core", "damgui") for path in (ROOT / room).rglob("*.py")]
+    files = [path for package in ("core", "damgui") for path in (ROOT / package).rglob("*.py")]
     for point in POINTS:
         having = [path.name for path in files if point.label in path.read_text(encoding="utf-8")]
         assert having == ["reference_points.py"], point.key
@@ -26,7 +26,7 @@ def test_one_that_is_not_known_is_called_what_its_results_call_it() -> None:
 
 
 def test_simpler_methods_are_named_with_what_they_reach() -> None:
-    said = simpler_is_better(0.5, {"texture_forest": 0.9, "linear_probe": 0.6}, "objects with a choice")
-    assert said is not None and "right for 50 % of the objects with a choice" in said
-    assert "a random forest on colour and texture (90 %), a linear probe on untaught vision features (60 %)" in said
+    sentence = simpler_is_better(0.5, {"texture_forest": 0.9, "linear_probe": 0.6}, "objects with a choice")
+    assert sentence is not None and "right for 50 % of the objects with a choice" in sentence
+    assert "a random forest on colour and texture (90 %), a linear probe on untaught vision features (60 %)" in sentence
     assert simpler_is_better(0.5, {}) is None

@@ -43,7 +43,7 @@ def test_failed_write_keeps_what_was_there(tmp_path: Path, monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize(
-    ("number", "said"),
+    ("number", "message"),
     [
         (errno.ENOSPC, "the disk is full"),
         (errno.EACCES, "cannot be written"),
@@ -51,8 +51,8 @@ def test_failed_write_keeps_what_was_there(tmp_path: Path, monkeypatch: pytest.M
         (errno.EIO, "cannot be written"),
     ],
 )
-def test_what_a_disk_does_wrong_becomes_one_sentence_with_a_cure(tmp_path: Path, number: int, said: str) -> None:
-    with pytest.raises(UserError, match=said) as caught, files.writing(tmp_path / "x"):
+def test_what_a_disk_does_wrong_becomes_one_sentence_with_a_cure(tmp_path: Path, number: int, message: str) -> None:
+    with pytest.raises(UserError, match=message) as caught, files.writing(tmp_path / "x"):
         raise OSError(number, os.strerror(number))
     (problem,) = caught.value.problems
     assert problem.kind == "disk"

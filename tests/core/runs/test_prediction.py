@@ -131,7 +131,7 @@ def test_a_service_that_does_not_end_in_time_is_told_and_holds_nothing_up(
     while not any(event["kind"] == "stage" for event in read_events(service.events)):
         time.sleep(0.02)
     monkeypatch.setattr(prediction_client, "RELEASE_S", 0.1)
-    told: list[dict[str, Any]] = []
-    assert worker.work(training.folder, told.append) == 0
-    assert [event["kind"] for event in told if event["kind"] == "warning"] == ["warning"]
+    reported: list[dict[str, Any]] = []
+    assert worker.work(training.folder, reported.append) == 0
+    assert [event["kind"] for event in reported if event["kind"] == "warning"] == ["warning"]
     assert wait(workspace, number)["image"] == "slow.jpg"

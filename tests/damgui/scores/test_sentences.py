@@ -41,23 +41,23 @@ def test_nothing_is_better_while_its_interval_includes_zero(
 ) -> None:
     said = sentences.conclusion(found)
     assert (said.title, said.tone) == (title, tone)
-    assert says in said.says
+    assert says in said.explanation
     if not tone:
-        assert "better" not in (said.title + said.says).lower()
+        assert "better" not in (said.title + said.explanation).lower()
 
 
 @pytest.mark.parametrize(("flights", "title", "told"), [(1, "Too few flights", False), (3, "Too few flights", True)])
 def test_too_few_flights_prove_nothing_and_it_is_said(flights: int, title: str, told: bool) -> None:
     said = sentences.conclusion(change(0.2, 0.2, 0.2, flights))
     assert (said.title, said.tone) == (title, "")
-    assert f"from {flights} flight" in said.says and "At least 4" in said.says
-    assert ("−3.1 (d01) to +25.0 points (d02)" in said.says) == told
+    assert f"from {flights} flight" in said.explanation and "At least 4" in said.explanation
+    assert ("−3.1 (d01) to +25.0 points (d02)" in said.explanation) == told
 
 
 @pytest.mark.parametrize(("flights", "told"), [(4, True), (9, True), (10, False)])
 def test_of_few_flights_the_lowest_and_the_highest_are_told(flights: int, told: bool) -> None:
     said = sentences.conclusion(change(0.2, 0.1, 0.3, flights))
-    assert said.title == "Better" and ("(d01)" in said.says) == told
+    assert said.title == "Better" and ("(d01)" in said.explanation) == told
     ends = {
         "lowest_flight": {"flight": "a", "total": 9, "accuracy": 0.5},
         "highest_flight": {"flight": "b", "total": 7, "accuracy": 0.9},

@@ -140,9 +140,9 @@ def framed(run: Run) -> Frame:
 def test_reports_are_offered_of_runs_with_results_newest_first(run: Run) -> None:
     frame = framed(run)
     empty = store.create(run.workspace, Settings(), "evaluate", "short")
-    assert report_button.judged(frame.look(), "batch", "evaluate") == [run]
+    assert report_button.with_results(frame.snapshot(), "batch", "evaluate") == [run]
     write_json(empty.results, {})
-    assert [found_run.id for found_run in report_button.judged(frame.look(), "batch", "evaluate")] == [empty.id, run.id]
+    assert [one.id for one in report_button.with_results(frame.snapshot(), "batch", "evaluate")] == [empty.id, run.id]
     assert "short" in report_button.label(empty) and "  " not in report_button.label(run)
 
 

@@ -15,8 +15,8 @@ from core.settings import Settings
 from damgui import text
 from damgui.forms import Form
 from damgui.frame import Frame
-from damgui.scores import judged, sentences
-from damgui.snapshot import TunedModel, look
+from damgui.scores import evaluations, sentences
+from damgui.snapshot import TunedModel, take_snapshot
 from damgui.tabs.compare import tab
 
 RIGHT, WRONG = [("normal", "normal")] * 2, [("normal", "blocked")] * 2
@@ -37,7 +37,7 @@ def taught(workspace: Workspace, name: str, split: dict[str, list[str]] | None) 
 
 
 def offered_splits(workspace: Workspace, tuned: TunedModel) -> list[tuple[str, str]]:
-    return tab._splits(look(workspace), tuned)
+    return tab._splits(take_snapshot(workspace), tuned)
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_a_damaged_split_hinders_nothing(frame: Frame, workspace: Workspace) -> 
 
 def test_the_untaught_model_is_asked_just_as_the_tuned_one_was(workspace: Workspace, judge: Any) -> None:
     judge(RIGHT, "mine", "test", **{"view.mode": "crop", "enhance.spatial_reasoning": False})
-    (run,) = judged.judged_runs(look(workspace))
+    (run,) = evaluations.evaluated_runs(take_snapshot(workspace))
     settings = tab._base_settings(run)
     assert (settings.model.path, settings.data.split, settings.view.mode) == ("demo", "test", "crop")
     assert settings.enhance.spatial_reasoning is False
@@ -76,8 +76,8 @@ def test_a_missing_baseline_on_these_photos_is_noticed(
     if base:
         judge(WRONG, split=base)
     judge(RIGHT, "mine", "valid")
-    runs = judged.judged_runs(look(workspace))
-    before, after = judged.defaults(runs)
+    runs = evaluations.evaluated_runs(take_snapshot(workspace))
+    before, after = evaluations.defaults(runs)
     view = tab.View(None, "valid", runs, before, after)
     assert view.base_is_missing is missing
     assert view.comparable is not missing
@@ -85,8 +85,8 @@ def test_a_missing_baseline_on_these_photos_is_noticed(
 
 def test_the_tab_says_what_to_do_next(frame: Frame, workspace: Workspace, judge: Any) -> None:
     def said(tuned: TunedModel | None, split: str = "valid") -> str:
-        runs = judged.judged_runs(look(workspace))
-        view = tab.View(tuned, split, runs, *judged.defaults(runs))
+        runs = evaluations.evaluated_runs(take_snapshot(workspace))
+        view = tab.View(tuned, split, runs, *evaluations.defaults(runs))
         untaught = any(not run.tuned for run in runs)
         return tab._state(view, None, untaught, not any(run.tuned and run.split == split for run in runs))
 
@@ -109,11 +109,11 @@ def test_the_curves_of_several_trainings_carry_their_names(frame: Frame, workspa
         steps = [{"t": 1.0, "kind": "step", "step": 1, "loss": 2.0}] if name != "empty" else []
         Path(run.events).write_text("".join(json.dumps(step) + "\n" for step in steps))
         ids.append(run.id)
-    figure = json.loads(tab._learning(look(workspace), ids) or "{}")
+    figure = json.loads(tab._learning(take_snapshot(workspace), ids) or "{}")
     assert {trace["name"] for trace in figure["data"]} == {"first", "second"}
     assert (
-        tab._learning(look(workspace), [])
-        is tab._learning(look(workspace), None)
-        is tab._learning(look(workspace), ids[2:])
+        tab._learning(take_snapshot(workspace), [])
+        is tab._learning(take_snapshot(workspace), None)
+        is tab._learning(take_snapshot(workspace), ids[2:])
         is None
     )

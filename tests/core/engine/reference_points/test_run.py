@@ -92,8 +92,8 @@ def test_a_stop_ends_it_with_what_is_there(judged: run.EvaluatedSplit, tmp_path:
         def stop_requested(self) -> bool:
             return self.stopped
 
-    found, said = run.measure(judged, Workspace(tmp_path), tmp_path / "run", Stopping())
-    assert list(found) == ["prior", "prompt_only"] and isinstance(said, list)
+    found, warnings = run.measure(judged, Workspace(tmp_path), tmp_path / "run", Stopping())
+    assert list(found) == ["prior", "prompt_only"] and isinstance(warnings, list)
     assert sorted(path.name for path in (tmp_path / "run" / "references").iterdir()) == [
         "prior.jsonl",
         "prompt_only.jsonl",
@@ -252,10 +252,10 @@ def test_a_model_that_knows_the_answer_without_the_photo_is_warned_about(
     cheat()
     right = [{**row, "predicted": row["truth"], "predicted_class": row["truth_class"]} for row in judged.rows]
     cheating = dataclasses.replace(judged, rows=right)
-    found, said = run.measure(cheating, Workspace(tmp_path), tmp_path / "run", Recorder())
+    found, warnings = run.measure(cheating, Workspace(tmp_path), tmp_path / "run", Recorder())
     assert found["blank"]["accuracy"] == found["shuffled"]["accuracy"] == 1
-    assert len(said) == 3
-    assert "blank grey photos" in said[0] and "other photos" in said[1] and "no clear difference" in said[2]
+    assert len(warnings) == 3
+    assert "blank grey photos" in warnings[0] and "other photos" in warnings[1] and "no clear difference" in warnings[2]
 
 
 def test_a_truth_written_into_the_question_is_warned_about(
@@ -271,16 +271,16 @@ def test_a_truth_written_into_the_question_is_warned_about(
         return f"{text(photo, index, kind)} File {photo.objects[index].condition}_7.jpg."
 
     monkeypatch.setattr(judged.prompt_builder, "text", leaking)
-    (said,) = run.measure(judged, *place)[1]
-    assert "gives the true condition away" in said
+    (warning,) = run.measure(judged, *place)[1]
+    assert "gives the true condition away" in warning
 
 
 def answers(right: Callable[[int], bool], choices: int = 2) -> list[dict[str, Any]]:
     """Sixty objects, each on its own photo, answered rightly where `right` says so."""
-    said = ["a" if right(n) else "b" for n in range(60)]
+    given = ["a" if right(n) else "b" for n in range(60)]
     return [
         {"image": str(n), "object": 0, "choices": choices, "truth_class": "a", "predicted_class": answer}
-        for n, answer in enumerate(said)
+        for n, answer in enumerate(given)
     ]
 
 
@@ -290,11 +290,11 @@ def test_a_simpler_method_that_is_clearly_better_is_named() -> None:
         "texture_forest": answers(lambda n: n % 10 > 0),
         "linear_probe": answers(lambda n: n % 2 == 0 or n == 1),  # one more: that may be luck
     }
-    (said,) = run.warnings_about(model, rows)
-    assert "50 %" in said and "random forest on colour and texture (90 %)" in said and "linear" not in said
+    (warning,) = run.warnings_about(model, rows)
+    assert "50 %" in warning and "random forest on colour and texture (90 %)" in warning and "linear" not in warning
     assert run.warnings_about(answers(lambda n: True), rows) == []
-    (said,) = run.warnings_about(model, {**rows, "linear_probe": answers(lambda n: True)[:30]})
-    assert "(100 %)" in said  # of the thirty objects that all have judged
+    (warning,) = run.warnings_about(model, {**rows, "linear_probe": answers(lambda n: True)[:30]})
+    assert "(100 %)" in warning  # of the thirty objects that all have judged
     assert run.warnings_about(model, {"texture_forest": answers(lambda n: True, choices=1)}) == []
 
 

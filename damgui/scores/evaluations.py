@@ -1,4 +1,4 @@
-"""Every judged run of a workspace: what judged which objects, with which settings, and which runs can be compared."""
+"""Every evaluated run of a workspace: its model, its objects and settings, and which runs can be compared."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from damgui.scores import results, sentences
 from damgui.scores.results import ShownResults
 from damgui.snapshot import Snapshot
 
-# Without these a file tells no result; all others may be missing.
+# Without these a file holds no result; all others may be missing.
 NEEDED = ("overall_accuracy", "correct", "total", "macro_f1", "per_class")
 # They have columns of their own, or change nothing in the answers.
 OWN_COLUMN = ("model.path", "data.path", "data.split")
-NO_MATTER = (
+WITHOUT_EFFECT = (
     "model.cache_features",
     "model.cache_gb",
     "training.save_steps",
@@ -32,12 +32,12 @@ NO_MATTER = (
     "training.gradient_checkpointing",
 )
 # Of an untaught model: what only teaching reads.
-TAUGHT = ("lora.", "training.", "question.class_share", "data.calibration_share", "enhance.")
-ASKED = ("enhance.spatial_reasoning", "enhance.position_encoding")  # these shape the question, taught or not
+TAUGHT_PATHS = ("lora.", "training.", "question.class_share", "data.calibration_share", "enhance.")
+ASKED_PATHS = ("enhance.spatial_reasoning", "enhance.position_encoding")  # these shape the question, taught or not
 
 
 @dataclass(frozen=True, eq=False)  # a file is opened once, so one and the same is what equal means here
-class JudgedRun:
+class EvaluatedRun:
     """One set of answers: `id` names it (a run's id, or a file's name), `settings` are those that made the answers."""
 
     id: str
@@ -87,7 +87,7 @@ class JudgedRun:
         return f"{self.name}, {taught} · {text.split_name(self.split).lower()} · {self.when}"
 
 
-def judged_runs(now: Snapshot) -> list[JudgedRun]:
+def evaluated_runs(now: Snapshot) -> list[EvaluatedRun]:
     """Every finished baseline and evaluation, newest first. What is damaged or was stopped half-way is left out.
 
     Published results whose run folder is gone are among them.
@@ -105,7 +105,7 @@ def judged_runs(now: Snapshot) -> list[JudgedRun]:
     return sorted((run for run in found if run), key=lambda run: (run.created, run.id), reverse=True)
 
 
-def _opened(workspace: Workspace, identity: str, path: Path, created: float) -> JudgedRun | None:
+def _opened(workspace: Workspace, identity: str, path: Path, created: float) -> EvaluatedRun | None:
     try:
         return _kept(workspace, identity, path, created, file_stamp(path))
     except UserError:
@@ -115,12 +115,12 @@ def _opened(workspace: Workspace, identity: str, path: Path, created: float) -> 
 @lru_cache(maxsize=2048)  # more than a workspace has: fewer than it has would be none
 def _kept(
     workspace: Workspace, identity: str, path: Path, created: float, _changed: tuple[int, int]
-) -> JudgedRun | None:
+) -> EvaluatedRun | None:
     found = read_json(path)
     if not isinstance(found, dict) or not {*NEEDED} <= set(found):
         return None
     objects = objects_of(found, results.answers(path))
-    return JudgedRun(identity, path, created, workspace, found, objects, settings_of(found))
+    return EvaluatedRun(identity, path, created, workspace, found, objects, settings_of(found))
 
 
 def objects_of(found: Mapping[str, Any], rows: Iterable[PredictionRow]) -> str:
@@ -129,10 +129,10 @@ def objects_of(found: Mapping[str, Any], rows: Iterable[PredictionRow]) -> str:
     The photos that were not judged do not matter: two runs may be compared whose training photos differ.
     """
     about = found.get("data") or {}
-    told = [f"{row['image']} {row['object']} {row['box_xyxy_px']} {row['truth_class']}" for row in rows]
-    if not told:
-        told = [str(about.get(key)) for key in ("fingerprint", "split", "photos", "objects")]
-    return hashlib.sha256("\n".join(sorted(told)).encode()).hexdigest()[:12]
+    identities = [f"{row['image']} {row['object']} {row['box_xyxy_px']} {row['truth_class']}" for row in rows]
+    if not identities:
+        identities = [str(about.get(key)) for key in ("fingerprint", "split", "photos", "objects")]
+    return hashlib.sha256("\n".join(sorted(identities)).encode()).hexdigest()[:12]
 
 
 def settings_of(found: Mapping[str, Any]) -> dict[str, Any]:
@@ -143,12 +143,12 @@ def settings_of(found: Mapping[str, Any]) -> dict[str, Any]:
     flat = stored_flat(found.get("settings") or {})
     adapter = (found.get("model") or {}).get("adapter")
     if not adapter:
-        return {path: value for path, value in flat.items() if path in ASKED or not path.startswith(TAUGHT)}
+        return {path: value for path, value in flat.items() if path in ASKED_PATHS or not path.startswith(TAUGHT_PATHS)}
     try:
         taught = stored_flat((read_json(Path(str(adapter)) / "damgui.json") or {}).get("settings") or {})
     except UserError:
         taught = {}
-    return flat | {path: value for path, value in taught.items() if path.startswith(TAUGHT)}
+    return flat | {path: value for path, value in taught.items() if path.startswith(TAUGHT_PATHS)}
 
 
 def differing(settings: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -156,11 +156,11 @@ def differing(settings: Sequence[Mapping[str, Any]]) -> list[str]:
 
     A setting that one of them does not have (another version, no teaching) counts only if the others differ in it.
     """
-    paths = [path for path in FIELDS if path not in (*OWN_COLUMN, *NO_MATTER)]
+    paths = [path for path in FIELDS if path not in (*OWN_COLUMN, *WITHOUT_EFFECT)]
     return [path for path in paths if len({repr(setting[path]) for setting in settings if path in setting}) > 1]
 
 
-def defaults(runs: Sequence[JudgedRun]) -> tuple[JudgedRun | None, JudgedRun | None]:
+def defaults(runs: Sequence[EvaluatedRun]) -> tuple[EvaluatedRun | None, EvaluatedRun | None]:
     """(before, after): the newest tuned model, against the newest untaught one that judged the same objects."""
     after = next((run for run in runs if run.tuned), None)
     plain = [run for run in runs if not run.tuned]
@@ -169,8 +169,8 @@ def defaults(runs: Sequence[JudgedRun]) -> tuple[JudgedRun | None, JudgedRun | N
 
 
 def chosen(
-    runs: Sequence[JudgedRun], fresh: JudgedRun | None, before: JudgedRun | None, after: JudgedRun | None
-) -> tuple[JudgedRun | None, JudgedRun | None]:
+    runs: Sequence[EvaluatedRun], fresh: EvaluatedRun | None, before: EvaluatedRun | None, after: EvaluatedRun | None
+) -> tuple[EvaluatedRun | None, EvaluatedRun | None]:
     """(before, after) once `fresh` has come to the runs: what was just judged is shown, the rest of the choice stays.
 
     `before` is kept while it judged the same objects, else the newest untaught run that did takes its place.
