@@ -1,6 +1,6 @@
-"""The one glossary: what the page and a report call things, and how they explain them.
+"""The glossary: what the page and the reports call things, and how they explain them.
 
-The page explains a word in passing to somebody at work; a report is read alone, months later, and says more.
+The page explains a word in passing; a report is read by itself, months later, so its explanations say more.
 """
 
 from __future__ import annotations

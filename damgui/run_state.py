@@ -36,7 +36,7 @@ class RunState:
     @property
     def left_off(self) -> bool:
         """Whether it ended before it was done."""
-        return self.status in store.LEFT_OFF
+        return self.status in store.UNFINISHED
 
     @property
     def stamp(self) -> Stamp:

@@ -102,11 +102,23 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def sample_data(shared: Path) -> Path:
-    """The sample set, drawn once: to be read, or copied to where a workspace has it."""
+def few_photos(shared: Path) -> Path:
+    """Every fourth photo of the sample set, with the README's own: what is done with it is the same, in a quarter."""
+    from core.demo.sample_set import plan_photos, write_photos
+
+    def draw(folder: Path) -> None:
+        folder.rmdir()
+        write_photos(folder, plan_photos()[2::4])
+
+    return once(shared / "few-photos", draw)
+
+
+@pytest.fixture(scope="session")
+def sample_data(shared: Path, few_photos: Path, full: bool) -> Path:
+    """The sample set with --full, else its few photos: to be read, or copied to where a workspace has it."""
     from core.demo.sample_set import draw_sample
 
-    return draw_sample(shared / "sample-data")
+    return draw_sample(shared / "sample-data") if full else few_photos
 
 
 @pytest.fixture(scope="session")

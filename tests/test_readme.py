@@ -34,6 +34,7 @@ def test_the_readme_shows_the_whole_job() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_the_sample_data_has_the_numbers_of_the_system_it_stands_for(outputs: dict[str, Any]) -> None:
     report = outputs["check"]
     assert report["photos"] == {"train": 218, "valid": 47, "test": 25}
@@ -41,11 +42,16 @@ def test_the_sample_data_has_the_numbers_of_the_system_it_stands_for(outputs: di
     assert report["problems"] == []
 
 
-def test_zero_shot_is_better_than_chance_and_short_of_tuned(trained_workspace: Newcomer) -> None:
-    results = trained_workspace.outputs["baseline"]
-    assert results["total"] == 208
-    assert 0.55 <= results["overall_accuracy"] <= 0.75
+def test_zero_shot_is_better_than_chance_and_short_of_tuned(outputs: dict[str, Any], full: bool) -> None:
+    results = outputs["baseline"]
+    assert results["total"] == (208 if full else 43)
+    assert 0.5 <= results["overall_accuracy"] <= 0.85
     assert results["seconds"] < 30
+
+
+@pytest.mark.slow
+def test_the_whole_validation_split_is_judged_in_minutes(trained_workspace: Newcomer) -> None:
+    assert 0.55 <= trained_workspace.outputs["baseline"]["overall_accuracy"] <= 0.75
     assert trained_workspace.seconds["baseline"] < 240  # with the reference points, on cores that other tests share
 
 
@@ -59,10 +65,10 @@ def test_the_reference_points_stand_beside_the_score_and_blind_answers_fall_to_g
     assert found["texture_forest"]["accuracy"] > results["overall_accuracy"]
 
 
-def test_the_tuned_model_is_calibrated_on_photos_it_did_not_learn_from(outputs: dict[str, Any]) -> None:
+def test_the_tuned_model_is_calibrated_on_photos_it_did_not_learn_from(outputs: dict[str, Any], full: bool) -> None:
     info, tested = outputs["train"], outputs["evaluate"]
     assert info["data"]["calibration_photos"] > 5
-    assert info["data"]["train_photos"] + info["data"]["calibration_photos"] == 218
+    assert info["data"]["train_photos"] + info["data"]["calibration_photos"] == (218 if full else 54)
     assert tested["calibration"]["photos"] == info["data"]["calibration_photos"]
     assert 0 < tested["calibration"]["temperature"]["condition"] < 20
 

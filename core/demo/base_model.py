@@ -30,8 +30,9 @@ from core.demo.scenes import PRETRAINING, draw_scene, random_wanted
 from core.demo.texture import descend, teach, whiten
 from core.engine.models import DEMO_MODEL, Loaded, fingerprint
 from core.engine.models import load as load_model
-from core.engine.packing import PackedSample, answer_log_probs
+from core.engine.packing import answer_log_probs
 from core.engine.questions import ObjectQuery, PromptBuilder, truth_of
+from core.engine.samples import PackedSample
 from core.engine.scoring import judge_photos
 from core.engine.vision import open_photo
 from core.prompts import PhotoContext, answers, question_text

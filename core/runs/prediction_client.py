@@ -1,4 +1,4 @@
-"""Where questions about photos are handed in: finds or starts the service, and fetches answers. No torch here."""
+"""The client of the prediction service: finds or starts it, hands in questions, fetches answers. It needs no torch."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _same_model(settings: Settings, other: Settings) -> bool:
 
 
 def _find(workspace: Workspace, settings: Settings) -> Run | None:
-    """The service at work for these settings. Others are told to end: two models may not fit into memory."""
+    """The service at work for these settings. Others are asked to end: two models may not fit into memory."""
     found = None
     for run in store.list_runs(workspace, "predict"):
         if store.status(run) not in store.ACTIVE or run.stop_file.exists():
@@ -56,9 +56,14 @@ def _find(workspace: Workspace, settings: Settings) -> Run | None:
 
 
 def release(workspace: Workspace, patience_s: float | None = None) -> bool:
-    """Ask the services of a workspace to end, so that their memory is free for a heavy run; waits until it is.
+    """Ask the services of a workspace to end, so that their memory is free for a heavy run, and wait for it.
 
-    Returns whether all are gone: one that is answering or loading may need longer than `patience_s` (RELEASE_S).
+    Args:
+        workspace: Whose services end.
+        patience_s: How long to wait, in seconds; None means RELEASE_S.
+
+    Returns:
+        Whether all have ended: one that is answering or loading may need longer.
     """
     warm = [run for run in store.list_runs(workspace, "predict") if store.status(run) in store.ACTIVE]
     for run in warm:
@@ -75,12 +80,15 @@ def _tidy(workspace: Workspace) -> None:
             remove(run.folder)
 
 
-def open_desk(workspace: Workspace, settings: Settings) -> Run:
-    """The warm service for these settings, started when there is none. Raises UserError when it cannot start.
+def open_service(workspace: Workspace, settings: Settings) -> Run:
+    """The prediction service for these settings, started when there is none.
 
-    Calling this early (when the Predict tab opens) costs nothing: the model is loaded at the first question.
+    Calling this early (when the Predict tab opens) is cheap: the model is loaded at the first question.
+
+    Raises:
+        UserError: The service cannot start, or another process has been starting it for too long.
     """
-    settings = store.anchored(settings, workspace.root)
+    settings = store.with_absolute_paths(settings, workspace.root)
     try:
         with locks.hold(workspace.experiments / "desk.lock", patience_s=launcher.START_WAIT_S):
             run = _find(workspace, settings)
@@ -93,23 +101,32 @@ def open_desk(workspace: Workspace, settings: Settings) -> Run:
 
 
 def ask(workspace: Workspace, settings: Settings, request: Mapping[str, Any]) -> str:
-    """Hand in a question (the request of `Predictor.predict`) and return its number for `answer`.
+    """Hand in a question to the prediction service, which is started when there is none.
 
-    Raises UserError when the service cannot start or the disk does not take the question.
+    Args:
+        workspace: Whose service answers.
+        settings: Those that the service predicts with.
+        request: The request of `core.engine.prediction.Predictor.predict`.
+
+    Returns:
+        The question's number for `answer`.
+
+    Raises:
+        UserError: The service cannot start, or the question cannot be written.
     """
-    run = open_desk(workspace, settings)
+    run = open_service(workspace, settings)
     name = uuid.uuid4().hex[:12]
     write_json(requests_folder(run) / f"{name}.json", dict(request))
     if store.status(run) not in store.ACTIVE:  # it ended, idle, while we wrote
         with contextlib.suppress(FileNotFoundError):
             (requests_folder(run) / f"{name}.json").unlink()
-            run = open_desk(workspace, settings)
+            run = open_service(workspace, settings)
             write_json(requests_folder(run) / f"{name}.json", dict(request))
     return f"{run.id}/{name}"
 
 
 def answer(workspace: Workspace, number: str) -> dict[str, Any] | None:
-    """The answer to a question, {"error": sentence} when there will be none, None while it is being worked on."""
+    """The answer to a question, {"error": text} when there will be none, None while it is being worked on."""
     identity, name = number.split("/", 1)
     folder = workspace.runs / identity
     try:

@@ -1,4 +1,4 @@
-"""A warm model that answers questions about photos: requests and answers are files in the run's folder."""
+"""The prediction service: a loaded model that answers requests. Both are files in the run's folder."""
 
 from __future__ import annotations
 
@@ -16,21 +16,27 @@ from core.settings import Settings
 
 # A model in memory costs gigabytes: it goes when nobody has asked for this long.
 IDLE_S = 600.0
-LOOK_EVERY_S = 0.05
+POLL_S = 0.05
 
 Predict = Callable[[dict[str, Any]], Mapping[str, Any]]
 
 
 def requests_folder(run: Run) -> Path:
+    """Where requests wait: a JSON file for each, removed once it is answered."""
     return run.folder / "requests"
 
 
 def answers_folder(run: Run) -> Path:
+    """Where answers are written: a JSON file for each, under its request's name."""
     return run.folder / "answers"
 
 
 def load_predictor(settings: Settings) -> Predict:
-    """The engine's predictor. Raises UserError when the model cannot be loaded."""
+    """Load the model and return the function that answers a request.
+
+    Raises:
+        UserError: The model cannot be loaded.
+    """
     from core.engine.prediction import Predictor
 
     return Predictor(settings).predict
@@ -43,10 +49,20 @@ def serve(
     load: Callable[[Settings], Predict] = load_predictor,
     idle_s: float = IDLE_S,
 ) -> dict[str, Any]:
-    """Answer requests, oldest first, until told to stop or nobody has asked for `idle_s` seconds.
+    """Answer requests, oldest first, until a stop is requested or there was no request for `idle_s` seconds.
 
-    The model is loaded at the first request. Returns {"answered": n, "stopped": whether it was told to}. What the user
-    can cure becomes an answer; any other exception ends the service, and the desk tells whoever waits.
+    A UserError becomes the answer; any other exception ends the service, and `prediction_client.answer` reports that to
+    whoever waits.
+
+    Args:
+        run: The service's run; requests and answers lie in its folder.
+        settings: The run's settings.
+        reporter: Gets a stage when the model is loaded; asked whether to stop.
+        load: Called with the settings at the first request, returns the function that answers one.
+        idle_s: Seconds without a request after which the service ends.
+
+    Returns:
+        {"answered": number of answers, "stopped": whether a stop was requested}.
     """
     for folder in (requests_folder(run), answers_folder(run)):
         with writing(folder):
@@ -69,4 +85,4 @@ def serve(
             path.unlink()
             answered, last = answered + 1, time.monotonic()
         if not waiting:
-            time.sleep(LOOK_EVERY_S)
+            time.sleep(POLL_S)

@@ -1,7 +1,7 @@
-"""Folders replaced so that a process or a machine that dies at any moment leaves the old one or the new one, whole.
+"""Folders replaced so that a process or a machine that dies at any moment leaves the old or the new folder, complete.
 
-`x.part` is being written, `x.new` is written and safe on disk, `x.old` is what `x` was. Renaming `.part` to `.new` is
-the moment from which on the new folder counts: before it `recover` goes back to the old one, after it to the new one.
+`x.part` is being written, `x.new` is complete and safe on disk, `x.old` is what `x` was. The rename of `.part` to
+`.new` commits the replacement: before it, `recover` goes back to the old folder, after it, on to the new one.
 """
 
 from __future__ import annotations
@@ -18,7 +18,11 @@ def _beside(folder: Path, ending: str) -> Path:
 
 
 def begin(folder: Path) -> Path:
-    """An empty folder to write into, which `finish` puts in the place of `folder`."""
+    """Make an empty folder to write into, which `finish` puts in the place of `folder`.
+
+    Raises:
+        UserError: The folder cannot be made.
+    """
     recover(folder)
     part = _beside(folder, "part")
     with writing(part):
@@ -27,7 +31,11 @@ def begin(folder: Path) -> Path:
 
 
 def finish(folder: Path) -> None:
-    """Put what was written since `begin` in the place of `folder`."""
+    """Put what was written since `begin` in the place of `folder`.
+
+    Raises:
+        UserError: The folder cannot be replaced.
+    """
     part = _beside(folder, "part")
     with writing(folder):
         sync(part)
@@ -37,7 +45,11 @@ def finish(folder: Path) -> None:
 
 
 def recover(folder: Path) -> None:
-    """Bring a replacement that broke off to its end, or take it back where the new folder was not whole yet."""
+    """Complete an interrupted replacement of `folder`, or undo it when the new folder was not complete yet.
+
+    Raises:
+        UserError: The folder cannot be replaced.
+    """
     part, new, old = (_beside(folder, ending) for ending in ("part", "new", "old"))
     with writing(folder):
         if new.exists():
@@ -51,7 +63,7 @@ def recover(folder: Path) -> None:
 
 
 def sync(folder: Path) -> None:
-    """Wait until every file below `folder` is safe on disk."""
+    """Flush every file below `folder`, and the folders, to disk."""
     for file in sorted(folder.rglob("*")):
         if file.is_file():
             with file.open("rb+") as stream:
@@ -62,7 +74,7 @@ def sync(folder: Path) -> None:
 
 
 def sync_entry(path: Path) -> None:
-    """Wait until the name of `path` is safe on disk: a rename may be lost though the files are not."""
+    """Flush the folder entry of `path` to disk: a rename may be lost though the files are not."""
     _sync_folder(path.parent)
 
 

@@ -142,7 +142,7 @@ def settings_of(args: Args) -> schema.Settings:
 
     Raises UserError with all that is wrong.
     """
-    from core.runs.store import located, settings_for_model
+    from core.runs.store import absolute_path, settings_for_model
 
     config = schema.read_yaml(schema.config_path(args.config)) if args.config else {}
     by_hand = dict(_assignment(text) for text in args.set)
@@ -150,7 +150,7 @@ def settings_of(args: Args) -> schema.Settings:
     if model is None:
         model = schema.merge(schema.Settings(), config, args.config or "").model.path
     # Found before its settings are looked up: an adapter taken for a hub id would be asked what it never learned.
-    model = located(model, Path.cwd(), Path(getattr(args, "workspace", ".")).expanduser().resolve())
+    model = absolute_path(model, Path.cwd(), Path(getattr(args, "workspace", ".")).expanduser().resolve())
     base = schema.merge(settings_for_model(model), config, args.config or "")
     named = {
         "model.path": model,
@@ -195,7 +195,7 @@ def _check(args: Args) -> int:
     print("Reading the photos …", file=sys.stderr)  # drawing the sample set takes a while, the first time
     with redirect_stdout(sys.stderr):
         sample = ready(settings.data, workspace.sample_data)
-        dataset = read_dataset(settings.data, sample, settings.training.seed, looking=True)
+        dataset = read_dataset(settings.data, sample, settings.training.seed, with_stats=True)
     counts, faults = class_counts(dataset), faults_of(dataset.problems)
     found = review(dataset, settings, taxonomy.load(settings.data.taxonomy))
     if args.json:
@@ -252,14 +252,14 @@ def _box(text: str | None) -> list[float] | None:
 
 
 def _predict(args: Args) -> int:
-    from core.runs.store import anchored, open_workspace
+    from core.runs.store import open_workspace, with_absolute_paths
     from core.runs.worker import predict_once
 
     workspace = open_workspace(args.workspace)
     image, box = Path(args.image).expanduser(), _box(args.box)
     if not image.is_file():
         raise UserError("there is no such photo", str(image), "Give a photo's path.", "photo")
-    settings = anchored(settings_of(args), Path.cwd(), workspace.root)
+    settings = with_absolute_paths(settings_of(args), Path.cwd(), workspace.root)
     request = {
         "image": str(image.resolve()),
         "box_xyxy_px": box,
@@ -285,7 +285,7 @@ def _bench(args: Args) -> int:
 
     workspace = open_workspace(args.workspace)
     with redirect_stdout(sys.stderr):
-        document, file = run.do(workspace, args.only, (args.shape, args.layers, args.device), args.quick)
+        document, file = run.run_bench(workspace, args.only, (args.shape, args.layers, args.device), args.quick)
     if args.json:
         _print_json(document)
     else:

@@ -91,7 +91,7 @@ def _whole(path: Path, longest_px: int, _stamp: FileStamp) -> str:
 def _crop(path: Path, box_px: BoxXyxy, least_px: float, _stamp: FileStamp) -> tuple[str, BoxXyxy]:
     """The object with surroundings as a data URI, and its box in fractions of that crop."""
     try:
-        (found,) = pictures.cut(path, [box_px], CROP_PX, least_px)
+        (found,) = pictures.crop_objects(path, [box_px], CROP_PX, least_px)
     except photos.UNREADABLE as error:
         raise _unreadable(path) from error
     return data_uri(found.jpeg), found.box_xyxy

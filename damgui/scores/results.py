@@ -16,7 +16,7 @@ from core.errors import UserError
 from core.metrics.flights import with_flights
 from core.records import PredictionRow
 from core.report.about import photo_root
-from core.report.answers import shown as shown_condition
+from core.report.answers import shown_condition
 from core.runs.files import FileStamp, file_stamp, read_json
 from core.runs.workspace import Workspace
 from core.taxonomy import Taxonomy, of_results

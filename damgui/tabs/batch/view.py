@@ -14,7 +14,7 @@ from core.errors import UserError
 from core.records import PredictionRow
 from core.report.about import gather
 from core.report.annotate import annotated_name
-from core.report.answers import Entry, index, read, shown, sureness
+from core.report.answers import Entry, confidence, index, read, shown_condition
 from core.runs.files import file_stamp, read_json
 from core.runs.store import Run
 from core.taxonomy import Taxonomy
@@ -86,8 +86,8 @@ def _urgent(run: Run, _changed: tuple[int, int]) -> tuple[Entry, ...]:
 
     def rank(entry: Entry) -> tuple[int, float]:
         if entry.condition in order:
-            return order[entry.condition], -entry.sure
-        return (len(order), entry.sure) if entry.unsure else (len(order) + 1, entry.sure)
+            return order[entry.condition], -entry.confidence
+        return (len(order), entry.confidence) if entry.unsure else (len(order) + 1, entry.confidence)
 
     return tuple(sorted(index(run.predictions), key=rank))
 
@@ -101,10 +101,10 @@ def table(run: Run, most: int) -> Markup:
 def _line(row: PredictionRow, known: Taxonomy) -> tuple[Condition, str, bool, str, str, str, int]:
     """(condition, object type, whether that was guessed, how sure, unsure, photo, number)"""
     return (
-        shown(row, known),
+        shown_condition(row, known),
         str(row.get("object_type") or row.get("predicted_type") or ""),
         not row.get("object_type"),
-        units.probability(sureness(row)) if int(row["choices"]) > 1 else text.BATCH_ONE_ANSWER,
+        units.probability(confidence(row)) if int(row["choices"]) > 1 else text.BATCH_ONE_ANSWER,
         f"{UNSURE_SIGN} {text.UNSURE_SHORT}" if row.get("unsure") else "",
         str(row["image"]),
         int(row["object"]) + 1,
@@ -115,7 +115,7 @@ def photos(run: Run) -> list[tuple[str, Counter[Condition]]]:
     """(photo, how many of each condition) of all photos, those with the most urgent objects first."""
     found: dict[str, Counter[Condition]] = {}
     for entry in urgent(run):
-        found.setdefault(entry.image, Counter())[taxonomy(run).of_class(entry.said)] += 1
+        found.setdefault(entry.image, Counter())[taxonomy(run).of_class(entry.predicted_class)] += 1
     return list(found.items())
 
 

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from core import metrics, units
 from core.metrics.flights import NO_INTERVAL
 from core.records import PredictionRow
-from core.report.answers import shown as shown_condition
+from core.report.answers import shown_condition
 from core.settings import FIELDS, words_of
 from damgui import text
 from damgui.charts.base import to_json

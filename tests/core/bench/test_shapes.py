@@ -71,9 +71,9 @@ def test_a_shape_trains_on_the_processor_and_tells_what_the_share_needs(
     for name in ("shape", "shape cached"):
         settings = {**group.jobs[name].settings, "view": {**group.jobs[name].settings["view"], "photo_px": 112}}
         job = replace(group.jobs[name], settings=settings)
-        counter.counts = []  # type: ignore[attr-defined]
+        counter.calls = []  # type: ignore[attr-defined]
         throughput.train(job, open_subject(job), counter)  # type: ignore[arg-type]
-        first, last = counter.counts  # type: ignore[attr-defined]
+        first, last = counter.calls  # type: ignore[attr-defined]
         assert all(last[unit] > first[unit] > 0 for unit in ("questions", "photos", "tokens"))
         ready = counter.ready  # type: ignore[attr-defined]
         assert ready["best_flops"] > 0 and ready["photo_tokens"] == 16

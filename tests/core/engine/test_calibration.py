@@ -256,13 +256,13 @@ def test_what_was_taught_is_counts_times_weights_times_repeats(taxonomy: Taxonom
     common, rare = ("toe drain", "normal"), ("toe drain", "blocked")
     photos = [photo(*[common] * 4) for _ in range(3)] + [photo(common, rare)]
     off = EnhanceSettings(class_weighting=False, condition_weighting=False, oversampling=False)
-    implied, plain = calibration.taught_shares(photos, off, taxonomy)
+    implied, plain = calibration.effective_class_shares(photos, off, taxonomy)
     assert plain == pytest.approx({"toe drain normal": 13 / 14, "toe drain blocked": 1 / 14})
     assert implied == pytest.approx(plain)
     # The photo with the rare class comes sqrt(4 / 1) = 2 times.
-    implied, plain = calibration.taught_shares(photos, replace(off, oversampling=True), taxonomy)
+    implied, plain = calibration.effective_class_shares(photos, replace(off, oversampling=True), taxonomy)
     assert implied == pytest.approx({"toe drain normal": 14 / 16, "toe drain blocked": 2 / 16})
     assert plain["toe drain blocked"] == pytest.approx(1 / 14)
     heavy = replace(off, condition_weighting=True, condition_weights={"blocked": 4.0})
-    implied, _ = calibration.taught_shares(photos, heavy, taxonomy)
+    implied, _ = calibration.effective_class_shares(photos, heavy, taxonomy)
     assert implied == pytest.approx({"toe drain normal": 13 / 17, "toe drain blocked": 4 / 17})

@@ -11,17 +11,9 @@ import torch
 
 from core.data.types import Photo
 from core.engine import adapters, models
-from core.engine.packing import (
-    Answer,
-    PackedSample,
-    Question,
-    _image_inputs,
-    answer_log_probs,
-    choices,
-    fill_rows,
-    split_sample,
-)
+from core.engine.packing import _image_inputs, answer_log_probs
 from core.engine.questions import ObjectQuery, PromptBuilder
+from core.engine.samples import Answer, PackedSample, Question, choices, fill_rows, split_sample
 from core.engine.training.data import TrainingDataset
 from core.engine.training.trainer import weighted_loss
 from core.engine.vision import Patches

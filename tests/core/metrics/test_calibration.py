@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from core.metrics.calibration import (
-    FEWEST,
+    LEAST_OBJECTS,
     Calibration,
     Threshold,
     choose_threshold,
@@ -17,8 +17,8 @@ from core.metrics.calibration import (
     fit_temperature,
     from_dict,
     risk_coverage,
-    sharpened,
     unsure_summary,
+    with_temperature,
 )
 from core.metrics.probabilities import probabilistic
 
@@ -26,12 +26,12 @@ WORDS = ("normal", "blocked", "damaged")
 
 
 def rows_of(temperature: float, count: int, seed: int = 0, kind: str = "condition") -> list[dict[str, Any]]:
-    """Objects whose true chances are known; the model tells them sharpened or flattened by a temperature."""
+    """Objects whose true chances are known; the model gives them sharpened or flattened by a temperature."""
     rng = np.random.default_rng(seed)
     made = []
     for index, chances in enumerate(rng.dirichlet([0.7, 0.7, 0.7], count)):
         truth = WORDS[rng.choice(3, p=chances)]
-        shares = sharpened(dict(zip(WORDS, chances.tolist(), strict=True)), 1 / temperature)
+        shares = with_temperature(dict(zip(WORDS, chances.tolist(), strict=True)), 1 / temperature)
         best = max(shares, key=lambda answer: shares[answer])
         made.append(
             {
@@ -55,7 +55,7 @@ def test_the_temperature_that_was_put_in_is_found_again(temperature: float) -> N
     rows = rows_of(temperature, 4000)
     found = fit_temperature(rows)
     assert found == pytest.approx(temperature, rel=0.12)
-    cooled = [{**row, "calibrated": sharpened(row["probabilities"], found)} for row in rows]
+    cooled = [{**row, "calibrated": with_temperature(row["probabilities"], found)} for row in rows]
     before, after = probabilistic(rows), probabilistic(cooled, "calibrated")
     assert before is not None and after is not None
     assert after["log_loss"] <= before["log_loss"]
@@ -65,7 +65,7 @@ def test_the_temperature_that_was_put_in_is_found_again(temperature: float) -> N
 def test_a_temperature_moves_no_answer_and_keeps_the_sum() -> None:
     for row in rows_of(1.0, 50):
         for temperature in (0.3, 3.0):
-            shares = sharpened(row["probabilities"], temperature)
+            shares = with_temperature(row["probabilities"], temperature)
             assert sum(shares.values()) == pytest.approx(1)
             assert max(shares, key=lambda answer: shares[answer]) == row["predicted"]
 
@@ -120,7 +120,7 @@ def test_a_weak_model_with_few_objects_rarely_makes_a_promise() -> None:
 
 @pytest.mark.parametrize(
     ("sure", "right"),
-    [([], []), ([0.9] * (FEWEST - 1), [True] * (FEWEST - 1)), ([0.9] * 100, [False] * 100)],
+    [([], []), ([0.9] * (LEAST_OBJECTS - 1), [True] * (LEAST_OBJECTS - 1)), ([0.9] * 100, [False] * 100)],
 )
 def test_too_few_or_too_wrong_objects_allow_no_promise(sure: list[float], right: list[bool]) -> None:
     found = choose_threshold(sure, right, 0.05)
@@ -194,7 +194,7 @@ def test_every_correction_has_a_threshold_that_keeps_the_error(correction: str) 
     rule = made.rule("condition", correction)
     assert rule is not None and rule.threshold is not None
     assert (len(kept), kept.count(False)) == (rule.answered, rule.wrong)
-    assert len(kept) >= FEWEST and kept.count(False) <= 0.25 * len(kept)
+    assert len(kept) >= LEAST_OBJECTS and kept.count(False) <= 0.25 * len(kept)
 
 
 def test_without_a_threshold_for_a_correction_everything_is_unsure() -> None:

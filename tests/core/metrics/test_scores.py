@@ -11,7 +11,7 @@ import pytest
 
 from core.errors import UserError
 from core.metrics import compare, score, sign_flip
-from core.metrics.compare import verdict
+from core.metrics.compare import outcome
 from core.metrics.flights import with_flights
 
 
@@ -266,7 +266,7 @@ def test_a_comparison_counts_what_turned_right_and_wrong() -> None:
     ],
 )
 def test_nothing_is_called_better_whose_interval_holds_zero(interval: list[float] | None, expected: str) -> None:
-    assert verdict(interval) == expected
+    assert outcome(interval) == expected
 
 
 @pytest.mark.parametrize(

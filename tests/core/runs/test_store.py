@@ -252,8 +252,8 @@ def test_run_keeps_whole_paths_but_not_of_hub_ids(
     assert kept.data.path == str(here / "photos")
     assert kept.model.path == str(workspace.final("x"))
     hub = merge(Settings(), {"model.path": "Qwen/Qwen2-VL-2B-Instruct", "data.path": "gone"})
-    assert store.anchored(hub, here) == hub
-    assert store.anchored(Settings(), here) == Settings()
+    assert store.with_absolute_paths(hub, here) == hub
+    assert store.with_absolute_paths(Settings(), here) == Settings()
 
 
 def _adapter(folder: Path, settings: Settings) -> str:

@@ -13,7 +13,7 @@ from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
 
 from core.metrics import score
 from core.metrics.flights import TOO_FEW_FLIGHTS
-from core.metrics.intervals import FIGURES
+from core.metrics.intervals import METRICS
 from core.studies.ablation import ablation, markdown
 from core.studies.contrasts import FEW, HARMS, HELPS, UNCLEAR, SeedAverages, effect
 from core.studies.plan import ENHANCEMENTS
@@ -68,7 +68,7 @@ def test_scores_equal_those_of_scikit_learn(seed: int) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # "d" is answered and never true: that is the point
         expected = balanced_accuracy_score(truth, predicted)
-    accuracy, macro, balanced = (SeedAverages({"none": {0: made}}).scores("none")[name]["mean"] for name in FIGURES)
+    accuracy, macro, balanced = (SeedAverages({"none": {0: made}}).scores("none")[name]["mean"] for name in METRICS)
     assert accuracy == pytest.approx(accuracy_score(truth, predicted))
     assert balanced == pytest.approx(expected)
     assert macro == pytest.approx(f1_score(truth, predicted, labels=sorted(set(truth)), average="macro"))
@@ -77,7 +77,7 @@ def test_scores_equal_those_of_scikit_learn(seed: int) -> None:
 def test_equal_answers_have_no_difference_and_an_interval_of_nothing() -> None:
     made = rows("aa ab", "bb ba", "aa", "ba bb", "bb")
     change = ablation({"none": {0: made, 1: made}, "all": {0: made, 1: made}})["table"][1]["difference"]
-    for metric in FIGURES:
+    for metric in METRICS:
         assert change[metric]["mean"] == 0
         assert change[metric]["interval"] == [0, 0]
 
@@ -107,7 +107,7 @@ def test_one_training_has_the_interval_of_its_scores() -> None:
     made = in_flights(rows(*[f"a{rng.choice(list('ab'))} b{rng.choice(list('abb'))}" for _ in range(30)]), 6)
     found = SeedAverages({"none": {0: made}}).scores("none")
     expected = score([{**row, "object_type": "", "truth": "", "predicted": "", "choices": 2} for row in made])
-    for name in FIGURES:
+    for name in METRICS:
         assert found[name]["interval"] == pytest.approx(expected[f"{name}_interval"])
 
 

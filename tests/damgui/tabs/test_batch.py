@@ -83,7 +83,7 @@ def run(tmp_path: Path) -> Run:
 def test_faults_come_before_unsure_answers_and_those_before_the_rest(run: Run) -> None:
     order = [(entry.condition, entry.unsure) for entry in view.urgent(run)]
     assert order == [("damaged", False), ("damaged", False), ("blocked", False), ("normal", True), ("normal", False)]
-    assert [entry.sure for entry in view.urgent(run)][:2] == [0.999, 0.7]
+    assert [entry.confidence for entry in view.urgent(run)][:2] == [0.999, 0.7]
     assert [name for name, _ in view.photos(run)] == [HOSTILE, "b.jpg", "a.jpg"]
 
 

@@ -21,7 +21,7 @@ from core.engine.reference_points.probes import (
     words_fit,
 )
 from core.engine.reference_points.rows import Item, prior_rows
-from core.engine.reference_points.warnings import above_prior_warning, not_looking_warning, prompt_leak_warning
+from core.engine.reference_points.warnings import above_prior_warning, photos_unused_warning, prompt_leak_warning
 from core.prompts import PhotoContext, question_text
 from core.settings import EnhanceSettings
 from core.taxonomy import Taxonomy, load
@@ -119,9 +119,9 @@ def test_a_model_that_knows_without_seeing_is_accused_and_one_that_falls_to_gues
 
 
 def test_a_model_no_better_with_photos_than_without_is_accused() -> None:
-    assert not_looking_warning(answers(90, 100), answers(90, 100)) is not None
-    assert not_looking_warning(answers(50, 100, 30), answers(52, 100)) is not None
-    assert not_looking_warning(answers(90, 100), answers(50, 100)) is None
+    assert photos_unused_warning(answers(90, 100), answers(90, 100)) is not None
+    assert photos_unused_warning(answers(50, 100, 30), answers(52, 100)) is not None
+    assert photos_unused_warning(answers(90, 100), answers(50, 100)) is None
 
 
 def test_a_type_is_answered_from_its_own_training_objects_only(taxonomy: Taxonomy) -> None:

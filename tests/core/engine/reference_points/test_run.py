@@ -82,7 +82,7 @@ def test_photos_that_were_trained_on_are_not_judged_by_probes_that_learned_them(
     assert list(results["references"]) == ["prior", "blank", "shuffled"]
 
 
-def test_a_stop_ends_it_with_what_is_there(judged: run.JudgedSplit, tmp_path: Path) -> None:
+def test_a_stop_ends_it_with_what_is_there(judged: run.EvaluatedSplit, tmp_path: Path) -> None:
     class Stopping(Recorder):
         stopped = False
 
@@ -201,7 +201,7 @@ def test_blanks_seen_once_per_shape_answer_as_blanks_seen_one_by_one(
 @pytest.fixture
 def judged(
     loaded: Loaded, prompt_builder: PromptBuilder, photos: list[Photo], taxonomy: Taxonomy, tmp_path: Path
-) -> run.JudgedSplit:
+) -> run.EvaluatedSplit:
     """Five photos, shown ten times over by name, and as many to learn from."""
     many = [
         dataclasses.replace(photo, name=f"{copy}/{photo.name}", split=split)
@@ -210,7 +210,7 @@ def judged(
         for photo in photos
     ]
     dataset = Dataset(tmp_path, "yolo", tuple(many))
-    return run.JudgedSplit(
+    return run.EvaluatedSplit(
         OpenedModel(loaded, loaded.model, taxonomy, None),
         prompt_builder,
         dataset,
@@ -241,7 +241,7 @@ def cheat(monkeypatch: pytest.MonkeyPatch, taxonomy: Taxonomy) -> Callable[[], N
 
 
 def test_a_model_that_knows_the_answer_without_the_photo_is_warned_about(
-    judged: run.JudgedSplit, cheat: Callable[[], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    judged: run.EvaluatedSplit, cheat: Callable[[], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan = run._plan
     monkeypatch.setattr(
@@ -259,7 +259,7 @@ def test_a_model_that_knows_the_answer_without_the_photo_is_warned_about(
 
 
 def test_a_truth_written_into_the_question_is_warned_about(
-    judged: run.JudgedSplit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    judged: run.EvaluatedSplit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan, text = run._plan, judged.prompt_builder.text
     monkeypatch.setattr(
@@ -308,7 +308,7 @@ def test_pooling_takes_the_tokens_inside_the_box() -> None:
 
 
 def test_the_linear_probe_looks_with_untaught_eyes(
-    loaded: Loaded, settings: Settings, taxonomy: Taxonomy, judged: run.JudgedSplit, tmp_path: Path
+    loaded: Loaded, settings: Settings, taxonomy: Taxonomy, judged: run.EvaluatedSplit, tmp_path: Path
 ) -> None:
     """An adapter that changes the vision tower changes nothing of what the probe answers."""
     from core.engine.adapters import attach_lora

@@ -9,8 +9,8 @@ from dataclasses import replace
 import pytest
 
 from core.data.types import Photo
-from core.engine.packing import PackedSample
 from core.engine.questions import PromptBuilder
+from core.engine.samples import PackedSample
 from core.engine.training.class_balance import class_weights
 from core.engine.training.data import EpochSampler, SampleKey, TrainingDataset
 from core.errors import UserError
@@ -217,7 +217,7 @@ def test_every_version_of_a_photo_is_seen_and_no_other(
 ) -> None:
     training_data = dataset_of(photos[:1], prompt_builder, settings, training__flip=True, training__lights=3)
     assert training_data.versions == [(False, 0), (True, 0), (False, 1), (True, 1), (False, 2), (True, 2)]
-    assert training_data.versions_to_come(60) == [(photos[:1], sorted(training_data.versions))]
+    assert training_data.upcoming_versions(60) == [(photos[:1], sorted(training_data.versions))]
     versions = {
         prompt_builder.image_encoder.photo(photos[0].path, *version).values.tobytes()
         for version in training_data.versions
@@ -237,7 +237,7 @@ def test_the_versions_to_come_are_those_that_the_lessons_show(
     for epoch in range(2):
         for key in training_data.order(epoch):
             shown.setdefault(key.photo, set()).add(training_data.sample(key).photo.values.tobytes())  # type: ignore[union-attr]
-    reported = training_data.versions_to_come(2)
+    reported = training_data.upcoming_versions(2)
     assert [photo_path for (photo_path,), _ in reported] == photos
     for index, ((photo,), versions) in enumerate(reported):
         assert 1 <= len(versions) <= 2
