@@ -82,7 +82,7 @@ def test_photos_that_were_trained_on_are_not_judged_by_probes_that_learned_them(
     assert list(results["references"]) == ["prior", "blank", "shuffled"]
 
 
-def test_a_stop_ends_it_with_what_is_there(judged: run.EvaluatedSplit, tmp_path: Path) -> None:
+def test_a_stop_ends_it_with_what_is_there(evaluated: run.EvaluatedSplit, tmp_path: Path) -> None:
     class Stopping(Recorder):
         stopped = False
 
@@ -92,7 +92,7 @@ def test_a_stop_ends_it_with_what_is_there(judged: run.EvaluatedSplit, tmp_path:
         def stop_requested(self) -> bool:
             return self.stopped
 
-    found, warnings = run.measure(judged, Workspace(tmp_path), tmp_path / "run", Stopping())
+    found, warnings = run.measure(evaluated, Workspace(tmp_path), tmp_path / "run", Stopping())
     assert list(found) == ["prior", "prompt_only"] and isinstance(warnings, list)
     assert sorted(path.name for path in (tmp_path / "run" / "references").iterdir()) == [
         "prior.jsonl",
@@ -199,7 +199,7 @@ def test_blanks_seen_once_per_shape_answer_as_blanks_seen_one_by_one(
 
 
 @pytest.fixture
-def judged(
+def evaluated(
     loaded: Loaded, prompt_builder: PromptBuilder, photos: list[Photo], taxonomy: Taxonomy, tmp_path: Path
 ) -> run.EvaluatedSplit:
     """Five photos, shown ten times over by name, and as many to learn from."""
@@ -241,7 +241,7 @@ def cheat(monkeypatch: pytest.MonkeyPatch, taxonomy: Taxonomy) -> Callable[[], N
 
 
 def test_a_model_that_knows_the_answer_without_the_photo_is_warned_about(
-    judged: run.EvaluatedSplit, cheat: Callable[[], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    evaluated: run.EvaluatedSplit, cheat: Callable[[], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan = run._plan
     monkeypatch.setattr(
@@ -250,8 +250,8 @@ def test_a_model_that_knows_the_answer_without_the_photo_is_warned_about(
         lambda *given: {k: v for k, v in plan(*given).items() if k in ("prior", "blank", "shuffled")},
     )
     cheat()
-    right = [{**row, "predicted": row["truth"], "predicted_class": row["truth_class"]} for row in judged.rows]
-    cheating = dataclasses.replace(judged, rows=right)
+    right = [{**row, "predicted": row["truth"], "predicted_class": row["truth_class"]} for row in evaluated.rows]
+    cheating = dataclasses.replace(evaluated, rows=right)
     found, warnings = run.measure(cheating, Workspace(tmp_path), tmp_path / "run", Recorder())
     assert found["blank"]["accuracy"] == found["shuffled"]["accuracy"] == 1
     assert len(warnings) == 3
@@ -259,9 +259,9 @@ def test_a_model_that_knows_the_answer_without_the_photo_is_warned_about(
 
 
 def test_a_truth_written_into_the_question_is_warned_about(
-    judged: run.EvaluatedSplit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    evaluated: run.EvaluatedSplit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plan, text = run._plan, judged.prompt_builder.text
+    plan, text = run._plan, evaluated.prompt_builder.text
     monkeypatch.setattr(
         run, "_plan", lambda *given: {k: v for k, v in plan(*given).items() if k in ("prior", "prompt_only")}
     )
@@ -270,8 +270,8 @@ def test_a_truth_written_into_the_question_is_warned_about(
     def leaking(photo: Photo, index: int, kind: str) -> str:
         return f"{text(photo, index, kind)} File {photo.objects[index].condition}_7.jpg."
 
-    monkeypatch.setattr(judged.prompt_builder, "text", leaking)
-    (warning,) = run.measure(judged, *place)[1]
+    monkeypatch.setattr(evaluated.prompt_builder, "text", leaking)
+    (warning,) = run.measure(evaluated, *place)[1]
     assert "gives the true condition away" in warning
 
 
@@ -308,22 +308,22 @@ def test_pooling_takes_the_tokens_inside_the_box() -> None:
 
 
 def test_the_linear_probe_looks_with_untaught_eyes(
-    loaded: Loaded, settings: Settings, taxonomy: Taxonomy, judged: run.EvaluatedSplit, tmp_path: Path
+    loaded: Loaded, settings: Settings, taxonomy: Taxonomy, evaluated: run.EvaluatedSplit, tmp_path: Path
 ) -> None:
     """An adapter that changes the vision tower changes nothing of what the probe answers."""
     from core.engine.adapters import attach_lora
 
     def answer() -> list[dict[str, Any]]:
         return run._linear(
-            dataclasses.replace(judged, opened=OpenedModel(loaded, model, taxonomy, None)),
-            (items_of(judged.dataset.split("train")), items_of(judged.photos[:5])),
+            dataclasses.replace(evaluated, opened=OpenedModel(loaded, model, taxonomy, None)),
+            (items_of(evaluated.dataset.split("train")), items_of(evaluated.photos[:5])),
             Workspace(tmp_path),
             run._Progress(Recorder(), "x"),
         )
 
     model: Any = loaded.model
     plain = answer()
-    image_view = ImageView(judged.photos[0].path, judged.photos[0].objects[0].box_xyxy)
+    image_view = ImageView(evaluated.photos[0].path, evaluated.photos[0].objects[0].box_xyxy)
     model = attach_lora(loaded.model, merge(settings, {"lora.targets": "everything"}).lora)
     with torch.no_grad():
         for name, parameter in model.named_parameters():

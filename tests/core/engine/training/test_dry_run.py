@@ -239,8 +239,8 @@ def test_memory_of_one_photo_is_taken_as_often_as_a_pass_holds_it(
         alike = [SequenceSize(500, 1, 1, size.key) for size in found]
         weights = memory.OPTIMIZER_BYTES * memory.learning_weights(trainer)
         for spare, fitting in ((1, True), (-1, False)):
-            room = machine(memory_bytes=before + photos * photo + weights + spare)
-            state = DryRunState(trainer, room, alike, PeakMemory(trainer.args.device), alike)
+            resources = machine(memory_bytes=before + photos * photo + weights + spare)
+            state = DryRunState(trainer, resources, alike, PeakMemory(trainer.args.device), alike)
             assert state.single_photo_fits() is fitting
 
 
