@@ -225,15 +225,8 @@ def draw_photos(folder: Path, count: int, recipe: Recipe) -> list[Photo]:
 def prompt_builders(loaded: Loaded, settings: Settings, taxonomy: Taxonomy, crops: bool = False) -> list[PromptBuilder]:
     """Prompt builders that between them put every form of question, for the model must know them all.
 
-    Args:
-        loaded: the model.
-        settings: the plain default, which the last one has.
-        taxonomy: of the questions.
-        crops: whether the crop alone is shown in each combination of the enhancements too.
-
-    Returns:
-        One that shows the crop alone and one for each combination of the two enhancements that change the question;
-        with `crops` two for each combination: first those that show the crop alone.
+    One shows the crop alone, and one each combination of the two enhancements that change the question; the last is the
+    plain default. With `crops` there are two for each combination, those that show the crop alone first.
     """
     alone = replace(settings, view=replace(settings.view, mode="crop"))
     found = [PromptBuilder(loaded, alone, taxonomy)]

@@ -99,7 +99,7 @@ def draw_photographic(seed: int, wanted: Sequence[Pair], size_px: int = 312) -> 
 
 
 def paint(seed: int, wanted: Sequence[Pair], size_px: int) -> tuple[Image.Image, list[BoxXyxy]]:
-    """The photo of `draw_photographic` and its boxes.
+    """What `draw_photographic` draws, from the same arguments.
 
     Returns:
         The photo, and one box (x0, y0, x1, y1) in pixels for each of `wanted`, in order.
