@@ -130,5 +130,5 @@ def trained_workspace(shared: Path, sample_data: Path, full: bool) -> Newcomer:
         run_readme(folder, full)
 
     folder = once(shared / "newcomer", make)
-    said, seconds = json.loads((folder / "said.json").read_text(encoding="utf-8"))
-    return Newcomer(folder, said, seconds)
+    outputs, seconds = json.loads((folder / "outputs.json").read_text(encoding="utf-8"))
+    return Newcomer(folder, outputs, seconds)

@@ -33,7 +33,7 @@ class Newcomer:
     """A workspace in which the README's commands were run, in its order: documents and seconds by command."""
 
     workspace: Path
-    said: dict[str, Any]
+    outputs: dict[str, Any]
     seconds: dict[str, float]
 
 
@@ -50,18 +50,18 @@ def once(folder: Path, make: Callable[[Path], None]) -> Path:
 
 
 def run_readme(folder: Path, full: bool) -> None:
-    """Every command of the README, as written but for SHORT; what each said is kept beside them."""
-    said, seconds = {}, {}
+    """Every command of the README, as written but for SHORT; what each printed is kept beside them."""
+    outputs, seconds = {}, {}
     for command in COMMANDS:
         verb = command.split()[1]
         began = time.monotonic()
-        said[verb] = damgui(command, folder, () if full else SHORT.get(verb, ()))
+        outputs[verb] = damgui(command, folder, () if full else SHORT.get(verb, ()))
         seconds[verb] = time.monotonic() - began
-    (folder / "said.json").write_text(json.dumps([said, seconds]), encoding="utf-8")
+    (folder / "outputs.json").write_text(json.dumps([outputs, seconds]), encoding="utf-8")
 
 
 def damgui(command: str, folder: Path, also: Sequence[str] = ()) -> Any:
-    """What a `damgui …` line, run in `folder` in a process of its own, says with --json."""
+    """What a `damgui …` line, run in `folder` in a process of its own, prints with --json."""
     program, *words = shlex.split(command)
     assert program == "damgui"
     line = [sys.executable, "-m", "damgui", *words, *also, "--json"]

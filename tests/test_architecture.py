@@ -66,7 +66,7 @@ def arrows() -> Iterator[tuple[str, str]]:
     """From file to file: (who imports, what is imported), but for the entries."""
     for name in NAMES:
         for target in imports(name) & set(NAMES) - {name}:
-            is_entry = any(name == entry and among([target], room) for entry, room in ENTRIES)
+            is_entry = any(name == entry and among([target], package) for entry, package in ENTRIES)
             if not is_entry:
                 yield name, target
 
@@ -97,8 +97,8 @@ def circles(found: Graph) -> dict[str, list[str]]:
     return {place: ends for place, ends in turned.items() if ends}
 
 
-def room_of(name: str) -> str:
-    """A room is a folder of core or damgui with all that lies in it; a file beside these folders is one by itself."""
+def package_of(name: str) -> str:
+    """A package is a folder of core or damgui with all that lies in it; a file beside them is one by itself."""
     return ".".join(name.split(".")[:2])
 
 
@@ -149,7 +149,7 @@ def test_no_file_is_on_a_circle_of_imports() -> None:
 
 
 def test_rooms_form_no_circle() -> None:
-    assert circles(graph(room_of)) == {}
+    assert circles(graph(package_of)) == {}
 
 
 def test_a_circle_is_seen_and_a_chain_is_not_taken_for_one() -> None:

@@ -59,7 +59,7 @@ def test_the_advice_fills_the_five_switches_by_a_click(page: Page, tmp_path: Pat
     settings = load("demo")
     plan = studies.plan_ablation(["oversampling"], 3, settings)
     run = store.create(workspace, settings, "ablate", plan=studies.to_dict(plan))
-    judged = {
+    answers = {
         variant: {
             seed: [
                 {
@@ -74,7 +74,7 @@ def test_the_advice_fills_the_five_switches_by_a_click(page: Page, tmp_path: Pat
         }
         for variant, right in (("none", 20), ("oversampling", 36))
     }
-    write_json(run.results, {"kind": "ablate", "cells": [], **ablation(judged)})
+    write_json(run.results, {"kind": "ablate", "cells": [], **ablation(answers)})
     append(run.events, event("started", run=run.id, pid=1, job="ablate", parent=1))
     append(run.events, event("ended", how="finished", error="", problems=[], seconds=1.0))
     app = serve(tmp_path)

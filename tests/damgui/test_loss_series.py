@@ -80,8 +80,8 @@ def test_a_series_that_grew_equals_one_made_at_once_and_the_plain_smoothing() ->
 
 @pytest.mark.parametrize("split", [0, 1, 2, 3, 4])
 def test_after_a_resume_the_newer_step_holds(split: int) -> None:
-    told = [(1, 1.0), (2, 9.0), (3, 9.0), (2, 0.5)]
-    found = grown(told[:split], told[split:])
+    log = [(1, 1.0), (2, 9.0), (3, 9.0), (2, 0.5)]
+    found = grown(log[:split], log[split:])
     assert found.steps.tolist() == [1, 2] and found.raw.tolist() == [1.0, 0.5]
     assert found.smoothed.tolist() == pytest.approx(smoothed([1.0, 0.5]))
 

@@ -79,11 +79,11 @@ def test_a_run_without_any_event_has_no_chart_and_one_without_steps_an_empty_los
 
 def appended(figure: Any, more: str) -> list[dict[str, Any]]:
     """What assets/chart.js makes of a figure and further points."""
-    told, lines = json.loads(more), copy.deepcopy(figure)
-    assert told["base"] == lines["layout"]["meta"]["base"]
-    for line, y in zip(lines["data"], told["y"], strict=False):
-        kept = sum(x < told["since"] for x in line["x"])
-        line["x"], line["y"] = line["x"][:kept] + told["x"], line["y"][:kept] + y
+    points, lines = json.loads(more), copy.deepcopy(figure)
+    assert points["base"] == lines["layout"]["meta"]["base"]
+    for line, y in zip(lines["data"], points["y"], strict=False):
+        kept = sum(x < points["since"] for x in line["x"])
+        line["x"], line["y"] = line["x"][:kept] + points["x"], line["y"][:kept] + y
     return lines["data"][:2]
 
 

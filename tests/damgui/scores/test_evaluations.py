@@ -56,11 +56,11 @@ def test_published_results_count_once_and_outlive_their_runs_folder(workspace: W
 @pytest.mark.parametrize(
     ("other", "same"),
     [
-        ({"said": WRONG}, True),
-        ({"said": RIGHT, "fingerprint": "another"}, True),  # training photos do not matter
-        ({"said": RIGHT, "split": "test"}, False),
-        ({"said": [("damaged", "damaged"), RIGHT[1]]}, False),  # a label was changed
-        ({"said": RIGHT[:1]}, False),
+        ({"pairs": WRONG}, True),
+        ({"pairs": RIGHT, "fingerprint": "another"}, True),  # training photos do not matter
+        ({"pairs": RIGHT, "split": "test"}, False),
+        ({"pairs": [("damaged", "damaged"), RIGHT[1]]}, False),  # a label was changed
+        ({"pairs": RIGHT[:1]}, False),
     ],
 )
 def test_runs_can_be_compared_only_about_the_same_objects_and_truth(
@@ -132,14 +132,14 @@ def test_without_a_tuned_model_there_is_nothing_after(workspace: Workspace, judg
 
 
 def test_what_was_just_judged_is_shown_and_the_rest_of_the_choice_stays(workspace: Workspace, judge: Any) -> None:
-    for said, tuned, split in (
+    for answers, tuned, split in (
         (WRONG, "", "valid"),
         (WRONG, "", "test"),
         (RIGHT, "a", "valid"),
         (RIGHT, "b", "test"),
         (RIGHT, "c", "valid"),
     ):
-        judge(said, tuned, split)
+        judge(answers, tuned, split)
     runs = evaluations.evaluated_runs(take_snapshot(workspace))
     c, b, a, base_test, base = runs
     assert evaluations.chosen(runs, None, a, c) == (base, c), "nothing fresh: the usual pair"

@@ -67,11 +67,11 @@ def test_one_training_of_each_says_so_and_not_that_it_helps() -> None:
 
 
 def test_too_few_flights_are_said_in_table_chart_and_advice() -> None:
-    judged = {
+    answers = {
         variant: {seed: [row | {"flight": "d1"} for row in rows(count)] for seed in range(3)}
         for variant, count in {"none": 2, "all": 38}.items()
     }
-    found = ablation(judged)
+    found = ablation(answers)
     shown = view.table(found)
     assert shown.count("too few flights") >= 5 and "helps" not in shown
     assert "too few flights" in (view.chart(found) or "")
@@ -103,8 +103,8 @@ def test_there_is_no_chart_and_no_advice_before_something_can_be_compared() -> N
 
 
 def test_advice_says_first_what_to_do() -> None:
-    said = view.advice(results({"none": 20, "oversampling": 36}))
-    assert said.index("Use oversampling alone") < said.index("Oversampling: macro-F1")
+    advice = view.advice(results({"none": 20, "oversampling": 36}))
+    assert advice.index("Use oversampling alone") < advice.index("Oversampling: macro-F1")
 
 
 @pytest.mark.parametrize(
@@ -135,11 +135,11 @@ def test_without_a_study_the_last_finished_training_tells_the_time(workspace: Wo
 
 
 @pytest.mark.parametrize(
-    ("cells", "each", "said"),
+    ("cells", "each", "expected"),
     [(21, 155.0, "21 trainings, ≈ 54 min in all."), (1, 30.0, "1 training, ≈ 30 s in all."), (2, None, "2 trainings.")],
 )
-def test_the_estimate_is_said_in_words(cells: int, each: float | None, said: str) -> None:
-    assert study_text.estimate(cells, each).startswith(said)
+def test_the_estimate_is_said_in_words(cells: int, each: float | None, expected: str) -> None:
+    assert study_text.estimate(cells, each).startswith(expected)
 
 
 def test_how_far_a_study_is_counts_the_part_of_the_training_at_work(workspace: Workspace) -> None:

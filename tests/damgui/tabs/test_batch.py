@@ -104,8 +104,8 @@ def test_the_gallery_shows_what_was_drawn_inside_the_page(run: Run) -> None:
 
 def test_the_summary_counts_conditions_and_unsure_answers(run: Run) -> None:
     shown = view.summary(run)
-    for told in ("damaged", "? unsure", "on 3 photos"):
-        assert told in shown
+    for words in ("damaged", "? unsure", "on 3 photos"):
+        assert words in shown
     assert "not calibrated" not in shown
     found = json.loads(run.results.read_text())
     del found["unsure"]

@@ -84,22 +84,22 @@ def test_a_missing_baseline_on_these_photos_is_noticed(
 
 
 def test_the_tab_says_what_to_do_next(frame: Frame, workspace: Workspace, judge: Any) -> None:
-    def said(tuned: TunedModel | None, split: str = "valid") -> str:
+    def state(tuned: TunedModel | None, split: str = "valid") -> str:
         runs = evaluations.evaluated_runs(take_snapshot(workspace))
         view = tab.View(tuned, split, runs, *evaluations.defaults(runs))
         untaught = any(not run.tuned for run in runs)
         return tab._state(view, None, untaught, not any(run.tuned and run.split == split for run in runs))
 
-    assert text.COMPARE_NO_BASELINE in said(None)
+    assert text.COMPARE_NO_BASELINE in state(None)
     judge(WRONG)
-    assert text.COMPARE_NO_TUNED in said(None)
+    assert text.COMPARE_NO_TUNED in state(None)
     tuned = taught(workspace, "mine", None)
-    assert "mine has not judged the validation photos yet" in said(tuned)
+    assert "mine has not judged the validation photos yet" in state(tuned)
     judge(RIGHT, "mine")
-    assert said(tuned) == ""
-    assert sentences.TEST_HONEST in said(tuned, "test")
+    assert state(tuned) == ""
+    assert sentences.TEST_HONEST in state(tuned, "test")
     judge(RIGHT, "mine", "test")
-    assert sentences.no_base("mine", "test") in said(tuned)
+    assert sentences.no_base("mine", "test") in state(tuned)
 
 
 def test_the_curves_of_several_trainings_carry_their_names(frame: Frame, workspace: Workspace) -> None:

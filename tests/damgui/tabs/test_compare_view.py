@@ -41,10 +41,10 @@ def test_as_many_fixed_as_broken_is_no_improvement(
     judge(BEFORE * times)
     judge(AFTER * times, "mine")
     after, before = evaluations.evaluated_runs(take_snapshot(workspace))
-    said = view.headline(before, after)
-    assert sentences.OUTCOME_TITLES[title] in said and tone in said
-    assert "±0.0" in said and f"{times} object{'s' if times > 1 else ''} turned right, {times} turned wrong" in said
-    assert sentences.VALID_CHOSE in said
+    drawn = view.headline(before, after)
+    assert sentences.OUTCOME_TITLES[title] in drawn and tone in drawn
+    assert "±0.0" in drawn and f"{times} object{'s' if times > 1 else ''} turned right, {times} turned wrong" in drawn
+    assert sentences.VALID_CHOSE in drawn
 
 
 @pytest.mark.parametrize(("swap", "title", "tone"), [(False, "better", "dg-up"), (True, "worse", "dg-down")])
@@ -55,8 +55,8 @@ def test_a_difference_beyond_chance_is_said(
     judge(good if swap else bad)
     judge(bad if swap else good, "mine")
     after, before = evaluations.evaluated_runs(take_snapshot(workspace))
-    said = view.headline(before, after)
-    assert sentences.OUTCOME_TITLES[title] in said and tone in said
+    drawn = view.headline(before, after)
+    assert sentences.OUTCOME_TITLES[title] in drawn and tone in drawn
 
 
 def test_other_training_photos_are_told(workspace: Workspace, judge: Any) -> None:
@@ -82,10 +82,10 @@ def test_runs_about_other_objects_are_never_compared(workspace: Workspace, judge
 
 def test_the_table_has_a_row_for_every_run_and_marks_the_chosen_two(pair: Any) -> None:
     before, after = pair
-    said = view.runs_table([after, before], before, after)
-    assert said.count("<tr>") == 3
-    assert said.count(">Before<") == said.count(">After<") == 1
-    assert "LoRA rank" not in said, "only one of the two was taught, so no two ranks differ"
+    drawn = view.runs_table([after, before], before, after)
+    assert drawn.count("<tr>") == 3
+    assert drawn.count(">Before<") == drawn.count(">After<") == 1
+    assert "LoRA rank" not in drawn, "only one of the two was taught, so no two ranks differ"
 
 
 def test_settings_that_differ_are_columns_and_untaught_models_have_dashes(
