@@ -80,8 +80,10 @@ class LossSeries:
             setattr(self, name, new)
 
     def _smooth(self, losses: Sequence[float]) -> list[float]:
-        """The running mean, from where it was: exponentially weighted, without the pull of its start, because it is
-        divided by the weights so far, which follow from the number of values alone."""
+        """The running mean, from where it was: exponentially weighted.
+
+        Its start does not pull it: it is divided by the weights so far, which follow from the number of values alone.
+        """
         weight = 1 - SMOOTHING**self._count
         smoothed = float(self._smoothed[self._count - 1]) if self._count else math.nan
         result = []

@@ -124,7 +124,7 @@ def _header(busy: RunState | None) -> Markup:
 
 
 def _busy(busy: RunState) -> tuple[str, str]:
-    """(what is at work, how far it is)"""
+    """Two texts: what is at work, and how far it is."""
     pace = run_state.progress_of(busy)
     name = f"{text.KIND_WORDS[busy.run.kind]} {busy.run.name}".strip()
     if pace is not None:

@@ -20,7 +20,7 @@ from filelock import FileLock
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS = [line[2:] for block in re.findall(r"```console\n(.*?)```", README, re.S) for line in block.splitlines()]
-# Without --full: a quarter of the photos, on which training stops early, which is enough to see that it teaches, and the
+# Without --full: a quarter of the photos, on which training stops early, which is enough to see that it teaches. The
 # tuned model's reference points, which are those of the baseline on other photos, are left out.
 SHORT = {
     "train": ["--set", "training.max_steps=42", "--set", "training.eval_steps=42"],

@@ -1,5 +1,6 @@
 """How damgui is installed and started. `make` is asked what it would do; start.bat can only be read: nobody has run it
-on Windows yet, so its tests hold that the steps stand there in their order, not that they work."""
+on Windows yet, so its tests hold that the steps stand there in their order, not that they work.
+"""
 
 from __future__ import annotations
 

@@ -141,7 +141,7 @@ def warnings(found: run_state.RunState) -> Markup:
 
 
 def interval(found: Mapping[str, Any], key: str) -> str:
-    """ "95 % interval 58.1 – 71.4 %" from results; "" when they hold none, and why where flights were too few."""
+    """The results' "95 % interval 58.1 – 71.4 %"; "" when they hold none, and why where flights were too few."""
     return _interval(found, key, units.interval(found.get(key)))
 
 

@@ -82,7 +82,7 @@ class EvaluatedRun:
 
     @property
     def label(self) -> str:
-        """ "short, tuned · validation · 25 Nov 05:58"."""
+        """As in "short, tuned · validation · 25 Nov 05:58"."""
         taught = sentences.TUNED if self.tuned else sentences.UNTAUGHT
         return f"{self.name}, {taught} · {text.split_name(self.split).lower()} · {self.when}"
 

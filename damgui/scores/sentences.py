@@ -111,7 +111,7 @@ def no_base(name: str, split: str) -> str:
 
 
 def interval(found: Mapping[str, Any], key: str, none: str = TOO_FEW_FLIGHTS) -> str:
-    """ "58.1 – 71.4 %"; `none` where the flights were too few, "" where the results tell nothing of it."""
+    """As in "58.1 – 71.4 %"; `none` where the flights were too few, "" where the results tell nothing of it."""
     return units.interval(found.get(key)) or (none if key in found else "")
 
 

@@ -161,8 +161,10 @@ def _form(form: Form) -> tuple[gr.Dropdown, gr.Textbox, gr.Button, gr.Button]:
 
 
 def _wire_form(frame: Frame, preset: gr.Dropdown, name: gr.Textbox) -> None:
-    """Preset, model here and model on the baseline tab agree; a preset fills the form, and a name that nobody typed
-    follows the model."""
+    """Preset, model here and model on the baseline tab agree.
+
+    A preset fills the form, and a name that nobody typed follows the model.
+    """
     model = frame.form.widgets["model.path"]
     models = [model, *(follower for follower in frame.followers if follower is not preset)]
 

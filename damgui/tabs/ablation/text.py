@@ -59,13 +59,13 @@ ALONE = {
 
 
 def estimate(cells: int, cell_s: float | None) -> str:
-    """`14 trainings, ≈ 35 min in all.`"""
+    """As in "14 trainings, ≈ 35 min in all."."""
     count = counted(cells, "training")
     return f"{count}. {UNKNOWN_TIME}" if cell_s is None else f"{count}, {about(cells * cell_s)} in all."
 
 
 def objects_line(found: Mapping[str, Any]) -> str:
-    """Which photos decided: `Judged on 128 objects of the test photos.`"""
+    """Which photos decided, as in "Judged on 128 objects of the test photos."."""
     cells = found.get("cells") or []
     if not cells:
         return ""

@@ -46,8 +46,10 @@ def latest_results(now: Snapshot) -> tuple[store.Run, dict[str, Any]] | None:
 
 
 def cell_seconds(now: Snapshot, settings: Settings) -> float | None:
-    """About how long one training takes: as in the newest study of this model, else as in its last training. Both are
-    scaled by epochs; None when nothing is known."""
+    """About how long one training takes: as in the newest study of this model, else as in its last training.
+
+    Both are scaled by epochs; None when nothing is known.
+    """
     for run in now.runs(*store.STUDIES, "train"):
         try:
             was = run.settings()

@@ -99,7 +99,7 @@ def table(run: Run, most: int) -> Markup:
 
 
 def _line(row: PredictionRow, known: Taxonomy) -> tuple[Condition, str, bool, str, str, str, int]:
-    """(condition, object type, whether that was guessed, how sure, unsure, photo, number)"""
+    """Condition, object type, whether that was guessed, how sure, unsure, photo and number."""
     return (
         shown_condition(row, known),
         str(row.get("object_type") or row.get("predicted_type") or ""),
@@ -126,7 +126,7 @@ def gallery(run: Run, most: int) -> str:
 
 
 def _card(run: Run, name: str, counts: Counter[Condition]) -> str:
-    """ "" for a photo that was not drawn, or cannot be read any more."""
+    """The picture with its boxes; "" for a photo that was not drawn, or cannot be read any more."""
     try:
         return annotated(run.folder / "annotated" / annotated_name(name), counts, name)
     except UserError:

@@ -1,4 +1,4 @@
-"""Laws of the lesson in which a vision tower learns to tell colour and texture."""
+"""Laws of the stage in which a vision tower learns colour and texture."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from transformers import Qwen2VLImageProcessorPil
 from core.demo import texture
 from core.demo.photographic import draw_photographic
 from core.demo.scenes import random_wanted
-from core.demo.texture import TOKEN, cut_out, pixels, targets, teach, token_statistics, whiten
+from core.demo.texture import TOKEN, cut_out, pixels, pretrain_tower, targets, token_statistics, whiten
 from core.engine.models import load as load_model
 from core.engine.vision import ImageEncoder
 from core.settings import ModelSettings, ViewSettings
@@ -27,7 +27,7 @@ def patches_of(image: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(image_encoder().patches(Image.fromarray(image), 10**9, TOKEN**2).values)
 
 
-def test_each_token_tells_of_its_own_place() -> None:
+def test_each_token_has_the_statistics_of_its_own_place() -> None:
     rng = np.random.default_rng(0)
     image = rng.integers(0, 255, (112, 84, 3), dtype=np.uint8)
     processor = Qwen2VLImageProcessorPil()
@@ -84,7 +84,7 @@ def test_a_tower_learns_to_tell(monkeypatch: pytest.MonkeyPatch) -> None:
     values, grid = patches_of(np.asarray(scenes[0].resize((112, 112)))), torch.tensor([(1, 8, 8)])
 
     def loss(steps: int, whole: bool) -> float:
-        teller = teach(tower, 192, image_encoder(), scenes, steps, 2e-3, 0, whole)
+        teller = pretrain_tower(tower, 192, image_encoder(), scenes, steps, 2e-3, 0, whole)
         with torch.no_grad():
             return float(teller.loss(tower(values, grid).pooler_output, values, grid))
 

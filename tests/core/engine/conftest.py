@@ -322,6 +322,7 @@ ABOUT_DRY_RUNS = ("test_dry_run", "test_throughput")
 @pytest.fixture(autouse=True)
 def _no_dry_run(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Elsewhere nothing is tried first: it changes nothing (a law of test_dry_run.py) and takes longer than these small
-    trainings do."""
+    trainings do.
+    """
     if request.path.stem not in ABOUT_DRY_RUNS:
         monkeypatch.setattr("core.engine.training.run.dry_run_first", lambda *_: None)

@@ -64,7 +64,8 @@ def log_probs(
 
 def plain_log_prob(model: torch.nn.Module, sample: PackedSample, prompt_builder: PromptBuilder) -> torch.Tensor:
     """The slow twin: one question, one answer, transformers' own positions, causal mask and full-vocabulary logits;
-    closed answers are renormalised afterwards over the tokens with which an allowed answer goes on."""
+    closed answers are renormalised afterwards over the tokens with which an allowed answer goes on.
+    """
     (question,), merge, pad = sample.questions, prompt_builder.image_encoder.merge, prompt_builder.packer.image_pad_id
     (answer,) = question.answers
     images = [image for image in (sample.photo, question.crop) if image is not None]

@@ -132,7 +132,8 @@ def test_too_few_or_too_wrong_objects_allow_no_promise(sure: list[float], right:
 
 def test_the_promise_holds_on_other_objects() -> None:
     """Simulated: thresholds chosen on 400 objects, their error on 5,000 others, on average not above the promise by
-    more than choosing on the same objects flatters."""
+    more than choosing on the same objects flatters.
+    """
     fresh = rows_of(1.0, 5000, seed=99)
     sure = np.array([max(row["probabilities"].values()) for row in fresh])
     right = np.array([row["predicted"] == row["truth"] for row in fresh])

@@ -286,7 +286,8 @@ def test_the_table_is_written_as_markdown_with_intervals() -> None:
 def simulated(rng: np.random.Generator, gain: float, seeds: int, luck: float, flights: int = 12) -> dict[str, Any]:
     """A study of so many flights of 4 photos with 4 objects of three uneven classes. Every training's answers lean to
     some classes by chance (`luck`), flights and photos differ in how hard they are, and flights in what the enhancement
-    does; `gain` makes right answers likelier. The row of the table."""
+    does; `gain` makes right answers likelier. The row of the table.
+    """
     photos = 4 * flights
     truth = rng.choice(3, size=(photos, 4), p=[0.6, 0.25, 0.15])
     hard = np.repeat(rng.normal(0, 0.7, (flights, 1)), 4, axis=0) + rng.normal(0, 1, (photos, 4))

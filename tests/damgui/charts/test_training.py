@@ -63,7 +63,7 @@ def test_the_best_state_keeps_its_star_when_a_checkpoint_is_saved_at_the_same_st
 
 
 def test_zoom_survives_new_steps() -> None:
-    """plotly keeps the reader's zoom while uirevision and the ranges it was given are the same."""
+    """Plotly keeps the reader's zoom while uirevision and the ranges it was given are the same."""
     before = training.training(learned(step(1, 2.0), step(2, 1.9)))["layout"]
     after = training.training(learned(*(step(n, 2.0 - n / 50) for n in range(1, 30))))["layout"]
     assert before["uirevision"] == after["uirevision"] == "run"
