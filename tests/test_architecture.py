@@ -1,4 +1,4 @@
-"""The house's plan, held by the code: who may import whom, what starts without torch, what a folder says of itself."""
+"""The layers of the code: who may import whom, what starts without torch, what a folder's README has to name."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FOLDER_README_LINES = 40
 # A folder of more files than this says in a README.md what stands where.
 FEW_FILES = 5
 
-# A process begins in the light half and enters the engine when it is asked to work, so no arrow of these counts.
+# A process starts without torch and imports the engine when it begins to work: these imports do not count.
 ENTRIES = {
     ("core.runs.worker", "core.engine"),
     ("core.runs.worker", "core.demo"),
@@ -58,7 +58,7 @@ def among(names: Iterable[str], *packages: str) -> set[str]:
 
 
 def offenders(names: Iterable[str], unwanted: Callable[[str], set[str]]) -> dict[str, list[str]]:
-    """What is imported against a law: {file: names}, without the files that keep it."""
+    """What is imported against a rule: {file: names}, without the files that keep it."""
     return {name: sorted(found) for name in names if (found := unwanted(name))}
 
 
@@ -72,7 +72,7 @@ def arrows() -> Iterator[tuple[str, str]]:
 
 
 def graph(place: Callable[[str], str]) -> Graph:
-    """The arrows between places, where `place` tells that of a file."""
+    """The imports between places, where `place(file)` is the place of a file."""
     found: dict[str, set[str]] = defaultdict(set)
     for start, end in arrows():
         if place(start) != place(end):
@@ -91,7 +91,7 @@ def reachable(found: Graph, start: str) -> set[str]:
 
 
 def circles(found: Graph) -> dict[str, list[str]]:
-    """The arrows that lie on a circle: {from: to}."""
+    """The imports that lie on a cycle: {from: to}."""
     behind = {place: reachable(found, place) for place in found}
     turned = {place: sorted(end for end in found[place] if place in behind.get(end, set())) for place in found}
     return {place: ends for place, ends in turned.items() if ends}
