@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from core import metrics
-from core.metrics.compare import verdict
+from core.metrics.compare import outcome
 from damgui import text
 from damgui.scores import sentences
 
@@ -18,7 +18,7 @@ def change(value: float, low: float, high: float, flights: int = 40) -> dict[str
     return {
         "macro_f1_change": value,
         "macro_f1_change_interval": ends,
-        "verdict": verdict(ends),
+        "verdict": outcome(ends),
         "flights": flights,
         "lowest_flight": {"flight": "d01", "accuracy_change": -0.031, "total": 9},
         "highest_flight": {"flight": "d02", "accuracy_change": 0.25, "total": 9},
