@@ -96,11 +96,11 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def few_photos(shared: Path) -> Path:
-    """Every fourth photo of the sample set: what is clicked and waited for is the same, and takes a quarter."""
+    """Every sixth photo of the sample set: what is clicked and waited for is the same, and takes a sixth."""
     from core.demo.sample_set import plan_photos, write_photos
 
     def draw(folder: Path) -> None:
         folder.rmdir()
-        write_photos(folder, plan_photos()[2::4])
+        write_photos(folder, plan_photos()[2::6])
 
     return once(shared / "few-photos", draw)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from clicks import App, ended, limit_photos, newest, serve, tab, unfold, until, visit, write
 from playwright.sync_api import Page, expect
 
@@ -19,6 +20,7 @@ from damgui.forms import SWITCHES, elem_id
 from damgui.tabs.ablation import text as study_text
 
 
+@pytest.mark.slow
 def test_an_ablation_is_started_by_a_click_and_its_table_appears(app: App, page: Page, workspace: Path) -> None:
     visit(page, app.url)
     limit_photos(page, 5)
