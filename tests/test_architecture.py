@@ -148,7 +148,7 @@ def test_no_file_is_on_a_circle_of_imports() -> None:
     assert circles(graph(lambda name: name)) == {}
 
 
-def test_rooms_form_no_circle() -> None:
+def test_packages_form_no_circle() -> None:
     assert circles(graph(package_of)) == {}
 
 
