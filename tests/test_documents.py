@@ -120,6 +120,12 @@ def test_every_name_in_a_folders_readme_is_a_word_of_its_code(path: Path) -> Non
     assert [name for name in re.findall(r"`([A-Za-z_]\w*)(?:\(\))?`", text) if name not in known] == []
 
 
+def test_every_test_that_a_document_names_is_there() -> None:
+    tests = words_of(ROOT / "tests")
+    named = {name for path in (*DOCUMENTS, *FOLDER_READMES) for name in re.findall(r"`(test_\w+)`", read(path))}
+    assert named - tests == set()
+
+
 def test_every_table_of_figures_says_which_command_measures_it() -> None:
     assert [path.parent.relative_to(ROOT).as_posix() for path in FIGURES] == [
         "core/bench",
