@@ -1,9 +1,14 @@
 """What differs between model families. It needs no torch: the engine, prompts, data review and presets read it.
 
-Another family is one entry in FAMILIES. Its architecture comes from transformers. The engine relies on details of an
-architecture in three places only: the vision tower's patch embedding (`engine.models.quicken_patches`), the
-tower's features (`engine.feature_cache.FeatureCache.compute`) and the layers that stay out of four bits
-(`engine.four_bit.quantization`).
+Another family whose models are built like Qwen2-VL is one entry in FAMILIES; the architecture itself comes from
+transformers. What the engine takes for granted of an architecture:
+
+- Photos are cut into patches by Qwen2-VL's image processor (`engine.models.load`, `engine.vision`).
+- The vision tower is `model.visual`, with a patch embedding `patch_embed.proj` (`engine.models.quicken_patches`), and
+  stays out of four bits under that name, as `lm_head` does (`engine.four_bit.quantization`).
+- `get_image_features` gives what the tower sees, perhaps with `deepstack_features`
+  (`engine.feature_cache.FeatureCache.compute`), and the model's forward takes it back (`engine.packing`).
+- Positions are triples, and every language layer is attention that obeys a mask (`engine.packing`).
 """
 
 from __future__ import annotations

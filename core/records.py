@@ -82,7 +82,7 @@ class Planned(_Event):
 
 
 class DryRunMeasured(TypedDict):
-    """What was measured on two steps tried before a training; also the results.json of a rehearsal.
+    """What was measured on two steps tried before a training; also the results.json of a dry run.
 
     Names in `_mb` are in MB of memory or disk, names in `_s` in seconds. `peak_share` is the share of the device's peak
     `flops_per_s` that was reached.
@@ -102,7 +102,7 @@ class DryRunMeasured(TypedDict):
     peak_share: float
 
 
-class Rehearsed(DryRunMeasured, _Event):
+class DryRunDone(DryRunMeasured, _Event):
     """The measurements of a dry run, emitted before the training's first step."""
 
     kind: Literal["rehearsal"]
@@ -183,14 +183,14 @@ class Ended(_Event):
     seconds: NotRequired[float]
 
 
-Event = Started | Stage | Warned | Progressed | Planned | Rehearsed | Stepped | Evaluated | Saved | Resulted | Ended
+Event = Started | Stage | Warned | Progressed | Planned | DryRunDone | Stepped | Evaluated | Saved | Resulted | Ended
 
 EVENTS: dict[str, Any] = {
     "started": Started,
     "stage": Stage,
     "progress": Progressed,
     "plan": Planned,
-    "rehearsal": Rehearsed,
+    "rehearsal": DryRunDone,
     "step": Stepped,
     "evaluation": Evaluated,
     "checkpoint": Saved,

@@ -130,7 +130,7 @@ def _busy(busy: RunState) -> tuple[str, str]:
     if pace is not None:
         return name, f"{units.percent(pace.share, 0)} · {units.duration(pace.left_s)} left"
     far = run_state.stage(busy)
-    if busy.run.kind == "train" and (tried := run_state.rehearsal(busy)) is not None:
+    if busy.run.kind == "train" and (tried := run_state.dry_run(busy)) is not None:
         far += f" · {units.about(tried['total_s'])} in all"
     return name, far
 

@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import TypedDict, cast
 
 from core.records import (
+    DryRunDone,
     Ended,
     Evaluated,
     Event,
     Planned,
     Progressed,
-    Rehearsed,
     Resulted,
     Saved,
     Stage,
@@ -50,7 +50,7 @@ class NewestEvents(TypedDict, total=False):
     stage: Stage
     progress: Progressed
     plan: Planned
-    rehearsal: Rehearsed
+    rehearsal: DryRunDone
     step: Stepped
     evaluation: Evaluated
     checkpoint: Saved

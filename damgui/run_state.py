@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from core.records import Evaluated, Planned, Rehearsed, Saved, Stepped
+from core.records import DryRunDone, Evaluated, Planned, Saved, Stepped
 from core.runs import store
 from core.runs.store import Run
 from damgui.loss_series import LossCurve
@@ -86,7 +86,7 @@ def baseline_progress(found: RunState) -> RunProgress | None:
 def training_progress(found: RunState) -> RunProgress | None:
     """Steps taken so far, with the speed of the last ones since the run last started; None before the first.
 
-    One step alone has no speed: the time left comes from the rehearsal until there are two.
+    One step alone has no speed: the time left comes from the dry run until there are two.
     """
     recent = found.log.recent
     if not recent:
@@ -96,7 +96,7 @@ def training_progress(found: RunState) -> RunProgress | None:
     span = float(newest["t"]) - float(recent[0]["t"])
     rate = (len(recent) - 1) / span if span > 0 else 0.0
     left = (total - done) / rate if rate else None
-    tried = rehearsal(found)
+    tried = dry_run(found)
     if left is None and tried is not None and (steps := tried.get("steps")):
         left = float(tried["total_s"]) * (total - done) / int(steps)
     return RunProgress(done, total, done / total if total else 0.0, rate, left, float(newest.get("elapsed_s") or 0.0))
@@ -119,7 +119,7 @@ def progress_of(found: RunState) -> RunProgress | None:
     return training_progress(found) if found.run.kind == "train" else baseline_progress(found)
 
 
-def rehearsal(found: RunState) -> Rehearsed | None:
+def dry_run(found: RunState) -> DryRunDone | None:
     """What the two steps measured that were tried when the run last started; None before they are over."""
     return found.log.since_start.get("rehearsal")
 

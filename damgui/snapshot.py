@@ -1,4 +1,4 @@
-"""What a workspace holds at one moment: its runs with their status, and the models taught there.
+"""What a workspace holds at one moment: its runs with their status, and the models tuned there.
 
 One snapshot serves all watchers of a tick and all open pages. Taking one reads only what changed since the one before,
 by modification times, so its price grows with what is at work and not with the history: a finished run is never read
@@ -35,7 +35,7 @@ NEVER: FileStamp = (-1,)  # of what was not read yet
 
 @dataclass(frozen=True)
 class TunedModel:
-    """A model that was taught here: its name, its folder, and what its training recorded at the end."""
+    """A model that was tuned here: its name, its folder, and what its training recorded at the end."""
 
     name: str
     path: Path

@@ -148,7 +148,7 @@ def test_no_file_is_on_a_circle_of_imports() -> None:
     assert circles(graph(lambda name: name)) == {}
 
 
-def test_rooms_form_no_circle() -> None:
+def test_packages_form_no_circle() -> None:
     assert circles(graph(package_of)) == {}
 
 
@@ -174,10 +174,15 @@ def test_a_file_holds_one_idea() -> None:
 
 
 def folders() -> dict[str, list[str]]:
-    """The folders that want a README, with the names that it has to name."""
+    """The product's folders that want a README, with the names that it has to name; the README itself is not counted.
+
+    Folders of tests want none: they mirror the product, and tests/README.md stands for all of them. Nor do the models:
+    their files are those of every model, and models/README.md says what the models are.
+    """
     held: dict[str, list[str]] = defaultdict(list)
-    for path in SOURCES:
-        if path.name != "__init__.py" and path.parent != ROOT:
+    for path in (path for top in ("core", "damgui", "configs") for path in sorted((ROOT / top).rglob("*.*"))):
+        is_passed_over = path.suffix in {".md", ".pyc"} or path.name == "__init__.py"
+        if path.is_file() and not is_passed_over:
             held[path.parent.relative_to(ROOT).as_posix()].append(path.name)
     return {folder: names for folder, names in held.items() if len(names) > FEW_FILES}
 
@@ -196,6 +201,14 @@ def faults(folder: str, names: list[str]) -> list[str]:
 def test_a_folder_of_many_files_says_what_stands_where() -> None:
     found = {folder: faults(folder, names) for folder, names in folders().items()}
     assert {folder: listed for folder, listed in found.items() if listed} == {}
+
+
+def test_the_readme_of_the_tests_stands_for_all_their_folders() -> None:
+    tests = ROOT / "tests"
+    helpers = [path.relative_to(tests) for path in tests.rglob("*.*") if path.suffix in {".py", ".sh"}]
+    top = [path.name for path in helpers if path.parent == Path()]
+    below = [path.as_posix() for path in helpers if not path.name.startswith(("test_", "conftest", "__init__"))]
+    assert faults("tests", sorted({*top, *below})) == []
 
 
 def test_the_readme_stays_short() -> None:

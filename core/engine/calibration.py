@@ -38,7 +38,7 @@ def effective_class_shares(
         taxonomy: Names the classes.
 
     Returns:
-        ({class: share as taught}, {class: plain share}), each summing to 1.
+        ({class: share as the loss weighed it}, {class: plain share}), each summing to 1.
     """
     weights = class_weights(photos, enhance, taxonomy)
     implied: Counter[str] = Counter()
@@ -100,7 +100,7 @@ def load(folder: Path) -> Calibration | None:
     try:
         return calibration.from_dict(found)
     except (KeyError, TypeError, AttributeError) as error:
-        fix = "Remove it (probabilities are then told as the model gives them), or train again."
+        fix = "Remove it (probabilities are then shown as the model gives them), or train again."
         raise UserError("this calibration is damaged", str(folder / FILE), fix, "adapter") from error
 
 

@@ -20,6 +20,8 @@ from core.settings import Settings
 KEPT = 3
 # A service looks for a request to end between two answers; loading a large model takes longer than one waits for.
 RELEASE_S = 20.0
+# Held while a service is started. Earlier versions hold the same file, so two versions never start one each.
+START_LOCK = "desk.lock"
 
 
 def _same_model(settings: Settings, other: Settings) -> bool:
@@ -90,7 +92,7 @@ def open_service(workspace: Workspace, settings: Settings) -> Run:
     """
     settings = store.with_absolute_paths(settings, workspace.root)
     try:
-        with locks.hold(workspace.experiments / "desk.lock", patience_s=launcher.START_WAIT_S):
+        with locks.hold(workspace.experiments / START_LOCK, patience_s=launcher.START_WAIT_S):
             run = _find(workspace, settings)
             if run is None:
                 _tidy(workspace)

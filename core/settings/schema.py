@@ -138,7 +138,7 @@ class ViewSettings:
     crop_zoom: float = setting(
         0.0,
         "Shows crops this many times as large as in the photo, at most at the crop resolution, so that sharp and "
-        "blurred stay told apart. 0: all in one size.",
+        "blurred objects still differ. 0: all in one size.",
         low=0.0,
         high=16.0,
         label="Crop enlargement",
@@ -330,7 +330,7 @@ class JudgingSettings:
     )
     false_alarm_rate: float = setting(
         0.1,
-        "Recall of the conditions that alarm is told for the threshold at which this share of the other objects gives "
+        "Recall of the conditions that alarm is given for the threshold at which this share of the other objects gives "
         "a false alarm.",
         low=0.001,
         high=0.5,

@@ -10,7 +10,18 @@ from typing import Any, TextIO
 
 from core import units
 from core.metrics.flights import NO_INTERVAL
-from core.records import DryRunMeasured, Ended, Evaluated, Event, Planned, Progressed, Rehearsed, Stage, Stepped, Warned
+from core.records import (
+    DryRunDone,
+    DryRunMeasured,
+    Ended,
+    Evaluated,
+    Event,
+    Planned,
+    Progressed,
+    Stage,
+    Stepped,
+    Warned,
+)
 from core.results import Results
 from core.units import estimate, percent
 
@@ -65,7 +76,7 @@ class ProgressBars:
         self.epochs = float(event.get("epochs") or 0)
         self.say(f"Training on {event['photos']} photos with {event['objects']} objects: {event['total_steps']} steps")
 
-    def on_rehearsal(self, event: Rehearsed) -> None:
+    def on_rehearsal(self, event: DryRunDone) -> None:
         memory = f"{event['peak_memory_mb'] / 1000:.1f} of {event['memory_free_mb'] / 1000:.1f} GB of memory"
         self.say(f"Two steps tried: {memory}, about {estimate(event['total_s'])} in all")
 

@@ -31,9 +31,9 @@ WITHOUT_EFFECT = (
     "training.keep_checkpoints",
     "training.gradient_checkpointing",
 )
-# Of an untaught model: what only teaching reads.
-TAUGHT_PATHS = ("lora.", "training.", "question.class_share", "data.calibration_share", "enhance.")
-ASKED_PATHS = ("enhance.spatial_reasoning", "enhance.position_encoding")  # these shape the question, taught or not
+# What only a training reads: of a base model these settings say nothing.
+TUNED_PATHS = ("lora.", "training.", "question.class_share", "data.calibration_share", "enhance.")
+ASKED_PATHS = ("enhance.spatial_reasoning", "enhance.position_encoding")  # these shape the question, tuned or not
 
 
 @dataclass(frozen=True, eq=False)  # a file is opened once, so one and the same is what equal means here
@@ -83,8 +83,8 @@ class EvaluatedRun:
     @property
     def label(self) -> str:
         """As in "short, tuned · validation · 25 Nov 05:58"."""
-        taught = sentences.TUNED if self.tuned else sentences.UNTAUGHT
-        return f"{self.name}, {taught} · {text.split_name(self.split).lower()} · {self.when}"
+        state = sentences.TUNED if self.tuned else sentences.BASE
+        return f"{self.name}, {state} · {text.split_name(self.split).lower()} · {self.when}"
 
 
 def evaluated_runs(now: Snapshot) -> list[EvaluatedRun]:
@@ -136,32 +136,32 @@ def objects_of(found: Mapping[str, Any], rows: Iterable[PredictionRow]) -> str:
 
 
 def settings_of(found: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings that made these answers, {"lora.rank": 16, …}; of a tuned model those it was taught with as well.
+    """The settings that made these answers, {"lora.rank": 16, …}; of a tuned model those of its training as well.
 
-    An untaught model has no settings of teaching.
+    A base model has no settings of a training.
     """
     flat = stored_flat(found.get("settings") or {})
     adapter = (found.get("model") or {}).get("adapter")
     if not adapter:
-        return {path: value for path, value in flat.items() if path in ASKED_PATHS or not path.startswith(TAUGHT_PATHS)}
+        return {path: value for path, value in flat.items() if path in ASKED_PATHS or not path.startswith(TUNED_PATHS)}
     try:
-        taught = stored_flat((read_json(Path(str(adapter)) / "damgui.json") or {}).get("settings") or {})
+        tuned = stored_flat((read_json(Path(str(adapter)) / "damgui.json") or {}).get("settings") or {})
     except UserError:
-        taught = {}
-    return flat | {path: value for path, value in taught.items() if path.startswith(TAUGHT_PATHS)}
+        tuned = {}
+    return flat | {path: value for path, value in tuned.items() if path.startswith(TUNED_PATHS)}
 
 
 def differing(settings: Sequence[Mapping[str, Any]]) -> list[str]:
     """Paths of the settings in which these differ, in the order of declaration.
 
-    A setting that one of them does not have (another version, no teaching) counts only if the others differ in it.
+    A setting that one of them does not have (another version, no training) counts only if the others differ in it.
     """
     paths = [path for path in FIELDS if path not in (*OWN_COLUMN, *WITHOUT_EFFECT)]
     return [path for path in paths if len({repr(setting[path]) for setting in settings if path in setting}) > 1]
 
 
 def defaults(runs: Sequence[EvaluatedRun]) -> tuple[EvaluatedRun | None, EvaluatedRun | None]:
-    """(before, after): the newest tuned model, against the newest untaught one that judged the same objects."""
+    """(before, after): the newest tuned model, against the newest base model that judged the same objects."""
     after = next((run for run in runs if run.tuned), None)
     plain = [run for run in runs if not run.tuned]
     same = [run for run in plain if after and run.objects == after.objects]
@@ -173,7 +173,7 @@ def chosen(
 ) -> tuple[EvaluatedRun | None, EvaluatedRun | None]:
     """(before, after) once `fresh` has come to the runs: what was just judged is shown, the rest of the choice stays.
 
-    `before` is kept while it judged the same objects, else the newest untaught run that did takes its place.
+    `before` is kept while it judged the same objects, else the newest run of a base model that did takes its place.
     """
     if before is None or after is None or fresh is None:
         return defaults(runs)

@@ -90,7 +90,7 @@ OTHER_OBJECTS = "other objects: not comparable"
 CURVES_TITLE = "Training curves"
 CURVES_PICK = "Training runs"
 CURVES_EMPTY = "Choose one or more training runs."
-UNTAUGHT, TUNED = "untaught", "tuned"
+BASE, TUNED = "untaught", "tuned"
 
 # -- One answer ------------------------------------------------------------------------------------------------------
 UNSURE = "Unsure: send to an engineer"
@@ -105,7 +105,7 @@ def not_evaluated(split: str) -> str:
 
 
 def no_base(name: str, split: str) -> str:
-    """What is said of a tuned model that judged photos which no untaught one did."""
+    """What is said of a tuned model that judged photos which no base model did."""
     fact = f"{name} judged the {split_name(split).lower()} photos and no untaught model did"
     return f"{fact}: there is nothing to compare it with yet."
 

@@ -1,4 +1,4 @@
-"""Predict: one photo, one box, and what the untaught and the tuned model say about it."""
+"""Predict: one photo, one box, and what the base and the tuned model say about it."""
 
 from __future__ import annotations
 
@@ -279,7 +279,7 @@ def _request(frame: Frame, values: Mapping[Component, Any], w: PredictWidgets) -
     path = str(tuned.path) if tuned else _base(frame)
     base = store.base_model(path)
     settings = store.settings_for_model(path)
-    # A tuned model is asked what it learned; an untaught one what the object types to choose from belong to.
+    # A tuned model is asked what it learned; a base model what the object types to choose from belong to.
     data = settings.data if tuned else replace(settings.data, taxonomy=values[frame.form.widgets[TAXONOMY]])
     judging = frame.form.read(values, ("judging.",)).judging
     settings = replace(settings, model=replace(settings.model, path=base), data=data, judging=judging)

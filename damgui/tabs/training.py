@@ -224,7 +224,7 @@ def _trial(tried: RunState | None) -> str:
     """The panel of "Try two steps first"."""
     if tried is None:
         return ""
-    measured = run_state.rehearsal(tried)
+    measured = run_state.dry_run(tried)
     if tried.active:
         stage = text.STOPPING_TRIAL if tried.stopping else run_state.stage(tried) or text.STARTING
         return html.live(tried, html.working(stage))
@@ -260,7 +260,7 @@ def _progress(found: RunState) -> Markup:
         return html.live(found, _outcome(found), html.ended(found))
     pace = run_state.training_progress(found)
     if pace is None:
-        stage, tried = run_state.stage(found) or text.STARTING, run_state.rehearsal(found)
+        stage, tried = run_state.stage(found) or text.STARTING, run_state.dry_run(found)
         expected = html.facts(_expected(tried)) if tried else ""
         return html.live(found, html.waiting(stage), expected, html.stage(stage), html.warnings(found))
     return html.live(

@@ -1,4 +1,4 @@
-"""One look at a workspace serves all who ask, reads only what changed, and says what a look at every file would say."""
+"""One snapshot serves all who ask, reads only what changed, and says what reading every file would say."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def test_nothing_new_is_the_very_same_snapshot(workspace: Workspace, runs: list[
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_whatever_changes_gives_another_token_and_what_a_look_at_every_file_says(
+def test_whatever_changes_gives_another_token_and_what_reading_every_file_says(
     workspace: Workspace, runs: list[Run], change: Callable[[Workspace, list[Run]], None]
 ) -> None:
     before = take_snapshot(workspace)
@@ -171,7 +171,7 @@ def test_a_damaged_run_is_left_out_and_not_read_again(workspace: Workspace, monk
     assert seen(workspace) == [(good.id, "finished")] and opened == []
 
 
-def test_many_who_ask_in_one_tick_share_a_look(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_who_ask_in_one_tick_share_a_snapshot(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     make(workspace, how="finished")
     taken: list[int] = []
     slow = threading.Event()
@@ -188,7 +188,7 @@ def test_many_who_ask_in_one_tick_share_a_look(workspace: Workspace, monkeypatch
     assert len(taken) == 1 and len(set(map(id, found))) == 1
 
 
-def test_simultaneous_looks_and_a_writer_never_disagree_with_the_files(workspace: Workspace) -> None:
+def test_simultaneous_snapshots_and_a_writer_never_disagree_with_the_files(workspace: Workspace) -> None:
     """Two look while a third makes runs and ends them; what is seen last is what is there."""
     done = threading.Event()
     wrong: list[str] = []

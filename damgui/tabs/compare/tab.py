@@ -61,7 +61,7 @@ class View:
 
     @property
     def base_is_missing(self) -> bool:
-        """Whether no untaught model has judged the objects that a tuned one did."""
+        """Whether no base model has judged the objects that a tuned one did."""
         if self.after is None or not self.after.tuned:
             return False
         return all(run.tuned or run.objects != self.after.objects for run in self.runs)
@@ -214,7 +214,7 @@ def _actions(now: Snapshot, view: View, w: CompareWidgets) -> Updates:
     """What can be done now, and what is being done."""
     found, busy = now.latest("evaluate"), now.at_work
     running = busy is not None and busy.run.kind == "evaluate"
-    untaught = any(not run.tuned for run in view.runs)
+    has_base = any(not run.tuned for run in view.runs)
     todo = view.tuned is not None and not any(
         run.tuned and run.name == view.tuned.name and run.split == view.split for run in view.runs
     )
@@ -222,18 +222,18 @@ def _actions(now: Snapshot, view: View, w: CompareWidgets) -> Updates:
         w.chooser: gr.Row(visible=view.tuned is not None),
         w.judge: gr.Button(interactive=busy is None, variant="primary" if todo else "secondary"),
         w.stop: gr.Button(visible=running, interactive=not (found and found.stopping)),
-        w.state: _state(view, found, untaught, todo),
-        w.to_baseline: gr.Button(visible=not untaught),
-        w.to_training: gr.Button(visible=untaught and view.tuned is None),
+        w.state: _state(view, found, has_base, todo),
+        w.to_baseline: gr.Button(visible=not has_base),
+        w.to_training: gr.Button(visible=has_base and view.tuned is None),
         w.judge_base: gr.Button(visible=view.base_is_missing, interactive=busy is None),
     }
 
 
-def _state(view: View, found: run_state.RunState | None, untaught: bool, todo: bool) -> Markup:
+def _state(view: View, found: run_state.RunState | None, has_base: bool, todo: bool) -> Markup:
     notes = html.judging(found) if found and (found.active or found.status in ("failed", "crashed")) else Markup("")
     if view.tuned is not None and view.split == "test":
         notes += html.note(sentences.TEST_HONEST)
-    if not untaught:
+    if not has_base:
         return notes + html.empty(text.COMPARE_NO_BASELINE)
     if view.tuned is None:
         return notes + html.empty(text.COMPARE_NO_TUNED)

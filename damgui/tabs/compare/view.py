@@ -170,7 +170,7 @@ def _row(run: EvaluatedRun, paths: Sequence[str], before: EvaluatedRun | None, a
         sentences.OTHER_OBJECTS if before is not None and before.objects != run.objects else "",
     )
     return [
-        _COMPARE.run_name(run, places, sentences.TUNED if run.tuned else sentences.UNTAUGHT),
+        _COMPARE.run_name(run, places, sentences.TUNED if run.tuned else sentences.BASE),
         data,
         *(_share(found, key) for key in ("overall_accuracy", "balanced_accuracy")),
         html.cell(units.decimal(found["macro_f1"]), sentences.score_interval(found, "macro_f1_interval")),

@@ -1,4 +1,4 @@
-"""A trained model's calibration: from photos that nothing else looked at, and read alike by everything that answers."""
+"""A trained model's calibration: from photos that nothing else used, and read alike by everything that answers."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def tuned(trainings: Trainings) -> Callable[[Calibration | None], Path]:
 
 
 def made(taxonomy: Taxonomy, threshold: float = 0.6) -> Calibration:
-    """Half as sure as the model, and taught normal a hundred times too often."""
+    """Half as sure as the model, and shown normal a hundred times too often."""
     names = taxonomy.class_names
     implied = {name: 100.0 if name.endswith("normal") else 1.0 for name in names}
     rule = Threshold(threshold, 50, 1, 60, 0.05, 0.1)
@@ -252,7 +252,7 @@ def photo(*classes: tuple[str, str]) -> Photo:
     return Photo(Path("x.jpg"), f"{classes}.jpg", (10, 10), "train", "g", objects)
 
 
-def test_what_was_taught_is_counts_times_weights_times_repeats(taxonomy: Taxonomy) -> None:
+def test_effective_shares_are_counts_times_weights_times_repeats(taxonomy: Taxonomy) -> None:
     common, rare = ("toe drain", "normal"), ("toe drain", "blocked")
     photos = [photo(*[common] * 4) for _ in range(3)] + [photo(common, rare)]
     off = EnhanceSettings(class_weighting=False, condition_weighting=False, oversampling=False)

@@ -103,7 +103,7 @@ def test_lora_gradients_by_kept_features_equal_those_by_pixels(
         assert ((found[1][name] - grad).norm() / grad.norm()).item() < 1e-9, name
 
 
-def test_a_second_look_computes_nothing(
+def test_what_is_cached_is_not_computed_again(
     kept: FeatureCache, photos: list[Photo], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     boxes = {(photo.path, obj.box_xyxy) for photo in photos for obj in photo.objects}
@@ -213,7 +213,7 @@ def test_two_caches_over_one_folder_agree(
         assert mine is not None and its is not None and torch.equal(mine, its)
 
 
-def test_a_full_disk_while_looking_stops_nothing(
+def test_a_full_disk_stops_no_computation(
     kept: FeatureCache, photos: list[Photo], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: Any) -> None:

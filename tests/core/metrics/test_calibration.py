@@ -150,10 +150,10 @@ def test_the_promise_holds_on_other_objects() -> None:
     assert 0.07 < np.mean(errors) < 0.125
 
 
-def test_correcting_the_prior_undoes_the_weights_of_teaching() -> None:
-    taught = {"toe drain normal": 0.25, "toe drain blocked": 0.75}
+def test_correcting_the_prior_undoes_the_weights_of_training() -> None:
+    weighed = {"toe drain normal": 0.25, "toe drain blocked": 0.75}
     plain = {"toe drain normal": 0.75, "toe drain blocked": 0.25}
-    found = Calibration({"condition": 1.0}, {}, 1, 1, taught, plain)
+    found = Calibration({"condition": 1.0}, {}, 1, 1, weighed, plain)
     shares = {"normal": 0.5, "blocked": 0.5}
     assert found.apply(shares, "condition", "toe drain") == pytest.approx(shares)
     # Odds 1 x (0.75 / 0.25) / (0.25 / 0.75) = 9.
@@ -163,7 +163,7 @@ def test_correcting_the_prior_undoes_the_weights_of_teaching() -> None:
     assert found.apply(whole, "class", None, "frequencies")["toe drain normal"] == pytest.approx(0.9)
 
 
-def test_a_class_that_was_never_taught_is_left_alone() -> None:
+def test_a_class_that_was_never_learned_is_left_alone() -> None:
     found = Calibration({}, {}, 1, 1, {"toe drain normal": 1.0}, {"toe drain normal": 1.0})
     shares = {"normal": 0.4, "blocked": 0.6}
     assert found.apply(shares, "condition", "toe drain", "frequencies") == pytest.approx(shares)

@@ -89,7 +89,7 @@ def evaluate(work: worker.Work) -> dict[str, Any]:
     return results
 
 
-def rehearse(work: worker.Work) -> dict[str, Any]:
+def dry_run(work: worker.Work) -> dict[str, Any]:
     """Two steps of as many seconds as a step takes; 0 steps in all are too many for this machine."""
     if not work.settings.training.max_steps:
         fix = "Lower training.tokens_per_pass, view.photo_px or lora.rank."
@@ -150,7 +150,7 @@ def serve(work: worker.Work) -> dict[str, Any]:
 
 JOBS = {
     "train": train,
-    "rehearse": rehearse,
+    "rehearse": dry_run,
     "baseline": evaluate,
     "evaluate": evaluate,
     "predict": serve,

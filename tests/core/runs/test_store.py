@@ -155,7 +155,7 @@ def test_status_follows_from_lock_and_log(
         ([STARTED, ENDED[1], STARTED], True, "running"),
     ],
 )
-def test_any_number_of_looks_at_once_see_what_is_true(
+def test_any_number_of_readers_at_once_see_what_is_true(
     training: Run, events: list[dict[str, object]], held: bool, expected: str
 ) -> None:
     for line in events:
@@ -169,7 +169,7 @@ def test_any_number_of_looks_at_once_see_what_is_true(
     assert found == {expected: 1600}
 
 
-def test_looks_do_not_keep_a_taker_from_its_lock(training: Run) -> None:
+def test_readers_do_not_keep_a_taker_from_its_lock(training: Run) -> None:
     training.lock.touch()
     enough = threading.Event()
 

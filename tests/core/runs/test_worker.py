@@ -202,7 +202,7 @@ def test_evaluation_is_named_after_model_and_split(workspace: Workspace) -> None
     assert not workspace.zeroshot_results.exists()
 
 
-def test_a_rehearsal_leaves_its_figures_in_its_folder_and_nothing_elsewhere(
+def test_a_dry_run_leaves_its_figures_in_its_folder_and_nothing_elsewhere(
     workspace: Workspace, steps: Callable[..., Settings]
 ) -> None:
     before = {path for path in workspace.root.rglob("*") if path.is_file()}
@@ -216,7 +216,7 @@ def test_a_rehearsal_leaves_its_figures_in_its_folder_and_nothing_elsewhere(
         store.resumable(run)
 
 
-def test_a_rehearsal_stops_when_it_is_asked_to(workspace: Workspace, steps: Callable[..., Settings]) -> None:
+def test_a_dry_run_stops_when_it_is_asked_to(workspace: Workspace, steps: Callable[..., Settings]) -> None:
     run = store.create(workspace, steps(6), "rehearse")
     assert worker.work(run.folder, lambda event: run.stop_file.touch()) == 0
     assert store.status(run) == "stopped"

@@ -79,7 +79,7 @@ def test_runs_can_be_compared_only_about_the_same_objects_and_truth(
         ([{"lora.rank": 8}], []),
         ([{"lora.rank": 8}, {"lora.rank": 8}], []),
         ([{"lora.rank": 8, "view.mode": "full"}, {"lora.rank": 16, "view.mode": "full"}], ["lora.rank"]),
-        ([{"lora.rank": 8}, {}], []),  # an untaught model has no rank
+        ([{"lora.rank": 8}, {}], []),  # a base model has no rank
         ([{"lora.rank": 8}, {}, {"lora.rank": 4}], ["lora.rank"]),
         (
             [{"training.epochs": 1.0, "view.mode": "full"}, {"training.epochs": 2.0, "view.mode": "crop"}],
@@ -95,15 +95,13 @@ def test_only_settings_that_differ_and_matter_become_columns(
     assert evaluations.differing(settings) == expected
 
 
-def test_settings_of_teaching_come_from_the_adapter_and_untaught_models_have_none(
-    workspace: Workspace, judge: Any
-) -> None:
+def test_settings_of_training_come_from_the_adapter_and_base_models_have_none(workspace: Workspace, judge: Any) -> None:
     judge(WRONG, **{"lora.rank": 3})
     judge(RIGHT, "mine", **{"lora.rank": 5, "training.epochs": 7.0})
     tuned, plain = evaluations.evaluated_runs(take_snapshot(workspace))
     assert (tuned.settings["lora.rank"], tuned.settings["training.epochs"]) == (5, 7.0)
     assert not {"lora.rank", "training.epochs", "enhance.oversampling"} & set(plain.settings)
-    assert "enhance.spatial_reasoning" in plain.settings, "it shapes the question of an untaught model as well"
+    assert "enhance.spatial_reasoning" in plain.settings, "it shapes the question of a base model as well"
 
 
 def test_a_tuned_model_that_is_gone_keeps_the_settings_of_its_evaluation(workspace: Workspace, judge: Any) -> None:
@@ -112,9 +110,7 @@ def test_a_tuned_model_that_is_gone_keeps_the_settings_of_its_evaluation(workspa
     assert evaluations.evaluated_runs(take_snapshot(workspace))[0].settings["lora.rank"] == 5
 
 
-def test_the_newest_tuned_model_is_compared_with_the_untaught_one_on_its_photos(
-    workspace: Workspace, judge: Any
-) -> None:
+def test_the_newest_tuned_model_is_compared_with_the_base_model_on_its_photos(workspace: Workspace, judge: Any) -> None:
     judge(WRONG)
     judge(WRONG, split="test")
     judge(RIGHT, "old")
@@ -145,7 +141,7 @@ def test_what_was_just_judged_is_shown_and_the_rest_of_the_choice_stays(workspac
     assert evaluations.chosen(runs, None, a, c) == (base, c), "nothing fresh: the usual pair"
     assert evaluations.chosen(runs, c, base, a) == (base, c)
     assert evaluations.chosen(runs, c, a, c) == (a, c), "two tuned models stay a pair"
-    assert evaluations.chosen(runs, b, base, a) == (base_test, b), "the untaught model on the same photos"
+    assert evaluations.chosen(runs, b, base, a) == (base_test, b), "the base model on the same photos"
     assert evaluations.chosen(runs, base, c, a) == (base, a)
     assert evaluations.chosen(runs, base_test, base, a) == (base, a)
 

@@ -27,7 +27,7 @@ def frame(workspace: Workspace) -> Frame:
     return Frame(workspace, Form(), cast(gr.Tabs, None))
 
 
-def taught(workspace: Workspace, name: str, split: dict[str, list[str]] | None) -> TunedModel:
+def tuned_model(workspace: Workspace, name: str, split: dict[str, list[str]] | None) -> TunedModel:
     run = store.create(workspace, Settings(), "train", name)
     if split is not None:
         (run.folder / "split.json").write_text(json.dumps(split))
@@ -52,16 +52,16 @@ def offered_splits(workspace: Workspace, tuned: TunedModel) -> list[tuple[str, s
 def test_test_photos_are_offered_where_the_training_found_some(
     frame: Frame, workspace: Workspace, split: dict[str, list[str]] | None, offered: list[str]
 ) -> None:
-    assert [name for _, name in offered_splits(workspace, taught(workspace, "mine", split))] == offered
+    assert [name for _, name in offered_splits(workspace, tuned_model(workspace, "mine", split))] == offered
 
 
 def test_a_damaged_split_hinders_nothing(frame: Frame, workspace: Workspace) -> None:
-    tuned = taught(workspace, "mine", {})
+    tuned = tuned_model(workspace, "mine", {})
     (store.latest(workspace, "train").folder / "split.json").write_text("{half")  # type: ignore[union-attr]
     assert [name for _, name in offered_splits(workspace, tuned)] == ["valid", "test"]
 
 
-def test_the_untaught_model_is_asked_just_as_the_tuned_one_was(workspace: Workspace, judge: Any) -> None:
+def test_the_base_model_is_asked_just_as_the_tuned_one_was(workspace: Workspace, judge: Any) -> None:
     judge(RIGHT, "mine", "test", **{"view.mode": "crop", "enhance.spatial_reasoning": False})
     (run,) = evaluations.evaluated_runs(take_snapshot(workspace))
     settings = tab._base_settings(run)
@@ -87,13 +87,13 @@ def test_the_tab_says_what_to_do_next(frame: Frame, workspace: Workspace, judge:
     def state(tuned: TunedModel | None, split: str = "valid") -> str:
         runs = evaluations.evaluated_runs(take_snapshot(workspace))
         view = tab.View(tuned, split, runs, *evaluations.defaults(runs))
-        untaught = any(not run.tuned for run in runs)
-        return tab._state(view, None, untaught, not any(run.tuned and run.split == split for run in runs))
+        has_base = any(not run.tuned for run in runs)
+        return tab._state(view, None, has_base, not any(run.tuned and run.split == split for run in runs))
 
     assert text.COMPARE_NO_BASELINE in state(None)
     judge(WRONG)
     assert text.COMPARE_NO_TUNED in state(None)
-    tuned = taught(workspace, "mine", None)
+    tuned = tuned_model(workspace, "mine", None)
     assert "mine has not judged the validation photos yet" in state(tuned)
     judge(RIGHT, "mine")
     assert state(tuned) == ""

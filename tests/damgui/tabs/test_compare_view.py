@@ -85,10 +85,10 @@ def test_the_table_has_a_row_for_every_run_and_marks_the_chosen_two(pair: Any) -
     drawn = view.runs_table([after, before], before, after)
     assert drawn.count("<tr>") == 3
     assert drawn.count(">Before<") == drawn.count(">After<") == 1
-    assert "LoRA rank" not in drawn, "only one of the two was taught, so no two ranks differ"
+    assert "LoRA rank" not in drawn, "only one of the two was tuned, so no two ranks differ"
 
 
-def test_settings_that_differ_are_columns_and_untaught_models_have_dashes(
+def test_settings_that_differ_are_columns_and_base_models_have_dashes(
     workspace: Workspace, judge: Any, pair: Any
 ) -> None:
     judge(AFTER, "wider", **{"lora.rank": 9, "enhance.oversampling": True})

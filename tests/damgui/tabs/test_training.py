@@ -116,7 +116,7 @@ def test_a_trial_is_shown_until_training_begins_after_it(workspace: Workspace) -
     assert training._newer(None, later) is None
 
 
-def test_a_run_shows_its_rehearsal_until_steps_arrive_and_then_what_they_measured(workspace: Workspace) -> None:
+def test_a_run_shows_its_dry_run_until_steps_arrive_and_then_what_they_measured(workspace: Workspace) -> None:
     run = made(workspace, "train", TRIED)
     with locks.hold(run.lock):
         before = training._state(state_of(run), None)

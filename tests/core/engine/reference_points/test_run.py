@@ -307,7 +307,7 @@ def test_pooling_takes_the_tokens_inside_the_box() -> None:
     assert pooled(seen, 2, (0.26, 0.51, 0.3, 0.6)).tolist() == [5, 0, 5]  # holds no centre: the nearest one
 
 
-def test_the_linear_probe_looks_with_untaught_eyes(
+def test_the_linear_probe_sees_what_the_base_model_sees(
     loaded: Loaded, settings: Settings, taxonomy: Taxonomy, evaluated: run.EvaluatedSplit, tmp_path: Path
 ) -> None:
     """An adapter that changes the vision tower changes nothing of what the probe answers."""
@@ -331,9 +331,9 @@ def test_the_linear_probe_looks_with_untaught_eyes(
                 parameter.add_(0.5)
     image_encoder = PromptBuilder(loaded, settings, taxonomy).image_encoder
     tower = FeatureCache(loaded, image_encoder, None)
-    taught = pooled(tower.features(image_view), image_encoder.merge)
+    tuned = pooled(tower.features(image_view), image_encoder.merge)
     with model.disable_adapter():
-        untaught = pooled(tower.features(image_view), image_encoder.merge)
-    assert np.abs(taught - untaught).max() > 0.01
+        base = pooled(tower.features(image_view), image_encoder.merge)
+    assert np.abs(tuned - base).max() > 0.01
     for mine, its in zip(answer(), plain, strict=True):
         assert mine["probabilities"] == pytest.approx(its["probabilities"], abs=1e-6)

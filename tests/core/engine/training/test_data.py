@@ -68,7 +68,7 @@ def test_the_order_follows_from_seed_and_epoch_alone(
     assert len(sampler) == len(training_data)
 
 
-def test_a_lesson_follows_from_its_key_alone(
+def test_a_sample_follows_from_its_key_alone(
     prompt_builder: PromptBuilder, photos: list[Photo], settings: Settings
 ) -> None:
     training_data = dataset_of(photos, prompt_builder, settings, question__class_share=0.5, training__flip=True)
@@ -116,7 +116,7 @@ def test_every_leaf_carries_its_classs_weight(
         assert all(len(question.answers) == 1 for question in sample.questions)
 
 
-def test_flip_mirrors_half_of_the_lessons_and_only_when_asked(
+def test_flip_mirrors_half_of_the_samples_and_only_when_asked(
     prompt_builder: PromptBuilder, photos: list[Photo], settings: Settings
 ) -> None:
     straight = {
@@ -229,7 +229,7 @@ def test_every_version_of_a_photo_is_seen_and_no_other(
     assert seen == versions
 
 
-def test_the_versions_to_come_are_those_that_the_lessons_show(
+def test_the_versions_to_come_are_those_that_the_samples_show(
     prompt_builder: PromptBuilder, photos: list[Photo], settings: Settings
 ) -> None:
     training_data = dataset_of(photos, prompt_builder, settings, training__flip=True, training__lights=4)

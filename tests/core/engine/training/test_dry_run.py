@@ -63,7 +63,7 @@ def trainer_of(trainings: Trainings, reported: Recorder, changes: dict[str, Any]
 
 
 @pytest.mark.parametrize("targets", ["everything", "attention"])
-def test_a_training_with_a_rehearsal_equals_one_without(
+def test_a_training_with_a_dry_run_equals_one_without(
     trainings: Trainings, targets: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Bit for bit, with dropout and mirroring on, and with features that are kept on disk or not."""
