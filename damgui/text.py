@@ -10,7 +10,7 @@ from core import glossary, units
 from core.records import DryRunMeasured, Stepped
 
 TITLE = "damgui"
-TAGLINE = "Teach a vision-language model to judge the condition of dam structures"
+TAGLINE = "Teach a vision-language model to judge the condition of things in photos"
 
 SPLIT_WORDS = glossary.SPLITS
 KIND_WORDS = {
@@ -44,9 +44,9 @@ BEFORE, AFTER = "Before teaching", "After teaching"
 # -- Start here ------------------------------------------------------------------------------------------------------
 WELCOME_TITLE = "Is this drain normal, blocked or damaged?"
 WELCOME_LEAD = (
-    "You have drone photos of a dam, with boxes around toe drains, slope drains, rock toes and vegetation. damgui asks "
-    "a vision-language model about every box, teaches it with your photos, and shows with honest numbers what the "
-    "teaching changed. All of it happens on this computer."
+    "You have photos with boxes around what is to be judged: the drains, rock toes and vegetation of a dam, say, or "
+    "what your own taxonomy names. damgui asks a vision-language model about every box, teaches it with your photos, "
+    "and shows with honest numbers what the teaching changed. All of it happens on this computer."
 )
 STEPS = (
     (
