@@ -11,7 +11,7 @@ from markupsafe import Markup
 from core import units
 from core.conditions import Condition
 from core.metrics.flights import TOO_FEW_FLIGHTS
-from core.metrics.reference_points import label_of
+from core.metrics.reference_points import label_of, references_of
 from core.report import sentences, svg, words
 from core.report.about import ReportSubject
 from core.report.html import TEMPLATES
@@ -107,7 +107,7 @@ def scores(subject: ReportSubject) -> Markup:
     results = subject.results
     notes = [
         f"{label_of(name, reference)}: {reference['note']}"
-        for name, reference in (results.get("references") or {}).items()
+        for name, reference in references_of(results).items()
         if reference.get("note")
     ]
     per_class = results.get("per_class") or {}
@@ -151,10 +151,7 @@ def _dots(results: Mapping[str, Any]) -> list[Dot]:
     choice = results.get("with_choice") or {}
     if choice.get("accuracy") is not None and choice.get("total") != results.get("total"):
         dots.append(Dot("Accuracy where a choice exists", choice["accuracy"], choice.get("accuracy_interval"), True))
-    references = results.get("references") or {}
-    if not references and results.get("prior"):
-        references = {"prior": results["prior"]}
-    for name, reference in references.items():
+    for name, reference in references_of(results).items():
         if reference.get("accuracy") is not None:
             dots.append(
                 Dot(label_of(name, reference), float(reference["accuracy"]), reference.get("accuracy_interval"))

@@ -11,6 +11,7 @@ from core import units
 from core.metrics.alarms import FROM_OTHER_FLIGHTS
 from core.metrics.compare import BETTER, UNCLEAR, WORSE
 from core.metrics.flights import FEW_FLIGHTS, LEAST_FLIGHTS, TOO_FEW_FLIGHTS
+from core.metrics.reference_points import BY_KEY, PRIOR
 from core.units import percent, points
 from damgui.text import split_name
 
@@ -18,7 +19,7 @@ from damgui.text import split_name
 BALANCED = "Balanced accuracy"
 BALANCED_HINT = "mean share found, every class alike"
 MACRO_F1_HINT = "finds and false alarms, every class alike"
-GUESSING, GUESSING_HINT = "Just guessing", "always the commonest condition"
+GUESSING, GUESSING_HINT = "Just guessing", BY_KEY[PRIOR].named
 CHOICE = "Where there is a choice"
 MUST_BEAT = "What it must beat"
 MUST_BEAT_HINT = "Dots are measured, lines are 95 % intervals; the band is the model's own interval."

@@ -9,7 +9,7 @@ import numpy as np
 from core.metrics import compare, score, sign_flip
 from core.metrics.counts import with_choice
 from core.metrics.flights import FEW_FLIGHTS, flights_of
-from core.metrics.reference_points import simpler_is_better
+from core.metrics.reference_points import BY_KEY, PRIOR, simpler_is_better
 from core.records import PredictionRow
 from core.units import percent
 
@@ -49,7 +49,7 @@ def prompt_leak_warning(words: Sequence[PredictionRow], prior: Sequence[Predicti
         return None
     text = (
         f"The words of the question alone, without any photo, are right for {pct(share)} of the objects with a choice; "
-        f"always naming the most frequent condition is right for {pct(least)}. "
+        f"{BY_KEY[PRIOR].named} is right for {pct(least)}. "
     )
     if given_away:
         return text + "That is nearly all: the question itself gives the true condition away. Do not trust this score."
@@ -90,7 +90,7 @@ def above_prior_warning(rows: Sequence[PredictionRow], prior: Sequence[Predictio
         return None
     return (
         f"With {shown} in place of its own the model is still right for {pct(found['overall_accuracy'])} of the "
-        f"objects with a choice, more than always naming the most frequent condition ({pct(least)}). What it knows "
+        f"objects with a choice, more than {BY_KEY[PRIOR].named} ({pct(least)}). What it knows "
         "there it did not see in the object: the question or the position of the box tells it."
     )
 
