@@ -110,10 +110,10 @@ DATA_CHART = "Objects of every class in each split"
 DATA_THUMBS = "A look at the photos"
 DATA_MORE = "Show other photos"
 DATA_USE_GOOD = "Use the good rest"
-# A word and a sentence for each light; a mark and a word for each level of a finding.
+# A word and a sentence for each light, which the terminal says too; a mark and a word for each level of a finding.
 LIGHTS = {
-    "red": ("Stop", "A run would not start with this data. What stops it is listed below, with its cure."),
-    "amber": ("Take care", "A run can start, but its numbers need care: read what is marked below first."),
+    "red": ("Stop", "A run would not start with this data. What stops it is listed with its cure."),
+    "amber": ("Take care", "A run can start, but its numbers need care: read first what is marked."),
     "green": ("Good", "Nothing in the data stands in the way of a run or of its numbers."),
 }
 LEVELS = {"red": ("✕", "Stops a run"), "amber": ("!", "Take care"), "note": ("ℹ", "Good to know")}
