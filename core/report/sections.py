@@ -67,7 +67,7 @@ def data_and_model(subject: ReportSubject) -> Markup:
     """Which data and which model the report is about."""
     data, model = subject.results.get("data") or {}, subject.results.get("model") or {}
     split = words.SPLITS.get(str(data.get("split") or ""), "")
-    parameters = model.get("parameters")
+    parameters, seconds = model.get("parameters"), subject.results.get("seconds")
     adapter = model.get("adapter") or "none: the model as it is"
     question = (
         "class (type and condition)" if subject.settings.question.kind == "class" else "condition of a known type"
@@ -85,7 +85,7 @@ def data_and_model(subject: ReportSubject) -> Markup:
         ("Model fingerprint", model.get("fingerprint")),
         ("Parameters", number(parameters)),
         ("Asked for", "" if subject.kind == "batch" else question),
-        ("Took", f"{float(subject.results.get('seconds') or 0):.0f} s"),
+        ("Took", "" if seconds is None else units.duration(seconds)),
     ]
     return TEMPLATES.render("data_and_model.html", data=what, model=by)
 

@@ -276,7 +276,7 @@ def _predict(args: Args) -> int:
         sure = percent(answer["probability"])
         print(f"{answer.get('predicted_type') or args.object or ''} {answer['predicted']}  {sure}".strip())
         for name, share in (answer.get("class_probabilities") or answer["probabilities"]).items():
-            print(f"  {name:<24}{100 * share:6.1f} %")
+            print(f"  {name:<24}{percent(share):>8}")
     return 0
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from core import settings as schema
+from core import units
 from core.data.types import Dataset, Photo
 from core.engine import calibration, feature_cache
 from core.engine.adapters import adapters_off
@@ -92,7 +93,7 @@ class _Progress:
             raise _Stopped
         now = time.monotonic()
         if now - self.last > REPORT_EVERY_S:
-            share = f", {100 * done // total} % done" if done else ""
+            share = f", {units.done(done, total)} done" if done else ""
             self.reporter.emit("stage", text=f"Reference points: {self.label}{share}")
             self.last = now
 
