@@ -30,6 +30,11 @@ def score_interval(ends: Sequence[float] | None) -> str:
     return f"{ends[0]:.2f} – {ends[1]:.2f}" if ends else ""
 
 
+def done(part: int, whole: int) -> str:
+    """How far a task is, as whole percent; below 100 % until it is over."""
+    return f"{100 * part // whole} %"
+
+
 def probability(value: float) -> str:
     """A probability from 0 to 1, never rounded to certainty: < 1 %, 64 %, > 99 %."""
     return "< 1 %" if value < 0.005 else "> 99 %" if value > 0.995 else percent(value, 0)
@@ -107,4 +112,4 @@ def megabytes(size: float | None) -> str:
     """A size in MB: 49 MB, 1.4 GB; a dash when it is not known."""
     if not size:
         return "–"
-    return f"{size / 1024:.1f} GB" if size >= 1024 else f"{size:.0f} MB"
+    return f"{size / 1000:.1f} GB" if size >= 1000 else f"{size:.0f} MB"

@@ -13,13 +13,14 @@ import time
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
 from core.errors import UserError
+from core.records import TrainingInfo, ValidationScore
 from core.runs import store
-from core.runs.files import FileStamp, file_stamp, read_json
+from core.runs.files import FileStamp, file_stamp, read_record
 from core.runs.store import ACTIVE, Run
 from core.runs.workspace import Workspace
 from damgui import run_log
@@ -35,11 +36,21 @@ NEVER: FileStamp = (-1,)  # of what was not read yet
 
 @dataclass(frozen=True)
 class TunedModel:
-    """A model that was tuned here: its name, its folder, and what its training recorded at the end."""
+    """A model that was tuned here: its name, its folder, and its score on the validation photos."""
 
     name: str
     path: Path
-    info: dict[str, Any]
+    score: ValidationScore
+
+
+@lru_cache(maxsize=2048)  # more than a workspace has: fewer than it has would be none
+def _score(path: Path, _stamp: FileStamp) -> ValidationScore:
+    """The score of the state that a training kept, else of its last one.
+
+    The whole loss history stands in the same file: it is read once for each stamp, and not kept.
+    """
+    info = read_record(path, TrainingInfo) or {}
+    return info.get("best") or info.get("final") or {}
 
 
 @dataclass(frozen=True)
@@ -78,9 +89,9 @@ class Snapshot:
         """Models with a finished adapter, newest first. Raises UserError when what a training recorded is damaged."""
         workspace, found = self.workspace, []
         for path in workspace.experiments.glob("training_info_*.json"):
-            name = path.stem.removeprefix("training_info_")
-            if workspace.final(name).is_dir():
-                found.append((path.stat().st_mtime, TunedModel(name, workspace.final(name), read_json(path) or {})))
+            name, stamp = path.stem.removeprefix("training_info_"), file_stamp(path)
+            if stamp and workspace.final(name).is_dir():
+                found.append((stamp, TunedModel(name, workspace.final(name), _score(path, stamp))))
         return [tuned for _, tuned in sorted(found, key=lambda pair: pair[0], reverse=True)]
 
     def _newest(self, chosen: Iterable[tuple[Run, str]]) -> RunState | None:

@@ -10,7 +10,7 @@ from core import glossary, units
 from core.records import DryRunMeasured, Stepped
 
 TITLE = "damgui"
-TAGLINE = "Teach a vision-language model to judge the condition of dam structures"
+TAGLINE = "Teach a vision-language model to judge the condition of things in photos"
 
 SPLIT_WORDS = glossary.SPLITS
 KIND_WORDS = {
@@ -44,9 +44,9 @@ BEFORE, AFTER = "Before teaching", "After teaching"
 # -- Start here ------------------------------------------------------------------------------------------------------
 WELCOME_TITLE = "Is this drain normal, blocked or damaged?"
 WELCOME_LEAD = (
-    "You have drone photos of a dam, with boxes around toe drains, slope drains, rock toes and vegetation. damgui asks "
-    "a vision-language model about every box, teaches it with your photos, and shows with honest numbers what the "
-    "teaching changed. All of it happens on this computer."
+    "You have photos with boxes around what is to be judged: the drains, rock toes and vegetation of a dam, say, or "
+    "what your own taxonomy names. damgui asks a vision-language model about every box, teaches it with your photos, "
+    "and shows with honest numbers what the teaching changed. All of it happens on this computer."
 )
 STEPS = (
     (
@@ -106,15 +106,14 @@ DATA_PATH = "Folder"
 DATA_PATH_HINT = "The whole path of a folder in YOLO, COCO, Pascal VOC or table format."
 DATA_READ, DATA_READING = "Read the photos", "Reading the photos… the sample set is drawn on first use, about 30 s."
 DATA_EMPTY = "No photos read yet. Choose the sample set or your own folder, then press Read the photos."
-FORMAT_WORDS = {"yolo": "YOLO format", "coco": "COCO format", "voc": "Pascal VOC format", "table": "table of labels"}
 DATA_CHART = "Objects of every class in each split"
 DATA_THUMBS = "A look at the photos"
 DATA_MORE = "Show other photos"
 DATA_USE_GOOD = "Use the good rest"
-# A word and a sentence for each light; a mark and a word for each level of a finding.
+# A word and a sentence for each light, which the terminal says too; a mark and a word for each level of a finding.
 LIGHTS = {
-    "red": ("Stop", "A run would not start with this data. What stops it is listed below, with its cure."),
-    "amber": ("Take care", "A run can start, but its numbers need care: read what is marked below first."),
+    "red": ("Stop", "A run would not start with this data. What stops it is listed with its cure."),
+    "amber": ("Take care", "A run can start, but its numbers need care: read first what is marked."),
     "green": ("Good", "Nothing in the data stands in the way of a run or of its numbers."),
 }
 LEVELS = {"red": ("✕", "Stops a run"), "amber": ("!", "Take care"), "note": ("ℹ", "Good to know")}

@@ -24,6 +24,7 @@ from accelerate.utils import broadcast_object_list, wait_for_everyone
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from core import units
 from core.data.types import Photo
 from core.engine.adapters import adapts_vision
 from core.engine.models import Loaded, base_of
@@ -374,4 +375,4 @@ def _fill(kept: FeatureCache, plan: CachePlan, cap: int, workspace: Workspace, r
         if now - reported > 1:
             reported = now
             left = (now - began) / done * (len(mine) - done)
-            reporter.emit("stage", text=f"{text}, {100 * done // len(mine)} % done, {left:.0f} s left")
+            reporter.emit("stage", text=f"{text}, {units.done(done, len(mine))} done, {units.estimate(left)} left")

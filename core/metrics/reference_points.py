@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from core.results import ReferenceScore, Results
 from core.units import percent
 
 
@@ -77,6 +78,15 @@ BY_KEY = {point.key: point for point in POINTS}
 def label_of(key: str, results: Mapping[str, object] | None = None) -> str:
     """The label of a reference point; where it is unknown here, the label in its `results`, or the key as words."""
     return BY_KEY[key].label if key in BY_KEY else str((results or {}).get("label") or key.replace("_", " "))
+
+
+def references_of(results: Results) -> dict[str, ReferenceScore]:
+    """The reference points that results hold, by name; guessing too where files of older versions have it apart."""
+    known = {name: score for name, score in (results.get("references") or {}).items() if score}
+    prior = results.get("prior")
+    if prior and PRIOR not in known:
+        return {PRIOR: {"label": BY_KEY[PRIOR].label, "note": BY_KEY[PRIOR].note, **prior}, **known}
+    return known
 
 
 def simpler_is_better(accuracy: float, better: Mapping[str, float], objects: str = "objects") -> str | None:

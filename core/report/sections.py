@@ -11,7 +11,7 @@ from markupsafe import Markup
 from core import units
 from core.conditions import Condition
 from core.metrics.flights import TOO_FEW_FLIGHTS
-from core.metrics.reference_points import label_of
+from core.metrics.reference_points import label_of, references_of
 from core.report import sentences, svg, words
 from core.report.about import ReportSubject
 from core.report.html import TEMPLATES
@@ -67,7 +67,7 @@ def data_and_model(subject: ReportSubject) -> Markup:
     """Which data and which model the report is about."""
     data, model = subject.results.get("data") or {}, subject.results.get("model") or {}
     split = words.SPLITS.get(str(data.get("split") or ""), "")
-    parameters = model.get("parameters")
+    parameters, seconds = model.get("parameters"), subject.results.get("seconds")
     adapter = model.get("adapter") or "none: the model as it is"
     question = (
         "class (type and condition)" if subject.settings.question.kind == "class" else "condition of a known type"
@@ -85,7 +85,7 @@ def data_and_model(subject: ReportSubject) -> Markup:
         ("Model fingerprint", model.get("fingerprint")),
         ("Parameters", number(parameters)),
         ("Asked for", "" if subject.kind == "batch" else question),
-        ("Took", f"{float(subject.results.get('seconds') or 0):.0f} s"),
+        ("Took", "" if seconds is None else units.duration(seconds)),
     ]
     return TEMPLATES.render("data_and_model.html", data=what, model=by)
 
@@ -107,7 +107,7 @@ def scores(subject: ReportSubject) -> Markup:
     results = subject.results
     notes = [
         f"{label_of(name, reference)}: {reference['note']}"
-        for name, reference in (results.get("references") or {}).items()
+        for name, reference in references_of(results).items()
         if reference.get("note")
     ]
     per_class = results.get("per_class") or {}
@@ -151,10 +151,7 @@ def _dots(results: Mapping[str, Any]) -> list[Dot]:
     choice = results.get("with_choice") or {}
     if choice.get("accuracy") is not None and choice.get("total") != results.get("total"):
         dots.append(Dot("Accuracy where a choice exists", choice["accuracy"], choice.get("accuracy_interval"), True))
-    references = results.get("references") or {}
-    if not references and results.get("prior"):
-        references = {"prior": results["prior"]}
-    for name, reference in references.items():
+    for name, reference in references_of(results).items():
         if reference.get("accuracy") is not None:
             dots.append(
                 Dot(label_of(name, reference), float(reference["accuracy"]), reference.get("accuracy_interval"))

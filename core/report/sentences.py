@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from core.metrics.flights import FEW_FLIGHTS, NO_INTERVAL
-from core.metrics.reference_points import POINTS, simpler_is_better
+from core.metrics.reference_points import BY_KEY, POINTS, PRIOR, references_of, simpler_is_better
 from core.report.words import SPLITS
 from core.settings import SHIPPED_MODELS
 from core.taxonomy import Taxonomy
@@ -24,9 +24,7 @@ def between(ends: Sequence[float] | None) -> str:
 
 def prior_accuracy(results: Numbers) -> float | None:
     """The accuracy of always answering the most frequent condition of each type; None where it is not known."""
-    named = (results.get("references") or {}).get("prior") or results.get("prior") or {}
-    found = named.get("accuracy")
-    return None if found is None else float(found)
+    return references_of(results).get(PRIOR, {}).get("accuracy")
 
 
 def headline(results: Numbers) -> str:
@@ -43,7 +41,7 @@ def headline(results: Numbers) -> str:
     text += _macro_f1_sentence(results)
     if prior is None:
         return text + " What guessing would score is not known here."
-    text += f" Always answering the most frequent condition of each type would score {percent(prior)}"
+    text += f" {BY_KEY[PRIOR].named.capitalize()} of each type would score {percent(prior)}"
     text += _prior_macro_f1(results)
     if not ends:
         few = "accuracy_interval" in results
@@ -75,8 +73,8 @@ def _interval_note(results: Numbers, key: str) -> str:
 
 
 def _prior_macro_f1(results: Numbers) -> str:
-    named = (results.get("references") or {}).get("prior") or results.get("prior") or {}
-    return f" (macro-F1 {percent(named['macro_f1'])})" if named.get("macro_f1") is not None else ""
+    macro = references_of(results).get(PRIOR, {}).get("macro_f1")
+    return f" (macro-F1 {percent(macro)})" if macro is not None else ""
 
 
 def batch_headline(results: Numbers, taxonomy: Taxonomy) -> str:

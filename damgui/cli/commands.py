@@ -55,7 +55,8 @@ def describe_settings() -> str:
 
 
 def _parser() -> Parser:
-    parser = Parser(prog="damgui", description="Teach a vision-language model to judge dam inspection photos.")
+    about = "Teach a vision-language model to judge the condition of things in photos, starting with dams."
+    parser = Parser(prog="damgui", description=about)
     common = Parser(add_help=False)
     common.add_argument("--workspace", default=".", metavar="FOLDER", help="where results and models are kept (here)")
     common.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else")
@@ -275,7 +276,7 @@ def _predict(args: Args) -> int:
         sure = percent(answer["probability"])
         print(f"{answer.get('predicted_type') or args.object or ''} {answer['predicted']}  {sure}".strip())
         for name, share in (answer.get("class_probabilities") or answer["probabilities"]).items():
-            print(f"  {name:<24}{100 * share:6.1f} %")
+            print(f"  {name:<24}{percent(share):>8}")
     return 0
 
 

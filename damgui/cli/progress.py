@@ -117,19 +117,18 @@ class ProgressBars:
 
 def dry_run_lines(found: DryRunMeasured) -> list[str]:
     """What two tried steps measured of a training, a line each."""
-    gigabytes = [f"{found[key] / 1000:.1f} GB" for key in ("peak_memory_mb", "memory_free_mb", "disk_free_mb")]
-    kept = f"{found['checkpoint_mb']:,.0f} MB for checkpoints"
-    kept += f" and {found['cache_mb']:,.0f} MB for vision features" if found.get("cache_mb") else ""
+    kept = f"{units.megabytes(found['checkpoint_mb'])} for checkpoints"
+    kept += f" and {units.megabytes(found['cache_mb'])} for vision features" if found.get("cache_mb") else ""
     lines = [
-        f"Memory    {gigabytes[0]} of {gigabytes[1]}"
+        f"Memory    {units.megabytes(found['peak_memory_mb'])} of {units.megabytes(found['memory_free_mb'])}"
         + (", with gradient checkpointing" if found.get("gradient_checkpointing") else ""),
-        f"A step    {found['usual_step_s']:.2f} s, the largest {found['step_s']:.2f} s",
+        f"A step    {units.seconds(found['usual_step_s'])}, the largest {units.seconds(found['step_s'])}",
         f"In all    about {estimate(found['total_s'])} for {found['steps']} steps and their tests",
-        f"Disk      {kept}; {gigabytes[2]} free",
+        f"Disk      {kept}; {units.megabytes(found['disk_free_mb'])} free",
     ]
     if found.get("flops_per_s"):
-        share = f"{100 * found['peak_share']:.0f} % of what this device can do at most"
-        lines.append(f"Speed     {found['flops_per_s'] / 1e9:,.1f} GFLOP/s, {share}")
+        share = f"{percent(found['peak_share'], 0)} of what this device can do at most"
+        lines.append(f"Speed     {units.operations(found['flops_per_s'])}, {share}")
     return lines
 
 

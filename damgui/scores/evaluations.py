@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -45,6 +46,7 @@ class EvaluatedRun:
     created: float
     workspace: Workspace
     found: Mapping[str, Any]  # the results file
+    content: str  # equal for two files that hold the same, such as a run's results and their published copy
     objects: str  # equal for two runs about the same objects with the same truth
     settings: Mapping[str, Any]
 
@@ -96,11 +98,11 @@ def evaluated_runs(now: Snapshot) -> list[EvaluatedRun]:
     for run in now.runs("baseline", "evaluate"):
         if now.status(run) == "finished" and run.results.is_file():
             found.append(_opened(workspace, run.id, run.results, run.created))
-    known = [entry.found for entry in found if entry]
+    known = {entry.content for entry in found if entry}
     for path in (workspace.zeroshot_results, *sorted(workspace.experiments.glob("evaluation_*.json"))):
         if path.is_file():
             opened = _opened(workspace, path.stem, path, path.stat().st_mtime)
-            if opened is not None and opened.found not in known:
+            if opened is not None and opened.content not in known:
                 found.append(opened)
     return sorted((run for run in found if run), key=lambda run: (run.created, run.id), reverse=True)
 
@@ -119,8 +121,8 @@ def _kept(
     found = read_json(path)
     if not isinstance(found, dict) or not {*NEEDED} <= set(found):
         return None
-    objects = objects_of(found, results.answers(path))
-    return EvaluatedRun(identity, path, created, workspace, found, objects, settings_of(found))
+    objects, content = objects_of(found, results.answers(path)), digest(json.dumps(found, sort_keys=True))
+    return EvaluatedRun(identity, path, created, workspace, found, content, objects, settings_of(found))
 
 
 def objects_of(found: Mapping[str, Any], rows: Iterable[PredictionRow]) -> str:
@@ -132,7 +134,11 @@ def objects_of(found: Mapping[str, Any], rows: Iterable[PredictionRow]) -> str:
     identities = [f"{row['image']} {row['object']} {row['box_xyxy_px']} {row['truth_class']}" for row in rows]
     if not identities:
         identities = [str(about.get(key)) for key in ("fingerprint", "split", "photos", "objects")]
-    return hashlib.sha256("\n".join(sorted(identities)).encode()).hexdigest()[:12]
+    return digest("\n".join(sorted(identities)))
+
+
+def digest(words: str) -> str:
+    return hashlib.sha256(words.encode()).hexdigest()[:12]
 
 
 def settings_of(found: Mapping[str, Any]) -> dict[str, Any]:

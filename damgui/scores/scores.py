@@ -8,7 +8,7 @@ from typing import Any
 from markupsafe import Markup
 
 from core import units
-from core.metrics.reference_points import BY_KEY, PRIOR, label_of
+from core.metrics.reference_points import PRIOR, label_of, references_of
 from core.taxonomy import Taxonomy
 from damgui import text
 from damgui.charts.base import to_json
@@ -39,12 +39,12 @@ def _small_figures(found: Found) -> list[Markup]:
         small.append(html.figure(units.percent(found["balanced_accuracy"]), sentences.BALANCED, ends))
     ends = html.score_interval(found, "macro_f1_interval") or sentences.MACRO_F1_HINT
     small.append(html.figure(units.decimal(found["macro_f1"]), text.MACRO_F1, ends))
-    choice, prior = found.get("with_choice") or {}, found.get("prior") or {}
+    choice, guessing = found.get("with_choice") or {}, references_of(found).get(PRIOR)
     if choice.get("total"):
         below = html.interval(choice, "accuracy_interval") or f"{choice['correct']} of {choice['total']} objects"
         small.append(html.figure(units.percent(choice["accuracy"]), sentences.CHOICE, below))
-    if prior.get("accuracy") is not None:
-        small.append(html.figure(units.percent(prior["accuracy"]), sentences.GUESSING, sentences.GUESSING_HINT))
+    if guessing and guessing["accuracy"] is not None:
+        small.append(html.figure(units.percent(guessing["accuracy"]), sentences.GUESSING, sentences.GUESSING_HINT))
     return small
 
 
@@ -54,17 +54,9 @@ def warnings(found: Found) -> Markup:
 
 
 # -- What it must beat -----------------------------------------------------------------------------------------------
-def references(found: Found) -> dict[str, Found]:
-    """The reference points by name; of files from before there were any, guessing alone."""
-    known = {name: about for name, about in (found.get("references") or {}).items() if about}
-    prior = found.get("prior") or {}
-    guessing = {"label": sentences.GUESSING, "note": BY_KEY[PRIOR].note, **prior}
-    return known or ({PRIOR: guessing} if prior.get("accuracy") is not None else {})
-
-
 def reference_chart(found: Found) -> str | None:
     """The model and each reference on one axis for accuracy and one for macro-F1; None when there is no reference."""
-    known = references(found)
+    known = references_of(found)
     if not known:
         return None
     own = {
@@ -89,7 +81,7 @@ def _dot(about: Found, name: str, key: str) -> ForestRow:
 
 def reference_words(found: Found) -> str:
     """A sentence for every reference point: the result's own, which also tells what was left out."""
-    known = references(found)
+    known = references_of(found)
     named = [(str(about.get("label") or label_of(name)), str(about.get("note") or "")) for name, about in known.items()]
     return _SCORES.references(sentences.MUST_BEAT_HINT, named) if named else ""
 

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from core import units
+from core.glossary import TERMS
 from core.metrics.alarms import FROM_OTHER_FLIGHTS
 from core.metrics.compare import BETTER, UNCLEAR, WORSE
 from core.metrics.flights import FEW_FLIGHTS, LEAST_FLIGHTS, TOO_FEW_FLIGHTS
+from core.metrics.reference_points import BY_KEY, PRIOR
 from core.units import percent, points
 from damgui.text import split_name
 
@@ -18,7 +20,7 @@ from damgui.text import split_name
 BALANCED = "Balanced accuracy"
 BALANCED_HINT = "mean share found, every class alike"
 MACRO_F1_HINT = "finds and false alarms, every class alike"
-GUESSING, GUESSING_HINT = "Just guessing", "always the commonest condition"
+GUESSING, GUESSING_HINT = "Just guessing", BY_KEY[PRIOR].named
 CHOICE = "Where there is a choice"
 MUST_BEAT = "What it must beat"
 MUST_BEAT_HINT = "Dots are measured, lines are 95 % intervals; the band is the model's own interval."
@@ -28,23 +30,16 @@ ALARM_OTHERS = "This model has no calibration, so each flight's threshold comes 
 BY_CLASS = "Class by class"
 BY_KIND = "By object type and condition"
 SURE = "How sure may one be?"
-CLASS_TABLE_HINT = (
-    "Support: how many there are. Recall: the share of them that was found, with its 95 % interval. Precision: the "
-    "share of those called so that really are. F1: both in one number, 1 is perfect."
-)
+CLASS_TABLE_HINT = " ".join(f"{word}: {TERMS[word]}" for word in ("Support", "Recall", "Precision", "F1"))
 RELIABILITY_HINT = (
     "Answers are sorted by how sure the model was. On the dashed line it is right as often as it says: of the answers "
     "given with 80 %, 80 % are right. Below the line it is too sure of itself, above it too modest. The bars show how "
     "many objects stand behind each dot: few objects, little proof."
 )
 SURENESS = (
-    ("log_loss", "Log-loss", "What a wrong answer costs, the more the surer it was. 0 is perfect; lower is better."),
-    ("brier", "Brier score", "The squared distance of the probabilities from the truth. 0 is perfect, lower better."),
-    (
-        "ece",
-        "Calibration error (ECE)",
-        "How far, on average, how sure it is lies from how often it is right. 0 is perfect.",
-    ),
+    ("log_loss", "Log-loss", TERMS["Log-loss"]),
+    ("brier", "Brier score", TERMS["Brier score"]),
+    ("ece", "Calibration error (ECE)", TERMS["Calibration error"]),
 )
 RAW, CALIBRATED = "As the model says", "Calibrated"
 CALIBRATED_HINT = (

@@ -151,6 +151,38 @@ def test_history_is_read_once(workspace: Workspace, monkeypatch: pytest.MonkeyPa
     assert touched == []
 
 
+def test_what_trainings_recorded_is_read_once_however_often_a_running_one_ticks(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def record(name: str, accuracy: float) -> None:
+        workspace.final(name).mkdir(parents=True, exist_ok=True)
+        info = {"best": {"accuracy": accuracy}, "history": {"train": [[step, 1.0] for step in range(1000)]}}
+        write_json(workspace.training_info(name), info)
+
+    def scores() -> dict[str, float]:
+        say(running, "stage")  # a tick: the next snapshot is another one
+        return {tuned.name: tuned.score["accuracy"] for tuned in take_snapshot(workspace).tuned_models}
+
+    def read(path: Path, kind: type[Any]) -> Any:
+        opened.append(path.stem)
+        return original(path, kind)
+
+    opened: list[str] = []
+    original = snapshot.read_record
+    monkeypatch.setattr(snapshot, "read_record", read)
+    running = make(workspace, "train")
+    for number in range(5):
+        record(f"m{number}", number / 10)
+    before = take_snapshot(workspace)
+    for _ in range(3):
+        assert scores() == {f"m{number}": number / 10 for number in range(5)}
+    assert take_snapshot(workspace) is not before
+    assert sorted(opened) == [f"training_info_m{number}" for number in range(5)]
+    record("m2", 0.9)
+    assert scores()["m2"] == 0.9
+    assert opened[5:] == ["training_info_m2"], "only the one that changed is read anew"
+
+
 def test_a_folder_that_is_no_whole_run_yet_is_listed_once_it_is(workspace: Workspace) -> None:
     run = make(workspace)
     about = (run.folder / "run.json").read_bytes()

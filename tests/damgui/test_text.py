@@ -26,7 +26,12 @@ def test_slow_rates_are_said_the_other_way_round(rate: float, words: str) -> Non
     assert units.rate(rate, "photo") == words
 
 
-@pytest.mark.parametrize(("size", "words"), [(None, "–"), (812.3, "812 MB"), (2048, "2.0 GB")])
+@pytest.mark.parametrize(("part", "words"), [(0, "0 %"), (130, "65 %"), (199, "99 %"), (200, "100 %")])
+def test_what_is_not_over_is_never_said_to_be(part: int, words: str) -> None:
+    assert units.done(part, 200) == words
+
+
+@pytest.mark.parametrize(("size", "words"), [(None, "–"), (812.3, "812 MB"), (2048, "2.0 GB"), (20000, "20.0 GB")])
 def test_memory_carries_units(size: float | None, words: str) -> None:
     assert units.megabytes(size) == words
 

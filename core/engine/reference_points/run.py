@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from core import settings as schema
+from core import units
 from core.data.types import Dataset, Photo
 from core.engine import calibration, feature_cache
 from core.engine.adapters import adapters_off
@@ -24,10 +25,15 @@ from core.engine.models import base_of
 from core.engine.opened_model import OpenedModel
 from core.engine.questions import PromptBuilder
 from core.engine.reference_points import probes, texture
-from core.engine.reference_points import warnings as sentences
 from core.engine.reference_points.image_ablation import shuffled_source, substituted, with_blank_photos
 from core.engine.reference_points.pooling import pooled
 from core.engine.reference_points.rows import Item, Rows, items_of, prior_rows, stratified
+from core.engine.reference_points.warnings import (
+    above_prior_warning,
+    photos_unused_warning,
+    prompt_leak_warning,
+    simpler_is_better_warning,
+)
 from core.engine.scoring import judge_photos
 from core.engine.vision import ImageView, open_photo
 from core.metrics import score
@@ -92,7 +98,7 @@ class _Progress:
             raise _Stopped
         now = time.monotonic()
         if now - self.last > REPORT_EVERY_S:
-            share = f", {100 * done // total} % done" if done else ""
+            share = f", {units.done(done, total)} done" if done else ""
             self.reporter.emit("stage", text=f"Reference points: {self.label}{share}")
             self.last = now
 
@@ -270,19 +276,19 @@ def warnings_about(own: Rows, rows: dict[str, Rows]) -> list[str]:
     found: list[str | None] = []
     prior = rows.get(PRIOR, [])
     if prior and PROMPT_ONLY in rows:
-        found.append(sentences.prompt_leak_warning(rows[PROMPT_ONLY], prior))
+        found.append(prompt_leak_warning(rows[PROMPT_ONLY], prior))
     for name in (BLANK, SHUFFLED):
         if name in rows and prior:
             guessed = _matching(prior, rows[name])
-            found.append(sentences.above_prior_warning(rows[name], guessed, BY_KEY[name].named))
+            found.append(above_prior_warning(rows[name], guessed, BY_KEY[name].named))
     if BLANK in rows:
-        found.append(sentences.photos_unused_warning(_matching(own, rows[BLANK]), rows[BLANK]))
+        found.append(photos_unused_warning(_matching(own, rows[BLANK]), rows[BLANK]))
     simpler = {point.key: rows[point.key] for point in POINTS if point.simpler and rows.get(point.key)}
     shared = own
     for answers in simpler.values():  # parts of a cross-validation may lack one
         shared = _matching(shared, answers)
     same = {name: _matching(answers, shared) for name, answers in simpler.items()}
-    found.append(sentences.simpler_is_better_warning(shared, same))
+    found.append(simpler_is_better_warning(shared, same))
     return [sentence for sentence in found if sentence]
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from core.metrics import compare, score, sign_flip
 from core.metrics.counts import with_choice
 from core.metrics.flights import FEW_FLIGHTS, flights_of
-from core.metrics.reference_points import simpler_is_better
+from core.metrics.reference_points import BY_KEY, PRIOR, simpler_is_better
 from core.records import PredictionRow
 from core.units import percent
 
@@ -17,11 +17,6 @@ from core.units import percent
 LEAK_P = 0.01
 # A words-only probe that is right this often has read the truth.
 GIVEN_AWAY = 0.95
-
-
-def pct(share: float) -> str:
-    """A share (0..1) as whole percent."""
-    return percent(share, 0)
 
 
 def prompt_leak_warning(words: Sequence[PredictionRow], prior: Sequence[PredictionRow]) -> str | None:
@@ -48,8 +43,8 @@ def prompt_leak_warning(words: Sequence[PredictionRow], prior: Sequence[Predicti
     if not given_away and not _clearly_better(mine, its, turned):
         return None
     text = (
-        f"The words of the question alone, without any photo, are right for {pct(share)} of the objects with a choice; "
-        f"always naming the most frequent condition is right for {pct(least)}. "
+        f"The words of the question alone, without any photo, are right for {percent(share, 0)} of the objects with a "
+        f"choice; {BY_KEY[PRIOR].named} is right for {percent(least, 0)}. "
     )
     if given_away:
         return text + "That is nearly all: the question itself gives the true condition away. Do not trust this score."
@@ -89,8 +84,8 @@ def above_prior_warning(rows: Sequence[PredictionRow], prior: Sequence[Predictio
     if interval is None or interval[0] <= least:
         return None
     return (
-        f"With {shown} in place of its own the model is still right for {pct(found['overall_accuracy'])} of the "
-        f"objects with a choice, more than always naming the most frequent condition ({pct(least)}). What it knows "
+        f"With {shown} in place of its own the model is still right for {percent(found['overall_accuracy'], 0)} of the "
+        f"objects with a choice, more than {BY_KEY[PRIOR].named} ({percent(least, 0)}). What it knows "
         "there it did not see in the object: the question or the position of the box tells it."
     )
 
@@ -115,8 +110,8 @@ def photos_unused_warning(rows: Sequence[PredictionRow], blank: Sequence[Predict
     if interval is None or interval[0] > 0:
         return None
     return (
-        f"With the photos the model is right for {pct(_right(seen).mean())} of the objects with a choice, with "
-        f"blank grey photos for {pct(_right(unseen).mean())}: no clear difference. "
+        f"With the photos the model is right for {percent(_right(seen).mean(), 0)} of the objects with a choice, with "
+        f"blank grey photos for {percent(_right(unseen).mean(), 0)}: no clear difference. "
         "Nothing shows that it uses the photos."
     )
 

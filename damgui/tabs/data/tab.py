@@ -13,6 +13,7 @@ from gradio.components import Component
 from markupsafe import Markup
 
 from core.data.checks import SAME_FILE
+from core.data.formats.registry import FORMATS
 from core.data.quality.review import review
 from core.data.statistics import class_counts
 from core.data.types import Dataset
@@ -232,7 +233,7 @@ def _summary(data: Dataset, taxonomy: Taxonomy) -> Markup:
     shares = ", ".join(f"{n:,} {name}" for name, n in conditions.most_common())
     return html.figures(
         [
-            html.figure(f"{len(data.photos):,}", "Photos", text.FORMAT_WORDS.get(data.format, data.format)),
+            html.figure(f"{len(data.photos):,}", "Photos", FORMATS[data.format].title),
             html.figure(f"{len(objects):,}", "Boxed objects", shares),
             html.figure(f"{len({(obj.object_type, obj.condition) for obj in objects})}", "Classes", "that occur"),
             html.figure(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from core.metrics.reference_points import BY_KEY, POINTS, label_of, simpler_is_better
+from core.metrics.reference_points import BY_KEY, POINTS, label_of, references_of, simpler_is_better
 
 ROOT = Path(__file__).parents[3]
 
@@ -23,6 +23,15 @@ def test_one_that_is_not_known_is_called_what_its_results_call_it() -> None:
     assert label_of("prior", {"label": "Most frequent"}) == BY_KEY["prior"].label
     assert label_of("my_probe", {"label": "Mine"}) == "Mine"
     assert label_of("my_probe") == "my probe"
+
+
+def test_guessing_is_found_wherever_a_version_wrote_it() -> None:
+    guess, probe = {"accuracy": 0.4, "macro_f1": 0.2}, {"label": "Mine", "accuracy": 0.6}
+    old = references_of({"prior": guess})
+    assert list(old) == ["prior"] and old["prior"]["accuracy"] == 0.4 and old["prior"]["note"] == BY_KEY["prior"].note
+    assert references_of({"prior": guess, "references": {"mine": probe}}) == {**old, "mine": probe}
+    assert references_of({"prior": guess, "references": {"prior": probe}}) == {"prior": probe}
+    assert references_of({"references": {"blank": None}}) == references_of({"prior": None}) == references_of({}) == {}
 
 
 def test_simpler_methods_are_named_with_what_they_reach() -> None:

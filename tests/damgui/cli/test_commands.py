@@ -189,10 +189,10 @@ def test_a_dry_run_tells_what_training_would_take_and_trains_nothing(tmp_path: P
     assert done.returncode == 0, done.stderr
     for line in (
         "Memory    1.4 GB of 20.0 GB",
-        "A step    0.50 s, the largest 1.20 s",
+        "A step    0.50 s, the largest 1.2 s",
         "In all    about 4 min for 6 steps and their tests",
         "Disk      49 MB for checkpoints and 30 MB for vision features; 82.0 GB free",
-        "Speed     42.0 GFLOP/s, 27 % of what this device can do at most",
+        "Speed     42 GFLOP/s, 27 % of what this device can do at most",
     ):
         assert line in done.stdout.splitlines()
     document = json.loads(damgui(tmp_path, "train", "--dry-run", *QUICK, "--json").stdout)

@@ -53,6 +53,24 @@ def test_published_results_count_once_and_outlive_their_runs_folder(workspace: W
     assert (published.id, published.objects) == ("zeroshot_results", by_run.objects)
 
 
+def test_copies_among_the_published_results_are_told_without_comparing_every_file_with_every_run(
+    workspace: Workspace, judge: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Compared(dict[str, Any]):
+        def __eq__(self, other: object) -> bool:
+            compared.append(1)
+            return dict.__eq__(self, other)
+
+    compared: list[int] = []
+    monkeypatch.setattr(evaluations, "read_json", lambda path: Compared(json.loads(path.read_text())))
+    for number in range(4):
+        folder = judge(RIGHT, f"m{number}")
+        found = json.loads((folder / "results.json").read_text())
+        (workspace.experiments / f"evaluation_m{number}.json").write_text(json.dumps(dict(reversed(found.items()))))
+    assert len(evaluations.evaluated_runs(take_snapshot(workspace))) == 4, "the order of its keys makes no other file"
+    assert compared == []
+
+
 @pytest.mark.parametrize(
     ("other", "same"),
     [

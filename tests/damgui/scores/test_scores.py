@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from core.metrics.reference_points import BY_KEY, PRIOR, label_of, references_of
 from core.taxonomy import load
 from damgui.scores import scores, sentences
 from damgui.scores.results import ShownResults
@@ -121,12 +122,12 @@ def test_a_file_of_an_earlier_version_shows_what_it_has_and_nothing_else() -> No
     assert scores.reference_chart(OLD) is scores.reliability_chart(OLD) is None
     assert scores.alarms(OLD, DAMS) == scores.sureness(OLD) == ""
     assert scores.reference_words(OLD) == scores.type_table(OLD) == ""
-    assert scores.class_table({}, DAMS) and scores.references(OLD) == {}
+    assert scores.class_table({}, DAMS) and references_of(OLD) == {}
 
 
 def test_guessing_alone_is_the_reference_of_files_that_know_no_other() -> None:
     figure = drawn(scores.reference_chart(OLD | {"prior": {"accuracy": 0.4, "macro_f1": 0.2}}))
-    assert [trace["y"][0] for trace in figure["data"]] == [sentences.THIS_MODEL, sentences.GUESSING] * 2
+    assert [trace["y"][0] for trace in figure["data"]] == [sentences.THIS_MODEL, label_of(PRIOR)] * 2
 
 
 def test_the_model_stands_among_its_references_on_both_axes() -> None:
@@ -151,7 +152,7 @@ def test_every_reference_is_explained_with_its_own_note() -> None:
 
 def test_guessing_has_a_short_word_below_its_number_and_a_long_one_where_it_is_explained() -> None:
     markup = unescape(scores.headline(shown(NEW)))
-    assert "always the commonest condition" in markup and "Looks at nothing" not in markup
+    assert BY_KEY[PRIOR].named in markup and "Looks at nothing" not in markup
 
 
 def test_under_four_flights_no_interval_is_shown_and_it_is_said_why() -> None:

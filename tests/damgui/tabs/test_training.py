@@ -74,13 +74,13 @@ def test_a_trial_shows_its_four_figures_each_with_its_explanation(workspace: Wor
     for words in (
         text.KIND_WORDS["rehearse"],
         "1.4 GB",
-        "of 19.5 GB there",
+        "of 20.0 GB there",
         "0.50 s",
         "the largest takes 1.2 s",
         "≈ 4 min",
         "330 steps",
         "79 MB",
-        "of 80.1 GB free: 49 MB of saved states, 30 MB to remember",
+        "of 82.0 GB free: 49 MB of saved states, 30 MB to remember",
         text.TRIED_FITS,
     ):
         assert words in drawn
