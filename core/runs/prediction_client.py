@@ -117,11 +117,10 @@ def ask(workspace: Workspace, settings: Settings, request: Mapping[str, Any]) ->
     run = open_service(workspace, settings)
     name = uuid.uuid4().hex[:12]
     write_json(requests_folder(run) / f"{name}.json", dict(request))
-    if store.status(run) not in store.ACTIVE:  # it ended, idle, while we wrote
-        with contextlib.suppress(FileNotFoundError):
-            (requests_folder(run) / f"{name}.json").unlink()
-            run = open_service(workspace, settings)
-            write_json(requests_folder(run) / f"{name}.json", dict(request))
+    over = store.status(run) not in store.ACTIVE
+    if over and read_json(answers_folder(run) / f"{name}.json") is None:  # it ended, idle, while we wrote
+        run = open_service(workspace, settings)
+        write_json(requests_folder(run) / f"{name}.json", dict(request))
     return f"{run.id}/{name}"
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from core.errors import UserError
 from core.runs.events import Reporter
-from core.runs.files import read_json, write_json, writing
+from core.runs.files import file_stamp, read_json, remove, write_json, writing
 from core.runs.store import Run
 from core.settings import Settings
 
@@ -68,21 +69,29 @@ def serve(
         with writing(folder):
             folder.mkdir(exist_ok=True)
     predict: Predict | None = None
-    answered, last = 0, time.monotonic()
+    last = time.monotonic()
+    answered: set[Path] = set()
     while True:
-        waiting = sorted(requests_folder(run).glob("*.json"), key=lambda path: (path.stat().st_mtime_ns, path.name))
+        # A request may be withdrawn meanwhile, and one that could not be removed is not answered twice.
+        there = set(requests_folder(run).glob("*.json")) - answered
+        waiting = sorted(there, key=lambda path: (file_stamp(path)[:1], path.name))
         if reporter.stop_requested() or (not waiting and time.monotonic() - last > idle_s):
-            return {"answered": answered, "stopped": reporter.stop_requested()}
+            return {"answered": len(answered), "stopped": reporter.stop_requested()}
         for path in waiting:
             if predict is None:
                 reporter.emit("stage", text="Loading the model")
             try:
                 predict = predict or load(settings)
-                answer = dict(predict(read_json(path)))
+                request = read_json(path)
+                if request is None:
+                    continue
+                answer = dict(predict(request))
             except UserError as error:
                 answer = {"error": str(error), "problems": [asdict(problem) for problem in error.problems]}
             write_json(answers_folder(run) / path.name, answer)
-            path.unlink()
-            answered, last = answered + 1, time.monotonic()
+            answered.add(path)
+            with suppress(OSError):  # another process may have it open
+                remove(path)
+            last = time.monotonic()
         if not waiting:
             time.sleep(POLL_S)

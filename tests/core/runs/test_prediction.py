@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from core.runs import launcher, locks, prediction_client, store, worker
+from core.runs import launcher, locks, prediction_client, prediction_server, store, worker
 from core.runs.events import read_events
+from core.runs.files import write_json
 from core.runs.workspace import Workspace
 from core.settings import Settings, merge
 
@@ -87,6 +88,43 @@ def test_idle_service_ends_by_itself_and_its_answers_stay(workspace: Workspace) 
     (run,) = store.list_runs(workspace, "predict")
     assert launcher.wait(run, 10) == "finished"
     assert wait(workspace, number)["image"] == "a.jpg"
+
+
+class Asked:
+    """The reporter of a service that is asked to end once `over` holds."""
+
+    def __init__(self, over: Callable[[], bool]) -> None:
+        self.stop_requested = over
+
+    def emit(self, kind: str, **fields: Any) -> None:
+        pass
+
+
+def test_a_question_whose_file_cannot_be_removed_is_answered_once_and_the_next_one_too(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process, such as a virus scanner, may hold the file open."""
+
+    def held(path: Path) -> None:
+        raise PermissionError(f"{path} is in use")
+
+    run = store.create(workspace, SETTINGS, "predict")
+    questions, answers = prediction_server.requests_folder(run), prediction_server.answers_folder(run)
+    for name in "ab":
+        write_json(questions / f"{name}.json", {"image": name})
+    predicted: list[str] = []
+    looks: list[None] = []
+
+    def predict(request: dict[str, Any]) -> dict[str, Any]:
+        predicted.append(request["image"])
+        return request
+
+    monkeypatch.setattr(prediction_server, "remove", held)
+    over = Asked(lambda: looks.append(None) or len(looks) > 9)  # type: ignore[func-returns-value]
+    found = prediction_server.serve(run, SETTINGS, over, lambda _: predict)
+    assert found == {"answered": 2, "stopped": True}
+    assert predicted == ["a", "b"]
+    assert sorted(path.name for path in answers.iterdir()) == ["a.json", "b.json"]
 
 
 def test_question_to_a_service_that_is_gone_gets_a_sentence(workspace: Workspace) -> None:
