@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from core.errors import UserError
@@ -55,22 +55,26 @@ def _find(workspace: Workspace, settings: Settings) -> Run | None:
     return found
 
 
-def release(workspace: Workspace, patience_s: float | None = None) -> bool:
+def release(workspace: Workspace, stopping: Callable[[], bool]) -> bool:
     """Ask the services of a workspace to end, so that their memory is free for a heavy run, and wait for it.
 
     Args:
         workspace: Whose services end.
-        patience_s: How long to wait, in seconds; None means RELEASE_S.
+        stopping: Called while waiting; the wait ends when it says that the heavy run itself shall stop.
 
     Returns:
-        Whether all have ended: one that is answering or loading may need longer.
+        Whether all have ended: one that is answering or loading may need longer than RELEASE_S seconds.
     """
     warm = [run for run in store.list_runs(workspace, "predict") if store.status(run) in store.ACTIVE]
     for run in warm:
         with contextlib.suppress(UserError):  # it may end by itself meanwhile
             launcher.stop(run)
-    deadline = time.monotonic() + (RELEASE_S if patience_s is None else patience_s)
-    return all(launcher.wait(run, max(deadline - time.monotonic(), 0)) not in store.ACTIVE for run in warm)
+    deadline = time.monotonic() + RELEASE_S
+    while warm := [run for run in warm if store.status(run) in store.ACTIVE]:
+        if stopping() or time.monotonic() > deadline:
+            return False
+        time.sleep(launcher.POLL_S)
+    return True
 
 
 def _tidy(workspace: Workspace) -> None:

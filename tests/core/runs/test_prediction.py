@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from core.runs import launcher, locks, prediction_client, prediction_server, store, worker
-from core.runs.events import read_events
+from core.runs.events import append, event, read_events
 from core.runs.files import write_json
 from core.runs.workspace import Workspace
 from core.settings import Settings, merge
@@ -161,6 +161,27 @@ def test_a_heavy_run_finds_the_memory_of_the_service_free_without_asking(
     assert ask(workspace, "a.jpg")["image"] == "a.jpg"  # whoever asks again gets a new one
 
 
+def test_a_resumed_run_that_waits_for_the_memory_is_at_work_and_can_be_stopped(
+    workspace: Workspace, training: store.Run
+) -> None:
+    append(training.events, event("started", run=training.id, pid=1, job="train", parent=1))
+    append(training.events, event("ended", how="stopped", error="", problems=[], seconds=1.0))
+    prediction_client.ask(workspace, SETTINGS, {"image": "slow.jpg"})
+    (service,) = store.list_runs(workspace, "predict")
+    while not any(event["kind"] == "stage" for event in read_events(service.events)):
+        time.sleep(0.02)
+    resumed = threading.Thread(target=lambda: worker.work(training.folder))
+    resumed.start()
+    while not service.stop_file.exists():
+        time.sleep(0.02)
+    assert store.status(training) == "running"
+    launcher.stop(training)
+    resumed.join(10)
+    kinds = [event["kind"] for event in read_events(training.events)]
+    assert kinds == ["started", "ended", "started", "plan", "step", "checkpoint", "result", "ended"]
+    assert store.status(training) == "stopped"
+
+
 def test_a_service_that_does_not_end_in_time_is_told_and_holds_nothing_up(
     workspace: Workspace, training: store.Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -171,5 +192,5 @@ def test_a_service_that_does_not_end_in_time_is_told_and_holds_nothing_up(
     monkeypatch.setattr(prediction_client, "RELEASE_S", 0.1)
     reported: list[dict[str, Any]] = []
     assert worker.work(training.folder, reported.append) == 0
-    assert [event["kind"] for event in reported if event["kind"] == "warning"] == ["warning"]
+    assert [event["kind"] for event in reported][:2] == ["started", "warning"]
     assert wait(workspace, number)["image"] == "slow.jpg"
