@@ -261,7 +261,7 @@ def _release_predictors(run: Run, reporter: RunReporter) -> None:
         # Not `reporter.stop_requested`: that a stop was seen says that the engine acts on it.
         return reporter.interrupted or run.stop_file.exists()
 
-    if not prediction_client.release(run.workspace, stopping) and not stopping():
+    if not prediction_client.release(run.workspace, f"{run.kind} {run.id}", stopping) and not stopping():
         text = "A model that answers questions about single photos is still in memory: this run may lack it."
         reporter.emit("warning", text=text)
 

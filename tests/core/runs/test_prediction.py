@@ -3,6 +3,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +126,54 @@ def test_a_question_whose_file_cannot_be_removed_is_answered_once_and_the_next_o
     assert found == {"answered": 2, "stopped": True}
     assert predicted == ["a", "b"]
     assert sorted(path.name for path in answers.iterdir()) == ["a.json", "b.json"]
+
+
+def two_questions(workspace: Workspace) -> tuple[store.Run, str, str]:
+    """A service at work on a question, and another one that waits."""
+    numbers = [prediction_client.ask(workspace, SETTINGS, {"image": image}) for image in ("slow.jpg", "a.jpg")]
+    (service,) = store.list_runs(workspace, "predict")
+    while not any(past["kind"] == "stage" for past in read_events(service.events)):
+        time.sleep(0.02)
+    return service, numbers[0], numbers[1]
+
+
+def test_what_waits_when_a_run_takes_the_memory_is_told_so_and_asked_again_after_it(workspace: Workspace) -> None:
+    service, slow, waiting = two_questions(workspace)
+    with locks.hold(workspace.engine_lock):
+        assert prediction_client.release(workspace, "train 2026-pilot", lambda: False)
+        assert wait(workspace, slow)["image"] == "slow.jpg"
+        told = {"error": "The model left memory for train 2026-pilot before it answered: ask again."}
+        assert wait(workspace, waiting) == told
+    assert wait(workspace, waiting)["image"] == "a.jpg"
+    assert store.status(service) == "stopped"
+
+
+def test_a_question_with_other_settings_waits_for_those_that_were_asked_before(workspace: Workspace) -> None:
+    """Two pages ask different models: each gets its answers, and one model is in memory at a time."""
+    service, slow, waiting = two_questions(workspace)
+    assert ask(workspace, "b.jpg", merge(SETTINGS, {"model.path": "Qwen/other"}))["asked_of"] == "Qwen/other"
+    assert store.status(service) == "stopped"
+    assert [wait(workspace, number)["image"] for number in (slow, waiting)] == ["slow.jpg", "a.jpg"]
+    assert len(store.list_runs(workspace, "predict")) == 2
+
+
+def test_who_stops_the_service_does_not_get_a_new_one_by_what_still_waits(workspace: Workspace) -> None:
+    service, _, waiting = two_questions(workspace)
+    launcher.stop(service)
+    assert wait(workspace, waiting)["error"].endswith("left memory before it answered: ask again.")
+    assert store.list_runs(workspace, "predict") == [service]
+
+
+def test_a_question_that_came_too_late_for_a_service_is_asked_again_once(workspace: Workspace) -> None:
+    impatient = merge(SETTINGS, {"data.limit": 1})  # the fake engine's service: 0.2 s
+    prediction_client.ask(workspace, impatient, {"image": "a.jpg"})
+    (run,) = store.list_runs(workspace, "predict")
+    assert launcher.wait(run, 10) == "finished"
+    write_json(prediction_server.requests_folder(run) / "late.json", {"image": "late.jpg"})
+    with ThreadPoolExecutor(4) as page:
+        found = list(page.map(lambda _: wait(workspace, f"{run.id}/late"), range(4)))
+    assert {answer["image"] for answer in found} == {"late.jpg"}
+    assert len({answer["pid"] for answer in found}) == 1
 
 
 def test_question_to_a_service_that_is_gone_gets_a_sentence(workspace: Workspace) -> None:
