@@ -167,6 +167,39 @@ def test_torch_is_not_loaded_by_what_starts_at_once() -> None:
     assert done.stdout.splitlines()[-len(modules) :] == [f"{name} []" for name in modules]
 
 
+# What `core.runs.files` does with patience and for long paths. A path's `replace` takes one argument, a string's two.
+RAW = {"os": {"replace", "rename", "renames", "unlink", "remove", "rmdir", "removedirs"}, "shutil": {"rmtree", "move"}}
+RAW_OF_A_PATH = {"rename", "unlink", "rmdir"}
+
+
+def raw_moves(tree: ast.AST) -> set[str]:
+    """Where a file moves or removes files by the bare calls of the system: "line: call"."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module in RAW:
+            found |= {f"{node.lineno}: {alias.name}" for alias in node.names if alias.name in RAW[node.module]}
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in RAW:
+            found |= {f"{node.lineno}: {node.attr}"} if node.attr in RAW[node.value.id] else set()
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            one = len(node.args) == 1 and not node.keywords
+            if node.func.attr in RAW_OF_A_PATH or (node.func.attr == "replace" and one):
+                found.add(f"{node.lineno}: {node.func.attr}")
+    return found
+
+
+def test_runs_and_engine_move_and_remove_files_by_the_patient_calls_alone() -> None:
+    names = among(NAMES, "core.runs", "core.engine", "core.demo.sample_set") - {"core.runs.files"}
+    assert offenders(names, lambda name: raw_moves(ast.parse(NAMES[name].read_text(encoding="utf-8")))) == {}
+
+
+def test_a_raw_call_is_seen_and_text_and_patient_calls_are_not_taken_for_one() -> None:
+    raw = "os.replace(a, b)\nPath(a).replace(b)\na.unlink(missing_ok=True)\nact(shutil.rmtree)\nfrom os import rename"
+    numbers = sorted(line.split(":")[0] for line in raw_moves(ast.parse(raw)))
+    assert numbers == ["1", "2", "3", "4", "5"]
+    fine = "a.replace(' ', '-')\nreplace(a, b)\nfiles.remove(a)\nnames.remove(a)\ndataclasses.replace(a, b=1)"
+    assert raw_moves(ast.parse(fine)) == set()
+
+
 def test_a_file_holds_one_idea() -> None:
     lines = {name: len(path.read_text(encoding="utf-8").splitlines()) for name, path in NAMES.items()}
     assert {name: count for name, count in lines.items() if count > FILE_LINES} == {}

@@ -7,7 +7,6 @@ split; each has its own light, season and materials.
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -21,6 +20,7 @@ from filelock import FileLock
 from core.data.dataset import DEMO
 from core.demo.scenes import CLASS_OF, SAMPLE, Scene, draw_scene, flight_style
 from core.errors import UserError
+from core.runs.files import remove, remove_now, replace
 from core.settings import DataSettings
 
 Progress = Callable[[int, int], None]
@@ -225,10 +225,10 @@ def write_photos(
             for helper in helpers:
                 helper.kill()
                 helper.wait()
-        (partial / "helper.log").unlink(missing_ok=True)
-        partial.rename(folder)
+        remove(partial / "helper.log")
+        replace(partial, folder)
     except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
+        remove_now(partial)
         raise
 
 
@@ -236,7 +236,7 @@ def _sweep(folder: Path) -> None:
     """Remove what killed processes left behind, but nothing that may still be at work."""
     for left in folder.parent.glob(f".{folder.name}.*.partial"):
         if time.time() - left.stat().st_mtime > STALE_S:
-            shutil.rmtree(left, ignore_errors=True)
+            remove_now(left)
 
 
 def _start_helper(partial: Path, part: int, parts: int, count: int) -> subprocess.Popen[bytes]:

@@ -33,7 +33,7 @@ from core.engine.questions import PromptBuilder, mirrored_box
 from core.engine.vision import LIGHTS, ImageEncoder, ImageView, Patches
 from core.runs import cache
 from core.runs.events import Reporter
-from core.runs.files import file_stamp, replace, writing
+from core.runs.files import file_stamp, remove, replace, writing
 from core.runs.workspace import Workspace
 
 # Changes when features would be computed otherwise than by earlier versions of damgui.
@@ -263,7 +263,7 @@ class FeatureCache:
                 save_file({"features": seen.features}, beside, {"grid_thw": " ".join(map(str, seen.grid_thw))})
                 replace(beside, file)
             finally:
-                beside.unlink(missing_ok=True)
+                remove(beside)
 
 
 def image_views(photo: Photo, image_encoder: ImageEncoder, versions: Sequence[tuple[bool, int]]) -> Iterator[ImageView]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -33,7 +32,17 @@ from core.metrics.reference_points import PRIOR
 from core.records import PredictionRow, TrainingInfo
 from core.results import CellRecord, DataFacts, Results
 from core.runs.events import Reporter, SilentReporter, append, event
-from core.runs.files import is_unchanged, read_json, read_lines, read_record, write_json, write_lines
+from core.runs.files import (
+    copy,
+    is_unchanged,
+    read_json,
+    read_lines,
+    read_record,
+    remove,
+    write_json,
+    write_lines,
+    writing,
+)
 from core.runs.workspace import Nested, Workspace
 from core.settings import Settings
 from core.studies.ablation import ablation
@@ -139,7 +148,8 @@ class StudyRun:
     def clear(self, cell: StudyCell) -> None:
         """Remove a finished cell's models, unless the plan keeps them: they take much disk, and its answers remain."""
         if not self.plan.keep:
-            shutil.rmtree(self.inner(cell).models, ignore_errors=True)
+            with contextlib.suppress(OSError):  # what cannot be removed now is when the study goes on
+                remove(self.inner(cell).models)
 
     def train_and_judge(self, cell: StudyCell) -> bool:
         """Train one cell and judge it; False when it was stopped."""
@@ -178,7 +188,7 @@ class StudyRun:
             seeded = schema.merge(settings, {"training.seed": self.settings.training.seed})
             evaluation.read_data(seeded, self.workspace, _made(kept), self.silent)
         for target in (self.folder(cell), self.folder(cell) / "train"):
-            shutil.copyfile(kept / "split.json", target / "split.json")
+            copy(kept / "split.json", target / "split.json")
 
     def _training_info(self, cell: StudyCell, settings: Settings, watch: CellReporter) -> TrainingInfo:
         """Train the cell, go on with its training, or take what a training left before the judging broke off."""
@@ -189,7 +199,8 @@ class StudyRun:
         # Without a whole checkpoint, or with a final model but no word about it, there is nothing to go on from.
         start = latest_checkpoint(inner.checkpoints(NAME))
         if start is None or inner.final(NAME).exists():
-            shutil.rmtree(inner.models, ignore_errors=True)
+            with writing(inner.models):
+                remove(inner.models)
             start = None
         with watch.timed():
             info = train(settings, NAME, folder / "train", inner, watch, resume=start is not None)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import time
 from pathlib import Path
 
+from core.runs.files import remove_now
 from core.runs.workspace import Workspace
 
 PATTERN = "*/*/*.safetensors"
@@ -33,7 +33,7 @@ def _kept(folder: Path) -> list[tuple[os.stat_result, Path]]:
 def clear(workspace: Workspace) -> tuple[int, int]:
     """Remove the cache; returns (number of files, bytes) removed. A run computes again what it still needs."""
     files, held = size(workspace)
-    shutil.rmtree(workspace.feature_cache, ignore_errors=True)
+    remove_now(workspace.feature_cache)
     left_files, left = size(workspace)  # what a run has mapped stays, on Windows
     return files - left_files, held - left
 
@@ -51,12 +51,11 @@ def evict(folder: Path, cap_bytes: int, needed_bytes: int) -> None:
     for file in folder.glob("*/*/*.part"):
         with contextlib.suppress(OSError):
             if time.time() - file.stat().st_mtime > OLD_S:
-                file.unlink()
+                remove_now(file)
     kept = _kept(folder)
     over = sum(stat.st_size for stat, _ in kept) + needed_bytes - cap_bytes
     for stat, file in sorted(kept, key=lambda entry: entry[0].st_mtime_ns):
         if over <= 0:
             return
-        with contextlib.suppress(OSError):  # another process may have removed it, or Windows may still map it
-            file.unlink()
+        if remove_now(file):  # Windows may still map it
             over -= stat.st_size

@@ -145,19 +145,42 @@ def remove(path: Path) -> None:
     _with_retries(act)
 
 
+def remove_now(path: Path) -> bool:
+    """Remove what can be removed at once of a file or a folder, and leave what another process has open.
+
+    Returns:
+        Whether nothing is left.
+    """
+    whole = system_path(path)
+    if os.path.isdir(whole) and not os.path.islink(whole):
+        shutil.rmtree(whole, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            os.unlink(whole)
+    return not os.path.lexists(whole)
+
+
+def sync_file(path: Path) -> None:
+    """Flush a file to disk: a rename may survive a power cut that what was written before it does not."""
+    with open(system_path(path), "rb+") as file:  # Windows flushes only what may be written
+        os.fsync(file.fileno())
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary path beside `path` to write to, which replaces `path` when the block ends without an exception.
 
-    Missing parent folders are made. After an exception nothing is left beside `path`, which stays as it was.
+    What was written is flushed to disk first. Missing parent folders are made. After an exception nothing is left
+    beside `path`, which stays as it was.
 
     Raises:
-        OSError: A folder cannot be made, or `path` cannot be replaced.
+        OSError: A folder cannot be made, or `path` cannot be flushed or replaced.
     """
     os.makedirs(system_path(path.parent), exist_ok=True)
     beside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
     try:
         yield beside
+        sync_file(beside)
         replace(beside, path)
     finally:
         with suppress(OSError):  # an exception from above is the one to report

@@ -148,13 +148,17 @@ def _spawn(run: Run) -> subprocess.Popen[bytes]:
     return child
 
 
-def stop(run: Run) -> None:
+def stop(run: Run, why: str = "") -> None:
     """Ask a run to save and end; it does so after its current step.
+
+    Args:
+        run: The run.
+        why: What for, to be told to whoever waits for it; "" when the user asks.
 
     Raises:
         UserError: The run is not at work.
     """
-    store.request_stop(run)
+    store.request_stop(run, why)
 
 
 def resume(run: Run) -> Run:

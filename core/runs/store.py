@@ -16,7 +16,7 @@ from typing import Any
 from core.errors import UserError
 from core.records import RunFacts
 from core.runs.events import last_event, read_events
-from core.runs.files import read_json, remove, write_json, writing
+from core.runs.files import read_json, remove, write_json, write_text, writing
 from core.runs.locks import is_held
 from core.runs.workspace import Workspace, check_name, model_label
 from core.runs.workspace import open_workspace as open_workspace  # callers need one module for runs
@@ -84,7 +84,7 @@ class Run:
 
     @property
     def stop_file(self) -> Path:
-        """The file whose existence asks the run to stop."""
+        """The file whose existence asks the run to stop; a prediction service finds in it what for."""
         return self.folder / "stop"
 
     @property
@@ -358,13 +358,12 @@ def free_name(workspace: Workspace, model: str) -> str:
         number += 1
 
 
-def request_stop(run: Run) -> None:
-    """Ask a run to save and end; raises UserError when it is not at work."""
+def request_stop(run: Run, why: str = "") -> None:
+    """Ask a run to save and end, and leave word what for; raises UserError when it is not at work."""
     now = status(run)
     if now not in ACTIVE:
         raise UserError(f"this run is not at work, it is {now}", run.id, "List the runs with: damgui runs", "run")
-    with writing(run.stop_file):
-        run.stop_file.touch()
+    write_text(run.stop_file, why)
 
 
 def resumable(run: Run) -> None:

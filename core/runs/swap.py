@@ -7,10 +7,9 @@
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
 
-from core.runs.files import writing
+from core.runs.files import remove, replace, sync_file, system_path, writing
 
 
 def _beside(folder: Path, ending: str) -> Path:
@@ -26,7 +25,7 @@ def begin(folder: Path) -> Path:
     recover(folder)
     part = _beside(folder, "part")
     with writing(part):
-        part.mkdir(parents=True)
+        os.makedirs(system_path(part))
     return part
 
 
@@ -39,7 +38,7 @@ def finish(folder: Path) -> None:
     part = _beside(folder, "part")
     with writing(folder):
         sync(part)
-        os.replace(part, _beside(folder, "new"))
+        replace(part, _beside(folder, "new"))
         sync_entry(folder)
     recover(folder)
 
@@ -52,22 +51,21 @@ def recover(folder: Path) -> None:
     """
     part, new, old = (_beside(folder, ending) for ending in ("part", "new", "old"))
     with writing(folder):
-        if new.exists():
-            if folder.exists():
-                _remove(old)
-                os.replace(folder, old)
-            os.replace(new, folder)
+        if _exists(new):
+            if _exists(folder):
+                remove(old)
+                replace(folder, old)
+            replace(new, folder)
             sync_entry(folder)
-        _remove(old)
-        _remove(part)
+        remove(old)
+        remove(part)
 
 
 def sync(folder: Path) -> None:
     """Flush every file below `folder`, and the folders, to disk."""
-    for file in sorted(folder.rglob("*")):
+    for file in sorted(Path(system_path(folder)).rglob("*")):
         if file.is_file():
-            with file.open("rb+") as stream:
-                os.fsync(stream.fileno())
+            sync_file(file)
         else:
             _sync_folder(file)
     _sync_folder(folder)
@@ -88,6 +86,5 @@ def _sync_folder(folder: Path) -> None:
         os.close(number)
 
 
-def _remove(folder: Path) -> None:
-    if folder.exists():
-        shutil.rmtree(folder)
+def _exists(folder: Path) -> bool:
+    return os.path.exists(system_path(folder))

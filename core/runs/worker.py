@@ -223,7 +223,6 @@ def _attempt(run: Run, reporter: RunReporter, jobs: Mapping[str, Job], held: con
     try:
         if run.kind in HEAVY:
             _take_engine(run, held)
-            _release_predictors(run, reporter)
         return _do(run, reporter, jobs)
     except UserError as error:
         return "failed", error.problems, 2
@@ -253,8 +252,16 @@ def _take_engine(run: Run, held: contextlib.ExitStack) -> None:
 
 
 def _release_predictors(run: Run, reporter: RunReporter) -> None:
-    """End the prediction service before a heavy run: both models may not fit into memory."""
-    if not prediction_client.release(run.workspace):
+    """End the prediction service before a heavy run: both models may not fit into memory.
+
+    It may take a while, so `started` must be in the log by then: what comes before is not seen, nor can it be stopped.
+    """
+
+    def stopping() -> bool:
+        # Not `reporter.stop_requested`: that a stop was seen says that the engine acts on it.
+        return reporter.interrupted or run.stop_file.exists()
+
+    if not prediction_client.release(run.workspace, f"{run.kind} {run.id}", stopping) and not stopping():
         text = "A model that answers questions about single photos is still in memory: this run may lack it."
         reporter.emit("warning", text=text)
 
@@ -264,6 +271,8 @@ def _do(run: Run, reporter: RunReporter, jobs: Mapping[str, Job]) -> Outcome:
     reporter.emit("started", run=run.id, pid=os.getpid(), job=run.kind, parent=os.getppid())
     settings = run.settings()
     prepare_environment(settings)
+    if run.kind in HEAVY:
+        _release_predictors(run, reporter)
     if run.kind == "train":
         reporter.training_log = _training_log(run, resume)
     found = jobs[run.kind](Work(run, settings, reporter, resume))

@@ -14,7 +14,7 @@ from core.engine.training.memory import OPTIMIZER_BYTES, learning_weights
 from core.errors import UserError
 from core.records import AdapterFacts
 from core.runs import swap
-from core.runs.files import write_json, write_text, writing
+from core.runs.files import remove, system_path, write_json, write_text, writing
 
 BEST = "best"
 WEIGHT_BYTES = 4  # float32
@@ -40,7 +40,7 @@ def save_best(trainer: Trainer, folder: Path, about: AdapterFacts) -> None:
         write_json(part / "damgui.json", about)
         write_text(part / "README.md", card(about))
         # A pickle of the trainer's arguments: damgui.json says the same and can be read.
-        (part / "training_args.bin").unlink(missing_ok=True)
+        remove(part / "training_args.bin")
         swap.finish(folder)
 
 
@@ -83,7 +83,7 @@ def publish(best: Path, final: Path) -> None:
     require_free(final)
     part = swap.begin(final)
     with writing(final):
-        shutil.copytree(best, part, dirs_exist_ok=True)
+        shutil.copytree(system_path(best), system_path(part), dirs_exist_ok=True)
     swap.finish(final)
 
 

@@ -111,6 +111,28 @@ def test_removing_waits_for_whoever_has_the_file_open(tmp_path: Path, monkeypatc
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_replaces_a_file_is_on_disk_before_it_takes_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+    flush, move = os.fsync, os.replace
+    monkeypatch.setattr(os, "fsync", lambda number: (order.append("flushed"), flush(number)))
+    monkeypatch.setattr(os, "replace", lambda *paths: (order.append("in place"), move(*paths)))
+    files.write_json(tmp_path / "x.json", 1)
+    assert order == ["flushed", "in place"]
+
+
+def test_removing_at_once_waits_for_nobody_and_says_what_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "file").touch()
+    assert files.remove_now(tmp_path / "folder") and files.remove_now(tmp_path / "never there")
+    (tmp_path / "file").touch()
+    busy = Busy(os.unlink, 1, 32)
+    monkeypatch.setattr(os, "unlink", busy)
+    assert not files.remove_now(tmp_path / "file") and busy.calls == 1
+    assert files.remove_now(tmp_path / "file")
+
+
 def test_a_file_that_stays_open_is_one_sentence_in_the_end_and_nothing_is_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
