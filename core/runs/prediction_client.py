@@ -176,7 +176,7 @@ def _not_answered(run: Run, how: str, name: str) -> dict[str, Any] | None:
     try:
         return None if _asked_again(run, name) else _ended_first(run)
     except UserError as error:
-        busy = any(problem.kind == "busy" for problem in error.problems)  # somebody else is at the desk
+        busy = any(problem.kind == "busy" for problem in error.problems)  # somebody else is starting it
         return None if busy else {"error": str(error)}
 
 
