@@ -20,5 +20,11 @@ def stored_px(box_xyxy: BoxXyxy, size_wh: tuple[int, int]) -> list[float]:
 
 
 def overlap(one: BoxXyxy, other: BoxXyxy, gap: float = 0.0) -> bool:
-    """Whether two boxes overlap or lie nearer to each other than `gap`, which is in the unit of the boxes."""
+    """Whether two boxes overlap or lie nearer to each other than `gap`, which is in the unit of the boxes.
+
+    Args:
+        one: (x0, y0, x1, y1).
+        other: in the same unit.
+        gap: how far apart they may lie and still count.
+    """
     return one[0] < other[2] + gap and other[0] < one[2] + gap and one[1] < other[3] + gap and other[1] < one[3] + gap

@@ -73,6 +73,11 @@ def plain_log_probs(subject: Subject, encoder: Encoder, question: BenchQuestion)
 def compare(job: Job, subject: Subject, meter: StepMeter) -> None:
     """Compare the answers' log-probabilities about one photo, both ways, and report the greatest difference.
 
+    Args:
+        job: names the settings and the photos.
+        subject: model, photos and questions; the first photo with objects is asked about.
+        meter: takes the difference.
+
     Raises:
         UserError: they differ by more than TOLERANCE.
     """

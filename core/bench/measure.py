@@ -207,7 +207,13 @@ def take_turns(workers: Mapping[str, Worker], timing: Timing) -> dict[str, dict[
 
 
 def measure_jobs(jobs: Mapping[str, Job], timing: Timing, log_folder: Path) -> dict[str, dict[str, Any]]:
-    """Start a group of jobs, take turns, end them: what `take_turns` returns."""
+    """Start a group of jobs, take turns, end them: what `take_turns` returns.
+
+    Args:
+        jobs: by name, each done in a process of its own.
+        timing: how often and how long each is measured.
+        log_folder: takes what the processes print.
+    """
     with started(jobs, log_folder) as workers:
         return take_turns(workers, timing)
 

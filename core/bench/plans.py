@@ -112,7 +112,14 @@ class Maker:
         }
 
     def checked(self, job: Job, tag: str, photos: int = 1, questions: int = 0) -> Job:
-        """The job that checks whether the variants compute the same, on fewer photos."""
+        """The job that checks whether the variants compute the same, on fewer photos.
+
+        Args:
+            job: the one that will be measured.
+            tag: begins the folder's name.
+            photos: how many of its photos are asked about.
+            questions: objects of each photo; 0 for its own.
+        """
         images = self.images(photos, _side(job), questions)
         return self.variants(replace(job, images=images), ["check"], tag)["check"]
 

@@ -20,7 +20,11 @@ from core.errors import Problem, UserError
 
 
 def variants() -> Mapping[str, Callable[[Job, Any, StepMeter], None]]:
-    """What can be measured, by name. Each prepares, calls `meter.begin`, then works until the meter ends it."""
+    """What can be measured, by name.
+
+    Each is called with the job, the model and photos opened for it (`subjects.Subject`) and the meter: it prepares,
+    calls `meter.begin`, then calls the meter after every step until that ends it.
+    """
     from core.bench import check, evaluation, ours, plain, throughput, trl
 
     return {
@@ -39,7 +43,13 @@ def variants() -> Mapping[str, Callable[[Job, Any, StepMeter], None]]:
 
 
 def work(job: Job, requests: TextIO, replies: TextIO) -> None:
-    """Do a job; `requests` and `replies` carry lines of JSON."""
+    """Do a job; `requests` and `replies` carry lines of JSON.
+
+    Args:
+        job: what is measured.
+        requests: lines of JSON: the first begins the measuring, each of the others asks for a reading.
+        replies: takes lines of JSON: that the model is loaded, then the readings, or why there are none.
+    """
     from core.bench.subjects import Unavailable, open_subject
 
     try:

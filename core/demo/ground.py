@@ -22,7 +22,14 @@ def sunlight(rng: np.random.Generator, style: Style) -> Light:
 
 
 def paint_ground(rng: np.random.Generator, style: Style, light: Light, size_px: int) -> Array:
-    """An empty slope (size, size, 3), no objects yet."""
+    """An empty slope (size, size, 3), no objects yet.
+
+    Args:
+        rng: draws.
+        style: palettes and materials.
+        light: where the sun stands.
+        size_px: the side of the picture.
+    """
     shape = (size_px, size_px)
     x = np.linspace(0.0, 1.0, size_px, dtype=np.float32)[None, :]
     y = np.linspace(0.0, 1.0, size_px, dtype=np.float32)[:, None]

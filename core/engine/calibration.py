@@ -105,7 +105,13 @@ def load(folder: Path) -> Calibration | None:
 
 
 def warn_without(found: Calibration | None, settings: Settings, reporter: Reporter) -> None:
-    """Warn that a correction of the prior was requested of a model that has no calibration, hence none to correct."""
+    """Warn that a correction of the prior was requested of a model that has no calibration, hence none to correct.
+
+    Args:
+        found: The model's calibration; None where it has none.
+        settings: `judging.prior_correction` says what was requested.
+        reporter: Takes the warning.
+    """
     if found is None and settings.judging.prior_correction != calibration.NONE:
         text = "The prior is not corrected: this model has no calibration, so what it was taught is not known."
         reporter.emit("warning", text=text)

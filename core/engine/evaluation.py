@@ -33,7 +33,13 @@ from core.units import percent
 
 
 def seen_in_training(opened: OpenedModel, photos: Sequence[Photo], reporter: Reporter) -> int:
-    """Count the photos that the adapter learned from; where there are any, a warning is reported."""
+    """Count the photos that the adapter learned from; where there are any, a warning is reported.
+
+    Args:
+        opened: The model, which knows the photos its adapter learned from.
+        photos: Those that it is to judge.
+        reporter: Takes the warning.
+    """
     seen = sum(photo.digest in opened.trained_on for photo in photos)
     if seen:
         reporter.emit(
@@ -47,8 +53,17 @@ def read_data(settings: Settings, workspace: Workspace, run_folder: Path, report
 
     A split that had to be made is kept in the run's folder as split.json, and used again by a later start.
 
+    Args:
+        settings: `data` says where the photos lie and how they are split, `training.seed` seeds the split.
+        workspace: Where the sample set lies.
+        run_folder: The run's folder, which keeps split.json.
+        reporter: Takes the stage, and each problem of data that is usable all the same as a warning.
+
+    Returns:
+        The data set, its splits in place.
+
     Raises:
-        UserError: The data set cannot be used.
+        UserError: The data set cannot be used, or split.json is of other data.
     """
     reporter.emit("stage", text="Reading the photos")
     dataset = reading.read_dataset(settings.data, workspace.sample_data, settings.training.seed)

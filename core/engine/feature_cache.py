@@ -326,7 +326,18 @@ def _from_main_process(values: list[Any]) -> list[Any]:
 def planned(
     prompt_builder: PromptBuilder, loaded: Loaded, model: Any, wanted: Wanted, workspace: Workspace
 ) -> CachePlan | None:
-    """Foresee what `prepare` will compute and keep; None where it will keep nothing."""
+    """Foresee what `prepare` will compute and keep; None where it will keep nothing.
+
+    Args:
+        prompt_builder: Whose settings say whether and how much may be kept; it stays as it is.
+        loaded: The base model.
+        model: The same model, perhaps with an adapter.
+        wanted: The photos that will be seen, with their versions.
+        workspace: Where the features are kept.
+
+    Returns:
+        The views that are not kept yet, and what they will take on disk. Nothing is computed or written.
+    """
     found = _planned(prompt_builder, loaded, model, wanted, workspace)
     return None if found is None or found[2] else found[1]
 

@@ -41,7 +41,17 @@ class ObjectQuery:
 
 
 def truth_of(object_type: str, condition: str, kind: str, taxonomy: Taxonomy) -> str:
-    """Name the right answer to a question of `kind` (`condition` or `class`)."""
+    """Name the right answer to a question of `kind` (`condition` or `class`).
+
+    Args:
+        object_type: The object's true type.
+        condition: Its true condition.
+        kind: What is asked: `condition`, its type being given, or `class`, type and condition together.
+        taxonomy: Names the classes.
+
+    Returns:
+        The answer as the model has to write it, such as "blocked" or "toe drain blocked".
+    """
     return condition if kind == "condition" else taxonomy.class_name(object_type, condition)
 
 

@@ -58,7 +58,19 @@ def to_device(batch: Batch, device: torch.device) -> Batch:
 
 
 def judge(model: Any, prompt_builder: PromptBuilder, queries: PhotoQueries) -> list[AnswerProbabilities]:
-    """Compute the answers to each question about one photo (see `judge_each`)."""
+    """Compute the answers to each question about one photo (see `judge_each`).
+
+    Args:
+        model: The model in evaluation mode.
+        prompt_builder: Writes its questions.
+        queries: The questions, about one photo.
+
+    Returns:
+        The answers, in the order of the questions.
+
+    Raises:
+        UserError: The photo cannot be read, or an answer is not a finite number.
+    """
     (found,) = judge_each(model, prompt_builder, [queries])
     return found
 

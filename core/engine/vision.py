@@ -158,13 +158,25 @@ class ImageEncoder:
             return len(self._known), sum(patches.nbytes for patches in self._known.values())
 
     def photo(self, path: Path, mirrored: bool = False, light: int = 0) -> Patches:
-        """Encode the whole photo, at most `view.photo_px` squared pixels."""
+        """Encode the whole photo, at most `view.photo_px` squared pixels.
+
+        Args:
+            path: The photo's file.
+            mirrored: Whether left and right change sides.
+            light: Which of LIGHTS it is shown in; 0 is the photo itself.
+        """
         return self._patches_of(ImageView(path, None, mirrored, light))
 
     def crop(self, path: Path, box_xyxy: BoxXyxy, mirrored: bool = False, light: int = 0) -> Patches:
         """Encode the box and its surroundings, at about `view.crop_px` squared pixels: small crops are enlarged.
 
         With `view.crop_zoom` they keep the scale of the photo, that many times enlarged, up to `view.crop_px` squared.
+
+        Args:
+            path: The photo's file.
+            box_xyxy: The box in fractions of the photo as it is shown: mirrored where the photo is.
+            mirrored: Whether left and right change sides.
+            light: Which of LIGHTS it is shown in; 0 is the photo itself.
         """
         return self._patches_of(ImageView(path, box_xyxy, mirrored, light))
 

@@ -115,7 +115,13 @@ class Calibration:
         return (self.thresholds if correction == NONE else self.corrected.get(correction, {})).get(kind)
 
     def unsure(self, probability: float, kind: str, correction: str = NONE) -> bool:
-        """Whether an answer of this calibrated probability lies below the threshold, or there is none to rely on."""
+        """Whether an answer of this calibrated probability lies below the threshold, or there is none to rely on.
+
+        Args:
+            probability: The answer's, calibrated under the same correction.
+            kind: What was asked: `condition` or `class`.
+            correction: How the prior was corrected: a value of `judging.prior_correction`.
+        """
         rule = self.rule(kind, correction)
         return rule is None or rule.threshold is None or probability < rule.threshold
 

@@ -142,7 +142,13 @@ def card(
 
 
 def pointer(row: PredictionRow, taxonomy: Taxonomy, anchor: str) -> Markup:
-    """An object whose picture is elsewhere in the report, at `anchor`, as HTML."""
+    """An object whose picture is elsewhere in the report, at `anchor`, as HTML.
+
+    Args:
+        row: the object's prediction.
+        taxonomy: names and colours its conditions.
+        anchor: the id of the card that has the picture.
+    """
     return _HTML.pointer(replace(_card(row, taxonomy), anchor=anchor))
 
 

@@ -35,7 +35,13 @@ def items_of(photos: Sequence[Photo]) -> list[Item]:
 
 
 def stratified(items: Sequence[Item], most: int, seed: int) -> list[Item]:
-    """Take at most `most` of the items, in their order, every class at about its share and none lost altogether."""
+    """Take at most `most` of the items, in their order, every class at about its share and none lost altogether.
+
+    Args:
+        items: Those to choose from.
+        most: How many at most.
+        seed: The same seed chooses the same items.
+    """
     if len(items) <= most:
         return list(items)
     strata: dict[tuple[str, str], list[int]] = {}

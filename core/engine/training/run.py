@@ -132,6 +132,16 @@ def dry_run_first(
 ) -> DryRun | None:
     """Try two of the `steps` that are to come, as they will be taken (see `measure_dry_run`).
 
+    Args:
+        setup: The training, put together but not begun; it is left as it was.
+        steps: How many steps are to come.
+        workspace: Where vision features are kept and how much disk is free; nothing is written there.
+        reporter: Takes what was found as an event, and a warning.
+        stop: Called before each step that is tried; True ends the dry run.
+
+    Returns:
+        What was found; None where several processes train together.
+
     Raises:
         UserError: They will not fit.
         Stopped: A stop was requested.
@@ -172,7 +182,13 @@ def dry_run_only(settings: Settings, run_folder: Path, workspace: Workspace, rep
 
 
 def outcome(setup: TrainingSetup, checkpoints: Path, settings: Settings) -> TrainingInfo:
-    """Sum up a training that is over, for `training_info_<name>.json`."""
+    """Sum up a training that is over, for `training_info_<name>.json`.
+
+    Args:
+        setup: The training, with what its trainer and callbacks hold now.
+        checkpoints: The folder of its checkpoints, where the best adapter lies.
+        settings: Those it ran with.
+    """
     trainer, best = setup.trainer, setup.best.best.copy()
     if best:
         best["path"] = str(checkpoints / BEST)
