@@ -5,10 +5,9 @@ from __future__ import annotations
 import contextlib
 import time
 import uuid
-from collections.abc import Mapping
-from typing import Any
 
 from core.errors import UserError
+from core.records import Prediction, PredictionRefused, PredictionRequest
 from core.runs import launcher, locks, store
 from core.runs.files import read_json, remove, write_json
 from core.runs.prediction_server import answers_folder, requests_folder
@@ -100,7 +99,7 @@ def open_service(workspace: Workspace, settings: Settings) -> Run:
         raise UserError("the prediction service is being started", "", "Ask again in a moment.", "busy") from error
 
 
-def ask(workspace: Workspace, settings: Settings, request: Mapping[str, Any]) -> str:
+def ask(workspace: Workspace, settings: Settings, request: PredictionRequest) -> str:
     """Hand in a question to the prediction service, which is started when there is none.
 
     Args:
@@ -116,16 +115,16 @@ def ask(workspace: Workspace, settings: Settings, request: Mapping[str, Any]) ->
     """
     run = open_service(workspace, settings)
     name = uuid.uuid4().hex[:12]
-    write_json(requests_folder(run) / f"{name}.json", dict(request))
+    write_json(requests_folder(run) / f"{name}.json", request)
     if store.status(run) not in store.ACTIVE:  # it ended, idle, while we wrote
         with contextlib.suppress(FileNotFoundError):
             (requests_folder(run) / f"{name}.json").unlink()
             run = open_service(workspace, settings)
-            write_json(requests_folder(run) / f"{name}.json", dict(request))
+            write_json(requests_folder(run) / f"{name}.json", request)
     return f"{run.id}/{name}"
 
 
-def answer(workspace: Workspace, number: str) -> dict[str, Any] | None:
+def answer(workspace: Workspace, number: str) -> Prediction | PredictionRefused | None:
     """The answer to a question, {"error": text} when there will be none, None while it is being worked on."""
     identity, name = number.split("/", 1)
     folder = workspace.runs / identity
@@ -134,7 +133,7 @@ def answer(workspace: Workspace, number: str) -> dict[str, Any] | None:
     except UserError:
         return {"error": "The prediction service is gone; ask again."}
     over = store.status(run) not in store.ACTIVE
-    found: dict[str, Any] | None = read_json(answers_folder(run) / f"{name}.json")
+    found: Prediction | PredictionRefused | None = read_json(answers_folder(run) / f"{name}.json")
     if found is None and over:
         why = launcher.error_of(run) or f"see {run.process_log}"
         return {"error": f"The prediction service ended before it answered: {why}"}

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from core.errors import UserError
+from core.records import Prediction, PredictionRefused, PredictionRequest, ProblemRecord
 from core.runs.events import Reporter
 from core.runs.files import read_json, write_json, writing
 from core.runs.store import Run
@@ -18,7 +18,7 @@ from core.settings import Settings
 IDLE_S = 600.0
 POLL_S = 0.05
 
-Predict = Callable[[dict[str, Any]], Mapping[str, Any]]
+Predict = Callable[[PredictionRequest], Prediction]
 
 
 def requests_folder(run: Run) -> Path:
@@ -76,11 +76,15 @@ def serve(
         for path in waiting:
             if predict is None:
                 reporter.emit("stage", text="Loading the model")
+            answer: Prediction | PredictionRefused
             try:
                 predict = predict or load(settings)
-                answer = dict(predict(read_json(path)))
+                answer = predict(read_json(path))
             except UserError as error:
-                answer = {"error": str(error), "problems": [asdict(problem) for problem in error.problems]}
+                problems = [
+                    ProblemRecord(what=one.what, where=one.where, fix=one.fix, kind=one.kind) for one in error.problems
+                ]
+                answer = {"error": str(error), "problems": problems}
             write_json(answers_folder(run) / path.name, answer)
             path.unlink()
             answered, last = answered + 1, time.monotonic()
