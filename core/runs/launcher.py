@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from core.errors import Problem, UserError
-from core.records import Ended
+from core.records import Ended, LockNote
 from core.runs import locks, store
 from core.runs.events import EventReader, last_event
 from core.runs.files import remove, writing
@@ -36,7 +36,7 @@ def busy(workspace: Workspace) -> UserError | None:
     return None if note is None else busy_error(note)
 
 
-def busy_error(note: dict[str, Any]) -> UserError:
+def busy_error(note: LockNote) -> UserError:
     """The error (kind `busy`) that names the run that holds the engine; `note` is from `locks.holder`."""
     run, kind = note.get("run", ""), note.get("kind", "another run")
     since = datetime.fromtimestamp(note["since"]).strftime("%H:%M:%S on %Y-%m-%d") if "since" in note else ""
@@ -60,7 +60,7 @@ def require_free(workspace: Workspace) -> None:
         time.sleep(POLL_S)
 
 
-def _is_over(workspace: Workspace, note: dict[str, Any]) -> bool:
+def _is_over(workspace: Workspace, note: LockNote) -> bool:
     """Whether the last event of the run that a lock's note names is `ended`."""
     last = last_event(workspace.runs / str(note.get("run", "")) / "events.jsonl")
     return last is not None and last["kind"] == "ended"

@@ -13,12 +13,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
 
 from core.errors import UserError
-from core.runs.files import read_json, write_json, writing
+from core.records import LockNote
+from core.runs.files import read_record, write_json, writing
 
 # A check holds the lock for some microseconds; whoever takes the lock retries this long, so as not to fail by a check.
 PATIENCE_S = 0.5
@@ -109,18 +109,18 @@ def note_path(path: Path) -> Path:
     return path.with_suffix(".holder.json")
 
 
-def holder(path: Path) -> dict[str, Any] | None:
+def holder(path: Path) -> LockNote | None:
     """The note of a lock's holder; None when the lock is free, {} when the holder has not written its note yet."""
     if not is_held(path):
         return None
     try:
-        return read_json(note_path(path)) or {}
+        return read_record(note_path(path), LockNote) or {}
     except UserError:
         return {}
 
 
 @contextmanager
-def hold(path: Path, note: dict[str, Any] | None = None, patience_s: float = PATIENCE_S) -> Iterator[None]:
+def hold(path: Path, note: LockNote | None = None, patience_s: float = PATIENCE_S) -> Iterator[None]:
     """Hold a lock for the length of the block.
 
     Args:
