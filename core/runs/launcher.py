@@ -48,14 +48,14 @@ def busy_error(note: LockNote) -> UserError:
 def require_free(workspace: Workspace) -> None:
     """Check that no heavy run is at work in this workspace.
 
-    A run frees the engine a moment after its last event; that moment is waited for.
+    A run frees the engine a moment after its last event, and removes its note a moment before; both are waited for.
 
     Raises:
         UserError: A heavy run is at work; its kind is `busy`.
     """
     deadline = time.monotonic() + locks.PATIENCE_S
     while (note := locks.holder(workspace.engine_lock)) is not None:
-        if time.monotonic() > deadline or not _is_over(workspace, note):
+        if time.monotonic() > deadline or (note and not _is_over(workspace, note)):
             raise busy_error(note)
         time.sleep(POLL_S)
 

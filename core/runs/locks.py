@@ -11,14 +11,14 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from core.errors import UserError
 from core.records import LockNote
-from core.runs.files import read_record, write_json, writing
+from core.runs.files import read_record, remove, write_json, writing
 
 # A check holds the lock for some microseconds; whoever takes the lock retries this long, so as not to fail by a check.
 PATIENCE_S = 0.5
@@ -110,7 +110,11 @@ def note_path(path: Path) -> Path:
 
 
 def holder(path: Path) -> LockNote | None:
-    """The note of a lock's holder; None when the lock is free, {} when the holder has not written its note yet."""
+    """The note of a lock's holder; None when the lock is free.
+
+    {} stands for a holder that has not written its note yet, has just removed it, or writes none. What a killed holder
+    left is the first thing that the next one removes.
+    """
     if not is_held(path):
         return None
     try:
@@ -140,8 +144,16 @@ def hold(path: Path, note: LockNote | None = None, patience_s: float = PATIENCE_
         except Timeout as error:
             raise Held(str(path)) from error
     try:
+        _remove_note(path)  # a holder that was killed left it
         if note is not None:
             write_json(note_path(path), {"since": round(time.time(), 3), **note})
         yield
     finally:
+        _remove_note(path)
         lock.release()
+
+
+def _remove_note(path: Path) -> None:
+    """Remove the note, as long as the lock is held: later it may be another holder's."""
+    with suppress(OSError):  # it is not worth more than the lock
+        remove(note_path(path))
