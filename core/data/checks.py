@@ -21,7 +21,15 @@ HINTS = frozenset({"photo-without-label", "one-flight", "link-folder", "duplicat
 
 
 def require_clean(dataset: Dataset, data: DataSettings) -> None:
-    """Raises UserError listing every fault, unless the settings say to go on with what is good (`use_good`)."""
+    """Refuse a data set with faults, unless the settings say to go on with what is good.
+
+    Args:
+        dataset: the data set as read.
+        data: its settings; with `use_good` nothing is refused.
+
+    Raises:
+        UserError: there are faults; it names every one.
+    """
     faults = faults_of(dataset.problems)
     if faults and not data.use_good:
         raise UserError.of(faults)
@@ -37,11 +45,19 @@ def check_photos(
     raw: Sequence[RawPhoto],
     facts: Mapping[str, PhotoFacts | Problem],
     taxonomy: Taxonomy,
-    keep_twins: bool = False,
+    keep_duplicates: bool = False,
 ) -> tuple[list[Photo], list[Problem]]:
-    """Sound photos with sound objects (group not yet set), ordered by split and name, and everything wrong.
+    """The photos and objects that can be used, and one problem for each that cannot.
 
-    Of the same file twice the first is used and the second is a problem, or with `keep_twins` both stay.
+    Args:
+        root: the folder of the data set.
+        raw: photos and labels as a reader handed them over.
+        facts: for every photo's name what decoding its file showed, or what is wrong with the file.
+        taxonomy: gives object type and condition of each class name.
+        keep_duplicates: whether the same file under two names stays twice; otherwise the second is a problem.
+
+    Returns:
+        The photos, ordered by split and name, their `group` not yet set; and the problems.
     """
     problems: list[Problem] = []
     photos: list[Photo] = []
@@ -53,12 +69,12 @@ def check_photos(
         if isinstance(fact, Problem):
             problems.append(fact)
             continue
-        if (twin := first.get(fact.digest)) and not keep_twins:
+        if (other := first.get(fact.digest)) and not keep_duplicates:
             fix = "Remove one of the two; the first is used."
-            problems.append(Problem(SAME_FILE + twin, photo.name, fix, "duplicate-photo"))
+            problems.append(Problem(SAME_FILE + other, photo.name, fix, "duplicate-photo"))
             continue
         first[fact.digest] = photo.name
-        if wrong := other_size(photo, fact.size_wh):
+        if wrong := size_mismatch(photo, fact.size_wh):
             problems.append(wrong)
             continue
         objects = []
@@ -72,14 +88,22 @@ def check_photos(
             elif found:
                 objects.append(BoxedObject(placed, *found, source=labelled.source))
         photos.append(
-            Photo(root / photo.name, photo.name, fact.size_wh, photo.split, "", tuple(objects), fact.digest, fact.look)
+            Photo(root / photo.name, photo.name, fact.size_wh, photo.split, "", tuple(objects), fact.digest, fact.stats)
         )
     problems.extend(_unknown_class(name, places, taxonomy) for name, places in unknown.items())
     return photos, problems
 
 
 def place_box(obj: RawObject, size_wh: tuple[int, int]) -> BoxXyxy | Problem:
-    """The box as fractions of the photo, rounding beyond its edge cut off, or what is wrong with it."""
+    """A box in fractions of its photo; what rounding pushed beyond the edge is cut off.
+
+    Args:
+        obj: the box as written, in its own unit.
+        size_wh: width and height of the photo as viewed, in pixels.
+
+    Returns:
+        The box, or what is wrong with it: not finite, without width or height, or more than ROUNDING beyond an edge.
+    """
     width, height = size_wh if obj.unit == PIXELS else (1, 1)
     if not all(map(math.isfinite, obj.box_xyxy)):
         return Problem("a number of the box is not finite", obj.source, "Draw the box again.", "bad-number")
@@ -94,19 +118,19 @@ def place_box(obj: RawObject, size_wh: tuple[int, int]) -> BoxXyxy | Problem:
         fix = "Draw it again inside the photo."
         if obj.unit != PIXELS and max(x1, y1) > 2:
             fix = "Write fractions of the photo, 0 to 1, not pixels."
-        said = f"{100 * beyond[edge]:.0f} %" if beyond[edge] < 10 else "far"
-        return Problem(f"the box reaches {said} beyond the photo's {edge} edge", obj.source, fix, "box-outside")
+        distance = f"{100 * beyond[edge]:.0f} %" if beyond[edge] < 10 else "far"
+        return Problem(f"the box reaches {distance} beyond the photo's {edge} edge", obj.source, fix, "box-outside")
     return cut
 
 
-def other_size(photo: RawPhoto, size_wh: tuple[int, int]) -> Problem | None:
-    """What is wrong where a photo was labelled at another size than it has; None where nothing is."""
+def size_mismatch(photo: RawPhoto, size_wh: tuple[int, int]) -> Problem | None:
+    """The problem of a photo labelled at another size, in pixels, than it has; None where the two agree."""
     if photo.declared_wh is None or photo.declared_wh == size_wh:
         return None
-    said = (
+    what = (
         f"labelled as {photo.declared_wh[0]} x {photo.declared_wh[1]} pixels, but {size_wh[0]} x {size_wh[1]} as viewed"
     )
-    return Problem(said, photo.source or photo.name, "Label this photo as it is now, turned upright.", "size-mismatch")
+    return Problem(what, photo.source or photo.name, "Label this photo as it is now, turned upright.", "size-mismatch")
 
 
 def _unknown_class(name: str, places: Sequence[str], taxonomy: Taxonomy) -> Problem:

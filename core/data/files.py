@@ -26,9 +26,13 @@ MOST_TEXT_BYTES = 1 << 29  # a label file above half a gigabyte is none
 
 @dataclass(frozen=True)
 class Folder:
-    """The files of a data set by their names inside it (`train/images/a.jpg`), sorted; nothing else is ever opened.
+    """The files of a data set; nothing else is ever opened.
 
-    `refused` holds the names of links that lead out of the folder, each with a Problem in `problems`.
+    Attributes:
+        root: the folder, resolved.
+        names: of its files, sorted, as paths inside it (`train/images/a.jpg`).
+        problems: links and folders that could not be followed or read.
+        refused: names of the links among them that lead out of the folder.
     """
 
     root: Path
@@ -38,10 +42,12 @@ class Folder:
 
     @cached_property
     def known(self) -> frozenset[str]:
+        """The names as a set."""
         return frozenset(self.names)
 
     @cached_property
     def photos(self) -> tuple[str, ...]:
+        """The names of photos among the files, by their ending."""
         return tuple(name for name in self.names if is_photo(name))
 
     @cached_property
@@ -64,9 +70,17 @@ class Folder:
         return self.photos if not prefix else tuple(name for name in self.photos if name.startswith(prefix + "/"))
 
     def find_photo(self, written: str, near: Iterable[str] = ()) -> str | None:
-        """The photo that a label file means: below one of the folders `near`, else by a base name that is unique.
+        """The photo that a label file means.
 
         Label files often carry paths of the machine they were written on, so only the listing is ever searched.
+
+        Args:
+            written: the photo's path or name as the label file has it, with slashes of either kind.
+            near: folders inside the data set in which the photo is looked for first, in this order.
+
+        Returns:
+            Its name in the listing: by its path below one of the folders, else by a base name that is unique. None
+            without one.
         """
         plain = written.replace("\\", "/")
         places = list(dict.fromkeys((*near, "")))
@@ -83,7 +97,11 @@ class Folder:
 
 
 def list_files(root: Path) -> Folder:
-    """Everything below `root`, hidden files left out. Raises UserError when it is no folder or absurdly large."""
+    """Everything below a folder, hidden files left out; links that lead out of it are not followed.
+
+    Raises:
+        UserError: `root` is no folder, or holds more than MOST_FILES files.
+    """
     if not root.is_dir():
         raise UserError("no such folder", str(root), "Give the folder of photos and labels.", "no-data")
     base = root.resolve()
@@ -91,11 +109,11 @@ def list_files(root: Path) -> Folder:
     refused: list[str] = []
     problems: list[Problem] = []
 
-    def cannot(error: OSError) -> None:
+    def report_unreadable(error: OSError) -> None:
         name = Path(str(error.filename)).relative_to(base).as_posix()
         problems.append(Problem("this folder cannot be read", name, "Check its permissions.", "unreadable-folder"))
 
-    for here, folders, files in os.walk(base, onerror=cannot):
+    for here, folders, files in os.walk(base, onerror=report_unreadable):
         inside = Path(here).relative_to(base)
         folders[:] = sorted(folder for folder in folders if not folder.startswith((".", "__MACOSX")))
         for entry in sorted((*folders, *files)):
@@ -126,6 +144,7 @@ def _bad_link(base: Path, path: Path, name: str) -> Problem | None:
 
 
 def is_photo(name: str) -> bool:
+    """Whether a file is a photo by the ending of its name."""
     return name.lower().endswith(PHOTO_ENDINGS)
 
 
@@ -135,7 +154,7 @@ def tidy(name: str) -> str:
 
 
 def split_in(name: str) -> str:
-    """The split that a path's folders name (`valid/images/a.jpg`, `images/val/a.jpg`), or ""."""
+    """The split that one of a path's folders names (`valid/images/a.jpg`, `images/val/a.jpg`), or ""."""
     for part in PurePosixPath(name).parts[:-1]:
         if found := SPLIT_WORDS.get(part.lower()):
             return found

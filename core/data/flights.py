@@ -8,7 +8,7 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import PurePosixPath
 
-from core.data.duplicates import connected, same_photos
+from core.data.duplicates import connected, duplicate_groups
 from core.data.types import Photo
 from core.errors import UserError
 
@@ -17,28 +17,37 @@ NEAR_FRAMES = 5  # frames of a flight whose numbers differ by no more are taken 
 
 
 def group_of(name: str, rule: re.Pattern[str] | None) -> str:
-    """The flight or site that a photo's name tells; without a match (or with an empty one) the photo's own name."""
+    """The flight or site that a photo's name states; the photo's own name where it states none.
+
+    Args:
+        name: of the photo, its path inside the data set.
+        rule: matched from the start of the base name without ending; its first group is the flight.
+    """
     found = rule.match(PurePosixPath(name).stem) if rule else None
     return (found.group(1) if found else "") or name
 
 
 def compile_rule(rule: str) -> re.Pattern[str] | None:
-    """The flight rule, or None for "". Raises UserError when it is no regular expression with a group."""
+    """The regular expression of `data.group_rule`, or None for an empty one.
+
+    Raises:
+        UserError: it is no regular expression, or has no group.
+    """
     if not rule:
         return None
     fix = r"Write one with a group around the flight, such as ^(.*?)_\d+$, or leave it empty."
     try:
         compiled = re.compile(rule)
     except re.error as error:
-        said = f"{rule!r} is no regular expression ({error})"
-        raise UserError(said, "data.group_rule", fix, "setting") from error
+        what = f"{rule!r} is no regular expression ({error})"
+        raise UserError(what, "data.group_rule", fix, "setting") from error
     if not compiled.groups:
         raise UserError(f"{rule!r} has no group", "data.group_rule", fix, "setting")
     return compiled
 
 
 def frame_of(name: str) -> tuple[str, int] | None:
-    """(what stands before the number, the number) of a frame's file name; None for a name that tells neither."""
+    """(text before the number, number) of a frame's file name; None for a name without either."""
     found = FRAME.match(PurePosixPath(name).stem)
     return (found.group(1), int(found.group(2))) if found and found.group(1) else None
 
@@ -57,20 +66,24 @@ def neighbours(photos: Sequence[Photo]) -> list[tuple[Photo, Photo]]:
 
 
 def linked(photos: Sequence[Photo]) -> tuple[Photo, ...]:
-    """The photos with groups that also join near duplicates and neighbouring frames, named by the group's first.
+    """The photos regrouped: near duplicates and neighbouring frames share a group, as frames of one flight do.
 
-    Where all photos are of one flight their groups tell nothing: then neighbours and duplicates alone are joined.
+    Where all photos are of one flight their groups divide nothing: then neighbours and duplicates alone are joined.
+
+    Returns:
+        The photos in the same order; `group` is the first of the joined groups' names, or with one flight of the
+        photos'.
     """
     place = {photo.name: index for index, photo in enumerate(photos)}
     links = [(place[photo.name], place[other.name]) for photo, other in neighbours(photos)]
-    links += [(place[group[0].name], place[photo.name]) for group in same_photos(photos) for photo in group[1:]]
-    several = len({photo.group for photo in photos}) > 1
-    if several:
+    links += [(place[group[0].name], place[photo.name]) for group in duplicate_groups(photos) for photo in group[1:]]
+    several_flights = len({photo.group for photo in photos}) > 1
+    if several_flights:
         first: dict[str, int] = {}
         links += [(first.setdefault(photo.group, index), index) for index, photo in enumerate(photos)]
-    made = list(photos)
+    regrouped = list(photos)
     for group in connected(len(photos), links):
-        name = min(photos[index].group if several else photos[index].name for index in group)
+        name = min(photos[index].group if several_flights else photos[index].name for index in group)
         for index in group:
-            made[index] = replace(photos[index], group=name)
-    return tuple(made)
+            regrouped[index] = replace(photos[index], group=name)
+    return tuple(regrouped)

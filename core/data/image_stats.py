@@ -1,4 +1,4 @@
-"""What one glance at a photo tells: a fingerprint of how it looks, how bright and how sharp it is."""
+"""What a single decode of a photo yields: a fingerprint of the picture, how bright and how sharp it is."""
 
 from __future__ import annotations
 
@@ -7,19 +7,23 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-LONGEST = 640  # sharpness is that of the photo at about the size a model is shown; more pixels would tell of more noise
+LONGEST = 640  # sharpness is that of the photo at about the size a model is shown; more pixels would measure noise
 WHITE = 250  # of 255
 THUMB = 32  # the side of the grey thumbnail, of which imagehash takes its hash
 
 
 @dataclass(frozen=True)
 class ImageStats:
-    """A kilobyte about a photo, however many pixels it has.
+    """Statistics of a photo: a kilobyte, however many pixels it has.
 
-    `hash` is the perceptual hash (pHash, 64 bits: signs of the lowest frequencies), `thumb` the photo in grey at
-    THUMB x THUMB pixels, row by row. `bright` is the mean of the grey values and `light` their 95th percentile, both 0
-    to 1; `white` is the share of pixels that are white. `sharp` is the variance of the Laplacian (Pech-Pacheco et al.
-    2000) over the variance of the grey values, so that a dark or hazy photo does not count as blurred.
+    Attributes:
+        hash: the perceptual hash (pHash), 64 bits: signs of the lowest frequencies.
+        thumb: the photo in grey, THUMB x THUMB bytes, row by row.
+        bright: the mean of the grey values, 0 to 1.
+        light: their 95th percentile, 0 to 1.
+        white: the share of pixels that are white, 0 to 1.
+        sharp: the variance of the Laplacian (Pech-Pacheco et al. 2000) over the variance of the grey values, so that a
+            dark or hazy photo does not count as blurred.
     """
 
     hash: int
@@ -31,7 +35,7 @@ class ImageStats:
 
 
 def measure_image(image: Image.Image) -> ImageStats:
-    """The look of a photo as viewed."""
+    """The statistics of a photo as viewed, of any size and colour mode."""
     import imagehash
 
     grey = image.convert("L")

@@ -39,18 +39,30 @@ UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, MemoryError, Image.Dec
 
 @dataclass(frozen=True)
 class PhotoFacts:
-    """`size_wh` of the photo as viewed, in pixels; `digest` is the SHA-256 (hex) of the file; `look` if asked for."""
+    """What decoding a photo's file showed.
+
+    Attributes:
+        size_wh: width and height of the photo as viewed, in pixels.
+        digest: SHA-256 (hex) of the file's bytes.
+        stats: of the picture, where they were asked for.
+    """
 
     size_wh: tuple[int, int]
     digest: str
-    look: ImageStats | None = None
+    stats: ImageStats | None = None
 
 
 def open_photo(path: Path, scale: float | None = None) -> Image.Image:
-    """The photo as viewed, RGB; with `scale` perhaps smaller, but at least `scale` times its size.
+    """The photo as viewed, in RGB.
 
-    A JPEG is then unpacked to a half, a quarter or an eighth where that is enough. Raises one of UNREADABLE: nothing
-    beyond MOST_PIXELS is unpacked.
+    Args:
+        path: of the photo's file.
+        scale: allows a smaller photo, at least `scale` (0 to 1) times its size: a JPEG is then unpacked to a half, a
+            quarter or an eighth. None for the full size.
+
+    Raises:
+        OSError: the photo has more than MOST_PIXELS pixels; nothing of it is unpacked then. For a file that is no
+            photo, or a damaged one, any of UNREADABLE.
     """
     with Image.open(path, formats=FORMATS) as image:
         wide, high = image.size
@@ -69,9 +81,15 @@ def photo_size(path: Path) -> tuple[int, int]:
 
 
 def square_around(box_xyxy_px: BoxXyxy, size_wh: tuple[int, int], least_px: float) -> BoxXyxy:
-    """A square around a box with its surroundings, moved inside the photo; smaller only where the photo is. Pixels.
+    """A square around a box with its surroundings, moved inside the photo; smaller only where the photo is.
 
-    A box counts as at least `least_px` wide.
+    Args:
+        box_xyxy_px: the box, in pixels.
+        size_wh: width and height of the photo, in pixels.
+        least_px: the box counts as at least so wide.
+
+    Returns:
+        The square, in pixels.
     """
     x1, y1, x2, y2 = box_xyxy_px
     side = max(x2 - x1, y2 - y1, least_px) * (1 + SURROUNDINGS)
@@ -82,8 +100,15 @@ def square_around(box_xyxy_px: BoxXyxy, size_wh: tuple[int, int], least_px: floa
 
 
 def exact_box(box_xyxy: BoxXyxy, size_wh: tuple[int, int], margin: float) -> BoxXyxy:
-    """The box with its margin in pixels of the photo, not rounded to whole ones: a pixel more on each side of a drain
-    14 pixels wide is a seventh of other ground. At least one pixel, inside the photo."""
+    """The box with its margin, in pixels of the photo but not rounded to whole ones; inside it, and at least one pixel.
+
+    A pixel more on each side of a drain 14 pixels wide is a seventh of other ground.
+
+    Args:
+        box_xyxy: the box, in fractions of the photo.
+        size_wh: width and height of the photo, in pixels.
+        margin: added on each side, as a share of the box's width or height.
+    """
     wide, high = size_wh
     x1, y1, x2, y2 = box_xyxy
     margin_x, margin_y = margin * (x2 - x1), margin * (y2 - y1)
@@ -92,11 +117,18 @@ def exact_box(box_xyxy: BoxXyxy, size_wh: tuple[int, int], margin: float) -> Box
     return left, upper, max(right, left + 1.0), max(lower, upper + 1.0)
 
 
-def examine(root: Path, names: Iterable[str], looking: bool = False) -> dict[str, PhotoFacts | Problem]:
-    """Size and digest of each photo, or what is wrong with its file; every photo is decoded, in parallel.
+def examine(root: Path, names: Iterable[str], with_stats: bool = False) -> dict[str, PhotoFacts | Problem]:
+    """Facts of each photo, or what is wrong with its file; every photo is decoded, in parallel.
 
-    With `looking` the same decoding also tells the photo's look, which takes about four times as long. What was found
-    is remembered while the process lives, until a file's time or size changes.
+    Results are kept while the process lives, until a file's time or size changes.
+
+    Args:
+        root: the folder of the data set.
+        names: of the photos, paths inside it.
+        with_stats: whether the same decoding measures each picture too, which takes about four times as long.
+
+    Returns:
+        For each name its facts or the problem.
     """
     listed = list(names)
     with warnings.catch_warnings():
@@ -104,25 +136,33 @@ def examine(root: Path, names: Iterable[str], looking: bool = False) -> dict[str
         warnings.simplefilter("ignore")
         with ThreadPoolExecutor(max_workers=min(8, (os.cpu_count() or 1) + 1)) as pool:
             return dict(
-                zip(listed, pool.map(lambda name: _remembered(root / name, name, looking), listed), strict=True)
+                zip(listed, pool.map(lambda name: _examine_cached(root / name, name, with_stats), listed), strict=True)
             )
 
 
-def _remembered(path: Path, name: str, looking: bool) -> PhotoFacts | Problem:
+def _examine_cached(path: Path, name: str, with_stats: bool) -> PhotoFacts | Problem:
     try:
-        now = path.stat()
+        file = path.stat()
     except OSError:
         return examine_photo(path, name)
-    return _as_of(path, name, looking, (now.st_mtime_ns, now.st_ctime_ns, now.st_size, now.st_ino))
+    return _examine_version(path, name, with_stats, (file.st_mtime_ns, file.st_ctime_ns, file.st_size, file.st_ino))
 
 
 @lru_cache(maxsize=100_000)
-def _as_of(path: Path, name: str, looking: bool, stamp: tuple[int, ...]) -> PhotoFacts | Problem:
-    return examine_photo(path, name, looking)
+def _examine_version(path: Path, name: str, with_stats: bool, stamp: tuple[int, ...]) -> PhotoFacts | Problem:
+    return examine_photo(path, name, with_stats)
 
 
-def examine_photo(path: Path, name: str, looking: bool = False) -> PhotoFacts | Problem:
-    """Checks the header's size before decoding, so that a decompression bomb is never unpacked."""
+def examine_photo(path: Path, name: str, with_stats: bool = False) -> PhotoFacts | Problem:
+    """Facts of one photo, or what is wrong with its file.
+
+    The size in the header is checked before anything is decoded, so that a decompression bomb is never unpacked.
+
+    Args:
+        path: of the file.
+        name: as a problem names the photo.
+        with_stats: whether the picture is measured too.
+    """
     broken = "Export this photo again, or remove it."
     try:
         bytes_ = path.stat().st_size
@@ -146,21 +186,21 @@ def examine_photo(path: Path, name: str, looking: bool = False) -> PhotoFacts | 
     width, height = image.size
     if width * height > MOST_PIXELS:
         return _huge(name, f"{width} x {height} pixels")
-    return _decode(image, raw, name, looking)
+    return _decode(image, raw, name, with_stats)
 
 
-def _decode(image: Image.Image, raw: bytes, name: str, looking: bool) -> PhotoFacts | Problem:
+def _decode(image: Image.Image, raw: bytes, name: str, with_stats: bool) -> PhotoFacts | Problem:
     width, height = image.size
     if min(width, height) < 2:
         return Problem(f"this photo has only {width} x {height} pixels", name, "Remove it.", "unreadable-photo")
     try:
-        # A JPEG unpacks to an eighth of its size (or no smaller than a look wants it): every byte is still read, so
+        # A JPEG unpacks to an eighth of its size (or no smaller than its statistics need): every byte is still read, so
         # that a missing end shows.
-        least = LONGEST if looking else 1
-        image.draft("L" if looking else "RGB", (max(least, width // 8), max(least, height // 8)))
+        least = LONGEST if with_stats else 1
+        image.draft("L" if with_stats else "RGB", (max(least, width // 8), max(least, height // 8)))
         image.load()
         turn = image.getexif().get(ORIENTATION)
-        look = measure_image(ImageOps.exif_transpose(image)) if looking else None
+        stats = measure_image(ImageOps.exif_transpose(image)) if with_stats else None
     except (OSError, ValueError, SyntaxError, EOFError, MemoryError) as error:
         cut = "truncated" in str(error).lower() or "unexpected end" in str(error).lower() or isinstance(error, EOFError)
         if cut:
@@ -173,11 +213,11 @@ def _decode(image: Image.Image, raw: bytes, name: str, looking: bool) -> PhotoFa
         fix = "Export this photo again, or remove it."
         return Problem(f"this photo cannot be decoded ({_short(error)})", name, fix, "unreadable-photo")
     size = (height, width) if turn in QUARTER_TURNS else (width, height)
-    return PhotoFacts(size, hashlib.sha256(raw).hexdigest(), look)
+    return PhotoFacts(size, hashlib.sha256(raw).hexdigest(), stats)
 
 
-def _huge(name: str, said: str) -> Problem:
-    return Problem(f"this photo is absurdly large ({said})", name, "Make it smaller.", "huge-photo")
+def _huge(name: str, size: str) -> Problem:
+    return Problem(f"this photo is absurdly large ({size})", name, "Make it smaller.", "huge-photo")
 
 
 def _short(error: BaseException) -> str:

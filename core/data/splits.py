@@ -17,21 +17,29 @@ from core.errors import Problem, UserError
 
 MISSING = 10.0  # cost of a class that is absent from one side: more than any unevenness of shares
 PHOTO_WEIGHT = 3.0  # the share of photos counts as much as that of three classes
-SPARE = 3.0  # calibration takes at most this many times its share: where a flight is larger, learning needs it more
+SPARE = 3.0  # calibration takes at most this many times its share: where a flight is larger, training needs it more
 ONE_FLIGHT_CURE = "Set data.group_rule so that it tells flights apart: neighbouring photos look alike."
 STARTS = 4  # random starts, the best end is taken; with many of them all seeds would find the same split
-SWAPS = 20  # tried for each flight when folds are dealt anew
-LOOSER = 1.25  # times as uneven as scikit-learn's deal may another seed's be: what leaves room for other folds
+SWAPS = 20  # tried for each flight when folds are shuffled
+LOOSER = 1.25  # times as uneven as scikit-learn's folds may another seed's be: what leaves space for others
 
 
 def make_split(
     photos: Sequence[Photo], valid_share: float, seed: int = 0
 ) -> tuple[dict[str, tuple[str, ...]], tuple[Problem, ...]]:
-    """{"train": names, "valid": names}, whole groups (`Photo.group`) on one side, and hints about it.
+    """A training and a validation side, every group of photos (`Photo.group`) on one of them, classes in like shares.
 
     Every class of which at least two groups have objects is on both sides where that is possible. When all photos are
-    of one group, photos are split singly and a hint of kind `one-flight` says so. With fewer than two photos all go to
-    train.
+    of one group, photos are split singly and a hint of kind `one-flight` states it. With fewer than two photos all go
+    to train.
+
+    Args:
+        photos: those to divide.
+        valid_share: the share of photos and objects meant for validation, 0 to 1.
+        seed: the same seed gives the same split.
+
+    Returns:
+        {"train": names, "valid": names}, and hints about the split.
     """
     if len(photos) < 2:
         return {"train": tuple(photo.name for photo in photos), "valid": ()}, ()
@@ -40,8 +48,8 @@ def make_split(
         groups.setdefault(photo.group, []).append(photo)
     hints: tuple[Problem, ...] = ()
     if len(groups) == 1:
-        said = f"all {len(photos)} photos are of one flight ({next(iter(groups))}), so they are split one by one"
-        hints = (Problem(said, "data.group_rule", ONE_FLIGHT_CURE, "one-flight"),)
+        what = f"all {len(photos)} photos are of one flight ({next(iter(groups))}), so they are split one by one"
+        hints = (Problem(what, "data.group_rule", ONE_FLIGHT_CURE, "one-flight"),)
         groups = {photo.name: [photo] for members in groups.values() for photo in members}
     chosen = _choose(_counts(list(groups.values())), valid_share, seed)
     sides = {name: bool(side) for name, side in zip(groups, chosen, strict=True)}
@@ -55,37 +63,57 @@ def make_split(
 def calibration_split(
     photos: Sequence[Photo], share: float, seed: int = 0
 ) -> tuple[tuple[Photo, ...], tuple[Photo, ...]]:
-    """(learn, calibrate): about `share` of the training photos put aside, whole groups, classes in like shares.
+    """Training photos, and some of them held out for calibration: whole groups, classes in like shares.
 
-    A class of which at least two groups have objects always stays in `learn`. Nothing is put aside when `share` is 0
-    or less than one photo, when all photos are of one group, or when even the best choice takes more than three times
+    A class of which at least two groups have objects always stays in training. Nothing is held out when `share` is 0 or
+    less than one photo, when all photos are of one group, or when even the best choice takes more than SPARE times
     `share` of the photos: a few large flights cannot be spared.
+
+    Args:
+        photos: the training photos.
+        share: the part of them to hold out, 0 to 1.
+        seed: the same seed gives the same choice.
+
+    Returns:
+        (photos to train on, photos to calibrate on).
     """
     groups = {photo.group for photo in photos}
     if len(groups) < 2 or share * len(photos) < 1:
         return tuple(photos), ()
     held = set(make_split(photos, share, seed)[0]["valid"])
-    aside = {photo.group for photo in photos if photo.name in held}
+    held_out = {photo.group for photo in photos if photo.name in held}
     of_class: dict[tuple[str, str], Counter[str]] = {}
     for photo in photos:
         for obj in photo.objects:
             of_class.setdefault((obj.object_type, obj.condition), Counter())[photo.group] += 1
-    for having in of_class.values():
-        if len(having) > 1 and set(having) <= aside:
-            aside.discard(min(having, key=lambda group: (-having[group], group)))
-    calibrate = tuple(photo for photo in photos if photo.group in aside)
+    for in_groups in of_class.values():
+        if len(in_groups) > 1 and set(in_groups) <= held_out:
+            held_out.discard(min(in_groups, key=lambda group: (-in_groups[group], group)))
+    calibrate = tuple(photo for photo in photos if photo.group in held_out)
     if len(calibrate) > SPARE * share * len(photos):
         return tuple(photos), ()
-    return tuple(photo for photo in photos if photo.group not in aside), calibrate
+    return tuple(photo for photo in photos if photo.group not in held_out), calibrate
 
 
 def make_folds(photos: Sequence[Photo], folds: int, seed: int = 0) -> tuple[tuple[str, ...], ...]:
-    """The photos' names dealt into `folds` parts, whole groups (`Photo.group`) together, classes in like shares.
+    """Folds for cross-validation: whole groups (`Photo.group`) together, classes in like shares.
 
     Seed 0 is the stratified group k-fold of scikit-learn, one label for each object; a photo without objects counts as
-    one object of a class of its own. That deal depends hardly on a seed, so any other seed goes on from it: groups
-    change places at random as long as the parts stay about as even and lack no class more. Raises UserError when there
-    are fewer groups than parts, or a part would have no object.
+    one object of a class of its own. That result depends hardly on a seed, so any other seed goes on from it: groups
+    change folds at random as long as the folds stay about as even and lack no class more.
+
+    Args:
+        photos: those to divide.
+        folds: their number, 2 or more.
+        seed: the same seed gives the same folds.
+
+    Returns:
+        The photos' names, one tuple for each fold.
+
+    Raises:
+        UserError: there are fewer groups than folds, no class has an object for each fold, or a fold has no object.
+
+    Source: StratifiedGroupKFold of scikit-learn.
     """
     from sklearn.model_selection import StratifiedGroupKFold
 
@@ -96,31 +124,31 @@ def make_folds(photos: Sequence[Photo], folds: int, seed: int = 0) -> tuple[tupl
         raise UserError(what, "data.folds", fix, "folds")
     ordered = sorted(photos, key=lambda photo: photo.name)
     rows = [
-        (place, label)
-        for place, photo in enumerate(ordered)
+        (index, label)
+        for index, photo in enumerate(ordered)
         for label in [f"{obj.object_type} {obj.condition}" for obj in photo.objects] or [""]
     ]
-    flights = [ordered[place].group for place, _ in rows]
-    dealer = StratifiedGroupKFold(folds, shuffle=True, random_state=0)
+    flights = [ordered[index].group for index, _ in rows]
+    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=0)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that a class has fewer objects than folds: the review tells of it
-            dealt = [part for _, part in dealer.split(flights, [label for _, label in rows], flights)]
+            warnings.simplefilter("ignore")  # that a class has fewer objects than folds: the review reports it
+            test_rows = [part for _, part in splitter.split(flights, [label for _, label in rows], flights)]
     except ValueError as error:
         fix = "Set data.folds lower, or label more photos."
         raise UserError(f"no class has {folds} objects, one for each fold", "data.folds", fix, "folds") from error
-    fold_of = {flights[row]: number for number, part in enumerate(dealt) for row in part}
+    fold_of = {flights[row]: number for number, part in enumerate(test_rows) for row in part}
     if seed:
-        fold_of = _dealt_anew(ordered, fold_of, seed)
+        fold_of = _shuffled_folds(ordered, fold_of, seed)
     parts = tuple(tuple(photo.name for photo in ordered if fold_of[photo.group] == number) for number in range(folds))
     labelled = {photo.name for photo in photos if photo.objects}
-    if bare := [str(index) for index, part in enumerate(parts) if not labelled & set(part)]:
-        what = f"with {folds} folds part {' and '.join(bare)} has no object"
+    if empty := [str(index) for index, part in enumerate(parts) if not labelled & set(part)]:
+        what = f"with {folds} folds part {' and '.join(empty)} has no object"
         raise UserError(what, "data.folds", "Set data.folds lower, or label more flights.", "folds")
     return parts
 
 
-def _dealt_anew(photos: Sequence[Photo], fold_of: Mapping[str, int], seed: int) -> dict[str, int]:
+def _shuffled_folds(photos: Sequence[Photo], fold_of: Mapping[str, int], seed: int) -> dict[str, int]:
     """Folds of the groups after many random moves and swaps, none of which leaves the parts much less even."""
     rng = np.random.default_rng([seed, 0xF01D])
     names, folds = sorted(fold_of), max(fold_of.values()) + 1
@@ -150,14 +178,22 @@ def _dealt_anew(photos: Sequence[Photo], fold_of: Mapping[str, int], seed: int) 
 
 
 def require_fold(folds: int, fold: int) -> None:
-    """Raises UserError unless both are 0 or `fold` counts one of at least two `folds`."""
+    """Refuse a fold that does not exist.
+
+    Args:
+        folds: the number of folds; 0 for no cross-validation.
+        fold: the index of one of them, counted from 0; 0 without cross-validation.
+
+    Raises:
+        UserError: there is only one fold, or no such fold.
+    """
     if folds == 1:
         fix = "Set data.folds to 2 or more, or to 0 for no cross-validation."
         raise UserError("one fold leaves nothing to learn from", "data.folds", fix, "folds")
     if fold and fold >= folds:
         fix = f"Choose 0 to {folds - 1}: parts are counted from 0." if folds else "Set data.folds as well."
-        said = f"there is no part {fold} among {folds} folds" if folds else f"part {fold} of no folds"
-        raise UserError(said, "data.fold", fix, "folds")
+        what = f"there is no part {fold} among {folds} folds" if folds else f"part {fold} of no folds"
+        raise UserError(what, "data.fold", fix, "folds")
 
 
 def _counts(groups: Sequence[Sequence[Photo]]) -> np.ndarray:
@@ -215,13 +251,17 @@ def _cost(valid: np.ndarray, totals: np.ndarray, share: float, shared: np.ndarra
 
 
 def write_split(dataset: Dataset, path: Path) -> None:
-    """The split as JSON, {"train": [names], "valid": [names], …}, so that a run can be repeated."""
+    """Write the split as JSON, {"train": [names], "valid": [names], …}, so that a run can be repeated."""
     split = {name: [photo.name for photo in dataset.split(name)] for name in SPLITS if dataset.split(name)}
     path.write_text(json.dumps(split, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def read_split(path: Path) -> dict[str, tuple[str, ...]]:
-    """What `write_split` wrote. Raises UserError when the file is not that."""
+    """The names of each split, as `write_split` wrote them.
+
+    Raises:
+        UserError: the file cannot be read, or is no split.
+    """
     fix = "Make it again by starting a new run."
     try:
         tree: Any = json.loads(path.read_text(encoding="utf-8"))
@@ -236,9 +276,14 @@ def read_split(path: Path) -> dict[str, tuple[str, ...]]:
 
 
 def apply_split(dataset: Dataset, split: Mapping[str, Sequence[str]]) -> Dataset:
-    """The data set with its photos divided as `split` says; photos it does not name are left out.
+    """The data set with its photos divided anew, and its fingerprint made anew.
 
-    The fingerprint is computed anew. Raises UserError when a named photo is not there.
+    Args:
+        dataset: with all photos.
+        split: the names of the photos of each split; photos that are not named are left out.
+
+    Raises:
+        UserError: a named photo is not in the data set.
     """
     side = {name: part for part, names in split.items() for name in names}
     missing = sorted(set(side) - {photo.name for photo in dataset.photos})
@@ -250,6 +295,7 @@ def apply_split(dataset: Dataset, split: Mapping[str, Sequence[str]]) -> Dataset
 
 
 def with_fingerprint(dataset: Dataset) -> Dataset:
+    """The data set with the fingerprint of its photos as they are now."""
     from core.data.statistics import fingerprint
 
     return replace(dataset, fingerprint=fingerprint(dataset.photos))

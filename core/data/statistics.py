@@ -5,28 +5,28 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from core.data.types import SPLITS, Dataset, Photo
+from core.data.types import SPLITS, BoxedObject, Dataset, Photo
 
 
 def class_counts(dataset: Dataset) -> dict[str, dict[str, int]]:
-    """{split: {"toe drain blocked": n}} for the splits that have photos."""
+    """Objects of each class in each split that has photos: {split: {"toe drain blocked": n}}."""
     return _count(dataset, lambda obj: f"{obj.object_type} {obj.condition}")
 
 
 def type_counts(dataset: Dataset) -> dict[str, dict[str, int]]:
-    """{split: {object type: n}}."""
+    """Objects of each type in each split that has photos: {split: {object type: n}}."""
     return _count(dataset, lambda obj: obj.object_type)
 
 
 def condition_counts(dataset: Dataset) -> dict[str, dict[str, int]]:
-    """{split: {condition: n}}."""
+    """Objects of each condition in each split that has photos: {split: {condition: n}}."""
     return _count(dataset, lambda obj: obj.condition)
 
 
-def _count(dataset: Dataset, name_of: Any) -> dict[str, dict[str, int]]:
+def _count(dataset: Dataset, name_of: Callable[[BoxedObject], str]) -> dict[str, dict[str, int]]:
     counts = {}
     for split in SPLITS:
         if photos := dataset.split(split):
@@ -35,13 +35,13 @@ def _count(dataset: Dataset, name_of: Any) -> dict[str, dict[str, int]]:
 
 
 def imbalance(counts: Mapping[str, int]) -> float:
-    """How many times the most frequent class outnumbers the rarest that occurs; 1.0 for none or one."""
+    """How many times the most frequent class outnumbers the rarest that occurs; 1.0 where one occurs, or none."""
     present = [count for count in counts.values() if count > 0]
     return max(present) / min(present) if present else 1.0
 
 
 def summary(dataset: Dataset) -> dict[str, Any]:
-    """All of it as plain values for JSON: per split photos, objects, flights and counts; problems by kind."""
+    """Plain values for JSON: for each split its photos, objects, flights and counts by class; problems by kind."""
     classes, types, conditions = class_counts(dataset), type_counts(dataset), condition_counts(dataset)
     splits = {}
     for split in classes:

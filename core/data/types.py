@@ -14,9 +14,13 @@ SPLITS = ("train", "valid", "test")
 
 @dataclass(frozen=True)
 class BoxedObject:
-    """One boxed object. `box_xyxy` holds fractions of the photo's width and height, 0 to 1, y downwards.
+    """One boxed object.
 
-    `object_type` and `condition` are names from the taxonomy; `source` is where it was read (`d07.txt line 3`).
+    Attributes:
+        box_xyxy: fractions of the photo's width and height, 0 to 1, y downwards.
+        object_type: its name in the taxonomy.
+        condition: its name in the taxonomy.
+        source: where it was read (`d07.txt line 3`).
     """
 
     box_xyxy: BoxXyxy
@@ -27,11 +31,20 @@ class BoxedObject:
 
 @dataclass(frozen=True)
 class Photo:
-    """A photo on disk with its objects. `name` is its path inside the data set, `group` its flight or site.
+    """A photo on disk with its objects.
 
-    `size_wh` and all boxes refer to the photo as viewed: turned as its EXIF orientation says (open it with
-    `core.data.photos.open_photo`). `digest` is the SHA-256 (hex) of the file's bytes; `look` is there only where the
-    data set was read to be reviewed or rid of duplicates.
+    Its size and all boxes refer to the photo as viewed: turned as its EXIF orientation says (open it with
+    `core.data.photos.open_photo`).
+
+    Attributes:
+        path: of its file.
+        name: its path inside the data set.
+        size_wh: width and height in pixels.
+        split: one of SPLITS; "" where none is given yet.
+        group: its flight or site, which stays on one side of a split; "" until it is known.
+        objects: everything boxed in it; empty where there is nothing to see.
+        digest: SHA-256 (hex) of the file's bytes.
+        stats: of the picture; only where the data set was read to be reviewed or rid of duplicates.
     """
 
     path: Path
@@ -41,15 +54,20 @@ class Photo:
     group: str
     objects: tuple[BoxedObject, ...] = ()
     digest: str = ""
-    look: ImageStats | None = field(default=None, compare=False, repr=False)
+    stats: ImageStats | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """A data set as read. `problems` lists everything wrong; `photos` is what is good.
+    """A data set as read.
 
-    `fingerprint` is a SHA-256 (hex) over names, boxes, classes, splits and photo bytes: the same fingerprint is the
-    same task.
+    Attributes:
+        root: its folder.
+        format: the name of its label format.
+        photos: all that can be used.
+        problems: everything wrong with the rest.
+        fingerprint: SHA-256 (hex) over names, boxes, classes, splits and photo bytes: the same fingerprint is the same
+            task.
     """
 
     root: Path
@@ -59,4 +77,5 @@ class Dataset:
     fingerprint: str = ""
 
     def split(self, name: str) -> tuple[Photo, ...]:
+        """The photos of a split; those without one for ""."""
         return tuple(photo for photo in self.photos if photo.split == name)

@@ -1,4 +1,4 @@
-"""`read_boxes`: photos with boxes to be judged, whose conditions nobody knows (or nobody wants to know).
+"""`read_unlabelled`: photos with boxes to be judged, whose conditions nobody knows (or nobody wants to know).
 
 The same readers as for labelled data are used, but of a label only the box and the object type are taken: a class name
 may name a type alone, and one that names no type of ours is an object of unknown type. Photos without any label file
@@ -16,11 +16,11 @@ from pathlib import Path
 
 from core import taxonomy as taxonomies
 from core.boxes import WHOLE_PHOTO, BoxXyxy
-from core.data.checks import faults_of, other_size, place_box
+from core.data.checks import faults_of, place_box, size_mismatch
 from core.data.dataset import folder_of
 from core.data.files import Folder, list_files
 from core.data.formats.base import SHARE, RawObject, RawPhoto, RawSet
-from core.data.formats.registry import FORMATS, FORMATS_SAID, recognise
+from core.data.formats.registry import FORMATS, FORMATS_TEXT, recognise
 from core.data.photos import PhotoFacts, examine
 from core.errors import Problem, UserError
 from core.settings import DataSettings
@@ -31,7 +31,7 @@ WHOLE_PHOTOS = "photos"  # the format of a folder without labels
 
 @dataclass(frozen=True)
 class UnlabelledObject:
-    """One box to judge, in fractions of the photo as viewed; `object_type` None: the type is not known."""
+    """One box to judge, in fractions of the photo as viewed; `object_type` is None where the type is not known."""
 
     box_xyxy: BoxXyxy
     object_type: str | None
@@ -39,7 +39,15 @@ class UnlabelledObject:
 
 @dataclass(frozen=True)
 class UnlabelledImage:
-    """A photo with what is to be judged in it. `name` is its path inside the folder, `digest` the file's SHA-256."""
+    """A photo with the boxes to judge in it.
+
+    Attributes:
+        path: of its file.
+        name: its path inside the folder.
+        size_wh: width and height as viewed, in pixels.
+        objects: at least one.
+        digest: SHA-256 (hex) of the file's bytes.
+    """
 
     path: Path
     name: str
@@ -50,8 +58,16 @@ class UnlabelledImage:
 
 @dataclass(frozen=True)
 class UnlabelledDataset:
-    """A folder as read, in the order of names. `problems` are faults and hints, `unknown_classes` class names that
-    name no type of ours (with their number), `fingerprint` a SHA-256 over names, boxes, types and photo bytes."""
+    """A folder as read.
+
+    Attributes:
+        root: the folder.
+        format: the name of its label format; WHOLE_PHOTOS where it has no labels.
+        images: in the order of their names.
+        problems: faults and hints.
+        unknown_classes: class names that name no type of the taxonomy, with the number of their boxes.
+        fingerprint: SHA-256 (hex) over names, boxes, types and photo bytes.
+    """
 
     root: Path
     format: str
@@ -62,17 +78,24 @@ class UnlabelledDataset:
 
     @property
     def whole(self) -> bool:
+        """Whether there are no labels, so that every photo is judged as a whole."""
         return self.format == WHOLE_PHOTOS
 
     @property
     def faults(self) -> tuple[Problem, ...]:
+        """The problems that mean bad input, hints left out."""
         return faults_of(self.problems)
 
 
 def read_unlabelled(data: DataSettings, sample_folder: Path) -> UnlabelledDataset:
-    """The boxes of all photos of `data.path`, splits disregarded; the same photo twice is judged twice.
+    """The boxes of all photos of a folder, splits disregarded; the same photo twice is judged twice.
 
-    Raises UserError, all problems in it, only when there is nothing to judge.
+    Args:
+        data: where the photos lie, their label format and the taxonomy.
+        sample_folder: the folder of the sample set, which "demo" as `data.path` means.
+
+    Raises:
+        UserError: there is nothing to judge. It names every problem found.
     """
     taxonomy = taxonomies.load(data.taxonomy)
     folder = list_files(folder_of(data, sample_folder))
@@ -86,7 +109,7 @@ def read_unlabelled(data: DataSettings, sample_folder: Path) -> UnlabelledDatase
         if image is not None and image.objects:
             images.append(image)
     if not images:
-        what, fix = "no photo with a box to judge", f"Give photos, or a folder in {FORMATS_SAID}."
+        what, fix = "no photo with a box to judge", f"Give photos, or a folder in {FORMATS_TEXT}."
         raise UserError.of((*problems, Problem(what, str(folder.root), fix, "no-data")))
     return UnlabelledDataset(
         folder.root, raw.format, tuple(images), tuple(problems), dict(unknown_classes), _fingerprint(images)
@@ -117,7 +140,7 @@ def _image(
 ) -> UnlabelledImage | None:
     """A photo with its sound boxes; None where the photo is not sound. What is wrong goes to `problems`."""
     fact, taxonomy = known
-    trouble = fact if isinstance(fact, Problem) else other_size(raw, fact.size_wh)
+    trouble = fact if isinstance(fact, Problem) else size_mismatch(raw, fact.size_wh)
     if isinstance(fact, Problem) or trouble is not None:
         problems.extend([trouble] if trouble else [])
         return None

@@ -195,7 +195,7 @@ def _check(args: Args) -> int:
     print("Reading the photos …", file=sys.stderr)  # drawing the sample set takes a while, the first time
     with redirect_stdout(sys.stderr):
         sample = ready(settings.data, workspace.sample_data)
-        dataset = read_dataset(settings.data, sample, settings.training.seed, looking=True)
+        dataset = read_dataset(settings.data, sample, settings.training.seed, with_stats=True)
     counts, faults = class_counts(dataset), faults_of(dataset.problems)
     found = review(dataset, settings, taxonomy.load(settings.data.taxonomy))
     if args.json:

@@ -24,10 +24,10 @@ def _key(workspace: Workspace, settings: Settings) -> tuple[Path, DataSettings, 
     return workspace.root, settings.data, settings.training.seed
 
 
-def read(workspace: Workspace, settings: Settings, looking: bool = False) -> Dataset:
+def read(workspace: Workspace, settings: Settings, with_stats: bool = False) -> Dataset:
     """Read the photos now, whatever was read before. Raises UserError when nothing usable is there."""
     sample = ready(settings.data, workspace.sample_data)
-    found = read_dataset(settings.data, sample, settings.training.seed, looking)
+    found = read_dataset(settings.data, sample, settings.training.seed, with_stats)
     with _LOCK:
         _READ.pop(_key(workspace, settings), None)
         _READ[_key(workspace, settings)] = found

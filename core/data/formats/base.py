@@ -15,7 +15,14 @@ SHARE, PIXELS = "share", "px"
 
 @dataclass(frozen=True)
 class RawObject:
-    """A box as (x0, y0, x1, y1) in `unit`: SHARE (of the photo's width and height) or PIXELS."""
+    """A box as written.
+
+    Attributes:
+        class_name: as the label file spells it.
+        box_xyxy: (x0, y0, x1, y1) in `unit`, y downwards.
+        unit: SHARE (of the photo's width and height) or PIXELS.
+        source: file and place in it (`d07.txt line 3`).
+    """
 
     class_name: str
     box_xyxy: BoxXyxy
@@ -25,7 +32,15 @@ class RawObject:
 
 @dataclass(frozen=True)
 class RawPhoto:
-    """A labelled photo. `split` is "" where none is given; `declared_wh` the size in pixels the label file states."""
+    """A labelled photo.
+
+    Attributes:
+        name: its path inside the data set.
+        split: "train", "valid" or "test"; "" where none is given.
+        objects: empty where the label states that there is nothing to see.
+        declared_wh: width and height in pixels that the label file states, if it does.
+        source: file and place in it.
+    """
 
     name: str
     split: str
@@ -36,7 +51,7 @@ class RawPhoto:
 
 @dataclass(frozen=True)
 class RawSet:
-    """All of a data set's labels."""
+    """All of a data set's labels: the format's name, the photos with their objects, and everything wrong."""
 
     format: str
     photos: tuple[RawPhoto, ...]
@@ -53,8 +68,8 @@ class LabelFormat:
         endings: of its label files, in lower case.
         recognises: whether a folder holds labels of this format.
         read: all photos and labels of a folder, with everything wrong in it.
-        claims: whether a folder in which no format is recognised means to be of this one, so that its reader can tell
-            what is missing.
+        claims: whether a folder in which no format is recognised means to be of this one, so that its reader can
+            report what is missing.
     """
 
     name: str
@@ -66,7 +81,12 @@ class LabelFormat:
 
 
 def numbers(values: Sequence[Any], source: str) -> tuple[float, ...] | Problem:
-    """Values as floats (they may be infinite or NaN), or a Problem naming the first that is no number."""
+    """Values as floats, which may be infinite or NaN, or a problem that names the first that is no number.
+
+    Args:
+        values: as the label file has them, text or numbers.
+        source: file and place in it, for the problem.
+    """
     found = []
     for value in values:
         try:
@@ -79,6 +99,7 @@ def numbers(values: Sequence[Any], source: str) -> tuple[float, ...] | Problem:
 
 
 def without_label(name: str) -> Problem:
+    """The hint that a photo has no label."""
     return Problem(
         "no label for this photo, so it is left out",
         name,
@@ -87,5 +108,11 @@ def without_label(name: str) -> Problem:
     )
 
 
-def without_photo(source: str, said: str = "no photo belongs to this label file") -> Problem:
-    return Problem(said, source, "Add the photo or remove its label.", "label-without-photo")
+def without_photo(source: str, what: str = "no photo belongs to this label file") -> Problem:
+    """The problem of a label without a photo.
+
+    Args:
+        source: the label file and place in it.
+        what: the sentence, where it can be more precise.
+    """
+    return Problem(what, source, "Add the photo or remove its label.", "label-without-photo")

@@ -26,12 +26,12 @@ from core.data.formats.base import (
 )
 from core.errors import Problem
 
-MEANT = re.compile(r"coco|instances|_annotations")
+COCO_NAME = re.compile(r"coco|instances|_annotations")
 BOX = "Write bbox: [x, y, width, height] in pixels."
 
 
 def finds_coco(folder: Folder) -> bool:
-    """Whether any JSON file of the folder speaks of images and annotations."""
+    """Whether any JSON file of the folder holds images and annotations."""
     return bool(_files(folder, []))
 
 
@@ -71,7 +71,15 @@ def read_coco(folder: Folder) -> RawSet:
 
 
 def parse_coco(tree: Any, source: str) -> tuple[list[RawPhoto], list[Problem]]:
-    """Photos (named as written, no split) and problems of one decoded JSON file."""
+    """Photos and problems of one COCO file.
+
+    Args:
+        tree: the decoded JSON.
+        source: the file's name.
+
+    Returns:
+        Photos named as the file names them, without a split; and everything wrong.
+    """
     if not isinstance(tree, dict):
         return [], [Problem("a COCO file holds one object", source, "Export the labels again.", "bad-label")]
     problems: list[Problem] = []
@@ -112,8 +120,8 @@ def _files(folder: Folder, problems: list[Problem]) -> dict[str, str]:
             text = read_text(folder, name)
             if isinstance(text, Problem):
                 problems.append(text)
-            # A file that is cut off may have lost one of the two words: its name tells as well.
-            elif ('"annotations"' in text and '"images"' in text) or MEANT.search(PurePosixPath(name).name.lower()):
+            # A file that is cut off may have lost one of the two words: its name counts as well.
+            elif ('"annotations"' in text and '"images"' in text) or COCO_NAME.search(PurePosixPath(name).name.lower()):
                 found[name] = text
     return found
 
@@ -164,12 +172,12 @@ def _size(image: Mapping[str, Any]) -> tuple[int, int] | None:
 def _object(entry: Mapping[str, Any], categories: Mapping[Any, Mapping[str, Any]], where: str) -> RawObject | Problem:
     category = categories.get(_key(entry.get("category_id")))
     if category is None:
-        said = f"no category has the id {entry.get('category_id')!r}"
-        return Problem(said, where, "Add it to categories.", "unknown-class")
+        what = f"no category has the id {entry.get('category_id')!r}"
+        return Problem(what, where, "Add it to categories.", "unknown-class")
     name = str(category.get("name", ""))
     box = entry.get("bbox")
     if box is None or box == []:
-        return _around(entry.get("segmentation"), name, where)
+        return _box_of_polygons(entry.get("segmentation"), name, where)
     if not isinstance(box, list) or len(box) != 4:
         found = len(box) if isinstance(box, list) else "none"
         return Problem(f"bbox: 4 numbers expected, {found} found", where, BOX, "wrong-count")
@@ -180,7 +188,7 @@ def _object(entry: Mapping[str, Any], categories: Mapping[Any, Mapping[str, Any]
     return RawObject(name, (x, y, x + width, y + height), PIXELS, where)
 
 
-def _around(segmentation: Any, name: str, where: str) -> RawObject | Problem:
+def _box_of_polygons(segmentation: Any, name: str, where: str) -> RawObject | Problem:
     """The box around polygons [[x1, y1, x2, y2, …], …]."""
     flat = (
         [value for part in segmentation if isinstance(part, list) for value in part]

@@ -25,11 +25,11 @@ def _listed(titles: list[str]) -> str:
     return f"{', '.join(titles[:-1])} or {titles[-1]}"
 
 
-FORMATS_SAID = _listed([reader.title for reader in FORMATS.values()])
+FORMATS_TEXT = _listed([reader.title for reader in FORMATS.values()])
 
 
 def recognise(folder: Folder) -> LabelFormat | None:
-    """The format of a folder's labels; None when it holds no labels that we know."""
+    """The format of a folder's labels; None when no format recognises it."""
     return next((reader for reader in FORMATS.values() if reader.recognises(folder)), None)
 
 
@@ -44,9 +44,9 @@ def require_format(folder: Folder, wanted: str = "auto") -> LabelFormat:
         UserError: no format is recognised, or the folder has no labels of the one that is wanted.
     """
     if wanted != "auto":
-        asked = FORMATS[wanted]
-        if asked.recognises(folder) or asked.claims(folder):
-            return asked
+        requested = FORMATS[wanted]
+        if requested.recognises(folder) or requested.claims(folder):
+            return requested
     found = recognise(folder) or next((reader for reader in FORMATS.values() if reader.claims(folder)), None)
     if found is None:
         raise _unknown(folder)
@@ -61,6 +61,6 @@ def _unknown(folder: Folder) -> UserError:
     endings = tuple(ending for reader in FORMATS.values() for ending in reader.endings)
     texts = [read_text(folder, name) for name in folder.names if name.lower().endswith(endings)]
     unread = [text for text in texts if isinstance(text, Problem)]
-    fix = f"Give a folder in {FORMATS_SAID}."
+    fix = f"Give a folder in {FORMATS_TEXT}."
     last = Problem(f"{seen} that we recognise", str(folder.root), fix, "no-data")
     return UserError.of((*folder.problems, *unread, last))

@@ -81,7 +81,7 @@ def read_table(folder: Folder) -> RawSet:
             if isinstance(row, Problem):
                 problems.append(row)
             else:
-                _take(folder, row, (name, source), photos, problems)
+                _add_row(folder, row, (name, source), photos, problems)
         if len(photos) == used and not any(problem.where.startswith(name) for problem in problems):
             problems.append(Problem("this table has no row", name, "Fill it or remove it.", "empty-split"))
     problems.extend(without_label(name) for name in folder.photos if name not in photos)
@@ -89,7 +89,12 @@ def read_table(folder: Folder) -> RawSet:
 
 
 def parse_row(row: Row, source: str) -> RawObject | Problem | None:
-    """The object of a row, None for a row that says only that a photo holds nothing, or what is wrong with it."""
+    """The object of a row, None for a row that states only that a photo holds nothing, or what is wrong with it.
+
+    Args:
+        row: values by the columns' usual names: text, or what JSON has.
+        source: file and line.
+    """
     kind = " ".join(str(row.get(key) or "").strip() for key in ("object_type", "condition")).strip()
     name = str(row.get("class") or "").strip() or kind
     given = row.get("box_xyxy_px")
@@ -114,10 +119,10 @@ def parse_row(row: Row, source: str) -> RawObject | Problem | None:
     return RawObject(name, box, unit, source)
 
 
-def _take(
+def _add_row(
     folder: Folder, row: Row, where: tuple[str, str], photos: dict[str, RawPhoto], problems: list[Problem]
 ) -> None:
-    """Add a row's object to its photo."""
+    """Add a row's object to its photo in `photos`; `where` is (table, table and line)."""
     table, source = where
     written = str(row.get("image") or "").strip()
     here = str(PurePosixPath(table).parent)
@@ -126,13 +131,13 @@ def _take(
     if name is None:
         lost = {PurePosixPath(refused).name for refused in folder.refused}
         if PurePosixPath(written.replace("\\", "/")).name not in lost:
-            said = f"no such photo: {written}" if written else "this row names no photo"
-            problems.append(without_photo(source, said))
+            what = f"no such photo: {written}" if written else "this row names no photo"
+            problems.append(without_photo(source, what))
         return
-    said = str(row.get("split") or "").strip()
-    split = SPLIT_WORDS.get(said.lower(), "")
-    if said and not split:
-        problems.append(Problem(f"{said!r} is no split", source, "Write train, valid or test.", "unknown-split"))
+    stated = str(row.get("split") or "").strip()
+    split = SPLIT_WORDS.get(stated.lower(), "")
+    if stated and not split:
+        problems.append(Problem(f"{stated!r} is no split", source, "Write train, valid or test.", "unknown-split"))
     split = split or split_in(name) or split_in(table) or SPLIT_WORDS.get(PurePosixPath(table).stem.lower(), "")
     photo = photos.get(name) or RawPhoto(name, split, (), _size(row), source)
     if photo.split != split:

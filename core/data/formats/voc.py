@@ -43,12 +43,13 @@ class Node:
     text: str = ""
     children: list[Node] = field(default_factory=list)
 
-    def all(self, tag: str) -> Iterator[Node]:
+    def findall(self, tag: str) -> Iterator[Node]:
+        """The children of that name."""
         return (child for child in self.children if child.tag == tag)
 
-    def say(self, tag: str) -> str:
+    def findtext(self, tag: str) -> str:
         """The text of the first child of that name, or ""."""
-        return next((child.text.strip() for child in self.all(tag)), "")
+        return next((child.text.strip() for child in self.findall(tag)), "")
 
 
 def finds_voc(folder: Folder) -> bool:
@@ -92,7 +93,15 @@ def read_voc(folder: Folder) -> RawSet:
 
 
 def parse_voc(text: str, source: str) -> tuple[RawPhoto | None, list[Problem]]:
-    """The labelled photo (named as written, perhaps "") of one XML text; None when it is no annotation."""
+    """The labelled photo of one XML text, and everything wrong.
+
+    Args:
+        text: of the file.
+        source: the file's name.
+
+    Returns:
+        The photo, named as the file names it (perhaps ""), without a split; None when the text is no annotation.
+    """
     try:
         root = parse_xml(text)
     except DoctypeFound:
@@ -105,19 +114,24 @@ def parse_voc(text: str, source: str) -> tuple[RawPhoto | None, list[Problem]]:
         return None, []
     objects: list[RawObject] = []
     problems: list[Problem] = []
-    for node in root.all("object"):
+    for node in root.findall("object"):
         found = _object(node, f"{source} line {node.line}")
         (objects if isinstance(found, RawObject) else problems).append(found)  # type: ignore[arg-type]
-    size = next(root.all("size"), None)
+    size = next(root.findall("size"), None)
     declared = None
-    if size and size.say("width").isdecimal() and size.say("height").isdecimal():
-        width, height = int(size.say("width")), int(size.say("height"))
+    if size and size.findtext("width").isdecimal() and size.findtext("height").isdecimal():
+        width, height = int(size.findtext("width")), int(size.findtext("height"))
         declared = (width, height) if width and height else None  # some tools write 0 for "not known"
-    return RawPhoto(root.say("filename"), "", tuple(objects), declared, source), problems
+    return RawPhoto(root.findtext("filename"), "", tuple(objects), declared, source), problems
 
 
 def parse_xml(text: str) -> Node:
-    """The root element. Raises expat.ExpatError where the text is no XML, DoctypeFound where it declares a type."""
+    """The root element of an XML text.
+
+    Raises:
+        expat.ExpatError: the text is no XML.
+        DoctypeFound: it declares a document type.
+    """
     parser = expat.ParserCreate("utf-8")
     top = Node("", 0)
     open_nodes = [top]
@@ -130,28 +144,28 @@ def parse_xml(text: str) -> Node:
     def end(_: str) -> None:
         open_nodes.pop()
 
-    def said(data: str) -> None:
+    def characters(data: str) -> None:
         open_nodes[-1].text += data
 
     def doctype(*_: object) -> None:
         raise DoctypeFound
 
     parser.StartElementHandler, parser.EndElementHandler = start, end
-    parser.CharacterDataHandler, parser.StartDoctypeDeclHandler = said, doctype
+    parser.CharacterDataHandler, parser.StartDoctypeDeclHandler = characters, doctype
     parser.Parse(text.encode("utf-8"), True)
     return top.children[0]
 
 
 def _object(node: Node, source: str) -> RawObject | Problem:
-    box = next(node.all("bndbox"), None)
-    written = [box.say(end) for end in ENDS] if box else []
+    box = next(node.findall("bndbox"), None)
+    written = [box.findtext(end) for end in ENDS] if box else []
     if not all(written) or not written:
         what = f"bndbox: 4 numbers expected, {sum(map(bool, written))} found"
         return Problem(what, source, BOX, "wrong-count")
     values = numbers(written, source)
     if isinstance(values, Problem):
         return values
-    return RawObject(node.say("name"), (values[0], values[1], values[2], values[3]), PIXELS, source)
+    return RawObject(node.findtext("name"), (values[0], values[1], values[2], values[3]), PIXELS, source)
 
 
 def _photo_of(folder: Folder, label: str, written: str) -> str | None:

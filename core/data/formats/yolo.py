@@ -32,7 +32,13 @@ LINE = "Write: class x_center y_center width height, or class and at least 3 poi
 
 
 def parse_yolo(text: str, names: Mapping[int, str], source: str) -> tuple[list[RawObject], list[Problem]]:
-    """Objects and problems of one label file's text; `source` is the file's name."""
+    """Objects and problems of one label file.
+
+    Args:
+        text: of the file.
+        names: of the classes, by their number.
+        source: the file's name.
+    """
     found: list[RawObject] = []
     problems: list[Problem] = []
     for number, line in enumerate(text.splitlines(), 1):
@@ -43,6 +49,13 @@ def parse_yolo(text: str, names: Mapping[int, str], source: str) -> tuple[list[R
 
 
 def parse_line(words: list[str], names: Mapping[int, str], source: str) -> RawObject | Problem:
+    """The object of one line, or what is wrong with it.
+
+    Args:
+        words: the line's numbers as text: a class, then a box or at least three points.
+        names: of the classes, by their number.
+        source: file and line.
+    """
     if len(words) != 5 and (len(words) < 7 or len(words) % 2 == 0):
         expected = "5 numbers (or a class and at least 3 points)"
         return Problem(f"{expected} expected, {len(words)} found", source, LINE, "wrong-count")
@@ -74,6 +87,7 @@ def find_config(folder: Folder) -> str | None:
 
 
 def find_names(folder: Folder) -> str | None:
+    """The name of the text file that lists the classes, one a line, if there is one."""
     return next((name for name in folder.names if PurePosixPath(name).name.lower() in NAME_FILES), None)
 
 
@@ -141,16 +155,16 @@ def _names(given: Any, where: str, problems: list[Problem]) -> dict[int, str]:
 
 
 def _splits(folder: Folder, config: dict[str, Any], where: str, problems: list[Problem]) -> dict[str, str]:
-    """{photo: split}: as data.yaml says, then as the folders are called; all photos under "" when neither tells."""
+    """{photo: split}: as data.yaml states, then as the folders are called; every photo in "" when neither does."""
     splits: dict[str, str] = {}
     for key, split in SPLIT_WORDS.items():
         given = config.get(key) or []
         for entry in given if isinstance(given, list) else [given]:
             for name in _photos_of(folder, config, str(entry), (where, key), problems):
                 splits.setdefault(name, split)
-    said = set(splits.values())
+    stated = set(splits.values())
     for name in folder.photos:
-        if name not in splits and (split := split_in(name)) and split not in said:
+        if name not in splits and (split := split_in(name)) and split not in stated:
             splits[name] = split
     return splits or dict.fromkeys(folder.photos, "")
 

@@ -15,11 +15,11 @@ from core.settings import ViewSettings
 from core.units import counted
 
 SAME_BOX = 0.9  # boxes of a larger overlap (intersection over union) are one box drawn twice
-DEAREST_PX = 1288  # of the photo: more costs over four times the tokens of 640, and a crop is cheaper
+MAX_PHOTO_PX = 1288  # of the photo: more costs over four times the tokens of 640, and a crop is cheaper
 
 
 def disagreements(photos: Sequence[Photo]) -> list[Finding]:
-    """The same box with two classes, and the same box twice with one class."""
+    """Findings about the same box with two classes, and the same box twice with one class."""
     two: list[tuple[Photo, BoxedObject, BoxedObject]] = []
     one_twice: list[tuple[Photo, BoxedObject, BoxedObject]] = []
     for photo in photos:
@@ -27,26 +27,26 @@ def disagreements(photos: Sequence[Photo]) -> list[Finding]:
             (one_twice if _name(obj) == _name(other) else two).append((photo, obj, other))
     found = []
     if two:
-        said = [f"{_name(obj)} and {_name(other)} ({obj.source or photo.name})" for photo, obj, other in two]
+        pairs = [f"{_name(obj)} and {_name(other)} ({obj.source or photo.name})" for photo, obj, other in two]
         found.append(
             Finding(
                 "contradiction",
                 AMBER,
                 f"{counted(len(two), 'box', 'boxes')} with two classes at once",
-                f"Whatever the model answers there, it is wrong once: {words(said, 3)}.",
+                f"Whatever the model answers there, it is wrong once: {words(pairs, 3)}.",
                 tuple(dict.fromkeys(photo.name for photo, _, _ in two)),
                 "Look at these photos and remove the class that is not true.",
                 boxes=tuple((photo.name, obj.box_xyxy) for photo, obj, _ in two),
             )
         )
     if one_twice:
-        said = [f"{_name(obj)} ({other.source or photo.name})" for photo, obj, other in one_twice]
+        pairs = [f"{_name(obj)} ({other.source or photo.name})" for photo, obj, other in one_twice]
         found.append(
             Finding(
                 "double-label",
                 NOTE,
                 f"{counted(len(one_twice), 'box', 'boxes')} drawn twice with one class",
-                f"They count double in learning and in every score: {words(said, 3)}.",
+                f"They count double in learning and in every score: {words(pairs, 3)}.",
                 tuple(dict.fromkeys(photo.name for photo, _, _ in one_twice)),
                 "Remove one of the two boxes.",
                 boxes=tuple((photo.name, obj.box_xyxy) for photo, obj, _ in one_twice),
@@ -79,7 +79,12 @@ def _overlap(obj: BoxedObject, other: BoxedObject) -> float:
 
 
 def too_small(photos: Sequence[Photo], view: ViewSettings) -> list[Finding]:
-    """Objects too small to be seen with these settings of the view; the cure is the cheapest that reaches 19 of 20."""
+    """Findings about objects too small to be seen, with the cheapest cure that reaches 19 of 20 of them.
+
+    Args:
+        photos: all of the data set.
+        view: what of a photo the model is shown, and at which size.
+    """
     small = [(photo, obj) for photo in photos for obj in hard_to_see(photo, view)]
     if not small:
         return []
@@ -90,25 +95,25 @@ def too_small(photos: Sequence[Photo], view: ViewSettings) -> list[Finding]:
     title = f"{counted(len(small), 'object')} too small to be seen well"
     level = level_of(len(small), total)
     if view.mode != "full":
-        said = (
+        detail = (
             f"These boxes cover fewer than {FEW_PIXELS} × {FEW_PIXELS} pixels of the photo as it is. Their crop is "
             f"enlarged, but what the camera did not catch stays unseen: {which}."
         )
         cure = "Fly closer or export the photos larger; a box of a few pixels may be a slip of the mouse: remove it."
-        return [Finding("too-small", level, title, said, names, cure, boxes=boxes)]
+        return [Finding("too-small", level, title, detail, names, cure, boxes=boxes)]
     wide, high = seen_wh(small[0][0].size_wh, view.photo_px)
-    said = (
+    detail = (
         f"The model sees {wide // TOKEN_PX} × {high // TOKEN_PX} tokens of a photo ({wide} × {high} pixels, a token is "
         f"{TOKEN_PX} × {TOKEN_PX}), and these boxes cover fewer than {FEW_TOKENS} tokens: {which}."
     )
-    needed = sorted(curing_photo_px(photo, obj, DEAREST_PX) or DEAREST_PX + 1 for photo, obj in small)
+    needed = sorted(curing_photo_px(photo, obj, MAX_PHOTO_PX) or MAX_PHOTO_PX + 1 for photo, obj in small)
     spare = max(0, round(0.05 * total)) if len(small) > 0.05 * total else 0
     photo_px = needed[-1 - min(spare, len(needed) - 1)]
-    if photo_px <= DEAREST_PX:
+    if photo_px <= MAX_PHOTO_PX:
         cure = f"Show the photo at {photo_px} pixels squared, or each object's crop as well (view.mode=full+crop)."
-        return [Finding("too-small", level, title, said, names, cure, {"view.photo_px": photo_px}, boxes=boxes)]
+        return [Finding("too-small", level, title, detail, names, cure, {"view.photo_px": photo_px}, boxes=boxes)]
     cure = "Show each object's crop as well: a higher resolution of these photos does not reach."
-    return [Finding("too-small", level, title, said, names, cure, {"view.mode": "full+crop"}, boxes=boxes)]
+    return [Finding("too-small", level, title, detail, names, cure, {"view.mode": "full+crop"}, boxes=boxes)]
 
 
 def _name(obj: BoxedObject) -> str:

@@ -1,4 +1,4 @@
-"""What a review of a data set says: a traffic light, and one finding for each thing worth knowing before a run."""
+"""What a review of a data set yields: a traffic light, and one finding for each thing worth knowing before a run."""
 
 from __future__ import annotations
 
@@ -16,11 +16,18 @@ MANY = 0.05  # what concerns a larger share of the data than this moves its scor
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing found. `kind` is a stable word; `level` is RED (no run starts), AMBER (numbers mislead) or NOTE.
+    """One thing found in a data set.
 
-    `photos` names all photos concerned, `groups` those among them that belong side by side, `boxes` what in them is
-    meant: (photo, box as fractions). `cure_setting` holds the settings that cure it ({"data.regroup": True}), and
-    `cure_words` what to do in any case.
+    Attributes:
+        kind: a stable word.
+        level: RED (no run starts), AMBER (numbers mislead) or NOTE.
+        title: a few words.
+        detail: whole sentences.
+        photos: the names of all photos concerned.
+        cure_words: what to do.
+        cure_setting: the settings that cure it ({"data.regroup": True}); empty where none does.
+        groups: those of the photos that belong side by side.
+        boxes: what in the photos is meant: (photo, box in fractions of it).
     """
 
     kind: str
@@ -35,20 +42,26 @@ class Finding:
 
     @property
     def flags(self) -> str:
-        """The cure for a command line: `--set data.regroup=true`; "" without one."""
+        """The cure as flags of the command line (`--set data.regroup=true`); "" without one."""
         return " ".join(f"--set {path}={_plain(value)}" for path, value in self.cure_setting.items())
 
 
 @dataclass(frozen=True)
 class Review:
-    """`findings` from the gravest to the least; `statistics` are plain values for JSON."""
+    """What is worth knowing of a data set.
+
+    Attributes:
+        light: RED, AMBER or GREEN.
+        findings: from the gravest to the least.
+        statistics: plain values for JSON.
+    """
 
     light: str
     findings: tuple[Finding, ...]
     statistics: Mapping[str, Any]
 
     def as_dict(self) -> dict[str, Any]:
-        """{"light", "findings": [{…, "flags"}], "statistics"} for JSON."""
+        """Plain values for JSON: {"light", "findings": [{…, "flags"}], "statistics"}."""
         listed = [{**asdict(finding), "flags": finding.flags} for finding in self.findings]
         return {"light": self.light, "findings": listed, "statistics": dict(self.statistics)}
 
@@ -61,18 +74,18 @@ def weigh(found: Iterable[Finding], statistics: Mapping[str, Any]) -> Review:
 
 
 def level_of(count: int, total: int) -> str:
-    """AMBER where it is more than MANY of the whole, else NOTE."""
+    """The level of a finding about `count` of `total` things: AMBER above the share MANY, else NOTE."""
     return AMBER if count > MANY * total else NOTE
 
 
 def tally(counts: Mapping[str, int]) -> str:
-    """12 rock toe normal, 3 toe drain blocked: the most frequent first."""
+    """Counts as a text, the most frequent first: 12 rock toe normal, 3 toe drain blocked."""
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return ", ".join(f"{count:,} {name}" for name, count in ordered)
 
 
 def words(items: Sequence[str], most: int = 4) -> str:
-    """a, b and c; a, b, c, d and 7 more."""
+    """Items as a text: a, b and c; a, b, c, d and 7 more."""
     shown = [*items[:most], f"{len(items) - most} more"] if len(items) > most else list(items)
     return " and ".join([", ".join(shown[:-1]), shown[-1]]) if len(shown) > 1 else "".join(shown)
 

@@ -1,4 +1,4 @@
-"""Photos that are learned from and judged too, or nearly so: duplicates, and frames of one flight on both sides."""
+"""Leakage between splits: duplicates, and frames of one flight on both sides."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from core.data.checks import SAME_FILE
-from core.data.duplicates import same_photos
+from core.data.duplicates import duplicate_groups
 from core.data.flights import NEAR_FRAMES, linked, neighbours
 from core.data.quality.findings import AMBER, NOTE, RED, Finding, words
 from core.data.types import SPLITS, Photo
@@ -18,15 +18,15 @@ REGROUP = {"data.regroup": True}
 
 
 def same_files(problems: Sequence[Problem], use_good: bool) -> list[Finding]:
-    """The same file twice, which reading has told already and left out."""
-    twins = [
+    """Findings about files that are there twice, of which reading has reported and left out the second."""
+    pairs = [
         (problem.where, problem.what.removeprefix(SAME_FILE))
         for problem in problems
         if problem.what.startswith(SAME_FILE)
     ]
-    if not twins:
+    if not pairs:
         return []
-    title = f"{counted(len(twins), 'photo file is', 'photo files are')} there twice"
+    title = f"{counted(len(pairs), 'photo file is', 'photo files are')} there twice"
     return [
         Finding(
             "same-file",
@@ -34,8 +34,8 @@ def same_files(problems: Sequence[Problem], use_good: bool) -> list[Finding]:
             title,
             "The same file under two names teaches nothing new, and on two sides of a split it gives answers away. "
             + ("The first is used." if use_good else "A run does not start before it is known which to use."),
-            photos=tuple(dict.fromkeys(name for pair in twins for name in pair)),
-            groups=tuple(twins),
+            photos=tuple(dict.fromkeys(name for pair in pairs for name in pair)),
+            groups=tuple(pairs),
             cure_setting=DROP,
             cure_words="Leave out duplicates: of a picture in training and in validation the one in validation stays.",
         )
@@ -43,8 +43,8 @@ def same_files(problems: Sequence[Problem], use_good: bool) -> list[Finding]:
 
 
 def same_pictures(photos: Sequence[Photo]) -> list[Finding]:
-    """Near duplicates (see `core.data.duplicates`): across splits, and within one."""
-    groups = same_photos(photos)
+    """Findings about near duplicates (see `core.data.duplicates`): across splits, and within one."""
+    groups = duplicate_groups(photos)
     across = [group for group in groups if len({photo.split for photo in group}) > 1]
     within = [group for group in groups if len({photo.split for photo in group}) == 1]
     found = []
@@ -79,25 +79,27 @@ def same_pictures(photos: Sequence[Photo]) -> list[Finding]:
 
 
 def shared_flights(photos: Sequence[Photo]) -> list[Finding]:
-    """Flights by the flight rule, or neighbouring frames by their numbers, on two sides of a split."""
+    """Findings about flights (by `data.group_rule`) or neighbouring frames (by number) on two sides of a split."""
     sides: dict[str, set[str]] = {}
     for photo in photos:
         sides.setdefault(photo.group, set()).add(photo.split)
-    torn = sorted(group for group, splits in sides.items() if len(splits) > 1)
+    divided = sorted(group for group, splits in sides.items() if len(splits) > 1)
     near = [pair for pair in neighbours(photos) if pair[0].split != pair[1].split]
-    if not torn and not near:
+    if not divided and not near:
         return []
-    concerned = {photo.name for photo in photos if photo.group in torn} | {
+    concerned = {photo.name for photo in photos if photo.group in divided} | {
         photo.name for pair in near for photo in pair
     }
-    said = "Frames of one flight show the same places in the same light: judging them after learning their neighbours "
-    said += "flatters the score."
-    if torn:
-        where = [name for name in SPLITS if any(name in sides[group] for group in torn)]
-        said += f" Both in {words(where)}: {words(torn)}."
+    detail = (
+        "Frames of one flight show the same places in the same light: judging them after learning their neighbours "
+        "flatters the score."
+    )
+    if divided:
+        where = [name for name in SPLITS if any(name in sides[group] for group in divided)]
+        detail += f" Both in {words(where)}: {words(divided)}."
     if near:
         first, second = (f"{PurePosixPath(photo.name).name} ({photo.split})" for photo in near[0])
-        said += (
+        detail += (
             f" {counted(len(near), 'pair')} of frames on different sides are at most {NEAR_FRAMES} numbers apart, the "
             f"nearest {first} and {second}."
         )
@@ -107,10 +109,10 @@ def shared_flights(photos: Sequence[Photo]) -> list[Finding]:
         Finding(
             "flight-across",
             AMBER,
-            f"{counted(len(torn), 'flight')} on both sides of a split"
-            if torn
+            f"{counted(len(divided), 'flight')} on both sides of a split"
+            if divided
             else f"{counted(len(near), 'pair')} of neighbouring frames on both sides of a split",
-            said,
+            detail,
             tuple(sorted(concerned)),
             groups=_sets(near),
             cure_words="Make the splits anew by flight."
@@ -122,6 +124,7 @@ def shared_flights(photos: Sequence[Photo]) -> list[Finding]:
 
 
 def names_of(groups: Sequence[Sequence[Photo]]) -> tuple[str, ...]:
+    """The names of the photos of all groups, one after another."""
     return tuple(photo.name for group in groups for photo in group)
 
 

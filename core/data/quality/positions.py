@@ -13,12 +13,17 @@ BINS = 10
 
 
 def where_things_lie(photos: Sequence[Photo]) -> dict[str, Any]:
-    """Plain values for JSON:
+    """Heights in the photo, which type lies above which, and what occurs together; plain values for JSON.
 
-    `heights`: {class: {"bins": objects in each tenth of the photo's height, from the top, "mean": of the box's middle,
-    0 top to 1 bottom, "objects"}}; `above`: [{"upper", "lower", "share", "pairs"}] for two object types, `share` being
-    that of the pairs in one photo in which the middle of `upper` lies higher; `together`: [{"classes", "photos"}], the
-    most frequent first.
+    Args:
+        photos: all of the data set.
+
+    Returns:
+        Under `heights`, {class: {"bins", "mean", "objects"}}: objects in each tenth of the photo's height from the top,
+        and the mean height of the boxes' middles (0 top to 1 bottom). Under `above`, {"upper", "lower", "share",
+        "pairs"} for each two object types: of the pairs of such objects in one photo, the share in which the middle of
+        `upper` lies higher. Under `together`, {"classes", "photos"} for each two classes in one photo, the most
+        frequent first.
     """
     heights: dict[str, list[float]] = {}
     above: Counter[tuple[str, str]] = Counter()

@@ -23,7 +23,7 @@ from core.settings import Settings
 from core.taxonomy import Taxonomy
 from core.units import counted
 
-SAID = {
+HINT_TITLES = {
     "photo-without-label": "photos without a label",
     "link-folder": "links to folders",
     "one-flight": "one flight",
@@ -34,10 +34,14 @@ SAID = {
 def review(dataset: Dataset, settings: Settings, taxonomy: Taxonomy) -> Review:
     """Everything worth knowing before a run, with a traffic light.
 
-    The light is red where a run would not start, amber where its numbers would mislead, green otherwise. A data set
-    read without `looking` is looked at now: every photo is decoded once more.
+    The light is red where a run would not start, amber where its numbers would mislead, green otherwise.
+
+    Args:
+        dataset: the data set as read; photos without statistics are decoded once more.
+        settings: of the run: they decide what is a fault, what is too small to be seen, and which cure is advised.
+        taxonomy: names the classes.
     """
-    seen = with_looks(dataset)
+    seen = with_image_stats(dataset)
     photos = seen.photos
     found = [
         *_faults(dataset.problems, settings.data.use_good),
@@ -54,14 +58,14 @@ def review(dataset: Dataset, settings: Settings, taxonomy: Taxonomy) -> Review:
     return weigh(found, statistics)
 
 
-def with_looks(dataset: Dataset) -> Dataset:
-    """The data set with the look of every photo; a photo whose file is broken by now stays without."""
-    blind = {photo.name for photo in dataset.photos if photo.look is None}
-    if not blind:
+def with_image_stats(dataset: Dataset) -> Dataset:
+    """The data set with the statistics of every photo; a photo whose file is broken by now stays without."""
+    without = {photo.name for photo in dataset.photos if photo.stats is None}
+    if not without:
         return dataset
-    facts = examine(dataset.root, blind, looking=True)
-    looks = {name: fact.look for name, fact in facts.items() if isinstance(fact, PhotoFacts)}
-    photos = (replace(photo, look=photo.look or looks.get(photo.name)) for photo in dataset.photos)
+    facts = examine(dataset.root, without, with_stats=True)
+    measured = {name: fact.stats for name, fact in facts.items() if isinstance(fact, PhotoFacts)}
+    photos = (replace(photo, stats=photo.stats or measured.get(photo.name)) for photo in dataset.photos)
     return replace(dataset, photos=tuple(photos))
 
 
@@ -91,7 +95,11 @@ def _faults(problems: Sequence[Problem], use_good: bool) -> list[Finding]:
 def _hints(problems: Sequence[Problem]) -> list[Finding]:
     return [
         Finding(
-            kind, NOTE, f"{counted(len(which), 'hint')}: {SAID[kind]}", f"{str(which[0]).rstrip('.')}.", cure_words=""
+            kind,
+            NOTE,
+            f"{counted(len(which), 'hint')}: {HINT_TITLES[kind]}",
+            f"{str(which[0]).rstrip('.')}.",
+            cure_words="",
         )
         for kind in sorted(HINTS)
         if (which := [problem for problem in problems if problem.kind == kind])
@@ -99,13 +107,13 @@ def _hints(problems: Sequence[Problem]) -> list[Finding]:
 
 
 def _photo_facts(dataset: Dataset) -> dict[str, Any]:
-    """Medians over the photos that could be looked at: brightness 0 to 1, sharpness, size in pixels."""
-    looks = [photo.look for photo in dataset.photos if photo.look is not None]
-    if not looks:
+    """Medians over the photos that have statistics: brightness 0 to 1, sharpness, size in pixels."""
+    measured = [photo.stats for photo in dataset.photos if photo.stats is not None]
+    if not measured:
         return {}
     return {
-        "bright": round(median(look.bright for look in looks), 4),
-        "sharp": round(median(look.sharp for look in looks), 4),
+        "bright": round(median(stats.bright for stats in measured), 4),
+        "sharp": round(median(stats.sharp for stats in measured), 4),
         "width": median(photo.size_wh[0] for photo in dataset.photos),
         "height": median(photo.size_wh[1] for photo in dataset.photos),
     }

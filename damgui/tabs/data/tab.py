@@ -182,7 +182,7 @@ def _wire(frame: Frame, w: DataWidgets, starts: tuple[gr.Button, gr.Textbox], us
 def _show(frame: Frame, values: Mapping[Component, Any], w: DataWidgets) -> Updates:
     """Read the photos, review them, and fill everything."""
     settings = _settings(frame, values)
-    data = datasets.read(frame.workspace, settings, looking=True)
+    data = datasets.read(frame.workspace, settings, with_stats=True)
     splits = [name for name in ("train", "valid", "test") if data.split(name)]
     first = "valid" if "valid" in splits else splits[0]
     taxonomy = datasets.taxonomy(settings.data.taxonomy)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance
 
-from core.data.duplicates import NEAR_BITS, close_hashes, connected, leave_out, near_pairs, same_photos
+from core.data.duplicates import NEAR_BITS, close_hashes, connected, drop_duplicates, duplicate_groups, near_pairs
 from core.data.image_stats import ImageStats, measure_image
 from core.data.types import Photo
 
@@ -22,8 +22,8 @@ def picture(seed: int) -> Image.Image:
     )
 
 
-def photo(name: str, split: str, look: ImageStats | None, digest: str = "") -> Photo:
-    return Photo(Path(name), name, (200, 150), split, name, (), digest or name, look)
+def photo(name: str, split: str, stats: ImageStats | None, digest: str = "") -> Photo:
+    return Photo(Path(name), name, (200, 150), split, name, (), digest or name, stats)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -61,8 +61,8 @@ def test_the_hash_is_that_of_imagehash() -> None:
     ids=["smaller", "brighter", "paler", "grey", "other framing", "mirrored", "another"],
 )
 def test_what_counts_as_the_same_picture(change: object, same: bool) -> None:
-    looks = [measure_image(picture(7)), measure_image(change(picture(7)))]  # type: ignore[operator]
-    assert near_pairs(looks) == ([(0, 1)] if same else [])
+    stats = [measure_image(picture(7)), measure_image(change(picture(7)))]  # type: ignore[operator]
+    assert near_pairs(stats) == ([(0, 1)] if same else [])
 
 
 def test_photos_of_one_grey_are_like_none() -> None:
@@ -71,7 +71,7 @@ def test_photos_of_one_grey_are_like_none() -> None:
 
 
 def test_nothing_is_a_duplicate_of_nothing() -> None:
-    assert near_pairs([]) == [] and same_photos([]) == [] and connected(0, []) == []
+    assert near_pairs([]) == [] and duplicate_groups([]) == [] and connected(0, []) == []
 
 
 def test_a_chain_of_likenesses_is_one_group() -> None:
@@ -89,17 +89,17 @@ def test_the_judged_photo_stays_and_the_first_by_name_of_the_others() -> None:
         photo("x", "", None),
         photo("y", "valid", None, "x"),
     ]
-    kept, hints = leave_out(photos)
+    kept, hints = drop_duplicates(photos)
     assert [kept_photo.name for kept_photo in kept] == ["c", "d", "y"]
     assert [hint.kind for hint in hints] == ["duplicates-left-out"] and hints[0].what.startswith("4 photos")
-    assert leave_out(kept) == (kept, ())
+    assert drop_duplicates(kept) == (kept, ())
 
 
 def test_the_real_photos_hold_no_duplicate(real_photos: Path) -> None:
-    looks = [measure_image(Image.open(path)) for path in sorted(real_photos.glob("*/images/*"))]
-    assert len(looks) == 217 and near_pairs(looks) == []
+    stats = [measure_image(Image.open(path)) for path in sorted(real_photos.glob("*/images/*"))]
+    assert len(stats) == 217 and near_pairs(stats) == []
     again = [
         measure_image(ImageEnhance.Brightness(Image.open(path)).enhance(1.2))
         for path in sorted(real_photos.glob("*/images/*"))[:60]
     ]
-    assert near_pairs([*looks[:60], *again]) == [(i, 60 + i) for i in range(60)]
+    assert near_pairs([*stats[:60], *again]) == [(i, 60 + i) for i in range(60)]

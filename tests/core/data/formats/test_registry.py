@@ -25,7 +25,7 @@ def test_the_setting_offers_what_the_registry_reads() -> None:
 
 
 def test_a_sentence_names_every_format() -> None:
-    assert registry.FORMATS_SAID == "YOLO (data.yaml), COCO (JSON), Pascal VOC (XML) or a table (CSV, JSON lines)"
+    assert registry.FORMATS_TEXT == "YOLO (data.yaml), COCO (JSON), Pascal VOC (XML) or a table (CSV, JSON lines)"
 
 
 @pytest.mark.parametrize("wanted", list(registry.FORMATS))

@@ -61,7 +61,7 @@ class Album:
 
     def review(self, settings: Settings | None = None) -> Review:
         chosen = settings or self.settings()
-        dataset = read_dataset(chosen.data, self.root / "sample-data", 0, looking=True)
+        dataset = read_dataset(chosen.data, self.root / "sample-data", 0, with_stats=True)
         return review(dataset, chosen, taxonomy.load(""))
 
     def faults(self, settings: Settings | None = None) -> dict[str, Finding]:
@@ -294,17 +294,17 @@ def test_a_review_is_plain_json(album: Album) -> None:
     assert tree["findings"][0]["flags"] == "--set data.drop_duplicates=true"
 
 
-def test_a_set_read_without_looking_is_looked_at(album: Album) -> None:
+def test_a_set_read_without_statistics_is_measured(album: Album) -> None:
     dark(album)
     settings = album.settings()
     dataset = read_dataset(settings.data, album.root)
-    assert all(photo.look is None for photo in dataset.photos)
+    assert all(photo.stats is None for photo in dataset.photos)
     assert "dark" in {finding.kind for finding in review(dataset, settings, taxonomy.load("")).findings}
 
 
 def test_the_real_photos_hold_one_slip_of_the_mouse_and_three_slivers_of_drains(real_photos: Path) -> None:
     settings = merge(Settings(), {"data.path": str(real_photos)})
-    dataset = read_dataset(settings.data, real_photos, 0, looking=True)
+    dataset = read_dataset(settings.data, real_photos, 0, with_stats=True)
     found = {
         finding.kind: finding
         for finding in review(dataset, settings, taxonomy.load("")).findings
