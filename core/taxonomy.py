@@ -116,6 +116,22 @@ class Taxonomy:
         """
         return self._spelled.get(key_of(text))
 
+    def read_type(self, text: str) -> str | None:
+        """The object type of a text that names a type alone, without a condition."""
+        return self._types.get(key_of(text))
+
+    def read_condition(self, text: str) -> str | None:
+        """The condition of a text that names a condition alone."""
+        return self._conditions.get(key_of(text))
+
+    @cached_property
+    def _types(self) -> dict[str, str]:
+        return {key_of(word): kind for kind in self.object_types for word in (kind, *self.aliases.get(kind, ()))}
+
+    @cached_property
+    def _conditions(self) -> dict[str, str]:
+        return {key_of(word): name for name in self.conditions for word in (name, *self.aliases.get(name, ()))}
+
     @cached_property
     def _spelled(self) -> dict[str, tuple[str, str]]:
         return dict(self.spellings())

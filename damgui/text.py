@@ -106,7 +106,13 @@ DATA_PATH = "Folder"
 DATA_PATH_HINT = "The whole path of a folder in YOLO, COCO, Pascal VOC or table format."
 DATA_READ, DATA_READING = "Read the photos", "Reading the photos… the sample set is drawn on first use, about 30 s."
 DATA_EMPTY = "No photos read yet. Choose the sample set or your own folder, then press Read the photos."
-FORMAT_WORDS = {"yolo": "YOLO format", "coco": "COCO format", "voc": "Pascal VOC format", "table": "table of labels"}
+FORMAT_WORDS = {
+    "yolo": "YOLO format",
+    "coco": "COCO format",
+    "voc": "Pascal VOC format",
+    "cvat": "CVAT format",
+    "table": "table of labels",
+}
 DATA_CHART = "Objects of every class in each split"
 DATA_THUMBS = "A look at the photos"
 DATA_MORE = "Show other photos"

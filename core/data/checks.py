@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from core.boxes import BoxXyxy
+from core.data.attributes import AttributeReader
 from core.data.formats.base import PIXELS, RawObject, RawPhoto
+from core.data.notes import IGNORED, INFERRED
 from core.data.photos import PhotoFacts
 from core.data.types import SPLITS, BoxedObject, Dataset, Photo
 from core.errors import Problem, UserError
@@ -17,7 +19,7 @@ from core.taxonomy import Taxonomy
 ROUNDING = 0.01 + 1e-9  # a box may reach this share of the photo beyond its edge and is then cut there
 SAME_FILE = "this is the same file as "  # followed by the name of the photo that is used
 # Worth a sentence, but nothing that is used is wrong.
-HINTS = frozenset({"photo-without-label", "one-flight", "link-folder", "duplicates-left-out"})
+HINTS = frozenset({"photo-without-label", "one-flight", "link-folder", "duplicates-left-out", IGNORED, INFERRED})
 
 
 def require_clean(dataset: Dataset, data: DataSettings) -> None:
@@ -59,8 +61,10 @@ def check_photos(
     Returns:
         The photos, ordered by split and name, their `group` not yet set; and the problems.
     """
+    attributes = AttributeReader((obj for photo in raw for obj in photo.objects), taxonomy)
     problems: list[Problem] = []
     photos: list[Photo] = []
+    disagreeing: dict[tuple[str, str, str], list[str]] = {}
     unknown: dict[str, list[str]] = {}
     first: dict[str, str] = {}
     order = {name: place for place, name in enumerate(("", *SPLITS))}
@@ -80,17 +84,23 @@ def check_photos(
         objects = []
         for labelled in photo.objects:
             placed = place_box(labelled, fact.size_wh)
-            found = taxonomy.read_class(labelled.class_name)
+            found = attributes.read(labelled)
             if found is None:
                 unknown.setdefault(labelled.class_name, []).append(labelled.source)
+            elif isinstance(found, Problem):
+                disagreeing.setdefault((found.kind, found.what, found.fix), []).append(labelled.source)
             if isinstance(placed, Problem):
                 problems.append(placed)
-            elif found:
+            elif isinstance(found, tuple):
                 objects.append(BoxedObject(placed, *found, source=labelled.source))
         photos.append(
             Photo(root / photo.name, photo.name, fact.size_wh, photo.split, "", tuple(objects), fact.digest, fact.stats)
         )
     problems.extend(_unknown_class(name, places, taxonomy) for name, places in unknown.items())
+    problems.extend(
+        Problem(what + _and_more(places), places[0], fix, kind) for (kind, what, fix), places in disagreeing.items()
+    )
+    problems.extend(attributes.notes)
     return photos, problems
 
 
@@ -135,6 +145,9 @@ def size_mismatch(photo: RawPhoto, size_wh: tuple[int, int]) -> Problem | None:
 
 def _unknown_class(name: str, places: Sequence[str], taxonomy: Taxonomy) -> Problem:
     known = ", ".join(taxonomy.class_names)
-    many = f" ({len(places)} objects; this is the first)" if len(places) > 1 else ""
     fix = f"Rename it to one of: {known}; or add the spelling to the taxonomy."
-    return Problem(f"{name!r} is no class of {taxonomy.name}{many}", places[0], fix, "unknown-class")
+    return Problem(f"{name!r} is no class of {taxonomy.name}{_and_more(places)}", places[0], fix, "unknown-class")
+
+
+def _and_more(places: Sequence[str]) -> str:
+    return f" ({len(places)} objects; this is the first)" if len(places) > 1 else ""

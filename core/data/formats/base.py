@@ -22,12 +22,14 @@ class RawObject:
         box_xyxy: (x0, y0, x1, y1) in `unit`, y downwards.
         unit: SHARE (of the photo's width and height) or PIXELS.
         source: file and place in it (`d07.txt line 3`).
+        attributes: everything else that the file says of the object, as (name, value).
     """
 
     class_name: str
     box_xyxy: BoxXyxy
     unit: str
     source: str
+    attributes: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)

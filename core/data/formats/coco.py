@@ -7,7 +7,6 @@ file is often a single line.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from pathlib import PurePosixPath
@@ -24,6 +23,8 @@ from core.data.formats.base import (
     without_label,
     without_photo,
 )
+from core.data.formats.gather import decode_json
+from core.data.formats.shapes import size_wh
 from core.errors import Problem
 
 COCO_NAME = re.compile(r"coco|instances|_annotations")
@@ -40,12 +41,9 @@ def read_coco(folder: Folder) -> RawSet:
     problems: list[Problem] = []
     photos: dict[str, RawPhoto] = {}
     for name, text in _files(folder, problems).items():
-        try:
-            tree = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            line = getattr(error, "lineno", None)
-            where = f"{name} line {line}" if line else name
-            problems.append(Problem("this is not valid JSON", where, "Export the labels again.", "bad-label"))
+        tree = decode_json(text, name)
+        if isinstance(tree, Problem):
+            problems.append(tree)
             continue
         near, split = _places(name)
         found, wrong = parse_coco(tree, name)
@@ -106,7 +104,11 @@ def parse_coco(tree: Any, source: str) -> tuple[list[RawPhoto], list[Problem]]:
     for key, image in images.items():
         where = f"{source} image {key}"
         if isinstance(image.get("file_name"), str) and image["file_name"]:
-            photos.append(RawPhoto(image["file_name"], "", tuple(objects[key]), _size(image), where))
+            photos.append(
+                RawPhoto(
+                    image["file_name"], "", tuple(objects[key]), size_wh(image.get("width"), image.get("height")), where
+                )
+            )
         else:
             problems.append(Problem("this image has no file_name", where, "Name its photo.", "bad-label"))
     return photos, problems
@@ -160,13 +162,6 @@ def _by_id(given: Any, where: str, problems: list[Problem]) -> dict[Any, Mapping
 
 def _key(value: Any) -> int | str | None:
     return value if isinstance(value, (int, str)) and not isinstance(value, bool) else None
-
-
-def _size(image: Mapping[str, Any]) -> tuple[int, int] | None:
-    width, height = image.get("width"), image.get("height")
-    if isinstance(width, int) and isinstance(height, int) and width > 0 and height > 0:
-        return width, height
-    return None
 
 
 def _object(entry: Mapping[str, Any], categories: Mapping[Any, Mapping[str, Any]], where: str) -> RawObject | Problem:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from core.data.files import Folder, read_text
-from core.data.formats import coco, table, voc, yolo
+from core.data.formats import coco, cvat, table, voc, yolo
 from core.data.formats.base import LabelFormat
 from core.errors import Problem, UserError
 
@@ -16,6 +16,7 @@ FORMATS: Mapping[str, LabelFormat] = {
         yolo.FORMAT,
         coco.FORMAT,
         voc.FORMAT,
+        cvat.FORMAT,
         table.FORMAT,
     )
 }

@@ -6,8 +6,7 @@ Beside the photo as Roboflow writes them (`train/a.jpg`, `train/a.xml`), or in `
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+import re
 from pathlib import PurePosixPath
 from xml.parsers import expat
 
@@ -22,34 +21,17 @@ from core.data.formats.base import (
     without_label,
     without_photo,
 )
+from core.data.formats.shapes import size_wh
+from core.data.formats.xml_nodes import DoctypeFound, Node, parse_xml
 from core.errors import Problem
 
 ENDS = ("xmin", "ymin", "xmax", "ymax")
 BOX = "Write bndbox with xmin, ymin, xmax and ymax."
 ROOT = "annotation"
+ROOT_TAG = re.compile(r"<annotation[\s>/]")  # CVAT's own XML begins with <annotations>
+# What a child of `object` says that is read as something else, or that only draws it.
+NOT_ATTRIBUTES = frozenset(("name", "bndbox", "robndbox", "polygon", "segm", "attributes"))
 PHOTO_FOLDERS = ("JPEGImages", "images", "Images")
-
-
-class DoctypeFound(ValueError):
-    """The file declares a document type: with entities a small file unpacks to gigabytes, so none is read."""
-
-
-@dataclass
-class Node:
-    """An XML element with the line where it starts; the standard tree does not keep lines."""
-
-    tag: str
-    line: int
-    text: str = ""
-    children: list[Node] = field(default_factory=list)
-
-    def findall(self, tag: str) -> Iterator[Node]:
-        """The children of that name."""
-        return (child for child in self.children if child.tag == tag)
-
-    def findtext(self, tag: str) -> str:
-        """The text of the first child of that name, or ""."""
-        return next((child.text.strip() for child in self.findall(tag)), "")
 
 
 def finds_voc(folder: Folder) -> bool:
@@ -57,7 +39,7 @@ def finds_voc(folder: Folder) -> bool:
     for name in folder.names:
         if name.lower().endswith(".xml"):
             text = read_text(folder, name)
-            if isinstance(text, str) and "<annotation" in text:
+            if isinstance(text, str) and ROOT_TAG.search(text):
                 return True
     return False
 
@@ -118,42 +100,8 @@ def parse_voc(text: str, source: str) -> tuple[RawPhoto | None, list[Problem]]:
         found = _object(node, f"{source} line {node.line}")
         (objects if isinstance(found, RawObject) else problems).append(found)  # type: ignore[arg-type]
     size = next(root.findall("size"), None)
-    declared = None
-    if size and size.findtext("width").isdecimal() and size.findtext("height").isdecimal():
-        width, height = int(size.findtext("width")), int(size.findtext("height"))
-        declared = (width, height) if width and height else None  # some tools write 0 for "not known"
+    declared = size_wh(size.findtext("width"), size.findtext("height")) if size else None
     return RawPhoto(root.findtext("filename"), "", tuple(objects), declared, source), problems
-
-
-def parse_xml(text: str) -> Node:
-    """The root element of an XML text.
-
-    Raises:
-        expat.ExpatError: the text is no XML.
-        DoctypeFound: it declares a document type.
-    """
-    parser = expat.ParserCreate("utf-8")
-    top = Node("", 0)
-    open_nodes = [top]
-
-    def start(tag: str, _: dict[str, str]) -> None:
-        node = Node(tag, parser.CurrentLineNumber)
-        open_nodes[-1].children.append(node)
-        open_nodes.append(node)
-
-    def end(_: str) -> None:
-        open_nodes.pop()
-
-    def characters(data: str) -> None:
-        open_nodes[-1].text += data
-
-    def doctype(*_: object) -> None:
-        raise DoctypeFound
-
-    parser.StartElementHandler, parser.EndElementHandler = start, end
-    parser.CharacterDataHandler, parser.StartDoctypeDeclHandler = characters, doctype
-    parser.Parse(text.encode("utf-8"), True)
-    return top.children[0]
 
 
 def _object(node: Node, source: str) -> RawObject | Problem:
@@ -165,7 +113,20 @@ def _object(node: Node, source: str) -> RawObject | Problem:
     values = numbers(written, source)
     if isinstance(values, Problem):
         return values
-    return RawObject(node.findtext("name"), (values[0], values[1], values[2], values[3]), PIXELS, source)
+    ends = (values[0], values[1], values[2], values[3])
+    return RawObject(node.findtext("name"), ends, PIXELS, source, _attributes(node))
+
+
+def _attributes(node: Node) -> tuple[tuple[str, str], ...]:
+    """Everything else that an object says: of each child that holds text alone, and of CVAT's <attributes>."""
+    said = [
+        (child.tag, child.text.strip())
+        for child in node.children
+        if not child.children and child.tag not in NOT_ATTRIBUTES
+    ]
+    for group in node.findall("attributes"):
+        said += [(child.findtext("name"), child.findtext("value")) for child in group.findall("attribute")]
+    return tuple(said)
 
 
 def _photo_of(folder: Folder, label: str, written: str) -> str | None:
