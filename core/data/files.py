@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
+from core.data.names import NameIndex
 from core.errors import Problem, UserError
 
 PHOTO_ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
@@ -51,49 +51,21 @@ class Folder:
         return tuple(name for name in self.names if is_photo(name))
 
     @cached_property
-    def _by_base(self) -> dict[str, list[str]]:
-        return self._photos_by(lambda path: path.name)
-
-    @cached_property
     def by_stem(self) -> dict[str, list[str]]:
         """Photo names by their base name without ending."""
-        return self._photos_by(lambda path: path.stem)
-
-    def _photos_by(self, part: Callable[[PurePosixPath], str]) -> dict[str, list[str]]:
         found: dict[str, list[str]] = {}
         for name in self.photos:
-            found.setdefault(part(PurePosixPath(name)), []).append(name)
+            found.setdefault(PurePosixPath(name).stem, []).append(name)
         return found
 
     def under(self, prefix: str) -> tuple[str, ...]:
         """The photos below a folder's name; "" is the whole data set."""
         return self.photos if not prefix else tuple(name for name in self.photos if name.startswith(prefix + "/"))
 
-    def find_photo(self, written: str, near: Iterable[str] = ()) -> str | None:
-        """The photo that a label file means.
-
-        Label files often carry paths of the machine they were written on, so only the listing is ever searched.
-
-        Args:
-            written: the photo's path or name as the label file has it, with slashes of either kind.
-            near: folders inside the data set in which the photo is looked for first, in this order.
-
-        Returns:
-            Its name in the listing: by its path below one of the folders, else by a base name that is unique. None
-            without one.
-        """
-        plain = written.replace("\\", "/")
-        places = list(dict.fromkeys((*near, "")))
-        for place in places:
-            name = tidy(f"{place}/{plain}" if place else plain)
-            if name in self.known and is_photo(name):
-                return name
-        same = self._by_base.get(PurePosixPath(plain).name, [])
-        for place in places:
-            below = [name for name in same if not place or name.startswith(place + "/")]
-            if len(below) == 1:
-                return below[0]
-        return None
+    @cached_property
+    def photo_names(self) -> NameIndex:
+        """Finds photos by the names that labels give them."""
+        return NameIndex(self.photos)
 
 
 def list_files(root: Path) -> Folder:

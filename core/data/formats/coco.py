@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -20,10 +21,9 @@ from core.data.formats.base import (
     RawPhoto,
     RawSet,
     numbers,
-    without_label,
     without_photo,
 )
-from core.data.formats.gather import decode_json
+from core.data.formats.gather import Gathering, decode_json
 from core.data.formats.shapes import size_wh
 from core.errors import Problem
 
@@ -38,34 +38,22 @@ def finds_coco(folder: Folder) -> bool:
 
 def read_coco(folder: Folder) -> RawSet:
     """All photos and labels of a COCO folder, with everything wrong in it."""
-    problems: list[Problem] = []
-    photos: dict[str, RawPhoto] = {}
-    for name, text in _files(folder, problems).items():
+    found = Gathering(folder)
+    for name, text in _files(folder, found.problems).items():
         tree = decode_json(text, name)
         if isinstance(tree, Problem):
-            problems.append(tree)
+            found.problems.append(tree)
             continue
         near, split = _places(name)
-        found, wrong = parse_coco(tree, name)
-        problems.extend(wrong)
-        before = len(photos)
-        for annotation in found:
-            photo = folder.find_photo(annotation.name, near)
-            if photo is None:
-                if not any(PurePosixPath(lost).name == PurePosixPath(annotation.name).name for lost in folder.refused):
-                    problems.append(without_photo(annotation.source, f"no such photo: {annotation.name}"))
-            elif photo in photos:
-                what = f"this photo is labelled already at {photos[photo].source}"
-                problems.append(Problem(what, annotation.source, "Keep one of the two entries.", "duplicate-photo"))
-            else:
-                photos[photo] = RawPhoto(
-                    photo, split or split_in(photo), annotation.objects, annotation.declared_wh, annotation.source
-                )
-        if not found or len(photos) == before:
+        photos, wrong = parse_coco(tree, name)
+        found.problems.extend(wrong)
+        before = len(found.photos)
+        for photo in photos:
+            found.add(replace(photo, split=split), near)
+        if not photos or len(found.photos) == before:
             what = f"the split {split} has no photo" if split else "this file names no photo that is here"
-            problems.append(Problem(what, name, "Add its photos, or remove the file.", "empty-split"))
-    problems.extend(without_label(name) for name in folder.photos if name not in photos)
-    return RawSet("coco", tuple(photos.values()), tuple(problems))
+            found.problems.append(Problem(what, name, "Add its photos, or remove the file.", "empty-split"))
+    return found.result("coco")
 
 
 def parse_coco(tree: Any, source: str) -> tuple[list[RawPhoto], list[Problem]]:

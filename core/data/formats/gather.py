@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
 
-from core.data.files import SPLIT_WORDS, Folder, is_photo, split_in
+from core.data.files import SPLIT_WORDS, Folder, split_in
 from core.data.formats.base import RawPhoto, RawSet, without_label, without_photo
 from core.data.notes import Notes
 from core.errors import Problem
@@ -25,6 +25,7 @@ class Gathering:
         folder: the data set's files.
         problems: everything wrong so far.
         notes: what was not used or inferred so far.
+        photos: by name, with what was added so far.
     """
 
     def __init__(self, folder: Folder) -> None:
@@ -32,7 +33,7 @@ class Gathering:
         self.folder = folder
         self.problems: list[Problem] = []
         self.notes = Notes()
-        self._photos: dict[str, RawPhoto] = {}
+        self.photos: dict[str, RawPhoto] = {}
 
     def add(self, label: RawPhoto, near: Iterable[str] = ()) -> None:
         """Put a label to its photo, or report that there is none, or that it has a label already.
@@ -41,26 +42,26 @@ class Gathering:
             label: named as its file names it; its split may be "" and is then that of the photo's folder.
             near: folders in which the photo is looked for first.
         """
-        name = self.find(label.name, near)
-        if name is None:
-            base = PurePosixPath(label.name.replace("\\", "/")).name
-            if not any(base in (PurePosixPath(lost).name, PurePosixPath(lost).stem) for lost in self.folder.refused):
-                self.problems.append(without_photo(label.source, f"no such photo: {label.name}"))
-        elif name in self._photos:
-            what = f"this photo is labelled already at {self._photos[name].source}"
+        name = self.find(label.name, near, label.source)
+        if name in self.photos:
+            what = f"this photo is labelled already at {self.photos[name].source}"
             self.problems.append(Problem(what, label.source, "Keep one of the two labels.", "duplicate-photo"))
-        else:
-            self._photos[name] = replace(label, name=name, split=label.split or split_in(name))
+        elif name:
+            self.photos[name] = replace(label, name=name, split=label.split or split_in(name))
 
-    def find(self, written: str, near: Iterable[str] = ()) -> str | None:
-        """The photo that a label names; one written without ending is found by its stem, where that is unique."""
-        found = self.folder.find_photo(written, near)
-        if found or is_photo(written):
-            return found
-        path = PurePosixPath(written.replace("\\", "/"))
-        same = self.folder.by_stem.get(path.name, [])
-        below = [name for name in same if any(name.startswith(f"{place}/") for place in near if place)] or same
-        return below[0] if len(below) == 1 else None
+    def find(self, written: str, near: Iterable[str], source: str) -> str | None:
+        """The photo that a label names, in which way the names differ noted; None when that is reported instead."""
+        found = self.folder.photo_names.find(written, near)
+        if found.photo and found.difference:
+            self.notes.inferred("name", found.difference, source)
+        if found.rivals:
+            what = f"{len(found.rivals)} photos are called {written}: {' and '.join(found.rivals[:2])}"
+            self.problems.append(Problem(what, source, "Write which by its folder.", "label-without-photo"))
+        elif not found.photo:
+            base = PurePosixPath(written.replace("\\", "/")).name
+            if not any(base in (PurePosixPath(lost).name, PurePosixPath(lost).stem) for lost in self.folder.refused):
+                self.problems.append(without_photo(source, f"no such photo: {written}"))
+        return found.photo
 
     def split_of(self, written: str, where: str) -> str:
         """The split that a label file names by a word; "" for none, and for an unknown one, which is noted."""
@@ -71,9 +72,9 @@ class Gathering:
 
     def result(self, format_name: str) -> RawSet:
         """Everything that was added, and a hint for each photo without a label."""
-        missing = (without_label(name) for name in self.folder.photos if name not in self._photos)
+        missing = (without_label(name) for name in self.folder.photos if name not in self.photos)
         problems = (*self.problems, *missing, *self.notes.problems())
-        return RawSet(format_name, tuple(self._photos.values()), problems)
+        return RawSet(format_name, tuple(self.photos.values()), problems)
 
 
 def near_label(name: str, *folders: str) -> list[str]:

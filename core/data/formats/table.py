@@ -127,7 +127,7 @@ def _add_row(
     written = str(row.get("image") or "").strip()
     here = str(PurePosixPath(table).parent)
     near = ["" if here == "." else here, f"{here}/images".removeprefix("./"), "images"]
-    name = folder.find_photo(written, near) if written else None
+    name = folder.photo_names.find(written, near).photo if written else None
     if name is None:
         lost = {PurePosixPath(refused).name for refused in folder.refused}
         if PurePosixPath(written.replace("\\", "/")).name not in lost:

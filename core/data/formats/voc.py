@@ -7,10 +7,11 @@ Beside the photo as Roboflow writes them (`train/a.jpg`, `train/a.xml`), or in `
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import PurePosixPath
 from xml.parsers import expat
 
-from core.data.files import SPLIT_WORDS, Folder, read_text, split_in
+from core.data.files import SPLIT_WORDS, Folder, is_photo, read_text, split_in
 from core.data.formats.base import (
     PIXELS,
     LabelFormat,
@@ -18,9 +19,9 @@ from core.data.formats.base import (
     RawPhoto,
     RawSet,
     numbers,
-    without_label,
     without_photo,
 )
+from core.data.formats.gather import Gathering
 from core.data.formats.shapes import size_wh
 from core.data.formats.xml_nodes import DoctypeFound, Node, parse_xml
 from core.errors import Problem
@@ -46,32 +47,22 @@ def finds_voc(folder: Folder) -> bool:
 
 def read_voc(folder: Folder) -> RawSet:
     """All photos and labels of a VOC folder, with everything wrong in it."""
-    problems: list[Problem] = []
-    listed = _image_sets(folder, problems)
-    photos: dict[str, RawPhoto] = {}
+    found = Gathering(folder)
+    listed = _image_sets(found)
     for name in folder.names:
         if not name.lower().endswith(".xml"):
             continue
         text = read_text(folder, name)
         if isinstance(text, Problem):
-            problems.append(text)
+            found.problems.append(text)
             continue
-        found, wrong = parse_voc(text, name)
-        problems.extend(wrong)
-        if found is None:
-            continue
-        photo = _photo_of(folder, name, found.name)
-        if photo is None:
-            if not any(PurePosixPath(lost).stem == PurePosixPath(name).stem for lost in folder.refused):
-                problems.append(without_photo(name))
-        elif photo in photos:
-            what = f"this photo is labelled already in {photos[photo].source}"
-            problems.append(Problem(what, name, "Remove one of the two.", "duplicate-photo"))
-        else:
-            split = split_in(photo) or listed.get(PurePosixPath(name).stem, "")
-            photos[photo] = RawPhoto(photo, split, found.objects, found.declared_wh, name)
-    problems.extend(without_label(name) for name in folder.photos if name not in photos)
-    return RawSet("voc", tuple(photos.values()), tuple(problems))
+        label, wrong = parse_voc(text, name)
+        found.problems.extend(wrong)
+        photo = label and _photo_of(found, name, label.name)
+        if label and photo:
+            split = split_in(photo) or listed.get(photo) or listed.get(PurePosixPath(name).stem, "")
+            found.add(replace(label, name=photo, split=split))
+    return found.result("voc")
 
 
 def parse_voc(text: str, source: str) -> tuple[RawPhoto | None, list[Problem]]:
@@ -129,8 +120,11 @@ def _attributes(node: Node) -> tuple[tuple[str, str], ...]:
     return tuple(said)
 
 
-def _photo_of(folder: Folder, label: str, written: str) -> str | None:
-    """The photo of a label file: by the label's own name first, for written names are often of another machine."""
+def _photo_of(found: Gathering, label: str, written: str) -> str | None:
+    """The photo of a label file: by the label's own name first, for written names are often of another machine.
+
+    None without one, which is then reported.
+    """
     path = PurePosixPath(label)
     here = path.parent
     places = [here, *(here.parent / name for name in PHOTO_FOLDERS), *(here / name for name in PHOTO_FOLDERS)]
@@ -141,28 +135,37 @@ def _photo_of(folder: Folder, label: str, written: str) -> str | None:
             places = [*swapped, *places]
     near = ["" if str(place) == "." else str(place) for place in places]
     for place in near:
-        for name in folder.by_stem.get(path.stem, ()):
+        for name in found.folder.by_stem.get(path.stem, ()):
             if str(PurePosixPath(name).parent) == (place or "."):
                 return name
-    return folder.find_photo(written, near) if written else None
+    if written:
+        return found.find(written, near, label)
+    found.problems.append(without_photo(label))
+    return None
 
 
-def _image_sets(folder: Folder, problems: list[Problem]) -> dict[str, str]:
-    """{stem: split} from ImageSets/Main/train.txt and the like."""
+def _image_sets(found: Gathering) -> dict[str, str]:
+    """{photo or stem: split} from ImageSets/Main/train.txt and the like, whose lines are stems or paths of photos."""
     listed: dict[str, str] = {}
-    for name in folder.names:
+    for name in found.folder.names:
         path = PurePosixPath(name)
         split = SPLIT_WORDS.get(path.stem.lower())
-        if path.suffix == ".txt" and "ImageSets" in path.parts and split:
-            text = read_text(folder, name)
+        if path.suffix == ".txt" and "imagesets" in (part.lower() for part in path.parts) and split:
+            text = read_text(found.folder, name)
             if isinstance(text, Problem):
-                problems.append(text)
+                found.problems.append(text)
                 continue
-            stems = [line.split()[0] for line in text.splitlines() if line.split()]
-            if not stems:
+            lines = [line.strip() for line in text.splitlines() if line.strip()]
+            if not lines:
                 what = f"the split {split} has no photo"
-                problems.append(Problem(what, name, "List its photos, or remove the file.", "empty-split"))
-            listed |= dict.fromkeys(stems, split)
+                found.problems.append(Problem(what, name, "List its photos, or remove the file.", "empty-split"))
+            for line in lines:
+                # Lists of one class have -1, 0 or 1 after the stem.
+                words = line.rsplit(None, 1)
+                written = words[0] if words[-1] in ("-1", "0", "1") else line
+                listed[written] = split
+                if "/" in written or "\\" in written or is_photo(written):
+                    listed[found.find(written, PHOTO_FOLDERS, name) or written] = split
     return listed
 
 

@@ -204,7 +204,7 @@ def _listed(folder: Folder, name: str, problems: list[Problem]) -> tuple[str, ..
     for number, line in enumerate(text.splitlines(), 1):
         if line.strip():
             near = (PurePosixPath(name).parent.as_posix(),)
-            photo = folder.find_photo(line.strip(), near)
+            photo = folder.photo_names.find(line.strip(), near).photo
             if photo:
                 found.append(photo)
             else:

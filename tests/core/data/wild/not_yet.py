@@ -2,7 +2,6 @@
 
 NOT_YET = frozenset(
     {
-        "coco_case_mismatch",
         "coco_createml",
         "coco_crowd",
         "coco_exif_180",
@@ -11,9 +10,7 @@ NOT_YET = frozenset(
         "coco_float_size",
         "coco_ms_download",
         "coco_resized",
-        "coco_same_names_no_folder",
         "coco_string_ids",
-        "coco_urlencoded",
         "folders_per_class",
         "heic_folder",
         "hf_imagefolder",
@@ -44,7 +41,6 @@ NOT_YET = frozenset(
         "ultralytics_ndjson",
         "via_csv",
         "voc_float_size",
-        "voc_imagesets_endings",
         "voc_normalised",
         "voc_robndbox",
         "voc_subfolders",
@@ -54,7 +50,6 @@ NOT_YET = frozenset(
         "yolo_classes_blank_line",
         "yolo_conf",
         "yolo_cvat_11",
-        "yolo_cvat_same_frames",
         "yolo_dji_zoom_wide",
         "yolo_double_ext",
         "yolo_empty_labels_all",
