@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -57,6 +58,14 @@ class Folder:
         for name in self.photos:
             found.setdefault(PurePosixPath(name).stem, []).append(name)
         return found
+
+    def photo_in(self, places: Iterable[str], stem: str) -> str | None:
+        """The photo with a base name without ending, directly in the first of some folders that has one."""
+        for place in places:
+            for name in self.by_stem.get(stem, ()):
+                if str(PurePosixPath(name).parent) == (place or "."):
+                    return name
+        return None
 
     def under(self, prefix: str) -> tuple[str, ...]:
         """The photos below a folder's name; "" is the whole data set."""

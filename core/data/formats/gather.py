@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
 
-from core.data.files import SPLIT_WORDS, Folder, split_in
+from core.data.files import SPLIT_WORDS, Folder, read_text, split_in
 from core.data.formats.base import RawPhoto, RawSet, without_label, without_photo
 from core.data.notes import Notes
 from core.errors import Problem
@@ -99,6 +99,29 @@ def any_head(folder: Folder, ending: str, *patterns: str) -> bool:
     """Whether some label file with this ending begins with all of the patterns in it, in any order."""
     wanted = [re.compile(pattern) for pattern in patterns]
     return any(all(pattern.search(head) for pattern in wanted) for head in heads(folder, (ending,)))
+
+
+def json_files(folder: Folder, problems: list[Problem]) -> Iterator[tuple[str, Any]]:
+    """(name, decoded JSON) of every JSON file; those that cannot be read go to `problems`."""
+    for name in folder.names:
+        if not name.lower().endswith(".json"):
+            continue
+        text = read_text(folder, name)
+        tree = text if isinstance(text, Problem) else decode_json(text, name)
+        if isinstance(tree, Problem):
+            problems.append(tree)
+        else:
+            yield name, tree
+
+
+def mapping(value: Any) -> Mapping[str, Any]:
+    """A JSON object, or an empty one where something else stands."""
+    return value if isinstance(value, dict) else {}
+
+
+def entries(value: Any) -> list[Mapping[str, Any]]:
+    """The objects of a JSON list; what else stands in it, or in its place, is none."""
+    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
 
 
 def decode_json(text: str, name: str) -> Any | Problem:

@@ -5,18 +5,37 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from core.data.files import Folder, read_text
-from core.data.formats import coco, cvat, table, voc, yolo
+from core.data.formats import (
+    coco,
+    createml,
+    cvat,
+    datumaro,
+    label_studio,
+    labelme,
+    supervisely,
+    table,
+    via,
+    voc,
+    yolo,
+)
 from core.data.formats.base import LabelFormat
 from core.errors import Problem, UserError
 
-# In this order: a YOLO folder may carry tables or JSON beside its labels, a VOC folder never carries data.yaml.
+# In the order in which a folder is tried: a YOLO folder may carry tables or JSON beside its labels, and COCO takes files
+# by their names, such as _annotations.createml.json.
 FORMATS: Mapping[str, LabelFormat] = {
     reader.name: reader
     for reader in (
         yolo.FORMAT,
+        labelme.FORMAT,
+        label_studio.FORMAT,
+        createml.FORMAT,
+        via.FORMAT,
+        supervisely.FORMAT,
+        datumaro.FORMAT,
         coco.FORMAT,
-        voc.FORMAT,
         cvat.FORMAT,
+        voc.FORMAT,
         table.FORMAT,
     )
 }

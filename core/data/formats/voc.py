@@ -134,10 +134,8 @@ def _photo_of(found: Gathering, label: str, written: str) -> str | None:
             swapped = (PurePosixPath(*parts[:index], name, *parts[index + 1 :]) for name in PHOTO_FOLDERS)
             places = [*swapped, *places]
     near = ["" if str(place) == "." else str(place) for place in places]
-    for place in near:
-        for name in found.folder.by_stem.get(path.stem, ()):
-            if str(PurePosixPath(name).parent) == (place or "."):
-                return name
+    if own := found.folder.photo_in(near, path.stem):
+        return own
     if written:
         return found.find(written, near, label)
     found.problems.append(without_photo(label))

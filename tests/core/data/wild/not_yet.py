@@ -2,7 +2,6 @@
 
 NOT_YET = frozenset(
     {
-        "coco_createml",
         "coco_crowd",
         "coco_exif_180",
         "coco_exif_swapped",
@@ -15,7 +14,6 @@ NOT_YET = frozenset(
         "heic_folder",
         "hf_imagefolder",
         "hf_imagefolder_named",
-        "label_studio_json",
         "labelme",
         "roboflow_classes_csv",
         "sharegpt",
