@@ -54,8 +54,8 @@ def parse_item(item: Mapping[str, Any], names: Sequence[str], where: tuple[str, 
         elif box is None:
             found.notes.ignored(str(written.get("type")), "it is no box", here)
         elif not isinstance(number, int) or not 0 <= number < len(names):
-            said = f"no class has the number {number!r}"
-            found.problems.append(Problem(said, here, "Add it to categories.", "unknown-class"))
+            what = f"no class has the number {number!r}"
+            found.problems.append(Problem(what, here, "Add it to categories.", "unknown-class"))
         else:
             said = mapping(written.get("attributes"))
             attributes = tuple((str(key), str(value)) for key, value in said.items() if value is not None)

@@ -21,8 +21,8 @@ from core.data.formats import (
 from core.data.formats.base import LabelFormat
 from core.errors import Problem, UserError
 
-# In the order in which a folder is tried: a YOLO folder may carry tables or JSON beside its labels, and COCO takes files
-# by their names, such as _annotations.createml.json.
+# In the order in which a folder is tried: a YOLO folder may carry tables or JSON beside its labels, and COCO takes a
+# file by its name, such as _annotations.createml.json.
 FORMATS: Mapping[str, LabelFormat] = {
     reader.name: reader
     for reader in (

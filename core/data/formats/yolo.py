@@ -7,6 +7,7 @@ All numbers are fractions of the photo as viewed. The classes' names stand in `d
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
@@ -188,7 +189,7 @@ def _photos_of(
             return _listed(folder, candidate, problems)
         if found := folder.under("" if candidate == "." else candidate):
             return found
-    outside = given.startswith("/") or (folder.root / given).is_dir()
+    outside = given.startswith("/") or os.path.isdir(folder.root / given)
     what = f"{where[1]}: {entry} lies outside the data folder" if outside else f"{where[1]}: {entry} holds no photo"
     fix = "Put the photos there, or remove the line."
     problems.append(Problem(what, where[0], fix, "path-outside" if outside else "empty-split"))

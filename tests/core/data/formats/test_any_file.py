@@ -88,7 +88,8 @@ def spoiled(tree: Any, chance: random.Random) -> Any:
         if isinstance(container, dict) and chance.random() < 0.2:
             del container[key]
         else:
-            container[key] = chance.choice((*ODD, [container[key]], {"x": container[key]}, str(container[key])))
+            changed = chance.choice((*ODD, [container[key]], {"x": container[key]}, str(container[key])))
+            container[key] = copy.deepcopy(changed)
     return made
 
 
