@@ -119,7 +119,9 @@ FORMAT_WORDS = {
     "via": "VGG Image Annotator format",
     "supervisely": "Supervisely format",
     "datumaro": "Datumaro format",
+    "huggingface": "Hugging Face format",
     "table": "table of labels",
+    "folders": "folder for each class",
 }
 DATA_CHART = "Objects of every class in each split"
 DATA_THUMBS = "A look at the photos"

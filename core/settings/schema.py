@@ -59,7 +59,7 @@ class DataSettings:
         "How labels are written: auto recognises it.",
         choices=(
             ("auto", "yolo", "labelme", "label_studio", "createml", "via", "supervisely", "datumaro", "coco", "cvat")
-            + ("voc", "table")
+            + ("voc", "huggingface", "table", "folders")
         ),
     )
     taxonomy: str = setting(

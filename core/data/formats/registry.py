@@ -10,6 +10,8 @@ from core.data.formats import (
     createml,
     cvat,
     datumaro,
+    folders,
+    huggingface,
     label_studio,
     labelme,
     supervisely,
@@ -36,7 +38,9 @@ FORMATS: Mapping[str, LabelFormat] = {
         coco.FORMAT,
         cvat.FORMAT,
         voc.FORMAT,
+        huggingface.FORMAT,
         table.FORMAT,
+        folders.FORMAT,
     )
 }
 

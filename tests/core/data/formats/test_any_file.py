@@ -53,6 +53,8 @@ LABELLED: dict[str, dict[str, Any]] = {
     "datumaro": {"annotations/train.json": {"categories": {"label": {"labels": [{"name": "toe drain"}]}}, "items": [
                  {"id": "a", "annotations": [{"id": 1, "type": "bbox", "label_id": 0, "bbox": BOX, "attributes": {}}],
                   "image": {"path": "a.jpg", "size": [48, 64]}}]}},
+    "huggingface": {"metadata.jsonl": {"file_name": "a.jpg", "objects": {"bbox": [BOX], "categories": ["toe drain"],
+                    "state": ["blocked"]}}},
     "coco": {"c.json": {"images": [{"id": 1, "file_name": "a.jpg", "width": 64, "height": 48}], "annotations": [
              {"id": 1, "image_id": 1, "category_id": 1, "bbox": BOX, "segmentation": [[1, 2, 3, 4, 5, 6]]}],
              "categories": [{"id": 1, "name": "toe drain"}]}},
