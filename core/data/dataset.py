@@ -13,6 +13,7 @@ from core.data.files import list_files
 from core.data.flights import compile_rule, group_of, linked
 from core.data.formats.registry import FORMATS_TEXT, require_format
 from core.data.photos import examine
+from core.data.readings import settle
 from core.data.splits import ONE_FLIGHT_CURE, apply_split, make_folds, make_split, require_fold
 from core.data.types import SPLITS, Dataset, Photo
 from core.errors import Problem, UserError
@@ -50,9 +51,10 @@ def read_dataset(data: DataSettings, sample_folder: Path, seed: int = 0, with_st
     raw = require_format(folder, data.format).read(folder)
     with_stats = with_stats or data.drop_duplicates or data.regroup
     facts = examine(folder.root, {photo.name for photo in raw.photos}, with_stats)
-    photos, wrong = check_photos(folder.root, raw.photos, facts, taxonomy, keep_duplicates=data.drop_duplicates)
+    settled, doubts = settle(raw.photos, facts)
+    photos, wrong = check_photos(folder.root, settled, facts, taxonomy, keep_duplicates=data.drop_duplicates)
     grouped = tuple(replace(photo, group=group_of(photo.name, rule)) for photo in photos)
-    problems = (*folder.problems, *raw.problems, *wrong)
+    problems = (*folder.problems, *raw.problems, *doubts, *wrong)
     if data.drop_duplicates:
         grouped, hints = drop_duplicates(grouped)
         problems += hints

@@ -22,6 +22,7 @@ from core.data.files import Folder, list_files
 from core.data.formats.base import SHARE, RawObject, RawPhoto, RawSet
 from core.data.formats.registry import FORMATS, FORMATS_TEXT, recognise
 from core.data.photos import PhotoFacts, examine
+from core.data.readings import settle
 from core.errors import Problem, UserError
 from core.settings import DataSettings
 from core.taxonomy import Taxonomy
@@ -101,10 +102,11 @@ def read_unlabelled(data: DataSettings, sample_folder: Path) -> UnlabelledDatase
     folder = list_files(folder_of(data, sample_folder))
     raw = _raw(folder, data.format)
     facts = examine(folder.root, {photo.name for photo in raw.photos})
-    problems = [*folder.problems, *raw.problems]
+    settled, doubts = settle(raw.photos, facts)
+    problems = [*folder.problems, *raw.problems, *doubts]
     unknown_classes: Counter[str] = Counter()
     images = []
-    for photo in sorted(raw.photos, key=lambda photo: photo.name):
+    for photo in sorted(settled, key=lambda photo: photo.name):
         image = _image(folder.root, photo, (facts[photo.name], taxonomy), problems, unknown_classes)
         if image is not None and image.objects:
             images.append(image)
@@ -140,7 +142,7 @@ def _image(
 ) -> UnlabelledImage | None:
     """A photo with its sound boxes; None where the photo is not sound. What is wrong goes to `problems`."""
     fact, taxonomy = known
-    trouble = fact if isinstance(fact, Problem) else size_mismatch(raw, fact.size_wh)
+    trouble = fact if isinstance(fact, Problem) else size_mismatch(raw, fact)
     if isinstance(fact, Problem) or trouble is not None:
         problems.extend([trouble] if trouble else [])
         return None

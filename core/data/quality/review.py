@@ -8,7 +8,7 @@ from dataclasses import replace
 from statistics import median
 from typing import Any
 
-from core.data.checks import HINTS, SAME_FILE, faults_of
+from core.data.checks import HINTS, SAME_FILE, TURNED, faults_of
 from core.data.notes import IGNORED, INFERRED
 from core.data.photos import PhotoFacts, examine
 from core.data.quality.boxes import disagreements, too_small
@@ -30,6 +30,7 @@ HINT_TITLES = {
     "one-flight": "one flight",
     "duplicates-left-out": "duplicates left out",
     IGNORED: "input that is not used",
+    TURNED: "photos turned by EXIF",
     INFERRED: "how unusual input was understood",
 }
 
