@@ -175,7 +175,7 @@ def _add_row(row: Row, values: Mapping[str, Any], known: dict[str, str | None], 
         found.problems.append(read)
     elif read:
         if row.columns.shape == QUAD:
-            found.notes.inferred("row", "of four corners became the box around them", row.source)
+            found.notes.inferred("object", "of four corners became the box around them", row.source)
         photo = replace(photo, objects=(*photo.objects, read))
     found.photos[name] = photo
 

@@ -6,6 +6,7 @@ Beside the photo as Roboflow writes them (`train/a.jpg`, `train/a.xml`), or in `
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import replace
 from pathlib import PurePosixPath
@@ -22,7 +23,7 @@ from core.data.formats.base import (
     without_photo,
 )
 from core.data.formats.gather import Gathering
-from core.data.formats.shapes import size_wh
+from core.data.formats.shapes import around_turned, from_middle, size_wh
 from core.data.formats.xml_nodes import DoctypeFound, Node, parse_xml
 from core.errors import Problem
 
@@ -96,6 +97,8 @@ def parse_voc(text: str, source: str) -> tuple[RawPhoto | None, list[Problem]]:
 
 
 def _object(node: Node, source: str) -> RawObject | Problem:
+    if turned := next(node.findall("robndbox"), None):
+        return _turned(node, turned, source)
     box = next(node.findall("bndbox"), None)
     written = [box.findtext(end) for end in ENDS] if box else []
     if not all(written) or not written:
@@ -106,6 +109,19 @@ def _object(node: Node, source: str) -> RawObject | Problem:
         return values
     ends = (values[0], values[1], values[2], values[3])
     return RawObject(node.findtext("name"), ends, PIXELS, source, _attributes(node))
+
+
+def _turned(node: Node, turned: Node, source: str) -> RawObject | Problem:
+    """The box around roLabelImg's turned one, whose angle is in radians."""
+    written = [turned.findtext(key) for key in ("cx", "cy", "w", "h")]
+    box = from_middle(written, source)
+    if isinstance(box, Problem):
+        return box
+    angle = numbers([turned.findtext("angle") or "0"], source)
+    if isinstance(angle, Problem):
+        return angle
+    degrees = math.degrees(angle[0]) if math.isfinite(angle[0]) else 0.0
+    return RawObject(node.findtext("name"), around_turned(box, degrees), PIXELS, source, _attributes(node))
 
 
 def _attributes(node: Node) -> tuple[tuple[str, str], ...]:

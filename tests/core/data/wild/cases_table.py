@@ -43,7 +43,7 @@ def table_fractions(root: Path) -> None:
     )
 
 
-@case("units", Reads("table", FIRST, (80, 60, 200, 150), 8, told=["corners"]))
+@case("units", Reads("table", FIRST, (80, 60, 200, 150), 8, told=["four corners"]))
 def table_four_corners(root: Path) -> None:
     row = "{0},{1},100,60,200,100,180,150,80,110"
     text(root / "labels.csv", rows("image,class,x1,y1,x2,y2,x3,y3,x4,y4", photos(root, 8), row))

@@ -36,7 +36,7 @@ def voc_float_size(root: Path) -> None:
     beside(root, 6, (200, 160, 280, 230), ("640.0", "480.0"))
 
 
-@case("units", Reads("voc", "vegetation normal", (66.5, 52.5, 133.5, 107.5), 3, told=["turned boxes|oriented"]))
+@case("units", Reads("voc", "vegetation normal", (66.5, 52.5, 133.5, 107.5), 3))
 def voc_robndbox(root: Path) -> None:
     for place in range(3):
         name = photo(root / f"A_{place:03d}.jpg").name

@@ -2,10 +2,6 @@
 
 NOT_YET = frozenset(
     {
-        "coco_crowd",
-        "coco_float_ids",
-        "coco_ms_download",
-        "coco_string_ids",
         "heic_folder",
         "roboflow_classes_csv",
         "sharegpt",
@@ -15,7 +11,6 @@ NOT_YET = frozenset(
         "tax_bool",
         "tiny_background",
         "ultralytics_ndjson",
-        "voc_robndbox",
         "voc_subfolders",
         "yolo_dji_zoom_wide",
         "yolo_flight_folders",
