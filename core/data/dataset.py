@@ -11,7 +11,7 @@ from core.data.checks import check_photos
 from core.data.duplicates import drop_duplicates
 from core.data.files import list_files
 from core.data.flights import compile_rule, group_of, linked
-from core.data.formats.registry import FORMATS_TEXT, require_format
+from core.data.formats.registry import FORMATS_TEXT, not_used, require_format
 from core.data.photos import examine
 from core.data.readings import settle
 from core.data.splits import ONE_FLIGHT_CURE, apply_split, make_folds, make_split, require_fold
@@ -54,7 +54,7 @@ def read_dataset(data: DataSettings, sample_folder: Path, seed: int = 0, with_st
     settled, doubts = settle(raw.photos, facts)
     photos, wrong = check_photos(folder.root, settled, facts, taxonomy, keep_duplicates=data.drop_duplicates)
     grouped = tuple(replace(photo, group=group_of(photo.name, rule)) for photo in photos)
-    problems = (*folder.problems, *raw.problems, *doubts, *wrong)
+    problems = (*folder.problems, *raw.problems, *doubts, *wrong, *not_used(folder, raw.format))
     if data.drop_duplicates:
         grouped, hints = drop_duplicates(grouped)
         problems += hints

@@ -12,6 +12,18 @@ from core.data.names import NameIndex
 from core.errors import Problem, UserError
 
 PHOTO_ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+UNREAD_PHOTO_ENDINGS = (".heic", ".heif", ".avif", ".gif", ".jp2", ".jxl", ".psd", ".pdf", ".svg", ".eps") + (
+    ".dng",
+    ".cr2",
+    ".cr3",
+    ".nef",
+    ".arw",
+    ".raw",
+    ".mp4",
+    ".mov",
+    ".avi",
+    ".mkv",
+)
 SPLIT_WORDS = {
     "train": "train",
     "training": "train",
@@ -70,6 +82,13 @@ class Folder:
     def under(self, prefix: str) -> tuple[str, ...]:
         """The photos below a folder's name; "" is the whole data set."""
         return self.photos if not prefix else tuple(name for name in self.photos if name.startswith(prefix + "/"))
+
+    @cached_property
+    def unread_photos(self) -> dict[str, str]:
+        """Photos of formats that are not read, by base name without ending, in lower case."""
+        return {
+            PurePosixPath(name).stem.lower(): name for name in self.names if name.lower().endswith(UNREAD_PHOTO_ENDINGS)
+        }
 
     @cached_property
     def photo_names(self) -> NameIndex:

@@ -118,3 +118,9 @@ def without_photo(source: str, what: str = "no photo belongs to this label file"
         what: the sentence, where it can be more precise.
     """
     return Problem(what, source, "Add the photo or remove its label.", "label-without-photo")
+
+
+def unread_photo(photo: str, source: str) -> Problem:
+    """The problem of a label whose photo is of a format that is not read."""
+    kind = photo.rpartition(".")[2].upper()
+    return Problem(f"its photo {photo} is {kind}, which is not read", source, "Save it as JPEG.", "unread-photo")

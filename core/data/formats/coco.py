@@ -121,10 +121,16 @@ def _files(folder: Folder, problems: list[Problem]) -> dict[str, str]:
             text = read_text(folder, name)
             if isinstance(text, Problem):
                 problems.append(text)
-            # A file that is cut off may have lost one of the two words: its name counts as well.
-            elif ('"annotations"' in text and '"images"' in text) or COCO_NAME.search(PurePosixPath(name).name.lower()):
+            elif _is_coco(name, text):
                 found[name] = text
     return found
+
+
+def _is_coco(name: str, text: str) -> bool:
+    if '"annotations"' in text and '"images"' in text:
+        return True
+    # A file that is cut off may have lost one of the two words: its name counts as well.
+    return bool(COCO_NAME.search(PurePosixPath(name).name.lower())) and not text.lstrip().startswith("[")
 
 
 def _places(name: str) -> tuple[list[str], str]:

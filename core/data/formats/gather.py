@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from core.data.files import SPLIT_WORDS, Folder, read_text, split_in
-from core.data.formats.base import RawPhoto, RawSet, without_label, without_photo
+from core.data.formats.base import RawPhoto, RawSet, unread_photo, without_label, without_photo
 from core.data.notes import Notes
 from core.errors import Problem
 
@@ -59,7 +59,9 @@ class Gathering:
             self.problems.append(Problem(what, source, "Write which by its folder.", "label-without-photo"))
         elif not found.photo:
             base = PurePosixPath(written.replace("\\", "/")).name
-            if not any(base in (PurePosixPath(lost).name, PurePosixPath(lost).stem) for lost in self.folder.refused):
+            if unread := self.folder.unread_photos.get(PurePosixPath(base).stem.lower()):
+                self.problems.append(unread_photo(unread, source))
+            elif not any(base in (PurePosixPath(lost).name, PurePosixPath(lost).stem) for lost in self.folder.refused):
                 self.problems.append(without_photo(source, f"no such photo: {written}"))
         return found.photo
 
@@ -88,11 +90,16 @@ def heads(folder: Folder, endings: Sequence[str]) -> Iterator[str]:
     """The beginnings of up to MOST_HEADS label files, for recognising their format."""
     names = [name for name in folder.names if name.lower().endswith(tuple(endings))]
     for name in names[:: max(1, -(-len(names) // MOST_HEADS))]:
-        try:
-            with (folder.root / name).open(encoding="utf-8-sig", errors="replace") as file:
-                yield file.read(HEAD)
-        except OSError:
-            continue
+        yield head_of(folder, name)
+
+
+def head_of(folder: Folder, name: str) -> str:
+    """The beginning of a text file; "" where it cannot be read."""
+    try:
+        with (folder.root / name).open(encoding="utf-8-sig", errors="replace") as file:
+            return file.read(HEAD)
+    except OSError:
+        return ""
 
 
 def any_head(folder: Folder, ending: str, *patterns: str) -> bool:

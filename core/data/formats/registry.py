@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
+from pathlib import PurePosixPath
 
 from core.data.files import Folder, read_text
 from core.data.formats import (
@@ -21,7 +23,10 @@ from core.data.formats import (
     yolo,
 )
 from core.data.formats.base import LabelFormat
+from core.data.formats.named import named_files, named_problems
+from core.data.notes import IGNORED
 from core.errors import Problem, UserError
+from core.units import counted
 
 # In the order in which a folder is tried: a YOLO folder may carry tables or JSON beside its labels, and COCO takes a
 # file by its name, such as _annotations.createml.json.
@@ -85,6 +90,29 @@ def _unknown(folder: Folder) -> UserError:
     endings = tuple(ending for reader in FORMATS.values() for ending in reader.endings)
     texts = [read_text(folder, name) for name in folder.names if name.lower().endswith(endings)]
     unread = [text for text in texts if isinstance(text, Problem)]
+    named = named_problems(folder)
     fix = f"Give a folder in {FORMATS_TEXT}."
     last = Problem(f"{seen} that we recognise", str(folder.root), fix, "no-data")
-    return UserError.of((*folder.problems, *unread, last))
+    return UserError.of((*folder.problems, *unread, *named, last))
+
+
+def not_used(folder: Folder, used: str) -> list[Problem]:
+    """Hints of labels and photos in a folder that are not used.
+
+    Args:
+        folder: the folder as listed.
+        used: the name of the format that is.
+    """
+    hints = []
+    for reader in FORMATS.values():
+        if reader.name != used and reader.recognises(folder):
+            said = f"labels in {reader.title} lie here too and are not used: {FORMATS[used].title} is"
+            hints.append(Problem(said, str(folder.root), f"Set data.format to {reader.name} for these.", IGNORED))
+    for known, names in named_files(folder):
+        hints.append(Problem(f"{counted(len(names), 'file')} not used: {known.says}", names[0], "", IGNORED))
+    endings = Counter(PurePosixPath(name).suffix.lower() for name in folder.unread_photos.values())
+    for ending, count in endings.items():
+        first = next(name for name in folder.unread_photos.values() if name.lower().endswith(ending))
+        said = f"{counted(count, 'file')} {ending} not used: no photo of this ending is read"
+        hints.append(Problem(said, first, "Save them as JPEG if they belong here.", IGNORED))
+    return hints

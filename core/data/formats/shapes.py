@@ -56,7 +56,7 @@ def around(points: Any, source: str, least: int = 3) -> BoxXyxy | Problem:
         least: number of points below which this is no shape.
     """
     listed = points if isinstance(points, Sequence) and not isinstance(points, str) else ()
-    flat = [end for point in listed for end in (point if isinstance(point, Sequence | tuple) else (point,))]
+    flat = [end for point in listed for end in (point if isinstance(point, list | tuple) else (point,))]
     if len(flat) < 2 * least or len(flat) % 2:
         what = f"at least {least} points expected, {len(flat) // 2} found"
         return Problem(what, source, DRAW_AGAIN, "wrong-count")

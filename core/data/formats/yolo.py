@@ -10,17 +10,18 @@ from collections.abc import Container, Iterable, Mapping
 from pathlib import PurePosixPath
 
 from core.data.files import Folder, is_photo, read_text
-from core.data.formats.base import LabelFormat, RawObject, RawPhoto, RawSet, without_label, without_photo
+from core.data.formats.base import LabelFormat, RawObject, RawPhoto, RawSet, unread_photo, without_label, without_photo
 from core.data.formats.gather import Gathering
+from core.data.formats.named import is_other_text
 from core.data.formats.yolo_config import find_class_lists, find_config, read_yolo_config
-from core.data.formats.yolo_rows import PLAIN, Columns, columns_of_rows, parse_line
+from core.data.formats.yolo_rows import PLAIN, RowLayout, layout_of_rows, parse_line
 from core.errors import Problem
 
 NOT_LABELS = ("readme.txt", "readme.roboflow.txt", "readme.dataset.txt", "notes.txt")
 
 
 def parse_yolo(
-    text: str, names: Mapping[int, str], source: str, columns: Columns = PLAIN
+    text: str, names: Mapping[int, str], source: str, columns: RowLayout = PLAIN
 ) -> tuple[list[RawObject], list[Problem]]:
     """Objects and problems of one label file.
 
@@ -42,8 +43,9 @@ def parse_yolo(
 def finds_yolo(folder: Folder) -> bool:
     """Whether a folder is YOLO: text files in a labels folder, or beside the photos with names for the classes."""
     texts = {name.lower() for name in folder.names if name.lower().endswith(".txt")}
-    if any("/labels/" in f"/{name}" for name in texts):
-        return True
+    labels = [name for name in folder.names if name.lower().endswith(".txt") and "/labels/" in f"/{name}".lower()]
+    if labels:
+        return not is_other_text(folder, labels[0])
     beside = any(label.lower() in texts for name in folder.photos for label in label_names(name))
     return beside and bool(find_config(folder) or find_class_lists(folder))
 
@@ -72,7 +74,7 @@ def read_yolo(folder: Folder) -> RawSet:
             found.problems.append(text)
         else:
             texts[label] = text
-    columns = columns_of_rows(texts, config.keypoints, found)
+    columns = layout_of_rows(texts, config.keypoints, found)
     if columns is None:
         return RawSet("yolo", (), tuple(found.problems))
     if texts and not any(text.strip() for text in texts.values()):
@@ -129,6 +131,8 @@ def _label_files(found: Gathering, splits: Mapping[str, str], not_labels: Iterab
             photo = _photo_of_stray(name, bare, found)
             if photo:
                 labels[photo] = name
+            elif unread := folder.unread_photos.get(path.stem.lower()):
+                found.problems.append(unread_photo(unread, name))
             else:
                 found.problems.append(without_photo(name))
     found.problems.extend(without_label(name) for name in bare if name not in labels)

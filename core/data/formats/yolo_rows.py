@@ -18,7 +18,7 @@ TOLERANCE = 0.011  # a box may reach so far beyond its photo by rounding
 
 
 @dataclass(frozen=True)
-class Columns:
+class RowLayout:
     """What the rows hold.
 
     Attributes:
@@ -32,12 +32,12 @@ class Columns:
     extra: str = ""
 
 
-PLAIN = Columns()
+PLAIN = RowLayout()
 CONFIDENCE, TRACK = "a confidence", "a confidence and a track number"
 
 
 def parse_line(
-    words: list[str], names: Mapping[int, str], source: str, columns: Columns = PLAIN
+    words: list[str], names: Mapping[int, str], source: str, columns: RowLayout = PLAIN
 ) -> RawObject | Problem:
     """The object of one row, or what is wrong with it.
 
@@ -66,7 +66,7 @@ def parse_line(
     return RawObject(name, _box(values) if as_box else _around(values), SHARE, source)
 
 
-def columns_of_rows(texts: Mapping[str, str], keypoints: int, found: Gathering) -> Columns | None:
+def layout_of_rows(texts: Mapping[str, str], keypoints: int, found: Gathering) -> RowLayout | None:
     """What the rows of all label files hold; None where two readings are possible, which is then reported.
 
     Args:
@@ -78,23 +78,23 @@ def columns_of_rows(texts: Mapping[str, str], keypoints: int, found: Gathering) 
         first = next((source for source, row in _rows(texts) if len(row) == BOX + keypoints), None)
         if first:
             found.notes.ignored("column of keypoints", "kpt_shape says that they follow the box", first)
-        return Columns(frozenset((BOX, BOX + keypoints)), 0, "keypoints")
+        return RowLayout(frozenset((BOX, BOX + keypoints)), 0, "keypoints")
     odd = [(source, row) for source, row in _rows(texts) if len(row) != BOX]
     rows = [row for _, row in odd]
     lengths = {len(row) for row in rows}
     if not rows:
         return PLAIN
     where = odd[0][0]
-    readings: list[tuple[str, Columns]] = []
+    readings: list[tuple[str, RowLayout]] = []
     if lengths == {6} and _all(rows, lambda row: _fits(row) and 0 <= row[5] <= 1):
-        readings.append((f"a box with {CONFIDENCE}", Columns(frozenset((BOX, 6)), 0, CONFIDENCE)))
+        readings.append((f"a box with {CONFIDENCE}", RowLayout(frozenset((BOX, 6)), 0, CONFIDENCE)))
     if lengths == {7}:
         readings += _readings_of_seven(rows)
     elif _all(rows, lambda row: len(row) >= 9 and len(row) % 2 == 1 and _is_track(row)):
-        readings.append((f"a polygon with {TRACK}", Columns(tail=2, extra=TRACK)))
+        readings.append((f"a polygon with {TRACK}", RowLayout(tail=2, extra=TRACK)))
         readings += [] if _certain_track(rows) else [("a polygon", PLAIN)]
     elif _all(rows, lambda row: len(row) >= 8 and len(row) % 2 == 0 and 0 <= row[-1] <= 1 and len(row) != 56):
-        readings.append((f"a polygon with {CONFIDENCE}", Columns(tail=1, extra=CONFIDENCE)))
+        readings.append((f"a polygon with {CONFIDENCE}", RowLayout(tail=1, extra=CONFIDENCE)))
     if len(readings) > 1:
         said = ", or ".join(f"{name}: {_shown(rows[0], columns)}" for name, columns in readings)
         what = f"rows of {min(lengths)} values ({len(rows)} of them) may be {said}"
@@ -110,15 +110,15 @@ def columns_of_rows(texts: Mapping[str, str], keypoints: int, found: Gathering) 
     return columns
 
 
-def _readings_of_seven(rows: Sequence[Sequence[float]]) -> list[tuple[str, Columns]]:
+def _readings_of_seven(rows: Sequence[Sequence[float]]) -> list[tuple[str, RowLayout]]:
     """A box and two values, or a triangle: all that no row makes impossible, or the one that all rows show."""
-    as_box = Columns(frozenset((BOX, 7)))
+    as_box = RowLayout(frozenset((BOX, 7)))
     if _all(rows, lambda row: _fits(row) and _is_track(row)):
-        track = (f"a box with {TRACK}", Columns(as_box.boxes, 0, TRACK))
+        track = (f"a box with {TRACK}", RowLayout(as_box.boxes, 0, TRACK))
         return [track] if _certain_track(rows) else [track, ("a polygon of 3 points", PLAIN)]
     readings = []
     if _all(rows, lambda row: _fits(row) and _holds(row, row[5], row[6])):
-        readings.append(("a box with a keypoint", Columns(as_box.boxes, 0, "a keypoint")))
+        readings.append(("a box with a keypoint", RowLayout(as_box.boxes, 0, "a keypoint")))
     if _all(rows, lambda row: all(-TOLERANCE <= value <= 1 + TOLERANCE for value in row[1:])):
         readings.append(("a polygon of 3 points", PLAIN))
     return readings
@@ -168,6 +168,6 @@ def _around(row: Sequence[float]) -> BoxXyxy:
     return min(row[1::2]), min(row[2::2]), max(row[1::2]), max(row[2::2])
 
 
-def _shown(row: Sequence[float], columns: Columns) -> str:
+def _shown(row: Sequence[float], columns: RowLayout) -> str:
     box = _box(row) if len(row) in columns.boxes else _around(row[: len(row) - columns.tail])
     return " ".join(f"{end:.2f}" for end in box)

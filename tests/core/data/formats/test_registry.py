@@ -13,7 +13,10 @@ from core.settings import FIELDS
 
 FOLDER = Path(registry.__file__).parent
 # What readers share.
-HELPERS = {"__init__", "base", "registry", "gather", "shapes", "table_columns", "xml_nodes", "yolo_config", "yolo_rows"}
+HELPERS = {"__init__", "base", "registry", "gather", "named", "shapes", "table_columns", "xml_nodes"} | {
+    "yolo_config",
+    "yolo_rows",
+}
 
 
 def test_every_format_file_is_registered_under_its_name() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from core.data.files import Folder
 from core.data.formats.gather import Gathering
-from core.data.formats.yolo_rows import columns_of_rows, parse_line
+from core.data.formats.yolo_rows import layout_of_rows, parse_line
 
 NAMES = {0: "toe drain"}
 
@@ -18,7 +18,7 @@ def read(rows: list[str], keypoints: int = 0) -> tuple[list[tuple[float, ...]] |
     """Boxes of all rows, each a file of its own, and the kinds of what is told."""
     found = Gathering(Folder(Path(), ()))
     texts = {f"{place}.txt": f"{row}\n" for place, row in enumerate(rows)}
-    columns = columns_of_rows(texts, keypoints, found)
+    columns = layout_of_rows(texts, keypoints, found)
     told = [problem.kind for problem in (*found.problems, *found.notes.problems())]
     if columns is None:
         return None, told
