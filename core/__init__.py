@@ -1,1 +1,1 @@
-"""The engine: data, runs and models. Knows nothing of the page and works alone from the command line."""
+"""Everything but the page: data, runs, models, metrics and reports. It imports nothing of damgui."""

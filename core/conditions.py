@@ -1,4 +1,4 @@
-"""What can be said of an object: how grave it is, whether it alarms, and its colour, mark and weight everywhere."""
+"""The conditions of an object: how grave they are, which raise an alarm, and their colour, mark and weight."""
 
 from __future__ import annotations
 
@@ -26,13 +26,21 @@ MARKS: Mapping[str, tuple[str, tuple[Corners, ...]]] = {
     "bar": ("▬", (((-1, -0.4), (1, -0.4), (1, 0.4), (-1, 0.4)),)),
     "pointer": ("▶", (((-1, -1), (1, 0), (-1, 1)),)),
 }
-# For conditions that name none: told apart by colour-blind eyes through lightness, readable on light and dark alike.
+# For conditions that name none: distinct by lightness for colour-blind readers, legible on light and dark alike.
 COLOURS = ("#14918a", "#e0a11b", "#c9374a", "#7d5fc4", "#2f8fc9", "#a8602c", "#c45c9b", "#6f8f2f")
 
 
 @dataclass(frozen=True)
 class Condition:
-    """One condition. `colour` is #rrggbb, `mark` one of MARKS, `weight` its factor with condition weighting."""
+    """One condition and how it is shown everywhere.
+
+    Attributes:
+        name: The name that the taxonomy gives it.
+        alarm: Whether an object in this condition needs attention.
+        colour: `#rrggbb`.
+        mark: A key of MARKS.
+        weight: Its factor in the training loss when condition weighting is on.
+    """
 
     name: str
     alarm: bool
@@ -42,6 +50,7 @@ class Condition:
 
     @property
     def sign(self) -> str:
+        """The mark as one character of text."""
         return MARKS[self.mark][0]
 
 
@@ -50,65 +59,70 @@ PRESENT = Condition("present", False, "#7b8794", "bar")
 
 
 def unknown(name: str) -> Condition:
+    """A condition that no taxonomy knows: shown in grey, raises no alarm."""
     return Condition(name, False, "#7b8794", "diamond")
 
 
-def derived(names: Sequence[str], known: Mapping[str, Mapping[str, Any]]) -> dict[str, Condition]:
-    """Conditions of which only the names are known, from the least grave to the gravest; see `read` for `known`."""
-    return read({name: {} for name in names}, known, lambda what, fix: None)
+def from_names(names: Sequence[str], defaults: Mapping[str, Mapping[str, Any]]) -> dict[str, Condition]:
+    """Build conditions from names alone, from the least grave to the gravest; `defaults` as for `read_conditions`."""
+    return read_conditions({name: {} for name in names}, defaults, lambda what, fix: None)
 
 
-def read(
+def read_conditions(
     given: Mapping[str, Mapping[str, Any]],
-    known: Mapping[str, Mapping[str, Any]],
-    wrong: Callable[[str, str], None],
+    defaults: Mapping[str, Mapping[str, Any]],
+    report: Callable[[str, str], None],
 ) -> dict[str, Condition]:
-    """Conditions from {name: {alarm, colour, mark, weight}}, each of which may be left out: the first is the good one,
-    the others alarm.
+    """Build conditions from {name: {alarm, colour, mark, weight}} and fill in what is left out.
+
+    Where `alarm` is left out, every condition but the first raises one.
 
     Args:
-        given: what a taxonomy file says, from the least grave to the gravest.
-        known: colours, marks and weights for conditions of the same name that leave them out.
-        wrong: is told every fault as (what, cure).
+        given: The conditions as a taxonomy file holds them, from the least grave to the gravest.
+        defaults: Colours, marks and weights for conditions of the same name that leave them out.
+        report: Called with (what is wrong, how to cure it) for every fault; faulty values count as left out.
+
+    Returns:
+        {name: condition} in the order of `given`. Colours and marks are distinct as long as there are enough of them.
     """
-    said = {name: _checked(name, about, wrong) for name, about in given.items()}
+    checked = {name: _checked(name, details, report) for name, details in given.items()}
     for key in ("colour", "mark"):
-        values = [about[key] for about in said.values() if key in about]
+        values = [details[key] for details in checked.values() if key in details]
         for value in sorted({value for value in values if values.count(value) > 1}):
-            same = [name for name, about in said.items() if about.get(key) == value]
-            wrong(f"{' and '.join(same)} have the same {key}", f"Give each a {key} of its own.")
-    looks = {
-        name: {key: value for key, value in known.get(name, {}).items() if key in KEYS and key != "alarm"} | about
-        for name, about in said.items()
+            same = [name for name, details in checked.items() if details.get(key) == value]
+            report(f"{' and '.join(same)} have the same {key}", f"Give each a {key} of its own.")
+    styles = {
+        name: {key: value for key, value in defaults.get(name, {}).items() if key in KEYS and key != "alarm"} | details
+        for name, details in checked.items()
     }
-    colours = _chosen([about.get("colour") for about in looks.values()], COLOURS)
-    marks = _chosen([about.get("mark") for about in looks.values()], tuple(MARKS))
+    colours = _chosen([details.get("colour") for details in styles.values()], COLOURS)
+    marks = _chosen([details.get("mark") for details in styles.values()], tuple(MARKS))
     return {
-        name: Condition(name, about.get("alarm", place > 0), colours[place], marks[place], about.get("weight", 1.0))
-        for place, (name, about) in enumerate(looks.items())
+        name: Condition(name, details.get("alarm", place > 0), colours[place], marks[place], details.get("weight", 1.0))
+        for place, (name, details) in enumerate(styles.items())
     }
 
 
-def _checked(name: str, about: Mapping[str, Any], wrong: Callable[[str, str], None]) -> dict[str, Any]:
-    """The values that are right; the others are told."""
-    good: dict[str, Any] = {}
-    for key, value in about.items():
+def _checked(name: str, details: Mapping[str, Any], report: Callable[[str, str], None]) -> dict[str, Any]:
+    """The valid values; `report` is called for each of the others."""
+    valid: dict[str, Any] = {}
+    for key, value in details.items():
         if key == "alarm" and not isinstance(value, bool):
-            wrong(f"{name}: alarm is {value!r}, neither true nor false", "Write alarm: true or alarm: false.")
+            report(f"{name}: alarm is {value!r}, neither true nor false", "Write alarm: true or alarm: false.")
         elif key == "colour" and not re.fullmatch(r"#[0-9a-fA-F]{6}", str(value)):
-            wrong(
+            report(
                 f"{name}: {value!r} is no colour", 'Write colour: "#14918a", in quotes: red, green, blue as hex digits.'
             )
         elif key == "mark" and not (isinstance(value, str) and value in MARKS):
-            wrong(f"{name}: {value!r} is no mark", f"Use one of: {', '.join(MARKS)}.")
+            report(f"{name}: {value!r} is no mark", f"Use one of: {', '.join(MARKS)}.")
         elif key == "weight" and not _is_weight(value):
             cure = f"Give a number between {LEAST_WEIGHT:g} and {MOST_WEIGHT:g}."
-            wrong(f"{name}: the weight {value!r} is no number from {LEAST_WEIGHT:g} to {MOST_WEIGHT:g}", cure)
+            report(f"{name}: the weight {value!r} is no number from {LEAST_WEIGHT:g} to {MOST_WEIGHT:g}", cure)
         elif key in KEYS:
-            good[key] = float(value) if key == "weight" else value.lower() if key == "colour" else value
+            valid[key] = float(value) if key == "weight" else value.lower() if key == "colour" else value
         elif key != "spellings":
-            wrong(f"{name}: nothing is known of {key!r}", f"A condition has: spellings, {', '.join(KEYS)}.")
-    return good
+            report(f"{name}: nothing is known of {key!r}", f"A condition has: spellings, {', '.join(KEYS)}.")
+    return valid
 
 
 def _is_weight(value: Any) -> bool:
@@ -116,7 +130,7 @@ def _is_weight(value: Any) -> bool:
 
 
 def _chosen(given: Sequence[str | None], choices: Sequence[str]) -> list[str]:
-    """Every gap filled with the first choice that nobody has; once all are taken they come again in turn."""
+    """`given` with each None replaced by an unused choice; once all choices are used, they are reused in turn."""
     free = [choice for choice in choices if choice not in given]
     gaps = [place for place, entry in enumerate(given) if entry is None]
     fill = {place: (free or choices)[number % len(free or choices)] for number, place in enumerate(gaps)}

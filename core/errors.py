@@ -1,4 +1,4 @@
-"""The one exception whose text a user reads: what is wrong, where, and how to cure it."""
+"""The one exception whose text is shown to users: what is wrong, where, and how to cure it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from dataclasses import dataclass
 class Problem:
     """One thing that is wrong with what the user gave.
 
-    `kind` is a stable word for tests and for grouping (`unknown-class`, `box-outside`, …); `where` is a file,
-    `file line 3`, or a setting's path; `fix` is an imperative sentence.
+    Attributes:
+        what: What is wrong, without a full stop.
+        where: A file, `file line 3`, a setting's path or a flag; "" when there is no such place.
+        fix: How to cure it, as an imperative sentence; "" when nothing can be advised.
+        kind: A stable word for tests and for grouping (`unknown-class`, `box-outside`, …).
     """
 
     what: str
@@ -20,12 +23,12 @@ class Problem:
     kind: str = "input"
 
     def __str__(self) -> str:
-        said = f"{self.where}: {self.what}" if self.where else self.what
-        return f"{said}. {self.fix}".rstrip() if self.fix else said
+        text = f"{self.where}: {self.what}" if self.where else self.what
+        return f"{text}. {self.fix}".rstrip() if self.fix else text
 
 
 class UserError(Exception):
-    """Something the user can cure. `str(error)` is the sentence shown on the page and on the command line."""
+    """A fault that the user can cure. `str(error)` is the text shown on the page and on the command line."""
 
     def __init__(self, what: str, where: str = "", fix: str = "", kind: str = "input") -> None:
         self.problems: tuple[Problem, ...] = (Problem(what, where, fix, kind),)
@@ -33,7 +36,11 @@ class UserError(Exception):
 
     @classmethod
     def of(cls, problems: Iterable[Problem]) -> UserError:
-        """One error for many problems, a line each. Raises ValueError when there are none."""
+        """One error for many problems, whose text has a line for each.
+
+        Raises:
+            ValueError: There are no problems.
+        """
         listed = tuple(problems)
         if not listed:
             raise ValueError("an error needs at least one problem")

@@ -1,9 +1,14 @@
-"""What differs between the families of models, once. No torch here: engine, prompts, data review and presets read it.
+"""What differs between model families. It needs no torch: the engine, prompts, data review and presets read it.
 
-Another family is one entry in FAMILIES. Its architecture is transformers' own; the engine asks it for little, and each
-of these places says so where it stands: the vision tower's patch embedding (`engine.models.quicken_patches`), the
-tower's features (`engine.feature_cache.FeatureCache.compute`) and the layers that stay out of four bits
-(`engine.four_bit.quantization`).
+Another family whose models are built like Qwen2-VL is one entry in FAMILIES; the architecture itself comes from
+transformers. What the engine takes for granted of an architecture:
+
+- Photos are cut into patches by Qwen2-VL's image processor (`engine.models.load`, `engine.vision`).
+- The vision tower is `model.visual`, with a patch embedding `patch_embed.proj` (`engine.models.quicken_patches`), and
+  stays out of four bits under that name, as `lm_head` does (`engine.four_bit.quantization`).
+- `get_image_features` gives what the tower sees, perhaps with `deepstack_features`
+  (`engine.feature_cache.FeatureCache.compute`), and the model's forward takes it back (`engine.packing`).
+- Positions are triples, and every language layer is attention that obeys a mask (`engine.packing`).
 """
 
 from __future__ import annotations
@@ -20,7 +25,7 @@ _ATTENTION = _LAYERS + r"self_attn\.[qkvo]_proj"
 _LANGUAGE = _LAYERS + r"(?:self_attn\.[qkvo]_proj|mlp\.(?:gate|up|down)_proj)"
 _MERGER = r"visual\.(?:merger|deepstack_merger_list\.\d+)\.(?:mlp\.[02]|linear_fc[12])"
 _TOWER = r"visual\.blocks\.\d+\.(?:attn\.(?:qkv|proj)|mlp\.(?:(?:linear_)?fc[12]|(?:gate|up|down)_proj))"
-# Anchored on the layers' own place: a bare suffix list such as q_proj would reach into the vision tower unasked.
+# Anchored on the layers' own place: a bare suffix list such as q_proj would also match layers of the vision tower.
 QWEN_LORA_TARGETS = {
     "attention": rf".*\.{_ATTENTION}",
     "language": rf".*\.{_LANGUAGE}",
@@ -31,7 +36,7 @@ QWEN_LORA_TARGETS = {
 
 @dataclass(frozen=True)
 class Conversation:
-    """The marks of a chat template between which photos and answers stand."""
+    """The special tokens of a chat template that delimit photos and answers."""
 
     image_pad: str = "<|image_pad|>"
     image_start: str = "<|vision_start|>"
@@ -43,8 +48,15 @@ class Conversation:
 
 @dataclass(frozen=True)
 class Family:
-    """A family of models. `token_px` is the side in pixels of the square of a photo that becomes one token: patches of
-    14 or 16 pixels, merged two by two. `lora_targets` are patterns of module names, by the choices of lora.targets."""
+    """A family of models.
+
+    Attributes:
+        box_unit: THOUSANDTHS or RESIZED_PIXELS: the unit in which its questions give boxes.
+        token_px: Side in pixels of the square of a photo that becomes one token: patches of 14 or 16 pixels, merged two
+            by two.
+        lora_targets: A regular expression on module names for each choice of the setting `lora.targets`.
+        conversation: The special tokens of its chat template.
+    """
 
     box_unit: str
     token_px: int

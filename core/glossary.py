@@ -1,6 +1,6 @@
-"""The one glossary: what the page and a report call things, and how they explain them.
+"""The glossary: what the page and the reports call things, and how they explain them.
 
-The page explains a word in passing to somebody at work; a report is read alone, months later, and says more.
+The page explains a word in passing; a report is read by itself, months later, so its explanations say more.
 """
 
 from __future__ import annotations
@@ -41,12 +41,14 @@ TERMS = {
     "Balanced accuracy": "The share found, class by class, then the mean: a rare class counts as much as a common one.",
     "Recall": "Of the objects in a condition, the share that was called so. What it misses lowers it.",
     "Precision": "Of the objects called so, the share that really is. False alarms lower it.",
+    "F1": "Recall and precision in one number: 1 is perfect, 0 means never right.",
     "Support": "How many objects of a class there are. A score from five objects says little.",
     "False alarm": "An object that was called what alarms and is not.",
     "Log-loss": "The cost of wrong answers, the higher the surer they were given. 0 is perfect; lower is better.",
     "Brier score": "The squared distance of probabilities from the truth. 0 is perfect; lower is better.",
     "Calibration": "Making percentages honest: of the answers given with 80 %, 80 % should be right. Measured on "
     "photos kept aside for it.",
+    "Calibration error": "How far, on average, how sure a model is lies from how often it is right. 0 is perfect.",
     "Reliability diagram": "How often answers were right against how sure they were. Honest percentages lie on the "
     "diagonal.",
     "Temperature": "The one number by which calibration makes a model less (or more) sure. It never changes the answer "

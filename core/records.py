@@ -1,7 +1,7 @@
-"""What is kept in files, record by record: the fields of an event of each kind, of a prediction, of a run, a training.
+"""The fields of what is written to files: events of each kind, predictions, runs and trainings.
 
-The keys are a promise: other programs read these files, and so will later versions of this one. A field is added
-here first; `events.event` refuses one that is not.
+The keys must not change: other programs read these files, and so will later versions of this one. A new field is
+declared here first; `core.runs.events.event` refuses a field that is not.
 """
 
 # No postponed annotations here: which fields are required is read from these classes.
@@ -10,7 +10,7 @@ from typing import Any, Literal, NotRequired, TypedDict
 
 
 class ProblemRecord(TypedDict):
-    """A `core.errors.Problem` as it is written: what is wrong, where, how to cure it, and of which kind it is."""
+    """A `core.errors.Problem` as it is written to files."""
 
     what: str
     where: str
@@ -19,13 +19,13 @@ class ProblemRecord(TypedDict):
 
 
 class _Event(TypedDict):
-    """What every event holds: `t`, when it was said, in unix seconds, and of which `kind` it is."""
+    """What every event holds besides its `kind`: `t`, the time it was emitted, in unix seconds."""
 
     t: float
 
 
 class Started(_Event):
-    """The process of a run took its lock. `job` is the run's kind, `parent` the id of the process that started it."""
+    """The process of a run took its lock. `job` is the run's kind, `parent` the parent process's id."""
 
     kind: Literal["started"]
     run: str
@@ -35,21 +35,25 @@ class Started(_Event):
 
 
 class Stage(_Event):
-    """What the run does now, as a sentence."""
+    """What the run is doing now, as text for the user."""
 
     kind: Literal["stage"]
     text: str
 
 
 class Warned(_Event):
-    """What the user should know, as a sentence."""
+    """A warning, as text for the user."""
 
     kind: Literal["warning"]
     text: str
 
 
 class Progressed(_Event):
-    """How far a run is that judges photos or makes trainings (`unit`)."""
+    """How far a run is. `done` and `total` count `unit`s: photos or trainings.
+
+    `correct` of `judged` objects were right so far, where the truth is known. `elapsed_s` is the time spent, `left_s`
+    the estimated remaining time, both in seconds.
+    """
 
     kind: Literal["progress"]
     done: int
@@ -65,7 +69,7 @@ class Progressed(_Event):
 
 
 class Planned(_Event):
-    """What a training is going to do."""
+    """What a training is going to do; emitted before its first step."""
 
     kind: Literal["plan"]
     total_steps: int
@@ -78,7 +82,11 @@ class Planned(_Event):
 
 
 class DryRunMeasured(TypedDict):
-    """What two steps, tried before a training, told of it: results.json of a rehearsal. Memory and disk in MB."""
+    """What was measured on two steps tried before a training; also the results.json of a dry run.
+
+    Names in `_mb` are in MB of memory or disk, names in `_s` in seconds. `peak_share` is the share of the device's peak
+    `flops_per_s` that was reached.
+    """
 
     peak_memory_mb: float
     memory_free_mb: float
@@ -94,15 +102,18 @@ class DryRunMeasured(TypedDict):
     peak_share: float
 
 
-class Rehearsed(DryRunMeasured, _Event):
-    """The same, told before the training's first step."""
+class DryRunDone(DryRunMeasured, _Event):
+    """The measurements of a dry run, emitted before the training's first step."""
 
     kind: Literal["rehearsal"]
 
 
 class Stepped(_Event):
-    """One step of learning. `loss` is None where it was no number, `grad_norm` is before clipping, `elapsed_s` since
-    the process began to train."""
+    """One optimizer step.
+
+    `loss` is in nats and None where it was not finite; `grad_norm` is before clipping; `elapsed_s` counts from when the
+    process began to train; `padding` is the share of tokens that only fill up rows.
+    """
 
     kind: Literal["step"]
     step: int
@@ -122,7 +133,7 @@ class Stepped(_Event):
 
 
 class Evaluated(_Event):
-    """A test on the validation photos. `loss` in nats per question."""
+    """An evaluation on the validation photos during a training; `loss` in nats per question."""
 
     kind: Literal["evaluation"]
     step: int
@@ -134,7 +145,7 @@ class Evaluated(_Event):
 
 
 class Saved(_Event):
-    """A checkpoint, or (`best`) the best adapter so far."""
+    """A checkpoint was saved at `path`; with `best`, it is the best adapter so far."""
 
     kind: Literal["checkpoint"]
     step: int
@@ -143,7 +154,7 @@ class Saved(_Event):
 
 
 class MainNumbers(TypedDict, total=False):
-    """Of a judged run its scores, of a training its last and its best test."""
+    """The main numbers of a run: scores of an evaluation, the last and the best test of a training."""
 
     overall_accuracy: float
     macro_f1: float
@@ -155,7 +166,7 @@ class MainNumbers(TypedDict, total=False):
 
 
 class Resulted(_Event):
-    """Where the results lie, and their main numbers."""
+    """Results were written to `path`; `summary` holds their main numbers."""
 
     kind: Literal["result"]
     path: str
@@ -163,7 +174,7 @@ class Resulted(_Event):
 
 
 class Ended(_Event):
-    """The last word of a process: `how` is finished, stopped or failed; `problems` say why it failed."""
+    """The last event of a process: `how` is finished, stopped or failed; `problems` hold why it failed."""
 
     kind: Literal["ended"]
     how: str
@@ -172,14 +183,14 @@ class Ended(_Event):
     seconds: NotRequired[float]
 
 
-Event = Started | Stage | Warned | Progressed | Planned | Rehearsed | Stepped | Evaluated | Saved | Resulted | Ended
+Event = Started | Stage | Warned | Progressed | Planned | DryRunDone | Stepped | Evaluated | Saved | Resulted | Ended
 
 EVENTS: dict[str, Any] = {
     "started": Started,
     "stage": Stage,
     "progress": Progressed,
     "plan": Planned,
-    "rehearsal": Rehearsed,
+    "rehearsal": DryRunDone,
     "step": Stepped,
     "evaluation": Evaluated,
     "checkpoint": Saved,
@@ -189,15 +200,17 @@ EVENTS: dict[str, Any] = {
 }
 
 
-Shares = Literal["probabilities", "calibrated"]  # the keys under which a row holds probabilities
-Label = Literal["truth", "truth_class", "predicted", "predicted_class"]  # the keys that hold a condition or class
+ProbabilityKey = Literal["probabilities", "calibrated"]  # the keys under which a row holds probabilities
+LabelKey = Literal["truth", "truth_class", "predicted", "predicted_class"]  # the keys that hold a condition or class
 
 
 class PredictionRow(TypedDict):
     """One object as a model judged it: a line of …_predictions.jsonl.
 
-    `box_xyxy_px` is in pixels of the photo as viewed; `question` is condition (the type is known) or class;
-    `probabilities` sum to 1 over the `choices` allowed answers. What was not known or not fitted is left out.
+    `image` and `object` (its number in the photo) identify the object. `box_xyxy_px` is in pixels of the photo turned
+    upright. `question` is `condition` (the type is known) or `class`. `predicted` and `truth` are conditions, names in
+    `_class` are class names. `probabilities` sum to 1 over the `choices` allowed answers; `calibrated` are the same
+    after calibration. What is not known or was not fitted is left out.
     """
 
     image: str
@@ -220,7 +233,7 @@ class PredictionRow(TypedDict):
 
 
 class RunFacts(TypedDict):
-    """run.json: what a run was made for, and with what. `created` is in unix seconds."""
+    """run.json: what a run was created for, and with which versions. `created` is in unix seconds."""
 
     kind: str
     name: str
@@ -234,14 +247,14 @@ class RunFacts(TypedDict):
 
 
 class PriorScore(TypedDict):
-    """What answering each type's most frequent training condition scores."""
+    """The scores of always answering the object type's most frequent training condition."""
 
     accuracy: float
     macro_f1: float
 
 
 class ValidationScore(TypedDict, total=False):
-    """A test on the validation photos; `path`, of the best one, is where its adapter is kept."""
+    """An evaluation on the validation photos; only the best one has `path`, where its adapter is kept."""
 
     step: int
     loss: float | None
@@ -251,14 +264,14 @@ class ValidationScore(TypedDict, total=False):
 
 
 class LossHistory(TypedDict):
-    """The training loss as [step, loss], and every test."""
+    """The training loss as [step, loss] pairs, and every evaluation on the validation photos."""
 
     train: list[list[float]]
     evaluation: list[ValidationScore]
 
 
 class TrainingData(TypedDict, total=False):
-    """What was learned from, and what chose and calibrated."""
+    """The data of a training: its place, its fingerprint and how many photos each purpose got."""
 
     path: str
     fingerprint: str
@@ -268,7 +281,7 @@ class TrainingData(TypedDict, total=False):
 
 
 class TrainingInfo(TypedDict, total=False):
-    """training_info_<name>.json: what came of a training. `adapter` is None of one that was stopped."""
+    """training_info_<name>.json: the outcome of a training. `adapter` is None when it was stopped."""
 
     name: str
     adapter: str | None
@@ -290,7 +303,7 @@ class TrainingInfo(TypedDict, total=False):
 
 
 class AdapterFacts(TypedDict):
-    """damgui.json beside an adapter: what its questions are made of, and what it learned from."""
+    """damgui.json beside an adapter: the settings and taxonomy that its questions use, and its training data."""
 
     name: NotRequired[str]
     base_model: str

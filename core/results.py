@@ -1,7 +1,7 @@
-"""What runs leave as results.json, and a model's calibration.json, record by record.
+"""The fields of results.json and of a model's calibration.json, record by record.
 
-As in `core.records` the keys are a promise. A field that versions before this one, or runs of another kind, leave out
-is not required, and its reader says what happens without it.
+As in `core.records` the keys must not change. A field that earlier versions or other kinds of runs leave out is not
+required; its reader handles its absence.
 """
 
 from __future__ import annotations
@@ -15,35 +15,30 @@ Interval = list[float]
 
 
 class Portion(TypedDict):
-    """How many were right; `accuracy` is None of nothing."""
+    """Right answers among some objects; `accuracy` is correct / total, None when `total` is 0."""
 
     correct: int
     total: int
     accuracy: float | None
 
 
-class MainScores(TypedDict):
-    """Macro-F1 and balanced accuracy of some objects, and the intervals where they were asked for."""
+class MainIntervals(TypedDict, total=False):
+    """The intervals of the main scores, where they were requested."""
 
-    balanced_accuracy: float
-    macro_f1: float
-    accuracy_interval: NotRequired[Interval | None]
-    macro_f1_interval: NotRequired[Interval | None]
-    balanced_accuracy_interval: NotRequired[Interval | None]
+    accuracy_interval: Interval | None
+    macro_f1_interval: Interval | None
+    balanced_accuracy_interval: Interval | None
 
 
-class Figures(Portion):
-    """All main scores of some objects; None of nothing."""
+class SubsetScores(Portion, MainIntervals):
+    """The main scores of a part of the objects; each is None when there are no objects."""
 
     balanced_accuracy: float | None
     macro_f1: float | None
-    accuracy_interval: NotRequired[Interval | None]
-    macro_f1_interval: NotRequired[Interval | None]
-    balanced_accuracy_interval: NotRequired[Interval | None]
 
 
 class LabelScore(Portion):
-    """One class or condition: how often it was answered (`predicted`), and how rightly."""
+    """The scores of one class or condition; `predicted` counts the objects that were given this answer."""
 
     predicted: int
     precision: float | None
@@ -53,32 +48,32 @@ class LabelScore(Portion):
 
 
 class TypeScore(Portion):
-    """One object type."""
+    """The scores of one object type."""
 
     macro_f1: float
 
 
 class SingleAnswer(Portion):
-    """The objects whose type allows one answer, and those types."""
+    """The scores of the objects whose type allows a single answer, and the names of those types."""
 
     types: list[str]
 
 
 class FlightScore(Portion):
-    """One flight."""
+    """The scores of one flight."""
 
     flight: str
 
 
 class Confusion(TypedDict):
-    """Counts: a row for each true label, a column for each answered one."""
+    """A confusion matrix of counts: a row for each true label, a column for each answer, in the order of `labels`."""
 
     labels: list[str]
     counts: list[list[int]]
 
 
 class ReliabilityBin(TypedDict):
-    """One of the equal bins of the probability; the last two are None in an empty one."""
+    """One bin of a reliability diagram; `confidence` (mean probability) and `accuracy` are None in an empty bin."""
 
     low: float
     high: float
@@ -88,7 +83,7 @@ class ReliabilityBin(TypedDict):
 
 
 class Probabilistic(TypedDict):
-    """How good probabilities are; `log_loss` in nats."""
+    """The quality of probabilities; `log_loss` is in nats, `ece` the expected calibration error."""
 
     log_loss: float
     brier: float
@@ -98,7 +93,7 @@ class Probabilistic(TypedDict):
 
 
 class AlarmScore(TypedDict):
-    """What is found of a condition at the tolerated false alarms; see `core.metrics.alarms.alarms`."""
+    """How many objects of a condition are found at the tolerated false alarms; see `core.metrics.alarms.alarms`."""
 
     threshold: float | None
     threshold_from: NotRequired[str | None]
@@ -111,27 +106,27 @@ class AlarmScore(TypedDict):
 
 
 class ChoiceScore(TypedDict):
-    """The scores where a choice exists, in brief."""
+    """Two scores of the objects whose type allows more than one answer."""
 
     accuracy: float | None
     macro_f1: float | None
 
 
 class ReferenceScore(TypedDict):
-    """What a reference point reaches on the same objects; `model_against_it` only in a cross-validation."""
+    """The scores of a reference point on the same objects; only a cross-validation has `model_against_it`."""
 
     label: str
     accuracy: float
     accuracy_interval: NotRequired[Interval | None]
     macro_f1: float
     macro_f1_interval: NotRequired[Interval | None]
-    with_choice: NotRequired[Figures | ChoiceScore]
+    with_choice: NotRequired[SubsetScores | ChoiceScore]
     note: str
     model_against_it: NotRequired[Comparison]
 
 
 class FlightChange(TypedDict):
-    """By how much the accuracy of a flight changed."""
+    """The change in accuracy of one flight."""
 
     flight: str
     accuracy_change: float
@@ -139,7 +134,7 @@ class FlightChange(TypedDict):
 
 
 class Comparison(TypedDict):
-    """What changed from one set of answers to another: see `core.metrics.compare.compare`."""
+    """The difference between two sets of answers; see `core.metrics.compare.compare`."""
 
     better: int
     worse: int
@@ -158,7 +153,7 @@ class Comparison(TypedDict):
 
 
 class ThresholdRule(TypedDict):
-    """`core.metrics.calibration.Threshold` as it is written."""
+    """`core.metrics.calibration.Threshold` as it is written to files."""
 
     threshold: float | None
     answered: int
@@ -169,7 +164,7 @@ class ThresholdRule(TypedDict):
 
 
 class CalibrationFacts(TypedDict, total=False):
-    """calibration.json of a tuned model: `core.metrics.calibration.Calibration` as it is written."""
+    """calibration.json of a tuned model: `core.metrics.calibration.Calibration` as it is written to files."""
 
     temperature: dict[str, float]
     thresholds: dict[str, ThresholdRule]
@@ -186,7 +181,7 @@ class CalibrationFacts(TypedDict, total=False):
 
 
 class UnsureSummary(TypedDict, total=False):
-    """How many answers are unsure; of a batch without `coverage` and `accuracy_of_sure`, but with the rules."""
+    """How many answers are unsure. A batch has the rules instead of `coverage` and `accuracy_of_sure`."""
 
     threshold: float | None
     count: int
@@ -199,7 +194,7 @@ class UnsureSummary(TypedDict, total=False):
 
 
 class ModelFacts(TypedDict, total=False):
-    """Which model judged."""
+    """The model that gave the answers."""
 
     path: str
     adapter: str | None
@@ -208,7 +203,7 @@ class ModelFacts(TypedDict, total=False):
 
 
 class DataFacts(TypedDict, total=False):
-    """What was judged. `photos_trained_on` counts the photos that the adapter learned from."""
+    """The photos that were judged; `photos_trained_on` counts those that the adapter was trained on."""
 
     path: str
     split: str
@@ -220,7 +215,7 @@ class DataFacts(TypedDict, total=False):
 
 
 class SeedScore(TypedDict):
-    """The scores of all parts of a cross-validation under one seed."""
+    """The scores of all folds of a cross-validation under one seed, pooled."""
 
     seed: int
     accuracy: float
@@ -229,15 +224,17 @@ class SeedScore(TypedDict):
     total: int
 
 
-class PartScore(SeedScore):
-    """The scores of one part."""
+class FoldScore(SeedScore):
+    """The scores of one fold under one seed."""
 
     fold: int
 
 
 class Mean(TypedDict):
-    """A score averaged over repeated trainings, or the difference of two; `spread` is the standard deviation between
-    seeds, None for one."""
+    """A score averaged over repeated trainings, or the difference of two such averages.
+
+    `spread` is the standard deviation between seeds, None when there is one seed.
+    """
 
     mean: float
     interval: Interval | None
@@ -245,7 +242,7 @@ class Mean(TypedDict):
 
 
 class StudyDifference(TypedDict):
-    """What a variant changes: see `core.studies.contrasts.SeedAverages.difference`."""
+    """The difference between two variants; see `core.studies.contrasts.SeedAverages.difference`."""
 
     seeds: list[int]
     accuracy: Mean
@@ -257,7 +254,7 @@ class StudyDifference(TypedDict):
 
 
 class VariantRow(TypedDict):
-    """A row of an ablation's table: see `core.studies.ablation.ablation`."""
+    """A row of an ablation's table; see `core.studies.ablation.ablation`."""
 
     variant: str
     label: str
@@ -272,7 +269,7 @@ class VariantRow(TypedDict):
 
 
 class Stacking(TypedDict):
-    """The variant with most enhancements against its best part."""
+    """The comparison of the variant with most enhancements with the best single enhancement in it."""
 
     variant: str
     best_part: str
@@ -281,7 +278,7 @@ class Stacking(TypedDict):
 
 
 class Recommendation(TypedDict):
-    """What to switch on: see `core.studies.ablation.recommend`."""
+    """Which enhancements to switch on; see `core.studies.ablation.recommend`."""
 
     use: str
     enough: bool
@@ -292,7 +289,7 @@ class Recommendation(TypedDict):
 
 
 class CellRecord(TypedDict):
-    """cell.json: one finished training of a study, and what it scored."""
+    """cell.json: one finished training of a study and its scores."""
 
     variant: str
     seed: int
@@ -310,24 +307,24 @@ class CellRecord(TypedDict):
     fingerprint: str
 
 
-class Results(TypedDict, total=False):
-    """results.json of a run that judged. Which fields there are follows from the run's kind and from what was known:
-    scores where there is a truth, counts of the answers where there is none."""
+class Results(MainIntervals, total=False):
+    """results.json of evaluations, batches and studies.
 
-    # What `core.metrics.score` tells.
+    Which fields it has depends on the run's kind and on whether labels are known: scores where they are, counts of the
+    answers where they are not.
+    """
+
+    # From `core.metrics.score`.
     overall_accuracy: float
     correct: int
     total: int
     balanced_accuracy: float
     macro_f1: float
-    accuracy_interval: Interval | None
-    macro_f1_interval: Interval | None
-    balanced_accuracy_interval: Interval | None
     per_class: dict[str, LabelScore]
     per_condition: dict[str, LabelScore]
     per_object_type: dict[str, TypeScore]
     confusion: Confusion
-    with_choice: Figures
+    with_choice: SubsetScores
     single_answer: SingleAnswer
     flights: int
     lowest_flight: FlightScore
@@ -363,6 +360,6 @@ class Results(TypedDict, total=False):
     cells: list[CellRecord]
     table: list[VariantRow]
     recommendation: Recommendation | None
-    folds: list[PartScore]
+    folds: list[FoldScore]
     seeds: list[SeedScore]
     spread: float | None

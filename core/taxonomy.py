@@ -1,4 +1,4 @@
-"""Object types x conditions -> classes, and how each is shown. Another domain is another YAML file and no code."""
+"""Object types x conditions -> classes, and how each is shown. Another domain is another YAML file, not other code."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
-from core import conditions as looks
-from core.conditions import Condition
+from core.conditions import PRESENT, Condition, from_names, read_conditions, unknown
 from core.errors import Problem, UserError
 from core.settings import CONFIGS, read_yaml
 
@@ -22,13 +21,18 @@ KIND_KEYS = ("conditions", "spellings", "observed")
 
 @dataclass(frozen=True)
 class Taxonomy:
-    """What can be asked and answered.
+    """The object types, conditions and classes of a domain.
 
-    `conditions` go from the least grave to the gravest. `allowed` holds the conditions of each object type. `aliases`
-    holds further spellings: of a type or a condition by its name, of a whole class by its class name. `details` says of
-    each condition whether it alarms and how it is shown; without them it is derived from the names. `observed` types
-    have no good or bad state: what they are called stays what is asked, stored and scored, but page and report say
-    "present".
+    Attributes:
+        name: The domain's name.
+        question_scene: The words of a question for what a photo shows.
+        object_types: Names of the types, in the order of the file.
+        conditions: Names of the conditions, from the least grave to the gravest.
+        allowed: The conditions of each object type.
+        aliases: Further spellings: of a type or a condition by its name, of a whole class by its class name.
+        details: For each condition whether it raises an alarm and how it is shown; when empty, derived from the names.
+        observed: Types that have no good or bad state. Their condition's name is used in questions, files and scores,
+            but page and report show "present".
     """
 
     name: str
@@ -42,37 +46,41 @@ class Taxonomy:
 
     def __post_init__(self) -> None:
         if not self.details:
-            object.__setattr__(self, "details", looks.derived(self.conditions, _shipped("conditions")))
+            object.__setattr__(self, "details", from_names(self.conditions, _shipped("conditions")))
 
     @property
     def alarming(self) -> tuple[str, ...]:
-        """The conditions that somebody must look at, from the least grave to the gravest."""
+        """The conditions that need attention, from the least grave to the gravest."""
         return tuple(name for name in self.conditions if self.details[name].alarm)
 
     @property
     def legend(self) -> tuple[Condition, ...]:
-        """All that an object may be shown as."""
-        return (*self.details.values(), *((looks.PRESENT,) if self.observed else ()))
+        """Everything that an object may be shown as: the conditions, and "present" where types are only observed."""
+        return (*self.details.values(), *((PRESENT,) if self.observed else ()))
 
     def condition(self, name: str) -> Condition:
-        """A condition by its name; one that is none of ours is shown in grey."""
-        return self.details.get(name) or (looks.PRESENT if name == looks.PRESENT.name else looks.unknown(name))
+        """A condition by its name; one that is not of this taxonomy is shown in grey."""
+        return self.details.get(name) or (PRESENT if name == PRESENT.name else unknown(name))
 
     def shown(self, object_type: str, condition: str) -> Condition:
         """How page and report show an object of a type in a condition: as the condition, or as present."""
-        return looks.PRESENT if object_type in self.observed else self.condition(condition)
+        return PRESENT if object_type in self.observed else self.condition(condition)
 
     def shown_class(self, class_name: str) -> str:
-        """How page and report call a class: `vegetation normal`, where vegetation is only observed, is present."""
+        """The name of a class on page and report: `vegetation present` where vegetation is only observed."""
         kind, _ = self.split_class(class_name)
-        return f"{kind} {looks.PRESENT.name}" if kind in self.observed else class_name
+        return f"{kind} {PRESENT.name}" if kind in self.observed else class_name
 
     def of_class(self, class_name: str) -> Condition:
-        """How page and report show the condition in a class name."""
+        """How page and report show the condition of a class, from its class name."""
         return self.shown(*self.split_class(class_name))
 
     def split_class(self, class_name: str) -> tuple[str, str]:
-        """(object type, condition) of a class name, also of a type that is not ours; the last word where neither is."""
+        """Split a class name into (object type, condition).
+
+        A type that is not of this taxonomy is recognised by a known condition at the name's end; where that is unknown
+        too, the last word counts as the condition.
+        """
         if class_name in self._by_name:
             return self._by_name[class_name]
         ends = [
@@ -88,13 +96,18 @@ class Taxonomy:
         return {self.class_name(*pair): pair for pair in self.classes}
 
     def shown_counts(self, conditions: Mapping[str, int], classes: Mapping[str, int]) -> dict[Condition, int]:
-        """How many objects have which condition, those of observed types apart; `classes` counts by class name."""
+        """Counts of objects by how they are shown: by condition, those of observed types as "present".
+
+        Args:
+            conditions: Counts of all objects by condition.
+            classes: Counts of the same objects by class name.
+        """
         present = {name: count for name, count in classes.items() if self.split_class(name)[0] in self.observed}
         counts = Counter(conditions)
         for name, count in present.items():
             counts[self.split_class(name)[1]] -= count
         shown = {self.condition(name): count for name, count in counts.items()}
-        return shown | ({looks.PRESENT: sum(present.values())} if present else {})
+        return shown | ({PRESENT: sum(present.values())} if present else {})
 
     @property
     def classes(self) -> tuple[tuple[str, str], ...]:
@@ -103,16 +116,17 @@ class Taxonomy:
 
     @property
     def class_names(self) -> tuple[str, ...]:
+        """The names of all `classes`, in their order."""
         return tuple(self.class_name(kind, condition) for kind, condition in self.classes)
 
     def class_name(self, object_type: str, condition: str) -> str:
-        """`toe drain blocked`, `vegetation normal`: always the type, then the condition."""
+        """The name of a class, such as `toe drain blocked`: the type, then the condition."""
         return f"{object_type} {condition}"
 
     def read_class(self, text: str) -> tuple[str, str] | None:
-        """(object type, condition) of a class name as people write it, or None when it is none of ours.
+        """(object type, condition) of a class name as people spell it; None when it is not of this taxonomy.
 
-        The whole text must match, so `Toe drain` never swallows `Toe drain- Blocked`.
+        The whole text must match, so that `Toe drain` never matches `Toe drain- Blocked`.
         """
         return self._spelled.get(key_of(text))
 
@@ -137,7 +151,7 @@ class Taxonomy:
         return dict(self.spellings())
 
     def spellings(self) -> Iterator[tuple[str, tuple[str, str]]]:
-        """Every known spelling as (key, class); a key that comes twice with two classes is a fault of the file."""
+        """Every known spelling as (its `key_of`, class); one key with two classes is a fault of the taxonomy's file."""
         for kind, condition in self.classes:
             pair = (kind, condition)
             for name in (kind, *self.aliases.get(kind, ())):
@@ -151,12 +165,19 @@ class Taxonomy:
 
 
 def key_of(text: str) -> str:
-    """Letters and digits alone, case folded: `Toe drain- Blocked` and `toe_drain (blocked)` are one key."""
+    """Letters and digits of `text`, case folded: `Toe drain- Blocked` and `toe_drain (blocked)` have the same key."""
     return "".join(letter for letter in str(text).casefold() if letter.isalnum())
 
 
 def load(path: str = "") -> Taxonomy:
-    """A taxonomy file; "" means the dam taxonomy. Raises UserError naming every fault of the file at once."""
+    """Read a taxonomy from a YAML file.
+
+    Args:
+        path: The file; "" means the dam taxonomy in `configs`.
+
+    Raises:
+        UserError: The file is missing or faulty; it names all faults at once.
+    """
     file = Path(path).expanduser() if path else DEFAULT
     if not file.is_file():
         raise UserError("no such taxonomy file", str(file), "Give a YAML file, or leave it empty.", "taxonomy")
@@ -164,35 +185,43 @@ def load(path: str = "") -> Taxonomy:
 
 
 def from_dict(tree: Mapping[str, Any], where: str = "") -> Taxonomy:
-    """A taxonomy from what its YAML file holds. Raises UserError naming every fault at once."""
+    """Build a taxonomy from the mapping that its YAML file holds.
+
+    Args:
+        tree: The mapping; see `configs/taxonomy.yaml` for its keys.
+        where: The file's name, for the error's text.
+
+    Raises:
+        UserError: Something is wrong with it; it names all faults at once.
+    """
     problems: list[Problem] = []
 
-    def wrong(what: str, fix: str = SHAPE) -> None:
+    def report(what: str, fix: str = SHAPE) -> None:
         problems.append(Problem(what, where, fix, "taxonomy"))
 
-    if strange := [str(key) for key in tree if key not in KEYS]:
-        wrong(f"{', '.join(strange)}: no such part of a taxonomy", f"It has: {', '.join(KEYS)}.")
-    conditions = _entries(tree.get("conditions"), "conditions", wrong)
-    kinds = _entries(tree.get("object_types"), "object_types", wrong)
+    if unknown_keys := [str(key) for key in tree if key not in KEYS]:
+        report(f"{', '.join(unknown_keys)}: no such part of a taxonomy", f"It has: {', '.join(KEYS)}.")
+    conditions = _entries(tree.get("conditions"), "conditions", report)
+    kinds = _entries(tree.get("object_types"), "object_types", report)
     if not conditions:
-        wrong("conditions: a list of conditions expected")
+        report("conditions: a list of conditions expected")
     if not kinds:
-        wrong("object_types: a list of object types expected")
+        report("object_types: a list of object types expected")
     allowed: dict[str, tuple[str, ...]] = {}
-    for kind, about in kinds.items():
-        mine = _words(about.get("conditions", list(conditions)))
-        allowed[kind] = tuple(name for name in conditions if name in mine)
-        if unknown := [name for name in mine if name not in conditions]:
-            wrong(f"{kind}: {', '.join(unknown)} is not among the conditions")
-        elif not mine:
-            wrong(f"{kind}: no condition at all")
-    observed = _observed(kinds, allowed, wrong)
-    aliases = {name: _words(about.get("spellings")) for name, about in {**conditions, **kinds}.items()}
+    for kind, details in kinds.items():
+        names = _words(details.get("conditions", list(conditions)))
+        allowed[kind] = tuple(name for name in conditions if name in names)
+        if undeclared := [name for name in names if name not in conditions]:
+            report(f"{kind}: {', '.join(undeclared)} is not among the conditions")
+        elif not names:
+            report(f"{kind}: no condition at all")
+    observed = _observed(kinds, allowed, report)
+    aliases = {name: _words(details.get("spellings")) for name, details in {**conditions, **kinds}.items()}
     whole = tree.get("class_spellings") or {}
     if isinstance(whole, Mapping):
         aliases |= {str(name): _words(words) for name, words in whole.items()}
     else:
-        wrong("class_spellings: class names with their spellings expected")
+        report("class_spellings: class names with their spellings expected")
     taxonomy = Taxonomy(
         name=str(tree.get("name") or "unnamed"),
         question_scene=str(tree.get("scene") or "photo"),
@@ -200,35 +229,35 @@ def from_dict(tree: Mapping[str, Any], where: str = "") -> Taxonomy:
         conditions=tuple(conditions),
         allowed=allowed,
         aliases=aliases,
-        details=looks.read(conditions, _shipped("conditions"), wrong),
+        details=read_conditions(conditions, _shipped("conditions"), report),
         observed=observed,
     )
     for name in set(map(str, whole)) - set(taxonomy.class_names):
-        wrong(f"class_spellings: {name!r} is not a class", f"Use one of: {', '.join(taxonomy.class_names)}.")
+        report(f"class_spellings: {name!r} is not a class", f"Use one of: {', '.join(taxonomy.class_names)}.")
     seen: dict[str, tuple[str, str]] = {}
     for key, pair in taxonomy.spellings() if conditions else ():
         if seen.setdefault(key, pair) != pair:
             names = (taxonomy.class_name(*seen[key]), taxonomy.class_name(*pair))
-            wrong(f"the spelling {key!r} means both {names[0]!r} and {names[1]!r}", "Remove it from one of them.")
+            report(f"the spelling {key!r} means both {names[0]!r} and {names[1]!r}", "Remove it from one of them.")
     if problems:
         raise UserError.of(dict.fromkeys(problems))
     return taxonomy
 
 
 def _observed(
-    kinds: Mapping[str, Mapping[str, Any]], allowed: Mapping[str, tuple[str, ...]], wrong: Callable[[str, str], None]
+    kinds: Mapping[str, Mapping[str, Any]], allowed: Mapping[str, tuple[str, ...]], report: Callable[[str, str], None]
 ) -> tuple[str, ...]:
-    """The types that are marked, or that are in the taxonomy that comes along and not unmarked here."""
+    """The types marked as observed here, or in the shipped taxonomy unless it is unmarked here."""
     found = []
-    for kind, about in kinds.items():
-        if strange := [str(key) for key in about if key not in KIND_KEYS]:
-            wrong(f"{kind}: nothing is known of {', '.join(strange)}", f"A type has: {', '.join(KIND_KEYS)}.")
-        mark = about.get("observed", len(allowed[kind]) == 1 and kind in _shipped_observed())
+    for kind, details in kinds.items():
+        if unknown_keys := [str(key) for key in details if key not in KIND_KEYS]:
+            report(f"{kind}: nothing is known of {', '.join(unknown_keys)}", f"A type has: {', '.join(KIND_KEYS)}.")
+        mark = details.get("observed", len(allowed[kind]) == 1 and kind in _shipped_observed())
         if not isinstance(mark, bool):
-            wrong(f"{kind}: observed is {mark!r}, neither true nor false", "Write observed: true or observed: false.")
+            report(f"{kind}: observed is {mark!r}, neither true nor false", "Write observed: true or observed: false.")
         elif mark and len(allowed[kind]) > 1:
             fix = "Give it one condition, or write observed: false."
-            wrong(f"{kind} is only observed and has {len(allowed[kind])} conditions", fix)
+            report(f"{kind} is only observed and has {len(allowed[kind])} conditions", fix)
         elif mark:
             found.append(kind)
     return tuple(found)
@@ -240,22 +269,22 @@ def _shipped_file() -> dict[str, Any]:
 
 
 def _shipped(part: str) -> dict[str, dict[str, Any]]:
-    """What the taxonomy that comes along says of its conditions or object types, for files that leave it out."""
+    """The conditions or object types of the shipped taxonomy: defaults for files that leave details out."""
     return _entries(_shipped_file().get(part), part, lambda what, fix: None)
 
 
 def _shipped_observed() -> tuple[str, ...]:
-    return tuple(kind for kind, about in _shipped("object_types").items() if about.get("observed"))
+    return tuple(kind for kind, details in _shipped("object_types").items() if details.get("observed"))
 
 
-def _entries(given: Any, part: str, wrong: Callable[[str, str], None]) -> dict[str, dict[str, Any]]:
-    """A list of names, or names with details, as {name: details}."""
+def _entries(given: Any, part: str, report: Callable[[str, str], None]) -> dict[str, dict[str, Any]]:
+    """A list of names, or a mapping of names to details, as {name: details}."""
     if not isinstance(given, Mapping):
         return {name: {} for name in _words(given)}
-    for name, about in given.items():
-        if about is not None and not isinstance(about, Mapping):
-            wrong(f"{part}: {name} holds {about!r}", f"Write {name}: {{}}, or its details in the braces.")
-    return {str(name): dict(about) if isinstance(about, Mapping) else {} for name, about in given.items()}
+    for name, details in given.items():
+        if details is not None and not isinstance(details, Mapping):
+            report(f"{part}: {name} holds {details!r}", f"Write {name}: {{}}, or its details in the braces.")
+    return {str(name): dict(details) if isinstance(details, Mapping) else {} for name, details in given.items()}
 
 
 def _words(given: Any) -> tuple[str, ...]:
@@ -265,9 +294,9 @@ def _words(given: Any) -> tuple[str, ...]:
 
 
 def restore(tree: Mapping[str, Any]) -> Taxonomy:
-    """The taxonomy that `dataclasses.asdict` wrote beside a model: the one its answers were learned with.
+    """The taxonomy a model was trained with, from what `dataclasses.asdict` made of it for damgui.json.
 
-    Older ones say nothing of alarms, looks and observed types: these are derived from the names.
+    Older files lack alarms, colours, marks and observed types: these are derived from the names.
     """
     allowed = {kind: tuple(words) for kind, words in tree["allowed"].items()}
     single = tuple(kind for kind in _shipped_observed() if len(allowed.get(kind, ())) == 1)
@@ -278,15 +307,18 @@ def restore(tree: Mapping[str, Any]) -> Taxonomy:
         conditions=tuple(tree["conditions"]),
         allowed=allowed,
         aliases={name: tuple(words) for name, words in tree["aliases"].items()},
-        details={name: Condition(**about) for name, about in (tree.get("details") or {}).items()},
+        details={name: Condition(**known) for name, known in (tree.get("details") or {}).items()},
         observed=tuple(tree.get("observed", single)),
     )
 
 
 def of_results(path: str, results: Mapping[str, Any]) -> Taxonomy:
-    """The taxonomy of judged results, with the alarms that they were scored with.
+    """The taxonomy of results, with the alarms that they were scored with.
 
-    Where its file was moved since, one is made of the names in the results.
+    Args:
+        path: The taxonomy's file as in the run's settings; "" means the dam taxonomy. When it can no longer be read, a
+            taxonomy is made of the names in the results.
+        results: What a results.json holds.
     """
     alarms = tuple(results.get("alarms") or ())
     try:

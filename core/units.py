@@ -1,4 +1,4 @@
-"""How numbers are written for people: shares, durations, rates, sizes. The same on page, terminal and report."""
+"""Numbers as text for people: shares, durations, rates, sizes. The same on page, terminal and report."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 
 def percent(share: float, digits: int = 1) -> str:
-    """A share from 0 to 1: 71.2 %."""
+    """A share from 0 to 1 as a percentage: 71.2 %."""
     return f"{100 * share:.{digits}f} %"
 
 
 def share(value: float | None, digits: int = 1) -> str:
-    """The same of a share that may not be known: a dash then."""
+    """A share from 0 to 1 as a percentage; a dash when it is not known."""
     return "–" if value is None else percent(float(value), digits)
 
 
@@ -26,39 +26,44 @@ def interval(ends: Sequence[float] | None, dash: str = " – ") -> str:
 
 
 def score_interval(ends: Sequence[float] | None) -> str:
-    """The same of a score that is no percentage: 0.40 – 0.60."""
+    """Both ends of an interval of scores: 0.40 – 0.60; "" when there is none."""
     return f"{ends[0]:.2f} – {ends[1]:.2f}" if ends else ""
 
 
+def done(part: int, whole: int) -> str:
+    """How far a task is, as whole percent; below 100 % until it is over."""
+    return f"{100 * part // whole} %"
+
+
 def probability(value: float) -> str:
-    """How sure a model is, never rounded to certainty: < 1 %, 64 %, > 99 %."""
+    """A probability from 0 to 1, never rounded to certainty: < 1 %, 64 %, > 99 %."""
     return "< 1 %" if value < 0.005 else "> 99 %" if value > 0.995 else percent(value, 0)
 
 
 def count(number: int) -> str:
-    """1,465."""
+    """A whole number with separators for thousands: 1,465."""
     return f"{number:,}"
 
 
 def counted(number: int, one: str, many: str = "") -> str:
-    """1 photo, 1,465 photos."""
+    """A number with its noun: 1 photo, 1,465 photos; `many` is the plural where it is not `one` with an s."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def signed(difference: float, digits: int = 3) -> str:
-    """A difference of scores, its sign always written: +0.031, −0.004, ±0.000."""
+    """A difference of scores, always with a sign: +0.031, −0.004, ±0.000."""
     rounded = round(difference, digits)
     sign = "+" if rounded > 0 else "−" if rounded < 0 else "±"
     return f"{sign}{abs(rounded):.{digits}f}"
 
 
 def points(difference: float) -> str:
-    """A difference of shares in percentage points, its sign always written."""
+    """A difference of shares from 0 to 1 in percentage points, always with a sign: +3.1."""
     return signed(100 * difference, 1)
 
 
 def duration(seconds: float | None) -> str:
-    """12 s, 3 min 20 s, 2 h 5 min; a dash when it is not known."""
+    """A duration in seconds as text: 12 s, 3 min 20 s, 2 h 5 min; a dash when it is not known."""
     if seconds is None:
         return "–"
     whole = round(seconds)
@@ -70,7 +75,7 @@ def duration(seconds: float | None) -> str:
 
 
 def estimate(seconds: float) -> str:
-    """A duration no more exact than an estimate is: 45 s, 4 min, 6.4 h, 3.1 days."""
+    """An estimated duration in seconds as text with few digits: 45 s, 4 min, 6.4 h, 3.1 days."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     if seconds < 5400:
@@ -79,24 +84,24 @@ def estimate(seconds: float) -> str:
 
 
 def about(seconds: float) -> str:
-    """≈ 45 s, ≈ 4 min, ≈ 6.4 h."""
+    """An `estimate` marked as approximate: ≈ 45 s, ≈ 4 min, ≈ 6.4 h."""
     return f"≈ {estimate(seconds)}"
 
 
 def seconds(value: float) -> str:
-    """One short thing's time: 0.35 s, 2.4 s, 14 s."""
+    """A short duration, with more digits the shorter it is: 0.35 s, 2.4 s, 14 s."""
     return f"{value:.2f} s" if value < 1 else f"{value:.1f} s" if value < 10 else f"{value:.0f} s"
 
 
 def rate(per_s: float, unit: str) -> str:
-    """4.2 photos/s, or the time one takes when it is slow."""
+    """A rate per second, 4.2 photos/s; below about one, the time for one, 3.2 s/photo; a dash when it is 0."""
     if per_s <= 0:
         return "–"
     return f"{per_s:.1f} {unit}s/s" if per_s >= 0.95 else f"{1 / per_s:.1f} s/{unit}"
 
 
 def operations(per_s: float) -> str:
-    """Calculations a second: 42 GFLOP/s, 310 TFLOP/s."""
+    """Floating-point operations per second: 42 GFLOP/s, 310 TFLOP/s."""
     giga = per_s / 1e9
     if giga >= 1000:
         return f"{giga / 1000:.0f} TFLOP/s"
@@ -107,4 +112,4 @@ def megabytes(size: float | None) -> str:
     """A size in MB: 49 MB, 1.4 GB; a dash when it is not known."""
     if not size:
         return "–"
-    return f"{size / 1024:.1f} GB" if size >= 1024 else f"{size:.0f} MB"
+    return f"{size / 1000:.1f} GB" if size >= 1000 else f"{size:.0f} MB"

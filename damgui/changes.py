@@ -11,7 +11,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from core.runs.workspace import Workspace
-from damgui.snapshot import SHARED_FOR_S, look, recent
+from damgui.snapshot import SHARED_FOR_S, recent, take_snapshot
 
 PATH = "/damgui/changes"
 AT_WORK_MS, AT_REST_MS = 1000, 3000  # until a page asks again
@@ -20,14 +20,14 @@ AT_WORK_MS, AT_REST_MS = 1000, 3000  # until a page asks again
 def route(workspace: Workspace) -> Route:
     """GET PATH: the token of the workspace as it is now, and in how many ms to ask again.
 
-    One look answers all pages that ask in one tick.
+    One snapshot answers all pages that ask in one tick.
     """
 
     async def changes(_: Request) -> PlainTextResponse:
-        # Only a look reads files, and may wait for one that does: not in the loop that serves all pages.
+        # Only taking a snapshot reads files, and may wait for one that does: not in the loop that serves all pages.
         now = recent(workspace)
         if now is None:
-            now = await run_in_threadpool(look, workspace, SHARED_FOR_S)
+            now = await run_in_threadpool(take_snapshot, workspace, SHARED_FOR_S)
         pause_ms = AT_WORK_MS if now.at_work else AT_REST_MS
         return PlainTextResponse(f"{now.token} {pause_ms}", headers={"Cache-Control": "no-store"})
 

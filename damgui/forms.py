@@ -105,7 +105,7 @@ def label(setting: SettingField) -> str:
 
 def info(setting: SettingField) -> str:
     """The help sentence, with the range where it tells something. Gradio reads it as Markdown, so marks are escaped."""
-    said = re.sub(r"([\\`*_<>\[\]])", r"\\\1", setting.help)
+    escaped = re.sub(r"([\\`*_<>\[\]])", r"\\\1", setting.help)
     if (
         setting.type in (int, float, dict)
         and setting.low is not None
@@ -113,8 +113,8 @@ def info(setting: SettingField) -> str:
         and setting.high < 10_000
         and (setting.low == 0 or setting.low >= 0.01)
     ):
-        return f"{said} ({setting.low:g} to {setting.high:g})"
-    return said
+        return f"{escaped} ({setting.low:g} to {setting.high:g})"
+    return escaped
 
 
 def widget(setting: SettingField, **overrides: Any) -> Component:

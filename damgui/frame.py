@@ -14,7 +14,7 @@ from core.runs.workspace import Workspace
 from core.settings import Settings
 from damgui.forms import Form
 from damgui.run_state import Stamp
-from damgui.snapshot import SHARED_FOR_S, Snapshot, look
+from damgui.snapshot import SHARED_FOR_S, Snapshot, take_snapshot
 
 Updates = dict[Any, Any]
 # Gets the workspace as it is now, the stamp shown last and the values of the watcher's `reads`.
@@ -26,7 +26,7 @@ LONG: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", 
 
 @dataclass(frozen=True)
 class Watcher:
-    """A part of the page that follows files. `refresh` tells what to redraw; None means that what is shown still holds.
+    """A part of the page that follows files. `refresh` returns what to redraw; None: what is shown holds.
 
     `reads` are widgets whose values `refresh` wants as well.
     """
@@ -70,21 +70,21 @@ class Frame:
         self.watchers.append(watcher)
         return watcher
 
-    def look(self) -> Snapshot:
+    def snapshot(self) -> Snapshot:
         """The workspace as it is now: for handlers, which answer to what somebody has just done."""
-        return look(self.workspace)
+        return take_snapshot(self.workspace)
 
     def redraw(self, watcher: Watcher) -> Handler:
         """Draws a watched part anew, without waiting for the page's pulse."""
 
         def draw(*reads: Any) -> Updates:
-            stamp, fresh = watcher.refresh(self.look(), None, *reads) or ((), {})
+            stamp, fresh = watcher.refresh(self.snapshot(), None, *reads) or ((), {})
             return {watcher.seen: stamp, **fresh}
 
         return Handler(draw, watcher.reads, [watcher.seen, *watcher.outputs])
 
     def follow(self, widget: Component, of: Callable[[Settings], Any]) -> Component:
-        """A widget that is no setting itself but is told by the settings: another tab's model, the preset's name."""
+        """A widget that is no setting itself but follows from the settings: another tab's model, the preset's name."""
         self.followers[widget] = of
         return widget
 
@@ -105,9 +105,9 @@ class Frame:
         button.click(lambda: gr.Tabs(selected=tab), outputs=self.tabs, **QUIET)
 
     def tick(self, values: Mapping[Component, Any]) -> tuple[str, Updates]:
-        """(the token of what was looked at, new content for everything whose files changed)."""
+        """(the snapshot's token, new content for everything whose files changed)."""
         updates: Updates = {}
-        now = look(self.workspace, SHARED_FOR_S)
+        now = take_snapshot(self.workspace, SHARED_FOR_S)
         for watcher in self.watchers:
             try:
                 found = watcher.refresh(now, values[watcher.seen], *(values[component] for component in watcher.reads))

@@ -14,7 +14,7 @@ Indices = NDArray[np.int64]
 
 SMOOTHING = 0.9  # share of the old value in the running mean of the training loss
 MAX_POINTS = 1500  # more than the pixels of a wide chart; with more steps, the lowest and the highest of each few stay
-FIRST_ROOM = 1024
+INITIAL_CAPACITY = 1024
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class LossCurve:
 
     steps: Indices
     raw: Numbers
-    calm: Numbers
+    smoothed: Numbers
 
     def __len__(self) -> int:
         return len(self.steps)
@@ -40,13 +40,13 @@ class LossSeries:
 
     def __init__(self) -> None:
         self._count = 0
-        self._steps: Indices = np.empty(FIRST_ROOM, dtype=np.int64)
-        self._raw: Numbers = np.empty(FIRST_ROOM)
-        self._calm: Numbers = np.empty(FIRST_ROOM)
+        self._steps: Indices = np.empty(INITIAL_CAPACITY, dtype=np.int64)
+        self._raw: Numbers = np.empty(INITIAL_CAPACITY)
+        self._smoothed: Numbers = np.empty(INITIAL_CAPACITY)
 
     def curve(self) -> LossCurve:
         """What is known now; it stays as it is while the series grows."""
-        return LossCurve(self._steps[: self._count], self._raw[: self._count], self._calm[: self._count])
+        return LossCurve(self._steps[: self._count], self._raw[: self._count], self._smoothed[: self._count])
 
     def extend(self, steps: Sequence[int], losses: Sequence[float]) -> None:
         """Append steps with their losses, in the order of the log."""
@@ -62,36 +62,38 @@ class LossSeries:
             return
         if self._count and steps[0] <= self._steps[self._count - 1]:
             self._count = int(np.searchsorted(self._steps[: self._count], steps[0]))
-            self._move(len(self._steps))
+            self._reallocate(len(self._steps))
         end = self._count + len(steps)
         if end > len(self._steps):
-            self._move(2 * end)
+            self._reallocate(2 * end)
         self._steps[self._count : end] = steps
         self._raw[self._count : end] = losses
-        self._calm[self._count : end] = self._go_on(losses)
+        self._smoothed[self._count : end] = self._smooth(losses)
         self._count = end
 
-    def _move(self, room: int) -> None:
-        """Into new memory: curves that were handed out keep the old."""
-        for name in ("_steps", "_raw", "_calm"):
+    def _reallocate(self, capacity: int) -> None:
+        """Copy into new memory of `capacity` steps: curves that were handed out keep the old."""
+        for name in ("_steps", "_raw", "_smoothed"):
             old = getattr(self, name)
-            new = np.empty(room, dtype=old.dtype)
+            new = np.empty(capacity, dtype=old.dtype)
             new[: self._count] = old[: self._count]
             setattr(self, name, new)
 
-    def _go_on(self, losses: Sequence[float]) -> list[float]:
-        """The running mean, from where it was: exponentially weighted, without the pull of its start, because it is
-        divided by the weights so far, which follow from the number of values alone."""
+    def _smooth(self, losses: Sequence[float]) -> list[float]:
+        """The running mean, from where it was: exponentially weighted.
+
+        Its start does not pull it: it is divided by the weights so far, which follow from the number of values alone.
+        """
         weight = 1 - SMOOTHING**self._count
-        calm = float(self._calm[self._count - 1]) if self._count else math.nan
+        smoothed = float(self._smoothed[self._count - 1]) if self._count else math.nan
         result = []
         for value in losses:
             before, weight = weight, SMOOTHING * weight + (1 - SMOOTHING)
-            if math.isnan(calm):
-                calm = value
+            if math.isnan(smoothed):
+                smoothed = value
             elif not math.isnan(value):  # a loss that is not finite changes nothing
-                calm = (SMOOTHING * calm * before + (1 - SMOOTHING) * value) / weight
-            result.append(calm)
+                smoothed = (SMOOTHING * smoothed * before + (1 - SMOOTHING) * value) / weight
+            result.append(smoothed)
         return result
 
 

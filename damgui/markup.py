@@ -7,4 +7,4 @@ from pathlib import Path
 from core.report.html import Templates
 from damgui import text, theme
 
-TEMPLATES = Templates(Path(__file__).with_name("templates"), text=text, badge_look=theme.badge_look)
+TEMPLATES = Templates(Path(__file__).with_name("templates"), text=text, badge_style=theme.badge_style)

@@ -36,12 +36,12 @@ from damgui.forms import Form
 from damgui.frame import QUIET, Frame, Updates
 from damgui.markup import TEMPLATES
 from damgui.run_state import RunState, Stamp
-from damgui.snapshot import Snapshot, look
+from damgui.snapshot import Snapshot, take_snapshot
 from damgui.tabs import ablation, baseline, batch, compare, data, predict, training, welcome
 from damgui.tabs.ablation import text as study_text
 
 # The browser itself refuses whatever is not ours: no fonts, scripts or calls to anywhere else.
-ONLY_OURS = (
+CONTENT_SECURITY_POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data: blob:; font-src 'self' data:; media-src 'self' data: blob:; worker-src 'self' blob:; "
     "connect-src 'self' data: blob:"
@@ -60,7 +60,7 @@ TABS = (
 
 
 def build(workspace: Workspace) -> gr.Blocks:
-    """All tabs on one page, with one pulse that looks whether anything changed."""
+    """All tabs on one page, with one pulse that asks whether anything changed."""
     with gr.Blocks(title=text.TITLE, analytics_enabled=False, fill_width=True) as page:
         header = html.place(_header(None), elem_id="dg-header")
         with gr.Tabs(elem_id="dg-tabs") as tabs:
@@ -94,7 +94,7 @@ def _start(page: gr.Blocks, frame: Frame) -> None:
         token, updates = frame.tick(values)
         return {pulse: token, **updates}
 
-    # One after the other: first looks that overlap would take back what somebody types meanwhile. The pulse begins with
+    # One after the other: first reads that overlap would take back what somebody types meanwhile. The pulse begins with
     # the first token.
     outputs.append(pulse)
     page.load(restore, outputs=frame.widgets, **QUIET).then(tick, inputs, outputs, **QUIET)
@@ -103,7 +103,7 @@ def _start(page: gr.Blocks, frame: Frame) -> None:
 
 def last_settings(workspace: Workspace) -> Settings:
     """The settings of the newest baseline, trial or training, else the first preset: a reload forgets nothing."""
-    for run in look(workspace).runs("baseline", "train", "rehearse"):
+    for run in take_snapshot(workspace).runs("baseline", "train", "rehearse"):
         try:
             return run.settings()
         except UserError:
@@ -124,18 +124,18 @@ def _header(busy: RunState | None) -> Markup:
 
 
 def _busy(busy: RunState) -> tuple[str, str]:
-    """(what is at work, how far it is)"""
+    """Two texts: what is at work, and how far it is."""
     pace = run_state.progress_of(busy)
     name = f"{text.KIND_WORDS[busy.run.kind]} {busy.run.name}".strip()
     if pace is not None:
         return name, f"{units.percent(pace.share, 0)} · {units.duration(pace.left_s)} left"
     far = run_state.stage(busy)
-    if busy.run.kind == "train" and (tried := run_state.rehearsal(busy)) is not None:
+    if busy.run.kind == "train" and (tried := run_state.dry_run(busy)) is not None:
         far += f" · {units.about(tried['total_s'])} in all"
     return name, far
 
 
-class OnlyOurs:
+class ContentSecurityPolicy:
     """ASGI middleware: every page is served with the policy above."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -144,7 +144,7 @@ class OnlyOurs:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def with_policy(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message)["Content-Security-Policy"] = ONLY_OURS
+                MutableHeaders(scope=message)["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
             await send(message)
 
         await self.app(scope, receive, with_policy)
@@ -184,7 +184,7 @@ def serve(workspace: Path, host: str = "127.0.0.1", port: int = 7860, open_brows
         pwa=False,
         mcp_server=False,
         run_history=False,
-        app_kwargs={"middleware": [Middleware(OnlyOurs)], "routes": [changes.route(opened)]},
+        app_kwargs={"middleware": [Middleware(ContentSecurityPolicy)], "routes": [changes.route(opened)]},
         favicon_path=theme.ASSETS / "favicon.svg",
     )
     # Gradio asks an empty queue a thousand times a second, which alone is a tenth of a core; as seldom as it does on

@@ -1,7 +1,7 @@
 """An event log as the page needs it: folded once while it grows, in memory that does not grow with every event.
 
 A log that is far ahead of what was read (the page was opened beside a long run) is caught up with in the background;
-meanwhile its end tells what is going on, and the chart fills.
+meanwhile its end shows what is going on, and the chart fills.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import TypedDict, cast
 
 from core.records import (
+    DryRunDone,
     Ended,
     Evaluated,
     Event,
     Planned,
     Progressed,
-    Rehearsed,
     Resulted,
     Saved,
     Stage,
@@ -50,7 +50,7 @@ class NewestEvents(TypedDict, total=False):
     stage: Stage
     progress: Progressed
     plan: Planned
-    rehearsal: Rehearsed
+    rehearsal: DryRunDone
     step: Stepped
     evaluation: Evaluated
     checkpoint: Saved
@@ -69,7 +69,7 @@ class KeptEvents(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class LogDigest:
-    """What a log says by now. `mark` differs when anything was appended or caught up with."""
+    """What a log holds by now. `mark` differs when anything was appended or caught up with."""
 
     mark: tuple[int, int] = (0, 0)  # (events, bytes not read yet)
     last: NewestEvents = field(default_factory=NewestEvents)
@@ -125,7 +125,7 @@ class _Fold:
 
 
 def fold(events: Sequence[Event]) -> LogDigest:
-    """What these events say."""
+    """The digest of these events."""
     folded = _Fold()
     folded.add(events)
     return folded.digest()
@@ -147,7 +147,7 @@ class RunLog:
         return self._catching_up
 
     def digest(self) -> LogDigest:
-        """What the log says; nothing is read when nothing was appended."""
+        """The digest of the log by now; nothing is read when nothing was appended."""
         with self._lock:
             unread = self._reader.unread()
             if not self._catching_up and unread > AT_ONCE_BYTES:
@@ -177,23 +177,23 @@ class RunLog:
             time.sleep(REST_S)
 
     def _foreseen(self, unread: int) -> LogDigest:
-        """What is read so far, with the log's end in place of what it says of the present."""
+        """What is read so far, with the log's end in place of what was read of the present."""
         read, end = self._fold.digest(unread), _Fold()
         end.add(tail_events(self._reader.path, TAIL_BYTES))
-        told = end.digest()
-        places = {kind: read.mark[0] + unread + place for kind, place in told.places.items()}
-        begun = "started" in told.last
+        tail_digest = end.digest()
+        places = {kind: read.mark[0] + unread + place for kind, place in tail_digest.places.items()}
+        begun = "started" in tail_digest.last
         return LogDigest(
             read.mark,
-            {**read.last, **told.last},
-            told.since_start if begun else {**read.since_start, **told.since_start},
+            {**read.last, **tail_digest.last},
+            tail_digest.since_start if begun else {**read.since_start, **tail_digest.since_start},
             {**read.places, **places},
             {
-                "evaluation": (*read.kept["evaluation"], *told.kept["evaluation"]),
-                "checkpoint": (*read.kept["checkpoint"], *told.kept["checkpoint"]),
-                "warning": (*read.kept["warning"], *told.kept["warning"]),
+                "evaluation": (*read.kept["evaluation"], *tail_digest.kept["evaluation"]),
+                "checkpoint": (*read.kept["checkpoint"], *tail_digest.kept["checkpoint"]),
+                "warning": (*read.kept["warning"], *tail_digest.kept["warning"]),
             },
-            told.recent,
+            tail_digest.recent,
             read.curve,
         )
 
@@ -202,7 +202,7 @@ _LOGS = RecentlyUsed(RunLog, MAX_LOGS)
 
 
 def digest_of(path: Path) -> LogDigest:
-    """What a log says; it is read once for all open pages."""
+    """The digest of a log; it is read once for all open pages."""
     return _LOGS.get(path).digest()
 
 

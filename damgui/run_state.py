@@ -1,4 +1,4 @@
-"""What a run is doing, told by its status and its log: how far it is, how fast, and how long still.
+"""What a run is doing, read from its status and its log: how far it is, how fast, and how long still.
 
 A page remembers a `Stamp` and redraws when it differs.
 """
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from core.records import Evaluated, Planned, Rehearsed, Saved, Stepped
+from core.records import DryRunDone, Evaluated, Planned, Saved, Stepped
 from core.runs import store
 from core.runs.store import Run
 from damgui.loss_series import LossCurve
@@ -23,7 +23,7 @@ Stamp = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class RunState:
-    """One look at a run: compare `stamp` to know whether anything changed."""
+    """A run at one moment: compare `stamp` to know whether anything changed."""
 
     run: Run
     status: str
@@ -36,7 +36,7 @@ class RunState:
     @property
     def left_off(self) -> bool:
         """Whether it ended before it was done."""
-        return self.status in store.LEFT_OFF
+        return self.status in store.UNFINISHED
 
     @property
     def stamp(self) -> Stamp:
@@ -57,7 +57,7 @@ class RunState:
 
 @dataclass(frozen=True)
 class RunProgress:
-    """How far and how fast. `share` is 0 to 1; `left_s` is None while it cannot be told."""
+    """How far and how fast. `share` is 0 to 1; `left_s` is None while it is not known."""
 
     done: int
     total: int
@@ -69,11 +69,11 @@ class RunProgress:
 
 def baseline_progress(found: RunState) -> RunProgress | None:
     """Photos judged so far; None before the first, and while other work goes on after the last (reference points)."""
-    event, said = found.last.get("progress"), found.last.get("stage")
+    event, stage_event = found.last.get("progress"), found.last.get("stage")
     if event is None:
         return None
     places = found.log.places
-    if event["done"] >= event["total"] and said is not None and places["stage"] > places["progress"]:
+    if event["done"] >= event["total"] and stage_event is not None and places["stage"] > places["progress"]:
         return None
     done, total, elapsed = int(event["done"]), int(event["total"]), float(event["elapsed_s"])
     # A batch that goes on did its first photos (`before`) at another time.
@@ -86,7 +86,7 @@ def baseline_progress(found: RunState) -> RunProgress | None:
 def training_progress(found: RunState) -> RunProgress | None:
     """Steps taken so far, with the speed of the last ones since the run last started; None before the first.
 
-    One step alone has no speed: the time left comes from the rehearsal until there are two.
+    One step alone has no speed: the time left comes from the dry run until there are two.
     """
     recent = found.log.recent
     if not recent:
@@ -96,7 +96,7 @@ def training_progress(found: RunState) -> RunProgress | None:
     span = float(newest["t"]) - float(recent[0]["t"])
     rate = (len(recent) - 1) / span if span > 0 else 0.0
     left = (total - done) / rate if rate else None
-    tried = rehearsal(found)
+    tried = dry_run(found)
     if left is None and tried is not None and (steps := tried.get("steps")):
         left = float(tried["total_s"]) * (total - done) / int(steps)
     return RunProgress(done, total, done / total if total else 0.0, rate, left, float(newest.get("elapsed_s") or 0.0))
@@ -104,12 +104,12 @@ def training_progress(found: RunState) -> RunProgress | None:
 
 def study_progress(found: RunState) -> RunProgress | None:
     """Trainings done, with the part of the one at work; None before the first word about it."""
-    told = found.log.since_start.get("progress")
-    if told is None:
+    event = found.log.since_start.get("progress")
+    if event is None:
         return None
-    done, total = int(told["done"]), int(told["total"])
-    share = (done + float(told.get("part") or 0.0)) / max(total, 1)
-    return RunProgress(done, total, share, 0.0, told.get("left_s"), float(told["elapsed_s"]))
+    done, total = int(event["done"]), int(event["total"])
+    share = (done + float(event.get("part") or 0.0)) / max(total, 1)
+    return RunProgress(done, total, share, 0.0, event.get("left_s"), float(event["elapsed_s"]))
 
 
 def progress_of(found: RunState) -> RunProgress | None:
@@ -119,15 +119,15 @@ def progress_of(found: RunState) -> RunProgress | None:
     return training_progress(found) if found.run.kind == "train" else baseline_progress(found)
 
 
-def rehearsal(found: RunState) -> Rehearsed | None:
-    """What the two steps told that were tried when the run last started; None before they are over."""
+def dry_run(found: RunState) -> DryRunDone | None:
+    """What the two steps measured that were tried when the run last started; None before they are over."""
     return found.log.since_start.get("rehearsal")
 
 
 def stage(found: RunState) -> str:
-    """What the run says it is doing now."""
-    said = found.log.since_start.get("stage")
-    return str(said["text"]) if said else ""
+    """The stage that the run reported last, in its own words; "" before the first."""
+    event = found.log.since_start.get("stage")
+    return str(event["text"]) if event else ""
 
 
 @dataclass(frozen=True)
@@ -155,8 +155,8 @@ class Learning:
 
 def learning(run: str, log: LogDigest) -> Learning | None:
     """What the chart of a training shows; None before there is anything."""
-    told: list[Planned | Stepped | None] = [log.last.get("plan"), log.last.get("step")]
-    planned = [event for event in told if event and event.get("total_steps")]
+    newest: list[Planned | Stepped | None] = [log.last.get("plan"), log.last.get("step")]
+    planned = [event for event in newest if event and event.get("total_steps")]
     total = int(max(planned, key=lambda event: log.places[event["kind"]])["total_steps"]) if planned else 0
     shown = Learning(run, log.curve, log.kept.get("evaluation", ()), log.kept.get("checkpoint", ()), total)
     return shown if len(shown.loss) or shown.evaluations else None

@@ -1,7 +1,7 @@
-"""What a workspace holds at one moment: its runs with their status, and the models taught there.
+"""What a workspace holds at one moment: its runs with their status, and the models tuned there.
 
-One look serves all watchers of a tick and all open pages. A look reads only what changed since the one before, told by
-modification times, so its price grows with what is at work and not with the history: a finished run is never looked at
+One snapshot serves all watchers of a tick and all open pages. Taking one reads only what changed since the one before,
+by modification times, so its price grows with what is at work and not with the history: a finished run is never read
 again. `token` differs from an earlier one when a page may have something new to show.
 """
 
@@ -13,33 +13,44 @@ import time
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
 from core.errors import UserError
+from core.records import TrainingInfo, ValidationScore
 from core.runs import store
-from core.runs.files import FileStamp, file_stamp, read_json
+from core.runs.files import FileStamp, file_stamp, read_record
 from core.runs.store import ACTIVE, Run
 from core.runs.workspace import Workspace
 from damgui import run_log
 from damgui.recent import RecentlyUsed
 from damgui.run_state import RunState
 
-SHARED_FOR_S = 0.4  # pages that ask within this time get one and the same look
-# A file system's clock is coarse: what changed this shortly before a look may have changed again since.
+SHARED_FOR_S = 0.4  # pages that ask within this time get one and the same snapshot
+# A file system's clock is coarse: what changed this shortly before a snapshot may have changed again since.
 CLOCK_NS = 50_000_000
 MAX_WORKSPACES = 8
-NEVER: FileStamp = (-1,)  # of what was not looked at yet
+NEVER: FileStamp = (-1,)  # of what was not read yet
 
 
 @dataclass(frozen=True)
 class TunedModel:
-    """A model that was taught here: its name, its folder, and what its training said at the end."""
+    """A model that was tuned here: its name, its folder, and its score on the validation photos."""
 
     name: str
     path: Path
-    info: dict[str, Any]
+    score: ValidationScore
+
+
+@lru_cache(maxsize=2048)  # more than a workspace has: fewer than it has would be none
+def _score(path: Path, _stamp: FileStamp) -> ValidationScore:
+    """The score of the state that a training kept, else of its last one.
+
+    The whole loss history stands in the same file: it is read once for each stamp, and not kept.
+    """
+    info = read_record(path, TrainingInfo) or {}
+    return info.get("best") or info.get("final") or {}
 
 
 @dataclass(frozen=True)
@@ -75,25 +86,25 @@ class Snapshot:
 
     @cached_property
     def tuned_models(self) -> list[TunedModel]:
-        """Models with a finished adapter, newest first. Raises UserError when what a training said is damaged."""
+        """Models with a finished adapter, newest first. Raises UserError when what a training recorded is damaged."""
         workspace, found = self.workspace, []
         for path in workspace.experiments.glob("training_info_*.json"):
-            name = path.stem.removeprefix("training_info_")
-            if workspace.final(name).is_dir():
-                found.append((path.stat().st_mtime, TunedModel(name, workspace.final(name), read_json(path) or {})))
+            name, stamp = path.stem.removeprefix("training_info_"), file_stamp(path)
+            if stamp and workspace.final(name).is_dir():
+                found.append((stamp, TunedModel(name, workspace.final(name), _score(path, stamp))))
         return [tuned for _, tuned in sorted(found, key=lambda pair: pair[0], reverse=True)]
 
     def _newest(self, chosen: Iterable[tuple[Run, str]]) -> RunState | None:
         return next((self._state(*one) for one in chosen), None)
 
     def _state(self, run: Run, status: str) -> RunState:
-        """Its log is read after its status was: a run never looks ended with its last events missing."""
+        """Its log is read after its status was: no run is shown as ended with its last events missing."""
         return RunState(run, status, run_log.digest_of(run.events))
 
 
 @dataclass
 class _Known:
-    """A run as it was seen last; `log` is its log's stamp from just before its status was told."""
+    """A run as it was seen last; `log` is its log's stamp from just before its status was read."""
 
     run: Run
     status: str = "starting"
@@ -101,7 +112,7 @@ class _Known:
 
 
 class _Watched:
-    """A workspace that pages look at."""
+    """A workspace that pages show."""
 
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
@@ -114,10 +125,10 @@ class _Watched:
         self._taken_s = -math.inf
 
     def recent(self, shared_for_s: float) -> Snapshot | None:
-        """The last look, when it was at most so long ago."""
+        """The last snapshot, when it was taken at most so long ago."""
         return self._snapshot if time.monotonic() - self._taken_s < shared_for_s else None
 
-    def look(self, shared_for_s: float) -> Snapshot:
+    def snapshot(self, shared_for_s: float) -> Snapshot:
         with self._lock:
             if (found := self.recent(shared_for_s)) is None:
                 found = self._snapshot = self._take(self._snapshot)
@@ -125,7 +136,7 @@ class _Watched:
             return found
 
     def _take(self, before: Snapshot | None) -> Snapshot:
-        changed = self._list() | self._judge()
+        changed = self._update_list() | self._update_statuses()
         seen = tuple(self._marks())
         if before is not None and not changed and seen == self._seen:
             return before
@@ -133,7 +144,7 @@ class _Watched:
         known = sorted(self._known.values(), key=lambda entry: (entry.run.created, entry.run.id), reverse=True)
         return Snapshot(self.workspace, uuid.uuid4().hex[:16], tuple((entry.run, entry.status) for entry in known))
 
-    def _list(self) -> bool:
+    def _update_list(self) -> bool:
         """Bring the list of runs up to date; whether it changed."""
         now, runs = file_stamp(self.workspace.runs), self.workspace.runs
         changed = False
@@ -159,7 +170,7 @@ class _Watched:
             changed = True
         return changed
 
-    def _judge(self) -> bool:
+    def _update_statuses(self) -> bool:
         """Bring every status up to date; whether one changed.
 
         One that is over is asked again only when its log grew: somebody may have gone on with it.
@@ -189,11 +200,11 @@ class _Watched:
 _WATCHED = RecentlyUsed(_Watched, MAX_WORKSPACES)
 
 
-def look(workspace: Workspace, shared_for_s: float = 0.0) -> Snapshot:
-    """The workspace as it is now, or as it was when somebody looked at most `shared_for_s` seconds ago."""
-    return _WATCHED.get(workspace).look(shared_for_s)
+def take_snapshot(workspace: Workspace, shared_for_s: float = 0.0) -> Snapshot:
+    """The workspace as it is now, or as it was at most `shared_for_s` seconds ago when a page has asked since."""
+    return _WATCHED.get(workspace).snapshot(shared_for_s)
 
 
 def recent(workspace: Workspace) -> Snapshot | None:
-    """What `look` would share at once, without reading anything."""
+    """The snapshot that `take_snapshot` would share at once, without reading anything."""
     return _WATCHED.get(workspace).recent(SHARED_FOR_S)

@@ -10,7 +10,7 @@ from core import glossary, units
 from core.records import DryRunMeasured, Stepped
 
 TITLE = "damgui"
-TAGLINE = "Teach a vision-language model to judge the condition of dam structures"
+TAGLINE = "Teach a vision-language model to judge the condition of things in photos"
 
 SPLIT_WORDS = glossary.SPLITS
 KIND_WORDS = {
@@ -44,9 +44,9 @@ BEFORE, AFTER = "Before teaching", "After teaching"
 # -- Start here ------------------------------------------------------------------------------------------------------
 WELCOME_TITLE = "Is this drain normal, blocked or damaged?"
 WELCOME_LEAD = (
-    "You have drone photos of a dam, with boxes around toe drains, slope drains, rock toes and vegetation. damgui asks "
-    "a vision-language model about every box, teaches it with your photos, and shows with honest numbers what the "
-    "teaching changed. All of it happens on this computer."
+    "You have photos with boxes around what is to be judged: the drains, rock toes and vegetation of a dam, say, or "
+    "what your own taxonomy names. damgui asks a vision-language model about every box, teaches it with your photos, "
+    "and shows with honest numbers what the teaching changed. All of it happens on this computer."
 )
 STEPS = (
     (
@@ -108,29 +108,14 @@ DATA_PATH_HINT = (
 )
 DATA_READ, DATA_READING = "Read the photos", "Reading the photos… the sample set is drawn on first use, about 30 s."
 DATA_EMPTY = "No photos read yet. Choose the sample set or your own folder, then press Read the photos."
-FORMAT_WORDS = {
-    "yolo": "YOLO format",
-    "coco": "COCO format",
-    "voc": "Pascal VOC format",
-    "cvat": "CVAT format",
-    "labelme": "labelme format",
-    "label_studio": "Label Studio format",
-    "createml": "CreateML format",
-    "via": "VGG Image Annotator format",
-    "supervisely": "Supervisely format",
-    "datumaro": "Datumaro format",
-    "huggingface": "Hugging Face format",
-    "table": "table of labels",
-    "folders": "folder for each class",
-}
 DATA_CHART = "Objects of every class in each split"
 DATA_THUMBS = "A look at the photos"
 DATA_MORE = "Show other photos"
 DATA_USE_GOOD = "Use the good rest"
-# A word and a sentence for each light; a mark and a word for each level of a finding.
+# A word and a sentence for each light, which the terminal says too; a mark and a word for each level of a finding.
 LIGHTS = {
-    "red": ("Stop", "A run would not start with this data. What stops it is listed below, with its cure."),
-    "amber": ("Take care", "A run can start, but its numbers need care: read what is marked below first."),
+    "red": ("Stop", "A run would not start with this data. What stops it is listed with its cure."),
+    "amber": ("Take care", "A run can start, but its numbers need care: read first what is marked."),
     "green": ("Good", "Nothing in the data stands in the way of a run or of its numbers."),
 }
 LEVELS = {"red": ("✕", "Stops a run"), "amber": ("!", "Take care"), "note": ("ℹ", "Good to know")}
@@ -157,8 +142,8 @@ def cure(setting: Mapping[str, Any]) -> str:
     """What the button of a cure says: Split anew by flight; Photo resolution 336."""
     from core.settings import FIELDS
 
-    said = [CURES.get(path) or f"Set {FIELDS[path].label} to {value}" for path, value in setting.items()]
-    return ", ".join(said)
+    actions = [CURES.get(path) or f"Set {FIELDS[path].label} to {value}" for path, value in setting.items()]
+    return ", ".join(actions)
 
 
 def split_name(split: str) -> str:
@@ -255,32 +240,32 @@ NOTHING_RUNS = "Nothing is running"
 
 
 def machine_speed(step: Stepped | None) -> str:
-    """What a step's event tells of the machine's work, in one line; "" for logs that do not have it."""
-    said: list[str] = []
+    """What a step's event holds of the machine's speed, in one line; "" for logs that do not have it."""
+    parts: list[str] = []
     if step is None:
         return ""
     if step.get("questions_per_s"):
-        said.append(f"{step['questions_per_s']:.1f} questions/s")
+        parts.append(f"{step['questions_per_s']:.1f} questions/s")
     if step.get("tokens_per_s"):
         filled = f" and {units.percent(step['padding'], 0)} filler" if step.get("padding", 0) >= 0.005 else ""
-        said.append(f"{step['tokens_per_s']:,.0f} tokens/s{filled}")
+        parts.append(f"{step['tokens_per_s']:,.0f} tokens/s{filled}")
     if step.get("flops_per_s"):
         share = (
             f", {units.percent(step['peak_share'], 0)} of what this processor can do" if step.get("peak_share") else ""
         )
-        said.append(units.operations(step["flops_per_s"]) + share)
-    return " · ".join(said)
+        parts.append(units.operations(step["flops_per_s"]) + share)
+    return " · ".join(parts)
 
 
 def tried(found: DryRunMeasured) -> tuple[tuple[str, str, str], ...]:
-    """(label, value, one-line explanation) of what two steps told of a training."""
+    """(label, value, one-line explanation) of what two tried steps measured of a training."""
     there, free = units.megabytes(found["memory_free_mb"]), units.megabytes(found["disk_free_mb"])
     cache = (
         f", {units.megabytes(found['cache_mb'])} to remember what it sees in the photos"
         if found.get("cache_mb")
         else ""
     )
-    told = (
+    measured = (
         (TRIED_MEMORY, units.megabytes(found["peak_memory_mb"]), f"of {there} there, in the largest step"),
         (
             TRIED_STEP,
@@ -294,7 +279,7 @@ def tried(found: DryRunMeasured) -> tuple[tuple[str, str, str], ...]:
             f"of {free} free: {units.megabytes(found['checkpoint_mb'])} of saved states{cache}",
         ),
     )
-    return tuple((label, value, UNIT.sub("\\1\u00a0\\2", said)) for label, value, said in told)
+    return tuple((label, value, UNIT.sub("\\1\u00a0\\2", below)) for label, value, below in measured)
 
 
 def busy_elsewhere(kind: str) -> str:
@@ -317,7 +302,7 @@ BATCH_START, BATCH_STOP, BATCH_RESUME = "Judge all photos", "Stop", "Resume"
 BATCH_EMPTY = "No folder judged yet. Choose a model and a folder, then press Judge all photos."
 BATCH_NO_FOLDER = "Give the folder of photos first."
 BATCH_STOPPED = "Stopped: what was judged so far is below. Resume goes on with the next photo."
-BATCH_UNSURE_SAYS = "send these to an engineer"
+BATCH_UNSURE_HINT = "send these to an engineer"
 BATCH_WHOLE = "These photos have no boxes, so each was judged whole, as one object. That is coarse."
 BATCH_UNCALIBRATED = (
     "This model is not calibrated, so no answer is marked unsure: how sure it seems is not how often it is right."
@@ -326,7 +311,7 @@ UNSURE_SHORT = "unsure"
 BATCH_TABLE, BATCH_ORDER = "Answers", "the most urgent first: the gravest condition, then the others, then unsure"
 BATCH_COLUMNS = ("Condition", "Object", "How sure", "", "Photo", "No.")
 BATCH_GUESSED, BATCH_ONE_ANSWER = "type not known, as answered", "only one answer possible"
-BATCH_GALLERY, BATCH_GALLERY_SAYS = "Annotated photos", "those with the most urgent objects first"
+BATCH_GALLERY, BATCH_GALLERY_HINT = "Annotated photos", "those with the most urgent objects first"
 BATCH_NO_GALLERY = "Annotated photos were switched off for this run."
 BATCH_MORE_ROWS, BATCH_MORE_PHOTOS = "Show more answers", "Show more photos"
 BATCH_CSV = "Download the table (CSV)"

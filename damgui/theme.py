@@ -59,7 +59,7 @@ def inks(fill: str) -> tuple[str, str]:
     return found[0], found[1]
 
 
-def badge_look(condition: Condition) -> str:
+def badge_style(condition: Condition) -> str:
     """A badge's colours as CSS variables: its soft ground, and its text on the light and on the dark page."""
     ink, lit = inks(condition.colour)
     return f"--soft:{condition.colour}{round(255 * SOFT):02x};--ink:{ink};--lit:{lit}"

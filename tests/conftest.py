@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
 import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.shared import Newcomer, once, run_readme
+from tests.shared import once
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TRANSFORMERS_OFFLINE", "1")
@@ -42,7 +40,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--full",
         action="store_true",
-        help="the slow tests too, and trainings as long as the README says",
+        help="the slow tests too",
     )
 
 
@@ -88,11 +86,6 @@ def real_photos() -> Path:
 
 
 @pytest.fixture(scope="session")
-def full(request: pytest.FixtureRequest) -> bool:
-    return bool(request.config.getoption("--full"))
-
-
-@pytest.fixture(scope="session")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder that all workers of this session have in common."""
     mine = tmp_path_factory.getbasetemp()
@@ -102,21 +95,12 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def sample_data(shared: Path) -> Path:
-    """The sample set, drawn once: to be read, or copied to where a workspace has it."""
-    from core.demo.sample_set import draw_sample
+def few_photos(shared: Path) -> Path:
+    """Every sixth photo of the sample set: what is clicked and waited for is the same, and takes a sixth."""
+    from core.demo.sample_set import plan_photos, write_photos
 
-    return draw_sample(shared / "sample-data")
+    def draw(folder: Path) -> None:
+        folder.rmdir()
+        write_photos(folder, plan_photos()[2::6])
 
-
-@pytest.fixture(scope="session")
-def trained_workspace(shared: Path, sample_data: Path, full: bool) -> Newcomer:
-    """The README's commands, run in one fresh folder: a workspace with runs and a model, to be read by all tests."""
-
-    def make(folder: Path) -> None:
-        shutil.copytree(sample_data, folder / "sample-data")
-        run_readme(folder, full)
-
-    folder = once(shared / "newcomer", make)
-    said, seconds = json.loads((folder / "said.json").read_text(encoding="utf-8"))
-    return Newcomer(folder, said, seconds)
+    return once(shared / "few-photos", draw)

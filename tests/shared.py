@@ -2,39 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import os
-import re
-import shlex
 import shutil
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock
-
-ROOT = Path(__file__).resolve().parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-COMMANDS = [line[2:] for block in re.findall(r"```console\n(.*?)```", README, re.S) for line in block.splitlines()]
-# Without --full: training stops early, which is enough to see that it teaches, and the tuned model's reference points,
-# which are those of the baseline on other photos, are left out.
-SHORT = {
-    "train": ["--set", "training.max_steps=42", "--set", "training.eval_steps=42"],
-    "evaluate": ["--set", "judging.references=false"],
-}
-
-
-@dataclass(frozen=True)
-class Newcomer:
-    """A workspace in which the README's commands were run, in its order: documents and seconds by command."""
-
-    workspace: Path
-    said: dict[str, Any]
-    seconds: dict[str, float]
 
 
 def once(folder: Path, make: Callable[[Path], None]) -> Path:
@@ -47,25 +19,3 @@ def once(folder: Path, make: Callable[[Path], None]) -> Path:
             make(folder)
             done.touch()
     return folder
-
-
-def run_readme(folder: Path, full: bool) -> None:
-    """Every command of the README, as written but for SHORT; what each said is kept beside them."""
-    said, seconds = {}, {}
-    for command in COMMANDS:
-        verb = command.split()[1]
-        began = time.monotonic()
-        said[verb] = damgui(command, folder, () if full else SHORT.get(verb, ()))
-        seconds[verb] = time.monotonic() - began
-    (folder / "said.json").write_text(json.dumps([said, seconds]), encoding="utf-8")
-
-
-def damgui(command: str, folder: Path, also: Sequence[str] = ()) -> Any:
-    """What a `damgui …` line, run in `folder` in a process of its own, says with --json."""
-    program, *words = shlex.split(command)
-    assert program == "damgui"
-    line = [sys.executable, "-m", "damgui", *words, *also, "--json"]
-    env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(line, cwd=folder, env=env, capture_output=True, text=True, timeout=900, check=False)
-    assert done.returncode == 0, f"{command}\n{done.stderr}"
-    return json.loads(done.stdout)

@@ -1,4 +1,4 @@
-"""The house's plan, held by the code: who may import whom, what starts without torch, what a folder says of itself."""
+"""The layers of the code: who may import whom, what starts without torch, what a folder's README has to name."""
 
 from __future__ import annotations
 
@@ -17,12 +17,11 @@ HEAVY = {"torch", "transformers", "peft", "accelerate"}
 TERMINAL = {"argparse", "curses", "readline", "rich", "tqdm"}
 SOURCES = sorted([*ROOT.glob("core/**/*.py"), *ROOT.glob("damgui/**/*.py"), ROOT / "app.py"])
 FILE_LINES = 400
-README_LINES = 160
 FOLDER_README_LINES = 40
 # A folder of more files than this says in a README.md what stands where.
 FEW_FILES = 5
 
-# A process begins in the light half and enters the engine when it is asked to work, so no arrow of these counts.
+# A process starts without torch and imports the engine when it begins to work: these imports do not count.
 ENTRIES = {
     ("core.runs.worker", "core.engine"),
     ("core.runs.worker", "core.demo"),
@@ -58,7 +57,7 @@ def among(names: Iterable[str], *packages: str) -> set[str]:
 
 
 def offenders(names: Iterable[str], unwanted: Callable[[str], set[str]]) -> dict[str, list[str]]:
-    """What is imported against a law: {file: names}, without the files that keep it."""
+    """What is imported against a rule: {file: names}, without the files that keep it."""
     return {name: sorted(found) for name in names if (found := unwanted(name))}
 
 
@@ -66,13 +65,13 @@ def arrows() -> Iterator[tuple[str, str]]:
     """From file to file: (who imports, what is imported), but for the entries."""
     for name in NAMES:
         for target in imports(name) & set(NAMES) - {name}:
-            is_entry = any(name == entry and among([target], room) for entry, room in ENTRIES)
+            is_entry = any(name == entry and among([target], package) for entry, package in ENTRIES)
             if not is_entry:
                 yield name, target
 
 
 def graph(place: Callable[[str], str]) -> Graph:
-    """The arrows between places, where `place` tells that of a file."""
+    """The imports between places, where `place(file)` is the place of a file."""
     found: dict[str, set[str]] = defaultdict(set)
     for start, end in arrows():
         if place(start) != place(end):
@@ -91,14 +90,14 @@ def reachable(found: Graph, start: str) -> set[str]:
 
 
 def circles(found: Graph) -> dict[str, list[str]]:
-    """The arrows that lie on a circle: {from: to}."""
+    """The imports that lie on a cycle: {from: to}."""
     behind = {place: reachable(found, place) for place in found}
     turned = {place: sorted(end for end in found[place] if place in behind.get(end, set())) for place in found}
     return {place: ends for place, ends in turned.items() if ends}
 
 
-def room_of(name: str) -> str:
-    """A room is a folder of core or damgui with all that lies in it; a file beside these folders is one by itself."""
+def package_of(name: str) -> str:
+    """A package is a folder of core or damgui with all that lies in it; a file beside them is one by itself."""
     return ".".join(name.split(".")[:2])
 
 
@@ -148,8 +147,8 @@ def test_no_file_is_on_a_circle_of_imports() -> None:
     assert circles(graph(lambda name: name)) == {}
 
 
-def test_rooms_form_no_circle() -> None:
-    assert circles(graph(room_of)) == {}
+def test_packages_form_no_circle() -> None:
+    assert circles(graph(package_of)) == {}
 
 
 def test_a_circle_is_seen_and_a_chain_is_not_taken_for_one() -> None:
@@ -168,16 +167,54 @@ def test_torch_is_not_loaded_by_what_starts_at_once() -> None:
     assert done.stdout.splitlines()[-len(modules) :] == [f"{name} []" for name in modules]
 
 
+# What `core.runs.files` does with patience and for long paths. A path's `replace` takes one argument, a string's two.
+RAW = {"os": {"replace", "rename", "renames", "unlink", "remove", "rmdir", "removedirs"}, "shutil": {"rmtree", "move"}}
+RAW_OF_A_PATH = {"rename", "unlink", "rmdir"}
+
+
+def raw_moves(tree: ast.AST) -> set[str]:
+    """Where a file moves or removes files by the bare calls of the system: "line: call"."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module in RAW:
+            found |= {f"{node.lineno}: {alias.name}" for alias in node.names if alias.name in RAW[node.module]}
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in RAW:
+            found |= {f"{node.lineno}: {node.attr}"} if node.attr in RAW[node.value.id] else set()
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            one = len(node.args) == 1 and not node.keywords
+            if node.func.attr in RAW_OF_A_PATH or (node.func.attr == "replace" and one):
+                found.add(f"{node.lineno}: {node.func.attr}")
+    return found
+
+
+def test_runs_and_engine_move_and_remove_files_by_the_patient_calls_alone() -> None:
+    names = among(NAMES, "core.runs", "core.engine", "core.demo.sample_set") - {"core.runs.files"}
+    assert offenders(names, lambda name: raw_moves(ast.parse(NAMES[name].read_text(encoding="utf-8")))) == {}
+
+
+def test_a_raw_call_is_seen_and_text_and_patient_calls_are_not_taken_for_one() -> None:
+    raw = "os.replace(a, b)\nPath(a).replace(b)\na.unlink(missing_ok=True)\nact(shutil.rmtree)\nfrom os import rename"
+    numbers = sorted(line.split(":")[0] for line in raw_moves(ast.parse(raw)))
+    assert numbers == ["1", "2", "3", "4", "5"]
+    fine = "a.replace(' ', '-')\nreplace(a, b)\nfiles.remove(a)\nnames.remove(a)\ndataclasses.replace(a, b=1)"
+    assert raw_moves(ast.parse(fine)) == set()
+
+
 def test_a_file_holds_one_idea() -> None:
     lines = {name: len(path.read_text(encoding="utf-8").splitlines()) for name, path in NAMES.items()}
     assert {name: count for name, count in lines.items() if count > FILE_LINES} == {}
 
 
 def folders() -> dict[str, list[str]]:
-    """The folders that want a README, with the names that it has to name."""
+    """The product's folders that want a README, with the names that it has to name; the README itself is not counted.
+
+    Folders of tests want none: they mirror the product, and tests/README.md stands for all of them. Nor do the models:
+    their files are those of every model, and models/README.md says what the models are.
+    """
     held: dict[str, list[str]] = defaultdict(list)
-    for path in SOURCES:
-        if path.name != "__init__.py" and path.parent != ROOT:
+    for path in (path for top in ("core", "damgui", "configs") for path in sorted((ROOT / top).rglob("*.*"))):
+        is_passed_over = path.suffix in {".md", ".pyc"} or path.name == "__init__.py"
+        if path.is_file() and not is_passed_over:
             held[path.parent.relative_to(ROOT).as_posix()].append(path.name)
     return {folder: names for folder, names in held.items() if len(names) > FEW_FILES}
 
@@ -198,8 +235,12 @@ def test_a_folder_of_many_files_says_what_stands_where() -> None:
     assert {folder: listed for folder, listed in found.items() if listed} == {}
 
 
-def test_the_readme_stays_short() -> None:
-    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= README_LINES
+def test_the_readme_of_the_tests_stands_for_all_their_folders() -> None:
+    tests = ROOT / "tests"
+    helpers = [path.relative_to(tests) for path in tests.rglob("*.*") if path.suffix in {".py", ".sh"}]
+    top = [path.name for path in helpers if path.parent == Path()]
+    below = [path.as_posix() for path in helpers if not path.name.startswith(("test_", "conftest", "__init__"))]
+    assert faults("tests", sorted({*top, *below})) == []
 
 
 def test_the_top_level_is_what_was_agreed() -> None:

@@ -11,8 +11,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = [path for folder in ("core", "damgui") for path in sorted((ROOT / folder).rglob("*.py"))]
 TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in (*SOURCES, ROOT / "app.py")}
-TEMPLATES = " ".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "damgui" / "templates").glob("*"))) + (
-    " ".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "core" / "report").rglob("*.html")))
+TEMPLATES = " ".join(
+    path.read_text(encoding="utf-8")
+    for folder in (ROOT / "damgui" / "templates", ROOT / "core" / "report")
+    for path in sorted(folder.rglob("*.html"))
 )
 # Longer strings are sentences, in which a name is only a word.
 LONGEST_NAME = 60

@@ -18,8 +18,8 @@ from core.runs import store
 from core.runs.files import read_lines
 from core.runs.workspace import Workspace
 from damgui.cli import commands
-from damgui.scores import judged
-from damgui.snapshot import look
+from damgui.scores import evaluations
+from damgui.snapshot import take_snapshot
 from damgui.tabs.compare import view
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -27,7 +27,7 @@ FIXTURE = ROOT / "tests" / "fixtures" / "workspace-2c807ba.tar.xz"
 EXPECTED: Mapping[str, Any] = json.loads(FIXTURE.with_name("workspace-2c807ba.json").read_text(encoding="utf-8"))
 TEXT = (".yaml", ".json", ".jsonl", ".log", ".csv", ".html", ".md", ".txt")
 
-Said = Callable[..., Any]
+Command = Callable[..., Any]
 
 
 @pytest.fixture(scope="module")
@@ -52,8 +52,8 @@ def workspace(root: Path) -> Workspace:
 
 
 @pytest.fixture
-def said(root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Said:
-    """said(words): what `damgui WORDS --json` says in the workspace."""
+def command(root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """command(words): what `damgui WORDS --json` prints in the workspace."""
     monkeypatch.chdir(root)
 
     def ask(*words: str) -> Any:
@@ -72,8 +72,8 @@ def same_answers(rows: Sequence[Mapping[str, Any]], expected: Sequence[Mapping[s
         assert row["predicted"] == old["predicted"]
 
 
-def test_its_runs_are_listed_with_kind_and_status(said: Said) -> None:
-    found = [{key: run[key] for key in ("id", "kind", "name", "status")} for run in said("runs")]
+def test_its_runs_are_listed_with_kind_and_status(command: Command) -> None:
+    found = [{key: run[key] for key in ("id", "kind", "name", "status")} for run in command("runs")]
     assert found == EXPECTED["runs"]
 
 
@@ -85,7 +85,7 @@ def test_the_settings_of_every_run_are_read(workspace: Workspace) -> None:
 
 
 def test_its_judged_runs_are_shown_and_compared(workspace: Workspace) -> None:
-    runs = judged.judged_runs(look(workspace))
+    runs = evaluations.evaluated_runs(take_snapshot(workspace))
     for run, old in zip(runs, EXPECTED["judged"], strict=True):
         found = {key: run.found[key] for key in ("macro_f1", "total", "correct")}
         found |= {"accuracy": run.found["overall_accuracy"], "answers": len(run.shown.rows)}
@@ -103,14 +103,14 @@ def test_its_judged_runs_are_shown_and_compared(workspace: Workspace) -> None:
 def test_a_report_is_written_of_every_run_that_judged(workspace: Workspace) -> None:
     for name, old in EXPECTED["reports"].items():
         made = document.write(store.find_run(workspace, name))
-        told = document.outcome(made)
-        assert {key: told[key] for key in old} == old and told["left_out"] == 0
-        assert Path(told["path"]).stat().st_size > 20_000
+        outcome = document.outcome(made)
+        assert {key: outcome[key] for key in old} == old and outcome["left_out"] == 0
+        assert Path(outcome["path"]).stat().st_size > 20_000
 
 
-def test_its_adapter_and_its_checkpoint_answer_as_they_did(said: Said) -> None:
+def test_its_adapter_and_its_checkpoint_answer_as_they_did(command: Command) -> None:
     for old in EXPECTED["predict"]:
-        (answer,) = said(*old["words"])["answers"]
+        (answer,) = command(*old["words"])["answers"]
         for key in ("probabilities", "class_probabilities", "calibrated"):
             assert (answer.get(key) is None) == (old[key] is None)
             assert old[key] is None or answer[key] == pytest.approx(old[key], abs=1e-4)
@@ -118,8 +118,8 @@ def test_its_adapter_and_its_checkpoint_answer_as_they_did(said: Said) -> None:
             assert answer[key] == old[key]
 
 
-def test_its_stopped_training_goes_on_to_the_end_that_it_would_have_had(said: Said, workspace: Workspace) -> None:
-    info, old = said("train", "--resume", "--name", "halfway"), EXPECTED["train"]
+def test_its_stopped_training_goes_on_to_the_end_that_it_would_have_had(command: Command, workspace: Workspace) -> None:
+    info, old = command("train", "--resume", "--name", "halfway"), EXPECTED["train"]
     assert (info["status"], info["steps"]) == ("finished", old["steps"])
     assert [step for step, _ in info["history"]["train"]] == [step for step, _ in old["history"]["train"]]
     losses = [loss for _, loss in info["history"]["train"]]
@@ -129,8 +129,8 @@ def test_its_stopped_training_goes_on_to_the_end_that_it_would_have_had(said: Sa
     assert (workspace.final("halfway") / "adapter_model.safetensors").is_file()
 
 
-def test_its_stopped_study_goes_on(said: Said, workspace: Workspace) -> None:
-    found, old = said("ablate", "--resume"), EXPECTED["ablate"]
+def test_its_stopped_study_goes_on(command: Command, workspace: Workspace) -> None:
+    found, old = command("ablate", "--resume"), EXPECTED["ablate"]
     assert (found["run"], found["status"], found["complete"]) == (old["run"], "finished", True)
     for cell, before in zip(found["cells"], old["cells"], strict=True):
         assert {key: cell[key] for key in before} == pytest.approx(before)
@@ -138,8 +138,8 @@ def test_its_stopped_study_goes_on(said: Said, workspace: Workspace) -> None:
         same_answers(read_lines(workspace.runs / old["run"] / "cells" / cell / "predictions.jsonl"), rows)
 
 
-def test_its_killed_batch_goes_on(said: Said, workspace: Workspace) -> None:
-    found, old = said("batch", "--resume"), EXPECTED["batch"]
+def test_its_killed_batch_goes_on(command: Command, workspace: Workspace) -> None:
+    found, old = command("batch", "--resume"), EXPECTED["batch"]
     assert (found["run"], found["status"]) == (old["run"], "finished")
     for key in ("objects", "conditions", "classes"):
         assert found[key] == old[key]

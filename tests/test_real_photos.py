@@ -52,7 +52,7 @@ def test_baseline_train_and_evaluate_agree_on_the_same_validation_objects(real_p
         "judging.references=false",
     )
     assert info["steps"] == 12
-    # What the model sees decides: blank photos make it no better, and colour and texture alone beat an untaught model.
+    # What the model sees decides: blank photos make it no better, and colour and texture alone beat the base model.
     found = zero["references"]
     assert found["blank"]["accuracy"] < found["texture_forest"]["accuracy"]
     assert found["texture_forest"]["macro_f1"] > zero["macro_f1"]

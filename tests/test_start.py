@@ -1,5 +1,6 @@
 """How damgui is installed and started. `make` is asked what it would do; start.bat can only be read: nobody has run it
-on Windows yet, so its tests hold that the steps stand there in their order, not that they work."""
+on Windows yet, so its tests hold that the steps stand there in their order, not that they work.
+"""
 
 from __future__ import annotations
 
@@ -50,14 +51,14 @@ def test_the_second_start_installs_nothing(folder: Path) -> None:
 
 def test_a_first_start_takes_everything_from_one_index(folder: Path) -> None:
     (folder / ".venv" / ".run-ready").unlink()
-    said = would_do(folder)
-    assert "install --quiet -c requirements.lock -e ." in said and "--index-url" not in said
+    commands = would_do(folder)
+    assert "install --quiet -c requirements.lock -e ." in commands and "--index-url" not in commands
 
 
 def test_another_build_of_torch_is_installed_alone_and_before_the_rest(folder: Path) -> None:
-    said = would_do(folder, "TORCH_INDEX=ADDRESS")
-    assert f'{FROM_INDEX} --force-reinstall --index-url "ADDRESS" torch' in said
-    assert said.index("--index-url") < said.index("-e .")
+    commands = would_do(folder, "TORCH_INDEX=ADDRESS")
+    assert f'{FROM_INDEX} --force-reinstall --index-url "ADDRESS" torch' in commands
+    assert commands.index("--index-url") < commands.index("-e .")
 
 
 def test_the_chosen_build_of_torch_is_remembered(folder: Path) -> None:
@@ -85,8 +86,8 @@ def test_start_bat_names_the_steps_of_make_run_in_their_order() -> None:
 
 
 def test_start_bat_warns_in_words_only_where_no_build_was_chosen() -> None:
-    chosen, asked, warned = place("goto chosen"), place("nvidia-smi"), place("Warning: an NVIDIA card answers")
-    assert chosen < asked < warned < LINES.index(":chosen")
+    chosen, queried, warned = place("goto chosen"), place("nvidia-smi"), place("Warning: an NVIDIA card answers")
+    assert chosen < queried < warned < LINES.index(":chosen")
     assert "set TORCH_INDEX=address" in START
 
 

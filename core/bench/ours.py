@@ -1,4 +1,4 @@
-"""damgui's own training and judging, built as `core/engine/training/run.py` and `evaluation.py` build them."""
+"""damgui's own training and evaluation, built as `core/engine/training/run.py` and `evaluation.py` build them."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import Any
 from transformers import PrinterCallback
 
 from core import settings as schema
-from core.bench.beat import Beat
 from core.bench.measure import Job
+from core.bench.step_meter import StepMeter
 from core.bench.subjects import StepTimer, Subject, lora_on
 from core.data.types import Photo
 from core.engine import feature_cache, models
-from core.engine.packing import sample_tokens
 from core.engine.questions import PromptBuilder
+from core.engine.samples import sample_tokens
 from core.engine.training.data import TrainingDataset
-from core.engine.training.run import arguments
+from core.engine.training.setup import arguments
 from core.engine.training.trainer import PackedTrainer
 from core.engine.vision import ImageEncoder
 from core.runs.events import SilentReporter
@@ -28,11 +28,21 @@ from core.runs.workspace import Workspace
 def prompt_builder_of(
     job: Job, subject: Subject, model: Any, versions: Sequence[tuple[bool, int]]
 ) -> tuple[PromptBuilder, float]:
-    """A prompt builder that shows photos as the job says, and the seconds that filling the feature cache took."""
+    """A prompt builder that shows photos as the job requests.
+
+    Args:
+        job: decides whether photos or features stay in memory.
+        subject: what is measured on.
+        model: with or without LoRA.
+        versions: (mirrored, brightness) of each photo that is prepared.
+
+    Returns:
+        The prompt builder, and the seconds that filling the feature cache took.
+    """
     keep = job.variant.endswith("cached")
     settings = schema.merge(subject.settings, {"model.cache_features": keep})
     prompt_builder = PromptBuilder(subject.loaded, settings, subject.taxonomy)
-    if not job.remember:
+    if not job.cache_images:
         prompt_builder.image_encoder = ImageEncoder(subject.loaded.processor, settings.view, cache_bytes=1)
     began = time.perf_counter()
     if keep:
@@ -52,12 +62,19 @@ class Tokens:
         prompt_builder.batches = self.batches  # type: ignore[method-assign]
 
     def batches(self, samples: Sequence[Any]) -> Any:
+        """What the prompt builder makes of the samples; their tokens are counted."""
         self.count += sum(sample_tokens(sample, self._merge) for sample in samples)
         return self._batches(samples)
 
 
-def trainer_of(job: Job, subject: Subject, beat: Beat) -> PackedTrainer:
-    """The engine's trainer on the job's photos: the one place that knows how `training.set_up` puts it together."""
+def trainer_of(job: Job, subject: Subject, meter: StepMeter) -> PackedTrainer:
+    """The engine's trainer on the job's photos: the one place that knows how `training.setup` puts it together.
+
+    Args:
+        job: what is measured.
+        subject: what it is measured on.
+        meter: is called after every step.
+    """
     settings = schema.merge(
         subject.settings,
         {
@@ -84,14 +101,14 @@ def trainer_of(job: Job, subject: Subject, beat: Beat) -> PackedTrainer:
         SilentReporter(),
         model=model,
         eval_dataset=[],
-        callbacks=[StepTimer(beat, done)],
+        callbacks=[StepTimer(meter, done)],
         args=arguments(settings, Path(job.workspace) / "checkpoints", subject.loaded.device),
     )
     trainer.remove_callback(PrinterCallback)
-    beat.begin(fill_s=round(fill_s, 3), photos_per_step=settings.training.batch_size * settings.training.accumulation)
+    meter.begin(fill_s=round(fill_s, 3), photos_per_step=settings.training.batch_size * settings.training.accumulation)
     return trainer
 
 
-def train(job: Job, subject: Subject, beat: Beat) -> None:
-    """Training steps until the beat says no."""
-    trainer_of(job, subject, beat).train()
+def train(job: Job, subject: Subject, meter: StepMeter) -> None:
+    """Train until the meter ends it."""
+    trainer_of(job, subject, meter).train()

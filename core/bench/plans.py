@@ -35,15 +35,24 @@ COMMON: Mapping[str, Any] = {
 
 @dataclass(frozen=True)
 class VariantGroup:
-    """Jobs that are measured in turns; `base` is what the others are compared with, `need_s` a guess of what it takes.
+    """Jobs that are measured in turns.
 
-    `plain` lists the batch sizes that the plain trainer may choose from; where time is short a low `rank` goes first.
+    Attributes:
+        section: one of SECTIONS.
+        title: for people.
+        jobs: by the name of the variant.
+        timing: how long is measured.
+        need_s: an estimate of what all of it takes, in seconds.
+        base: the variant that the others are compared with; "" for none.
+        plain: batch sizes among which the plain trainer takes the fastest.
+        check: the job that compares what the variants compute, before anything is timed.
+        rank: where time is short, groups with a low one come first.
     """
 
     section: str
     title: str
     jobs: Mapping[str, Job]
-    pace: Timing
+    timing: Timing
     need_s: float
     base: str = ""
     plain: Sequence[int] = ()
@@ -53,7 +62,14 @@ class VariantGroup:
 
 @dataclass(frozen=True)
 class Maker:
-    """Makes groups: the photos, where their copies and the processes' files go, and whether time is short."""
+    """Makes jobs.
+
+    Attributes:
+        photos: with objects about which a question can be put.
+        scratch: a folder for copies of photos and the processes' files.
+        quick: whether time is short.
+        model: `model.path` of jobs that state no other.
+    """
 
     photos: Sequence[Photo]
     scratch: Path
@@ -61,18 +77,27 @@ class Maker:
     model: str = "demo"
 
     def settings(self, **changes: Any) -> Settings:
+        """The demo's settings with COMMON and the changes (`view__photo_px` is `view.photo_px`)."""
         named = {key.replace("__", "."): value for key, value in changes.items()}
         return merge(load("demo"), {**COMMON, "model.path": self.model, "model.device": "cpu", **named})
 
-    def album(self, count: int = 0, side_px: int = 0, questions: int = 0) -> str:
+    def images(self, count: int = 0, side_px: int = 0, questions: int = 0) -> str:
+        """The list of photos for jobs, made by `core.bench.synthetic_images.make_images` with the same arguments."""
         folder = self.scratch / f"photos-{side_px}"
         return str(make_images(self.photos, folder, count, side_px, questions))
 
-    def job(self, settings: Settings, album: str, **about: Any) -> Job:
-        return Job("", about.pop("model", self.model), to_dict(settings), album, **about)
+    def job(self, settings: Settings, images: str, **fields: Any) -> Job:
+        """A job without a variant yet; `fields` are further ones of Job."""
+        return Job("", fields.pop("model", self.model), to_dict(settings), images, **fields)
 
     def variants(self, job: Job, names: Sequence[str], tag: str) -> dict[str, Job]:
-        """The same job done in several ways, each in a folder of its own."""
+        """The same job done in several ways, each in a folder of its own.
+
+        Args:
+            job: without a variant.
+            names: of the variants.
+            tag: begins the folders' names.
+        """
         found = {}
         for name in names:
             folder = self.scratch / f"{tag}-{name}".replace(" ", "-")
@@ -81,23 +106,33 @@ class Maker:
         return found
 
     def named(self, job: Job, names: Sequence[str], value: int) -> dict[str, Job]:
-        """`variants`, named by what grows."""
+        """`variants`, named by the value that grows as well: `256 packed`."""
         return {
             f"{value} {name}": variant for name, variant in self.variants(job, names, f"{_side(job)}-{value}").items()
         }
 
     def checked(self, job: Job, tag: str, photos: int = 1, questions: int = 0) -> Job:
-        images = self.album(photos, _side(job), questions)
-        return self.variants(replace(job, album=images), ["check"], tag)["check"]
+        """The job that checks whether the variants compute the same, on fewer photos.
+
+        Args:
+            job: the one that will be measured.
+            tag: begins the folder's name.
+            photos: how many of its photos are asked about.
+            questions: objects of each photo; 0 for its own.
+        """
+        images = self.images(photos, _side(job), questions)
+        return self.variants(replace(job, images=images), ["check"], tag)["check"]
 
 
 def _side(job: Job) -> int:
-    return int(Path(job.album).name.split("-")[2])
+    return int(Path(job.images).name.split("-")[2])
 
 
-def askable(photos: Sequence[Photo], taxonomy: Taxonomy) -> list[Photo]:
-    """The photos with the objects whose condition is a question: a type with one allowed condition is none, and
-    damgui would answer it without the model."""
+def with_choice(photos: Sequence[Photo], taxonomy: Taxonomy) -> list[Photo]:
+    """The photos with the objects whose condition is a question.
+
+    A type with one allowed condition is none: damgui would answer it without the model.
+    """
     kept = []
     for photo in photos:
         objects = tuple(obj for obj in photo.objects if len(taxonomy.allowed[obj.object_type]) > 1)
@@ -106,8 +141,16 @@ def askable(photos: Sequence[Photo], taxonomy: Taxonomy) -> list[Photo]:
     return kept
 
 
-def chosen(only: str, shape: str) -> list[str]:
-    """The sections asked for. Raises UserError for words that name none, and for a shape that is not known."""
+def chosen_sections(only: str, shape: str) -> list[str]:
+    """The sections that the command line requests.
+
+    Args:
+        only: their names, separated by commas; "" for all but "shape", or with a shape for that alone.
+        shape: the name of a shape, or "".
+
+    Raises:
+        UserError: a word names no section, or the shape is missing or not known.
+    """
     if shape and shape not in SHAPE_NAMES:
         raise UserError(f"there is no shape {shape}", "--shape", f"Choose one of {', '.join(SHAPE_NAMES)}.", "shape")
     words = [word.strip() for word in only.split(",") if word.strip()]
@@ -122,37 +165,46 @@ def chosen(only: str, shape: str) -> list[str]:
 
 
 def training(make: Maker) -> Iterator[VariantGroup]:
+    """Groups that compare trainers."""
     names = ["trl", "packed", "cached"]
-    pace = Timing(2, 3.0, 2, 2) if make.quick else Timing(3, 8.0, 3, 3)
+    timing = Timing(2, 3.0, 2, 2) if make.quick else Timing(3, 8.0, 3, 3)
     # The full bench tries more; 8 is what it finds best for so small a model.
     batches = (8,) if make.quick else (1, 4, 8)
 
     def demo(view: str, settings: Settings, tag: str, need_s: float, rank: int) -> VariantGroup:
-        job = make.job(settings, make.album())
+        job = make.job(settings, make.images())
         variants, check = make.variants(job, names, tag), make.checked(job, tag)
         title, need_s = f"demo model, {view}", 60 if make.quick else need_s
-        return VariantGroup("training", title, variants, pace, need_s, "plain", batches, check, rank)
+        return VariantGroup("training", title, variants, timing, need_s, "plain", batches, check, rank)
 
     yield demo("its own view (photo and crop, 112 px)", make.settings(), "t1", 200, rank=0)
-    yield small(make, (2, 2), names)
+    yield small_model(make, (2, 2), names)
     whole = make.settings(view__mode="full", view__photo_px=308)
     yield demo("the whole photo at 308 px", whole, "t2", 240, rank=5)
     if not make.quick:
-        yield small(make, (DEEPER, DEEPER), ["packed", "cached"])
+        yield small_model(make, (DEEPER, DEEPER), ["packed", "cached"])
 
 
-def small(make: Maker, layers: tuple[int, int], names: Sequence[str]) -> VariantGroup:
-    """Qwen2-VL-2B's proportions with few layers. A step is one photo for damgui and one question for the others:
-    what adding up questions would save them is a LoRA optimizer's step, less than a thousandth of a question's work."""
+def small_model(make: Maker, layers: tuple[int, int], names: Sequence[str]) -> VariantGroup:
+    """A group on a model with Qwen2-VL-2B's proportions and few layers.
+
+    A step is one photo for damgui and one question for the others: what adding up questions would save them is a LoRA
+    optimizer's step, less than a thousandth of a question's work.
+
+    Args:
+        make: makes the jobs.
+        layers: (language, vision).
+        names: of the variants.
+    """
     settings = make.settings(view__mode="full", view__photo_px=640, training__batch_size=1)
-    job = make.job(settings, make.album(8, 640), model=SMALL, layers=layers, accumulate=False)
-    pace = Timing(1, 4.0, 1, 1) if make.quick else Timing(3, 8.0, 1, 1)
+    job = make.job(settings, make.images(8, 640), model=SMALL, layers=layers, accumulate=False)
+    timing = Timing(1, 4.0, 1, 1) if make.quick else Timing(3, 8.0, 1, 1)
     title = f"2B-shaped ({layers[0]} language and {layers[1]} vision layers), the whole photo at 640 px"
     return VariantGroup(
         "training",
         title,
         make.variants(job, names, f"s{layers[0]}"),
-        pace,
+        timing,
         100 if make.quick else 300,
         "plain",
         (1,) if make.quick or layers[0] == DEEPER else (1, 2),
@@ -162,12 +214,13 @@ def small(make: Maker, layers: tuple[int, int], names: Sequence[str]) -> Variant
 
 
 def evaluation(make: Maker) -> Iterator[VariantGroup]:
+    """Groups that compare `generate` with the engine's evaluation."""
     names = ["generate", "judge", "judge cached"]
-    pace = Timing(2, 3.0, 1, 1) if make.quick else Timing(3, 8.0, 2, 2)
-    own = make.job(make.settings(), make.album())
-    whole = make.job(make.settings(view__mode="full", view__photo_px=308), make.album())
+    timing = Timing(2, 3.0, 1, 1) if make.quick else Timing(3, 8.0, 2, 2)
+    own = make.job(make.settings(), make.images())
+    whole = make.job(make.settings(view__mode="full", view__photo_px=308), make.images())
     few = make.settings(view__mode="full", view__photo_px=640)
-    large = make.job(few, make.album(4, 640), model=SMALL, layers=(2, 2))
+    large = make.job(few, make.images(4, 640), model=SMALL, layers=(2, 2))
     need = 35 if make.quick else 100
     for title, job, tag, rank in (
         ("demo model, its own view (photo and crop, 112 px)", own, "e1", 2),
@@ -175,45 +228,54 @@ def evaluation(make: Maker) -> Iterator[VariantGroup]:
         ("demo model, the whole photo at 308 px", whole, "e2", 8),
     ):
         need_s = need * (1.7 if job.model == SMALL else 1.0)
-        yield VariantGroup("evaluation", title, make.variants(job, names, tag), pace, need_s, "generate", rank=rank)
+        yield VariantGroup("evaluation", title, make.variants(job, names, tag), timing, need_s, "generate", rank=rank)
 
 
 def growth(make: Maker) -> Iterator[VariantGroup]:
-    """Names of jobs are what grows and the variant: `256 packed`."""
-    pace = Timing(1, 3.0, 3, 2) if make.quick else Timing(2, 8.0, 4, 3)
+    """Groups that show how time and memory grow; jobs are named by what grows and the variant: `256 packed`."""
+    timing = Timing(1, 3.0, 3, 2) if make.quick else Timing(2, 8.0, 4, 3)
     quick, kept = make.quick, ["cached"]
-    asked: dict[str, Job] = {}
+    by_questions: dict[str, Job] = {}
     for count in (1, 5, 20) if quick else (1, 2, 5, 10, 20):
         settings = make.settings(view__mode="full", view__photo_px=308)
-        job = replace(make.job(settings, make.album(40, 0, count)), remember=True)
-        asked |= make.named(job, kept, count)
-    yield VariantGroup("growth", "questions a photo (demo model, 308 px)", asked, pace, 30 if quick else 140, rank=3)
-    large: dict[str, Job] = {}
+        job = replace(make.job(settings, make.images(40, 0, count)), cache_images=True)
+        by_questions |= make.named(job, kept, count)
+    yield VariantGroup(
+        "growth", "questions a photo (demo model, 308 px)", by_questions, timing, 30 if quick else 140, rank=3
+    )
+    by_tokens: dict[str, Job] = {}
     for tokens in (256, 640) if quick else (256, 640, 1280):
         side = int((tokens * 784) ** 0.5)
         settings = make.settings(view__mode="full", view__photo_px=side)
-        large |= make.named(make.job(settings, make.album(16, side)), kept if quick else ["packed", *kept], tokens)
+        by_tokens |= make.named(make.job(settings, make.images(16, side)), kept if quick else ["packed", *kept], tokens)
     title = "tokens a photo (demo model, photos opened every time)"
-    yield VariantGroup("growth", title, large, pace, 40 if quick else 180, rank=6)
-    many: dict[str, Job] = {}
+    yield VariantGroup("growth", title, by_tokens, timing, 40 if quick else 180, rank=6)
+    by_photos: dict[str, Job] = {}
     for count in (200, 2000) if quick else (200, 2000, 20_000):
         settings = make.settings(view__mode="full", view__photo_px=112, training__batch_size=64)
-        job = replace(make.job(settings, make.album(count, 0, 1)), remember=True, steps=-(-count // 64))
-        many |= make.named(job, kept, count)
+        job = replace(make.job(settings, make.images(count, 0, 1)), cache_images=True, steps=-(-count // 64))
+        by_photos |= make.named(job, kept, count)
     title = "photos (demo model, 112 px, one question each, every photo seen once)"
-    yield VariantGroup("growth", title, many, Timing(1, 1.0, 1, 1), 45 if quick else 400, rank=4)
+    yield VariantGroup("growth", title, by_photos, Timing(1, 1.0, 1, 1), 45 if quick else 400, rank=4)
 
 
 def shape(make: Maker, name: str, layers: int, device: str) -> VariantGroup:
-    """A real architecture: 640 tokens a photo, five questions, LoRA on the attention layers."""
+    """The group of a real architecture: 640 tokens a photo, five questions, LoRA on the attention layers.
+
+    Args:
+        make: makes the jobs.
+        name: of the shape.
+        layers: of language and, on a CPU, vision; 0 for all.
+        device: "cpu" or "cuda".
+    """
     side = int((640 * 784) ** 0.5)
     settings = make.settings(
         view__mode="full", view__photo_px=side, training__gradient_checkpointing=name.endswith("72b")
     )
     count = 16 if device == "cuda" else 4
     tower = 0 if device == "cuda" else layers
-    album = make.album(count, side, 5)
-    job = make.job(settings, album, model=name, layers=(layers, tower), device=device)
+    images = make.images(count, side, 5)
+    job = make.job(settings, images, model=name, layers=(layers, tower), device=device)
     names = ["shape", "shape cached", "shape 4-bit"]
-    pace = Timing(3, 10.0, 3, 2) if device == "cuda" else Timing(1, 1.0, 1, 1)
-    return VariantGroup("shape", f"{name}, random weights", make.variants(job, names, "shape"), pace, 120)
+    timing = Timing(3, 10.0, 3, 2) if device == "cuda" else Timing(1, 1.0, 1, 1)
+    return VariantGroup("shape", f"{name}, random weights", make.variants(job, names, "shape"), timing, 120)

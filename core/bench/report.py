@@ -22,14 +22,14 @@ NAMES = {
 
 
 def short(value: float) -> str:
-    """Three digits: 1234, 123, 12.3, 1.23, 0.123."""
+    """A number with three digits: 1,234, 123, 12.3, 1.23, 0.123."""
     if abs(value) >= 100:
         return f"{value:,.0f}"
     return f"{value:.1f}" if abs(value) >= 10 else f"{value:.3g}"
 
 
 def table(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Lines with aligned columns: the first to the left, the others to the right."""
+    """Lines with aligned columns: the first to the left, the others to the right. All rows have equally many cells."""
     widths = [max(len(row[index]) for row in rows) for index in range(len(rows[0]))]
     return [
         "  ".join(
@@ -41,21 +41,21 @@ def table(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def spread(found: Mapping[str, float] | None) -> str:
-    """`2.31 (2.2–2.4)`: the median and between what it lay."""
+    """The median with the least and the greatest: `2.31 (2.2–2.4)`; "" for none."""
     if not found:
         return ""
     return f"{short(found['median'])} ({short(found['low'])}–{short(found['high'])})"
 
 
-def comparison(group: Mapping[str, Any]) -> list[str]:
+def comparison_table(group: Mapping[str, Any]) -> list[str]:
     """A table of variants: rate, ratio to the base with its spread, peak memory, memory above the bare process."""
     unit = "objects/s" if group["section"] == "evaluation" else "questions/s"
     lines = [["", unit, f"times {NAMES.get(group['base'], group['base'])}", "peak MB", "above MB"]]
-    told = []
+    notes = []
     for name, row in group["variants"].items():
         title = NAMES.get(name, name)
         if "unavailable" in row:
-            told.append(f"  {title}: {row['unavailable']}")
+            notes.append(f"  {title}: {row['unavailable']}")
             continue
         if row.get("batch"):
             title += f", {row['batch']} a batch"
@@ -63,7 +63,9 @@ def comparison(group: Mapping[str, Any]) -> list[str]:
         rate = spread(row["questions_per_s"])
         lines.append([title, rate, ratio, short(row["peak_mb"]), short(row["above_mb"])])
         if row.get("fill_s"):
-            told.append(f"  Keeping the features of all photos took {short(row['fill_s'])} s, once (not in the rates).")
+            notes.append(
+                f"  Keeping the features of all photos took {short(row['fill_s'])} s, once (not in the rates)."
+            )
     found = [f"{group['section']}: {group['title']}"]
     if group.get("check"):
         check = group["check"]
@@ -71,11 +73,11 @@ def comparison(group: Mapping[str, Any]) -> list[str]:
             f"  Same work: log-probabilities ({check['answers']}, {check['questions']} questions) by the plain "
             f"forward and by damgui differ by at most {check['difference']:.1g} nats."
         )
-    return found + ["  " + line for line in table(lines)] + told
+    return found + ["  " + line for line in table(lines)] + notes
 
 
-def growing(group: Mapping[str, Any]) -> list[str]:
-    """A table of variants whose names say what grows: `256 packed`."""
+def growth_table(group: Mapping[str, Any]) -> list[str]:
+    """A table of variants whose names state what grows: `256 packed`."""
     lines = [["", "", "questions/s", "peak MB", "above MB"]]
     for name, row in group["variants"].items():
         value, _, variant = name.partition(" ")
@@ -85,13 +87,13 @@ def growing(group: Mapping[str, Any]) -> list[str]:
     return [f"growth with {group['title']}", *("  " + line for line in table(lines))]
 
 
-def shaped(group: Mapping[str, Any]) -> list[str]:
-    """A table for a real architecture's speed."""
+def shape_table(group: Mapping[str, Any]) -> list[str]:
+    """A table of a real architecture's speed."""
     lines = [["", "photos/s", "questions/s", "tokens/s", "share of peak", "peak MB"]]
-    told = []
+    notes = []
     for name, row in group["variants"].items():
         if "unavailable" in row:
-            told.append(f"  {NAMES.get(name, name)}: {row['unavailable']}")
+            notes.append(f"  {NAMES.get(name, name)}: {row['unavailable']}")
             continue
         rate = [short(row[f"{unit}_per_s"]["median"]) for unit in ("photos", "questions", "tokens")]
         lines.append(
@@ -102,18 +104,18 @@ def shaped(group: Mapping[str, Any]) -> list[str]:
                 short(row["peak_mb"]),
             ]
         )
-        told.append(
+        notes.append(
             f"  {row['device']}: {row['parameters'] / 1e9:.2f} billion weights, {row['photo_tokens']} tokens a photo, "
             f"a large matrix product reaches {row['best_flops'] / 1e12:.3g} TFLOP/s."
         )
     body = ["  " + line for line in table(lines)] if len(lines) > 1 else []
-    return [f"shape: {group['title']}", *body, *dict.fromkeys(told)]
+    return [f"shape: {group['title']}", *body, *dict.fromkeys(notes)]
 
 
 def lines_of(document: Mapping[str, Any]) -> list[str]:
-    """The whole report."""
-    tables = {"shape": shaped, "growth": growing}
+    """The whole report, line by line; `document` is what bench.json holds."""
+    tables = {"shape": shape_table, "growth": growth_table}
     found: list[str] = []
     for group in document["groups"]:
-        found += [*tables.get(group["section"], comparison)(group), ""]
+        found += [*tables.get(group["section"], comparison_table)(group), ""]
     return found + [f"Note: {note}" for note in document["notes"]]

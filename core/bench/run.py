@@ -19,7 +19,7 @@ from typing import Any
 import psutil
 
 from core.bench import plans
-from core.bench.measure import Job, Timing, compared, measured, started, summary, take_turns, warmed
+from core.bench.measure import Job, Timing, compared, measure_jobs, started, summary, take_turns, warm_up
 from core.bench.plans import Maker, VariantGroup
 from core.data.dataset import read_dataset
 from core.demo.sample_set import draw_sample
@@ -69,7 +69,14 @@ NOTES: tuple[tuple[str, tuple[str, ...]], ...] = (
 
 @dataclass
 class Bench:
-    """One bench: its photos and its clock."""
+    """One bench.
+
+    Attributes:
+        make: makes the jobs.
+        logs: a folder for the processes' output.
+        began: when it began, by `time.monotonic`.
+        planned_s: the sum of the estimates of all groups so far.
+    """
 
     make: Maker
     logs: Path
@@ -83,21 +90,25 @@ class Bench:
         return not self.make.quick or used + group.need_s * slowness < QUICK_S
 
     def measure(self, group: VariantGroup) -> dict[str, Any]:
-        """A group's row for the report. Raises UserError when its variants do not compute the same."""
+        """A group's part of the document.
+
+        Raises:
+            UserError: its variants do not compute the same, or a process ended early.
+        """
         self.planned_s += group.need_s
-        about: dict[str, Any] = {"section": group.section, "title": group.title, "base": group.base}
+        row: dict[str, Any] = {"section": group.section, "title": group.title, "base": group.base}
         if group.check is not None:
-            found = measured({"check": group.check}, Timing(rounds=0, warm=1), self.logs)
-            about["check"] = found["check"]["ready"]
+            found = measure_jobs({"check": group.check}, Timing(rounds=0, warm=1), self.logs)
+            row["check"] = found["check"]["ready"]
         if group.plain:
             rows = self._with_best_plain(group)
         else:
             units = ("questions", "photos", "tokens") if group.section == "shape" else ("questions",)
-            found = measured(group.jobs, group.pace, self.logs)
+            found = measure_jobs(group.jobs, group.timing, self.logs)
             rows = {name: summary(samples, units) for name, samples in found.items()}
-        about["variants"] = rows
-        about["ratios"] = compared(rows, group.base) if group.base in rows else {}
-        return about
+        row["variants"] = rows
+        row["ratios"] = compared(rows, group.base) if group.base in rows else {}
+        return row
 
     def _with_best_plain(self, group: VariantGroup) -> dict[str, dict[str, Any]]:
         """The group's variants beside the plain trainer at its best batch size; TRL gets that size too."""
@@ -106,13 +117,13 @@ class Bench:
         names = [f"plain {size}" for size in batches]
         tries = self.make.variants(some, names, f"{Path(some.workspace).name}-plain")
         jobs = {name: _batched(job, size) for (name, job), size in zip(tries.items(), batches, strict=True)}
-        pace = group.pace
+        timing = group.timing
         with started(jobs, self.logs) as workers:
             rates: dict[str, float] = {}
             for name, worker in workers.items():
-                warmed(worker, pace)
+                warm_up(worker, timing)
                 if len(workers) > 1:
-                    reading = worker.ask(seconds=min(pace.seconds, 3.0), steps=1)
+                    reading = worker.request(seconds=min(timing.seconds, 3.0), steps=1)
                     rates[name] = reading["questions"] / reading["seconds"]
             best = max(rates, key=lambda name: rates[name]) if rates else names[0]
             for name in set(names) - {best}:
@@ -120,7 +131,7 @@ class Bench:
             size = batches[names.index(best)]
             others = {name: _batched(job, size, name) for name, job in group.jobs.items()}
             with started(others, self.logs) as fellows:
-                found = take_turns({"plain": workers[best], **fellows}, pace)
+                found = take_turns({"plain": workers[best], **fellows}, timing)
         rows = {name: summary(samples) for name, samples in found.items()}
         rows["plain"] |= {"batch": size, "tried": {name: round(rate, 3) for name, rate in rates.items()}}
         return rows
@@ -131,13 +142,24 @@ def _batched(job: Job, size: int, variant: str = "plain") -> Job:
 
 
 def fits(job: Job, batch: int) -> bool:
-    """Whether a batch's whole logits, four times over (softmax and gradients), fit into half of the free memory."""
+    """Whether whole logits, four times over (softmax and gradients), fit into half of the free memory.
+
+    Args:
+        job: decides the size of the vocabulary.
+        batch: questions in a batch.
+    """
     vocabulary = 151_936 if job.model in plans.SHAPE_NAMES else 640
     return bool(700 * batch * vocabulary * 4 * 4 < psutil.virtual_memory().available / 2)
 
 
 def groups_of(sections: list[str], make: Maker, shape: tuple[str, int, str]) -> Iterator[VariantGroup]:
-    """The groups of all sections; where time is short those that say most come first."""
+    """The groups of all sections; where time is short the most important come first.
+
+    Args:
+        sections: their names.
+        make: makes the jobs.
+        shape: (name, layers, device) of the section "shape".
+    """
     known = {"training": plans.training, "evaluation": plans.evaluation, "growth": plans.growth}
     groups = chain.from_iterable(
         [plans.shape(make, *shape)] if section == "shape" else known[section](make) for section in sections
@@ -146,10 +168,14 @@ def groups_of(sections: list[str], make: Maker, shape: tuple[str, int, str]) -> 
 
 
 def require_cuda() -> None:
-    """Raises UserError where there is no CUDA device. Another process looks: this one does without torch."""
+    """Refuse a machine without a CUDA device. Another process finds out, because this one does without torch.
+
+    Raises:
+        UserError: there is none.
+    """
     code = "import torch; print(torch.cuda.is_available())"
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    if told.stdout.strip() != "True":
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    if answer.stdout.strip() != "True":
         raise UserError(
             "not measured: no CUDA device; a processor's speed tells nothing of a GPU's",
             "--shape",
@@ -159,7 +185,7 @@ def require_cuda() -> None:
 
 
 def free_name(folder: Path) -> Path:
-    """bench.json, or bench-2.json … where there is one already."""
+    """bench.json in a folder, or bench-2.json … where there is one already."""
     file, number = folder / "bench.json", 2
     while file.exists():
         file, number = folder / f"bench-{number}.json", number + 1
@@ -167,6 +193,7 @@ def free_name(folder: Path) -> Path:
 
 
 def machine() -> dict[str, Any]:
+    """What the bench ran on, as plain values: system, processors, memory, load, versions of libraries."""
     versions: dict[str, str | None] = {}
     for name in LIBRARIES:
         try:
@@ -188,7 +215,7 @@ def _load() -> list[float] | None:
 
 
 def with_share(group: dict[str, Any]) -> dict[str, Any]:
-    """A shape's rows with the share of the device's best arithmetic that training needs from below."""
+    """A shape's rows with the share of the device's best arithmetic that training needs at least."""
     best = max((row["best_flops"] for row in group["variants"].values() if "best_flops" in row), default=0.0)
     for name, row in group["variants"].items():
         if "weights" in row:
@@ -202,9 +229,15 @@ def with_share(group: dict[str, Any]) -> dict[str, Any]:
 
 
 def whole_depth(groups: list[dict[str, Any]], layers: int = 28) -> dict[str, float]:
-    """What the 2B-shaped ratios become at full depth if every layer costs the same: a line through two depths.
+    """The 2B-shaped ratios at full depth, if every layer costs the same: a line through two depths.
 
-    Empty where the deeper model was not measured, or came out as the faster one: the machine was busy then.
+    Args:
+        groups: of the document.
+        layers: at full depth.
+
+    Returns:
+        {variant: times as fast as plain}; empty where the deeper model was not measured, or came out as the faster one:
+        the machine was busy then.
     """
     trained = [group for group in groups if group["section"] == "training"]
     few, more = (
@@ -213,23 +246,34 @@ def whole_depth(groups: list[dict[str, Any]], layers: int = 28) -> dict[str, flo
     )
     if few is None or more is None:
         return {}
-    whole: dict[str, float] = {}
+    at_full_depth: dict[str, float] = {}
     for name in ("plain", "packed", "cached"):
         two, deeper = (1 / group["variants"][name]["questions_per_s"]["median"] for group in (few, more))
         if deeper <= two:
             return {}
-        whole[name] = two + (deeper - two) / (plans.DEEPER - 2) * (layers - 2)
-    return {name: whole["plain"] / whole[name] for name in ("packed", "cached")}
+        at_full_depth[name] = two + (deeper - two) / (plans.DEEPER - 2) * (layers - 2)
+    return {name: at_full_depth["plain"] / at_full_depth[name] for name in ("packed", "cached")}
 
 
 def bench(
-    workspace: Workspace, sections: list[str], shape: tuple[str, int, str], quick: bool, tell: Callable[[str], None]
+    workspace: Workspace, sections: list[str], shape: tuple[str, int, str], quick: bool, progress: Callable[[str], None]
 ) -> dict[str, Any]:
-    """Measure the sections; returns the document that is written. `shape` is (name, layers, device)."""
-    tell("Reading the sample photos …")
+    """Measure the sections.
+
+    Args:
+        workspace: takes the processes' output.
+        sections: their names.
+        shape: (name, layers, device) of the section "shape".
+        quick: whether to end within five minutes.
+        progress: called with a line of text before each group.
+
+    Returns:
+        The document, as plain values.
+    """
+    progress("Reading the sample photos …")
     began = time.monotonic()
     dataset = read_dataset(DataSettings(), draw_sample(workspace.sample_data))
-    photos = plans.askable(dataset.split("train"), load_taxonomy())
+    photos = plans.with_choice(dataset.split("train"), load_taxonomy())
     document: dict[str, Any] = {"quick": quick, "machine": machine(), "groups": []}
     document["notes"] = [note for note, about in NOTES if set(about) & set(sections)]
     with tempfile.TemporaryDirectory(prefix="damgui-bench-") as scratch:
@@ -239,21 +283,36 @@ def bench(
             if not runner.has_time(group):
                 document["notes"].append(f"Left out, --quick ends within five minutes: {group.section}, {group.title}.")
                 continue
-            tell(f"{time.monotonic() - began:5.0f} s  {group.section}: {group.title} …")
+            progress(f"{time.monotonic() - began:5.0f} s  {group.section}: {group.title} …")
             found = runner.measure(group)
             document["groups"].append(with_share(found) if group.section == "shape" else found)
-    deep = whole_depth(document["groups"])
-    if deep:
-        document["whole_depth"] = deep
-        said = ", ".join(f"{name} {ratio:.1f} times plain" for name, ratio in deep.items())
-        document["notes"].append(f"2B-shaped, extrapolated from 2 and {plans.DEEPER} to 28 layers each: about {said}.")
+    full_depth_ratios = whole_depth(document["groups"])
+    if full_depth_ratios:
+        document["whole_depth"] = full_depth_ratios
+        listed = ", ".join(f"{name} {ratio:.1f} times plain" for name, ratio in full_depth_ratios.items())
+        document["notes"].append(
+            f"2B-shaped, extrapolated from 2 and {plans.DEEPER} to 28 layers each: about {listed}."
+        )
     document["seconds"] = round(time.monotonic() - began, 1)
     return document
 
 
-def do(workspace: Workspace, only: str, shape: tuple[str, int, str], quick: bool) -> tuple[dict[str, Any], Path]:
-    """Run the bench, keep its document beside older ones. Raises UserError for what cannot be measured."""
-    sections = plans.chosen(only, shape[0])
+def run_bench(workspace: Workspace, only: str, shape: tuple[str, int, str], quick: bool) -> tuple[dict[str, Any], Path]:
+    """Run the bench and keep its document beside older ones.
+
+    Args:
+        workspace: takes document and output.
+        only: the sections, separated by commas.
+        shape: (name, layers, device); a name of "" for none.
+        quick: whether to end within five minutes.
+
+    Returns:
+        The document and its file.
+
+    Raises:
+        UserError: what is requested is not known, or cannot be measured here.
+    """
+    sections = plans.chosen_sections(only, shape[0])
     if shape[1] < 0 or (shape[2] == "cpu" and shape[0] and not shape[1]):
         what = "on a processor a shape needs a number of layers"
         raise UserError(what, "--layers", "Add --layers 1.", "shape")

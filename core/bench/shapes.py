@@ -1,4 +1,4 @@
-"""Real architectures with random weights: nothing is downloaded, and time does not depend on what the weights say."""
+"""Real architectures with random weights: nothing is downloaded, and time does not depend on the values of weights."""
 
 from __future__ import annotations
 
@@ -45,7 +45,14 @@ SHAPES: Mapping[str, Shape] = {
 
 
 def config_of(shape: Shape, layers: int, tower_layers: int, ids: Mapping[str, int]) -> Qwen2VLConfig:
-    """Qwen2-VL's configuration at this shape, with so many layers; `ids` are the tokenizer's special tokens."""
+    """Qwen2-VL's configuration at a shape.
+
+    Args:
+        shape: its sizes.
+        layers: of the language model.
+        tower_layers: of the vision tower.
+        ids: the tokenizer's special tokens, by their text.
+    """
     special = {"bos_token_id": ids["<|endoftext|>"], "eos_token_id": ids["<|im_end|>"]}
     text = {
         "vocab_size": shape.vocabulary,
@@ -83,7 +90,7 @@ def config_of(shape: Shape, layers: int, tower_layers: int, ids: Mapping[str, in
 
 
 def quantise(block: torch.nn.Module, device: torch.device) -> torch.nn.Module:
-    """The block with its linear layers in 4 bits (NF4), as bitsandbytes loads them."""
+    """A block with its linear layers in 4 bits (NF4), as bitsandbytes loads them; the block is changed in place."""
     import bitsandbytes
 
     for name, layer in list(block.named_modules()):
@@ -107,7 +114,7 @@ def quantise(block: torch.nn.Module, device: torch.device) -> torch.nn.Module:
 
 @contextmanager
 def made_as(dtype: torch.dtype, device: torch.device) -> Iterator[None]:
-    """Within, new layers are made in this number format on this device: a 7B model never exists twice."""
+    """Within, new layers are made in this dtype on this device: a 7B model never exists twice."""
     before = torch.get_default_dtype()
     torch.set_default_dtype(dtype)
     try:
@@ -120,9 +127,14 @@ def made_as(dtype: torch.dtype, device: torch.device) -> Iterator[None]:
 def random_model(
     shape: Shape, layers: tuple[int, ...], device: torch.device, four_bit: bool = False, seed: int = 0
 ) -> Loaded:
-    """A model of this shape with random weights and the demo's tokenizer; `layers` (language, tower), 0: all of them.
+    """A model with random weights and the demo's tokenizer, bfloat16 on a GPU, float32 elsewhere.
 
-    bfloat16 on a GPU, float32 elsewhere. With `four_bit` the language layers are quantised one by one as they are made.
+    Args:
+        shape: its sizes.
+        layers: (language, vision); 0 for all of them.
+        device: where it is made.
+        four_bit: whether the language layers are quantised, one by one as they are made.
+        seed: of the weights.
     """
     depth, tower_depth = layers[0] or shape.layers, layers[1] or shape.tower_depth
     tokenizer = build_tokenizer(load_taxonomy())

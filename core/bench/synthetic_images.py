@@ -1,4 +1,4 @@
-"""The photos that all variants are given: drawn scenes, in the size they are shown, with as many questions as asked."""
+"""The photos that all variants are given: drawn ones, at the size they are shown in, with any number of questions."""
 
 from __future__ import annotations
 
@@ -17,21 +17,26 @@ from core.data.types import BoxedObject, Photo
 from core.runs.files import write_text, writing
 
 
-def moved(box_xyxy: BoxXyxy, times: int) -> BoxXyxy:
-    """The box moved a little, and another little for every further time: another question about the same photo."""
+def shifted(box_xyxy: BoxXyxy, times: int) -> BoxXyxy:
+    """The box moved a little, `times` times as far: another question about the same photo."""
     x1, y1, x2, y2 = box_xyxy
     step = 0.004 * times * (-1 if x2 + y2 > 1 else 1)
     x, y = (min(max(step, -low), 1 - high) for low, high in ((x1, x2), (y1, y2)))
     return x1 + x, y1 + y, x2 + x, y2 + y
 
 
-def asked(photo: Photo, questions: int) -> tuple[BoxedObject, ...]:
-    """That many objects of a photo: its own, then its own again, moved a little (0: its own)."""
+def with_questions(photo: Photo, questions: int) -> tuple[BoxedObject, ...]:
+    """A number of objects of a photo: its own, then its own again, moved a little.
+
+    Args:
+        photo: with at least one object.
+        questions: their number; 0 for its own objects alone.
+    """
     own = photo.objects
     if not questions:
         return own
     return tuple(
-        replace(own[index % len(own)], box_xyxy=moved(own[index % len(own)].box_xyxy, index // len(own)))
+        replace(own[index % len(own)], box_xyxy=shifted(own[index % len(own)].box_xyxy, index // len(own)))
         for index in range(questions)
     )
 
@@ -46,15 +51,26 @@ def _bytes(photo: Photo, side_px: int) -> bytes:
 
 
 def make_images(photos: Sequence[Photo], folder: Path, count: int = 0, side_px: int = 0, questions: int = 0) -> Path:
-    """A list of `count` photos (0: as many as there are) in `folder`, whose path is returned.
+    """Write a list of photos, and their copies where they need any.
 
-    `side_px` writes square copies of that size, so that a photo is decoded at the size it is shown in. Beyond the
-    photos there are, copies under other names: the same picture, but a byte more in the file, so another digest.
+    Beyond the photos there are, copies get other names: the same picture, but a byte more in the file, so another
+    digest.
+
+    Args:
+        photos: those there are.
+        folder: takes list and copies.
+        count: photos in the list; 0 for as many as there are.
+        side_px: the side of square copies, so that a photo is decoded at the size it is shown in; 0 for the photos as
+            they are.
+        questions: objects of each photo; 0 for its own.
+
+    Returns:
+        The file of the list, as `read_images` takes it.
     """
     kept: list[Photo] = []
     for index in range(count or len(photos)):
         photo = photos[index % len(photos)]
-        objects = asked(photo, questions)
+        objects = with_questions(photo, questions)
         if side_px or index >= len(photos):
             again = index // len(photos)
             written = _bytes(photo, side_px) + str(again).encode() * bool(again)
@@ -67,12 +83,13 @@ def make_images(photos: Sequence[Photo], folder: Path, count: int = 0, side_px: 
             kept.append(replace(photo, path=path, name=path.name, size_wh=size_wh, objects=objects, digest=digest))
         else:
             kept.append(replace(photo, objects=objects))
-    file = folder / f"album-{len(kept)}-{side_px}-{questions}.json"
+    file = folder / f"images-{len(kept)}-{side_px}-{questions}.json"
     write_text(file, json.dumps([asdict(photo) | {"path": str(photo.path)} for photo in kept]))
     return file
 
 
 def read_images(file: Path) -> list[Photo]:
+    """The photos of a list that `make_images` wrote."""
     found = []
     for entry in json.loads(file.read_text(encoding="utf-8")):
         objects = tuple(BoxedObject(tuple(each.pop("box_xyxy")), **each) for each in entry.pop("objects"))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 
 from core.bench import ours
-from core.bench.beat import Beat
 from core.bench.measure import Job
+from core.bench.step_meter import StepMeter
 from core.bench.subjects import Subject
 from core.engine.training import throughput
 from core.engine.training.trainer import PackedTrainer
@@ -23,18 +23,18 @@ def weights_of(subject: Subject) -> dict[str, int]:
     return {"language": int(layer * text.num_hidden_layers), "vision": int(block * tower.depth)}
 
 
-def train(job: Job, subject: Subject, beat: Beat) -> None:
-    """Training steps until the beat says no; before them, what the device can do at best.
+def train(job: Job, subject: Subject, meter: StepMeter) -> None:
+    """Train until the meter ends it; before, measure the best that the device can do.
 
     The operations needed are counted from below: 4 per language weight and token (forward, and back through frozen
     weights), 2 per vision weight and patch (four patches a photo token); attention and LoRA itself are left out.
     """
     device = subject.loaded.device
     peak = throughput.peak_flops_per_s(device, subject.loaded.model.dtype)
-    trainer = ours.trainer_of(job, subject, beat)
+    trainer = ours.trainer_of(job, subject, meter)
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
-    beat.ready |= {
+    meter.ready |= {
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
         "best_flops": peak,
         "weights": weights_of(subject),

@@ -1,4 +1,4 @@
-"""The same questions on TRL's SFTTrainer, handed to it as its manual says: prompt, completion and pictures."""
+"""The same questions on TRL's SFTTrainer, handed to it as its manual describes: prompt, completion and pictures."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Any
 import torch
 from transformers.processing_utils import ProcessorMixin
 
-from core.bench.beat import Beat
 from core.bench.measure import Job
 from core.bench.plain import limits_px, pictures
-from core.bench.subjects import Subject, Unavailable, lora_on, measured, plain_arguments
+from core.bench.step_meter import StepMeter
+from core.bench.subjects import Subject, Unavailable, lora_on, plain_arguments, train_measured
 
 MISSING = "not installed: pip install .[bench]"
 
 
 class ImageOnly(ProcessorMixin):
-    """Qwen2-VL's processor without its half for films, which needs a library that has no build for CPUs."""
+    """Qwen2-VL's processor without its part for videos, which needs a library that has no build for CPUs."""
 
     return_mm_token_type_ids = True
 
@@ -26,28 +26,34 @@ class ImageOnly(ProcessorMixin):
         super().__init__(image_processor, tokenizer, chat_template=chat_template)
 
     def replace_image_token(self, image_inputs: dict[str, Any], image_idx: int, **_: Any) -> str:
+        """The placeholder tokens of one image: one for each merged patch. Called by the processor."""
         patches = int(image_inputs["image_grid_thw"][image_idx].prod())
         return self.image_token * (patches // int(self.image_processor.merge_size) ** 2)
 
 
 def rows(subject: Subject) -> Any:
-    """A datasets.Dataset that opens the pictures when a row is asked for."""
+    """A datasets.Dataset that opens the pictures when a row is read."""
     from datasets import Dataset
 
     def opened(numbers: dict[str, list[int]]) -> dict[str, list[Any]]:
-        asked = [subject.questions[number] for number in numbers["number"]]
+        questions = [subject.questions[number] for number in numbers["number"]]
         return {
-            "images": [pictures(question) for question in asked],
-            "prompt": [[{"role": "user", "content": question.text}] for question in asked],
-            "completion": [[{"role": "assistant", "content": question.answer}] for question in asked],
+            "images": [pictures(question) for question in questions],
+            "prompt": [[{"role": "user", "content": question.text}] for question in questions],
+            "completion": [[{"role": "assistant", "content": question.answer}] for question in questions],
         }
 
     return Dataset.from_dict({"number": list(range(len(subject.questions)))}).with_transform(opened)
 
 
 def processor_of(subject: Subject) -> ImageOnly:
-    """The processor with this view's limits. It has one pair of them for photo and crop; a crop's least area serves for
-    both, since a photo is larger than that. Raises Unavailable where photo and crop are shown in two sizes."""
+    """The processor with this view's limits.
+
+    It has one pair of them for photo and crop; a crop's least area serves for both, since a photo is larger than that.
+
+    Raises:
+        Unavailable: photo and crop are shown in two sizes.
+    """
     view, images = subject.settings.view, subject.loaded.processor
     if view.mode == "full+crop" and view.photo_px != view.crop_px:
         raise Unavailable("not comparable: TRL shows photo and crop in one size")
@@ -56,8 +62,12 @@ def processor_of(subject: Subject) -> ImageOnly:
     return ImageOnly(images, subject.loaded.tokenizer, subject.loaded.tokenizer.chat_template)
 
 
-def train(job: Job, subject: Subject, beat: Beat) -> None:
-    """Training steps until the beat says no. Raises Unavailable where TRL is not installed."""
+def train(job: Job, subject: Subject, meter: StepMeter) -> None:
+    """Train until the meter ends it.
+
+    Raises:
+        Unavailable: TRL is not installed.
+    """
     try:
         from trl import SFTConfig, SFTTrainer
     except ImportError as error:
@@ -71,4 +81,4 @@ def train(job: Job, subject: Subject, beat: Beat) -> None:
         train_dataset=rows(subject),
         processing_class=processor_of(subject),
     )
-    measured(trainer, given, job.batch, beat)
+    train_measured(trainer, given, job.batch, meter)

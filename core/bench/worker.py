@@ -1,7 +1,7 @@
-"""The process that measures: `python -m core.bench.worker JOB`, asked and answering by lines of JSON.
+"""The process that measures: `python -m core.bench.worker JOB`, with requests and replies as lines of JSON.
 
-It loads its model and says so; told how many steps to warm up it prepares, warms up and says what that took; then every
-question is answered with a reading over whole steps, the making of their data included.
+It loads its model and reports that; a first request states how many steps to warm up, and the reply what that took;
+then every request is answered with a reading over whole steps, the making of their data included.
 """
 
 from __future__ import annotations
@@ -14,13 +14,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any, TextIO
 
-from core.bench.beat import Beat, say
 from core.bench.measure import Job
+from core.bench.step_meter import StepMeter, write_message
 from core.errors import Problem, UserError
 
 
-def variants() -> Mapping[str, Callable[[Job, Any, Beat], None]]:
-    """What can be measured, by name. Each prepares, calls `beat.begin`, then works until `beat` says no."""
+def variants() -> Mapping[str, Callable[[Job, Any, StepMeter], None]]:
+    """What can be measured, by name.
+
+    Each is called with the job, the model and photos opened for it (`subjects.Subject`) and the meter: it prepares,
+    calls `meter.begin`, then calls the meter after every step until that ends it.
+    """
     from core.bench import check, evaluation, ours, plain, throughput, trl
 
     return {
@@ -38,23 +42,31 @@ def variants() -> Mapping[str, Callable[[Job, Any, Beat], None]]:
     }
 
 
-def work(job: Job, hear: TextIO, out: TextIO) -> None:
+def work(job: Job, requests: TextIO, replies: TextIO) -> None:
+    """Do a job; `requests` and `replies` carry lines of JSON.
+
+    Args:
+        job: what is measured.
+        requests: lines of JSON: the first begins the measuring, each of the others asks for a reading.
+        replies: takes lines of JSON: that the model is loaded, then the readings, or why there are none.
+    """
     from core.bench.subjects import Unavailable, open_subject
 
     try:
         subject = open_subject(job)
-        say(out, {"loaded": True})
-        line = hear.readline()
+        write_message(replies, {"loaded": True})
+        line = requests.readline()
         if line:
-            beat = Beat(hear, out, subject.loaded.device, json.loads(line)["warm"])
-            variants()[job.variant](job, subject, beat)
+            meter = StepMeter(requests, replies, subject.loaded.device, json.loads(line)["warm"])
+            variants()[job.variant](job, subject, meter)
     except Unavailable as error:
-        say(out, {"unavailable": str(error)})
+        write_message(replies, {"unavailable": str(error)})
     except UserError as error:
-        say(out, {"problems": [asdict(problem) for problem in error.problems]})
+        write_message(replies, {"problems": [asdict(problem) for problem in error.problems]})
 
 
 def main() -> int:
+    """Do the job that the first argument holds as JSON; returns the exit code."""
     # Libraries print; the answers must stand alone.
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
@@ -63,7 +75,7 @@ def main() -> int:
     except Exception as error:
         traceback.print_exc()
         problem = Problem(f"the measurement failed ({type(error).__name__}: {error})"[:400], kind="bench")
-        say(out, {"problems": [asdict(problem)]})
+        write_message(out, {"problems": [asdict(problem)]})
         return 1
     return 0
 

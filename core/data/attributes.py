@@ -67,8 +67,15 @@ class AttributeReader:
         self.notes = tuple(_note(name, values[name], first[name], name in self.used) for name in values)
 
     def read(self, obj: RawObject) -> tuple[str, str] | Problem | None:
-        """Type and condition of an object; None when its class name is no class and no attribute tells; a problem
-        when class name and attributes disagree, or one of them is unknown."""
+        """Type and condition of an object.
+
+        Args:
+            obj: as its label file has it.
+
+        Returns:
+            Both; None when its class name is no class and no attribute tells; a problem when class name and attributes
+            disagree, or one of them is unknown.
+        """
         said = {"class": self._meaning(obj.class_name)}
         words = {"class": obj.class_name}
         for name, value in obj.attributes:

@@ -15,6 +15,7 @@ from core.data.types import SPLITS, BoxedObject, Dataset, Photo
 from core.errors import Problem, UserError
 from core.settings import DataSettings
 from core.taxonomy import Taxonomy
+from core.units import percent
 
 ROUNDING = 0.01 + 1e-9  # a box may reach this share of the photo beyond its edge and is then cut there
 SAME_FILE = "this is the same file as "  # followed by the name of the photo that is used
@@ -132,7 +133,7 @@ def place_box(obj: RawObject, size_wh: tuple[int, int]) -> BoxXyxy | Problem:
         fix = "Draw it again inside the photo."
         if obj.unit != PIXELS and max(x1, y1) > 2:
             fix = "Write fractions of the photo, 0 to 1, not pixels."
-        distance = f"{100 * beyond[edge]:.0f} %" if beyond[edge] < 10 else "far"
+        distance = percent(beyond[edge], 0) if beyond[edge] < 10 else "far"
         return Problem(f"the box reaches {distance} beyond the photo's {edge} edge", obj.source, fix, "box-outside")
     return cut
 

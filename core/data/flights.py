@@ -11,8 +11,11 @@ from pathlib import PurePosixPath
 from core.data.duplicates import connected, duplicate_groups
 from core.data.types import Photo
 from core.errors import UserError
+from core.settings import DataSettings
 
-FRAME = re.compile(r"(?i)^(.*?)[ _-]*(\d+)(?:_V)?(?:[._]jpe?g|[._]png)?(?:\.rf\.[0-9a-f]+)?$")
+# Of a frame's usual name: its first group is the text before the number.
+FRAME = re.compile(DataSettings().group_rule)
+NUMBER = re.compile(r"\d+")
 NEAR_FRAMES = 5  # frames of a flight whose numbers differ by no more are taken for views of the same place
 
 
@@ -48,8 +51,10 @@ def compile_rule(rule: str) -> re.Pattern[str] | None:
 
 def frame_of(name: str) -> tuple[str, int] | None:
     """(text before the number, number) of a frame's file name; None for a name without either."""
-    found = FRAME.match(PurePosixPath(name).stem)
-    return (found.group(1), int(found.group(2))) if found and found.group(1) else None
+    stem = PurePosixPath(name).stem
+    found = FRAME.match(stem)
+    number = NUMBER.search(stem, found.end(1)) if found and found.group(1) else None
+    return (found.group(1), int(number.group())) if found and number else None
 
 
 def neighbours(photos: Sequence[Photo]) -> list[tuple[Photo, Photo]]:

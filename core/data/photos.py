@@ -76,7 +76,11 @@ def open_photo(path: Path, scale: float | None = None) -> Image.Image:
 
 
 def photo_size(path: Path) -> tuple[int, int]:
-    """(width, height) of the photo as viewed, in pixels; only its header is read. Raises one of UNREADABLE."""
+    """Width and height of the photo as viewed, in pixels; only its header is read.
+
+    Raises:
+        OSError: the photo cannot be read; like any of UNREADABLE.
+    """
     with Image.open(path, formats=FORMATS) as image:
         turned = image.getexif().get(ORIENTATION) in QUARTER_TURNS
         return (image.height, image.width) if turned else image.size

@@ -1,7 +1,7 @@
 """The shipped models: real Qwen2-VLs of a few million parameters, pretrained on drawn scenes.
 
 `python -m core.demo.base_model` makes models/demo again, and with `--style photographic` a model like
-models/demo-photos, which goes on from the former; models/README.md tells how they came to be and what they score.
+models/demo-photos, which goes on from the former; models/README.md describes how they came to be and what they score.
 """
 
 from __future__ import annotations
@@ -27,11 +27,12 @@ from transformers import Qwen2Tokenizer, Qwen2VLConfig, Qwen2VLForConditionalGen
 from core.data.types import BoxedObject, Photo
 from core.demo.photographic import draw_photographic
 from core.demo.scenes import PRETRAINING, draw_scene, random_wanted
-from core.demo.texture import descend, teach, whiten
+from core.demo.texture import optimizer_step, pretrain_tower, whiten
 from core.engine.models import DEMO_MODEL, Loaded, fingerprint
 from core.engine.models import load as load_model
-from core.engine.packing import PackedSample, answer_log_probs
+from core.engine.packing import answer_log_probs
 from core.engine.questions import ObjectQuery, PromptBuilder, truth_of
+from core.engine.samples import PackedSample
 from core.engine.scoring import judge_photos
 from core.engine.vision import open_photo
 from core.prompts import PhotoContext, answers, question_text
@@ -71,7 +72,7 @@ VOCABULARY = 640
 
 @dataclass(frozen=True)
 class Recipe:
-    """How the demo model is pretrained. Sizes in pixels; `photos` scenes are drawn once and seen `epochs` times."""
+    """How a shipped model is pretrained. Sizes in pixels; `photos` scenes are drawn once and seen `epochs` times."""
 
     photos: int = 2000
     epochs: int = 6
@@ -82,9 +83,9 @@ class Recipe:
     seed: int = 7
     style: str = "pretraining"
     start: str = ""  # a model to go on from; "": random weights
-    texture_steps: int = 0  # in which the tower first learns each token's colour and texture alone (see `texture`)
+    texture_steps: int = 0  # in which the tower first learns colour and texture of each token alone (see `texture`)
     picture_steps: int = 0  # in which it then learns those of the whole picture too
-    crop_share: float = 0.2  # of the lessons that show the crop alone
+    crop_share: float = 0.2  # of the batches that show the crop alone
     view: dict[str, float] = field(default_factory=dict)  # settings of the view other than the demo's
 
 
@@ -106,7 +107,7 @@ RECIPES = {recipe.style: recipe for recipe in (Recipe(), PHOTOGRAPHIC)}
 
 
 def corpus(taxonomy: Taxonomy, count: int = 400) -> Iterator[str]:
-    """Questions and answers as the model will meet them, with every digit and both enhancements."""
+    """Questions (`count` of them) and answers as the model will meet them, with every digit and both enhancements."""
     rng = random.Random(0)
     types = [None, *taxonomy.object_types]
     for _ in range(count):
@@ -132,8 +133,10 @@ def build_tokenizer(taxonomy: Taxonomy) -> Qwen2Tokenizer:
         ]
     )
     raw.decoder = decoders.ByteLevel()
-    room = VOCABULARY - len(SPECIAL)
-    trainer = BpeTrainer(vocab_size=room, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False)
+    learned_tokens = VOCABULARY - len(SPECIAL)
+    trainer = BpeTrainer(
+        vocab_size=learned_tokens, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
+    )
     raw.train_from_iterator(corpus(taxonomy), trainer)
     raw.add_special_tokens([AddedToken(token, normalized=False, special=True) for token in SPECIAL])
     tokenizer = Qwen2Tokenizer(
@@ -179,7 +182,7 @@ def demo_config(tokenizer: Qwen2Tokenizer) -> Qwen2VLConfig:
 
 
 def new_model(seed: int, taxonomy: Taxonomy) -> Loaded:
-    """The demo architecture with random weights, ready to be asked."""
+    """The demo architecture with random weights, on the CPU."""
     tokenizer = build_tokenizer(taxonomy)
     torch.manual_seed(seed)
     model = Qwen2VLForConditionalGeneration(demo_config(tokenizer))
@@ -189,7 +192,15 @@ def new_model(seed: int, taxonomy: Taxonomy) -> Loaded:
 
 
 def draw_photo(folder: Path, index: int, seed: int, size_px: int, style: str = "pretraining") -> Photo:
-    """One pretraining scene on disk."""
+    """Draw one pretraining scene as a JPEG.
+
+    Args:
+        folder: takes the file.
+        index: of the photo; together with `seed` it decides everything that is drawn.
+        seed: of the recipe.
+        size_px: the side of the photo, in pixels.
+        style: "pretraining" or "photographic".
+    """
     number = seed * 1_000_003 + index
     wanted = random_wanted(number)
     if style == "photographic":
@@ -206,15 +217,18 @@ def draw_photo(folder: Path, index: int, seed: int, size_px: int, style: str = "
 
 
 def draw_photos(folder: Path, count: int, recipe: Recipe) -> list[Photo]:
+    """The first `count` photos of a recipe, drawn into a folder by two processes."""
     same = ([value] * count for value in (recipe.seed, recipe.size_px, recipe.style))
     with ProcessPoolExecutor(2) as pool:
         return list(pool.map(draw_photo, [folder] * count, range(count), *same, chunksize=32))
 
 
 def prompt_builders(loaded: Loaded, settings: Settings, taxonomy: Taxonomy, crops: bool = False) -> list[PromptBuilder]:
-    """One for each combination of the two enhancements that change the question, and one that shows the crop alone:
-    the model must know them all. The last one is the plain default. With `crops` the crop alone comes first and in
-    each combination too."""
+    """Prompt builders that between them put every form of question, for the model must know them all.
+
+    One shows the crop alone, and one each combination of the two enhancements that change the question; the last is the
+    plain default. With `crops` there are two for each combination, those that show the crop alone first.
+    """
     alone = replace(settings, view=replace(settings.view, mode="crop"))
     found = [PromptBuilder(loaded, alone, taxonomy)]
     for spatial, position in ((False, False), (False, True), (True, False), (True, True)):
@@ -229,17 +243,19 @@ def prompt_builders(loaded: Loaded, settings: Settings, taxonomy: Taxonomy, crop
     return found
 
 
-def lesson(photo: Photo, prompt_builder: PromptBuilder, rng: random.Random, class_share: float) -> PackedSample:
+def training_sample(
+    photo: Photo, prompt_builder: PromptBuilder, rng: random.Random, class_share: float
+) -> PackedSample:
     """All objects of a photo as questions with their answers, the photo mirrored half of the time."""
-    asked = []
+    queries = []
     for obj in photo.objects:
         kind = "class" if rng.random() < class_share else "condition"
         truth = truth_of(obj.object_type, obj.condition, kind, prompt_builder.taxonomy)
-        asked.append(ObjectQuery(obj.box_xyxy, obj.object_type if kind == "condition" else None, truth))
-    return prompt_builder.sample(photo.path, prompt_builder.boxes(photo), asked, rng.random() < 0.5)
+        queries.append(ObjectQuery(obj.box_xyxy, obj.object_type if kind == "condition" else None, truth))
+    return prompt_builder.sample(photo.path, prompt_builder.boxes(photo), queries, rng.random() < 0.5)
 
 
-def learn(loaded: Loaded, photos: Sequence[Photo], asking: Sequence[PromptBuilder], recipe: Recipe) -> None:
+def pretrain(loaded: Loaded, photos: Sequence[Photo], builders: Sequence[PromptBuilder], recipe: Recipe) -> None:
     """Pretrain all weights that are not frozen: AdamW, a warm-up over 5 % of the steps, then a cosine to zero."""
     steps = recipe.epochs * len(photos) // recipe.batch
     weights = [parameter for parameter in loaded.model.parameters() if parameter.requires_grad]
@@ -257,11 +273,11 @@ def learn(loaded: Loaded, photos: Sequence[Photo], asking: Sequence[PromptBuilde
         for start in range(0, len(order) - recipe.batch + 1, recipe.batch):
             part = order[start : start + recipe.batch]
             samples = [
-                lesson(photo, prompt_builder, rng, recipe.class_share)
-                for photo, prompt_builder in showing(part, asking, rng, recipe)
+                training_sample(photo, prompt_builder, rng, recipe.class_share)
+                for photo, prompt_builder in with_builders(part, builders, rng, recipe)
             ]
-            loss = -answer_log_probs(loaded.model, asking[0].batch(samples)).mean()
-            descend(loss, weights, optimizer, schedule)
+            loss = -answer_log_probs(loaded.model, builders[0].batch(samples)).mean()
+            optimizer_step(loss, weights, optimizer, schedule)
             running = 0.98 * running + 0.02 * loss.item() if step else loss.item()
             step += 1
             if step % 50 == 0:
@@ -269,23 +285,28 @@ def learn(loaded: Loaded, photos: Sequence[Photo], asking: Sequence[PromptBuilde
     loaded.model.eval()
 
 
-def showing(
-    photos: Sequence[Photo], asking: Sequence[PromptBuilder], rng: random.Random, recipe: Recipe
+def with_builders(
+    photos: Sequence[Photo], builders: Sequence[PromptBuilder], rng: random.Random, recipe: Recipe
 ) -> Iterator[tuple[Photo, PromptBuilder]]:
-    """Each photo with the asker of its lesson. A batch of the photographic recipe shows crops alone or photos too."""
+    """Each photo of a batch with the prompt builder that writes its questions.
+
+    A batch of the photographic recipe shows either crops alone (the first half of its builders) or photos too.
+    """
     if not recipe.texture_steps:
-        yield from ((photo, rng.choice(asking)) for photo in photos)
+        yield from ((photo, rng.choice(builders)) for photo in photos)
         return
-    half = len(asking) // 2
-    among = asking[:half] if rng.random() < recipe.crop_share else asking[half:]
+    half = len(builders) // 2
+    among = builders[:half] if rng.random() < recipe.crop_share else builders[half:]
     yield from ((photo, rng.choice(among)) for photo in photos)
 
 
-def texture_first(loaded: Loaded, prompt_builder: PromptBuilder, photos: Sequence[Photo], recipe: Recipe) -> None:
-    """The tower learns colour and texture of random parts of the scenes, and then no more."""
+def pretrain_tower_texture(
+    loaded: Loaded, prompt_builder: PromptBuilder, photos: Sequence[Photo], recipe: Recipe
+) -> None:
+    """Teach the vision tower colour and texture of random parts of the scenes, then freeze it."""
     scenes = [open_photo(photo.path) for photo in photos]
     tower, width = loaded.model.model.visual, loaded.model.config.vision_config.hidden_size
-    teach(
+    pretrain_tower(
         tower,
         width,
         prompt_builder.image_encoder,
@@ -296,13 +317,15 @@ def texture_first(loaded: Loaded, prompt_builder: PromptBuilder, photos: Sequenc
         whole=False,
     )
     steps = recipe.picture_steps
-    teach(tower, width, prompt_builder.image_encoder, scenes, steps, recipe.learning_rate, recipe.seed + 1, whole=True)
+    pretrain_tower(
+        tower, width, prompt_builder.image_encoder, scenes, steps, recipe.learning_rate, recipe.seed + 1, whole=True
+    )
     whiten(tower, prompt_builder.image_encoder, scenes, recipe.seed + 2)
     tower.requires_grad_(False)
 
 
 def save(loaded: Loaded, folder: Path) -> None:
-    """The model as a folder like any Qwen2-VL's; weights in bfloat16, half the size at no measured loss."""
+    """Write a model over `folder`, like any Qwen2-VL's; weights in bfloat16, half the size at no measured loss."""
     beside = folder.with_name(folder.name + ".part")
     shutil.rmtree(beside, ignore_errors=True)
     loaded.model.to(torch.bfloat16).save_pretrained(beside)
@@ -322,7 +345,11 @@ def accuracy(loaded: Loaded, prompt_builder: PromptBuilder, photos: Sequence[Pho
 
 
 def make(folder: Path, recipe: Recipe) -> dict[str, object]:
-    """Draw, pretrain, save; returns what was measured."""
+    """Draw, pretrain and save a model over `folder`.
+
+    Returns:
+        What was measured, as plain values: accuracy on 60 unseen scenes, seconds, parameters, fingerprint.
+    """
     began = time.monotonic()
     taxonomy = load_taxonomy()
     # Free answers: the model shall be able to write, as any Qwen2-VL can.
@@ -332,11 +359,11 @@ def make(folder: Path, recipe: Recipe) -> dict[str, object]:
         print(f"drew {len(drawn)} scenes in {time.monotonic() - began:.0f} s", flush=True)
         torch.manual_seed(recipe.seed)
         loaded = load_model(ModelSettings(recipe.start)) if recipe.start else new_model(recipe.seed, taxonomy)
-        asking = prompt_builders(loaded, settings, taxonomy, crops=recipe.crop_share > 0.5)
+        builders = prompt_builders(loaded, settings, taxonomy, crops=recipe.crop_share > 0.5)
         if recipe.texture_steps:
-            texture_first(loaded, asking[0], drawn[60:], recipe)
-        learn(loaded, drawn[60:], asking, recipe)
-        own = accuracy(loaded, asking[-1], drawn[:60])
+            pretrain_tower_texture(loaded, builders[0], drawn[60:], recipe)
+        pretrain(loaded, drawn[60:], builders, recipe)
+        own = accuracy(loaded, builders[-1], drawn[:60])
     save(loaded, folder)
     return {
         "recipe": recipe.__dict__,
@@ -348,6 +375,7 @@ def make(folder: Path, recipe: Recipe) -> dict[str, object]:
 
 
 def main() -> None:
+    """The command line."""
     parser = argparse.ArgumentParser(description="Make a shipped model again.")
     parser.add_argument("--style", choices=sorted(RECIPES), default="pretraining")
     parser.add_argument("--out", type=Path)
@@ -356,8 +384,8 @@ def main() -> None:
     parser.add_argument("--texture-steps", type=int)
     given = parser.parse_args()
     recipe = RECIPES[given.style]
-    asked = {"photos": given.photos, "epochs": given.epochs, "texture_steps": given.texture_steps}
-    recipe = replace(recipe, **{name: value for name, value in asked.items() if value is not None})
+    requested = {"photos": given.photos, "epochs": given.epochs, "texture_steps": given.texture_steps}
+    recipe = replace(recipe, **{name: value for name, value in requested.items() if value is not None})
     usual = DEMO_MODEL if given.style == "pretraining" else DEMO_MODEL.with_name("demo-photos")
     print(json.dumps(make(given.out or usual, recipe), indent=1))
 

@@ -28,7 +28,7 @@ from core.demo.canvas import (
 )
 from core.demo.styles import RGB, Debris, Material, Style, draw, pick
 
-BODY = 0.88  # the channel's share of the box across: the rest is margin, and room for slabs out of line
+BODY = 0.88  # the channel's share of the box across: the rest is margin, and space for slabs out of line
 LIP, WALL = 0.70, 0.42  # |v| where the lip ends and where the floor begins
 DISPLACED_BY = (0.3, 0.55)  # sideways, in half widths
 REACH = 0.6  # no corner of a displaced slab moves farther than this, in half widths
@@ -38,7 +38,17 @@ FULL = 3.0  # height of a heap against the noise that shapes its rim
 
 @dataclass(frozen=True)
 class DrainView:
-    """The window of one drain: target (h, w, 3) view, u, v (h, w), segment numbers (h, w), and its measures in px."""
+    """The window of one drain in the picture.
+
+    Attributes:
+        target: view of the picture, (h, w, 3).
+        u: from 0 to 1 along the channel, (h, w).
+        v: from -1 to 1 across it, lip to lip, (h, w).
+        segment: number of the segment, (h, w).
+        segments: how many there are.
+        half_px: half of the channel's width.
+        light: the sun.
+    """
 
     target: Array
     u: Array
@@ -50,17 +60,27 @@ class DrainView:
 
     @property
     def shape(self) -> tuple[int, int]:
+        """(h, w) of the window."""
         return self.v.shape[0], self.v.shape[1]
 
     @property
     def length_px(self) -> float:
+        """The length of the channel, a segment being about twice as long as half its width."""
         return float(self.segments) * self.half_px * 2.0
 
 
 def paint_drain(
     rng: np.random.Generator, picture: Array, box: BoxXyxy, condition: str, scene: tuple[Style, Light]
 ) -> None:
-    """Draw one drain down the picture into picture (S, S, 3), in place; transpose picture and box for a level one."""
+    """Draw one drain that runs down the picture.
+
+    Args:
+        rng: decides everything that is not given.
+        picture: (S, S, 3), changed in place; transposed, as the box, for a level drain.
+        box: of the drain, in pixels.
+        condition: "normal", "blocked" or "damaged".
+        scene: style and light of the photo.
+    """
     style, light = scene
     material = pick(rng, style.materials)
     frame = _frame(rng, picture, box, light)
@@ -77,7 +97,7 @@ def paint_drain(
         _pit(worn, frame, style, body * gone)
     _channel(rng, frame, material, body * (1.0 - gone))
     if damage:
-        _rubble(worn, frame, (style, material), gone)
+        _rubble(worn, frame, material, gone)
     if damage == "cracked":
         _cracks(worn, frame, style)
     if condition == "blocked":
@@ -164,8 +184,8 @@ def _runs(rng: np.random.Generator, frame: DrainView, share: float, pieces: int)
     out = np.zeros(frame.shape, dtype=np.float32)
     for piece in range(pieces):
         length = min(share / pieces * draw(rng, (0.7, 1.3)), 1.0 / pieces)
-        room = max(0.0, 1.0 / pieces - length)
-        start = piece / pieces + draw(rng, (0.0, room)) if room else piece / pieces
+        space = max(0.0, 1.0 / pieces - length)
+        start = piece / pieces + draw(rng, (0.0, space)) if space else piece / pieces
         centre, half = start + length / 2, length / 2
         out = np.maximum(out, smoothstep(half, half - 0.035, np.abs(frame.u - centre)))
     return out
@@ -290,9 +310,8 @@ def _pit(rng: np.random.Generator, frame: DrainView, style: Style, alpha: Array)
     blend(frame.target, colour * depth[..., None], alpha)
 
 
-def _rubble(rng: np.random.Generator, frame: DrainView, looks: tuple[Style, Material], gone: Array) -> None:
+def _rubble(rng: np.random.Generator, frame: DrainView, material: Material, gone: Array) -> None:
     """Broken pieces of the channel lying where it failed."""
-    _, material = looks
     layer, brush = _layer(frame)
     spots = _spots(rng, gone * (np.abs(frame.v) < 0.95) * _inside(frame), int(frame.segments * 2.5))
     for x, y in spots:

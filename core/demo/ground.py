@@ -16,13 +16,20 @@ REFERENCE_PX = 448.0  # picture size at which blur is given
 
 
 def sunlight(rng: np.random.Generator, style: Style) -> Light:
-    """The sun of one photo."""
+    """The sun of one photo, within what its style allows."""
     azimuth = np.deg2rad(draw(rng, style.sun_azimuth_deg))
     return Light(float(np.cos(azimuth)), float(-np.sin(azimuth)), draw(rng, style.sun_contrast))
 
 
 def paint_ground(rng: np.random.Generator, style: Style, light: Light, size_px: int) -> Array:
-    """An empty slope (size, size, 3): no objects yet."""
+    """An empty slope (size, size, 3), no objects yet.
+
+    Args:
+        rng: draws.
+        style: palettes and materials.
+        light: where the sun stands.
+        size_px: the side of the picture.
+    """
     shape = (size_px, size_px)
     x = np.linspace(0.0, 1.0, size_px, dtype=np.float32)[None, :]
     y = np.linspace(0.0, 1.0, size_px, dtype=np.float32)[:, None]
@@ -81,7 +88,14 @@ def _distance(picture: Array, style: Style, below_horizon: Array, rng: np.random
 
 
 def develop(rng: np.random.Generator, style: Style, light: Light, picture: Array) -> Image.Image:
-    """The photo: light falling off across the slope, thin cloud shadow, haze above, then lens blur and sensor noise."""
+    """The photo of a picture: uneven light, thin cloud shadow, haze above, then lens blur and sensor noise.
+
+    Args:
+        rng: decides everything that is not given.
+        style: of the photo.
+        light: the sun.
+        picture: (S, S, 3) with all objects.
+    """
     size_px = picture.shape[0]
     x = np.linspace(-1.0, 1.0, size_px, dtype=np.float32)[None, :]
     y = np.linspace(-1.0, 1.0, size_px, dtype=np.float32)[:, None]

@@ -21,9 +21,17 @@ TRIES = 60  # places tried for a plant before it is made smaller
 
 
 def place(rng: np.random.Generator, types: Sequence[str]) -> list[BoxXyxy]:
-    """One box (x0, y0, x1, y1), of the picture's width and height, for each object type, in order.
+    """Places for objects on a dam.
 
-    Raises ValueError for an unknown type and for more objects of a type than fit.
+    Args:
+        rng: decides everything that is not given.
+        types: the object type of each.
+
+    Returns:
+        One box (x0, y0, x1, y1) for each, in order, in fractions of the picture.
+
+    Raises:
+        ValueError: a type is unknown, or there are more objects of it than fit.
     """
     for name in set(types):
         if name not in MAX_OF_TYPE:
@@ -46,9 +54,9 @@ def _lanes(rng: np.random.Generator, count: int, gap: float, fill: tuple[float, 
     ends = np.concatenate([[0.0], np.cumsum(weights / weights.sum())])
     lanes = []
     for start, end in pairwise(ends):
-        room = end - start - gap
-        length = room * rng.uniform(*fill)
-        x0 = start + gap / 2 + rng.uniform(0.0, room - length)
+        space = end - start - gap
+        length = space * rng.uniform(*fill)
+        x0 = start + gap / 2 + rng.uniform(0.0, space - length)
         lanes.append((float(x0), float(x0 + length)))
     return [lanes[int(i)] for i in rng.permutation(count)]
 

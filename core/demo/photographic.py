@@ -1,7 +1,7 @@
 """Drawn dam scenes that come nearer to drone photos of 312 pixels: noise instead of flat colours, everything varied.
 
 Domain randomisation (Tobin et al. 2017, arXiv:1703.06907): ground from grey dust through red earth to wet grass, any
-sun, any season, drains three to eight pixels wide, blur, grain and JPEG. No real photo is used. What tells conditions:
+sun, any season, drains three to eight pixels wide, blur, grain and JPEG. No real photo is used. How conditions differ:
 
 - a sound drain has crisp lips and an open channel; a blocked one is overgrown or silted in places; a damaged one has
   lost its lips, wanders and breaks off;
@@ -64,7 +64,7 @@ class Day:
 
 
 def draw_day(rng: np.random.Generator) -> Day:
-    """One day's season, sun, earth and concrete."""
+    """Season, sun, earth and concrete of one day."""
 
     def pick(colours: tuple[tuple[RGB, RGB], ...]) -> tuple[RGB, RGB]:
         first, second = (colours[int(rng.integers(len(colours)))] for _ in range(2))
@@ -86,14 +86,24 @@ def draw_day(rng: np.random.Generator) -> Day:
 
 
 def draw_photographic(seed: int, wanted: Sequence[Pair], size_px: int = 312) -> Scene:
-    """A photo that holds exactly the wanted (object type, condition) pairs. The same arguments give the same pixels."""
+    """Draw a photo that holds exactly the wanted objects; the same arguments give the same pixels.
+
+    Args:
+        seed: decides everything that is not given.
+        wanted: (object type, condition) of each object.
+        size_px: the side of the photo.
+    """
     image, boxes = paint(seed, wanted, size_px)
     named = (SceneObject(CLASS_OF[pair], *pair, box) for pair, box in zip(wanted, boxes, strict=True))
     return Scene(image, tuple(named))
 
 
 def paint(seed: int, wanted: Sequence[Pair], size_px: int) -> tuple[Image.Image, list[BoxXyxy]]:
-    """A photo of `size_px` squared and one box (x0, y0, x1, y1) in pixels for each of `wanted`, in order."""
+    """What `draw_photographic` draws, from the same arguments.
+
+    Returns:
+        The photo, and one box (x0, y0, x1, y1) in pixels for each of `wanted`, in order.
+    """
     rng = np.random.default_rng([seed, 0xF070])
     day = draw_day(rng)
     unit = size_px / 312.0
@@ -217,7 +227,7 @@ def _drain(
     if condition == "blocked":
         _fill(rng, area, across - axis, half, (day, unit))
     elif rng.random() < 0.25:
-        # A tuft beside a sound or broken drain says nothing.
+        # A tuft beside a sound or broken drain is no evidence.
         _tuft(rng, area, np.abs(np.abs(across - axis) - half - 3 * unit) + 0 * along, day, unit)
     top, bottom = float(rows.start), float(rows.stop)
     return (top, x0, bottom, x1) if level else (x0, top, x1, bottom)

@@ -7,7 +7,6 @@ split; each has its own light, season and materials.
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -21,6 +20,7 @@ from filelock import FileLock
 from core.data.dataset import DEMO
 from core.demo.scenes import CLASS_OF, SAMPLE, Scene, draw_scene, flight_style
 from core.errors import UserError
+from core.runs.files import remove, remove_now, replace
 from core.settings import DataSettings
 
 Progress = Callable[[int, int], None]
@@ -35,7 +35,13 @@ CROWD = (18, 28, 28, 35, 31, 24, 15, 8, 5, 7, 5, 8)
 
 @dataclass(frozen=True)
 class SplitCounts:
-    """One split: number of photos, objects of each class in the order of CLASS_OF, and flights as site -> rounds."""
+    """What one split holds.
+
+    Attributes:
+        photos: their number.
+        objects: the number of each class, in the order of CLASS_OF.
+        sites: (site, how many flights over it).
+    """
 
     photos: int
     objects: tuple[int, ...]
@@ -55,7 +61,15 @@ SAMPLE_SPLITS: dict[str, SplitCounts] = {
 
 @dataclass(frozen=True)
 class PlannedPhoto:
-    """One photo to draw: where it goes and what is on it."""
+    """One photo to draw.
+
+    Attributes:
+        split: "train", "valid" or "test".
+        name: of the file, without ending.
+        seed: of the scene.
+        flight_seed: of what all photos of a flight share.
+        wanted: (object type, condition) of each object.
+    """
 
     split: str
     name: str
@@ -65,7 +79,7 @@ class PlannedPhoto:
 
 
 def plan_photos() -> list[PlannedPhoto]:
-    """All photos of the sample set, in order; pure, and the same every time."""
+    """All photos of the sample set, in order, the same every time; nothing is drawn."""
     photos: list[PlannedPhoto] = []
     for number, (name, split) in enumerate(SAMPLE_SPLITS.items()):
         rng = np.random.default_rng([SEED, number])
@@ -124,7 +138,12 @@ def _crowds(rng: np.random.Generator, split: SplitCounts) -> list[int]:
 def draw_sample(folder: Path, progress: Callable[[int, int], None] | None = None) -> Path:
     """The folder of the sample set; drawn on first use, by one process while others wait for it.
 
-    `progress` hears (photos done, photos in all). Raises UserError when it cannot be written.
+    Args:
+        folder: of the sample set; it need not exist.
+        progress: called with (photos done, photos in all).
+
+    Raises:
+        UserError: it cannot be written, or the folder holds something else.
     """
     if (folder / "data.yaml").is_file():
         return folder
@@ -139,8 +158,8 @@ def draw_sample(folder: Path, progress: Callable[[int, int], None] | None = None
             write_sample_set(folder, progress=progress)
     except OSError as error:
         fix = "Choose a workspace where you may write and that has 100 MB left."
-        said = f"the sample set cannot be written ({error.strerror or error})"
-        raise UserError(said, str(folder), fix, "no-data") from error
+        what = f"the sample set cannot be written ({error.strerror or error})"
+        raise UserError(what, str(folder), fix, "no-data") from error
     return folder
 
 
@@ -150,15 +169,25 @@ def is_ready(data: DataSettings, folder: Path) -> bool:
 
 
 def ready(data: DataSettings, folder: Path) -> Path:
-    """The folder of the sample set, drawn there when that is asked for. Raises UserError as `draw_sample` does."""
+    """The folder of the sample set, drawn there where `data` are the sample set.
+
+    Raises:
+        UserError: as `draw_sample`.
+    """
     return folder if is_ready(data, folder) else draw_sample(folder)
 
 
 def write_sample_set(folder: Path, processes: int = 2, progress: Progress | None = None) -> None:
-    """Draw the sample set into `folder` (YOLO: data.yaml, train|valid|test/images|labels).
+    """Draw the sample set as a YOLO folder (data.yaml, train|valid|test/images|labels).
 
-    `progress` hears (photos done, photos in all). The folder appears whole, under its name, or not at all. Raises
-    FileExistsError where it already holds something, RuntimeError where a helping process fails.
+    Args:
+        folder: appears whole, under its name, or not at all.
+        processes: that draw.
+        progress: called with (photos done, photos in all).
+
+    Raises:
+        FileExistsError: the folder already holds something.
+        RuntimeError: a helping process fails.
     """
     folder = Path(folder).resolve()
     if folder.exists() and any(folder.iterdir()):
@@ -169,7 +198,17 @@ def write_sample_set(folder: Path, processes: int = 2, progress: Progress | None
 def write_photos(
     folder: Path, photos: Sequence[PlannedPhoto], processes: int = 1, progress: Progress | None = None
 ) -> None:
-    """Draw these photos as one YOLO folder; with more than one process `photos` must begin plan_photos()."""
+    """Draw photos as one YOLO folder.
+
+    Args:
+        folder: appears whole, under its name, or not at all.
+        photos: to draw; with more than one process the beginning of `plan_photos()`.
+        processes: that draw.
+        progress: called with (photos done, photos in all).
+
+    Raises:
+        RuntimeError: a helping process fails.
+    """
     folder.parent.mkdir(parents=True, exist_ok=True)
     _sweep(folder)
     partial = folder.parent / f".{folder.name}.{os.getpid()}-{time.time_ns()}.partial"
@@ -186,10 +225,10 @@ def write_photos(
             for helper in helpers:
                 helper.kill()
                 helper.wait()
-        (partial / "helper.log").unlink(missing_ok=True)
-        partial.rename(folder)
+        remove(partial / "helper.log")
+        replace(partial, folder)
     except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
+        remove_now(partial)
         raise
 
 
@@ -197,7 +236,7 @@ def _sweep(folder: Path) -> None:
     """Remove what killed processes left behind, but nothing that may still be at work."""
     for left in folder.parent.glob(f".{folder.name}.*.partial"):
         if time.time() - left.stat().st_mtime > STALE_S:
-            shutil.rmtree(left, ignore_errors=True)
+            remove_now(left)
 
 
 def _start_helper(partial: Path, part: int, parts: int, count: int) -> subprocess.Popen[bytes]:
@@ -247,7 +286,7 @@ def _write_photo(folder: Path, photo: PlannedPhoto) -> None:
 
 
 def label_text(scene: Scene) -> str:
-    """YOLO lines of a scene: class, centre x, centre y, width, height, of the picture's size."""
+    """YOLO lines of a scene: class, centre x, centre y, width, height, in fractions of the picture."""
     names = list(CLASS_OF.values())
     width, height = scene.image.size
     lines = []

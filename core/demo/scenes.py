@@ -68,10 +68,17 @@ class Scene:
 
 
 def draw_scene(seed: int, wanted: Sequence[tuple[str, str]], style: Style, size_px: int = 448) -> Scene:
-    """Draw a dam slope of size_px x size_px that holds exactly the wanted (object type, condition) pairs.
+    """Draw a dam slope that holds exactly the wanted objects; the same arguments give the same pixels.
 
-    The same arguments give the same pixels. Raises ValueError for a pair outside CLASS_OF, for more objects of a type
-    than fit one scene (layout.MAX_OF_TYPE), for a negative seed and for a size below SMALLEST_PX.
+    Args:
+        seed: decides everything that is not given; 0 or more.
+        wanted: (object type, condition) of each object.
+        style: palettes, materials and light.
+        size_px: the side of the photo, SMALLEST_PX or more.
+
+    Raises:
+        ValueError: a pair is not in CLASS_OF, more objects of a type are wanted than fit one scene
+            (`layout.MAX_OF_TYPE`), or seed or size is too small.
     """
     _check(seed, wanted, size_px)
     boxes = [
@@ -95,14 +102,14 @@ def random_wanted(seed: int) -> list[tuple[str, str]]:
     """Two to eight (object type, condition) pairs; every type, and every condition of a type, about equally often."""
     rng = np.random.default_rng([seed, 0xA17])
     types = ("toe drain", "rock toe", "slope drain", "slope drain", "vegetation")
-    room = {"toe drain": 2, "rock toe": 3, "slope drain": 4, "vegetation": 3}
+    left = {"toe drain": 2, "rock toe": 3, "slope drain": 4, "vegetation": 3}
     wanted: list[tuple[str, str]] = []
     target = int(rng.integers(2, 9))
     while len(wanted) < target:
         kind = types[int(rng.integers(len(types)))]
-        if not room[kind]:
+        if not left[kind]:
             continue
-        room[kind] -= 1
+        left[kind] -= 1
         conditions = [condition for other, condition in CLASS_OF if other == kind]
         wanted.append((kind, conditions[int(rng.integers(len(conditions)))]))
     return wanted

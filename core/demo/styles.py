@@ -1,4 +1,4 @@
-"""How a drawn dam looks, as data: palettes, materials, debris, damage, light. No drawing here.
+"""The appearance of a drawn dam, as data: palettes, materials, debris, damage, light. No drawing here.
 
 Two styles stand apart on purpose. A model that learned conditions on PRETRAINING meets other grass, other stone, other
 debris and another sun in SAMPLE; what carries over is the idea of "blocked", not its colours. To narrow or widen that
@@ -48,7 +48,7 @@ class Debris:
 
 
 @dataclass(frozen=True)
-class RockLook:
+class RockStyle:
     """Stones of a rock toe. `roundness`: 0 angular, 1 boulders. `stone_size`: of the band's height."""
 
     tones: tuple[RGB, ...]
@@ -59,7 +59,7 @@ class RockLook:
 
 
 @dataclass(frozen=True)
-class ShrubLook:
+class ShrubStyle:
     """One plant. `kind`: round (leafy dome), tussock (blades) or creeper (flat patch)."""
 
     kind: str
@@ -91,9 +91,9 @@ class Style:
     materials: tuple[tuple[Material, float], ...]
     debris: tuple[tuple[Debris, float], ...]
     drain_damages: tuple[tuple[str, float], ...]  # cracked, missing, displaced, collapsed
-    rocks: tuple[tuple[RockLook, float], ...]
+    rocks: tuple[tuple[RockStyle, float], ...]
     rock_damages: tuple[tuple[str, float], ...]  # gaps, slumped, scattered
-    shrubs: tuple[tuple[ShrubLook, float], ...]
+    shrubs: tuple[tuple[ShrubStyle, float], ...]
 
 
 def pick(rng: np.random.Generator, weighted: Sequence[tuple[T, float]]) -> T:
@@ -103,12 +103,12 @@ def pick(rng: np.random.Generator, weighted: Sequence[tuple[T, float]]) -> T:
 
 
 def draw(rng: np.random.Generator, bounds: Range) -> float:
-    """A uniform number of the range."""
+    """A number between the bounds, uniformly drawn."""
     return float(rng.uniform(*bounds))
 
 
 def flight_style(style: Style, seed: int) -> Style:
-    """The style as one flight sees it: every range narrowed around one day's light and season, one or two materials."""
+    """The style of one flight: every range narrowed around one day's light and season, one or two materials."""
     rng = np.random.default_rng([seed, 0xF11])
     narrowed: dict[str, Range] = {}
     for field in fields(style):
@@ -138,7 +138,7 @@ GREEN_WEEDS = Debris(
     "weeds", (72, 80, 50), (122, 132, 82), ((146, 148, 94), (88, 96, 60), (168, 158, 112)), 0.8, 1.0, (116, 134, 78)
 )
 
-DARK_BOULDERS = RockLook(((112, 96, 80), (90, 78, 68), (136, 116, 94)), (48, 40, 34), 0.85, (0.18, 0.26), 0.12)
+DARK_BOULDERS = RockStyle(((112, 96, 80), (90, 78, 68), (136, 116, 94)), (48, 40, 34), 0.85, (0.18, 0.26), 0.12)
 
 PRETRAINING = Style(
     name="pretraining",
@@ -161,14 +161,14 @@ PRETRAINING = Style(
     debris=((MUD, 0.5), (LEAF_LITTER, 0.5)),
     drain_damages=(("cracked", 0.35), ("missing", 0.3), ("collapsed", 0.2), ("displaced", 0.15)),
     rocks=(
-        (RockLook(((168, 166, 160), (146, 146, 144), (190, 186, 178)), (62, 60, 56), 0.25, (0.13, 0.19), 0.0), 0.4),
-        (RockLook(((132, 136, 142), (112, 116, 122), (158, 160, 164)), (50, 52, 54), 0.35, (0.12, 0.17), 0.03), 0.35),
+        (RockStyle(((168, 166, 160), (146, 146, 144), (190, 186, 178)), (62, 60, 56), 0.25, (0.13, 0.19), 0.0), 0.4),
+        (RockStyle(((132, 136, 142), (112, 116, 122), (158, 160, 164)), (50, 52, 54), 0.35, (0.12, 0.17), 0.03), 0.35),
         (DARK_BOULDERS, 0.25),
     ),
     rock_damages=(("gaps", 0.5), ("slumped", 0.5)),
     shrubs=(
-        (ShrubLook("round", (38, 54, 34), (104, 132, 76), (132, 158, 92)), 0.7),
-        (ShrubLook("creeper", (50, 70, 42), (110, 142, 80), (156, 174, 106)), 0.3),
+        (ShrubStyle("round", (38, 54, 34), (104, 132, 76), (132, 158, 92)), 0.7),
+        (ShrubStyle("creeper", (50, 70, 42), (110, 142, 80), (156, 174, 106)), 0.3),
     ),
 )
 
@@ -197,11 +197,11 @@ SAMPLE = Style(
     drain_damages=(("displaced", 0.5), ("missing", 0.3), ("collapsed", 0.2)),
     rocks=(
         (DARK_BOULDERS, 0.6),
-        (RockLook(((150, 112, 84), (126, 92, 72), (170, 136, 106)), (64, 48, 38), 0.6, (0.15, 0.22), 0.1), 0.4),
+        (RockStyle(((150, 112, 84), (126, 92, 72), (170, 136, 106)), (64, 48, 38), 0.6, (0.15, 0.22), 0.1), 0.4),
     ),
     rock_damages=(("scattered", 0.5), ("slumped", 0.3), ("gaps", 0.2)),
     shrubs=(
-        (ShrubLook("tussock", (88, 84, 40), (178, 168, 96), (214, 196, 132)), 0.65),
-        (ShrubLook("creeper", (78, 84, 44), (140, 136, 74), (190, 120, 96)), 0.35),
+        (ShrubStyle("tussock", (88, 84, 40), (178, 168, 96), (214, 196, 132)), 0.65),
+        (ShrubStyle("creeper", (78, 84, 44), (140, 136, 74), (190, 120, 96)), 0.35),
     ),
 )

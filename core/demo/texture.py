@@ -1,10 +1,10 @@
-"""A first lesson for a small vision tower: tell colour and texture of what it sees.
+"""The first training stage of a small vision tower: its tokens learn to carry colour and texture statistics.
 
 Classical classifiers on such statistics of a crop judge real photos well, so a tower whose tokens carry them has
-something to judge by before it has seen a photo. It learns them from random cut-outs of drawn scenes: every token is
-asked for the statistics of its own pixels. Which ones decides: a linear probe on 16 plain ones had a macro-F1 of 0.59
-over 1,129 objects of real photos (five folds by flight), and so had a tower that had learned them; the fuller ones
-below have 0.67.
+evidence before it has seen a photo. It learns them from random cut-outs of drawn scenes: each token predicts the
+statistics of its own pixels. Which ones is decisive: a linear probe on 16 plain ones had a macro-F1 of 0.59 over 1,129
+objects of real photos (five folds by flight), and so had a tower that had learned them; the fuller ones below have
+0.67.
 
 Legend for shapes: N patches of a batch, T tokens (four patches each), S statistics, h the side of a token in pixels.
 """
@@ -35,16 +35,31 @@ RING = ((-1, -1), (-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1))
 
 
 def pixels(values: torch.Tensor) -> torch.Tensor:
-    """Patches (N, 3 * 2 * 14 * 14) as the processor orders them -> the tokens' pixels (T, 3, h, h), normalised."""
+    """The pixels of each token.
+
+    Args:
+        values: patches (N, 3 * 2 * 14 * 14) as the processor orders them.
+
+    Returns:
+        (T, 3, h, h), normalised as the processor does it.
+    """
     quarters = values.reshape(-1, 2, 2, CHANNELS, 2, PATCH, PATCH)[:, :, :, :, 0]
     return quarters.permute(0, 3, 1, 4, 2, 5).reshape(-1, CHANNELS, TOKEN, TOKEN)
 
 
 def token_statistics(values: torch.Tensor) -> torch.Tensor:
-    """Patches -> (T, S): moments and percentiles of colour, steps down and across at three distances, the share of each
-    local binary pattern (Ojala, Pietikäinen & Mäenpää, 2002) at two, curvature, slant and stripes.
+    """Colour and texture of each token.
 
-    What varies over orders of magnitude is told as a logarithm.
+    Moments and percentiles of colour, steps down and across at three distances, the share of each local binary pattern
+    at two, curvature, slant and stripes. What varies over orders of magnitude is a logarithm.
+
+    Args:
+        values: patches (N, 3 * 2 * 14 * 14) as the processor orders them.
+
+    Returns:
+        (T, S) float32.
+
+    Source: local binary patterns, Ojala, Pietikäinen and Mäenpää 2002.
     """
     colour = pixels(values)
     grey, (red, green, blue) = colour.mean(1), colour.unbind(1)
@@ -88,8 +103,15 @@ def _patterns(grey: torch.Tensor, gap: int) -> torch.Tensor:
 
 
 def cut_out(scene: Image.Image, rng: np.random.Generator) -> Image.Image:
-    """A random part of a scene, from long and narrow to broad, in whole tokens at twice the scene's scale, in random
-    light, with random blur, sharpening and grain."""
+    """A random part of a scene, in random light, with random blur, sharpening and grain.
+
+    Args:
+        scene: a photo.
+        rng: decides everything that is not given.
+
+    Returns:
+        From long and narrow to broad, in whole tokens, at about twice the scene's scale.
+    """
     wide, high = scene.size
     area, shape = np.exp(rng.uniform(np.log(500), np.log(12_000))), np.exp(rng.uniform(-2.6, 2.6))
     box_w, box_h = (
@@ -117,8 +139,16 @@ def cut_out(scene: Image.Image, rng: np.random.Generator) -> Image.Image:
 
 
 def targets(values: torch.Tensor, grid_thw: torch.Tensor, whole: bool) -> torch.Tensor:
-    """What each token is asked for: its own statistics (T, S), and with `whole` their mean and their spread over its
-    picture too (T, 3 S)."""
+    """What each token is to predict.
+
+    Args:
+        values: patches (N, 3 * 2 * 14 * 14) as the processor orders them.
+        grid_thw: (pictures, 3), frames, rows and columns of patches of each picture.
+        whole: whether the mean and spread of the statistics over the token's picture are predicted too.
+
+    Returns:
+        (T, S), with `whole` (T, 3 S).
+    """
     own = token_statistics(values)
     if not whole:
         return own
@@ -130,25 +160,36 @@ def targets(values: torch.Tensor, grid_thw: torch.Tensor, whole: bool) -> torch.
 
 
 class TextureHead(torch.nn.Module):
-    """A linear layer from tokens (T, width) to their statistics, thrown away after pretraining."""
+    """A linear layer from tokens (T, width) to their statistics, thrown away after pretraining.
+
+    Args:
+        width: of a token.
+        samples: rows of `targets`, which give each statistic its mean and spread.
+        whole: as for `targets`.
+    """
 
     def __init__(self, width: int, samples: torch.Tensor, whole: bool) -> None:
-        """`samples`, rows of `targets`, give each statistic its mean and spread."""
         super().__init__()
         self.whole = whole
         self.middle: torch.Tensor
         self.spread: torch.Tensor
-        self.tell = torch.nn.Linear(width, samples.shape[1])
+        self.linear = torch.nn.Linear(width, samples.shape[1])
         self.register_buffer("middle", samples.mean(0))
         self.register_buffer("spread", samples.std(0) + 1e-3)
 
     def loss(self, tokens: torch.Tensor, values: torch.Tensor, grid_thw: torch.Tensor) -> torch.Tensor:
-        """Smooth L1 distance to the scaled targets."""
+        """Smooth L1 distance to the scaled targets.
+
+        Args:
+            tokens: (T, width), of the tower.
+            values: the patches of the same pictures.
+            grid_thw: (pictures, 3).
+        """
         wanted = ((targets(values, grid_thw, self.whole) - self.middle) / self.spread).clamp(-4, 4)
-        return torch.nn.functional.smooth_l1_loss(self.tell(tokens), wanted)
+        return torch.nn.functional.smooth_l1_loss(self.linear(tokens), wanted)
 
 
-def teach(
+def pretrain_tower(
     tower: torch.nn.Module,
     width: int,
     image_encoder: ImageEncoder,
@@ -158,23 +199,34 @@ def teach(
     seed: int,
     whole: bool,
 ) -> TextureHead:
-    """Teach a vision tower, whose tokens have `width`, with all its weights; returns the layer that tells.
+    """Train a vision tower, with all its weights, to carry the statistics in its tokens.
 
-    `whole` as for `targets`: a language model that looks at a few tokens of a picture then knows its mean texture.
+    Args:
+        tower: a Qwen2-VL's vision tower.
+        width: of its tokens.
+        image_encoder: makes patches of cut-outs.
+        scenes: photos to cut from.
+        steps: of the optimizer, CROPS cut-outs each.
+        learning_rate: the highest of a one-cycle schedule.
+        seed: of the cut-outs.
+        whole: as for `targets`: a language model that attends to a few tokens of a picture then has its mean texture.
+
+    Returns:
+        The layer that predicts the statistics from tokens.
     """
     rng = np.random.default_rng(seed)
 
-    def look() -> tuple[torch.Tensor, torch.Tensor]:
-        seen = []
+    def random_batch() -> tuple[torch.Tensor, torch.Tensor]:
+        encoded = []
         for _ in range(CROPS):
             image = cut_out(scenes[int(rng.integers(len(scenes)))], rng)
-            seen.append(image_encoder.patches(image, 10**9, TOKEN**2))
-        return torch.cat([torch.from_numpy(patches.values) for patches in seen]), torch.tensor(
-            [patches.grid_thw for patches in seen]
+            encoded.append(image_encoder.patches(image, 10**9, TOKEN**2))
+        return torch.cat([torch.from_numpy(patches.values) for patches in encoded]), torch.tensor(
+            [patches.grid_thw for patches in encoded]
         )
 
-    teller = TextureHead(width, torch.cat([targets(*look(), whole) for _ in range(8)]), whole)
-    weights = [*tower.parameters(), *teller.parameters()]
+    head = TextureHead(width, torch.cat([targets(*random_batch(), whole) for _ in range(8)]), whole)
+    weights = [*tower.parameters(), *head.parameters()]
     optimizer = torch.optim.AdamW(weights, learning_rate, (0.9, 0.98), weight_decay=0.02)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, learning_rate, max(steps, 2), pct_start=0.05, cycle_momentum=False
@@ -182,23 +234,30 @@ def teach(
     tower.train()
     began, running = time.monotonic(), 0.0
     for step in range(steps):
-        values, grid = look()
-        loss = teller.loss(tower(values, grid).pooler_output, values, grid)
-        descend(loss, weights, optimizer, schedule)
+        values, grid = random_batch()
+        loss = head.loss(tower(values, grid).pooler_output, values, grid)
+        optimizer_step(loss, weights, optimizer, schedule)
         running = 0.98 * running + 0.02 * loss.item() if step else loss.item()
         if (step + 1) % 200 == 0:
             print(f"statistics {step + 1}/{steps} loss {running:.4f} {time.monotonic() - began:.0f} s", flush=True)
     tower.eval()
-    return teller
+    return head
 
 
-def descend(
+def optimizer_step(
     loss: torch.Tensor,
     weights: Sequence[torch.nn.Parameter],
     optimizer: torch.optim.Optimizer,
     schedule: torch.optim.lr_scheduler.LRScheduler,
 ) -> None:
-    """One step down: clipped gradients, then the next learning rate."""
+    """One step of an optimizer: clipped gradients, then the next learning rate.
+
+    Args:
+        loss: a scalar, not yet differentiated.
+        weights: whose gradients are clipped to a norm of 1.
+        optimizer: of these weights.
+        schedule: of its learning rate.
+    """
     loss.backward()
     torch.nn.utils.clip_grad_norm_(weights, 1.0)
     optimizer.step()
@@ -208,18 +267,26 @@ def descend(
 
 @torch.no_grad()
 def whiten(tower: torch.nn.Module, image_encoder: ImageEncoder, scenes: Sequence[Image.Image], seed: int) -> None:
-    """Turn and scale the tower's tokens so that over random cut-outs no direction outweighs another (ZCA whitening:
-    Bell & Sejnowski 1997, doi 10.1016/S0042-6989(97)00121-1). It goes into the merger's last layer.
+    """Turn and scale a tower's tokens so that over random cut-outs no direction outweighs another.
 
-    Without it brightness fills the tokens and fine texture, by which conditions are told, is a small part of them: a
-    linear probe scales every feature first, gradient descent through a language model does not.
+    The last layer of its merger is changed. Without that brightness fills the tokens, and fine texture, by which
+    conditions differ, is a small part of them: a linear probe scales every feature first, gradient descent through a
+    language model does not.
+
+    Args:
+        tower: a Qwen2-VL's vision tower, changed in place.
+        image_encoder: makes patches of cut-outs.
+        scenes: photos to cut from.
+        seed: of the cut-outs.
+
+    Source: ZCA whitening, Bell and Sejnowski 1997, doi 10.1016/S0042-6989(97)00121-1.
     """
     rng = np.random.default_rng(seed)
-    seen = []
+    encoded = []
     for _ in range(WHITENED):
         made = image_encoder.patches(cut_out(scenes[int(rng.integers(len(scenes)))], rng), 10**9, TOKEN**2)
-        seen.append(tower(torch.from_numpy(made.values), torch.tensor([made.grid_thw])).pooler_output)
-    found = torch.cat(seen).double()
+        encoded.append(tower(torch.from_numpy(made.values), torch.tensor([made.grid_thw])).pooler_output)
+    found = torch.cat(encoded).double()
     middle = found.mean(0)
     strengths, directions = torch.linalg.eigh(torch.cov(found.T))
     # Directions that hardly vary are noise: the floor keeps them from being raised to the spread of the others.

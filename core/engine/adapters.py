@@ -22,14 +22,20 @@ from core.runs.store import is_adapter
 
 @contextmanager
 def adapters_off(model: Any) -> Iterator[None]:
-    """While it lasts, no adapter changes the model."""
+    """Switch every adapter of `model` off for as long as the context lasts."""
     with model.disable_adapter() if isinstance(model, PeftModel) else nullcontext():
         yield
 
 
-def sees_anew(model: Any, adapter: str = "") -> bool:
-    """Whether an adapter (the one named, or any) changes or trains the vision tower or its merger: then features that
-    the base model computed do not hold."""
+def adapts_vision(model: Any, adapter: str = "") -> bool:
+    """Whether an adapter changes or trains the vision tower or its merger.
+
+    Where one does, features that the base model computed do not hold.
+
+    Args:
+        model: A transformers model, wrapped by peft or not.
+        adapter: The name of the adapter that is meant; "" means any.
+    """
     return isinstance(model, PeftModel) and any(
         ".visual." in name
         and (parameter.requires_grad or (("lora_" in name or "modules_to_save" in name) and f".{adapter}" in name))
@@ -38,7 +44,10 @@ def sees_anew(model: Any, adapter: str = "") -> bool:
 
 
 def attach_lora(model: Any, lora: schema.LoraSettings) -> PeftModel:
-    """`model` with fresh LoRA matrices (Hu et al. 2021, arXiv:2106.09685) on the chosen layers; all else frozen."""
+    """Put fresh LoRA matrices on the chosen layers of `model` and freeze all else.
+
+    Source: Hu et al. 2021, arXiv:2106.09685.
+    """
     targets = FAMILIES[base_of(model).config.model_type].lora_targets[lora.targets]
     config = LoraConfig(
         r=lora.rank, lora_alpha=lora.alpha, lora_dropout=lora.dropout, target_modules=targets, bias="none"
@@ -47,7 +56,14 @@ def attach_lora(model: Any, lora: schema.LoraSettings) -> PeftModel:
 
 
 def adapter_about(folder: Path) -> dict[str, Any]:
-    """What damgui wrote beside an adapter: settings, taxonomy, base model. Raises UserError when it is not there."""
+    """Read what damgui wrote beside an adapter: its settings, taxonomy, base model and fingerprints.
+
+    Args:
+        folder: An adapter's folder, in which damgui.json lies.
+
+    Raises:
+        UserError: damgui.json is missing, unreadable or lacks what questions are made of.
+    """
     try:
         about = json.loads((folder / "damgui.json").read_text(encoding="utf-8"))
         if not isinstance(about, dict) or not {"base_model", "settings", "taxonomy"} <= set(about):
@@ -63,9 +79,20 @@ def adapter_about(folder: Path) -> dict[str, Any]:
 
 
 def load_adapter(loaded: Loaded, folder: Path, name: str = "default", trainable: bool = False) -> PeftModel:
-    """The model with the adapter of `folder`, checked: every tensor arrived, nothing is left over, it is not empty.
+    """Load an adapter and check it: every tensor arrived, nothing is left over, and it is not empty.
 
-    Raises UserError where peft would only warn and go on with an adapter that does nothing.
+    Args:
+        loaded: The base model. peft changes its modules in place, so it carries the adapter from then on.
+        folder: Holds adapter_config.json, adapter_model.safetensors and, for one that damgui trained, damgui.json.
+        name: What the adapter is called within the model; several may be loaded beside each other.
+        trainable: Whether its weights shall receive gradients.
+
+    Returns:
+        The model with the adapter on it.
+
+    Raises:
+        UserError: The folder holds no adapter, or one of another base model, or one that does nothing. peft would only
+            warn and go on.
     """
     weights = folder / "adapter_model.safetensors"
     if not is_adapter(str(folder)) or not weights.is_file():
@@ -102,10 +129,15 @@ def load_adapter(loaded: Loaded, folder: Path, name: str = "default", trainable:
     return model
 
 
-def take_adapter(model: PeftModel, folder: Path) -> None:
-    """Give the adapter that `model` carries the weights of `folder`, which it saved itself earlier.
+def reload_adapter(model: PeftModel, folder: Path) -> None:
+    """Give the adapter that `model` carries the weights of a checkpoint of its own.
 
-    Raises UserError unless every tensor arrived.
+    Args:
+        model: A model whose adapter is named "default".
+        folder: Where that same adapter was saved, with adapter_model.safetensors in it.
+
+    Raises:
+        UserError: Not every tensor arrived.
     """
     weights = folder / "adapter_model.safetensors"
     set_peft_model_state_dict(model, load_file(weights))
@@ -113,7 +145,16 @@ def take_adapter(model: PeftModel, folder: Path) -> None:
 
 
 def check_adapter(model: PeftModel, weights: Path, name: str) -> None:
-    """Raises UserError unless the file's tensors and the model's are the same set and some lora_B is not zero."""
+    """Check that an adapter's file is what the model carries, and that some lora_B is not zero.
+
+    Args:
+        model: The model after loading.
+        weights: The adapter's safetensors file.
+        name: What the adapter is called within the model.
+
+    Raises:
+        UserError: A tensor is missing, left over or different, or all matrices are zero.
+    """
     have = get_peft_model_state_dict(model, adapter_name=name)
     with safe_open(weights, "pt") as file:
         stored = set(file.keys())

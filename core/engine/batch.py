@@ -27,7 +27,7 @@ from core.report.spreadsheet import write_csv
 from core.results import Results, UnsureSummary
 from core.runs import store
 from core.runs.events import Reporter
-from core.runs.files import is_as_begun, write_json, writing
+from core.runs.files import is_unchanged, write_json, writing
 from core.runs.workspace import Workspace
 from core.settings import Settings
 from core.taxonomy import Taxonomy
@@ -37,18 +37,30 @@ DIGITS = 6  # of a probability: no small one becomes zero by rounding
 
 @dataclass(frozen=True)
 class BatchProgress:
-    """What an earlier start has left: photos whose lines are kept, and their objects."""
+    """How far an earlier start of the run got: the photos whose lines are kept, and their objects."""
 
     photos: int = 0
     objects: int = 0
 
 
 def run(settings: Settings, run_folder: Path, workspace: Workspace, reporter: Reporter) -> Results:
-    """Judge every box of the folder `data.path`; writes predictions.jsonl, predictions.csv, annotated/, results.json
-    and report.html into the run folder and returns the results. Nothing is written anywhere else.
+    """Judge every box of the folder `data.path` and write what came of it into the run's folder.
 
+    That is predictions.jsonl, predictions.csv, annotated/, results.json and report.html; nothing is written elsewhere.
     A requested stop ends it after the photo at hand with `"complete": false`; the same call goes on from there and ends
-    with the same bytes. Raises UserError where the folder cannot be used, or has changed since the run began.
+    with the same bytes.
+
+    Args:
+        settings: The run's settings.
+        run_folder: The run's folder, empty or as an earlier start left it.
+        workspace: Where the sample set lies that `data.path` may name.
+        reporter: Takes the events, and says whether a stop was requested.
+
+    Returns:
+        What results.json holds.
+
+    Raises:
+        UserError: The folder of photos cannot be used, or has changed since the run began.
     """
     reporter.emit("stage", text="Reading the photos")
     boxes = read_unlabelled(settings.data, workspace.sample_data)
@@ -90,15 +102,23 @@ def run(settings: Settings, run_folder: Path, workspace: Workspace, reporter: Re
 
 
 def reported_rule(calibration: Calibration, counted: Results, correction: str) -> tuple[str, UnsureSummary]:
-    """(kind of question asked more often, `unsure` of a batch's results): by which rules its answers were unsure.
+    """Find the rules by which a batch's answers were called unsure.
 
     An object of unknown type is asked for its class, all others for their condition, and each kind of question has its
-    own rule for a correction of the prior. `threshold` and `max_error` are those of the kind that was asked more often;
-    `thresholds` holds that of each kind that was asked. `counted` is what `tally` found.
+    own rule for a correction of the prior.
+
+    Args:
+        calibration: The model's calibration.
+        counted: What `tally` found.
+        correction: How the prior is corrected: a value of `judging.prior_correction`.
+
+    Returns:
+        The kind of question that was asked more often, and the results' `unsure`: its `threshold` and `max_error` are
+        those of that kind, `thresholds` holds those of each kind that was asked.
     """
-    asked = {"condition": counted["objects"] - counted["type_unknown"], "class": counted["type_unknown"]}
-    usual = max(asked, key=lambda kind: int(asked[kind]))
-    rules = {kind: calibration.rule(kind, correction) for kind in asked if asked[kind] or kind == usual}
+    counts = {"condition": counted["objects"] - counted["type_unknown"], "class": counted["type_unknown"]}
+    usual = max(counts, key=lambda kind: int(counts[kind]))
+    rules = {kind: calibration.rule(kind, correction) for kind in counts if counts[kind] or kind == usual}
     rule = rules[usual]
     unsure: UnsureSummary = counted.get("unsure", UnsureSummary()).copy()
     unsure["threshold"] = rule.threshold if rule else None
@@ -127,16 +147,20 @@ def _report(boxes: UnlabelledDataset, settings: Settings, reporter: Reporter) ->
 
 def _require_same(note: Path, fingerprint: str) -> None:
     """The folder must be what it was when the run began."""
-    if not is_as_begun(note, fingerprint):
+    if not is_unchanged(note, fingerprint):
         fix = "Start a new batch: answers about two states of a folder do not belong together."
         raise UserError("the photos or boxes have changed since this run began", str(note.parent), fix, "changed")
 
 
 def kept(path: Path, images: Sequence[UnlabelledImage]) -> BatchProgress:
-    """Cut a predictions file back to whole groups of photos that were judged together, and say what is in it.
+    """Cut a predictions file back to whole groups of photos that were judged together, and count what is left in it.
 
-    Numbers may differ in their last digit with what is computed together; so that a run that goes on ends as an
+    Numbers may differ in their last digit with what is computed together. So that a run that goes on ends as an
     unbroken one does, a group is kept whole or judged again.
+
+    Args:
+        path: The predictions.jsonl of an earlier start; it need not exist.
+        images: All photos of the run, in their order.
     """
     if not path.is_file():
         return BatchProgress()
@@ -171,7 +195,7 @@ def _judge(
 ) -> int:
     """Judge what is left, photo by photo; returns how many photos are done in all."""
     prompt_builder = PromptBuilder(opened.loaded, settings, opened.taxonomy)
-    pen = Annotator(run_folder / "annotated", opened.taxonomy) if settings.batch.annotate else None
+    annotator = Annotator(run_folder / "annotated", opened.taxonomy) if settings.batch.annotate else None
     began, done, objects = time.monotonic(), begun.photos, begun.objects
     if done < len(images):
         reporter.emit("stage", text=f"Judging {len(images) - done} photos")
@@ -182,8 +206,8 @@ def _judge(
                 with writing(path):
                     stream.write("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode())
                     stream.flush()
-                if pen is not None:
-                    pen.add(image.path, rows)
+                if annotator is not None:
+                    annotator.add(image.path, rows)
                 done, objects = done + 1, objects + len(rows)
                 reporter.emit(
                     "progress",
@@ -199,15 +223,24 @@ def _judge(
                 if reporter.stop_requested():
                     break
     finally:
-        if pen is not None:
-            pen.close()
+        if annotator is not None:
+            annotator.close()
     return done
 
 
 def answers(
     opened: OpenedModel, prompt_builder: PromptBuilder, images: Sequence[UnlabelledImage]
 ) -> Iterator[tuple[UnlabelledImage, list[PredictionRow]]]:
-    """For each photo its rows, as in `scoring.prediction_row` but without a truth."""
+    """Answer every box of each photo.
+
+    Args:
+        opened: The model, its taxonomy and its calibration.
+        prompt_builder: Writes the questions for this model.
+        images: The photos, in the order in which they are judged.
+
+    Yields:
+        Each photo with its rows (see `row_of`), photo by photo.
+    """
     queries = [
         PhotoQueries(
             image.path,
@@ -224,9 +257,16 @@ def answers(
 def row_of(
     image: UnlabelledImage, index: int, answer: AnswerProbabilities, opened: OpenedModel, correction: str
 ) -> PredictionRow:
-    """A line of predictions.jsonl, with `calibrated` and `unsure` where the model has a calibration.
+    """Write a line of predictions.jsonl, with `calibrated` and `unsure` where the model has a calibration.
 
-    `object_type` is None where it was not known, `predicted_type` the answered one.
+    `object_type` is None where it was not known; `predicted_type` is then the answered one.
+
+    Args:
+        image: The photo.
+        index: The object's number on it, from 0.
+        answer: The model's answer about that object.
+        opened: The model that answered.
+        correction: How the prior is corrected: a value of `judging.prior_correction`.
     """
     taxonomy = opened.taxonomy
     obj = image.objects[index]
@@ -251,7 +291,12 @@ def row_of(
 
 
 def tally(path: Path, taxonomy: Taxonomy) -> Results:
-    """Counts of a predictions file: objects, by condition, by type and condition, types not known, unsure ones."""
+    """Count a predictions file: objects, by condition and by class, those of unknown type and the unsure ones.
+
+    Args:
+        path: A predictions.jsonl, read line by line.
+        taxonomy: Names the conditions and classes, in their order.
+    """
     classes: Counter[str] = Counter()
     conditions: Counter[str] = Counter()
     unknown = unsure = total = 0
@@ -293,9 +338,9 @@ def _draw_missing(images: Sequence[UnlabelledImage], run_folder: Path, taxonomy:
     for _, row in rows_of(run_folder / "predictions.jsonl"):
         if row["image"] in missing:
             rows.setdefault(row["image"], []).append(row)
-    pen = Annotator(folder, taxonomy)
+    annotator = Annotator(folder, taxonomy)
     try:
         for name, mine in rows.items():
-            pen.add(missing[name].path, mine)
+            annotator.add(missing[name].path, mine)
     finally:
-        pen.close()
+        annotator.close()

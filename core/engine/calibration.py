@@ -1,4 +1,4 @@
-"""A tuned model's calibration: fitted on photos that neither taught it nor chose its checkpoint, kept beside it."""
+"""Calibration of a tuned model: fitted on photos that it neither learned from nor was chosen by, kept beside it."""
 
 from __future__ import annotations
 
@@ -25,10 +25,21 @@ FILE = "calibration.json"
 KINDS = ("condition", "class")
 
 
-def taught_shares(
+def effective_class_shares(
     photos: Sequence[Photo], enhance: EnhanceSettings, taxonomy: Taxonomy
 ) -> tuple[dict[str, float], dict[str, float]]:
-    """({class: share as taught}, {class: plain share}): weights and repeats move the prior that a model takes in."""
+    """Compute how often each class occurs in what a model learns from, with and without weights and repeats.
+
+    Weights in the loss and repeats in an epoch move the prior that a model takes in.
+
+    Args:
+        photos: The photos it learns from.
+        enhance: The settings of weights and repeats.
+        taxonomy: Names the classes.
+
+    Returns:
+        ({class: share as the loss weighed it}, {class: plain share}), each summing to 1.
+    """
     weights = class_weights(photos, enhance, taxonomy)
     implied: Counter[str] = Counter()
     plain: Counter[str] = Counter()
@@ -47,7 +58,18 @@ def calibrate(
     learned: Sequence[Photo],
     settings: Settings,
 ) -> Calibration | None:
-    """Judge the photos put aside, with both kinds of question, and fit; None when they hold no object with a choice."""
+    """Judge the calibration photos with both kinds of question, and fit a calibration to the answers.
+
+    Args:
+        model: The tuned model, in evaluation mode.
+        prompt_builder: Writes its questions.
+        calibration_photos: Photos that the model neither learned from nor was chosen by.
+        learned: The photos it learned from; they tell the prior that it took in.
+        settings: The run's settings: the tolerated error, weights and repeats.
+
+    Returns:
+        The calibration; None when the photos hold no object with a choice.
+    """
     rows: dict[str, list[PredictionRow]] = {}
     for kind in KINDS:
         rows[kind] = [
@@ -57,36 +79,53 @@ def calibrate(
         ]
     if not any(row["choices"] > 1 for row in rows["condition"]):
         return None
-    implied, plain = taught_shares(learned, settings.enhance, prompt_builder.taxonomy)
+    implied, plain = effective_class_shares(learned, settings.enhance, prompt_builder.taxonomy)
     return calibration.fit(rows, settings.judging.max_error, len(calibration_photos), implied, plain)
 
 
 def keep(found: Calibration, folder: Path) -> None:
-    """Write it into an adapter's folder, in one go."""
+    """Write a calibration into an adapter's folder, in one go."""
     write_json(folder / FILE, found.to_dict())
 
 
 def load(folder: Path) -> Calibration | None:
-    """An adapter's calibration; None when it has none. Raises UserError when the file is damaged."""
+    """Read an adapter's calibration; None when it has none.
+
+    Raises:
+        UserError: The file is damaged.
+    """
     found = read_record(folder / FILE, CalibrationFacts)
     if found is None:
         return None
     try:
         return calibration.from_dict(found)
     except (KeyError, TypeError, AttributeError) as error:
-        fix = "Remove it (probabilities are then told as the model gives them), or train again."
+        fix = "Remove it (probabilities are then shown as the model gives them), or train again."
         raise UserError("this calibration is damaged", str(folder / FILE), fix, "adapter") from error
 
 
 def warn_without(found: Calibration | None, settings: Settings, reporter: Reporter) -> None:
-    """Tell whoever asked for a correction of the prior that a model without a calibration has none to correct."""
+    """Warn that a correction of the prior was requested of a model that has no calibration, hence none to correct.
+
+    Args:
+        found: The model's calibration; None where it has none.
+        settings: `judging.prior_correction` says what was requested.
+        reporter: Takes the warning.
+    """
     if found is None and settings.judging.prior_correction != calibration.NONE:
         text = "The prior is not corrected: this model has no calibration, so what it was taught is not known."
         reporter.emit("warning", text=text)
 
 
 def calibrated_row(row: PredictionRow, found: Calibration | None, correction: str, taxonomy: Taxonomy) -> PredictionRow:
-    """A prediction row with `calibrated` and `unsure`; what is predicted follows the calibrated probabilities."""
+    """Add `calibrated` and `unsure` to a prediction row; what is predicted follows the calibrated probabilities.
+
+    Args:
+        row: A prediction row with the model's own probabilities.
+        found: The model's calibration; with None the row is returned as it is.
+        correction: How the prior is corrected: a value of `judging.prior_correction`.
+        taxonomy: Names the classes.
+    """
     if found is None:
         return row
     kind = row["question"]

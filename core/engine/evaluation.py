@@ -1,4 +1,4 @@
-"""Judging a whole split, and the numbers that come of it."""
+"""Evaluation: a run that judges a whole split, and the scores that come of it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from core.engine import calibration, feature_cache
 from core.engine.opened_model import OpenedModel, open_model
 from core.engine.questions import PromptBuilder
 from core.engine.reference_points.rows import prior_rows
-from core.engine.reference_points.run import JudgedSplit, measure
+from core.engine.reference_points.run import EvaluatedSplit, measure
 from core.engine.scoring import judge_photos
 from core.errors import UserError
 from core.metrics import score
@@ -33,7 +33,13 @@ from core.units import percent
 
 
 def seen_in_training(opened: OpenedModel, photos: Sequence[Photo], reporter: Reporter) -> int:
-    """How many of the photos the adapter learned from; a warning is told when there are any."""
+    """Count the photos that the adapter learned from; where there are any, a warning is reported.
+
+    Args:
+        opened: The model, which knows the photos its adapter learned from.
+        photos: Those that it is to judge.
+        reporter: Takes the warning.
+    """
     seen = sum(photo.digest in opened.trained_on for photo in photos)
     if seen:
         reporter.emit(
@@ -43,7 +49,22 @@ def seen_in_training(opened: OpenedModel, photos: Sequence[Photo], reporter: Rep
 
 
 def read_data(settings: Settings, workspace: Workspace, run_folder: Path, reporter: Reporter) -> Dataset:
-    """The run's data set, its problems told; the split that was made is kept in the run folder and used again."""
+    """Read the run's data set and report its problems.
+
+    A split that had to be made is kept in the run's folder as split.json, and used again by a later start.
+
+    Args:
+        settings: `data` says where the photos lie and how they are split, `training.seed` seeds the split.
+        workspace: Where the sample set lies.
+        run_folder: The run's folder, which keeps split.json.
+        reporter: Takes the stage, and each problem of data that is usable all the same as a warning.
+
+    Returns:
+        The data set, its splits in place.
+
+    Raises:
+        UserError: The data set cannot be used, or split.json is of other data.
+    """
     reporter.emit("stage", text="Reading the photos")
     dataset = reading.read_dataset(settings.data, workspace.sample_data, settings.training.seed)
     checks.require_clean(dataset, settings.data)
@@ -60,14 +81,18 @@ def read_data(settings: Settings, workspace: Workspace, run_folder: Path, report
 
 
 def limited(photos: Sequence[Any], limit: int) -> list[Any]:
-    """At most `limit` photos (0: all), spread evenly so that no flight fills the sample."""
+    """Take at most `limit` photos (0: all), spread evenly so that no flight fills the sample."""
     if not limit or limit >= len(photos):
         return list(photos)
     return [photos[int(index * len(photos) / limit)] for index in range(limit)]
 
 
 def photos_of(dataset: Dataset, settings: Settings) -> list[Photo]:
-    """The photos to judge: those of the chosen split that hold objects. Raises UserError when there are none."""
+    """Choose the photos to judge: those of the chosen split that hold objects, at most `data.limit`.
+
+    Raises:
+        UserError: No photo of the split holds an object.
+    """
     found = [photo for photo in dataset.split(settings.data.split) if photo.objects]
     if not found:
         raise UserError(
@@ -79,16 +104,25 @@ def photos_of(dataset: Dataset, settings: Settings) -> list[Photo]:
     return limited(found, settings.data.limit)
 
 
-def prior_scores(train: Sequence[Photo], judged: Sequence[Photo], taxonomy: Taxonomy) -> PriorScore | None:
-    """What answering each type's most frequent training condition scores: the least a model must beat."""
-    rows = prior_rows(train, judged, taxonomy)
+def prior_scores(train: Sequence[Photo], evaluated: Sequence[Photo], taxonomy: Taxonomy) -> PriorScore | None:
+    """Score the answer that is the most frequent training condition of each type: the least that a model must beat.
+
+    Args:
+        train: The photos whose conditions are counted.
+        evaluated: The photos that are answered.
+        taxonomy: Names conditions and classes.
+
+    Returns:
+        Accuracy and macro-F1 in 0..1; None when `train` holds no object.
+    """
+    rows = prior_rows(train, evaluated, taxonomy)
     if not rows:
         return None
     scores = score(rows, intervals=False)
     return {"accuracy": scores["overall_accuracy"], "macro_f1": scores["macro_f1"]}
 
 
-def _tell_promise(opened: OpenedModel, settings: Settings, reporter: Reporter) -> None:
+def _warn_of_other_tolerance(opened: OpenedModel, settings: Settings, reporter: Reporter) -> None:
     """Warn where an adapter was calibrated for another error than the one that the settings now tolerate."""
     rule = opened.calibration and opened.calibration.rule(settings.question.kind)
     if rule and rule.max_error != settings.judging.max_error:
@@ -100,9 +134,21 @@ def _tell_promise(opened: OpenedModel, settings: Settings, reporter: Reporter) -
 
 
 def run(settings: Settings, run_folder: Path, workspace: Workspace, reporter: Reporter) -> Results:
-    """Judge a split; writes predictions.jsonl and results.json into the run folder and returns the results.
+    """Judge a split, and write predictions.jsonl and results.json into the run's folder.
 
-    A requested stop ends it after the photo at hand with what was judged so far, marked `"complete": false`.
+    A requested stop ends it after the photo at hand; what was judged so far is scored and marked `"complete": false`.
+
+    Args:
+        settings: The run's settings; `data.split` names the split.
+        run_folder: The run's folder.
+        workspace: Where vision features are kept, and the sample set.
+        reporter: Takes the events, and says whether a stop was requested.
+
+    Returns:
+        What results.json holds.
+
+    Raises:
+        UserError: The photos or the model cannot be used.
     """
     dataset = read_data(settings, workspace, run_folder, reporter)
     photos = photos_of(dataset, settings)
@@ -110,7 +156,7 @@ def run(settings: Settings, run_folder: Path, workspace: Workspace, reporter: Re
     opened = open_model(settings)
     prompt_builder = PromptBuilder(opened.loaded, settings, opened.taxonomy)
     seen = seen_in_training(opened, photos, reporter)
-    _tell_promise(opened, settings, reporter)
+    _warn_of_other_tolerance(opened, settings, reporter)
     calibration.warn_without(opened.calibration, settings, reporter)
     feature_cache.prepare(prompt_builder, opened.loaded, opened.model, [(photos, [(False, 0)])], workspace, reporter)
     reporter.emit("stage", text=f"Testing on {len(photos)} images")
@@ -167,7 +213,7 @@ def run(settings: Settings, run_folder: Path, workspace: Workspace, reporter: Re
     # Written before the reference points too: whatever ends them, the model's own score is kept.
     write_json(run_folder / "results.json", results)
     if settings.judging.references:
-        judged = JudgedSplit(opened, prompt_builder, dataset, photos[:done], rows)
-        results["references"], results["reference_warnings"] = measure(judged, workspace, run_folder, reporter)
+        evaluated = EvaluatedSplit(opened, prompt_builder, dataset, photos[:done], rows)
+        results["references"], results["reference_warnings"] = measure(evaluated, workspace, run_folder, reporter)
         write_json(run_folder / "results.json", results)
     return results

@@ -1,7 +1,7 @@
 """Vision features kept on disk: while the vision tower is frozen, every view of a photo is computed once.
 
-A file's name is a hash of all that its content follows from: the photo's bytes, box, mirroring, light, resize limits;
-the folder's name tells the vision tower's weights, number format and kind of device. A file is complete or not there
+A file's name is a hash of all that its content follows from: the photo's bytes, box, mirroring, light, resize limits.
+The folder's name holds the vision tower's weights, number format and kind of device. A file is complete or not there
 at all, so two processes may share a cache; it is read through a memory map. Legend for shapes as in `vision.py`.
 """
 
@@ -24,15 +24,16 @@ from accelerate.utils import broadcast_object_list, wait_for_everyone
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from core import units
 from core.data.types import Photo
-from core.engine.adapters import sees_anew
+from core.engine.adapters import adapts_vision
 from core.engine.models import Loaded, base_of
 from core.engine.prefetch import prefetch
 from core.engine.questions import PromptBuilder, mirrored_box
 from core.engine.vision import LIGHTS, ImageEncoder, ImageView, Patches
 from core.runs import cache
 from core.runs.events import Reporter
-from core.runs.files import file_stamp, replace, writing
+from core.runs.files import file_stamp, remove, replace, writing
 from core.runs.workspace import Workspace
 
 # Changes when features would be computed otherwise than by earlier versions of damgui.
@@ -47,8 +48,17 @@ SPARE_BYTES = 1 << 30
 Wanted = Sequence[tuple[Sequence[Photo], Sequence[tuple[bool, int]]]]
 
 
-def tower_mark(base: Any) -> str:
-    """SHA-256 (16 hex digits) over the vision tower's weights, some thousand of each: no training leaves them alone."""
+def tower_fingerprint(base: Any) -> str:
+    """Fingerprint the vision tower of a base model.
+
+    Some thousand weights of each tensor are hashed: no training leaves them alone.
+
+    Args:
+        base: The transformers model without peft's wrapping.
+
+    Returns:
+        The first 16 hex digits of a SHA-256.
+    """
     digest = hashlib.sha256()
     for name, parameter in base.model.visual.named_parameters():
         some = parameter.detach().flatten()[:: max(1, parameter.numel() // 4096)].float().cpu().numpy()
@@ -58,7 +68,13 @@ def tower_mark(base: Any) -> str:
 
 @dataclass(frozen=True)
 class CachePlan:
-    """What a cache would take: views that are not in it yet, their bytes, and the bytes of all that are wanted."""
+    """What it takes to keep a set of views.
+
+    Attributes:
+        missing: Views that are not kept yet.
+        missing_bytes: What these will take on disk.
+        all_bytes: What all of the set take, the kept ones included.
+    """
 
     missing: tuple[ImageView, ...]
     missing_bytes: int
@@ -66,7 +82,13 @@ class CachePlan:
 
 
 class FeatureCache:
-    """The features of one model under one view. `folder` None keeps nothing on disk."""
+    """The vision features of one model under one set of view settings.
+
+    Args:
+        loaded: The model; its vision tower computes what is missing.
+        image_encoder: Cuts the views into patches.
+        folder: The workspace's feature cache; None keeps nothing on disk.
+    """
 
     def __init__(self, loaded: Loaded, image_encoder: ImageEncoder, folder: Path | None) -> None:
         self.base = base_of(loaded.model)
@@ -76,11 +98,11 @@ class FeatureCache:
         self.layers = 1 + len(getattr(config.vision_config, "deepstack_visual_indexes", None) or ())
         self.width = int(config.text_config.hidden_size)
         kind = str(self.dtype).removeprefix("torch.")
-        self.folder = folder / f"{FORMAT}-{tower_mark(self.base)}-{kind}-{self.device.type}" if folder else None
+        self.folder = folder / f"{FORMAT}-{tower_fingerprint(self.base)}-{kind}-{self.device.type}" if folder else None
         self._digests: dict[Path, tuple[tuple[int, ...], str]] = {}
 
-    def know(self, photos: Iterable[Photo]) -> None:
-        """Take the digests of photos that were read before: their files are not read again."""
+    def add_digests(self, photos: Iterable[Photo]) -> None:
+        """Take over the digests of photos that were read before, so that their files are not read again."""
         for photo in photos:
             if photo.digest:
                 self._digests[photo.path] = (file_stamp(photo.path), photo.digest)
@@ -93,7 +115,7 @@ class FeatureCache:
         return known[1]
 
     def file(self, image_view: ImageView) -> Path | None:
-        """Where a view's features are or would be kept."""
+        """Where a view's features are or would be kept; None where nothing is kept or the photo is missing."""
         if self.folder is None or not file_stamp(image_view.path):
             return None
         processor = self.image_encoder.processor
@@ -117,11 +139,17 @@ class FeatureCache:
         return self.folder / name[:2] / f"{name}.safetensors"
 
     def bytes_of(self, tokens: int) -> int:
+        """Bytes that the features of so many tokens take."""
         return tokens * self.width * self.layers * self.dtype.itemsize
 
     def plan(self, photos: Sequence[Photo], versions: Sequence[tuple[bool, int]]) -> CachePlan:
-        """What it takes to keep these photos in these versions (mirrored, light). No photo is opened."""
-        self.know(photos)
+        """Compute what it takes to keep these photos; no photo is opened.
+
+        Args:
+            photos: The photos with the boxes that are asked about.
+            versions: In which versions (mirrored, number of the light) each is seen.
+        """
+        self.add_digests(photos)
         missing, lacking, total = [], 0, 0
         for photo in photos:
             for image_view in image_views(photo, self.image_encoder, versions):
@@ -144,11 +172,22 @@ class FeatureCache:
         return True
 
     def fill(self, missing: Sequence[ImageView], stop: Callable[[], bool]) -> Iterator[int]:
-        """Compute and keep what is missing; yields how many are done. Raises UserError when the disk is full."""
+        """Compute and keep what is missing.
+
+        Args:
+            missing: The views to compute.
+            stop: Asked after every group of views; True ends the work early.
+
+        Yields:
+            How many views are done.
+
+        Raises:
+            UserError: The disk is full.
+        """
         done = 0
         for seen in prefetch(self._groups(missing)):
             for image_view, patches in zip((view for view, _ in seen), self.compute([p for _, p in seen]), strict=True):
-                self._keep(image_view, patches)
+                self._store(image_view, patches)
             done += len(seen)
             yield done
             if stop():
@@ -169,7 +208,14 @@ class FeatureCache:
 
     @torch.no_grad()
     def compute(self, images: Sequence[Patches]) -> list[Patches]:
-        """Images through the tower and its merger: (D, T, H) each, on the CPU."""
+        """Put images through the vision tower and its merger, together.
+
+        Args:
+            images: Patches with `values` (N, C).
+
+        Returns:
+            For each image its `features` (D, T, H) in the model's number format, on the CPU; `values` is empty.
+        """
         values = torch.cat([torch.from_numpy(image.values) for image in images]).to(self.device)
         grid = torch.tensor([image.grid_thw for image in images], device=self.device)
         seen = self.base.get_image_features(values, grid)
@@ -183,15 +229,15 @@ class FeatureCache:
         ]
 
     def features(self, image_view: ImageView) -> Patches:
-        """A view's features, from disk or computed now."""
-        found = self._kept(image_view)
+        """A view's features (D, T, H), read from disk or else computed now and kept."""
+        found = self._load(image_view)
         if found is None:
             (found,) = self.compute([self.image_encoder.fresh(image_view)])
             with contextlib.suppress(Exception):  # without a place on disk the work still goes on
-                self._keep(image_view, found)
+                self._store(image_view, found)
         return found
 
-    def _kept(self, image_view: ImageView) -> Patches | None:
+    def _load(self, image_view: ImageView) -> Patches | None:
         file = self.file(image_view)
         if file is None or not file.is_file():
             return None
@@ -206,7 +252,7 @@ class FeatureCache:
         empty = torch.empty((0, 1), dtype=torch.float32).numpy()
         return Patches(empty, (frames, rows, columns), features)
 
-    def _keep(self, image_view: ImageView, seen: Patches) -> None:
+    def _store(self, image_view: ImageView, seen: Patches) -> None:
         file = self.file(image_view)
         if file is None or seen.features is None:
             return
@@ -217,11 +263,17 @@ class FeatureCache:
                 save_file({"features": seen.features}, beside, {"grid_thw": " ".join(map(str, seen.grid_thw))})
                 replace(beside, file)
             finally:
-                beside.unlink(missing_ok=True)
+                remove(beside)
 
 
 def image_views(photo: Photo, image_encoder: ImageEncoder, versions: Sequence[tuple[bool, int]]) -> Iterator[ImageView]:
-    """All that is encoded when every object of a photo is asked about."""
+    """Enumerate all that is encoded when every object of a photo is asked about.
+
+    Args:
+        photo: The photo with its boxes.
+        image_encoder: Knows whether photos, crops or both are shown.
+        versions: The versions (mirrored, number of the light) of the photo.
+    """
     for mirrored, light in versions:
         if image_encoder.view.mode != "crop":
             yield ImageView(photo.path, None, mirrored, light)
@@ -233,17 +285,28 @@ def image_views(photo: Photo, image_encoder: ImageEncoder, versions: Sequence[tu
 def prepare(
     prompt_builder: PromptBuilder, loaded: Loaded, model: Any, wanted: Wanted, workspace: Workspace, reporter: Reporter
 ) -> FeatureCache | None:
-    """Let `prompt_builder` see by kept features, and compute missing ones of `wanted`; None where that cannot be.
+    """Let `prompt_builder` use kept features, and compute those of `wanted` that are missing.
 
-    It cannot when the settings forbid it, when the tower or merger of `model` learns or has learned, or when the disk
-    or the cap is too small (a warning says so). Several processes of one training share the work.
+    Several processes of one training share the work.
+
+    Args:
+        prompt_builder: From now on its image encoder hands out features in place of patches.
+        loaded: The base model.
+        model: The same model, perhaps with an adapter.
+        wanted: The photos that will be seen, with their versions.
+        workspace: Where the features are kept.
+        reporter: Takes progress, and a warning where disk or cap is too small.
+
+    Returns:
+        The cache; None where nothing is kept, because the settings forbid it, the tower or merger of `model` learns or
+        has learned, or the disk or `model.cache_gb` is too small.
     """
     found = _planned(prompt_builder, loaded, model, wanted, workspace)
     if found is None:
         return None
     kept, plan, trouble = found
     # Another process may be ahead and have written some: all must share out the same list.
-    plan, trouble = _agreed([plan, trouble])
+    plan, trouble = _from_main_process([plan, trouble])
     if trouble:
         reporter.emit("warning", text=trouble)
         return None
@@ -255,15 +318,26 @@ def prepare(
     return kept
 
 
-def _agreed(mine: list[Any]) -> list[Any]:
+def _from_main_process(values: list[Any]) -> list[Any]:
     """What the first process of a training holds; what it is given where there is one process only."""
-    return broadcast_object_list(mine) if torch.distributed.is_initialized() else mine
+    return broadcast_object_list(values) if torch.distributed.is_initialized() else values
 
 
 def planned(
     prompt_builder: PromptBuilder, loaded: Loaded, model: Any, wanted: Wanted, workspace: Workspace
 ) -> CachePlan | None:
-    """What `prepare` will compute and keep; None where it will keep nothing."""
+    """Foresee what `prepare` will compute and keep; None where it will keep nothing.
+
+    Args:
+        prompt_builder: Whose settings say whether and how much may be kept; it stays as it is.
+        loaded: The base model.
+        model: The same model, perhaps with an adapter.
+        wanted: The photos that will be seen, with their versions.
+        workspace: Where the features are kept.
+
+    Returns:
+        The views that are not kept yet, and what they will take on disk. Nothing is computed or written.
+    """
     found = _planned(prompt_builder, loaded, model, wanted, workspace)
     return None if found is None or found[2] else found[1]
 
@@ -271,9 +345,9 @@ def planned(
 def _planned(
     prompt_builder: PromptBuilder, loaded: Loaded, model: Any, wanted: Wanted, workspace: Workspace
 ) -> tuple[FeatureCache, CachePlan, str] | None:
-    """The cache, what it lacks, and why it cannot be filled ("": it can); None where features cannot be kept at all."""
+    """The cache, what it lacks, and why it cannot be filled (or ""); None where features cannot be kept at all."""
     settings = prompt_builder.settings.model
-    if not settings.cache_features or sees_anew(model):
+    if not settings.cache_features or adapts_vision(model):
         return None
     kept = FeatureCache(loaded, prompt_builder.image_encoder, workspace.feature_cache)
     plans = [kept.plan(photos, versions) for photos, versions in wanted]
@@ -302,14 +376,14 @@ def _trouble(plan: CachePlan, cap: int, workspace: Workspace) -> str:
 def _fill(kept: FeatureCache, plan: CachePlan, cap: int, workspace: Workspace, reporter: Reporter) -> None:
     rank, world = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
     mine = plan.missing[rank::world]
-    said = f"Looking at the photos once: {len(plan.missing)} views, {plan.missing_bytes / 1e6:.0f} MB to keep"
-    reporter.emit("stage", text=said)
+    text = f"Looking at the photos once: {len(plan.missing)} views, {plan.missing_bytes / 1e6:.0f} MB to keep"
+    reporter.emit("stage", text=text)
     if rank == 0:
-        cache.make_room(workspace.feature_cache, cap, plan.missing_bytes)
+        cache.evict(workspace.feature_cache, cap, plan.missing_bytes)
     began, reported = time.monotonic(), 0.0
     for done in kept.fill(mine, reporter.stop_requested):
         now = time.monotonic()
         if now - reported > 1:
             reported = now
             left = (now - began) / done * (len(mine) - done)
-            reporter.emit("stage", text=f"{said}, {100 * done // len(mine)} % done, {left:.0f} s left")
+            reporter.emit("stage", text=f"{text}, {units.done(done, len(mine))} done, {units.estimate(left)} left")

@@ -1,4 +1,7 @@
-"""Language layers in 4 bits (NF4, Dettmers et al. 2023, arXiv:2305.14314), so that a 7B model trains on a small GPU."""
+"""Language layers in 4 bits, so that a 7B model trains on a small GPU.
+
+Source: NF4, Dettmers et al. 2023, arXiv:2305.14314.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,14 @@ CURE = "Install it with pip install '.[four-bit]', or set model.four_bit=false."
 
 
 def quantization(dtype: torch.dtype) -> BitsAndBytesConfig:
-    """How transformers shall load the weights. Raises UserError where bitsandbytes is not installed."""
+    """Describe to transformers how the weights are to be loaded.
+
+    Args:
+        dtype: The number format in which the layers compute.
+
+    Raises:
+        UserError: bitsandbytes is not installed.
+    """
     try:
         import bitsandbytes  # noqa: F401
     except ImportError as error:
@@ -28,8 +38,13 @@ def quantization(dtype: torch.dtype) -> BitsAndBytesConfig:
 
 
 def require_only_language(model: Any) -> None:
-    """Raises UserError unless the language layers are in 4 bits and nothing else is: a quantised vision tower or output
-    layer loses much, and libraries have quantised them unasked."""
+    """Check that the language layers are in 4 bits and nothing else is.
+
+    A quantised vision tower or output layer loses much, and libraries have quantised them unrequested.
+
+    Raises:
+        UserError: A layer is quantised that should not be, or the other way round.
+    """
     import bitsandbytes
 
     for name, layer in model.named_modules():

@@ -1,4 +1,4 @@
-"""Base models: where they are, loading them, and refusing those that would give wrong numbers."""
+"""Base models: finding and loading them, and refusing those that would give wrong numbers."""
 
 from __future__ import annotations
 
@@ -38,7 +38,17 @@ MAKE_SHIPPED = {
 
 @dataclass
 class Loaded:
-    """A model ready to be asked. `family` is transformers' model type; `fingerprint` names its weights."""
+    """A base model that is ready to answer.
+
+    Attributes:
+        model: The transformers model in evaluation mode; later perhaps wrapped by peft.
+        tokenizer: Its tokenizer, which has a chat template.
+        processor: Cuts images into patches.
+        path: The model as the settings name it.
+        family: transformers' model type, a key of `core.families.FAMILIES`.
+        fingerprint: Names the weights: see `fingerprint`.
+        device: Where it computes.
+    """
 
     model: Any
     tokenizer: Any
@@ -50,11 +60,19 @@ class Loaded:
 
     @property
     def parameters(self) -> int:
+        """How many parameters the base model has, adapters left out."""
         return int(base_of(self.model).num_parameters())
 
 
 def choose_device(wanted: str) -> torch.device:
-    """The device to compute on. Raises UserError when the wanted one is not there."""
+    """Choose the device to compute on.
+
+    Args:
+        wanted: "auto", "cpu", "cuda" or "mps".
+
+    Raises:
+        UserError: The wanted device is not there.
+    """
     there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if wanted == "auto":
         wanted = next((name for name in ("cuda", "mps") if there[name]), "cpu")
@@ -69,16 +87,28 @@ def choose_device(wanted: str) -> torch.device:
 
 
 def choose_dtype(wanted: str, device: torch.device) -> torch.dtype:
-    """bfloat16 where a GPU has it, float32 elsewhere; never float16, in which 7B models overflow."""
+    """Choose the number format: bfloat16 where a GPU has it, else float32; never float16, in which 7B models overflow.
+
+    Args:
+        wanted: "auto", "float32" or "bfloat16".
+        device: Where the model will compute.
+    """
     if wanted == "auto":
         return torch.bfloat16 if device.type == "cuda" and torch.cuda.is_bf16_supported() else torch.float32
     return {"float32": torch.float32, "bfloat16": torch.bfloat16}[wanted]
 
 
 def resolve(path: str) -> str:
-    """A shipped name (`demo`, `demo-photos`) as its folder, a local folder as it is, anything else as a hub id.
+    """Find out what a model's name stands for.
 
-    Raises UserError for a local folder that is not there or holds no model.
+    Args:
+        path: A shipped name (`demo`, `demo-photos`), a local folder, or a hub id.
+
+    Returns:
+        The folder of a shipped model, a local folder as it is, anything else unchanged as a hub id.
+
+    Raises:
+        UserError: A local folder is not there or holds no model.
     """
     if path in MAKE_SHIPPED:
         shipped = DEMO_MODEL.with_name(path)
@@ -96,7 +126,14 @@ def resolve(path: str) -> str:
 
 
 def fingerprint(folder: Path) -> str:
-    """SHA-256 (16 hex digits) over config and weights: name, size, first and last MiB of every weight file."""
+    """Fingerprint a model by its config and by name, size, first and last MiB of every weight file.
+
+    Args:
+        folder: A model's folder, with config.json in it.
+
+    Returns:
+        The first 16 hex digits of a SHA-256.
+    """
     digest = hashlib.sha256((folder / "config.json").read_bytes())
     for file in sorted([*folder.glob("*.safetensors"), *folder.glob("*.bin")]):
         digest.update(f"{file.name} {file.stat().st_size}".encode())
@@ -108,7 +145,11 @@ def fingerprint(folder: Path) -> str:
 
 
 def load(wanted: schema.ModelSettings) -> Loaded:
-    """The base model of `wanted.path`, in evaluation mode. Raises UserError for anything that is not a usable one."""
+    """Load the base model of `wanted.path`, in evaluation mode.
+
+    Raises:
+        UserError: It cannot be found or loaded, is not of a known family, or lacks weights or its tokenizer.
+    """
     logging.disable_progress_bar()
     device = choose_device(wanted.device)
     if is_adapter(wanted.path):
@@ -183,17 +224,20 @@ def _not_loadable(wanted: schema.ModelSettings, place: str, error: Exception) ->
 
 
 class PatchMatmul(torch.nn.Conv3d):
-    """A patch embedding as what it is: patches do not overlap, so the convolution is one matrix product, and several
-    times faster as one (7x on two CPU cores). Weights, names and results stay."""
+    """A patch embedding computed as one matrix product.
+
+    Patches do not overlap, so the convolution is such a product, and several times faster as one (7x on two CPU cores).
+    Weights, names and results stay the same.
+    """
 
     def forward(self, patches: torch.Tensor) -> torch.Tensor:
-        """(N, 3, 2, side, side) -> (N, width, 1, 1, 1)."""
+        """Embed patches: (N, 3, 2, side, side) -> (N, width, 1, 1, 1)."""
         seen = torch.nn.functional.linear(patches.flatten(1), self.weight.flatten(1), self.bias)
         return seen[:, :, None, None, None]
 
 
 def quicken_patches(model: Any) -> None:
-    """Let the vision tower embed its patches by a matrix product."""
+    """Let the vision tower of `model` embed its patches by a matrix product, where that gives the same result."""
     embed = model.model.visual.patch_embed
     slow = embed.proj
     if type(slow) is not torch.nn.Conv3d or slow.kernel_size != slow.stride or slow.groups != 1:
@@ -205,7 +249,12 @@ def quicken_patches(model: Any) -> None:
 
 
 class ClosedHead(torch.nn.Linear):
-    """The rows of a model's output layer that belong to the tokens `ids`: logits (…, C) instead of (…, vocabulary)."""
+    """An output layer for some tokens only: logits (…, C) instead of (…, vocabulary).
+
+    Args:
+        whole: The model's own output layer, whose rows are copied.
+        ids: The C tokens, in the order of the logits.
+    """
 
     def __init__(self, whole: torch.nn.Linear, ids: Sequence[int]) -> None:
         super().__init__(whole.in_features, len(ids), bias=False, device="meta")
@@ -220,9 +269,16 @@ def base_of(model: Any) -> Any:
 
 
 def close_head(model: Any, ids: Sequence[int]) -> torch.nn.Module:
-    """From now on the model computes the logits of the tokens `ids` only, in their order; () changes nothing.
+    """Let the model compute the logits of some tokens only, from now on.
 
-    A real vocabulary has 150,000 rows, closed questions want a dozen. Returns the output layer that was there.
+    A real vocabulary has 150,000 rows; closed questions need a dozen.
+
+    Args:
+        model: A transformers model, wrapped by peft or not.
+        ids: The tokens, in the order of the logits; () changes nothing.
+
+    Returns:
+        The output layer that was there before.
     """
     base = base_of(model)
     whole: torch.nn.Module = base.get_output_embeddings()
@@ -233,7 +289,10 @@ def close_head(model: Any, ids: Sequence[int]) -> torch.nn.Module:
 
 @contextmanager
 def closed_head(model: Any, ids: Sequence[int]) -> Iterator[None]:
-    """`close_head` while it lasts: a model that answers for several adapters may face several lists of answers."""
+    """Close the model's output layer (see `close_head`) for as long as the context lasts.
+
+    A model that answers for several adapters may need several lists of tokens.
+    """
     whole = close_head(model, ids)
     try:
         yield

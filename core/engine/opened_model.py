@@ -1,4 +1,4 @@
-"""A model as a user asks for it: a base, or an adapter with the base below it, its taxonomy and its calibration."""
+"""A model as a user names it: a base, or an adapter with the base below it, its taxonomy and its calibration."""
 
 from __future__ import annotations
 
@@ -19,10 +19,15 @@ from core.taxonomy import load as load_taxonomy
 
 @dataclass
 class OpenedModel:
-    """A model as asked for: the base, the adapter on it (or None), and the taxonomy its questions use.
+    """A model that was opened by its path.
 
-    `trained_on` holds the digests of the photos that an adapter learned from, `calibration` how its probabilities are
-    to be read (None: it was not calibrated).
+    Attributes:
+        loaded: The base model.
+        model: What answers: the base, or the base with the adapter on it.
+        taxonomy: What its questions are made of.
+        adapter: The adapter's folder, or None.
+        trained_on: Digests of the photos that the adapter learned from.
+        calibration: How its probabilities are to be read; None when it was not calibrated.
     """
 
     loaded: models.Loaded
@@ -44,9 +49,10 @@ class OpenedModel:
 
 
 def open_model(settings: Settings) -> OpenedModel:
-    """The model at `settings.model.path`, which may be an adapter folder (then its base is loaded below it).
+    """Open the model at `settings.model.path`; where that is an adapter, its base is loaded below it.
 
-    Raises UserError when the taxonomy is not the one that the adapter's answers were learned with.
+    Raises:
+        UserError: The model cannot be loaded, or the taxonomy is not the one that the adapter learned.
     """
     path = settings.model.path
     taxonomy = load_taxonomy(settings.data.taxonomy)

@@ -1,8 +1,8 @@
-"""Questions as token sequences: one photo, many questions, every question with its possible answers.
+"""Samples as rows of tensors: one photo, many questions, every question with its possible answers.
 
 A photo's tokens stand once; each question about it is a segment that sees the photo and itself; each answer is a path
 of segments that sees the photo, its question and its own beginning. Positions restart where the parent ends, so every
-path from the photo on reads exactly like a sequence of its own: loss and gradients are equal (a law with a test).
+path from the photo on reads exactly like a sequence of its own, and loss and gradients are equal (which a test holds).
 Samples of several photos share a row, blind to each other, so that little is padded.
 
 Answers are closed or open. Closed: an answer goes on with one of the tokens with which some allowed answer goes on, so
@@ -16,7 +16,7 @@ of logits (the candidates of closed answers, or the vocabulary).
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -26,115 +26,29 @@ from transformers import PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 
 from core.engine.models import base_of
+from core.engine.samples import Answer, PackedSample, Question, choices, fill_rows, sample_tokens, split_sample
 from core.engine.vision import Patches
 
-# Rows are at least this long where there is enough to fill them: shorter ones waste calls, longer ones the square.
-LEAST_ROW = 256
 Batch = dict[str, torch.Tensor]
-
-
-@dataclass(frozen=True)
-class Answer:
-    """One answer of a question: its tokens with the end token, and its weight in the loss (0: not trained)."""
-
-    token_ids: tuple[int, ...]
-    weight: float = 0.0
-
-
-@dataclass(frozen=True)
-class Question:
-    """One question: tokens with one image pad where the crop stands (if any), the answers that are scored, the crop.
-
-    `allowed` lists the tokens of every allowed answer; None leaves the answer open.
-    """
-
-    token_ids: tuple[int, ...]
-    answers: tuple[Answer, ...]
-    crop: Patches | None = None
-    allowed: tuple[tuple[int, ...], ...] | None = None
-
-
-@dataclass(frozen=True)
-class PackedSample:
-    """A photo with its questions: the head's tokens with one image pad for the photo (None in the crop-only view)."""
-
-    head_ids: tuple[int, ...]
-    questions: tuple[Question, ...]
-    photo: Patches | None = None
-
-    def head_tokens(self, merge: int) -> int:
-        return len(self.head_ids) + (self.photo.tokens(merge) - 1 if self.photo else 0)
-
-
-def choices(answer: Answer, allowed: tuple[tuple[int, ...], ...] | None) -> list[tuple[int, tuple[int, ...]]]:
-    """Where an answer could have gone on differently: (how many of its tokens come before, the tokens that may follow).
-
-    Open answers: every place, with () for "any token".
-    """
-    if allowed is None:
-        return [(place, ()) for place in range(len(answer.token_ids))]
-    found = []
-    for place in range(len(answer.token_ids)):
-        before = answer.token_ids[:place]
-        follow = tuple(sorted({other[place] for other in allowed if other[:place] == before}))
-        if len(follow) > 1:
-            found.append((place, follow))
-    return found
-
-
-def question_tokens(question: Question, merge: int) -> int:
-    """How many tokens a question takes in a row, its answers included."""
-    prefixes = {
-        answer.token_ids[:length]
-        for answer in question.answers
-        for place, _ in choices(answer, question.allowed)[-1:]
-        for length in range(1, place + 1)
-    }
-    return len(question.token_ids) + len(prefixes) + (question.crop.tokens(merge) - 1 if question.crop else 0)
-
-
-def split_sample(sample: PackedSample, merge: int, least: int = LEAST_ROW) -> list[PackedSample]:
-    """The same questions in samples of bounded length, because attention costs the square of a row.
-
-    A sample carries questions of at most twice the head's tokens (or `least`), beyond which repeating the head is
-    cheaper than a longer row. Loss, gradients and probabilities do not depend on the cut.
-    """
-    capacity = max(least, 2 * sample.head_tokens(merge))
-    groups: list[list[Question]] = []
-    used = capacity + 1
-    for question in sample.questions:
-        size = question_tokens(question, merge)
-        if used + size > capacity:
-            groups.append([])
-            used = 0
-        groups[-1].append(question)
-        used += size
-    return [replace(sample, questions=tuple(group)) for group in groups]
-
-
-def sample_tokens(sample: PackedSample, merge: int) -> int:
-    return sample.head_tokens(merge) + sum(question_tokens(question, merge) for question in sample.questions)
-
-
-def fill_rows(lengths: Sequence[int], least: int = LEAST_ROW) -> list[list[int]]:
-    """Which samples share a row: first fit, longest first, in rows as long as the longest sample (or `least`)."""
-    capacity = max([least, *lengths])
-    rows: list[list[int]] = []
-    left: list[int] = []
-    for index in sorted(range(len(lengths)), key=lambda place: (-lengths[place], place)):
-        place = next((row for row, free in enumerate(left) if free >= lengths[index]), None)
-        if place is None:
-            rows.append([index])
-            left.append(capacity - lengths[index])
-        else:
-            rows[place].append(index)
-            left[place] -= lengths[index]
-    return rows
 
 
 @dataclass
 class PackedRow:
-    """Samples laid out one after the other: ids (S,), positions (3, S), and which segment each token belongs to."""
+    """Samples laid out one after the other as one row of S tokens.
+
+    The lists `choice_…` and `allowed` have an item for each choice on an answer's path.
+
+    Attributes:
+        ids: The tokens; an image stands as one pad for each of its tokens.
+        positions: M-RoPE positions, pieces that together are (3, S).
+        segments: The segment that each token belongs to.
+        parents: For each segment the one that it goes on from; -1 for a head.
+        images: The images, in the order of their pads.
+        choice_at: The place in the row whose logits decide.
+        choice_ids: The token that the answer takes there.
+        allowed: The tokens that are allowed there; () for any.
+        choice_answers: The number of the answer.
+    """
 
     ids: list[int] = field(default_factory=list)
     positions: list[np.ndarray] = field(default_factory=list)
@@ -149,22 +63,44 @@ class PackedRow:
 
 
 def image_positions(grid_thw: tuple[int, int, int], merge: int, start: int) -> np.ndarray:
-    """M-RoPE positions (3, tokens) of an image that begins at `start` (Qwen2-VL report, section 2.1)."""
+    """Compute the M-RoPE positions of an image.
+
+    Args:
+        grid_thw: The image's patches: frames, rows, columns.
+        merge: The side of the square of patches that one token is.
+        start: The position at which the image begins.
+
+    Returns:
+        (3, tokens) int64: frame, row and column of each token, counted from `start`.
+
+    Source: Qwen2-VL report, section 2.1.
+    """
     frames, rows, columns = grid_thw[0], grid_thw[1] // merge, grid_thw[2] // merge
     cells = np.indices((frames, rows, columns)).reshape(3, -1)
     return cells + start
 
 
 class Packer:
-    """How one model writes samples as rows: its image pad, its padding, the merge factor of its vision tower, and the
-    tokens among which closed answers choose (the columns of the logits; see `models.closed_head`)."""
+    """Writes samples as rows for one model.
+
+    Args:
+        image_pad_id: The token that stands for an image.
+        pad_id: The token that fills rows up.
+        merge: The merge factor of its vision tower.
+        candidates: The tokens among which closed answers choose: the columns of the logits (see `models.closed_head`).
+    """
 
     def __init__(self, image_pad_id: int, pad_id: int, merge: int, candidates: Sequence[int] = ()) -> None:
         self.image_pad_id, self.pad_id, self.merge = image_pad_id, pad_id, merge
         self.column = {token: index for index, token in enumerate(candidates)}
 
     def row(self, samples: Sequence[PackedSample], first_answers: Sequence[int] = (0,)) -> PackedRow:
-        """Samples as a row; images in the order of their pads. `first_answers` numbers each sample's first answer."""
+        """Lay samples out as one row.
+
+        Args:
+            samples: The samples, in their order.
+            first_answers: For each sample the number that its first answer gets; the others count on from there.
+        """
         row = PackedRow()
         for sample, first_answer in zip(samples, first_answers, strict=True):
             answer = first_answer
@@ -223,9 +159,19 @@ class Packer:
         return position
 
     def batches(self, samples: Iterable[PackedSample], multiple: int = 1, most_tokens: int = 0) -> list[Batch]:
-        """Samples as few batches, each of at most `most_tokens` padded tokens (0: one batch) or a single row.
+        """Lay samples out as few batches.
 
-        The questions of a batch are in order and numbered in `questions`: a photo's may be spread over batches.
+        The questions of a batch are in order and numbered in `questions`; those of one photo may be spread over
+        batches.
+
+        Args:
+            samples: The samples, in the order in which their questions are numbered.
+            multiple: Rows are padded to a multiple of so many tokens.
+            most_tokens: A batch holds at most so many tokens, padding included, or a single row; 0 makes one batch of
+                all.
+
+        Returns:
+            Batches of tensors on the CPU, as `batch` describes them.
         """
         parts = [part for sample in samples for part in split_sample(sample, self.merge)]
         rows = fill_rows([sample_tokens(part, self.merge) for part in parts])
@@ -242,15 +188,21 @@ class Packer:
         return [self._batch(parts, group, multiple) for group in made]
 
     def batch(self, samples: Sequence[PackedSample], multiple: int = 1) -> Batch:
-        """All `samples` as one batch, padded on the right to a multiple of `multiple` tokens.
+        """Lay `samples` out as one batch, padded on the right to a multiple of `multiple` tokens.
 
-        `input_ids` (B, S), `attention_mask` (B, 1, S, S) bool, `position_ids` (3, B, S); the images as `pixel_values`
-        (ΣN, patch values) with `image_grid_thw` (images, 3) and `image_index` (which of them stands at each image's
-        place), or, where they are known, as `image_features` (D, Σtokens, H); `reads` (B, S) bool: the places whose
-        logits (R, C) are asked for, closed answers with `allowed` (R, C) bool; for the A choices `choice_rows` (their
-        row among the R), `choice_ids` (their column) and `choice_answers` (the answer that they are part of); per
-        answer `answer_weights`; per question `answer_counts` and `questions` (its number among those of all samples);
-        `tokens` counts what is not padding.
+        Returns:
+            Tensors on the CPU, int64 where nothing else is said.
+
+            - `input_ids` (B, S), `attention_mask` (B, 1, S, S) bool, `position_ids` (3, B, S).
+            - The images as `pixel_values` (ΣN, patch values) float32 with `image_grid_thw` (images, 3) and
+              `image_index` (which of them stands at each image's place), or, where they are known, as `image_features`
+              (D, Σtokens, H).
+            - `reads` (B, S) bool: the places whose logits (R, C) are wanted; for closed answers `allowed` (R, C) bool.
+            - For each of the A choices `choice_rows` (its row among the R), `choice_ids` (its column) and
+              `choice_answers` (the answer that it is part of).
+            - For each answer `answer_weights` float32; for each question `answer_counts` and `questions` (its number
+              among those of all samples).
+            - `tokens` counts what is not padding.
         """
         (made,) = self.batches(samples, multiple)
         return made
@@ -370,10 +322,16 @@ def _tower_output(
 
 
 def answer_log_probs(model: Any, batch: Batch) -> torch.Tensor:
-    """Log-probability of every answer (answers,): the sum over its choices, float32 or better.
+    """Compute the log-probability of every answer: the sum over its choices.
 
-    Works on a plain, a LoRA-wrapped or a distributed model: only its public forward is called. A batch of closed
-    answers wants a model inside `models.closed_head`.
+    Works on a plain, a LoRA-wrapped or a distributed model: only its public forward is called.
+
+    Args:
+        model: The model; for a batch of closed answers one whose output layer is closed (see `models.closed_head`).
+        batch: A batch of a `Packer`, on the model's device.
+
+    Returns:
+        (answers,) float32 or float64, in nats.
     """
     output = model(
         input_ids=batch["input_ids"],

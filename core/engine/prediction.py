@@ -1,4 +1,4 @@
-"""One photo, one box, one verdict: by the base model, a tuned one, or both side by side."""
+"""Prediction: one photo and one box, answered by the base model, a tuned one, or both side by side."""
 
 from __future__ import annotations
 
@@ -23,7 +23,15 @@ from core.taxonomy import Taxonomy, key_of
 
 
 def box_fractions(box_xyxy_px: Any, size_wh: tuple[int, int]) -> BoxXyxy:
-    """A box in pixels as fractions of the photo; None is the whole photo. Raises UserError for an impossible box."""
+    """Convert a box in pixels to fractions of the photo.
+
+    Args:
+        box_xyxy_px: Four numbers x1, y1, x2, y2, any corner first; None is the whole photo.
+        size_wh: The photo's width and height in pixels; what lies outside of it is cut off.
+
+    Raises:
+        UserError: These are not four finite numbers, or the box holds less than a pixel of the photo.
+    """
     if box_xyxy_px is None:
         return WHOLE_PHOTO
     try:
@@ -46,9 +54,10 @@ def box_fractions(box_xyxy_px: Any, size_wh: tuple[int, int]) -> BoxXyxy:
 
 
 class Predictor:
-    """Answers requests; models stay in memory between them (see `WarmModels`).
+    """Answers requests about single photos; models stay in memory between them (see `WarmModels`).
 
-    `settings` say how base models are asked, and how a prior is corrected; an adapter is asked as it was trained.
+    Args:
+        settings: How base models are asked, and how a prior is corrected; an adapter is asked as it was trained.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -56,10 +65,19 @@ class Predictor:
         self._models = WarmModels(settings)
 
     def predict(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Answer `{"image", "box_xyxy_px", "object_type", "models"}`; see the keys of the returned mapping.
+        """Answer one request.
 
-        `box_xyxy_px` None judges the whole photo, `object_type` None asks for the class. Raises UserError for a photo,
-        box, type or model that cannot be used.
+        Args:
+            request: A mapping. `image` is the photo's path; `box_xyxy_px` the box in pixels, without which the whole
+                photo is judged; `object_type` its type, without which the class is asked; `other_boxes_xyxy_px` the
+                photo's other boxes; `models` the models that shall answer, without which the settings' model does.
+
+        Returns:
+            The request as it was understood, with `size_wh`, the kind of `question`, an entry in `answers` for each
+            model (see `described`), and `seconds`.
+
+        Raises:
+            UserError: The photo, box, type or a model cannot be used.
         """
         began = time.monotonic()
         path = Path(request["image"])
@@ -92,39 +110,46 @@ class Predictor:
                 f"Choose one of: {', '.join(taxonomy.object_types)}.",
                 "object-type",
             )
-        asked = PhotoQueries(path, boxes, [ObjectQuery(boxes[0], object_type)])
+        queries = PhotoQueries(path, boxes, [ObjectQuery(boxes[0], object_type)])
         if adapter is not None:
             loaded.model.set_adapter(adapter)
         with adapters.adapters_off(loaded.model) if adapter is None else nullcontext():
-            verdict = judge(loaded.model, prompt_builder, asked)[0]
+            answer = judge(loaded.model, prompt_builder, queries)[0]
         correction = self.settings.judging.prior_correction
-        found = described(verdict, object_type, taxonomy, warm.calibration, correction)
+        found = described(answer, object_type, taxonomy, warm.calibration, correction)
         return {"model": model, "label": label(model), **found}
 
 
 def label(model: str) -> str:
-    """A model's name as people say it."""
+    """Name a model as people do."""
     if is_adapter(model):
         return f"Tuned: {Path(model).name.removesuffix('_final')}"
     return "Base model"
 
 
 def described(
-    verdict: AnswerProbabilities,
+    answer: AnswerProbabilities,
     object_type: str | None,
     taxonomy: Taxonomy,
     calibration: Calibration | None = None,
     correction: str = NONE,
 ) -> dict[str, Any]:
-    """A verdict as a mapping; a class question is summed up over types and over conditions too.
+    """Describe an answer as a mapping; that of a class question is summed up over conditions too.
 
-    With a calibration the answer is the most probable one after it, and is `unsure` where the calibration photos do not
-    support it; without one `unsure` is None.
+    With a calibration the answer is the most probable one after it, and it is `unsure` where the calibration photos do
+    not support it; without one `unsure` is None.
+
+    Args:
+        answer: The model's own probabilities.
+        object_type: The type that was given; None where the class was asked.
+        taxonomy: Names the classes.
+        calibration: The model's calibration, or None.
+        correction: How the prior is corrected: a value of `judging.prior_correction`.
     """
     kind = "condition" if object_type else "class"
-    raw = verdict.probabilities
+    raw = answer.probabilities
     shares = raw if calibration is None else calibration.apply(raw, kind, object_type, correction)
-    best = max(shares, key=lambda answer: shares[answer])
+    best = max(shares, key=lambda name: shares[name])
     predicted_type, predicted = read_answer(best, object_type, kind, taxonomy)
     found: dict[str, Any] = {"predicted_type": predicted_type, "predicted": predicted}
     found["probabilities"] = raw if object_type else by_condition(raw, taxonomy)
@@ -150,7 +175,7 @@ def described(
 
 
 def by_condition(shares: dict[str, float], taxonomy: Taxonomy) -> dict[str, float]:
-    """Probabilities of classes summed up over object types."""
+    """Sum the probabilities of classes up over object types, to {condition: probability}."""
     found: dict[str, float] = defaultdict(float)
     for answer, share in shares.items():
         found[read_answer(answer, None, "class", taxonomy)[1]] += share

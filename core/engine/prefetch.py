@@ -10,7 +10,10 @@ T = TypeVar("T")
 
 
 def prefetch(work: Iterable[T]) -> Iterator[T]:
-    """The items of `work` in order, the next being made while the present one is used; its errors are raised here."""
+    """Hand out the items of `work` in order while a thread makes the next one.
+
+    An error that `work` raises is raised here, in the place of its item.
+    """
     items = iter(work)
     end = object()
     with ThreadPoolExecutor(1) as thread:

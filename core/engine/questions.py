@@ -1,4 +1,4 @@
-"""From a photo and its boxes to the sample of questions a model is asked."""
+"""Questions about a photo and its boxes, as the samples of tokens and images that a model is asked with."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from pathlib import Path
 from core.boxes import BoxXyxy
 from core.data.types import Photo
 from core.engine.models import Loaded
-from core.engine.packing import Answer, Batch, PackedSample, Packer, Question
+from core.engine.packing import Batch, Packer
+from core.engine.samples import Answer, PackedSample, Question
 from core.engine.vision import ImageEncoder, ImageView
 from core.errors import UserError
 from core.families import FAMILIES
@@ -24,9 +25,13 @@ MOST_TEXTS = 10_000
 
 @dataclass(frozen=True)
 class ObjectQuery:
-    """One question about a box: with its type the condition is asked, without it (None) the class.
+    """One question about a box.
 
-    In training only the answer `truth` is scored, with `weight`; without a truth every allowed answer is.
+    Attributes:
+        box_xyxy: The box in fractions of the photo.
+        object_type: With a type the condition is asked, with None the class.
+        truth: In training, the only answer that is scored; without it every allowed answer is.
+        weight: The weight of `truth` in the loss.
     """
 
     box_xyxy: BoxXyxy
@@ -36,11 +41,22 @@ class ObjectQuery:
 
 
 def truth_of(object_type: str, condition: str, kind: str, taxonomy: Taxonomy) -> str:
-    """The right answer to a question of `kind`."""
+    """Name the right answer to a question of `kind` (`condition` or `class`).
+
+    Args:
+        object_type: The object's true type.
+        condition: Its true condition.
+        kind: What is asked: `condition`, its type being given, or `class`, type and condition together.
+        taxonomy: Names the classes.
+
+    Returns:
+        The answer as the model has to write it, such as "blocked" or "toe drain blocked".
+    """
     return condition if kind == "condition" else taxonomy.class_name(object_type, condition)
 
 
 def mirrored_box(box_xyxy: BoxXyxy) -> BoxXyxy:
+    """The box (in fractions of the photo) on the photo mirrored left to right."""
     x1, y1, x2, y2 = box_xyxy
     return 1 - x2, y1, 1 - x1, y2
 
@@ -49,6 +65,14 @@ class PromptBuilder:
     """Writes questions for one model under one set of settings.
 
     Where answers are closed (see `packing`) the model is run within `models.closed_head(model, candidates)`.
+
+    Args:
+        loaded: The model, whose tokenizer and image processor are used.
+        settings: What is shown and how it is asked.
+        taxonomy: The answers that are allowed.
+
+    Raises:
+        UserError: The tokenizer lacks a special token of the model's family.
     """
 
     def __init__(self, loaded: Loaded, settings: Settings, taxonomy: Taxonomy) -> None:
@@ -76,15 +100,31 @@ class PromptBuilder:
         return found
 
     def sample(
-        self, path: Path, boxes: Sequence[BoxXyxy], asked: Sequence[ObjectQuery], mirrored: bool = False, light: int = 0
+        self,
+        path: Path,
+        boxes: Sequence[BoxXyxy],
+        queries: Sequence[ObjectQuery],
+        mirrored: bool = False,
+        light: int = 0,
     ) -> PackedSample:
-        """All `asked` about the photo at `path`; `boxes` are all its boxes, those asked about among them."""
+        """Write questions about one photo as one sample.
+
+        Args:
+            path: The photo.
+            boxes: All its boxes in fractions of the photo, those asked about among them.
+            queries: The questions.
+            mirrored: Whether the photo and its boxes are mirrored left to right.
+            light: In which of `vision.LIGHTS` it is shown.
+
+        Raises:
+            UserError: The photo cannot be read.
+        """
         view = self.settings.view.mode
         photo = None if view == "crop" else self.image_encoder.photo(path, mirrored, light)
         context = PhotoContext(view, self.image_encoder.resized_wh(photo) if photo else (0, 0), self.box_unit)
         head: tuple[int, ...] = ()
         questions = []
-        for query in asked:
+        for query in queries:
             others = _without(boxes, query.box_xyxy)
             box = query.box_xyxy
             if mirrored:
@@ -101,7 +141,13 @@ class PromptBuilder:
         return PackedSample(head, tuple(questions), photo)
 
     def text(self, photo: Photo, index: int, kind: str) -> str:
-        """The question of `kind` (condition or class) about one object, as `sample` writes it; no photo is opened."""
+        """Write the question about one object in words, exactly as `sample` does; no photo is opened.
+
+        Args:
+            photo: The photo with its boxes and its size.
+            index: The object's number on it, from 0.
+            kind: `condition` or `class`.
+        """
         obj, view = photo.objects[index], self.settings.view.mode
         resized_wh = (0, 0) if view == "crop" else self.image_encoder.resized(ImageView(photo.path), photo.size_wh)
         context = PhotoContext(view, resized_wh, self.box_unit)
@@ -145,11 +191,11 @@ class PromptBuilder:
         return self._texts[text]
 
     def batch(self, samples: Sequence[PackedSample]) -> Batch:
-        """One batch of tensors on the CPU (see `Packer.batch`)."""
+        """Make one batch of tensors on the CPU (see `Packer.batch`)."""
         return self.packer.batch(samples, self._multiple)
 
     def batches(self, samples: Sequence[PackedSample]) -> list[Batch]:
-        """Batches of at most `training.tokens_per_pass` tokens (or a single row) on the CPU."""
+        """Make batches of at most `training.tokens_per_pass` tokens, or a single row, on the CPU."""
         return self.packer.batches(samples, self._multiple, self.settings.training.tokens_per_pass)
 
     @property
@@ -158,6 +204,7 @@ class PromptBuilder:
         return 128 if self.device.type == "cuda" else 1
 
     def boxes(self, photo: Photo) -> list[BoxXyxy]:
+        """The boxes of all objects of a photo, in fractions of it."""
         return [obj.box_xyxy for obj in photo.objects]
 
 

@@ -1,12 +1,13 @@
-"""Many small trainings, one after the other: each in a workspace of its own inside the run's folder, judged at once on
-photos that it neither learned from nor was chosen by, and then cleared away but for its answers.
+"""Studies: many small trainings, one after the other.
+
+Each has a workspace of its own inside the run's folder, is judged at once on photos that it neither learned from nor
+was chosen by, and is then cleared away but for its answers.
 """
 
 from __future__ import annotations
 
 import contextlib
 import gc
-import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,7 +23,8 @@ from core.engine import evaluation
 from core.engine.reference_points.rows import prior_rows
 from core.engine.reference_points.run import warnings_about
 from core.engine.training.checkpoints import latest_checkpoint
-from core.engine.training.run import require_launcher, train
+from core.engine.training.run import train
+from core.engine.training.setup import require_launcher
 from core.errors import UserError
 from core.metrics.alarms import AlarmCurves
 from core.metrics.flights import with_flights
@@ -30,11 +32,21 @@ from core.metrics.reference_points import PRIOR
 from core.records import PredictionRow, TrainingInfo
 from core.results import CellRecord, DataFacts, Results
 from core.runs.events import Reporter, SilentReporter, append, event
-from core.runs.files import is_as_begun, read_json, read_lines, read_record, write_json, write_lines
+from core.runs.files import (
+    copy,
+    is_unchanged,
+    read_json,
+    read_lines,
+    read_record,
+    remove,
+    write_json,
+    write_lines,
+    writing,
+)
 from core.runs.workspace import Nested, Workspace
 from core.settings import Settings
 from core.studies.ablation import ablation
-from core.studies.crossval import Part, cross_validation, pooled_references, pooled_rows
+from core.studies.crossval import FoldPredictions, cross_validation, pooled_references, pooled_rows
 from core.studies.plan import StudyCell, StudyPlan, study_cells, to_dict
 from core.taxonomy import load as load_taxonomy
 from core.units import estimate
@@ -44,18 +56,30 @@ REPORT_EVERY_S = 1.0
 
 
 def run(settings: Settings, plan: StudyPlan, run_folder: Path, workspace: Workspace, reporter: Reporter) -> Results:
-    """Train and judge every cell of the plan; returns (and leaves in the run folder as results.json) what came out.
+    """Train and judge every cell of a plan.
 
     Cells that are done are skipped, a half-finished one goes on from its last checkpoint: a study that was stopped, or
-    broke off, ends as an unbroken one. results.json is brought up to date after every cell. Raises UserError when the
-    photos are no longer those with which the study began.
+    broke off, ends as an unbroken one. results.json is brought up to date after every cell.
+
+    Args:
+        settings: The settings from which the cells differ.
+        plan: The kind of study, with its seeds and variants or parts.
+        run_folder: The run's folder, empty or as an earlier start left it.
+        workspace: The workspace, of which the cells use the sample set and the feature cache.
+        reporter: Takes the events, and says whether a stop was requested.
+
+    Returns:
+        What results.json holds.
+
+    Raises:
+        UserError: The photos are no longer those with which the study began, or cannot be used.
     """
     require_launcher("")
     study = _begin(settings, plan, run_folder, workspace, reporter)
     stopped = False
     for cell in study.cells:
         if study.record(cell) is None:
-            stopped = reporter.stop_requested() or not study.do(cell)
+            stopped = reporter.stop_requested() or not study.train_and_judge(cell)
             if stopped:
                 break
         study.clear(cell)
@@ -63,7 +87,7 @@ def run(settings: Settings, plan: StudyPlan, run_folder: Path, workspace: Worksp
 
 
 def _begin(settings: Settings, plan: StudyPlan, run_folder: Path, workspace: Workspace, reporter: Reporter) -> StudyRun:
-    """The study with its cells. The photos are read once: that draws the sample set, and tells what is wrong."""
+    """Read the photos once, which draws the sample set and reports what is wrong, and list the cells."""
     first = settings.data
     if plan.kind == "crossval" or first.folds:
         changes: dict[str, Any] = {"data.folds": plan.folds, "data.fold": 0, "data.split": "test"}
@@ -78,7 +102,7 @@ def _begin(settings: Settings, plan: StudyPlan, run_folder: Path, workspace: Wor
 
 
 def _require_same_photos(dataset: Dataset, kept: Path) -> None:
-    if not is_as_begun(kept, dataset.fingerprint):
+    if not is_unchanged(kept, dataset.fingerprint):
         fix = "Put them back as they were, or start the study again."
         raise UserError("photos or labels have changed since this study began", str(dataset.root), fix, "study")
 
@@ -102,35 +126,39 @@ class StudyRun:
 
     @property
     def silent(self) -> SilentReporter:
-        """For reading what was reported when the study began."""
+        """A reporter for reading photos whose problems were reported when the study began."""
         return SilentReporter(self.reporter.stop_requested)
 
     def folder(self, cell: StudyCell) -> Path:
+        """The folder of a cell's answers, scores and workspace."""
         return self.run_folder / "cells" / cell.name
 
     def record(self, cell: StudyCell) -> CellRecord | None:
-        """What is kept of a cell that is done; None for one that is not. It is written last of all."""
+        """What is kept of a finished cell, None for any other; it is the last that a cell writes."""
         return read_record(self.folder(cell) / "cell.json", CellRecord)
 
     def records(self) -> dict[StudyCell, CellRecord]:
+        """What is kept of all finished cells, in the order of the plan."""
         return {cell: found for cell in self.cells if (found := self.record(cell)) is not None}
 
     def inner(self, cell: StudyCell) -> Workspace:
+        """The workspace in which a cell trains."""
         return Nested(self.folder(cell), self.workspace)
 
     def clear(self, cell: StudyCell) -> None:
-        """Remove a finished cell's models: they take much disk, and the answers are what counts."""
+        """Remove a finished cell's models, unless the plan keeps them: they take much disk, and its answers remain."""
         if not self.plan.keep:
-            shutil.rmtree(self.inner(cell).models, ignore_errors=True)
+            with contextlib.suppress(OSError):  # what cannot be removed now is when the study goes on
+                remove(self.inner(cell).models)
 
-    def do(self, cell: StudyCell) -> bool:
-        """Train one and judge it; False when it was stopped."""
+    def train_and_judge(self, cell: StudyCell) -> bool:
+        """Train one cell and judge it; False when it was stopped."""
         folder = _made(self.folder(cell) / "train").parent
         settings = schema.merge(self.settings, cell.changes)
         watch = CellReporter(self, cell, folder / "train" / "events.jsonl")
         watch.report_stage()
-        self._deal(cell, settings)
-        info = self._trained(cell, settings, watch)
+        self._place_split(cell, settings)
+        info = self._training_info(cell, settings, watch)
         if info["stopped"]:
             return False
         began = time.monotonic()
@@ -149,18 +177,21 @@ class StudyRun:
         self.outcome(complete=False)
         return True
 
-    def _deal(self, cell: StudyCell, settings: Settings) -> None:
-        """Put the split in place before the cell looks for one: dealt by the study's seed, whatever the cell's own. So
-        the parts of different seeds never overlap, and seeds differ in the training alone."""
+    def _place_split(self, cell: StudyCell, settings: Settings) -> None:
+        """Put the split in place before the cell looks for one.
+
+        It is dealt by the study's seed, whatever the cell's own: so the parts of different seeds never overlap, and
+        seeds differ in the training alone.
+        """
         kept = self.run_folder / "photos" / ("test" if cell.fold is None else f"part-{cell.fold}")
         if not (kept / "split.json").is_file():
             seeded = schema.merge(settings, {"training.seed": self.settings.training.seed})
             evaluation.read_data(seeded, self.workspace, _made(kept), self.silent)
         for target in (self.folder(cell), self.folder(cell) / "train"):
-            shutil.copyfile(kept / "split.json", target / "split.json")
+            copy(kept / "split.json", target / "split.json")
 
-    def _trained(self, cell: StudyCell, settings: Settings, watch: CellReporter) -> TrainingInfo:
-        """The training info, of the training that is done now, goes on, or was done before the judging broke off."""
+    def _training_info(self, cell: StudyCell, settings: Settings, watch: CellReporter) -> TrainingInfo:
+        """Train the cell, go on with its training, or take what a training left before the judging broke off."""
         folder, inner = self.folder(cell), self.inner(cell)
         before = read_record(folder / "training.json", TrainingInfo)
         if before is not None and inner.final(NAME).is_dir():
@@ -168,7 +199,8 @@ class StudyRun:
         # Without a whole checkpoint, or with a final model but no word about it, there is nothing to go on from.
         start = latest_checkpoint(inner.checkpoints(NAME))
         if start is None or inner.final(NAME).exists():
-            shutil.rmtree(inner.models, ignore_errors=True)
+            with writing(inner.models):
+                remove(inner.models)
             start = None
         with watch.timed():
             info = train(settings, NAME, folder / "train", inner, watch, resume=start is not None)
@@ -197,7 +229,7 @@ class StudyRun:
         write_json(self.folder(cell) / "cell.json", record)
 
     def _keep_prior(self, cell: StudyCell, settings: Settings) -> None:
-        """The least that the cell must beat, where no reference points were asked for."""
+        """Keep the least that the cell must beat, where no reference points were requested."""
         dataset = evaluation.read_data(settings, self.workspace, self.folder(cell), self.silent)
         taxonomy = load_taxonomy(settings.data.taxonomy)
         guessed = prior_rows(dataset.split("train"), evaluation.photos_of(dataset, settings), taxonomy)
@@ -208,7 +240,7 @@ class StudyRun:
         return with_flights(read_lines(self.folder(cell) / "predictions.jsonl"), self.settings.data.group_rule)
 
     def outcome(self, complete: bool) -> Results:
-        """What came of all finished cells so far; also written as the run's results.json."""
+        """Sum up all finished cells so far, and write that as the run's results.json."""
         records = self.records()
         data: DataFacts = {"path": self.settings.data.path}
         if (kept := read_json(self.run_folder / "photos" / "photos.json")) is not None:
@@ -232,19 +264,21 @@ class StudyRun:
         return found
 
     def _ablation(self, records: Mapping[StudyCell, CellRecord]) -> Results:
-        judged: dict[str, dict[int, Sequence[PredictionRow]]] = {variant: {} for variant in self.plan.variants}
+        rows: dict[str, dict[int, Sequence[PredictionRow]]] = {variant: {} for variant in self.plan.variants}
         for cell in records:
-            judged[cell.variant][cell.seed] = self.rows(cell)
+            rows[cell.variant][cell.seed] = self.rows(cell)
         steps: dict[str, list[int]] = {}
         for cell, record in records.items():
             steps.setdefault(cell.variant, []).append(record["steps"])
-        return ablation(judged, steps={variant: round(fmean(taken)) for variant, taken in steps.items()})
+        return ablation(rows, steps={variant: round(fmean(taken)) for variant, taken in steps.items()})
 
     def _crossval(self, records: Mapping[StudyCell, CellRecord]) -> Results:
         """Scores of the pooled answers, which are written as the run's predictions."""
         results = {cell: read_record(self.folder(cell) / "results.json", Results) or Results() for cell in records}
         parts = [
-            Part(cell.fold or 0, cell.seed, self.rows(cell), self._references(cell, found), self._curves(found))
+            FoldPredictions(
+                cell.fold or 0, cell.seed, self.rows(cell), self._references(cell, found), self._curves(found)
+            )
             for cell, found in results.items()
         ]
         pooled = pooled_rows(parts)
@@ -273,7 +307,16 @@ class StudyRun:
 
 @dataclass
 class CellReporter:
-    """Writes a cell's own log, and tells how far the study is: cells done, share of this one, time left."""
+    """Writes a cell's own log, and reports how far the study is: cells done, share of this one, time left.
+
+    Attributes:
+        study: The study that the cell is part of.
+        cell: The cell at work.
+        log: Its events.jsonl.
+        share: How much of its training is done, in 0..1.
+        began: When it began, on the monotonic clock.
+        reported_at: When progress was last reported, on the same clock.
+    """
 
     study: StudyRun
     cell: StudyCell
@@ -283,6 +326,7 @@ class CellReporter:
     reported_at: float = 0.0
 
     def emit(self, kind: str, **fields: Any) -> None:
+        """Write an event into the cell's log; steps and new warnings are passed on to the study."""
         append(self.log, event(kind, **fields))
         if kind == "step":
             self.share = fields["step"] / max(fields["total_steps"], 1)
@@ -293,11 +337,12 @@ class CellReporter:
             self.study.reporter.emit("warning", text=fields["text"])
 
     def stop_requested(self) -> bool:
+        """Whether the study was asked to stop."""
         return self.study.reporter.stop_requested()
 
     @contextlib.contextmanager
     def timed(self) -> Iterator[None]:
-        """Note how long the training inside took if it does not get to its end, for when it goes on."""
+        """Log how long the training inside took even if it does not get to its end, for when it goes on."""
         began = time.monotonic()
         try:
             yield
@@ -306,6 +351,7 @@ class CellReporter:
             append(self.log, event("ended", how="over", error="", problems=[], seconds=seconds))
 
     def report_stage(self) -> None:
+        """Report which cell begins, and about how long the study will still take."""
         records, total = self.study.records(), len(self.study.cells)
         left = self.left(records)
         about_left = f" ({estimate(left)} left)" if left is not None else ""
@@ -314,6 +360,7 @@ class CellReporter:
         self.report(0.0)
 
     def report(self, share: float) -> None:
+        """Report how far the study is, with this cell's training done to `share` (0..1)."""
         records = self.study.records()
         self.reported_at = now = time.monotonic()
         spent = sum(record["seconds"] for record in records.values())
@@ -331,9 +378,9 @@ class CellReporter:
         )
 
     def left(self, records: Mapping[StudyCell, CellRecord]) -> float | None:
-        """Seconds to the end, from the finished cells; from this one's own pace while there are none."""
+        """Estimate the seconds to the end: by the finished cells, or by this one's own pace before there are any."""
         running = time.monotonic() - self.began
-        to_come = len(self.study.cells) - len(records)
+        unfinished = len(self.study.cells) - len(records)
         if records:
             each = sum(record["seconds"] for record in records.values()) / len(records)
         elif self.share > 0:
@@ -341,4 +388,4 @@ class CellReporter:
         else:
             return None
         part = self.share if self.cell not in records else 0.0
-        return round(max(to_come - part, 0.0) * each, 1)
+        return round(max(unfinished - part, 0.0) * each, 1)

@@ -1,4 +1,4 @@
-"""From a photo on disk to what a model sees of it: the whole photo, and the crop of an object, as patches or features.
+"""From a photo on disk to what a model sees of it: the whole photo and the crop of an object, as patches or features.
 
 Legend for shapes: N patches of an image, C values of a patch (3 channels x 2 frames x 14 x 14), T tokens of an image
 (patches after merging), H the language model's width, D layers of features (1; more where the tower feeds deeper
@@ -48,23 +48,30 @@ LIGHTS = (
 
 @dataclass(frozen=True)
 class Patches:
-    """An image as the vision tower takes it: `values` (N, C) float32 and its grid (frames, rows, columns); or as the
-    tower sees it: `features` (D, T, H), then `values` is empty."""
+    """An image for a model, before its vision tower or after it.
+
+    Attributes:
+        values: (N, C) float32 as the tower takes them; empty when `features` is set.
+        grid_thw: The image's patches: frames, rows, columns.
+        features: (D, T, H) as the tower and its merger put them out, or None.
+    """
 
     values: np.ndarray
     grid_thw: tuple[int, int, int]
     features: torch.Tensor | None = None
 
     def tokens(self, merge: int) -> int:
+        """How many tokens the image takes; `merge` is the side of the square of patches that one token is."""
         return self.grid_thw[0] * self.grid_thw[1] * self.grid_thw[2] // merge**2
 
     @property
     def nbytes(self) -> int:
+        """Bytes of whichever array is held."""
         return int(self.values.nbytes if self.features is None else self.features.nbytes)
 
 
 class ImageView(NamedTuple):
-    """What is shown: a photo or a box in it, mirrored or not, in which of the LIGHTS."""
+    """What is shown: a photo or a box in it (fractions), mirrored or not, in which of the LIGHTS."""
 
     path: Path
     box_xyxy: BoxXyxy | None = None
@@ -73,7 +80,11 @@ class ImageView(NamedTuple):
 
 
 def open_photo(path: Path) -> Image.Image:
-    """The photo upright and in RGB. Raises UserError when it is missing or damaged."""
+    """Open a photo, upright and in RGB.
+
+    Raises:
+        UserError: It is missing or damaged.
+    """
     try:
         return photos.open_photo(path)
     except FileNotFoundError as error:
@@ -83,8 +94,18 @@ def open_photo(path: Path) -> Image.Image:
 
 
 def crop_box(box_xyxy: BoxXyxy, size_wh: tuple[int, int], margin: float) -> tuple[int, int, int, int]:
-    """The crop's pixels (left, upper, right, lower): the box, a margin, and no shape longer than LONGEST_CROP
-    (twice that at the edge of the photo)."""
+    """Compute the pixels of an object's crop: its box and a margin.
+
+    No shape is longer than LONGEST_CROP (twice that at the edge of the photo).
+
+    Args:
+        box_xyxy: The box in fractions of the photo.
+        size_wh: The photo's width and height in pixels.
+        margin: What is added on each side, in widths and heights of the box.
+
+    Returns:
+        Left, upper, right and lower edge.
+    """
     wide, high = size_wh
     x1, y1, x2, y2 = in_pixels(box_xyxy, size_wh)
     box_w, box_h = max(x2 - x1, 1.0), max(y2 - y1, 1.0)
@@ -97,7 +118,7 @@ def crop_box(box_xyxy: BoxXyxy, size_wh: tuple[int, int], margin: float) -> tupl
 
 
 def in_light(image: Image.Image, light: int) -> Image.Image:
-    """The image in one of the LIGHTS."""
+    """Change brightness, contrast and colour of an image to those of LIGHTS[light]."""
     kinds = (ImageEnhance.Brightness, ImageEnhance.Contrast, ImageEnhance.Color)
     for kind, factor in zip(kinds, LIGHTS[light], strict=True):
         image = image if factor == 1.0 else kind(image).enhance(factor)
@@ -107,8 +128,13 @@ def in_light(image: Image.Image, light: int) -> Image.Image:
 class ImageEncoder:
     """Turns photos and boxes into patches, and remembers the latest of them.
 
-    With `features` set (see `features.prepare`) it hands out the tower's features instead. Safe for threads:
-    the next batch is prepared while a test encodes other photos.
+    With `features` set (see `feature_cache.prepare`) it hands out the tower's features instead. Safe for threads: the
+    next batch is prepared while an evaluation encodes other photos.
+
+    Args:
+        processor: The model's own image processor.
+        view: What is shown, and how large.
+        cache_bytes: How much is remembered.
     """
 
     def __init__(self, processor: Qwen2VLImageProcessorPil, view: ViewSettings, cache_bytes: int = CACHE_BYTES) -> None:
@@ -122,6 +148,7 @@ class ImageEncoder:
 
     @property
     def merge(self) -> int:
+        """The side of the square of patches that the vision tower merges into one token."""
         return int(self.processor.merge_size)
 
     @property
@@ -131,16 +158,30 @@ class ImageEncoder:
             return len(self._known), sum(patches.nbytes for patches in self._known.values())
 
     def photo(self, path: Path, mirrored: bool = False, light: int = 0) -> Patches:
-        """The whole photo, at most `view.photo_px` squared pixels."""
+        """Encode the whole photo, at most `view.photo_px` squared pixels.
+
+        Args:
+            path: The photo's file.
+            mirrored: Whether left and right change sides.
+            light: Which of LIGHTS it is shown in; 0 is the photo itself.
+        """
         return self._patches_of(ImageView(path, None, mirrored, light))
 
     def crop(self, path: Path, box_xyxy: BoxXyxy, mirrored: bool = False, light: int = 0) -> Patches:
-        """The box and its surroundings, at about `view.crop_px` squared pixels: small crops are enlarged. With
-        `view.crop_zoom` they keep the scale of the photo, that many times enlarged, up to `view.crop_px` squared."""
+        """Encode the box and its surroundings, at about `view.crop_px` squared pixels: small crops are enlarged.
+
+        With `view.crop_zoom` they keep the scale of the photo, that many times enlarged, up to `view.crop_px` squared.
+
+        Args:
+            path: The photo's file.
+            box_xyxy: The box in fractions of the photo as it is shown: mirrored where the photo is.
+            mirrored: Whether left and right change sides.
+            light: Which of LIGHTS it is shown in; 0 is the photo itself.
+        """
         return self._patches_of(ImageView(path, box_xyxy, mirrored, light))
 
     def limits_px(self, image_view: ImageView) -> tuple[int, int]:
-        """The most and the least area in pixels that an image is resized to."""
+        """The most and the least area in pixels that a view is resized to."""
         unit = self._unit() ** 2
         if image_view.box_xyxy is None:
             most = self.view.photo_px**2
@@ -149,12 +190,12 @@ class ImageEncoder:
         return max(most, unit), unit if self.view.crop_zoom else max(int(most * 0.6), unit)
 
     def tokens(self, image_view: ImageView, size_wh: tuple[int, int]) -> int:
-        """How many tokens a view of a photo of this size takes; nothing is opened."""
+        """How many tokens a view of a photo of this size (pixels) takes; nothing is opened."""
         wide, high = self.resized(image_view, size_wh)
         return wide // self._unit() * (high // self._unit())
 
     def resized(self, image_view: ImageView, size_wh: tuple[int, int]) -> tuple[int, int]:
-        """Width and height in pixels that a view of a photo of this size is resized to; nothing is opened."""
+        """Width and height in pixels that a view of a photo of this size (pixels) is resized to; nothing is opened."""
         wide, high = size_wh
         if image_view.box_xyxy is not None:
             if self.view.crop_zoom:
@@ -201,7 +242,7 @@ class ImageEncoder:
             return made
 
     def fresh(self, image_view: ImageView) -> Patches:
-        """The patches of a view, from the file."""
+        """Encode a view from its file, whatever is remembered."""
         with self._lock:
             image = self._open(image_view)
             if image_view.box_xyxy is not None:
@@ -213,13 +254,13 @@ class ImageEncoder:
             return self.patches(image, *self.limits_px(image_view))
 
     def patches(self, image: Image.Image, most_px: int, least_px: int) -> Patches:
-        """An RGB image as patches; `most_px` and `least_px` are areas in pixels."""
+        """Cut an RGB image into patches, resized to an area between `least_px` and `most_px` pixels."""
         size = {"longest_edge": most_px, "shortest_edge": least_px}
         seen = self.processor(images=[image], size=size, return_tensors="np")
         frames, rows, columns = (int(value) for value in seen["image_grid_thw"][0])
         return Patches(np.ascontiguousarray(seen["pixel_values"], dtype=np.float32), (frames, rows, columns))
 
     def resized_wh(self, patches: Patches) -> tuple[int, int]:
-        """Size in pixels of the resized image that `patches` were cut from."""
+        """Width and height in pixels of the resized image that `patches` were cut from."""
         size = int(self.processor.patch_size)
         return patches.grid_thw[2] * size, patches.grid_thw[1] * size

@@ -35,7 +35,7 @@ Content = tuple[tuple[str, int, int, int], ...]
 
 
 def content_of(model: str) -> Content:
-    """What changes when any file of a model does; () for a hub id, whose files never change."""
+    """List what changes when any file of a model does; () for a hub id, whose files never change."""
     folder = Path(model if is_adapter(model) else models.resolve(model))
     try:
         files = [(file.name, file.stat()) for file in sorted(folder.iterdir()) if file.is_file()]
@@ -51,8 +51,16 @@ def weight_bytes(model: str) -> int:
 
 @dataclass(frozen=True)
 class WarmModel:
-    """A base model, the name of the adapter on it (None: the base itself answers), who writes its questions, and how
-    its probabilities are to be read (None: it was not calibrated)."""
+    """A model in memory that can answer.
+
+    Attributes:
+        loaded: The base model.
+        adapter: The name of the adapter on it; None when the base itself answers.
+        prompt_builder: Writes its questions.
+        calibration: How its probabilities are to be read; None when it was not calibrated.
+        base: The base model's path.
+        content: What the files of the model and of its base held when they were read.
+    """
 
     loaded: models.Loaded
     adapter: str | None
@@ -63,9 +71,11 @@ class WarmModel:
 
 
 class WarmModels:
-    """Base models and adapters, the one used last at the end.
+    """Base models and adapters in memory, the one used last at the end.
 
-    `settings` say how base models are loaded and asked; an adapter is asked as it was trained.
+    Args:
+        settings: How base models are loaded and asked; an adapter is asked as it was trained.
+        free: Called with the device, returns the bytes that are still free on it.
     """
 
     def __init__(self, settings: Settings, free: Callable[[torch.device], int] = free_bytes) -> None:
@@ -75,7 +85,11 @@ class WarmModels:
         self._numbers = count()
 
     def get(self, model: str) -> WarmModel:
-        """The model of this path as its files are now. Raises UserError when it cannot be loaded."""
+        """The model of this path as its files are now.
+
+        Raises:
+            UserError: It cannot be loaded, or is being written all the while.
+        """
         for _ in range(READINGS):
             content = self._content(model)
             known = self._models.get(model)
@@ -114,11 +128,11 @@ class WarmModels:
         loaded = self._base(base, content[1])
         if not is_adapter(model):
             settings = schema.merge(self.settings, {"model.path": model})
-            asked = PromptBuilder(loaded, settings, load_taxonomy(settings.data.taxonomy))
-            return WarmModel(loaded, None, asked, None, base, content)
+            prompt_builder = PromptBuilder(loaded, settings, load_taxonomy(settings.data.taxonomy))
+            return WarmModel(loaded, None, prompt_builder, None, base, content)
         about = adapters.adapter_about(Path(model))
         settings = schema.from_dict(about["settings"], str(Path(model) / "damgui.json"))
-        self._make_room(weight_bytes(model), keep=base)
+        self._free_memory(weight_bytes(model), keep=base)
         name = f"adapter{next(self._numbers)}"
         try:
             loaded.model = adapters.load_adapter(loaded, Path(model), name)
@@ -138,12 +152,12 @@ class WarmModels:
             device = models.choose_device(wanted.device)
             # Weights lie on disk in 16 bits mostly, and take twice as much where they are computed in 32.
             times = 2 if models.choose_dtype(wanted.dtype, device) == torch.float32 else 1
-            self._make_room(times * weight_bytes(path), keep=path)
+            self._free_memory(times * weight_bytes(path), keep=path)
             self._bases[path] = models.load(wanted), content
         return self._bases[path][0]
 
-    def _make_room(self, needed: int, keep: str) -> None:
-        """Drop what was used longest ago until there is room: other base models, then adapters of the base `keep`."""
+    def _free_memory(self, needed: int, keep: str) -> None:
+        """Drop what was used longest ago until enough is free: other base models, then adapters of the base `keep`."""
         device = models.choose_device(self.settings.model.device)
         for drop in self._droppable(keep):
             if self._free(device) >= needed + SPARE_BYTES:

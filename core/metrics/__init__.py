@@ -1,4 +1,4 @@
-"""How good predictions are, how sure one may be of that, and whether one model is better than another."""
+"""Scores of predictions, their confidence intervals, and comparisons between models."""
 
 from core.metrics.compare import compare as compare
 from core.metrics.counts import confusion as confusion

@@ -1,7 +1,7 @@
-"""Alarms: how many objects of a condition are found at a price of false alarms that was agreed beforehand.
+"""Alarms: how many objects of a condition are found at a false alarm rate that was agreed beforehand.
 
-A threshold comes from photos that it does not score: from the calibration photos, or, where a model has none, for each
-flight from the other judged flights. Chosen on the rows that it scores it would find more than it does on new ones.
+A threshold is chosen on other photos than those it is scored on: on the calibration photos, or, where a model has none,
+for each flight on the other flights. Chosen on the scored rows themselves it would overstate the recall on new photos.
 """
 
 from __future__ import annotations
@@ -31,45 +31,53 @@ def alarms(
     false_alarm_rate: float,
     curves_of: Callable[[PredictionRow], AlarmCurves | None] = lambda row: None,
 ) -> dict[str, AlarmScore]:
-    """How many objects of a condition are found when at most `false_alarm_rate` of the others raise a false alarm.
+    """Recall of each condition when at most `false_alarm_rate` of the other objects raise a false alarm.
 
-    An object raises an alarm when the condition's probability reaches a threshold; only objects count whose type allows
+    An object raises an alarm when the condition's probability reaches a threshold. Only objects count whose type allows
     the condition.
 
     Args:
         rows: Prediction rows with probabilities.
-        conditions: Those whose alarms are told.
-        false_alarm_rate: Share of the other objects that may raise a false alarm where the threshold is chosen.
-        curves_of: The alarm curves of the calibration of the model that gave a row; None where it has none.
+        conditions: The conditions that raise an alarm.
+        false_alarm_rate: From 0 to 1: the share of the other objects that may raise a false alarm on the photos on
+            which the threshold is chosen.
+        curves_of: Called with a row, returns the alarm curves of the calibration of the model that gave it; None when
+            that model has none.
 
     Returns:
         {condition: {threshold (the middle one where each flight has its own), threshold_from (`calibration` or
         `other flights`), false_alarm_rate and recall (reached with it), recall_interval (95 %, over flights, the
         threshold taken as given), positives, negatives, auc}}. The figures are None without positives or negatives,
-        and where a threshold would have to come from the rows that it scores: one flight has all negatives.
+        and where a threshold would have to be chosen on the rows that it scores: one flight has all negatives.
     """
     found: dict[str, AlarmScore] = {}
     for condition in conditions:
-        chances = [(row, _chance(row, condition, conditions)) for row in with_probabilities(rows)]
-        judged = [(row, chance) for row, chance in chances if chance is not None]
-        chosen, values = [row for row, _ in judged], np.array([chance for _, chance in judged])
+        pairs = [(row, _probability(row, condition, conditions)) for row in with_probabilities(rows)]
+        scored = [(row, probability) for row, probability in pairs if probability is not None]
+        chosen, values = [row for row, _ in scored], np.array([probability for _, probability in scored])
         found[condition] = _alarm(chosen, values, condition, false_alarm_rate, curves_of)
     return found
 
 
 def alarm_curves(rows: Sequence[PredictionRow]) -> dict[str, AlarmCurve]:
-    """The alarm curve of every condition that these (calibration) rows' objects may have."""
+    """The alarm curve of every condition that the objects of these rows, from calibration photos, may have."""
     conditions, found = _conditions(rows), {}
     for condition in conditions:
-        others = [_chance(row, condition, conditions) for row in rows if row["truth"] != condition]
-        found[condition] = alarm_curve(np.array([chance for chance in others if chance is not None]), CURVE_POINTS)
+        others = [_probability(row, condition, conditions) for row in rows if row["truth"] != condition]
+        found[condition] = alarm_curve(np.array([value for value in others if value is not None]), CURVE_POINTS)
     return found
 
 
 def alarm_curve(others: np.ndarray, most: int = 0) -> AlarmCurve:
-    """The curve from the probabilities (N,) that objects of other conditions were given; [] of none.
+    """The false alarm rate of every threshold that makes a difference.
 
-    Each threshold lies just above an object's probability. `most` thins it; a thinned curve promises no more.
+    Args:
+        others: (N,) probabilities of the condition that objects of other conditions were given.
+        most: Keep at most this many points, evenly spaced over the objects; 0 keeps all. Their rates stay exact.
+
+    Returns:
+        [[threshold, false alarm rate], …], highest threshold first, each threshold just above an object's probability;
+        [] when there are no objects.
     """
     if not len(others):
         return []
@@ -81,18 +89,25 @@ def alarm_curve(others: np.ndarray, most: int = 0) -> AlarmCurve:
 
 
 def threshold_on(curve: AlarmCurve, false_alarm_rate: float) -> float:
-    """The lowest threshold of a curve that keeps the rate; the first always does."""
+    """The lowest threshold of a curve whose rate is at most `false_alarm_rate`; the curve must not be empty."""
     return min(threshold for threshold, rate in curve if rate <= false_alarm_rate + ROUNDING)
 
 
 def lowest_threshold(others: np.ndarray, false_alarm_rate: float) -> float:
-    """The same from the probabilities (N,) themselves, at once: of thousands of flights each has its own."""
+    """What `threshold_on` finds on the whole curve, without building it.
+
+    It is much faster, which counts where each of thousands of flights needs a threshold of its own.
+
+    Args:
+        others: (N,) probabilities that objects of other conditions were given; at least one.
+        false_alarm_rate: From 0 to below 1.
+    """
     place = len(others) - 1 - int(false_alarm_rate * len(others) + ROUNDING)
     return float(np.nextafter(np.partition(others, place)[place], np.inf))
 
 
 def _conditions(rows: Sequence[PredictionRow]) -> list[str]:
-    """Those that the objects of these rows may have."""
+    """The conditions that the objects of these rows may have, in alphabetical order."""
     found: set[str] = set()
     for row in rows:
         kind = f"{row['object_type']} " if row.get("question") == "class" else ""
@@ -100,11 +115,11 @@ def _conditions(rows: Sequence[PredictionRow]) -> list[str]:
     return sorted(found)
 
 
-def _chance(row: PredictionRow, condition: str, conditions: Sequence[str]) -> float | None:
+def _probability(row: PredictionRow, condition: str, conditions: Sequence[str]) -> float | None:
     """The probability that an object is in a condition; None when its type does not allow it.
 
-    Where the class was asked, that of all classes of the condition; `conditions` and those of the object's own type
-    tell `badly damaged` from `damaged`.
+    For a class question it is summed over all classes of the condition. A class is of the longest condition that its
+    name ends with (`badly damaged`, not `damaged`), among `conditions` and those of the object's own type.
     """
     shares: Mapping[str, float] = row["probabilities"]
     if row.get("question") != "class":
@@ -121,7 +136,7 @@ def _chance(row: PredictionRow, condition: str, conditions: Sequence[str]) -> fl
 
 def _alarm(
     rows: Sequence[PredictionRow],
-    chances: np.ndarray,
+    probabilities: np.ndarray,
     condition: str,
     rate: float,
     curves_of: Callable[[PredictionRow], AlarmCurves | None],
@@ -142,18 +157,18 @@ def _alarm(
         return found
     from sklearn.metrics import roc_auc_score
 
-    found["auc"] = float(roc_auc_score(truths, chances))
+    found["auc"] = float(roc_auc_score(truths, probabilities))
     numbers, flights = flights_of(rows)
     curves = [(curves_of(row) or {}).get(condition) for row in rows]
     if all(curves):
         of = {id(curve): threshold_on(curve, rate) for curve in curves if curve}
         thresholds = np.array([of[id(curve)] for curve in curves])
     else:
-        others = [chances[~truths & (numbers != flight)] for flight in range(len(flights))]
+        others = [probabilities[~truths & (numbers != flight)] for flight in range(len(flights))]
         if not all(map(len, others)):
             return found
         thresholds = np.array([lowest_threshold(other, rate) for other in others])[numbers]
-    raised = chances >= thresholds
+    raised = probabilities >= thresholds
     return found | {
         "threshold": float(np.median(np.unique(thresholds))),
         "threshold_from": FROM_CALIBRATION if all(curves) else FROM_OTHER_FLIGHTS,

@@ -1,5 +1,6 @@
-"""Confusion counts, and the figures that follow from them. numpy only, many sets at a time: an interval
-needs those without each flight.
+"""Confusion counts and the scores that follow from them.
+
+The functions take many count matrices at a time, because an interval needs the scores without each flight.
 
 Legend for shapes: K classes; rows are the truth, columns the answer.
 """
@@ -15,12 +16,21 @@ from core.results import LabelScore, Portion
 
 
 def ordered(found: Iterable[str], first: Sequence[str] = ()) -> tuple[str, ...]:
-    """`first`, then what else occurs, in alphabetical order."""
+    """`first`, then the other names that occur in `found`, in alphabetical order."""
     return (*first, *sorted(set(found) - set(first)))
 
 
 def confusion(truths: Sequence[str], guesses: Sequence[str], names: Sequence[str]) -> np.ndarray:
-    """(K, K) counts, rows the truth, columns the answer, both in the order of `names`."""
+    """Count how often each label was given each answer.
+
+    Args:
+        truths: (N,) the true label of each object.
+        guesses: (N,) the answer given for it.
+        names: The K labels; every truth and every answer is among them.
+
+    Returns:
+        (K, K) float64 counts, rows the truth, columns the answer, both in the order of `names`.
+    """
     place = {name: index for index, name in enumerate(names)}
     counts = np.zeros((len(names), len(names)))
     for truth, guess in zip(truths, guesses, strict=True):
@@ -29,7 +39,7 @@ def confusion(truths: Sequence[str], guesses: Sequence[str], names: Sequence[str
 
 
 def accuracy(counts: np.ndarray) -> np.ndarray:
-    """Share of right answers (…) from counts (…, K, K); 0 where there is none."""
+    """Share of right answers (…) from counts (…, K, K); 0 where there are no objects."""
     share: np.ndarray = np.trace(counts, axis1=-2, axis2=-1) / np.maximum(counts.sum(axis=(-2, -1)), 1)
     return share
 
@@ -43,12 +53,12 @@ def f1_of(counts: np.ndarray) -> np.ndarray:
 
 
 def macro(counts: np.ndarray) -> np.ndarray:
-    """Mean F1 (…) over the classes that occur in the truth; 0 where none does."""
+    """Mean F1 (…) over the classes that occur in the truth, from counts (…, K, K); 0 where none does."""
     return _mean_over_true(f1_of(counts), counts)
 
 
 def balanced(counts: np.ndarray) -> np.ndarray:
-    """Mean recall (…) over the classes that occur in the truth (balanced accuracy); 0 where none does."""
+    """Balanced accuracy (…), the mean recall over the classes that occur in the truth, from counts (…, K, K)."""
     recall = np.diagonal(counts, axis1=-2, axis2=-1) / np.maximum(counts.sum(axis=-1), 1)
     return _mean_over_true(recall, counts)
 
@@ -60,7 +70,7 @@ def _mean_over_true(of_class: np.ndarray, counts: np.ndarray) -> np.ndarray:
 
 
 def macro_f1(counts: np.ndarray) -> float:
-    """Mean F1 over the classes that occur in the truth; 0.0 when none does."""
+    """`macro` of a single matrix of counts (K, K), as a number."""
     return float(macro(counts[None])[0])
 
 
@@ -75,18 +85,20 @@ def with_choice(rows: Sequence[PredictionRow]) -> list[PredictionRow]:
 
 
 def share(part: float, whole: float) -> float | None:
+    """The share `part / whole`; None when `whole` is 0."""
     return part / whole if whole else None
 
 
 def portion(correct: int, total: int) -> Portion:
+    """The record of `correct` right answers out of `total`."""
     return {"correct": correct, "total": total, "accuracy": share(correct, total)}
 
 
 def by_label(counts: np.ndarray, names: Sequence[str]) -> dict[str, LabelScore]:
-    """For each label that is true or answered: correct, total, predicted, accuracy, precision, recall and f1.
+    """The scores of each label from confusion counts (K, K); labels that are neither true nor answered are left out.
 
     Accuracy is the share of the label's own objects that were answered right, and so equals recall. A share of nothing
-    (precision of a label that was never answered) is None.
+    (such as the precision of a label that was never answered) is None.
     """
     scores = f1_of(counts)
     found: dict[str, LabelScore] = {}

@@ -1,5 +1,7 @@
-"""The rule of few flights: what so many flights allow to say. Frames of a flight are neighbours and are judged alike,
-so flights, not photos or objects, are what a figure rests on.
+"""The flights of prediction rows, and how many of them a statement needs.
+
+Frames of a flight are neighbours and tend to be judged alike, so the uncertainty of a score depends on the number of
+flights, not on the number of photos or objects.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from core.settings import DataSettings
 # With three, Student's t reaches 4.3 standard errors to either side: an interval of nearly everything.
 LEAST_FLIGHTS = 4
 # Fewer than ten leave a test that flips their signs too few steps for a p-value (of five the smallest is 1/16), and a
-# reader can look at each: the lowest and the highest flight are told.
+# reader can check each: the lowest and the highest flight are reported.
 FEW_FLIGHTS = 10
 TOO_FEW_FLIGHTS = "too few flights"
 NO_INTERVAL = f"no interval: {TOO_FEW_FLIGHTS}"
@@ -29,20 +31,20 @@ def _rule(group_rule: str | None) -> Pattern[str] | None:
 
 
 def flight_of(row: PredictionRow, group_rule: str | None = None) -> str:
-    """The flight of a prediction row; of rows from before they held it, what the photo's name tells.
+    """The flight of a prediction row, from the photo's name in rows of older versions, which lack it.
 
-    `group_rule` is the run's `data.group_rule`; None means the usual one.
+    `group_rule` is the run's `data.group_rule`; None means the default.
     """
     return str(row.get("flight") or group_of(str(row["image"]), _rule(group_rule)))
 
 
 def with_flights(rows: Iterable[PredictionRow], group_rule: str | None = None) -> list[PredictionRow]:
-    """The rows, each with its flight."""
+    """Copies of the rows with `flight` filled in; `group_rule` as for `flight_of`."""
     return [{**row, "flight": flight_of(row, group_rule)} for row in rows]
 
 
 def flights_of(rows: Sequence[PredictionRow]) -> tuple[np.ndarray, tuple[str, ...]]:
-    """((N,) number of each row's flight, names of the flights in alphabetical order)."""
+    """((N,) int number of each row's flight, names of the flights by these numbers: in alphabetical order)."""
     each = [flight_of(row) for row in rows]
     names = tuple(sorted(set(each)))
     place = {name: number for number, name in enumerate(names)}
@@ -50,7 +52,16 @@ def flights_of(rows: Sequence[PredictionRow]) -> tuple[np.ndarray, tuple[str, ..
 
 
 def flight_counts(rows: Sequence[PredictionRow], names: Sequence[str], numbers: np.ndarray) -> np.ndarray:
-    """(F, K, K) confusion counts of each flight; `numbers` (N,) are the rows' flights, `names` the K classes."""
+    """Confusion counts of each flight.
+
+    Args:
+        rows: N prediction rows; at least one.
+        names: The K class names.
+        numbers: (N,) int number of each row's flight, as from `flights_of`.
+
+    Returns:
+        (F, K, K) float64 counts, rows the truth, columns the answer.
+    """
     place = {name: index for index, name in enumerate(names)}
     truths, answers = (np.array([place[str(row[key])] for row in rows]) for key in ("truth_class", "predicted_class"))
     counts = np.zeros((int(numbers.max()) + 1, len(names), len(names)))
@@ -59,5 +70,5 @@ def flight_counts(rows: Sequence[PredictionRow], names: Sequence[str], numbers: 
 
 
 def ends(values: Mapping[str, float]) -> tuple[str, str]:
-    """The flights with the lowest and the highest value."""
+    """The names of the flights with the lowest and the highest value."""
     return min(values, key=lambda name: values[name]), max(values, key=lambda name: values[name])

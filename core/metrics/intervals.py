@@ -1,4 +1,4 @@
-"""95 % intervals and exact tests that take whole flights as what was drawn. Numbers only; nothing is drawn at random.
+"""95 % intervals and exact tests with whole flights as the sampling unit. Nothing is resampled at random.
 
 Each flight is left out in turn (delete-one jackknife: Tukey 1958; of clusters: Wolter 2007, "Introduction to Variance
 Estimation", ch. 4). With F flights and the figure g, whose value without flight f is g(f) and their mean m:
@@ -10,7 +10,7 @@ freedom. A share or score from 0 to 1 has Wilson's interval (1927) with that t i
 number of objects  n = g (1 - g) / variance  in place of their number (Korn and Graubard 1998; Dean and Pagano 2015),
 because near 0 and 1 a symmetric interval covers too little.
 
-What they reach, by simulation (tests/core/metrics/test_coverage.py): flights that differ by 0.12, uneven in size, 4 to
+Their coverage, by simulation (tests/core/metrics/test_coverage.py): flights that differ by 0.12, uneven in size, 4 to
 40 of them, three uneven classes. The jackknife covers 91 to 98 %, where the bootstrap over photos covered 77 to 84 %
 and one over flights 70 to 91 % below ten flights.
 """
@@ -27,14 +27,22 @@ from core.metrics.flights import LEAST_FLIGHTS
 from core.results import Interval
 
 CONFIDENCE = 0.95
-FIGURES = ("accuracy", "macro_f1", "balanced_accuracy")
-# Below it, a variance is that of rounding.
+METRICS = ("accuracy", "macro_f1", "balanced_accuracy")
+# A smaller variance is rounding error.
 NO_VARIANCE = 1e-15
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A figure, its variance, and what they rest on: flights, objects, and the variance's degrees of freedom."""
+    """A figure with its variance.
+
+    Attributes:
+        value: The figure: a score from 0 to 1, or a difference of two.
+        variance: The figure's variance.
+        degrees: The variance's degrees of freedom.
+        flights: Number of flights that the figure is from.
+        objects: Number of objects that the figure is from.
+    """
 
     value: float
     variance: float
@@ -43,11 +51,11 @@ class Estimate:
     objects: int
 
     def share_interval(self) -> Interval | None:
-        """[low, high] of a figure from 0 to 1; None of too few flights."""
+        """[low, high] of a figure from 0 to 1; None when there are fewer than LEAST_FLIGHTS flights."""
         if self.flights < LEAST_FLIGHTS:
             return None
         known = self.variance > NO_VARIANCE
-        # Flights that do not differ at all do not tell by how much flights differ: each counts as one object then.
+        # Flights that do not differ at all give no estimate of how much flights differ: each counts as one object then.
         count = min(self.value * (1 - self.value) / self.variance, self.objects) if known else self.flights
         t = quantile(self.degrees if known else np.inf)
         middle = self.value + t * t / (2 * count)
@@ -56,7 +64,7 @@ class Estimate:
         return [float(max(low, 0.0)), float(min(high, 1.0))]
 
     def difference_interval(self) -> Interval | None:
-        """[low, high] of a difference of two such figures; None of too few flights."""
+        """[low, high] of a difference of two such figures; None when there are fewer than LEAST_FLIGHTS flights."""
         if self.flights < LEAST_FLIGHTS:
             return None
         # As above: a difference that is the same in all flights is taken to vary by as much as it is large.
@@ -67,39 +75,46 @@ class Estimate:
 
 @lru_cache(maxsize=1024)
 def quantile(degrees: float) -> float:
-    """How many standard errors an interval reaches to either side: Student's t."""
+    """How many standard errors a 95 % interval extends to either side: Student's t with `degrees` of freedom."""
     from scipy.stats import t
 
     return float(t.ppf((1 + CONFIDENCE) / 2, degrees))
 
 
-def figures(counts: np.ndarray) -> np.ndarray:
+def main_scores(counts: np.ndarray) -> np.ndarray:
     """(…, 3) accuracy, macro-F1 and balanced accuracy of confusion counts (…, K, K)."""
     return np.stack([accuracy(counts), macro(counts), balanced(counts)], axis=-1)
 
 
 def without_each(flights: np.ndarray) -> np.ndarray:
-    """(F, …) what remains of summed counts (F, …) when each flight is left out."""
+    """(F, …) the summed counts without each flight in turn, from the counts (F, …) of each flight."""
     remaining: np.ndarray = flights.sum(axis=0) - flights
     return remaining
 
 
 def jackknife(left: np.ndarray) -> np.ndarray:
-    """(M,) variances of figures from their values (F, M) without each flight."""
+    """(M,) jackknife variances of M figures from their values (F, M) without each flight."""
     variance: np.ndarray = (len(left) - 1) / len(left) * ((left - left.mean(axis=0)) ** 2).sum(axis=0)
     return variance
 
 
-def figure_intervals(flights: np.ndarray) -> dict[str, Interval | None]:
-    """The intervals of accuracy, macro-F1 and balanced accuracy from each flight's confusion counts (F, K, K)."""
-    found = _estimates(figures(flights.sum(axis=0)), figures(without_each(flights)), flights)
+def score_intervals(flights: np.ndarray) -> dict[str, Interval | None]:
+    """Intervals of accuracy, macro-F1 and balanced accuracy, by their names in METRICS.
+
+    `flights` (F, K, K) holds each flight's confusion counts. An interval is None of too few flights.
+    """
+    found = _estimates(main_scores(flights.sum(axis=0)), main_scores(without_each(flights)), flights)
     return {name: one.share_interval() for name, one in found.items()}
 
 
 def difference_intervals(before: np.ndarray, after: np.ndarray) -> dict[str, Interval | None]:
-    """The same of the differences, after minus before, about the same objects."""
-    change = figures(after.sum(axis=0)) - figures(before.sum(axis=0))
-    left = figures(without_each(after)) - figures(without_each(before))
+    """Intervals of the differences, after minus before, by the names in METRICS.
+
+    `before` and `after` (F, K, K) hold confusion counts of the same objects by flight. An interval is None of too few
+    flights.
+    """
+    change = main_scores(after.sum(axis=0)) - main_scores(before.sum(axis=0))
+    left = main_scores(without_each(after)) - main_scores(without_each(before))
     return {name: one.difference_interval() for name, one in _estimates(change, left, before).items()}
 
 
@@ -108,14 +123,19 @@ def _estimates(values: np.ndarray, left: np.ndarray, flights: np.ndarray) -> dic
     count, objects = len(flights), int(flights.sum())
     return {
         name: Estimate(float(value), float(variance), count - 1, count, objects)
-        for name, value, variance in zip(FIGURES, values, jackknife(left), strict=True)
+        for name, value, variance in zip(METRICS, values, jackknife(left), strict=True)
     }
 
 
 def share_interval(hits: np.ndarray, numbers: np.ndarray) -> Interval | None:
-    """The interval of the share of hits (N,) among objects whose flights are `numbers` (N,).
+    """The interval of the share of hits among N objects.
 
-    Only flights that hold such an object count: of too few the interval is None.
+    Args:
+        hits: (N,) bool, whether each object is a hit.
+        numbers: (N,) int number of each object's flight.
+
+    Returns:
+        [low, high]; None when the objects come from fewer than LEAST_FLIGHTS flights.
     """
     found, place = np.unique(numbers, return_inverse=True)
     if len(found) < LEAST_FLIGHTS:
@@ -127,11 +147,17 @@ def share_interval(hits: np.ndarray, numbers: np.ndarray) -> Interval | None:
 
 
 def sign_flip(changes: np.ndarray, more: bool = False) -> float:
-    """Exact p-value of each flight's change in right answers (F,), were both sides equally good: then every flight's
-    sign could as well be the other (Fisher 1935).
+    """Exact p-value of the sign-flip test of whether two sets of answers are equally good.
 
-    Two-sided; with `more` the chance of so large a sum, or a larger one. Of one object a flight it is the exact McNemar
-    test (1947).
+    Source: Fisher 1935. If both are equally good, each flight's change might as well have the other sign. With one
+    object in each flight this is the exact McNemar test (1947).
+
+    Args:
+        changes: (F,) change in the number of right answers of each flight, in whole numbers.
+        more: One-sided: the chance of a sum at least as large. Otherwise two-sided.
+
+    Returns:
+        The p-value, from 0 to 1.
     """
     steps = np.abs(changes.astype(int))
     chances = np.ones(1)  # of each sum of the signed steps so far, the lowest sum first, in steps of 2

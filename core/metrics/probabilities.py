@@ -1,6 +1,6 @@
-"""How good the probabilities are, not the answers alone: log-loss, Brier score, calibration error.
+"""The quality of probabilities: log-loss, Brier score, calibration error.
 
-Only objects with a choice count: the probability of an only answer is 1 and says nothing.
+Only objects with a choice count: where one answer is allowed its probability is 1, whatever the model does.
 """
 
 from __future__ import annotations
@@ -10,44 +10,51 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from core.metrics.counts import share, with_choice
-from core.records import PredictionRow, Shares
+from core.records import PredictionRow, ProbabilityKey
 from core.results import Probabilistic, ReliabilityBin
 
 BINS = 10
 # A probability of 0 that turned out true would make the log-loss infinite.
-LEAST = 1e-12
+LEAST_PROBABILITY = 1e-12
 
 
-def with_probabilities(rows: Sequence[PredictionRow], key: Shares = "probabilities") -> list[PredictionRow]:
-    """The rows whose object had more than one allowed answer and whose probabilities were kept."""
+def with_probabilities(rows: Sequence[PredictionRow], key: ProbabilityKey = "probabilities") -> list[PredictionRow]:
+    """The rows whose object had more than one allowed answer and that hold probabilities under `key`."""
     return [row for row in with_choice(rows) if row.get(key)]
 
 
 def right_answer(row: PredictionRow) -> str:
-    """The answer that would have been right: a condition, or a class where the class was asked."""
+    """The right answer to a row's question: a condition, or a class name for a class question."""
     return str(row["truth_class"] if row.get("question") == "class" else row["truth"])
 
 
-def probabilistic(rows: Sequence[PredictionRow], key: Shares = "probabilities") -> Probabilistic | None:
-    """{log_loss (nats), brier, ece, total, reliability} of the rows with a choice; None when there are none.
+def probabilistic(rows: Sequence[PredictionRow], key: ProbabilityKey = "probabilities") -> Probabilistic | None:
+    """Log-loss, Brier score and expected calibration error (ECE) of the rows with a choice.
 
-    Brier score: squared errors summed over the answers (Brier 1950). ECE: mean gap between how sure the answers were
-    and how often they were right, over ten bins (Naeini et al. 2015). `key` chooses raw or calibrated probabilities.
+    Brier score: squared errors summed over the answers (Brier 1950). ECE: mean gap between the answers' confidence
+    and their accuracy, over ten bins (Naeini et al. 2015).
+
+    Args:
+        rows: Prediction rows with truth.
+        key: Whether raw (`probabilities`) or calibrated probabilities are scored.
+
+    Returns:
+        {log_loss (nats), brier, ece, total, reliability (see `reliability`)}; None when no row has a choice.
     """
-    judged = with_probabilities(rows, key)
-    if not judged:
+    scored = with_probabilities(rows, key)
+    if not scored:
         return None
-    losses, squares, sure, right = [], [], [], []
-    for row in judged:
+    losses, squares, confidences, correct = [], [], [], []
+    for row in scored:
         shares: Mapping[str, float] = row[key]
         truth = right_answer(row)
         total = sum(shares.values())
-        losses.append(-np.log(max(shares.get(truth, 0.0) / total, LEAST)))
+        losses.append(-np.log(max(shares.get(truth, 0.0) / total, LEAST_PROBABILITY)))
         squares.append(sum((value / total - (answer == truth)) ** 2 for answer, value in shares.items()))
         best = max(shares, key=lambda answer: shares[answer])
-        sure.append(shares[best] / total)
-        right.append(best == truth)
-    bins = reliability(sure, right)
+        confidences.append(shares[best] / total)
+        correct.append(best == truth)
+    bins = reliability(confidences, correct)
     gaps = [
         entry["count"] * abs(entry["confidence"] - entry["accuracy"])
         for entry in bins
@@ -56,16 +63,23 @@ def probabilistic(rows: Sequence[PredictionRow], key: Shares = "probabilities") 
     return {
         "log_loss": float(np.mean(losses)),
         "brier": float(np.mean(squares)),
-        "ece": sum(gaps) / len(judged),
-        "total": len(judged),
+        "ece": sum(gaps) / len(scored),
+        "total": len(scored),
         "reliability": bins,
     }
 
 
-def reliability(sure: Sequence[float], right: Sequence[bool]) -> list[ReliabilityBin]:
-    """The reliability diagram: for each of ten equal bins of the probability, {low, high, count, confidence (mean
-    probability), accuracy}; the last two are None in an empty bin."""
-    values, hits = np.asarray(sure, dtype=float), np.asarray(right, dtype=float)
+def reliability(confidences: Sequence[float], correct: Sequence[bool]) -> list[ReliabilityBin]:
+    """The reliability diagram over ten equal bins of the probability.
+
+    Args:
+        confidences: (N,) probability of each object's answer.
+        correct: (N,) whether that answer is correct.
+
+    Returns:
+        [{low, high, count, confidence (mean probability), accuracy}, …]; the last two are None in an empty bin.
+    """
+    values, hits = np.asarray(confidences, dtype=float), np.asarray(correct, dtype=float)
     place = np.minimum((values * BINS).astype(int), BINS - 1)
     found: list[ReliabilityBin] = []
     for index in range(BINS):

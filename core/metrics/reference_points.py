@@ -1,19 +1,26 @@
-"""What a model must beat: names and explanations, stated once for page, report, command line and engine."""
+"""Reference points that a model must beat: their names and explanations for page, report, command line and engine."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from core.results import ReferenceScore, Results
 from core.units import percent
 
 
 @dataclass(frozen=True)
 class ReferencePoint:
-    """`key` names it in results files, `label` in tables and charts, `named` within a sentence; `note` explains it.
+    """A reference point.
 
-    `simpler`: it learned to judge photos without a large model, so a model that does no better is not worth its price.
-    (Words that tell the answer are another warning: the question then gives it away.)
+    Attributes:
+        key: Its name in results files.
+        label: Its name in tables and charts.
+        named: Its name within a sentence.
+        note: A sentence or two that explain it.
+        simpler: Whether it learned to judge photos without a large model, so that a model that does no better is not
+            worth its price. (Not so the question's words alone: when they reach a high score, the question gives the
+            answer away, which is a warning of its own.)
     """
 
     key: str
@@ -68,15 +75,27 @@ POINTS = (
 BY_KEY = {point.key: point for point in POINTS}
 
 
-def label_of(key: str, about: Mapping[str, object] | None = None) -> str:
-    """The name of a reference point; of one that is not known here what its results call it."""
-    return BY_KEY[key].label if key in BY_KEY else str((about or {}).get("label") or key.replace("_", " "))
+def label_of(key: str, results: Mapping[str, object] | None = None) -> str:
+    """The label of a reference point; where it is unknown here, the label in its `results`, or the key as words."""
+    return BY_KEY[key].label if key in BY_KEY else str((results or {}).get("label") or key.replace("_", " "))
+
+
+def references_of(results: Results) -> dict[str, ReferenceScore]:
+    """The reference points that results hold, by name; guessing too where files of older versions have it apart."""
+    known = {name: score for name, score in (results.get("references") or {}).items() if score}
+    prior = results.get("prior")
+    if prior and PRIOR not in known:
+        return {PRIOR: {"label": BY_KEY[PRIOR].label, "note": BY_KEY[PRIOR].note, **prior}, **known}
+    return known
 
 
 def simpler_is_better(accuracy: float, better: Mapping[str, float], objects: str = "objects") -> str | None:
-    """The warning that simpler methods beat a model; None where none does.
+    """The warning that simpler methods beat a model; None when none does.
 
-    `better` holds {key: accuracy} of those that do, `objects` is what all of them judged.
+    Args:
+        accuracy: The model's, from 0 to 1.
+        better: {key: accuracy} of the reference points that beat it.
+        objects: A plural noun for what all of them judged.
     """
     named = ", ".join(f"{BY_KEY[key].named} ({percent(share, 0)})" for key, share in better.items())
     if not named:

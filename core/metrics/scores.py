@@ -1,4 +1,4 @@
-"""All figures of one set of prediction rows, with intervals that respect that a flight's objects go together."""
+"""All scores of one set of prediction rows, with intervals that take a flight's objects as dependent."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from core.errors import UserError
 from core.metrics.alarms import AlarmCurves, alarms
 from core.metrics.counts import balanced, by_label, class_names, confusion, macro_f1, ordered, portion, with_choice
 from core.metrics.flights import ends, flight_counts, flights_of
-from core.metrics.intervals import figure_intervals, share_interval
+from core.metrics.intervals import score_intervals, share_interval
 from core.metrics.probabilities import probabilistic
-from core.records import Label, PredictionRow
-from core.results import Figures, FlightScore, Interval, MainScores, Results
+from core.records import LabelKey, PredictionRow
+from core.results import FlightScore, Interval, MainIntervals, Results, SubsetScores
 
 
 def score(
@@ -25,22 +25,24 @@ def score(
     alarming: Sequence[str] = (),
     curves_of: Callable[[PredictionRow], AlarmCurves | None] = lambda row: None,
 ) -> Results:
-    """All figures of a set of prediction rows, as plain values for JSON.
+    """All scores of a set of prediction rows, as plain values for JSON.
 
-    Right means that the whole class is right. macro_f1 is the mean F1, balanced_accuracy the mean recall over the
-    classes that occur in the truth. Objects whose type allows one answer are told apart (`single_answer`; all others:
-    `with_choice`), for they are right by themselves. Intervals are 95 %, over whole flights, and None of too few; the
-    number of `flights`, the `lowest_flight` and the `highest_flight` ({flight, correct, total, accuracy}) stand beside.
+    An answer is right when the whole class is right. macro_f1 is the mean F1, balanced_accuracy the mean recall over
+    the classes that occur in the truth. Objects whose type allows a single answer are always right; they are scored
+    apart as `single_answer`, all others as `with_choice`. Intervals are 95 %, over whole flights, and None of too few.
 
     Args:
         rows: Each with image, flight, object_type, truth, predicted (conditions), truth_class, predicted_class, choices
-            (how many answers the type allows) and, for what is said of probabilities, question, probabilities and
+            (how many answers the type allows) and, for scores of probabilities, question, probabilities and
             perhaps calibrated.
-        labels: The order of the confusion matrix; classes it lacks come after.
-        intervals: False leaves intervals and all that is slow out.
-        false_alarm_rate: See `alarms`.
-        alarming: The conditions whose alarms are scored; without any there are no `alarms`.
-        curves_of: See `alarms`.
+        labels: Class names in the order of the confusion matrix; other classes that occur come after them.
+        intervals: False leaves out intervals and everything else that is slow.
+        false_alarm_rate: See `core.metrics.alarms.alarms`.
+        alarming: The conditions that raise an alarm; without any there are no `alarms`.
+        curves_of: See `core.metrics.alarms.alarms`.
+
+    Returns:
+        The scores. With `intervals` also the number of `flights`, the `lowest_flight` and the `highest_flight`.
 
     Raises:
         UserError: There is no row.
@@ -50,36 +52,35 @@ def score(
     names = ordered(class_names(rows), labels)
     counts = _class_counts(rows, names)
     conditions = ([str(row["truth"]) for row in rows], [str(row["predicted"]) for row in rows])
-    asked = ordered((*conditions[0], *conditions[1]))
+    condition_names = ordered((*conditions[0], *conditions[1]))
     types = ordered(str(row["object_type"]) for row in rows)
     of_type = {kind: [row for row in rows if str(row["object_type"]) == kind] for kind in types}
     open_rows = with_choice(rows)
     only = [row for row in rows if int(row["choices"]) <= 1]
-    per_class, per_condition = by_label(counts, names), by_label(confusion(*conditions, asked), asked)
+    per_class = by_label(counts, names)
+    per_condition = by_label(confusion(*conditions, condition_names), condition_names)
     if intervals:
         for name, interval in _recall_intervals(rows, "truth_class", "predicted_class").items():
             per_class[name]["recall_interval"] = interval
         for name, interval in _recall_intervals(rows, "truth", "predicted").items():
             per_condition[name]["recall_interval"] = interval
-    main = _main_scores(rows, intervals)
+    balanced_accuracy, mean_f1 = _main_scores(rows)
     found: Results = {
         "overall_accuracy": _right(rows) / len(rows),
         "correct": _right(rows),
         "total": len(rows),
-        "balanced_accuracy": main["balanced_accuracy"],
-        "macro_f1": main["macro_f1"],
+        "balanced_accuracy": balanced_accuracy,
+        "macro_f1": mean_f1,
     }
     if intervals:
-        found["accuracy_interval"] = main["accuracy_interval"]
-        found["macro_f1_interval"] = main["macro_f1_interval"]
-        found["balanced_accuracy_interval"] = main["balanced_accuracy_interval"]
+        _add_main_intervals(found, rows)
     found["per_class"], found["per_condition"] = per_class, per_condition
     found["per_object_type"] = {
         kind: {**portion(_right(mine), len(mine)), "macro_f1": macro_f1(_class_counts(mine, class_names(mine)))}
         for kind, mine in of_type.items()
     }
     found["confusion"] = {"labels": list(names), "counts": counts.astype(int).tolist()}
-    found["with_choice"] = _figures(open_rows, intervals)
+    found["with_choice"] = _subset_scores(open_rows, intervals)
     found["single_answer"] = {
         **portion(_right(only), len(only)),
         "types": list(ordered(str(row["object_type"]) for row in only)),
@@ -96,34 +97,36 @@ def score(
     return found
 
 
-def _figures(rows: Sequence[PredictionRow], intervals: bool) -> Figures:
-    """Accuracy, balanced accuracy and macro-F1, each with its interval; the figures are None where there is no row."""
+def _subset_scores(rows: Sequence[PredictionRow], intervals: bool) -> SubsetScores:
+    """Accuracy, balanced accuracy and macro-F1, each with its interval; the scores are None when there is no row."""
     if not rows:
         return {"correct": 0, "total": 0, "accuracy": None, "balanced_accuracy": None, "macro_f1": None}
-    main, right = _main_scores(rows, intervals), _right(rows)
-    found: Figures = {
+    balanced_accuracy, mean_f1 = _main_scores(rows)
+    right = _right(rows)
+    found: SubsetScores = {
         "correct": right,
         "total": len(rows),
         "accuracy": right / len(rows),
-        "balanced_accuracy": main["balanced_accuracy"],
-        "macro_f1": main["macro_f1"],
+        "balanced_accuracy": balanced_accuracy,
+        "macro_f1": mean_f1,
     }
     if intervals:
-        found["accuracy_interval"] = main["accuracy_interval"]
-        found["macro_f1_interval"] = main["macro_f1_interval"]
-        found["balanced_accuracy_interval"] = main["balanced_accuracy_interval"]
+        _add_main_intervals(found, rows)
     return found
 
 
-def _main_scores(rows: Sequence[PredictionRow], intervals: bool) -> MainScores:
-    names = class_names(rows)
-    counts = _class_counts(rows, names)
-    found: MainScores = {"balanced_accuracy": float(balanced(counts[None])[0]), "macro_f1": macro_f1(counts)}
-    if intervals:
-        reach = figure_intervals(flight_counts(rows, names, flights_of(rows)[0]))
-        found["accuracy_interval"], found["macro_f1_interval"] = reach["accuracy"], reach["macro_f1"]
-        found["balanced_accuracy_interval"] = reach["balanced_accuracy"]
-    return found
+def _main_scores(rows: Sequence[PredictionRow]) -> tuple[float, float]:
+    """(balanced accuracy, macro-F1)."""
+    counts = _class_counts(rows, class_names(rows))
+    return float(balanced(counts[None])[0]), macro_f1(counts)
+
+
+def _add_main_intervals(found: MainIntervals, rows: Sequence[PredictionRow]) -> None:
+    """Write the intervals of the main scores into their record."""
+    interval_of = score_intervals(flight_counts(rows, class_names(rows), flights_of(rows)[0]))
+    found["accuracy_interval"] = interval_of["accuracy"]
+    found["macro_f1_interval"] = interval_of["macro_f1"]
+    found["balanced_accuracy_interval"] = interval_of["balanced_accuracy"]
 
 
 def _by_flight(rows: Sequence[PredictionRow]) -> tuple[int, FlightScore, FlightScore]:
@@ -138,8 +141,8 @@ def _by_flight(rows: Sequence[PredictionRow]) -> tuple[int, FlightScore, FlightS
     return len(names), each[low], each[high]
 
 
-def _recall_intervals(rows: Sequence[PredictionRow], truth: Label, answer: Label) -> dict[str, Interval | None]:
-    """The interval of the recall of every label that is true or answered; None where no object is of it."""
+def _recall_intervals(rows: Sequence[PredictionRow], truth: LabelKey, answer: LabelKey) -> dict[str, Interval | None]:
+    """The interval of the recall of every label that is true or answered; None when no object has this label."""
     numbers, _ = flights_of(rows)
     truths, answers = (np.array([str(row[key]) for row in rows]) for key in (truth, answer))
     found: dict[str, Interval | None] = {}

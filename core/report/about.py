@@ -22,8 +22,17 @@ REPORTED = ("baseline", "evaluate", "batch")
 
 @dataclass(frozen=True)
 class ReportSubject:
-    """`made` is how and when the run was made (run.json); `evaluated` what the same model scored on labelled photos,
-    for a run that has no truth."""
+    """Everything that a report is made from.
+
+    Attributes:
+        run: the run.
+        results: its results.json.
+        settings: its settings.
+        made: how and when it was made (run.json).
+        root: the folder in which its photos are looked up by their names.
+        taxonomy: the taxonomy that the results name.
+        evaluated: for a run without truth, the results of the same model on labelled photos, if there are any.
+    """
 
     run: Run
     results: Mapping[str, Any]
@@ -35,25 +44,32 @@ class ReportSubject:
 
     @property
     def kind(self) -> str:
+        """The kind of the run, one of REPORTED."""
         return self.run.kind
 
     @property
     def urgent(self) -> tuple[str, ...]:
-        """The conditions that alarm, the gravest (last) first."""
+        """The conditions that raise an alarm, the gravest (last of the taxonomy) first."""
         return self.taxonomy.alarming[::-1]
 
     @property
     def date(self) -> str:
+        """When the run was made, in local time: 03 May 2026, 14:30."""
         return time.strftime("%d %B %Y, %H:%M", time.localtime(self.run.created))
 
     @property
     def changed_settings(self) -> dict[str, Any]:
-        """The settings that are not at their default."""
+        """The settings that differ from their defaults, by their paths."""
         return {path: value for path, value in to_flat(self.settings).items() if value != FIELDS[path].default}
 
 
 def photo_root(workspace: Workspace, data_path: str) -> Path:
-    """The folder in which a run's photos are looked for by their names."""
+    """The folder in which a run's photos are looked up by their names.
+
+    Args:
+        workspace: holds the sample photos, and is where relative paths start.
+        data_path: `data.path` of the run: "demo", a folder, or a file in it.
+    """
     if data_path == DEMO:
         return workspace.sample_data
     given = Path(data_path).expanduser()
@@ -62,7 +78,11 @@ def photo_root(workspace: Workspace, data_path: str) -> Path:
 
 
 def gather(run: Run) -> ReportSubject:
-    """All that a report needs. Raises UserError for a run that judged nothing, or has nothing to tell yet."""
+    """Everything that the report of a run is made from.
+
+    Raises:
+        UserError: the run's kind has no predictions to report on, or it has no results yet.
+    """
     if run.kind not in REPORTED:
         fix = "Make a report of a baseline, an evaluation or a batch: damgui runs lists them."
         raise UserError(f"a {run.kind} run judged nothing to report on", run.id, fix, "run")
@@ -81,12 +101,12 @@ def gather(run: Run) -> ReportSubject:
 
 def _evaluated(run: Run, results: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """Results of the same model on labelled photos: test photos before validation photos; None where there are none."""
-    mine = results.get("model") or {}
-    path = str(mine.get("adapter") or mine.get("path") or "")
+    own_model = results.get("model") or {}
+    path = str(own_model.get("adapter") or own_model.get("path") or "")
     places = [run.workspace.evaluation(path, split) for split in ("test", "valid")]
     for place in (*places, run.workspace.zeroshot_results):
         found = read_json(place)
-        about = (found or {}).get("model") or {}
-        if found and all(about.get(key) == mine.get(key) for key in ("path", "adapter", "fingerprint")):
+        model = (found or {}).get("model") or {}
+        if found and all(model.get(key) == own_model.get(key) for key in ("path", "adapter", "fingerprint")):
             return dict(found)
     return None

@@ -14,7 +14,7 @@ from core.boxes import BoxXyxy, overlap
 from core.conditions import MARKS, UNSURE_SIGN, Condition
 from core.data.photos import UNREADABLE, open_photo, photo_size
 from core.records import PredictionRow
-from core.report.answers import shown, sureness
+from core.report.answers import confidence, shown_condition
 from core.runs.files import replacing, system_path, writing
 from core.taxonomy import Taxonomy
 from core.units import probability
@@ -23,17 +23,29 @@ from core.units import probability
 LEAST_PX, MOST_PX = 960, 1600
 QUALITY = 85
 INK, PAPER = "#16222e", "#ffffff"
-WAITING = 4  # photos that may wait for the pen: few, so that memory stays small
+MAX_QUEUED = 4  # photos that may wait to be drawn: few, so that memory stays small
 
 
 def annotated_name(photo: str) -> str:
-    """Where a photo's annotated version lies: its own name; another ending than .jpg gets .jpg appended."""
+    """The name of a photo's annotated version: its own; after another ending than .jpg comes .jpg."""
     plain = PurePosixPath(photo).as_posix()
     return plain if plain.lower().endswith((".jpg", ".jpeg")) else plain + ".jpg"
 
 
 def draw(path: Path, rows: Sequence[PredictionRow], taxonomy: Taxonomy) -> Image.Image:
-    """The photo upright, its longer side LEAST_PX to MOST_PX, with every row's box. Raises one of UNREADABLE."""
+    """A photo with the box of every row and its answer.
+
+    Args:
+        path: of the photo.
+        rows: predictions about objects of this photo.
+        taxonomy: gives each condition its colour and mark.
+
+    Returns:
+        The photo as viewed, RGB, its longer side LEAST_PX to MOST_PX.
+
+    Raises:
+        OSError: the photo cannot be read; like any of `core.data.photos.UNREADABLE`.
+    """
     full_wh = photo_size(path)
     scale = min(max(*full_wh, LEAST_PX), MOST_PX) / max(full_wh)
     picture = open_photo(path, min(scale, 1.0))
@@ -45,17 +57,17 @@ def draw(path: Path, rows: Sequence[PredictionRow], taxonomy: Taxonomy) -> Image
     shapes: list[tuple[PredictionRow, Condition, BoxXyxy]] = []
     for row in rows:
         x1, y1, x2, y2 = (float(value) * scale for value in row["box_xyxy_px"])
-        shapes.append((row, shown(row, taxonomy), (x1, y1, x2, y2)))
+        shapes.append((row, shown_condition(row, taxonomy), (x1, y1, x2, y2)))
     for _, condition, box in shapes:
-        _frame(pen, box, condition.colour, stroke)
+        _draw_box(pen, box, condition.colour, stroke)
     written: list[BoxXyxy] = []
-    for row, condition, box in shapes:  # words last: no box is drawn over them
-        said = (condition, _words(row, condition))
-        written.append(_label(pen, said, box, (size, max(12, round(max(size) / 80))), written))
+    for row, condition, box in shapes:  # labels last: no box is drawn over them
+        label = (condition, _label_text(row, condition))
+        written.append(_draw_label(pen, label, box, (size, max(12, round(max(size) / 80))), written))
     return picture
 
 
-def _frame(pen: ImageDraw.ImageDraw, box: Sequence[float], colour: str, stroke: int) -> None:
+def _draw_box(pen: ImageDraw.ImageDraw, box: Sequence[float], colour: str, stroke: int) -> None:
     x1, y1, x2, y2 = box
     pen.rectangle((x1 - 1, y1 - 1, x2 + 1, y2 + 1), outline=INK, width=stroke + 2)
     pen.rectangle((x1, y1, x2, y2), outline=colour, width=stroke)
@@ -66,34 +78,46 @@ def _font(size_px: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(size_px)
 
 
-def _words(row: PredictionRow, condition: Condition) -> str:
-    said = f"{condition.name} {probability(sureness(row))}" if int(row.get("choices") or 1) > 1 else condition.name
-    return said + (f"  {UNSURE_SIGN} unsure" if row.get("unsure") else "")
+def _label_text(row: PredictionRow, condition: Condition) -> str:
+    text = f"{condition.name} {probability(confidence(row))}" if int(row.get("choices") or 1) > 1 else condition.name
+    return text + (f"  {UNSURE_SIGN} unsure" if row.get("unsure") else "")
 
 
-def _label(
+def _draw_label(
     pen: ImageDraw.ImageDraw,
-    told: tuple[Condition, str],
+    label: tuple[Condition, str],
     box: BoxXyxy,
     page: tuple[tuple[int, int], int],
     written: list[BoxXyxy],
 ) -> BoxXyxy:
-    """A strip with mark, condition and how sure, where no other is written; `page` is the photo's size and the height
-    of letters. Returns where it lies."""
-    (size_wh, tall), (condition, said) = page, told
+    """Draw a strip with mark and text where no other strip lies.
+
+    Args:
+        pen: draws on the photo.
+        label: condition and text.
+        box: of the object, in pixels.
+        page: size of the photo and height of the letters, in pixels.
+        written: the strips drawn so far.
+
+    Returns:
+        Where the strip lies, in pixels.
+    """
+    (size_wh, tall), (condition, text) = page, label
     font, pad = _font(tall), round(tall * 0.35)
-    strip = _place(box, (pen.textlength(said, font=font) + tall + 3 * pad, tall + 2 * pad), size_wh, written)
+    strip = _place(box, (pen.textlength(text, font=font) + tall + 3 * pad, tall + 2 * pad), size_wh, written)
     ink = _ink_on(condition.colour)
     pen.rectangle(strip, fill=condition.colour, outline=INK)
     middle = (strip[0] + pad + tall / 2, (strip[1] + strip[3]) / 2)
-    _mark(pen, condition.mark, middle, tall * 0.38, ink)
-    pen.text((strip[0] + 2 * pad + tall, middle[1]), said, fill=ink, font=font, anchor="lm")
+    _draw_mark(pen, condition.mark, middle, tall * 0.38, ink)
+    pen.text((strip[0] + 2 * pad + tall, middle[1]), text, fill=ink, font=font, anchor="lm")
     return strip
 
 
 def _place(box: BoxXyxy, strip_wh: tuple[float, float], size_wh: tuple[int, int], written: list[BoxXyxy]) -> BoxXyxy:
-    """Above the box, below its upper edge, above its lower edge or below it: the first place within the photo that is
-    free of other words, else the first within the photo."""
+    """The first free place of a strip: above the box, below its upper edge, above its lower edge, below it.
+
+    All within the photo; where none is free of other strips, the first of them.
+    """
     wide, high = strip_wh
     left = min(max(box[0], 0), max(size_wh[0] - wide, 0))
     places = [
@@ -111,7 +135,7 @@ def _ink_on(colour: str) -> str:
     return INK if 0.299 * red + 0.587 * green + 0.114 * blue > 140 else PAPER
 
 
-def _mark(pen: ImageDraw.ImageDraw, mark: str, at: tuple[float, float], size: float, ink: str) -> None:
+def _draw_mark(pen: ImageDraw.ImageDraw, mark: str, at: tuple[float, float], size: float, ink: str) -> None:
     """The condition's mark, drawn: the fonts that come along lack these signs."""
     x, y = at
     _, shapes = MARKS[mark]
@@ -122,9 +146,16 @@ def _mark(pen: ImageDraw.ImageDraw, mark: str, at: tuple[float, float], size: fl
 
 
 def save(path: Path, rows: Sequence[PredictionRow], target: Path, taxonomy: Taxonomy) -> None:
-    """Draw and write one annotated photo in one go: it is whole or not there at all.
+    """Draw one annotated photo and write it in one go: the file is whole or not there at all.
 
-    A photo that cannot be read any more is left out. Raises UserError when the disk does not take it.
+    Args:
+        path: of the photo; one that cannot be read any more is left out.
+        rows: predictions about objects of this photo.
+        target: the JPEG to write.
+        taxonomy: gives each condition its colour and mark.
+
+    Raises:
+        UserError: the disk does not take it.
     """
     try:
         picture = draw(path, rows, taxonomy)
@@ -135,20 +166,31 @@ def save(path: Path, rows: Sequence[PredictionRow], target: Path, taxonomy: Taxo
 
 
 class Annotator:
-    """Draws photos in a thread of its own while the model judges the next ones; a few may wait, no more."""
+    """Draws photos into a folder, in a thread of its own, while the model answers about the next ones.
+
+    At most MAX_QUEUED photos wait.
+    """
 
     def __init__(self, folder: Path, taxonomy: Taxonomy) -> None:
         self.folder, self.taxonomy = folder, taxonomy
         self._pool = ThreadPoolExecutor(max_workers=1)
-        self._room = threading.Semaphore(WAITING)
+        self._free_slots = threading.Semaphore(MAX_QUEUED)
         self._drawn: list[Future[None]] = []
 
     def add(self, path: Path, rows: Sequence[PredictionRow]) -> None:
-        """Have one photo drawn. Raises UserError when an earlier one could not be written."""
-        self._room.acquire()
+        """Have one photo drawn; waits while too many are queued.
+
+        Args:
+            path: of the photo.
+            rows: predictions about its objects, at least one.
+
+        Raises:
+            UserError: an earlier one could not be written.
+        """
+        self._free_slots.acquire()
         self._settle(done_only=True)
         drawn = self._pool.submit(save, path, rows, self.folder / annotated_name(str(rows[0]["image"])), self.taxonomy)
-        drawn.add_done_callback(lambda _: self._room.release())
+        drawn.add_done_callback(lambda _: self._free_slots.release())
         self._drawn.append(drawn)
 
     def _settle(self, done_only: bool) -> None:
@@ -158,6 +200,10 @@ class Annotator:
             picture.result()
 
     def close(self) -> None:
-        """Wait for what is being drawn. Raises UserError when something could not be written."""
+        """Wait for everything that is queued.
+
+        Raises:
+            UserError: something could not be written.
+        """
         self._pool.shutdown(wait=True)
         self._settle(done_only=False)

@@ -1,4 +1,4 @@
-"""The single answers of a run, line by line: an index of where each stands, so that memory does not grow with pictures.
+"""The predictions of a run, line by line: an index of where each lies, so that memory does not grow with pictures.
 
 Some 300 bytes an object are held; a whole row is read again when it is written.
 """
@@ -20,10 +20,19 @@ from core.taxonomy import Taxonomy
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One object: where its line begins in the file (bytes), its photo, and what decides where it is shown.
+    """One object: where its line is, and what decides where in a report it is shown.
 
-    `wrong` is None where the truth is not known; `sure` is the probability of the answer, calibrated where there is a
-    calibration. `truth` and `said` are class names; `condition` is the answered one, `true_condition` the right one.
+    Attributes:
+        offset: where the line begins in the predictions file, in bytes.
+        image: the photo's name.
+        number: of the object in its photo, counted from 0.
+        wrong: whether the predicted class is not the true one; None where the truth is not known.
+        unsure: whether the answer counts as unsure.
+        confidence: the probability of the answer, 0 to 1, calibrated where there is a calibration.
+        true_class: "" where the truth is not known.
+        predicted_class: the class answered.
+        condition: the condition answered.
+        true_condition: "" where the truth is not known.
     """
 
     offset: int
@@ -31,33 +40,49 @@ class Entry:
     number: int
     wrong: bool | None
     unsure: bool
-    sure: float
-    truth: str
-    said: str
+    confidence: float
+    true_class: str
+    predicted_class: str
     condition: str
     true_condition: str
 
 
-def sureness(row: PredictionRow) -> float:
-    """The probability of the answer given, the calibrated one where there is one; 0.0 when the row has none."""
+def confidence(row: PredictionRow) -> float:
+    """The probability of the answer given, calibrated where there is a calibration; 0.0 where the row has none."""
     shares: Mapping[str, float] = row.get("calibrated") or row.get("probabilities") or {"": 0.0}
     return max(shares.values())
 
 
-def shown(row: PredictionRow, taxonomy: Taxonomy, which: str = "predicted") -> Condition:
-    """How the condition that was answered ("predicted") or is true ("truth") is shown."""
+def shown_condition(row: PredictionRow, taxonomy: Taxonomy, which: str = "predicted") -> Condition:
+    """How a row's condition is shown: its name, colour and mark.
+
+    Args:
+        row: a prediction.
+        taxonomy: of the results.
+        which: "predicted" for the answer, "truth" for the label.
+    """
     condition = str(row.get(which) or "")
     return taxonomy.shown(str(row.get(f"{which}_class") or "").removesuffix(f" {condition}"), condition)
 
 
 def is_wrong(row: PredictionRow) -> bool | None:
-    """Whether the answered class is another than the true one; None where no truth is known."""
+    """Whether the predicted class is not the true one; None where the truth is not known."""
     truth = row.get("truth_class")
     return None if truth is None else bool(truth != row.get("predicted_class"))
 
 
 def rows_of(path: Path) -> Iterator[tuple[int, PredictionRow]]:
-    """(offset in bytes, row) of every whole line. Raises UserError for a damaged file."""
+    """Every whole line of a predictions file.
+
+    Args:
+        path: of predictions.jsonl.
+
+    Yields:
+        (where the line begins, in bytes; its row).
+
+    Raises:
+        UserError: the file cannot be read or is damaged.
+    """
     try:
         with path.open("rb") as stream:
             offset = 0
@@ -80,13 +105,17 @@ def _row(line: bytes, path: Path, number: int) -> PredictionRow:
 
 
 def index(path: Path) -> list[Entry]:
-    """Every object of a predictions file, in its order. Raises UserError when it cannot be read or is damaged."""
+    """Every object of a predictions file, in its order.
+
+    Raises:
+        UserError: the file cannot be read or is damaged.
+    """
     return [_entry(offset, row) for offset, row in rows_of(path)]
 
 
 def _entry(offset: int, row: PredictionRow) -> Entry:
     # Names come again and again: one copy of each is kept.
-    truth, said, condition, true_condition, image = (
+    true_class, predicted_class, condition, true_condition, image = (
         sys.intern(str(row.get(key) or "")) for key in ("truth_class", "predicted_class", "predicted", "truth", "image")
     )
     return Entry(
@@ -95,16 +124,16 @@ def _entry(offset: int, row: PredictionRow) -> Entry:
         int(row["object"]),
         is_wrong(row),
         bool(row.get("unsure")),
-        sureness(row),
-        truth,
-        said,
+        confidence(row),
+        true_class,
+        predicted_class,
         condition,
         true_condition,
     )
 
 
 def read(stream: BinaryIO, entry: Entry) -> PredictionRow:
-    """The whole row of an entry."""
+    """The whole row of an entry; `stream` is the predictions file, opened for binary reading."""
     stream.seek(entry.offset)
     found: PredictionRow = json.loads(stream.readline())
     return found

@@ -1,4 +1,4 @@
-"""Objects as cards: picture with its box, what was true, what was said, how sure; and the order in which they come."""
+"""Objects as cards (picture with its box, truth, answer, confidence), and the order in which they come."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from core import units
 from core.boxes import BoxXyxy
 from core.conditions import Condition
 from core.records import PredictionRow
-from core.report.answers import Entry, is_wrong, shown
+from core.report.answers import Entry, is_wrong, shown_condition
 from core.report.html import TEMPLATES
 from core.report.pictures import Place
 from core.taxonomy import Taxonomy
@@ -24,7 +24,7 @@ _PARTS = TEMPLATES.macros("parts.html")
 
 @dataclass(frozen=True)
 class Picture:
-    """An object cut out of its photo, and where its box lies in that cut."""
+    """An object cut out of its photo (`source` is a data URI), and where its box lies in that crop."""
 
     source: str
     place: Place
@@ -32,12 +32,25 @@ class Picture:
 
 @dataclass(frozen=True)
 class Card:
-    """One object as it is shown. `kind` is its type as labelled, else as answered; `other_kind` the answered type where
-    that is another one; `truth` is None where nobody told it; `photo` is named where the title does not name it."""
+    """One object as its template takes it.
+
+    Attributes:
+        kind: its type as labelled, else as answered.
+        number: of the object in its photo, counted from 1.
+        answer: the condition answered.
+        truth: the true condition; None where it is not known.
+        wrong: whether the answer is not the truth.
+        unsure: whether the answer counts as unsure.
+        other_kind: the answered type where it differs from `kind`, else "".
+        chances: the probabilities as a text.
+        picture: cut out of its photo, if it gets one.
+        photo: its name, where the title above the cards does not name it.
+        anchor: the id by which another place of the report points here.
+    """
 
     kind: str
     number: int
-    said: Condition
+    answer: Condition
     truth: Condition | None
     wrong: bool
     unsure: bool
@@ -57,36 +70,48 @@ class CardGroup:
 
 
 def mistakes(entries: Iterable[Entry], taxonomy: Taxonomy) -> list[CardGroup]:
-    """Mistakes by what was taken for what: missed faults first, the gravest of them first, then by number."""
+    """Mistakes by true and predicted class: missed faults first, the gravest of them first, then the most frequent.
+
+    Args:
+        entries: of a run with truth.
+        taxonomy: decides which conditions raise an alarm, and how grave they are.
+    """
     urgent = taxonomy.alarming[::-1]
     found: dict[tuple[str, str], list[Entry]] = defaultdict(list)
     for entry in entries:
         if entry.wrong:
-            found[entry.truth, entry.said].append(entry)
+            found[entry.true_class, entry.predicted_class].append(entry)
 
     def rank(item: tuple[tuple[str, str], list[Entry]]) -> tuple[int, int, str]:
         first = item[1][0]
         missed = first.true_condition in urgent and first.condition not in urgent
-        return (urgent.index(first.true_condition) if missed else len(urgent), -len(item[1]), first.truth)
+        return (urgent.index(first.true_condition) if missed else len(urgent), -len(item[1]), first.true_class)
 
     return [
-        CardGroup(_mistaken(truth, said, taxonomy), sorted(ones, key=lambda entry: -entry.sure))
-        for (truth, said), ones in sorted(found.items(), key=rank)
+        CardGroup(_mistake_title(truth, answer, taxonomy), sorted(ones, key=lambda entry: -entry.confidence))
+        for (truth, answer), ones in sorted(found.items(), key=rank)
     ]
 
 
-def _mistaken(truth: str, said: str, taxonomy: Taxonomy) -> str:
-    return f"{taxonomy.shown_class(truth)}, called {taxonomy.shown_class(said)}"
+def _mistake_title(truth: str, answer: str, taxonomy: Taxonomy) -> str:
+    return f"{taxonomy.shown_class(truth)}, called {taxonomy.shown_class(answer)}"
 
 
 def most_urgent(entries: Sequence[Entry], urgent: Sequence[str]) -> list[CardGroup]:
-    """Answers that ask for somebody: faults, the gravest and surest first, then what is unsure."""
+    """Answers that need an inspector: faults, the gravest and surest first, then unsure answers.
+
+    Args:
+        entries: of a run without truth.
+        urgent: the conditions that raise an alarm, the gravest first.
+    """
     groups = [
-        CardGroup(name, sorted((entry for entry in entries if entry.condition == name), key=lambda entry: -entry.sure))
+        CardGroup(
+            name, sorted((entry for entry in entries if entry.condition == name), key=lambda entry: -entry.confidence)
+        )
         for name in urgent
     ]
     rest = [entry for entry in entries if entry.unsure and entry.condition not in urgent]
-    groups.append(CardGroup("unsure, though no alarm", sorted(rest, key=lambda entry: entry.sure)))
+    groups.append(CardGroup("unsure, though no alarm", sorted(rest, key=lambda entry: entry.confidence)))
     return [group for group in groups if group.entries]
 
 
@@ -101,7 +126,15 @@ def by_photo(entries: Iterable[Entry]) -> list[CardGroup]:
 def card(
     row: PredictionRow, picture: tuple[str, BoxXyxy] | None, taxonomy: Taxonomy, with_photo: bool, anchor: str = ""
 ) -> Markup:
-    """One object. `picture` is (data URI, the box in fractions of it); without one it is a single line."""
+    """One object as HTML.
+
+    Args:
+        row: its prediction.
+        picture: (data URI, the box in fractions of it); without one the card is a single line.
+        taxonomy: of the results.
+        with_photo: whether the card names the photo.
+        anchor: an id for pointers to this card.
+    """
     drawn = Picture(picture[0], Place.of(picture[1])) if picture else None
     return _HTML.card(
         replace(_card(row, taxonomy), picture=drawn, anchor=anchor, photo=str(row["image"]) if with_photo else "")
@@ -109,11 +142,18 @@ def card(
 
 
 def pointer(row: PredictionRow, taxonomy: Taxonomy, anchor: str) -> Markup:
-    """An object whose picture stands elsewhere in the report."""
+    """An object whose picture is elsewhere in the report, at `anchor`, as HTML.
+
+    Args:
+        row: the object's prediction.
+        taxonomy: names and colours its conditions.
+        anchor: the id of the card that has the picture.
+    """
     return _HTML.pointer(replace(_card(row, taxonomy), anchor=anchor))
 
 
 def photo_name(path: str) -> Markup:
+    """A photo's name as HTML; a line may break after each folder in it."""
     return _PARTS.photo_name(path)
 
 
@@ -123,8 +163,8 @@ def _card(row: PredictionRow, taxonomy: Taxonomy) -> Card:
     return Card(
         kind,
         int(row["object"]) + 1,
-        shown(row, taxonomy),
-        None if row.get("truth") is None else shown(row, taxonomy, "truth"),
+        shown_condition(row, taxonomy),
+        None if row.get("truth") is None else shown_condition(row, taxonomy, "truth"),
         wrong=bool(is_wrong(row)),
         unsure=bool(row.get("unsure")),
         other_kind=answered if answered != kind else "",
@@ -139,5 +179,5 @@ def _chances(row: PredictionRow, taxonomy: Taxonomy) -> str:
     if len(found) < 2:
         return "only one answer is possible" if found else ""
     ranked = sorted(found.items(), key=lambda pair: -pair[1]) if len(found) > 4 else list(found.items())
-    told = ", ".join(f"{taxonomy.shown_class(name)} {units.probability(float(share))}" for name, share in ranked[:4])
-    return f"calibrated: {told}" if calibrated else told
+    text = ", ".join(f"{taxonomy.shown_class(name)} {units.probability(float(share))}" for name, share in ranked[:4])
+    return f"calibrated: {text}" if calibrated else text

@@ -31,7 +31,15 @@ STYLE = Path(__file__).with_name("report.css")
 
 @dataclass(frozen=True)
 class WrittenReport:
-    """A report: its file, and what it holds. `left_out` objects are neither wrong, urgent nor unsure."""
+    """A report that was written.
+
+    Attributes:
+        path: its file.
+        objects: of the run.
+        pictures: in the report.
+        left_out: objects that the report does not show; none of them is wrong, urgent or unsure.
+        bytes: the size of the file.
+    """
 
     path: Path
     objects: int
@@ -42,7 +50,15 @@ class WrittenReport:
 
 @dataclass
 class ReportPlan:
-    """Which objects are shown where. `first` are shown before the rest, each once with its picture."""
+    """Which objects are shown where.
+
+    Attributes:
+        first: groups that come before the rest, each object with its picture.
+        rest: all shown objects, photo by photo.
+        pictured: offsets of the entries that get a picture.
+        left_out: the number of objects that are not shown.
+        unreadable: photos that could not be read; filled while pictures are cut out.
+    """
 
     first: list[CardGroup]
     rest: list[CardGroup]
@@ -52,11 +68,16 @@ class ReportPlan:
 
 
 def default_path(run: Run) -> Path:
+    """Where a run's report lies in its workspace unless another file is given."""
     return run.workspace.experiments / "reports" / f"{run.id}.html"
 
 
-def require_ours(path: Path, run: Run) -> None:
-    """Raises UserError when `path` cannot take this run's report: it is a folder, or a file that is no report of it."""
+def require_own_report(path: Path, run: Run) -> None:
+    """Refuse a path that cannot take this run's report.
+
+    Raises:
+        UserError: it is a folder, or a file that is no report of this run.
+    """
     fix = "Choose another file with --out."
     if path.is_dir():
         raise UserError("this is a folder, not a file", str(path), fix, "report")
@@ -69,22 +90,28 @@ def require_ours(path: Path, run: Run) -> None:
 
 
 def write(run: Run, path: Path | None = None, most_pictures: int = MOST_PICTURES) -> WrittenReport:
-    """Make the report of a run; at most `most_pictures` pictures go into it, mistakes, faults and unsure answers first.
+    """Make the report of a run.
 
-    Raises UserError for a run that has nothing to tell, and where another file would be written over.
+    Args:
+        run: a baseline, an evaluation or a batch.
+        path: of the HTML file; None for the one in its workspace.
+        most_pictures: how many pictures it may hold: mistakes, faults and unsure answers first.
+
+    Raises:
+        UserError: the run has no results, another file would be written over, or the disk does not take the report.
     """
-    about, path = gather(run), (path or default_path(run)).expanduser().absolute()
-    require_ours(path, run)
+    subject, path = gather(run), (path or default_path(run)).expanduser().absolute()
+    require_own_report(path, run)
     entries = answers.index(run.predictions)
-    plan = planned(about, entries, most_pictures)
+    plan = make_plan(subject, entries, most_pictures)
     beside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
     spool = Spool()
     try:
         with writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             with run.predictions.open("rb") as lines, beside.open("w", encoding="utf-8") as out:
-                plan.unreadable += fill(spool, about.root, _boxes(lines, entries, plan.pictured))
-                for piece in _pieces(about, plan, lines, spool):
+                plan.unreadable += fill(spool, subject.root, _boxes(lines, entries, plan.pictured))
+                for piece in _pieces(subject, plan, lines, spool):
                     out.write(piece)
             replace(beside, path)
     finally:
@@ -93,13 +120,21 @@ def write(run: Run, path: Path | None = None, most_pictures: int = MOST_PICTURES
     return WrittenReport(path, len(entries), len(spool.places), plan.left_out, path.stat().st_size)
 
 
-def planned(about: ReportSubject, entries: Sequence[Entry], most_pictures: int) -> ReportPlan:
-    """Mistakes, faults and unsure answers in full; of the others as many as pictures are left for."""
-    if about.kind == "batch":
-        first = cards.most_urgent(entries, about.urgent)
+def make_plan(subject: ReportSubject, entries: Sequence[Entry], most_pictures: int) -> ReportPlan:
+    """Decide what is shown: mistakes, faults and unsure answers; of the others as many as pictures are left for.
+
+    Args:
+        subject: what the report is about.
+        entries: every object of the run.
+        most_pictures: how many pictures the report may hold.
+    """
+    if subject.kind == "batch":
+        first = cards.most_urgent(entries, subject.urgent)
     else:
-        first = cards.mistakes(entries, about.taxonomy)
-        unsure = sorted((entry for entry in entries if entry.unsure and not entry.wrong), key=lambda entry: entry.sure)
+        first = cards.mistakes(entries, subject.taxonomy)
+        unsure = sorted(
+            (entry for entry in entries if entry.unsure and not entry.wrong), key=lambda entry: entry.confidence
+        )
         first += [CardGroup("Right, but unsure", unsure)] if unsure else []
     ahead = [entry.offset for group in first for entry in group.entries]
     special = set(ahead)
@@ -120,27 +155,27 @@ def _boxes(lines: BinaryIO, entries: Sequence[Entry], pictured: set[int]) -> dic
     return found
 
 
-def _pieces(about: ReportSubject, plan: ReportPlan, lines: BinaryIO, spool: Spool) -> Iterator[str]:
+def _pieces(subject: ReportSubject, plan: ReportPlan, lines: BinaryIO, spool: Spool) -> Iterator[str]:
     return TEMPLATES.pieces(
         "report.html",
-        mark=MARK.format(about.run.id),
-        title=f"{words.KINDS[about.kind]} {about.run.id}",
+        mark=MARK.format(subject.run.id),
+        title=f"{words.KINDS[subject.kind]} {subject.run.id}",
         style=STYLE.read_text(encoding="utf-8"),
-        pieces=_sections(about, plan, lines, spool),
+        pieces=_sections(subject, plan, lines, spool),
     )
 
 
-def _sections(about: ReportSubject, plan: ReportPlan, lines: BinaryIO, spool: Spool) -> Iterator[Markup]:
+def _sections(subject: ReportSubject, plan: ReportPlan, lines: BinaryIO, spool: Spool) -> Iterator[Markup]:
     """The report from top to bottom; its objects one at a time."""
-    yield sections.opening(about)
-    yield sections.matter(about)
-    yield sections.cannot_say(about)
-    if about.kind != "batch":
-        yield sections.scores(about)
-    yield trust.calibration(about)
-    yield from map(Markup, _first(about, plan, lines, spool))
-    yield from map(Markup, _rest(about, plan, lines, spool))
-    yield sections.settings(about)
+    yield sections.opening(subject)
+    yield sections.data_and_model(subject)
+    yield sections.limits(subject)
+    if subject.kind != "batch":
+        yield sections.scores(subject)
+    yield trust.calibration(subject)
+    yield from map(Markup, _first(subject, plan, lines, spool))
+    yield from map(Markup, _rest(subject, plan, lines, spool))
+    yield sections.settings(subject)
     yield sections.terms()
 
 
@@ -153,63 +188,65 @@ class ShownGroup:
     cards: Iterable[Markup]
 
 
-def _first(about: ReportSubject, plan: ReportPlan, lines: BinaryIO, spool: Spool) -> Iterator[str]:
+def _first(subject: ReportSubject, plan: ReportPlan, lines: BinaryIO, spool: Spool) -> Iterator[str]:
     def drawn(group: CardGroup) -> Iterator[Markup]:
         for entry in group.entries:
             yield cards.card(
-                answers.read(lines, entry), spool.get(entry.offset), about.taxonomy, True, anchor=f"o{entry.offset}"
+                answers.read(lines, entry), spool.get(entry.offset), subject.taxonomy, True, anchor=f"o{entry.offset}"
             )
 
-    batch = about.kind == "batch"
+    batch = subject.kind == "batch"
     return TEMPLATES.pieces(
         "objects.html",
         title="Most urgent" if batch else "Mistakes",
-        note=words.URGENT_SAY if batch else words.MISTAKES_SAY,
+        note=words.URGENT_NOTE if batch else words.MISTAKES_NOTE,
         none_there="No object was called faulty or unsure." if batch else "None: every object was judged right.",
         groups=(ShownGroup(group.title, len(group.entries), drawn(group)) for group in plan.first),
     )
 
 
-def _rest(about: ReportSubject, plan: ReportPlan, lines: BinaryIO, spool: Spool) -> Iterator[str]:
+def _rest(subject: ReportSubject, plan: ReportPlan, lines: BinaryIO, spool: Spool) -> Iterator[str]:
     special = {entry.offset for group in plan.first for entry in group.entries}
 
     def drawn(group: CardGroup) -> Iterator[Markup]:
         for entry in group.entries:
             row = answers.read(lines, entry)
             if entry.offset in special:
-                yield cards.pointer(row, about.taxonomy, f"o{entry.offset}")
+                yield cards.pointer(row, subject.taxonomy, f"o{entry.offset}")
             else:
-                yield cards.card(row, spool.get(entry.offset), about.taxonomy, False)
+                yield cards.card(row, spool.get(entry.offset), subject.taxonomy, False)
 
     return TEMPLATES.pieces(
         "objects.html",
         title="All objects, photo by photo",
-        note=_told(plan),
+        note=_omissions(plan),
         none_there="",
         groups=(ShownGroup(cards.photo_name(group.title), len(group.entries), drawn(group)) for group in plan.rest),
     )
 
 
-def _told(plan: ReportPlan) -> str:
-    """What is not shown, and where it is."""
-    said = []
+def _omissions(plan: ReportPlan) -> str:
+    """What is not shown, and where to find it."""
+    sentences = []
     if plan.left_out:
-        said.append(
+        sentences.append(
             f"{plan.left_out:,} further objects are left out to keep this file small; none of them is a mistake, "
             "urgent or unsure. All are in predictions.jsonl in the run's folder."
         )
     if plan.unreadable:
         names = ", ".join(plan.unreadable[:5]) + (" …" if len(plan.unreadable) > 5 else "")
-        said.append(f"The photos of some objects could not be read any more, so their pictures are missing: {names}.")
-    return " ".join(said) or "Every object that was judged. Pictures that are shown above are not shown twice."
+        sentences.append(
+            f"The photos of some objects could not be read any more, so their pictures are missing: {names}."
+        )
+    return " ".join(sentences) or "Every object that was judged. Pictures that are shown above are not shown twice."
 
 
-def outcome(made: WrittenReport) -> dict[str, Any]:
-    """What `damgui report --json` prints."""
+def outcome(report: WrittenReport) -> dict[str, Any]:
+    """What `damgui report --json` prints, as plain values."""
     return {
-        "path": str(made.path),
-        "objects": made.objects,
-        "pictures": made.pictures,
-        "left_out": made.left_out,
-        "bytes": made.bytes,
+        "path": str(report.path),
+        "objects": report.objects,
+        "pictures": report.pictures,
+        "left_out": report.left_out,
+        "bytes": report.bytes,
     }

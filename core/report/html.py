@@ -1,6 +1,6 @@
 """HTML from template files (jinja2), for reports and for the page.
 
-Every value is escaped, and a name that nobody gave is an error instead of an empty place.
+Every value is escaped, and a name that is not defined is an error instead of an empty place.
 """
 
 from __future__ import annotations
@@ -27,11 +27,14 @@ class Macros:
 
 
 class Templates:
-    """The templates of one folder. In all of them numbers are written as everywhere else: the filters are named after
-    `core.units`."""
+    """The templates of one folder; filters named after `core.units` write numbers as they are written everywhere.
+
+    Args:
+        folder: holds the files.
+        shared: values and functions known in every template.
+    """
 
     def __init__(self, folder: Path, **shared: Any) -> None:
-        """`shared` is known in every template."""
         self._environment = Environment(
             loader=FileSystemLoader(folder),
             autoescape=True,
@@ -51,14 +54,15 @@ class Templates:
         self._environment.globals |= shared
 
     def render(self, name: str, /, **values: Any) -> Markup:
-        """A whole file, filled."""
+        """A whole file, filled with the values."""
         return Markup(self._environment.get_template(name).render(values))
 
     def pieces(self, name: str, /, **values: Any) -> Iterator[str]:
-        """The same, piece by piece: what is handed in as an iterator is asked for one item at a time."""
+        """The same in pieces: of a value that is an iterator one item at a time is taken."""
         return self._environment.get_template(name).generate(values)
 
     def macros(self, name: str) -> Macros:
+        """The macros of a file, as functions."""
         return Macros(self._environment.get_template(name).module)
 
 

@@ -1,4 +1,4 @@
-"""What a judged folder leaves for its inspector: files in the run's folder, and a copy elsewhere when asked for."""
+"""What a batch run leaves for its inspector: files in the run's folder, and a copy elsewhere on request."""
 
 from __future__ import annotations
 
@@ -14,13 +14,20 @@ FILES = {"report": "report.html", "table": "predictions.csv", "answers": "predic
 
 
 def files_of(run: Run) -> dict[str, Path]:
-    """{report, table, answers, photos: path} of what is there."""
+    """Those of the files that are there: {"report", "table", "answers", "photos": path}."""
     return {what: run.folder / name for what, name in FILES.items() if (run.folder / name).exists()}
 
 
 def require_new(out: Path, data_path: str) -> Path:
-    """The folder for a copy. Raises UserError when it holds something, or lies among the photos (it would be judged
-    with them the next time)."""
+    """The folder for a copy, as an absolute path.
+
+    Args:
+        out: the folder that the user names; it need not exist.
+        data_path: the folder of photos: a copy among them would be judged with them the next time.
+
+    Raises:
+        UserError: the folder holds something, or lies within the folder of photos.
+    """
     target = out.expanduser().resolve()
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise UserError("this is not an empty folder", str(out), "Give a new folder with --out.", "report")
@@ -32,7 +39,18 @@ def require_new(out: Path, data_path: str) -> Path:
 
 
 def copy_to(run: Run, target: Path) -> Mapping[str, Path]:
-    """Copy the files of a run into `target`, made by `require_new`. Raises UserError when the disk does not take it."""
+    """Copy the files of a run.
+
+    Args:
+        run: a batch run.
+        target: a folder that `require_new` accepted.
+
+    Returns:
+        The copies, by the same keys as `files_of`.
+
+    Raises:
+        UserError: the disk does not take them.
+    """
     copied = {}
     with writing(target):
         target.mkdir(parents=True, exist_ok=True)

@@ -21,8 +21,8 @@ LEAST_SIDE_PX = 16
 
 
 @dataclass(frozen=True)
-class Cut:
-    """An object with its surroundings: a JPEG, and the object's box as fractions of it."""
+class Crop:
+    """An object with its surroundings: a JPEG, and the object's box in fractions of it."""
 
     jpeg: bytes
     box_xyxy: BoxXyxy
@@ -39,31 +39,38 @@ class Place:
 
     @classmethod
     def of(cls, box_xyxy: BoxXyxy, least: float = 0.0) -> Place:
-        """The place of a box in fractions of the picture, never narrower or lower than `least` per cent."""
+        """The place of a box.
+
+        Args:
+            box_xyxy: in fractions of the picture.
+            least: the least width and height, in per cent of the picture.
+        """
         x1, y1, x2, y2 = (100 * value for value in box_xyxy)
         return cls(x1, y1, max(x2 - x1, least), max(y2 - y1, least))
 
 
-def cut(path: Path, boxes_px: Sequence[BoxXyxy], side_px: int = CROP_PX, least_px: float = LEAST_SIDE_PX) -> list[Cut]:
+def crop_objects(
+    path: Path, boxes_px: Sequence[BoxXyxy], side_px: int = CROP_PX, least_px: float = LEAST_SIDE_PX
+) -> list[Crop]:
     """Every box of one photo with its surroundings; the photo is opened once.
 
     Args:
-        path: The photo.
-        boxes_px: Boxes (x1, y1, x2, y2) in pixels of the photo as viewed.
-        side_px: The longer side of a cut.
-        least_px: What a box counts as at least, in pixels of the photo: tiny ones get more surroundings.
+        path: of the photo.
+        boxes_px: boxes (x1, y1, x2, y2) in pixels of the photo as viewed.
+        side_px: the longer side of a crop, in pixels.
+        least_px: a box counts as at least so wide, in pixels of the photo: tiny ones get more surroundings.
 
     Raises:
-        One of `core.data.photos.UNREADABLE`.
+        OSError: the photo cannot be read; like any of `core.data.photos.UNREADABLE`.
     """
     size_wh = photo_size(path)
     squares = [square_around(box, size_wh, least_px) for box in boxes_px]
     least = min((max(right - left, bottom - top) for left, top, right, bottom in squares), default=1.0)
     photo = open_photo(path, min(1.0, side_px / max(1.0, least)))
-    return [_cut(photo, size_wh, box, square, side_px) for box, square in zip(boxes_px, squares, strict=True)]
+    return [_crop(photo, size_wh, box, square, side_px) for box, square in zip(boxes_px, squares, strict=True)]
 
 
-def _cut(photo: Image.Image, size_wh: tuple[int, int], box_px: BoxXyxy, square: BoxXyxy, side_px: int) -> Cut:
+def _crop(photo: Image.Image, size_wh: tuple[int, int], box_px: BoxXyxy, square: BoxXyxy, side_px: int) -> Crop:
     left, top, right, bottom = square
     across, down = photo.width / size_wh[0], photo.height / size_wh[1]
     region = (left * across, top * down, right * across, bottom * down)
@@ -79,28 +86,29 @@ def _cut(photo: Image.Image, size_wh: tuple[int, int], box_px: BoxXyxy, square: 
         (x2 - left) / (right - left),
         (y2 - top) / (bottom - top),
     )
-    return Cut(stream.getvalue(), box)
+    return Crop(stream.getvalue(), box)
 
 
 def data_uri(jpeg: bytes) -> str:
-    """A picture inside HTML."""
+    """A JPEG as an address that HTML can hold."""
     return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode("ascii")
 
 
 @dataclass
 class Spool:
-    """Cuts on disk by key: any order of writing, any order of reading, no more memory than one of them."""
+    """Crops on disk by key, written and read in any order; no more than one of them is in memory."""
 
     stream: IO[bytes] = field(default_factory=tempfile.TemporaryFile)
     places: dict[int, tuple[int, int, BoxXyxy]] = field(default_factory=dict)
 
-    def add(self, key: int, cut: Cut) -> None:
+    def add(self, key: int, crop: Crop) -> None:
+        """Keep a crop."""
         at = self.stream.seek(0, 2)
-        self.stream.write(cut.jpeg)
-        self.places[key] = (at, len(cut.jpeg), cut.box_xyxy)
+        self.stream.write(crop.jpeg)
+        self.places[key] = (at, len(crop.jpeg), crop.box_xyxy)
 
     def get(self, key: int) -> tuple[str, BoxXyxy] | None:
-        """(data URI, the object's box in fractions), or None for an object without a picture."""
+        """(data URI, the object's box in fractions of the crop); None for an object without a picture."""
         if key not in self.places:
             return None
         at, length, box = self.places[key]
@@ -108,16 +116,26 @@ class Spool:
         return data_uri(self.stream.read(length)), box
 
     def close(self) -> None:
+        """Close the spool; its file goes with it."""
         self.stream.close()
 
 
 def fill(spool: Spool, root: Path, wanted: Mapping[str, Sequence[tuple[int, BoxXyxy]]]) -> Iterator[str]:
-    """Cut `wanted` ({photo: [(key, box in pixels), …]}) into the spool; yields the photos that cannot be read."""
+    """Cut objects out of their photos into the spool.
+
+    Args:
+        spool: takes the crops.
+        root: the folder of the photos.
+        wanted: by the photo's name, (key in the spool, box in pixels) of each object.
+
+    Yields:
+        The names of photos that cannot be read.
+    """
     for name, objects in wanted.items():
         try:
-            cuts = cut(root / name, [box for _, box in objects])
+            crops = crop_objects(root / name, [box for _, box in objects])
         except UNREADABLE:
             yield name
             continue
-        for (key, _), piece in zip(objects, cuts, strict=True):
+        for (key, _), piece in zip(objects, crops, strict=True):
             spool.add(key, piece)

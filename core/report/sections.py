@@ -1,4 +1,4 @@
-"""The parts of a report that come before and after the pictures: what their templates are told."""
+"""The parts of a report that come before and after the pictures: the values of their templates."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from markupsafe import Markup
 from core import units
 from core.conditions import Condition
 from core.metrics.flights import TOO_FEW_FLIGHTS
-from core.metrics.reference_points import label_of
+from core.metrics.reference_points import label_of, references_of
 from core.report import sentences, svg, words
 from core.report.about import ReportSubject
 from core.report.html import TEMPLATES
@@ -33,43 +33,45 @@ class ClassRow:
     f1: str
 
 
-def opening(about: ReportSubject) -> Markup:
-    """Title, date, the headline and what it warns of."""
-    results, batch = about.results, about.kind == "batch"
+def opening(subject: ReportSubject) -> Markup:
+    """Title, date, headline and warnings."""
+    results, batch = subject.results, subject.kind == "batch"
     unsure = results.get("unsure")
     return TEMPLATES.render(
         "opening.html",
-        kind=words.KINDS[about.kind],
-        title=_title(about),
-        date=about.date,
-        run=about.run.id,
-        headline=sentences.batch_headline(results, about.taxonomy) if batch else sentences.headline(results),
+        kind=words.KINDS[subject.kind],
+        title=_title(subject),
+        date=subject.date,
+        run=subject.run.id,
+        headline=sentences.batch_headline(results, subject.taxonomy) if batch else sentences.headline(results),
         warnings=sentences.warnings(results),
         accuracy=results.get("overall_accuracy"),
-        counts=_counts(about) if batch else None,
+        counts=_counts(subject) if batch else None,
         unsure=int(unsure["count"]) if isinstance(unsure, Mapping) else None,
     )
 
 
-def _title(about: ReportSubject) -> str:
-    model = about.results.get("model") or {}
+def _title(subject: ReportSubject) -> str:
+    model = subject.results.get("model") or {}
     name = str(model.get("adapter") or model.get("path") or "model").rstrip("/").rsplit("/", 1)[-1]
-    data = str((about.results.get("data") or {}).get("path") or "").rstrip("/").rsplit("/", 1)[-1]
+    data = str((subject.results.get("data") or {}).get("path") or "").rstrip("/").rsplit("/", 1)[-1]
     return f"{name.removesuffix('_final')} on {'the sample photos' if data == 'demo' else data}"
 
 
-def _counts(about: ReportSubject) -> list[tuple[Condition, int]]:
-    results = about.results
-    return list(about.taxonomy.shown_counts(results.get("conditions") or {}, results.get("classes") or {}).items())
+def _counts(subject: ReportSubject) -> list[tuple[Condition, int]]:
+    results = subject.results
+    return list(subject.taxonomy.shown_counts(results.get("conditions") or {}, results.get("classes") or {}).items())
 
 
-def matter(about: ReportSubject) -> Markup:
-    """What data was judged by what model."""
-    data, model = about.results.get("data") or {}, about.results.get("model") or {}
+def data_and_model(subject: ReportSubject) -> Markup:
+    """Which data and which model the report is about."""
+    data, model = subject.results.get("data") or {}, subject.results.get("model") or {}
     split = words.SPLITS.get(str(data.get("split") or ""), "")
-    parameters = model.get("parameters")
+    parameters, seconds = model.get("parameters"), subject.results.get("seconds")
     adapter = model.get("adapter") or "none: the model as it is"
-    asked = "class (type and condition)" if about.settings.question.kind == "class" else "condition of a known type"
+    question = (
+        "class (type and condition)" if subject.settings.question.kind == "class" else "condition of a known type"
+    )
     what = [
         ("Photos from", data.get("path")),
         ("Part", split),
@@ -82,32 +84,34 @@ def matter(about: ReportSubject) -> Markup:
         ("LoRA adapter", adapter),
         ("Model fingerprint", model.get("fingerprint")),
         ("Parameters", number(parameters)),
-        ("Asked for", "" if about.kind == "batch" else asked),
-        ("Took", f"{float(about.results.get('seconds') or 0):.0f} s"),
+        ("Asked for", "" if subject.kind == "batch" else question),
+        ("Took", "" if seconds is None else units.duration(seconds)),
     ]
-    return TEMPLATES.render("matter.html", data=what, model=by)
+    return TEMPLATES.render("data_and_model.html", data=what, model=by)
 
 
 def number(value: Any) -> str:
+    """A whole number with thousands separated; "" for anything else."""
     return f"{value:,}" if isinstance(value, int) else ""
 
 
-def cannot_say(about: ReportSubject) -> Markup:
-    told = sentences.limits(about.results, about.kind, about.taxonomy)
-    told[1:1] = [sentences.known_score(about.evaluated)] if about.evaluated else []
-    return TEMPLATES.render("limits.html", sentences=told)
+def limits(subject: ReportSubject) -> Markup:
+    """What the report cannot say; for a run without truth also what the model scored on labelled photos."""
+    found = sentences.limits(subject.results, subject.kind, subject.taxonomy)
+    found[1:1] = [sentences.known_score(subject.evaluated)] if subject.evaluated else []
+    return TEMPLATES.render("limits.html", sentences=found)
 
 
-def scores(about: ReportSubject) -> Markup:
+def scores(subject: ReportSubject) -> Markup:
     """Scores and reference points, classes, conditions, confusion."""
-    results = about.results
+    results = subject.results
     notes = [
         f"{label_of(name, reference)}: {reference['note']}"
-        for name, reference in (results.get("references") or {}).items()
+        for name, reference in references_of(results).items()
         if reference.get("note")
     ]
     per_class = results.get("per_class") or {}
-    known = about.taxonomy
+    known = subject.taxonomy
     order = _known_first(per_class, known.class_names)
     found = results.get("per_condition") or {}
     confusion, types = results.get("confusion") or {}, results.get("per_object_type") or {}
@@ -122,7 +126,7 @@ def scores(about: ReportSubject) -> Markup:
         classes=[_class_row(name, per_class[name], known) for name in order],
         conditions=[(known.condition(name), found[name]) for name in _known_first(found, known.conditions)],
         types=list(types.items()),
-        groups_note=words.observed_say(observed, known.conditions[0]) if observed else "",
+        groups_note=words.observed_note(observed, known.conditions[0]) if observed else "",
         confusion_chart=svg.confusion([known.shown_class(name) for name in matrix[0]], matrix[1]) if matrix else None,
     )
 
@@ -147,10 +151,7 @@ def _dots(results: Mapping[str, Any]) -> list[Dot]:
     choice = results.get("with_choice") or {}
     if choice.get("accuracy") is not None and choice.get("total") != results.get("total"):
         dots.append(Dot("Accuracy where a choice exists", choice["accuracy"], choice.get("accuracy_interval"), True))
-    references = results.get("references") or {}
-    if not references and results.get("prior"):
-        references = {"prior": results["prior"]}
-    for name, reference in references.items():
+    for name, reference in references_of(results).items():
         if reference.get("accuracy") is not None:
             dots.append(
                 Dot(label_of(name, reference), float(reference["accuracy"]), reference.get("accuracy_interval"))
@@ -171,7 +172,7 @@ def _class_row(name: str, figures: Mapping[str, Any], taxonomy: Taxonomy) -> Cla
 
 
 def recall_ends(figures: Mapping[str, Any]) -> str:
-    """`58.1–71.4 %`, or why there is none."""
+    """The interval of a recall (`58.1–71.4 %`), or why there is none; `figures` are those of a class."""
     ends = units.interval(figures.get("recall_interval"), "–")
     missing = not ends and figures.get("recall") is not None and "recall_interval" in figures
     return TOO_FEW_FLIGHTS if missing else ends
@@ -185,9 +186,9 @@ def _ordered(labels: Sequence[str], counts: Sequence[Sequence[int]], names: Sequ
     return [labels[i] for i in used], [[counts[i][j] for j in used] for i in used]
 
 
-def settings(about: ReportSubject) -> Markup:
-    """What differs from the defaults, versions, and the complete settings folded."""
-    made = about.made
+def settings(subject: ReportSubject) -> Markup:
+    """The settings that differ from the defaults, the versions, and all settings folded."""
+    made = subject.made
     versions = [
         ("damgui", made.get("damgui")),
         ("Git commit", made.get("git_commit")),
@@ -199,9 +200,9 @@ def settings(about: ReportSubject) -> Markup:
         "settings.html",
         changed=[
             (FIELDS[path], _value(FIELDS[path].default), _value(value))
-            for path, value in about.changed_settings.items()
+            for path, value in subject.changed_settings.items()
         ],
-        everything=[(path, _value(value)) for path, value in to_flat(about.settings).items()],
+        everything=[(path, _value(value)) for path, value in to_flat(subject.settings).items()],
         versions=versions,
     )
 
@@ -211,4 +212,5 @@ def _value(value: Any) -> str:
 
 
 def terms() -> Markup:
+    """The terms that a report uses, explained."""
     return TEMPLATES.render("terms.html", terms=words.TERMS)

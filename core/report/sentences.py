@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from core.metrics.flights import FEW_FLIGHTS, NO_INTERVAL
-from core.metrics.reference_points import POINTS, simpler_is_better
+from core.metrics.reference_points import BY_KEY, POINTS, PRIOR, references_of, simpler_is_better
 from core.report.words import SPLITS
 from core.settings import SHIPPED_MODELS
 from core.taxonomy import Taxonomy
 from core.units import counted, interval, percent
 
-# A class so thin, or an interval so wide, that a reader must be told.
+# A class so thin, or an interval so wide, that the report warns.
 FEW_OF_A_CLASS, WIDE_INTERVAL = 10, 0.10
 Numbers = Mapping[str, Any]
 
@@ -22,36 +22,38 @@ def between(ends: Sequence[float] | None) -> str:
     return interval(ends, "–")
 
 
-def guessing(results: Numbers) -> float | None:
+def prior_accuracy(results: Numbers) -> float | None:
     """The accuracy of always answering the most frequent condition of each type; None where it is not known."""
-    named = (results.get("references") or {}).get("prior") or results.get("prior") or {}
-    found = named.get("accuracy")
-    return None if found is None else float(found)
+    return references_of(results).get(PRIOR, {}).get("accuracy")
 
 
 def headline(results: Numbers) -> str:
-    """What came out of an evaluation, with its interval and what guessing would score: one honest paragraph."""
+    """What came out of an evaluation, with its interval and what guessing would score, as one paragraph.
+
+    Args:
+        results: of a baseline or an evaluation.
+    """
     correct, total = int(results["correct"]), int(results["total"])
-    said = f"The model judged {correct:,} of {counted(total, 'object')} right: {percent(results['overall_accuracy'])}"
+    text = f"The model judged {correct:,} of {counted(total, 'object')} right: {percent(results['overall_accuracy'])}"
     ends = results.get("accuracy_interval")
-    said += f"{_reach(results, 'accuracy_interval')}."
-    guess = guessing(results)
-    said += _evenly(results)
-    if guess is None:
-        return said + " What guessing would score is not known here."
-    said += f" Always answering the most frequent condition of each type would score {percent(guess)}"
-    said += _macro_guess(results)
+    text += f"{_interval_note(results, 'accuracy_interval')}."
+    prior = prior_accuracy(results)
+    text += _macro_f1_sentence(results)
+    if prior is None:
+        return text + " What guessing would score is not known here."
+    text += f" {BY_KEY[PRIOR].named.capitalize()} of each type would score {percent(prior)}"
+    text += _prior_macro_f1(results)
     if not ends:
         few = "accuracy_interval" in results
-        return said + ("; of so few flights nobody can say which is better." if few else ".")
-    if ends[0] > guess:
-        return said + ", so the model is better than guessing on these photos."
-    if ends[1] < guess:
-        return said + ", so the model is worse than guessing on these photos."
-    return said + ", which lies within the interval: the model is not clearly better than guessing on these photos."
+        return text + ("; of so few flights nobody can say which is better." if few else ".")
+    if ends[0] > prior:
+        return text + ", so the model is better than guessing on these photos."
+    if ends[1] < prior:
+        return text + ", so the model is worse than guessing on these photos."
+    return text + ", which lies within the interval: the model is not clearly better than guessing on these photos."
 
 
-def _evenly(results: Numbers) -> str:
+def _macro_f1_sentence(results: Numbers) -> str:
     """Macro-F1 beside the accuracy: an accuracy alone flatters a model that answers the frequent conditions."""
     macro = results.get("macro_f1")
     if macro is None:
@@ -62,33 +64,39 @@ def _evenly(results: Numbers) -> str:
     )
 
 
-def _reach(results: Numbers, key: str) -> str:
-    """` (95 % interval 66.0–76.9 %)`, or why there is none; "" where the results tell nothing of it."""
+def _interval_note(results: Numbers, key: str) -> str:
+    """` (95 % interval 66.0–76.9 %)`, or why there is none; "" for results that hold neither."""
     ends = between(results.get(key))
     if not ends:
         return f" ({NO_INTERVAL})" if key in results else ""
     return f" (95 % interval {ends})"
 
 
-def _macro_guess(results: Numbers) -> str:
-    named = (results.get("references") or {}).get("prior") or results.get("prior") or {}
-    return f" (macro-F1 {percent(named['macro_f1'])})" if named.get("macro_f1") is not None else ""
+def _prior_macro_f1(results: Numbers) -> str:
+    macro = references_of(results).get(PRIOR, {}).get("macro_f1")
+    return f" (macro-F1 {percent(macro)})" if macro is not None else ""
 
 
 def batch_headline(results: Numbers, taxonomy: Taxonomy) -> str:
-    """What a model answered about a folder whose truth nobody has told."""
+    """What a model answered about a folder without labels, as one paragraph.
+
+    Args:
+        results: of a batch.
+        taxonomy: gives the order of conditions.
+    """
     counts = taxonomy.shown_counts(results.get("conditions") or {}, results.get("classes") or {})
-    told = [f"{number:,} {condition.name}" for condition, number in counts.items()]
+    answered = [f"{number:,} {condition.name}" for condition, number in counts.items()]
     objects, photos = int(results["objects"]), int(results["photos"])
-    said = f"The model judged {counted(objects, 'object')} on {counted(photos, 'photo')}: {', '.join(told) or 'none'}."
+    listed = ", ".join(answered) or "none"
+    text = f"The model judged {counted(objects, 'object')} on {counted(photos, 'photo')}: {listed}."
     unsure = results.get("unsure")
     if isinstance(unsure, Mapping):
-        said += f" It is unsure of {int(unsure['count']):,} of them."
-    return said + " Nobody has told the truth about these objects, so how often this is right cannot be said here."
+        text += f" It is unsure of {int(unsure['count']):,} of them."
+    return text + " Nobody has told the truth about these objects, so how often this is right cannot be said here."
 
 
 def warnings(results: Numbers) -> list[str]:
-    """What must be known before any number is believed."""
+    """What must be known before any number is believed, one sentence each."""
     found = [str(sentence) for sentence in results.get("reference_warnings") or []]
     if "reference_warnings" not in results:
         found += _simpler_is_better(results)
@@ -112,12 +120,19 @@ def _simpler_is_better(results: Numbers) -> list[str]:
         for point in POINTS
         if point.simpler and ends and ((references.get(point.key) or {}).get("accuracy") or 0) > ends[1]
     }
-    said = simpler_is_better(float(results["overall_accuracy"]), better) if better else None
-    return [said] if said else []
+    text = simpler_is_better(float(results["overall_accuracy"]), better) if better else None
+    return [text] if text else []
 
 
 def broken_promise(found: Numbers) -> str:
-    """Where the sure answers were wrong more often than is tolerated: on these photos the threshold was too low."""
+    """Where sure answers were wrong more often than is tolerated: on these photos the threshold was too low.
+
+    Args:
+        found: `unsure` of the results.
+
+    Returns:
+        The sentences; "" where the error is within its limit, or not known.
+    """
     right, most = found.get("accuracy_of_sure"), found.get("max_error")
     if right is None or most is None or 1 - right <= most:
         return ""
@@ -128,11 +143,17 @@ def broken_promise(found: Numbers) -> str:
 
 
 def limits(results: Numbers, kind: str, taxonomy: Taxonomy) -> list[str]:
-    """What this report cannot say, from what is known about data and model."""
+    """What a report cannot say, from what is known about data and model, one sentence each.
+
+    Args:
+        results: of the run.
+        kind: of the run; a "batch" has no truth.
+        taxonomy: names the classes.
+    """
     data, model = results.get("data") or {}, results.get("model") or {}
     found = _limits_of_batch(results) if kind == "batch" else _limits_of_score(results, taxonomy)
-    asked = (results.get("settings") or {}).get("model", {}).get("path")
-    if model.get("path") in SHIPPED_MODELS or asked in SHIPPED_MODELS:
+    requested = (results.get("settings") or {}).get("model", {}).get("path")
+    if model.get("path") in SHIPPED_MODELS or requested in SHIPPED_MODELS:
         found.append(
             "The demo model is a small teaching model that was made from drawn scenes: on real photos its answers are "
             "no basis for any decision."
@@ -182,20 +203,20 @@ def _limits_of_score(results: Numbers, taxonomy: Taxonomy) -> list[str]:
 
 
 def _few_flights(results: Numbers, flights: int) -> str:
-    """That a score of few flights says little of others; the lowest and the highest of them show how little."""
+    """That a score of few flights need not hold for others, with the lowest and the highest of them."""
     were = "flights were" if flights > 1 else "flight was"
-    said = f"Only {flights} {were} judged: on others the score may be quite another."
+    text = f"Only {flights} {were} judged: on others the score may be quite another."
     low, high = results.get("lowest_flight"), results.get("highest_flight")
     if flights == 1 or not low or not high:
-        return said
+        return text
     ends = [f"{percent(flight['accuracy'])} ({flight['flight']})" for flight in (low, high)]
-    return f"{said} It goes from {ends[0]} to {ends[1]}."
+    return f"{text} It goes from {ends[0]} to {ends[1]}."
 
 
 def known_score(results: Numbers) -> str:
-    """What an evaluation of the same model on labelled photos said, for a report that has no truth of its own."""
+    """What an evaluation of the same model on labelled photos showed, for a report that has no truth of its own."""
     split = SPLITS.get(str((results.get("data") or {}).get("split")), "labelled photos")
-    span = _reach(results, "accuracy_interval")
+    span = _interval_note(results, "accuracy_interval")
     return (
         f"When this model was evaluated on {int(results['total']):,} labelled objects of {split} it was right for "
         f"{percent(results['overall_accuracy'])}{span}. That holds here only as far as these photos are like those."
@@ -214,8 +235,8 @@ def _limits_of_batch(results: Numbers) -> list[str]:
         )
     if results.get("type_unknown"):
         number = int(results["type_unknown"])
-        said = "1 object's type was" if number == 1 else f"The types of {number:,} objects were"
-        found.append(f"{said} not known, so type and condition were asked together, which is harder.")
+        text = "1 object's type was" if number == 1 else f"The types of {number:,} objects were"
+        found.append(f"{text} not known, so type and condition were asked together, which is harder.")
     if "unsure" not in results:
         found.append("The model has no calibration: how sure it seems is not how often it is right.")
     return found

@@ -33,11 +33,21 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def write_csv(predictions: Path, target: Path, taxonomy: Taxonomy) -> int:
-    """Write the table of a predictions file, line by line, in one go; returns its number of rows.
+    """Write a predictions file as a table, line by line, in one go.
 
-    Beside what is in FIXED there is a column `p <condition>` for every condition and, where types were not known,
-    `p <class>` for every class: raw probabilities, empty where the answer was not allowed. Raises UserError for a
-    damaged file and when the disk does not take it.
+    Beside the columns of FIXED there is `p <condition>` for every condition and, where types were not known, `p
+    <class>` for every class: raw probabilities, empty where the answer was not allowed.
+
+    Args:
+        predictions: predictions.jsonl of a run.
+        target: the CSV file to write.
+        taxonomy: of the run.
+
+    Returns:
+        The number of rows.
+
+    Raises:
+        UserError: the predictions are damaged, or the disk does not take the table.
     """
     classes = taxonomy.class_names if any(row.get("object_type") is None for _, row in rows_of(predictions)) else ()
     head = [*FIXED, *(f"p {name}" for name in taxonomy.conditions), *(f"p {name}" for name in classes)]
@@ -58,14 +68,20 @@ def write_csv(predictions: Path, target: Path, taxonomy: Taxonomy) -> int:
 
 
 def cells(row: PredictionRow, taxonomy: Taxonomy, classes: Sequence[str]) -> list[Any]:
-    """One row of the table, in the order of its head."""
+    """One row of the table, in the order of its head.
+
+    Args:
+        row: a prediction.
+        taxonomy: gives the columns of conditions.
+        classes: the class names that have a column of their own; empty where all types are known.
+    """
     known, raw = row.get("object_type") is not None, row["probabilities"]
     calibrated = row.get("calibrated")
     best = row["predicted"] if known else row["predicted_class"]
     chances = raw if known else by_condition(raw, taxonomy)
     unsure = row.get("unsure")
     return [
-        harmless(str(row["image"])),
+        escape_formula(str(row["image"])),
         int(row["object"]) + 1,
         *row["box_xyxy_px"],
         row.get("object_type") or row.get("predicted_type"),
@@ -80,13 +96,13 @@ def cells(row: PredictionRow, taxonomy: Taxonomy, classes: Sequence[str]) -> lis
 
 
 def by_condition(probabilities: Mapping[str, float], taxonomy: Taxonomy) -> dict[str, float]:
-    """The probabilities of classes, summed over object types."""
+    """Probabilities by condition from probabilities by class, summed over object types."""
     found: dict[str, float] = defaultdict(float)
     for kind, condition in taxonomy.classes:
         found[condition] += probabilities.get(taxonomy.class_name(kind, condition), 0.0)
     return {name: round(share, 6) for name, share in found.items()}
 
 
-def harmless(name: str) -> str:
+def escape_formula(name: str) -> str:
     """A photo's name that no spreadsheet takes for a formula; it still is the photo's path."""
     return f"./{name}" if name.startswith(FORMULA) else name

@@ -30,19 +30,19 @@ class Dot:
     main: bool = False
 
 
-def _svg(high: float, body: str, about: str, wide: float = WIDE) -> Markup:
+def _svg(high: float, body: str, title: str, wide: float = WIDE) -> Markup:
     return Markup(
-        f'<svg class="chart" viewBox="0 0 {wide:g} {high:g}" role="img" aria-label="{escape(about)}">'
-        f"<title>{escape(about)}</title>{body}</svg>"
+        f'<svg class="chart" viewBox="0 0 {wide:g} {high:g}" role="img" aria-label="{escape(title)}">'
+        f"<title>{escape(title)}</title>{body}</svg>"
     )
 
 
-def _text(x: float, y: float, said: str, look: str = "") -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" {look}>{escape(said)}</text>'
+def _text(x: float, y: float, text: str, style: str = "") -> str:
+    return f'<text x="{x:.1f}" y="{y:.1f}" {style}>{escape(text)}</text>'
 
 
-def _line(x1: float, y1: float, x2: float, y2: float, colour: str, look: str = "") -> str:
-    return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="{colour}" {look}/>'
+def _line(x1: float, y1: float, x2: float, y2: float, colour: str, style: str = "") -> str:
+    return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="{colour}" {style}/>'
 
 
 def _axis(left: float, right: float, top: float, bottom: float) -> str:
@@ -55,8 +55,13 @@ def _axis(left: float, right: float, top: float, bottom: float) -> str:
     return "".join(lines)
 
 
-def interval_dots(dots: Sequence[Dot], about: str) -> Markup:
-    """Scores one under the other, each a dot with its interval as a line; the first main one's interval is a band."""
+def interval_dots(dots: Sequence[Dot], title: str) -> Markup:
+    """Scores one under the other, each a dot with its interval as a line; the first main one's interval is a band.
+
+    Args:
+        dots: from top to bottom.
+        title: read out where the picture cannot be seen.
+    """
     left, right, step, top = 276.0, WIDE - 70.0, 28.0, 10.0
     bottom = top + step * len(dots)
     across = right - left
@@ -82,11 +87,17 @@ def interval_dots(dots: Sequence[Dot], about: str) -> Markup:
         weight = ' font-weight="650"' if dot.main else ""
         body += _text(left - 12, y + 4, dot.label, f'text-anchor="end"{weight}')
         body += _text(right + 10, y + 4, percent(dot.value), weight.strip())
-    return _svg(bottom + 24, body, about)
+    return _svg(bottom + 24, body, title)
 
 
 def class_bars(per_class: Mapping[str, Mapping[str, Any]], names: Sequence[str], taxonomy: Taxonomy) -> Markup:
-    """The share found of every class, in its condition's colour and with its mark."""
+    """The recall of every class, in its condition's colour and with its mark.
+
+    Args:
+        per_class: of the results: {class: {"recall", "recall_interval", "correct", "total"}}.
+        names: the classes to draw, from top to bottom.
+        taxonomy: gives colours and marks.
+    """
     left, right, step, top = 250.0, WIDE - 170.0, 28.0, 6.0
     bottom = top + step * len(names)
     across = right - left
@@ -109,7 +120,12 @@ def class_bars(per_class: Mapping[str, Mapping[str, Any]], names: Sequence[str],
 
 
 def confusion(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> Markup:
-    """Rows are the truth, columns the answers; shade is the share of the row, the diagonal (right) is framed."""
+    """A confusion matrix: shade is the share of the row, the diagonal (right) is framed.
+
+    Args:
+        labels: of rows and columns.
+        counts: of the truth (rows) against the answers (columns).
+    """
     left, top, cell = 190.0, 8.0, min(58.0, (WIDE - 200.0) / max(len(labels), 1))
     high = top + min(cell, 30.0) * len(labels)
     down = min(cell, 30.0)
@@ -128,21 +144,26 @@ def confusion(labels: Sequence[str], counts: Sequence[Sequence[int]]) -> Markup:
             )
             if count:
                 ink = "#fff" if share > 0.55 else INK
-                look = f'text-anchor="middle" font-size="12" fill="{ink}"'
-                body += _text(x + cell / 2, y + down / 2 + 4, str(count), look)
+                style = f'text-anchor="middle" font-size="12" fill="{ink}"'
+                body += _text(x + cell / 2, y + down / 2 + 4, str(count), style)
     for column, name in enumerate(labels):
         x = left + (column + 0.5) * cell
-        look = f'text-anchor="end" font-size="12" transform="rotate(-38 {x:.1f} {high + 14:.1f})"'
-        body += _text(x + 4, high + 14, name, look)
+        style = f'text-anchor="end" font-size="12" transform="rotate(-38 {x:.1f} {high + 14:.1f})"'
+        body += _text(x + 4, high + 14, name, style)
     wide = max((len(name) for name in labels), default=0) * 6.2
-    said = f'fill="{MUTED}" font-size="11" text-anchor="middle"'
-    body += _text(left + len(labels) * cell / 2, high + wide * 0.62 + 34, "answered", said)
-    body += _text(12, (top + high) / 2, "true", said + f' transform="rotate(-90 12 {(top + high) / 2:.1f})"')
+    style = f'fill="{MUTED}" font-size="11" text-anchor="middle"'
+    body += _text(left + len(labels) * cell / 2, high + wide * 0.62 + 34, "answered", style)
+    body += _text(12, (top + high) / 2, "true", style + f' transform="rotate(-90 12 {(top + high) / 2:.1f})"')
     return _svg(high + wide * 0.62 + 42, body, "What was true (rows) against what was answered (columns)")
 
 
-def reliability(bins: Sequence[Mapping[str, Any]], about: str) -> Markup:
-    """How sure the model was (x) against how often it was right (y); a dot's area is its number of objects."""
+def reliability(bins: Sequence[Mapping[str, Any]], title: str) -> Markup:
+    """A reliability diagram: confidence (x) against accuracy (y); a dot's area is its number of objects.
+
+    Args:
+        bins: {"count", "confidence", "accuracy"} each, shares 0 to 1.
+        title: read out where the picture cannot be seen.
+    """
     side, left, top = 250.0, 52.0, 14.0
     bottom = top + side
     body = ""
@@ -157,15 +178,15 @@ def reliability(bins: Sequence[Mapping[str, Any]], about: str) -> Markup:
     for entry in used:
         radius = 3 + 9 * (int(entry["count"]) / most) ** 0.5
         x, y = left + float(entry["confidence"]) * side, bottom - float(entry["accuracy"]) * side
-        told = (
+        tooltip = (
             f"{entry['count']} objects, {percent(entry['confidence'], 0)} sure, {percent(entry['accuracy'], 0)} right"
         )
         body += (
             f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}" fill="{MAIN}" fill-opacity=".75" stroke="#fff">'
-            f"<title>{escape(told)}</title></circle>"
+            f"<title>{escape(tooltip)}</title></circle>"
         )
-    look = f'text-anchor="middle" fill="{MUTED}" font-size="11"'
-    body += _text(left + side / 2, bottom + 32, "how sure it was", look)
+    style = f'text-anchor="middle" fill="{MUTED}" font-size="11"'
+    body += _text(left + side / 2, bottom + 32, "how sure it was", style)
     turn = f' transform="rotate(-90 12 {top + side / 2:.1f})"'
-    body += _text(12, top + side / 2, "how often it was right", look + turn)
-    return _svg(bottom + 40, body, about, wide=left + side + 14)
+    body += _text(12, top + side / 2, "how often it was right", style + turn)
+    return _svg(bottom + 40, body, title, wide=left + side + 14)

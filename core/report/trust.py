@@ -27,9 +27,9 @@ class Side:
     facts: Facts
 
 
-def calibration(about: ReportSubject) -> Markup:
-    """All of it; "" where the results hold nothing of the kind."""
-    results = about.results
+def calibration(subject: ReportSubject) -> Markup:
+    """Reliability, unsure answers and alarms as HTML; "" where the results hold nothing of the kind."""
+    results = subject.results
     unsure = results.get("unsure")
     unsure = unsure if isinstance(unsure, Mapping) and "threshold" in unsure else {}
     broken = sentences.broken_promise(unsure)
@@ -40,10 +40,10 @@ def calibration(about: ReportSubject) -> Markup:
         sure=_sure(unsure, results.get("calibration") or {}),
         broken=[broken] if broken else [],
         alarms=[
-            (about.taxonomy.condition(name), alarm, recall_ends(alarm))
+            (subject.taxonomy.condition(name), alarm, recall_ends(alarm))
             for name, alarm in (results.get("alarms") or {}).items()
         ],
-        rate=about.settings.judging.false_alarm_rate,
+        rate=subject.settings.judging.false_alarm_rate,
     )
 
 
@@ -60,9 +60,9 @@ def _side(title: str, found: Mapping[str, Any]) -> Side:
 def _sure(found: Mapping[str, Any], calibration: Mapping[str, Any]) -> Facts:
     if not found:
         return []
-    kept = found["threshold"] is not None
-    told = [
-        ("Threshold", units.percent(float(found["threshold"])) if kept else words.NO_THRESHOLD),
+    has_threshold = found["threshold"] is not None
+    facts = [
+        ("Threshold", units.percent(float(found["threshold"])) if has_threshold else words.NO_THRESHOLD),
         ("Unsure", f"{found.get('count', 0):,} of {found.get('total', 0):,}"),
     ]
     more = (
@@ -70,8 +70,8 @@ def _sure(found: Mapping[str, Any], calibration: Mapping[str, Any]) -> Facts:
         ("Right among the sure ones", "accuracy_of_sure"),
         ("Tolerated error", "max_error"),
     )
-    told += [(label, units.percent(found[key])) for label, key in more if found.get(key) is not None]
+    facts += [(label, units.percent(found[key])) for label, key in more if found.get(key) is not None]
     if calibration.get("objects"):
         of = f"{calibration['objects']:,} objects of {calibration.get('photos') or 0:,} photos"
-        told.append(("Calibrated on", of))
-    return told
+        facts.append(("Calibrated on", of))
+    return facts

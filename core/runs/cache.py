@@ -1,28 +1,28 @@
-"""The cache of vision features as a folder: its size, keeping it under its cap, clearing it. No torch here."""
+"""The folder of cached vision features: its size, its cap, clearing it. It needs no torch."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import time
 from pathlib import Path
 
+from core.runs.files import remove_now
 from core.runs.workspace import Workspace
 
 PATTERN = "*/*/*.safetensors"
-# A file is written within seconds: one this old is nobody's.
+# A file is written within seconds: a part this old was left by a killed process.
 OLD_S = 86_400.0
 
 
 def size(workspace: Workspace) -> tuple[int, int]:
-    """(files, bytes) of the cache."""
-    sizes = [about.st_size for about, _ in _kept(workspace.feature_cache)]
+    """(number of files, their bytes) of the cache."""
+    sizes = [stat.st_size for stat, _ in _kept(workspace.feature_cache)]
     return len(sizes), sum(sizes)
 
 
 def _kept(folder: Path) -> list[tuple[os.stat_result, Path]]:
-    """The files that are there; another process may remove some at any moment."""
+    """The cache's files with their stat; those that another process removes meanwhile are left out."""
     found = []
     for file in folder.glob(PATTERN):
         with contextlib.suppress(OSError):
@@ -31,25 +31,31 @@ def _kept(folder: Path) -> list[tuple[os.stat_result, Path]]:
 
 
 def clear(workspace: Workspace) -> tuple[int, int]:
-    """Remove the cache; returns (files, bytes) that it had. Features that a run still wants are computed again."""
+    """Remove the cache; returns (number of files, bytes) removed. A run computes again what it still needs."""
     files, held = size(workspace)
-    shutil.rmtree(workspace.feature_cache, ignore_errors=True)
+    remove_now(workspace.feature_cache)
     left_files, left = size(workspace)  # what a run has mapped stays, on Windows
     return files - left_files, held - left
 
 
-def make_room(folder: Path, cap_bytes: int, needed_bytes: int) -> None:
-    """Remove the files that were used longest ago until `needed_bytes` more fit under the cap, and what processes that
-    were killed left half written."""
+def evict(folder: Path, cap_bytes: int, needed_bytes: int) -> None:
+    """Remove the least recently used files until `needed_bytes` more fit under the cap.
+
+    Also removes files that killed processes left half written.
+
+    Args:
+        folder: The cache's folder.
+        cap_bytes: The most that the cache may hold.
+        needed_bytes: What is about to be written.
+    """
     for file in folder.glob("*/*/*.part"):
         with contextlib.suppress(OSError):
             if time.time() - file.stat().st_mtime > OLD_S:
-                file.unlink()
+                remove_now(file)
     kept = _kept(folder)
-    over = sum(about.st_size for about, _ in kept) + needed_bytes - cap_bytes
-    for about, file in sorted(kept, key=lambda entry: entry[0].st_mtime_ns):
+    over = sum(stat.st_size for stat, _ in kept) + needed_bytes - cap_bytes
+    for stat, file in sorted(kept, key=lambda entry: entry[0].st_mtime_ns):
         if over <= 0:
             return
-        with contextlib.suppress(OSError):  # another process may have removed it, or Windows may still map it
-            file.unlink()
-            over -= about.st_size
+        if remove_now(file):  # Windows may still map it
+            over -= stat.st_size

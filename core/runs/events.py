@@ -1,4 +1,4 @@
-"""What a run says while it works: one JSON object a line, appended and flushed, never changed."""
+"""The event log of a run: one JSON object a line, appended and flushed, never changed."""
 
 from __future__ import annotations
 
@@ -21,17 +21,22 @@ TAIL_BYTES = 65_536
 
 
 class Reporter(Protocol):
-    """What the engine may say and ask. It is all that the engine knows of runs."""
+    """How the engine reports and learns that it shall stop. It is all that the engine knows of runs."""
 
-    def emit(self, kind: str, **fields: Any) -> None: ...
+    def emit(self, kind: str, **fields: Any) -> None:
+        """Report an event; see `event` for kinds and fields."""
 
-    def stop_requested(self) -> bool: ...
+    def stop_requested(self) -> bool:
+        """Whether the engine shall save and end now."""
 
 
 def append(path: Path, event: Event) -> None:
-    """Append one event as one line. Raises UserError when the disk does not take it.
+    """Append one event as one line.
 
-    A half-written line, left by a process that was killed, is closed first: it must not swallow this one.
+    A half-written line, left by a process that was killed, is ended first, so that it does not spoil this one.
+
+    Raises:
+        UserError: The file cannot be written.
     """
     line = json.dumps(plain(event), ensure_ascii=False, allow_nan=False).encode() + b"\n"
     with writing(path), path.open("a+b") as file:
@@ -43,10 +48,14 @@ def append(path: Path, event: Event) -> None:
 
 
 def event(kind: str, **fields: Any) -> Event:
-    """An event of now: `t` (unix seconds), `kind`, and the fields that `core.records` declares for its kind.
+    """Make an event with the present time as `t`.
+
+    Args:
+        kind: A key of `core.records.EVENTS`.
+        **fields: The fields that `core.records` declares for this kind.
 
     Raises:
-        ValueError: a kind or a field that no reader knows, or a field that readers rely on is missing.
+        ValueError: The kind or a field is not declared, or a required field is missing.
     """
     if kind not in EVENTS:
         raise ValueError(f"{kind!r} is no kind of event; known: {', '.join(EVENTS)}")
@@ -55,9 +64,9 @@ def event(kind: str, **fields: Any) -> Event:
     unknown = found.keys() - record.__annotations__.keys()
     missing = record.__required_keys__ - found.keys()
     if unknown or missing:
-        said = [f"unknown: {', '.join(sorted(unknown))}"] if unknown else []
-        said += [f"missing: {', '.join(sorted(missing))}"] if missing else []
-        raise ValueError(f"an event of kind {kind} has other fields ({'; '.join(said)}): see core/records.py")
+        faults = [f"unknown: {', '.join(sorted(unknown))}"] if unknown else []
+        faults += [f"missing: {', '.join(sorted(missing))}"] if missing else []
+        raise ValueError(f"an event of kind {kind} has other fields ({'; '.join(faults)}): see core/records.py")
     new: Event = found
     return new
 
@@ -72,27 +81,39 @@ def _parse(line: bytes) -> Event | None:
 
 @dataclass
 class SilentReporter:
-    """A reporter that writes nothing, but knows what a run must not say, and remembers its warnings: for the other
-    processes of a training, the steps of a study that were reported before, and measurements."""
+    """A reporter that writes nothing but checks events and collects warnings.
+
+    For all but the first process of a distributed training, for a study's trainings, and for measurements.
+
+    Attributes:
+        stopping: Called to learn whether the engine shall stop.
+        warnings: The texts of the warnings emitted so far.
+    """
 
     stopping: Callable[[], bool] = lambda: False
     warnings: list[str] = field(default_factory=list)
 
     def emit(self, kind: str, **fields: Any) -> None:
+        """Check an event and keep its text if it is a warning."""
         event(kind, **fields)
         if kind == "warning":
             self.warnings.append(str(fields["text"]))
 
     def stop_requested(self) -> bool:
+        """Whether the engine shall save and end now."""
         return self.stopping()
 
 
 @dataclass
 class EventReader:
-    """Reads what was appended since the last look: by byte offset, whole lines only.
+    """Reads the events appended since the last read: by byte offset, whole lines only.
 
-    A file that is missing or unchanged costs one `stat`. A file that became shorter is read from its beginning, which
-    `restarts` counts.
+    A missing or unchanged file costs one `stat`.
+
+    Attributes:
+        path: The log.
+        offset: Bytes read so far.
+        restarts: How often the file had become shorter and was read from its beginning again.
     """
 
     path: Path
@@ -100,7 +121,7 @@ class EventReader:
     restarts: int = field(default=0)
 
     def unread(self) -> int:
-        """Bytes that were appended since the last look; all of them when the file became shorter."""
+        """Number of bytes appended since the last read; the file's size when it became shorter."""
         try:
             size = self.path.stat().st_size
         except FileNotFoundError:
@@ -110,7 +131,11 @@ class EventReader:
         return size - self.offset
 
     def new(self, most_bytes: int | None = None) -> list[Event]:
-        """The events appended since the last look; the first `most_bytes` of them, or a single longer one."""
+        """The events appended since the last read.
+
+        Args:
+            most_bytes: Read about this many bytes at most, but at least one line; None reads all.
+        """
         there = self.unread()
         wanted = there if most_bytes is None else min(most_bytes, there)
         if not wanted:
@@ -131,12 +156,12 @@ def read_events(path: Path) -> list[Event]:
 
 
 def tail_events(path: Path, most_bytes: int = TAIL_BYTES) -> list[Event]:
-    """The last whole events, as many as are in `most_bytes`: the price does not grow with the log."""
+    """The last whole events, as many as lie in the log's last `most_bytes`; as fast on a long log as on a short one."""
     return [found for line in _last_lines(path, most_bytes) if (found := _parse(line)) is not None]
 
 
 def last_event(path: Path) -> Event | None:
-    """The last whole event, read from the end of the log."""
+    """The last whole event, read from the end of the log; None when there is none."""
     return next((found for line in reversed(_last_lines(path)) if (found := _parse(line)) is not None), None)
 
 

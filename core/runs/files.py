@@ -1,7 +1,7 @@
 """Files written so that a reader never sees half of one, and a failing disk becomes one clear sentence.
 
-Whatever a user owns is replaced and removed through `replace` and `remove` here: on Windows a virus scanner, an indexer
-or a reader of ours may hold a file for a moment, and a path may be longer than the system takes without being told.
+The user's files are replaced and removed only through `replace` and `remove`: on Windows a virus scanner, an indexer or
+another damgui process may hold a file open for a moment, and long paths need a prefix.
 """
 
 from __future__ import annotations
@@ -35,29 +35,38 @@ FileStamp = tuple[int, ...]
 
 
 def is_full(error: BaseException) -> bool:
-    """Whether a full disk is behind an exception: torch and safetensors pass it on as text only."""
+    """Whether a full disk caused an exception; torch and safetensors give it as text only."""
     return getattr(error, "errno", None) in FULL or "no space left on device" in str(error).lower()
 
 
 def full(where: str) -> UserError:
+    """The error for a full disk; `where` is the path that was written."""
     return UserError("the disk is full", where, "Make room, then start or resume the run.", "disk")
 
 
 def file_stamp(path: Path) -> FileStamp:
-    """What differs once a file is changed or replaced, or a folder's list of files is another; () when there is none.
+    """A value that changes when a file is changed or replaced, or a folder's entries change.
 
-    First its modification time in nanoseconds.
+    Returns:
+        (modification time in nanoseconds, bytes, inode); () when the path does not exist.
     """
     try:
-        about = path.stat()
+        stat = path.stat()
     except OSError:
         return ()
-    return about.st_mtime_ns, about.st_size, about.st_ino
+    return stat.st_mtime_ns, stat.st_size, stat.st_ino
 
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turn what a disk can do wrong into UserError (kind `disk`) naming `path`."""
+    """Turn an OSError of the block into a UserError.
+
+    Args:
+        path: What is written, named in the error when the OSError names no file.
+
+    Raises:
+        UserError: The disk is full or the file cannot be written; its kind is `disk`.
+    """
     try:
         yield
     except OSError as error:
@@ -72,7 +81,7 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def plain(value: Any) -> Any:
-    """`value` as JSON knows it: paths as text, numbers that are not finite as None, numpy numbers as numbers."""
+    """`value` in JSON's types: paths become text, numbers that are not finite None, numpy numbers and arrays plain."""
     if isinstance(value, dict):
         return {str(key): plain(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
@@ -87,7 +96,7 @@ def plain(value: Any) -> Any:
 
 
 def system_path(path: Path, windows: bool = sys.platform == "win32") -> str:
-    """`path` as the system takes it whatever its length: on Windows a long one is whole and carries a prefix."""
+    """`path` as text that the system accepts: on Windows a long one becomes absolute and gets a prefix."""
     text = os.path.abspath(path) if windows else str(path)
     if not windows or len(text) < LONGEST_PLAIN or text.startswith(LONG_PREFIX):
         return text
@@ -95,8 +104,8 @@ def system_path(path: Path, windows: bool = sys.platform == "win32") -> str:
     return f"{LONG_PREFIX}UNC{text[1:]}" if text.startswith("\\\\") else LONG_PREFIX + text
 
 
-def _patiently(act: Callable[[], object]) -> None:
-    """Do `act`; while somebody else has the file open, on Windows, try again for a short time."""
+def _with_retries(act: Callable[[], object]) -> None:
+    """Call `act`; while another process has the file open (on Windows), retry for RETRY_FOR_S seconds."""
     deadline = time.monotonic() + RETRY_FOR_S
     while True:
         try:
@@ -111,54 +120,101 @@ def _patiently(act: Callable[[], object]) -> None:
 def replace(source: Path, target: Path) -> None:
     """Move a file or a folder to `target` in one go; a file there, or on POSIX an empty folder, is replaced.
 
-    Raises OSError; PermissionError when somebody still has one of them open after RETRY_FOR_S seconds.
+    Raises:
+        OSError: It cannot be moved; PermissionError when another process still has one of them open after RETRY_FOR_S
+            seconds.
     """
-    _patiently(lambda: os.replace(system_path(source), system_path(target)))
+    _with_retries(lambda: os.replace(system_path(source), system_path(target)))
 
 
 def remove(path: Path) -> None:
-    """Remove a file, or a folder with all that is in it; one that is not there is removed already. Raises OSError."""
+    """Remove a file, or a folder with everything in it; nothing happens when it does not exist.
+
+    Raises:
+        OSError: It cannot be removed.
+    """
     whole = system_path(path)
 
     def act() -> None:
         try:
             shutil.rmtree(whole) if os.path.isdir(whole) and not os.path.islink(whole) else os.unlink(whole)
         except FileNotFoundError:
-            if os.path.lexists(whole):  # another took something from inside a folder while we did
+            if os.path.lexists(whole):  # another process removed something inside the folder meanwhile
                 act()
 
-    _patiently(act)
+    _with_retries(act)
+
+
+def remove_now(path: Path) -> bool:
+    """Remove what can be removed at once of a file or a folder, and leave what another process has open.
+
+    Returns:
+        Whether nothing is left.
+    """
+    whole = system_path(path)
+    if os.path.isdir(whole) and not os.path.islink(whole):
+        shutil.rmtree(whole, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            os.unlink(whole)
+    return not os.path.lexists(whole)
+
+
+def sync_file(path: Path) -> None:
+    """Flush a file to disk: a rename may survive a power cut that what was written before it does not."""
+    with open(system_path(path), "rb+") as file:  # Windows flushes only what may be written
+        os.fsync(file.fileno())
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A path beside `path` to write to, folders included; it takes the place of `path` when the block ends well.
+    """A temporary path beside `path` to write to, which replaces `path` when the block ends without an exception.
 
-    Nothing is left beside it otherwise, and what was there stays. Raises OSError.
+    What was written is flushed to disk first. Missing parent folders are made. After an exception nothing is left
+    beside `path`, which stays as it was.
+
+    Raises:
+        OSError: A folder cannot be made, or `path` cannot be flushed or replaced.
     """
     os.makedirs(system_path(path.parent), exist_ok=True)
     beside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
     try:
         yield beside
+        sync_file(beside)
         replace(beside, path)
     finally:
-        with suppress(OSError):  # what went wrong above is to be told, not this
+        with suppress(OSError):  # an exception from above is the one to report
             remove(beside)
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write or replace a file in one go, folders included. Raises UserError when the disk does not take it."""
+    """Write or replace a UTF-8 file in one go; missing folders are made.
+
+    Raises:
+        UserError: The file cannot be written.
+    """
     with writing(path), replacing(path) as beside, open(system_path(beside), "w", encoding="utf-8") as file:
         file.write(text)
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write or replace a JSON document in one go. Raises UserError when the disk does not take it."""
+    """Write or replace a JSON document in one go; `value` is converted by `plain`.
+
+    Raises:
+        UserError: The file cannot be written.
+    """
     write_text(path, json.dumps(plain(value), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def read_json(path: Path) -> Any:
-    """A JSON document, or None when there is none yet. Raises UserError when it is damaged."""
+    """Read a JSON document.
+
+    Returns:
+        What it holds; None when the file does not exist.
+
+    Raises:
+        UserError: The file is damaged or cannot be read.
+    """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -168,17 +224,34 @@ def read_json(path: Path) -> Any:
 
 
 def read_record(path: Path, kind: type[Record]) -> Record | None:
-    """A JSON document that is a record of `core.records`; None when there is none yet.
+    """Read a JSON document that is a record of `core.records` or `core.results`.
 
-    Versions before this one may have left newer fields out, and not every file was written by damgui: what a reader
-    relies on beyond the record's required fields it checks. Raises UserError when the document is damaged.
+    Its fields are not checked. Earlier versions may have left out newer fields, and not every file was written by
+    damgui, so the caller checks what it relies on beyond the record's required fields.
+
+    Args:
+        path: The file.
+        kind: The record's class, for the type checker.
+
+    Returns:
+        The record; None when the file does not exist.
+
+    Raises:
+        UserError: The file is damaged or cannot be read.
     """
     found: Record | None = read_json(path)
     return found
 
 
 def read_lines(path: Path) -> list[Any]:
-    """JSON lines, such as predictions; [] when there is no such file. Raises UserError when one is damaged."""
+    """Read a file of JSON lines, such as predictions.
+
+    Returns:
+        What each line holds; [] when the file does not exist.
+
+    Raises:
+        UserError: The file cannot be read, or a line is damaged.
+    """
     try:
         return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
     except FileNotFoundError:
@@ -188,18 +261,31 @@ def read_lines(path: Path) -> list[Any]:
 
 
 def write_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Write or replace JSON lines in one go. Raises UserError when the disk does not take it."""
+    """Write or replace a file of JSON lines in one go; each row is converted by `plain`.
+
+    Raises:
+        UserError: The file cannot be written.
+    """
     write_text(path, "".join(json.dumps(plain(dict(row)), ensure_ascii=False, allow_nan=False) + "\n" for row in rows))
 
 
 def copy(source: Path, target: Path) -> None:
-    """Copy a file over another in one go. Raises UserError when the disk does not take it."""
+    """Copy a file to `target` in one go, replacing a file there.
+
+    Raises:
+        UserError: The copy cannot be written.
+    """
     with writing(target), replacing(target) as beside:
         shutil.copyfile(system_path(source), system_path(beside))
 
 
-def is_as_begun(note: Path, fingerprint: str) -> bool:
-    """Whether a run that goes on finds what it began with; the first time, the fingerprint is written down."""
+def is_unchanged(note: Path, fingerprint: str) -> bool:
+    """Whether a resumed run works on the same data as when it began.
+
+    Args:
+        note: The file that remembers the fingerprint; it is written when it does not exist.
+        fingerprint: That of the present data.
+    """
     before = read_json(note)
     if before is None:
         write_json(note, {"fingerprint": fingerprint})

@@ -1,4 +1,4 @@
-"""Start, stop and resume runs as processes of their own: the page's side of a run. No torch here."""
+"""Start, stop and resume runs as separate processes: the page's side of a run. It needs no torch."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from core.runs.store import HEAVY, PROJECT, Run
 from core.runs.workspace import Workspace
 from core.settings import Settings
 
-# The worker says `started` before it imports torch: within a second, or several on a machine that is busy.
+# The worker emits `started` before it imports torch: within a second, or several on a machine that is busy.
 START_WAIT_S = 15.0
-LOOK_EVERY_S = 0.03
+POLL_S = 0.03
 
 # How a worker is called; tests put another engine behind it.
 ENTRY = [sys.executable, "-m", "core.runs.worker"]
@@ -31,13 +31,13 @@ _children: list[subprocess.Popen[bytes]] = []
 
 
 def busy(workspace: Workspace) -> UserError | None:
-    """Why no heavy run can start now: who holds the engine, since when, and how to stop it. None when it is free."""
+    """The error that says why no heavy run can start now, to be shown or raised; None when the engine is free."""
     note = locks.holder(workspace.engine_lock)
-    return None if note is None else held_by(note)
+    return None if note is None else busy_error(note)
 
 
-def held_by(note: dict[str, Any]) -> UserError:
-    """The refusal that names a lock's holder."""
+def busy_error(note: dict[str, Any]) -> UserError:
+    """The error (kind `busy`) that names the run that holds the engine; `note` is from `locks.holder`."""
     run, kind = note.get("run", ""), note.get("kind", "another run")
     since = datetime.fromtimestamp(note["since"]).strftime("%H:%M:%S on %Y-%m-%d") if "since" in note else ""
     what = f"the engine is busy with {kind} {run}".rstrip() + (f" since {since}" if since else "")
@@ -46,19 +46,22 @@ def held_by(note: dict[str, Any]) -> UserError:
 
 
 def require_free(workspace: Workspace) -> None:
-    """Raises UserError (kind `busy`) when a heavy run is at work in this workspace.
+    """Check that no heavy run is at work in this workspace.
 
-    A run that has had its last word frees the engine a moment later; that moment is waited for.
+    A run frees the engine a moment after its last event; that moment is waited for.
+
+    Raises:
+        UserError: A heavy run is at work; its kind is `busy`.
     """
     deadline = time.monotonic() + locks.PATIENCE_S
     while (note := locks.holder(workspace.engine_lock)) is not None:
         if time.monotonic() > deadline or not _is_over(workspace, note):
-            raise held_by(note)
-        time.sleep(LOOK_EVERY_S)
+            raise busy_error(note)
+        time.sleep(POLL_S)
 
 
 def _is_over(workspace: Workspace, note: dict[str, Any]) -> bool:
-    """Whether the run that a lock's note names has ended by its own word."""
+    """Whether the last event of the run that a lock's note names is `ended`."""
     last = last_event(workspace.runs / str(note.get("run", "")) / "events.jsonl")
     return last is not None and last["kind"] == "ended"
 
@@ -66,7 +69,18 @@ def _is_over(workspace: Workspace, note: dict[str, Any]) -> bool:
 def begin(
     workspace: Workspace, settings: Settings, kind: str, name: str = "", plan: Mapping[str, Any] | None = None
 ) -> Run:
-    """Make a run and start it. Raises UserError when it is refused; then nothing is left behind."""
+    """Create a run and start its process.
+
+    Args:
+        workspace: Where the run is created.
+        settings: The run's complete settings.
+        kind: One of `store.RUN_KINDS`.
+        name: The name of the model that a training makes; "" for other kinds.
+        plan: A study's plan as a mapping for JSON; None for other kinds.
+
+    Raises:
+        UserError: The run is refused or fails to start; its folder is removed then.
+    """
     if kind in HEAVY:
         require_free(workspace)
     run = store.create(workspace, settings, kind, name, plan)
@@ -78,22 +92,26 @@ def begin(
 
 
 def start(run: Run) -> Run:
-    """Start a run's process and wait until it has said that it began.
+    """Start a run's process and wait for its `started` event.
 
-    Raises UserError when another heavy run holds the engine, or when the process ends before it begins.
+    Returns:
+        `run`, also when that event did not come within START_WAIT_S seconds: the process is then slow but alive.
+
+    Raises:
+        UserError: Another heavy run holds the engine, or the process ended before it began.
     """
     if run.kind in HEAVY:
         require_free(run.workspace)
     reader = EventReader(run.events)
     reader.new()
     child = _spawn(run)
-    # A virtual environment's python.exe on Windows is a door to another process: pids tell nothing there.
-    pids_tell = os.name != "nt"
+    # On Windows the python.exe of a virtual environment starts another process: the child's pid is not the worker's.
+    child_is_worker = os.name != "nt"
     deadline = time.monotonic() + START_WAIT_S
     while time.monotonic() < deadline:
         over = child.poll() is not None
         for event in reader.new():
-            if event["kind"] == "started" and (not pids_tell or event.get("pid") == child.pid):
+            if event["kind"] == "started" and (not child_is_worker or event.get("pid") == child.pid):
                 return run
             if event["kind"] == "ended":
                 with contextlib.suppress(subprocess.TimeoutExpired):  # its lock is free once it is gone
@@ -103,18 +121,18 @@ def start(run: Run) -> Run:
             if locks.is_held(run.lock):
                 raise UserError("this run is already at work", run.id, f"Stop it: damgui runs stop {run.id}", "busy")
             raise UserError("the run's process ended before it began", str(run.process_log), "Read that file.", "start")
-        time.sleep(LOOK_EVERY_S)
+        time.sleep(POLL_S)
     return run  # slow, but alive: the page goes on watching
 
 
 def refusal(ended: Ended) -> UserError:
-    """The error that an `ended` event carries."""
+    """The error that an `ended` event holds."""
     problems = [Problem(**problem) for problem in ended.get("problems") or []]
     return UserError.of(problems) if problems else UserError(ended.get("error") or "the run failed", kind="failed")
 
 
 def _spawn(run: Run) -> subprocess.Popen[bytes]:
-    """The worker, detached: output to a file, no input, a session of its own: it outlives whoever started it."""
+    """The worker, detached so that it outlives this process: output to a file, no input, its own session."""
     _children[:] = [child for child in _children if child.poll() is None]
     paths = [str(PROJECT), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"}
@@ -130,33 +148,49 @@ def _spawn(run: Run) -> subprocess.Popen[bytes]:
     return child
 
 
-def stop(run: Run) -> None:
-    """Ask a run to save and end; it does so after its current step. Raises UserError when it is not at work."""
-    store.request_stop(run)
+def stop(run: Run, why: str = "") -> None:
+    """Ask a run to save and end; it does so after its current step.
+
+    Args:
+        run: The run.
+        why: What for, to be told to whoever waits for it; "" when the user asks.
+
+    Raises:
+        UserError: The run is not at work.
+    """
+    store.request_stop(run, why)
 
 
 def resume(run: Run) -> Run:
-    """Go on with a training or a study from its last checkpoint. Raises UserError when it cannot."""
+    """Go on with a training, study or batch from its last checkpoint.
+
+    Raises:
+        UserError: The run cannot go on, or cannot be started (see `start`).
+    """
     prepare_resume(run)
     return start(run)
 
 
 def prepare_resume(run: Run) -> None:
-    """Check that a run can go on, and take back an earlier request to stop. Raises UserError when it cannot."""
+    """Check that a run can go on, and withdraw an earlier request to stop.
+
+    Raises:
+        UserError: The run cannot go on.
+    """
     store.resumable(run)
     with writing(run.stop_file):
         remove(run.stop_file)
 
 
 def wait(run: Run, timeout_s: float) -> str:
-    """Wait until a run is over and return its status; the present one when the time is up."""
+    """Wait until a run is over, at most `timeout_s` seconds, and return its status then."""
     deadline = time.monotonic() + timeout_s
     while (now := store.status(run)) in store.ACTIVE and time.monotonic() < deadline:
-        time.sleep(LOOK_EVERY_S)
+        time.sleep(POLL_S)
     return now
 
 
 def error_of(run: Run) -> str:
-    """The sentence with which a run failed; "" when it did not."""
+    """The error text of a failed run; "" when it did not fail."""
     last = last_event(run.events)
     return str(last.get("error") or "") if last is not None and last["kind"] == "ended" else ""

@@ -1,7 +1,7 @@
-"""Locks that the operating system frees when their holder dies, with a note beside them saying who holds them.
+"""Locks that the operating system frees when their holder dies, with a note beside them that names the holder.
 
-A taker holds a lock exclusively. A look takes it shared for some microseconds, so that any number of simultaneous looks
-find each other's lock free, and only a taker's held.
+A holder has the lock exclusively. A check takes it shared for some microseconds, so that simultaneous checks do not
+mistake each other for a holder.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 from core.errors import UserError
 from core.runs.files import read_json, write_json, writing
 
-# A look holds the lock for some microseconds; a taker tries this long so that it does not lose to a mere look.
+# A check holds the lock for some microseconds; whoever takes the lock retries this long, so as not to fail by a check.
 PATIENCE_S = 0.5
 
 
@@ -54,9 +54,9 @@ if sys.platform == "win32":
 
     def _share(descriptor: int) -> bool:
         """Lock the byte that filelock locks, its first, but shared; closing the file frees it."""
-        about = _Overlapped()
+        overlapped = _Overlapped()
         handle = msvcrt.get_osfhandle(descriptor)
-        if _kernel.LockFileEx(handle, _FAIL_IMMEDIATELY, 0, 1, 0, ctypes.byref(about)):
+        if _kernel.LockFileEx(handle, _FAIL_IMMEDIATELY, 0, 1, 0, ctypes.byref(overlapped)):
             return True
         number = ctypes.get_last_error()
         if number == _LOCK_VIOLATION:
@@ -78,7 +78,7 @@ else:
 
 
 def is_held(path: Path) -> bool:
-    """Whether a living process holds this lock. A lock that was never taken is not held; nothing is created."""
+    """Whether a living process holds this lock. Creates no file; a lock that was never taken is not held."""
     try:
         descriptor = os.open(path, os.O_RDONLY)
     except (FileNotFoundError, PermissionError):
@@ -94,7 +94,7 @@ def is_held(path: Path) -> bool:
 
 
 def _cannot_be_taken(path: Path) -> bool:
-    """`is_held` on a file system without locks, where filelock makes do with the existence of its file."""
+    """`is_held` on a file system without locks, where filelock relies on the existence of its file."""
     try:
         with FileLock(path, timeout=0, thread_local=False):
             return False
@@ -105,12 +105,12 @@ def _cannot_be_taken(path: Path) -> bool:
 
 
 def note_path(path: Path) -> Path:
-    """Where the holder introduces itself: Windows lets nobody read a locked file, so it is a file beside it."""
+    """The file with the holder's note, beside the lock because Windows lets no other process read a locked file."""
     return path.with_suffix(".holder.json")
 
 
 def holder(path: Path) -> dict[str, Any] | None:
-    """What the holder of a lock says of itself; None when nobody holds it; {} when it has not said so yet."""
+    """The note of a lock's holder; None when the lock is free, {} when the holder has not written its note yet."""
     if not is_held(path):
         return None
     try:
@@ -121,7 +121,17 @@ def holder(path: Path) -> dict[str, Any] | None:
 
 @contextmanager
 def hold(path: Path, note: dict[str, Any] | None = None, patience_s: float = PATIENCE_S) -> Iterator[None]:
-    """Hold a lock for the length of the block. Raises Held when another still has it after `patience_s` seconds."""
+    """Hold a lock for the length of the block.
+
+    Args:
+        path: The lock's file; it and missing folders are made.
+        note: What `holder` returns to others meanwhile, with `since` (unix seconds) added; None writes no note.
+        patience_s: How long to wait for another holder, in seconds.
+
+    Raises:
+        Held: Another process still holds the lock after that time.
+        UserError: The lock's file cannot be written.
+    """
     lock = FileLock(path, thread_local=False)
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)

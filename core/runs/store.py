@@ -1,4 +1,4 @@
-"""What a run is: a folder whose status is derived from a lock and a log."""
+"""Runs as folders: created, found and listed; a run's status is derived from its lock and its log."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import Any
 from core.errors import UserError
 from core.records import RunFacts
 from core.runs.events import last_event, read_events
-from core.runs.files import read_json, remove, write_json, writing
+from core.runs.files import read_json, remove, write_json, write_text, writing
 from core.runs.locks import is_held
 from core.runs.workspace import Workspace, check_name, model_label
 from core.runs.workspace import open_workspace as open_workspace  # callers need one module for runs
@@ -27,7 +27,7 @@ STUDIES = ("ablate", "crossval")  # many small trainings each
 HEAVY = ("baseline", "train", "rehearse", "evaluate", "batch", *STUDIES)
 RESUMING = ("train", "batch", *STUDIES)  # kinds that go on where they were stopped
 ACTIVE = ("starting", "running")
-LEFT_OFF = ("stopped", "failed", "crashed")
+UNFINISHED = ("stopped", "failed", "crashed")
 RUN_KINDS = (*HEAVY, "predict")
 # A process needs a moment to take its lock; a folder younger than this without one is starting, not crashed.
 STARTING_S = 20.0
@@ -36,7 +36,15 @@ LIBRARIES = ("torch", "transformers", "peft", "accelerate", "numpy", "pillow", "
 
 @dataclass(frozen=True)
 class Run:
-    """A run's folder and what it was made for. `created` is unix seconds; `name` is empty unless it trains."""
+    """A run, and where its files lie.
+
+    Attributes:
+        folder: The run's own folder.
+        kind: One of RUN_KINDS.
+        name: The name of the model that a training makes; "" for other kinds.
+        created: When it was created, in unix seconds.
+        workspace: The workspace that it belongs to.
+    """
 
     folder: Path
     kind: str
@@ -46,72 +54,90 @@ class Run:
 
     @property
     def id(self) -> str:
+        """The folder's name, which identifies the run in its workspace."""
         return self.folder.name
 
     @property
     def config(self) -> Path:
+        """The complete settings, as YAML."""
         return self.folder / "config.yaml"
 
     @property
     def plan(self) -> Path:
-        """Which trainings a study consists of."""
+        """A study's plan: which trainings it consists of."""
         return self.folder / "study.json"
 
     @property
     def events(self) -> Path:
+        """The event log, as JSON lines (`core.runs.events`)."""
         return self.folder / "events.jsonl"
 
     @property
     def process_log(self) -> Path:
+        """What the process printed, with the traceback of an unexpected failure."""
         return self.folder / "process.log"
 
     @property
     def lock(self) -> Path:
+        """The lock that the run's process holds."""
         return self.folder / "run.lock"
 
     @property
     def stop_file(self) -> Path:
+        """The file whose existence asks the run to stop; a prediction service finds in it what for."""
         return self.folder / "stop"
 
     @property
     def results(self) -> Path:
+        """The results (`core.results.Results`); only once the run has some."""
         return self.folder / "results.json"
 
     @property
     def predictions(self) -> Path:
+        """The prediction rows, as JSON lines (`core.records.PredictionRow`)."""
         return self.folder / "predictions.jsonl"
 
     def settings(self) -> Settings:
-        """The complete settings the run was made with. Raises UserError when its config is gone or damaged."""
+        """The complete settings the run was created with; raises UserError when its config is missing or damaged."""
         return load(self.config)
 
 
 def is_adapter(model: str) -> bool:
+    """Whether a model is the folder of an adapter."""
     return (Path(model) / "adapter_config.json").is_file()
 
 
 def _stored_settings(model: str) -> dict[str, Any]:
-    about = Path(model) / "damgui.json"
-    stored = (read_json(about) or {}).get("settings")
+    facts_file = Path(model) / "damgui.json"
+    stored = (read_json(facts_file) or {}).get("settings")
     if not isinstance(stored, dict):
         fix = "Give an adapter folder that damgui made, such as models/<name>_final."
-        raise UserError("this adapter does not say how it was trained", str(about), fix, "model")
+        raise UserError("this adapter does not say how it was trained", str(facts_file), fix, "model")
     return stored
 
 
 def base_model(model: str) -> str:
-    """The model below an adapter; the model itself when it is none."""
+    """The base model of an adapter; `model` itself when it is no adapter.
+
+    Raises:
+        UserError: It is an adapter that does not hold its settings.
+    """
     if not is_adapter(model):
         return model
     return str(_stored_settings(model).get("model", {}).get("path", "demo"))
 
 
 def settings_for_model(model: str) -> Settings:
-    """Where settings for `model` begin: its preset, and for an adapter what it was asked in training and how the photos
-    were split then, so that a split made anew holds the photos that it did not learn from.
+    """The settings to start from for a model: its preset, and for an adapter also those of its training.
 
-    `model.path` is `model` itself, also for an adapter (`base_model` tells what is below it). Raises UserError for an
-    adapter folder that does not hold its settings.
+    Of an adapter's training the form of the questions is taken over, and how the photos were split, so that a split
+    made anew holds out the photos that were held out in training.
+
+    Args:
+        model: A shipped name, a hub id, or a folder of a model or an adapter; it becomes `model.path`.
+
+    Raises:
+        UserError: It is an adapter that does not hold its settings.
     """
     base = base_model(model)
     preset = preset_for(base)
@@ -139,9 +165,12 @@ def settings_for_model(model: str) -> Settings:
     return merge(settings, {"model.path": model})
 
 
-def located(text: str, *roots: Path) -> str:
-    """A path as a whole one, looked for in `roots`; one that is found nowhere stays as it is (a hub id, or a mistake to
-    be reported in the user's own words)."""
+def absolute_path(text: str, *roots: Path) -> str:
+    """A path made absolute, resolved against the first of `roots` in which it exists.
+
+    Text that names nothing there is returned as it is: a shipped model, a hub id, or a mistake to be reported in the
+    user's own words.
+    """
     if text in ("", *SHIPPED_MODELS):
         return text
     path = Path(text).expanduser()
@@ -149,14 +178,14 @@ def located(text: str, *roots: Path) -> str:
     return text if found is None else str(found.resolve())
 
 
-def anchored(settings: Settings, *roots: Path) -> Settings:
-    """`settings` with whole paths: the process that works may have another current folder."""
+def with_absolute_paths(settings: Settings, *roots: Path) -> Settings:
+    """`settings` with paths made absolute (see `absolute_path`): the run's process may have another current folder."""
     given = {
         "data.path": settings.data.path,
         "model.path": settings.model.path,
         "data.taxonomy": settings.data.taxonomy,
     }
-    return merge(settings, {key: located(text, *roots) for key, text in given.items()})
+    return merge(settings, {key: absolute_path(text, *roots) for key, text in given.items()})
 
 
 def _commit() -> str:
@@ -164,10 +193,10 @@ def _commit() -> str:
         return ""
     command = ["git", "-C", str(PROJECT), "rev-parse", "HEAD"]
     try:
-        said = subprocess.run(command, capture_output=True, text=True, timeout=5, check=False)
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=5, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    return said.stdout.strip() if said.returncode == 0 else ""
+    return answer.stdout.strip() if answer.returncode == 0 else ""
 
 
 def version_of(library: str) -> str:
@@ -194,20 +223,28 @@ def _new_folder(workspace: Workspace, kind: str, name: str, created: float) -> P
 def create(
     workspace: Workspace, settings: Settings, kind: str, name: str = "", plan: Mapping[str, Any] | None = None
 ) -> Run:
-    """A new run's folder with its complete config, and with its plan when it is a study. Nothing starts yet.
+    """Create a run's folder with its config, and with its plan when it is a study. Nothing starts yet.
 
-    Raises UserError when a training run would write over a model that is there, for a bad name, or when the disk does
-    not take it.
+    Args:
+        workspace: Where the run is created.
+        settings: The complete settings; their paths are made absolute.
+        kind: One of RUN_KINDS.
+        name: The name of the model that a training makes; "" for other kinds.
+        plan: A study's plan as a mapping for JSON; None for other kinds.
+
+    Raises:
+        UserError: A training's name is not allowed or already taken, or the folder cannot be written.
+        ValueError: `kind` is not one of RUN_KINDS.
     """
     if kind not in RUN_KINDS:
         raise ValueError(f"{kind!r} is no kind of run")
     if kind == "train":
         require_free_name(workspace, check_name(name))
-    settings = anchored(settings, Path.cwd(), workspace.root)
+    settings = with_absolute_paths(settings, Path.cwd(), workspace.root)
     created = time.time()
     folder = _new_folder(workspace, kind, name, created)
     run = Run(folder, kind, name, created, workspace)
-    about: RunFacts = {
+    facts: RunFacts = {
         "kind": kind,
         "name": name,
         "created": created,
@@ -223,7 +260,7 @@ def create(
             save(settings, run.config)
         if plan is not None:
             write_json(run.plan, plan)
-        write_json(folder / "run.json", about)
+        write_json(folder / "run.json", facts)
     except UserError:
         with contextlib.suppress(OSError):
             remove(folder)
@@ -232,7 +269,7 @@ def create(
 
 
 def discard(run: Run) -> None:
-    """Remove the folder of a run that never began. A run that has started work is kept."""
+    """Remove the folder of a run that never started; one that did is kept."""
     begun = any(event["kind"] == "started" for event in read_events(run.events))
     if not begun and not is_held(run.lock):
         with contextlib.suppress(OSError):  # what cannot be removed is listed as a run that crashed
@@ -240,21 +277,21 @@ def discard(run: Run) -> None:
 
 
 def open_run(folder: Path) -> Run:
-    """The run in a folder. Raises UserError when it holds none."""
-    about: RunFacts | None = read_json(folder / "run.json")
-    if not isinstance(about, dict) or about.get("kind") not in RUN_KINDS:
+    """The run in a folder; raises UserError when there is none."""
+    facts: RunFacts | None = read_json(folder / "run.json")
+    if not isinstance(facts, dict) or facts.get("kind") not in RUN_KINDS:
         raise UserError("there is no run in this folder", str(folder), "List the runs with: damgui runs", "run")
     folder = folder.resolve()
-    # The folder's place decides, not what it said when it was made: a workspace may be moved.
-    return Run(folder, about["kind"], about.get("name", ""), float(about["created"]), Workspace(folder.parents[2]))
+    # The folder's place decides, not the workspace noted at its creation: a workspace may be moved.
+    return Run(folder, facts["kind"], facts.get("name", ""), float(facts["created"]), Workspace(folder.parents[2]))
 
 
 def list_runs(workspace: Workspace, *kinds: str) -> list[Run]:
-    """The runs of a workspace, newest first; only of some kinds when they are given. Damaged folders are left out."""
+    """The runs of a workspace, newest first; only those of `kinds` when given. Damaged folders are left out."""
     found = []
-    for about in workspace.runs.glob("*/run.json"):
+    for file in workspace.runs.glob("*/run.json"):
         try:
-            run = open_run(about.parent)
+            run = open_run(file.parent)
         except UserError:
             continue
         if not kinds or run.kind in kinds:
@@ -263,9 +300,10 @@ def list_runs(workspace: Workspace, *kinds: str) -> list[Run]:
 
 
 def find_run(workspace: Workspace, wanted: str) -> Run:
-    """The run whose id is `wanted`, the newest of that name, or the only one whose id contains it.
+    """The run whose id is `wanted`, the newest run of that name, or the only run whose id contains it.
 
-    Raises UserError otherwise.
+    Raises:
+        UserError: There is no such run, or there are several.
     """
     runs = list_runs(workspace)
     exact = [run for run in runs if run.id == wanted] or [run for run in runs if run.name and run.name == wanted]
@@ -278,14 +316,15 @@ def find_run(workspace: Workspace, wanted: str) -> Run:
 
 
 def latest(workspace: Workspace, kind: str, name: str = "") -> Run | None:
+    """The newest run of a kind, and of a name when one is given; None when there is none."""
     return next((run for run in list_runs(workspace, kind) if not name or run.name == name), None)
 
 
 def status(run: Run) -> str:
-    """starting, running, finished, stopped, failed or crashed: read from log and lock, stored nowhere.
+    """The status of a run: starting, running, finished, stopped, failed or crashed.
 
-    The log's last word is believed first: a run that has said `ended` is over though its process may not be gone yet.
-    A run that goes on says `started` after that word, and then its lock decides.
+    It is derived from log and lock, not stored. The log's last event decides first: after `ended` the run is over,
+    though its process may exist for another moment. A resumed run emits `started` after it, and then its lock decides.
     """
     while True:
         last = last_event(run.events)
@@ -293,12 +332,12 @@ def status(run: Run) -> str:
             return str(last.get("how", "failed"))
         if is_held(run.lock):
             return "running"
-        if last_event(run.events) == last:  # else it spoke between our looks: look again
+        if last_event(run.events) == last:  # else it wrote an event in between: look again
             return "starting" if last is None and time.time() - run.created < STARTING_S else "crashed"
 
 
 def require_free_name(workspace: Workspace, name: str) -> None:
-    """Raises UserError when training under `name` would write over a model or over checkpoints."""
+    """Raise UserError when a training under `name` would overwrite a model or checkpoints."""
     run = latest(workspace, "train", name)
     unfinished = run is not None and status(run) != "finished"
     taken = [path for path in (workspace.final(name), workspace.checkpoints(name)) if path.exists()]
@@ -308,7 +347,7 @@ def require_free_name(workspace: Workspace, name: str) -> None:
 
 
 def free_name(workspace: Workspace, model: str) -> str:
-    """A name for a training run of `model` that nothing and nobody has: demo-tuned, demo-tuned-2, …"""
+    """A name for a training of `model` that no run, model or checkpoint has: demo-tuned, demo-tuned-2 and so on."""
     stem = f"{model_label(base_model(model))}-tuned"[:56]
     used = {run.name for run in list_runs(workspace, "train")}
     number = 1
@@ -319,17 +358,20 @@ def free_name(workspace: Workspace, model: str) -> str:
         number += 1
 
 
-def request_stop(run: Run) -> None:
-    """Ask a run to save and end. Raises UserError when it is not at work."""
+def request_stop(run: Run, why: str = "") -> None:
+    """Ask a run to save and end, and leave word what for; raises UserError when it is not at work."""
     now = status(run)
     if now not in ACTIVE:
         raise UserError(f"this run is not at work, it is {now}", run.id, "List the runs with: damgui runs", "run")
-    with writing(run.stop_file):
-        run.stop_file.touch()
+    write_text(run.stop_file, why)
 
 
 def resumable(run: Run) -> None:
-    """Raises UserError when a run cannot go on."""
+    """Check that a run can be resumed.
+
+    Raises:
+        UserError: It cannot: it is of another kind, at work, or finished.
+    """
     now = status(run)
     if run.kind not in RESUMING:
         fix = "Start it again; only training, studies and batches resume."
@@ -342,7 +384,7 @@ def resumable(run: Run) -> None:
 
 
 def summary(run: Run) -> Mapping[str, Any]:
-    """What a list of runs shows of one."""
+    """What a list of runs shows of each run, as plain values for JSON."""
     return {
         "id": run.id,
         "kind": run.kind,

@@ -1,16 +1,15 @@
-"""Folders replaced so that a process or a machine that dies at any moment leaves the old one or the new one, whole.
+"""Folders replaced so that a process or a machine that dies at any moment leaves the old or the new folder, complete.
 
-`x.part` is being written, `x.new` is written and safe on disk, `x.old` is what `x` was. Renaming `.part` to `.new` is
-the moment from which on the new folder counts: before it `recover` goes back to the old one, after it to the new one.
+`x.part` is being written, `x.new` is complete and safe on disk, `x.old` is what `x` was. The rename of `.part` to
+`.new` commits the replacement: before it, `recover` goes back to the old folder, after it, on to the new one.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
 
-from core.runs.files import writing
+from core.runs.files import remove, replace, sync_file, system_path, writing
 
 
 def _beside(folder: Path, ending: str) -> Path:
@@ -18,51 +17,62 @@ def _beside(folder: Path, ending: str) -> Path:
 
 
 def begin(folder: Path) -> Path:
-    """An empty folder to write into, which `finish` puts in the place of `folder`."""
+    """Make an empty folder to write into, which `finish` puts in the place of `folder`.
+
+    Raises:
+        UserError: The folder cannot be made.
+    """
     recover(folder)
     part = _beside(folder, "part")
     with writing(part):
-        part.mkdir(parents=True)
+        os.makedirs(system_path(part))
     return part
 
 
 def finish(folder: Path) -> None:
-    """Put what was written since `begin` in the place of `folder`."""
+    """Put what was written since `begin` in the place of `folder`.
+
+    Raises:
+        UserError: The folder cannot be replaced.
+    """
     part = _beside(folder, "part")
     with writing(folder):
         sync(part)
-        os.replace(part, _beside(folder, "new"))
+        replace(part, _beside(folder, "new"))
         sync_entry(folder)
     recover(folder)
 
 
 def recover(folder: Path) -> None:
-    """Bring a replacement that broke off to its end, or take it back where the new folder was not whole yet."""
+    """Complete an interrupted replacement of `folder`, or undo it when the new folder was not complete yet.
+
+    Raises:
+        UserError: The folder cannot be replaced.
+    """
     part, new, old = (_beside(folder, ending) for ending in ("part", "new", "old"))
     with writing(folder):
-        if new.exists():
-            if folder.exists():
-                _remove(old)
-                os.replace(folder, old)
-            os.replace(new, folder)
+        if _exists(new):
+            if _exists(folder):
+                remove(old)
+                replace(folder, old)
+            replace(new, folder)
             sync_entry(folder)
-        _remove(old)
-        _remove(part)
+        remove(old)
+        remove(part)
 
 
 def sync(folder: Path) -> None:
-    """Wait until every file below `folder` is safe on disk."""
-    for file in sorted(folder.rglob("*")):
+    """Flush every file below `folder`, and the folders, to disk."""
+    for file in sorted(Path(system_path(folder)).rglob("*")):
         if file.is_file():
-            with file.open("rb+") as stream:
-                os.fsync(stream.fileno())
+            sync_file(file)
         else:
             _sync_folder(file)
     _sync_folder(folder)
 
 
 def sync_entry(path: Path) -> None:
-    """Wait until the name of `path` is safe on disk: a rename may be lost though the files are not."""
+    """Flush the folder entry of `path` to disk: a rename may be lost though the files are not."""
     _sync_folder(path.parent)
 
 
@@ -76,6 +86,5 @@ def _sync_folder(folder: Path) -> None:
         os.close(number)
 
 
-def _remove(folder: Path) -> None:
-    if folder.exists():
-        shutil.rmtree(folder)
+def _exists(folder: Path) -> bool:
+    return os.path.exists(system_path(folder))

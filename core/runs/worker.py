@@ -1,4 +1,4 @@
-"""The process of a run: takes the locks, calls the engine, and has the last word whatever happens."""
+"""The process of a run: takes the locks, calls the engine, and writes the last event whatever happens."""
 
 from __future__ import annotations
 
@@ -30,21 +30,35 @@ LOGGED = ("plan", "rehearsal", "step", "evaluation", "checkpoint")
 
 @dataclass
 class RunReporter:
-    """Writes events, tells the listener, and knows whether the run shall stop (a file, or a signal)."""
+    """Writes events, passes them to a listener, and knows whether the run shall stop.
+
+    Attributes:
+        run: The run whose log is written.
+        listener: Called with every event.
+        training_log: A second log, for the kinds of events in LOGGED.
+        interrupted: Whether a signal asked to stop.
+        stop_seen: Whether the engine was answered that it shall stop.
+        emitted: The kinds of events emitted so far.
+    """
 
     run: Run
     listener: Listener | None = None
     training_log: Path | None = None
     interrupted: bool = False
-    obeyed: bool = False
-    said: set[str] = field(default_factory=set)
+    stop_seen: bool = False
+    emitted: set[str] = field(default_factory=set)
 
     def emit(self, kind: str, **fields: Any) -> None:
+        """Append an event to the logs and pass it to the listener.
+
+        Raises:
+            UserError: A log cannot be written.
+        """
         new = event(kind, **fields)
         append(self.run.events, new)
         if self.training_log is not None and kind in LOGGED:
             append(self.training_log, new)
-        self.said.add(kind)
+        self.emitted.add(kind)
         if self.listener is not None:
             try:
                 self.listener(new)
@@ -52,14 +66,15 @@ class RunReporter:
                 self.listener = None
 
     def stop_requested(self) -> bool:
+        """Whether the run shall save and end: asked to by its stop file or by a signal."""
         # The engine asks this after every step, and acts on the first yes.
-        self.obeyed = self.obeyed or self.interrupted or self.run.stop_file.exists()
-        return self.obeyed
+        self.stop_seen = self.stop_seen or self.interrupted or self.run.stop_file.exists()
+        return self.stop_seen
 
 
 @dataclass(frozen=True)
 class Work:
-    """What a job needs: the run, its settings, whom to tell, and whether it goes on with earlier work."""
+    """What a job needs: the run, its settings, a reporter, and whether it resumes earlier work."""
 
     run: Run
     settings: Settings
@@ -113,7 +128,7 @@ def _serve(work: Work) -> Mapping[str, Any]:
 
 
 def _with_photos(job: Job) -> Job:
-    """The job, begun once the sample set is drawn, where that is what it works on."""
+    """`job`, preceded by drawing the sample set when the settings name it and it is not there yet."""
 
     def do(work: Work) -> Mapping[str, Any]:
         from core.demo import sample_set
@@ -140,12 +155,12 @@ JOBS: dict[str, Job] = {
 
 
 def rank() -> int:
-    """This process's place among those of one training (set by accelerate and torchrun); 0 when it is alone."""
+    """This process's rank in a distributed training (set by accelerate and torchrun); 0 when it is alone."""
     return int(os.environ.get("RANK") or os.environ.get("LOCAL_RANK") or 0)
 
 
 def prepare_environment(settings: Settings) -> None:
-    """What libraries read while they are imported: nobody asks the network unless the user allowed it."""
+    """Set the environment variables that libraries read on import; without `model.offline` they may use the network."""
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     # Threads that spin while they wait slow a CPU run more than tenfold as soon as a browser wants a core too; threads
@@ -153,7 +168,7 @@ def prepare_environment(settings: Settings) -> None:
     # machine, 1.15 times the time of sleeping on a busy one.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("GOMP_SPINCOUNT", "3000")
-    # Where bitsandbytes is installed it tells, when it is imported, of optional kernels that nobody asked for.
+    # bitsandbytes logs about optional kernels when it is imported, which means nothing to the user.
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     for switch in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
         if settings.model.offline:
@@ -163,11 +178,20 @@ def prepare_environment(settings: Settings) -> None:
 
 
 def work(folder: Path, listener: Listener | None = None, jobs: Mapping[str, Job] = JOBS) -> int:
-    """Do the run in `folder` to its end; a training run that began before goes on.
+    """Do the run in `folder` to its end; a run that began before is resumed.
 
-    Returns 0 (finished, or stopped as asked), 1 (failed), 2 (something the user can cure) or 130 (stopped by Ctrl-C).
-    Events go to the run's log and to `listener`. Raises UserError only when there is no run in `folder`, or when
-    another process is at work on it: its log must not be written to then.
+    Args:
+        folder: The run's folder, as `store.create` makes it.
+        listener: Called with every event, besides its being written to the run's log.
+        jobs: The function to call for each kind of run; tests put others in.
+
+    Returns:
+        The exit code: 0 (finished, or stopped as requested), 1 (failed unexpectedly), 2 (failed by something that the
+        user can cure) or 130 (interrupted by a signal).
+
+    Raises:
+        UserError: There is no run in `folder`, or another process is at work on it, so that its log must not be
+            written. Any other error is reported in the log.
     """
     run = store.open_run(folder)
     if rank() > 0:
@@ -185,7 +209,7 @@ def work(folder: Path, listener: Listener | None = None, jobs: Mapping[str, Job]
         seconds = round(time.monotonic() - began, 3)
         try:
             reporter.emit("ended", how=how, error=error_text, problems=[asdict(p) for p in problems], seconds=seconds)
-        except UserError as error:  # a full disk takes no last word either; process.log may get it
+        except UserError as error:  # a full disk takes no last event either; process.log may take this text
             print(error, file=sys.stderr)
             code = code or 2
     return code
@@ -195,18 +219,17 @@ Outcome = tuple[str, tuple[Problem, ...], int]
 
 
 def _attempt(run: Run, reporter: RunReporter, jobs: Mapping[str, Job], held: contextlib.ExitStack) -> Outcome:
-    """(how it ended, problems, exit code). The one place where every exception is caught: the run's last word."""
+    """(how it ended, problems, exit code). The only place that catches every exception, for the run's last event."""
     try:
         if run.kind in HEAVY:
             _take_engine(run, held)
-            _release_predictors(run, reporter)
         return _do(run, reporter, jobs)
     except UserError as error:
         return "failed", error.problems, 2
     except KeyboardInterrupt:
         fix = "Go on from the last checkpoint by --resume."
-        told = Problem("quit before this step was saved", run.id, fix, "interrupted")
-        return "stopped", (told,), INTERRUPTED
+        problem = Problem("quit before this step was saved", run.id, fix, "interrupted")
+        return "stopped", (problem,), INTERRUPTED
     except Exception as error:
         if files.is_full(error):
             return "failed", files.full(str(run.workspace.root)).problems, 2
@@ -225,12 +248,20 @@ def _take_engine(run: Run, held: contextlib.ExitStack) -> None:
     try:
         held.enter_context(locks.hold(lock, note))
     except locks.Held as error:
-        raise launcher.held_by(locks.holder(lock) or {}) from error
+        raise launcher.busy_error(locks.holder(lock) or {}) from error
 
 
 def _release_predictors(run: Run, reporter: RunReporter) -> None:
-    """A model that waits for questions makes room for the run: both may not fit into memory."""
-    if not prediction_client.release(run.workspace):
+    """End the prediction service before a heavy run: both models may not fit into memory.
+
+    It may take a while, so `started` must be in the log by then: what comes before is not seen, nor can it be stopped.
+    """
+
+    def stopping() -> bool:
+        # Not `reporter.stop_requested`: that a stop was seen says that the engine acts on it.
+        return reporter.interrupted or run.stop_file.exists()
+
+    if not prediction_client.release(run.workspace, f"{run.kind} {run.id}", stopping) and not stopping():
         text = "A model that answers questions about single photos is still in memory: this run may lack it."
         reporter.emit("warning", text=text)
 
@@ -240,12 +271,14 @@ def _do(run: Run, reporter: RunReporter, jobs: Mapping[str, Job]) -> Outcome:
     reporter.emit("started", run=run.id, pid=os.getpid(), job=run.kind, parent=os.getppid())
     settings = run.settings()
     prepare_environment(settings)
+    if run.kind in HEAVY:
+        _release_predictors(run, reporter)
     if run.kind == "train":
         reporter.training_log = _training_log(run, resume)
     found = jobs[run.kind](Work(run, settings, reporter, resume))
     stopped = _was_stopped(found, reporter)
     path = _publish(run, settings, found, stopped)
-    if path is not None and "result" not in reporter.said:
+    if path is not None and "result" not in reporter.emitted:
         numbers = ("overall_accuracy", "macro_f1", "correct", "total", "seconds", "final", "best")
         reporter.emit("result", path=path, summary={key: found[key] for key in numbers if key in found})
     if not stopped:
@@ -254,10 +287,10 @@ def _do(run: Run, reporter: RunReporter, jobs: Mapping[str, Job]) -> Outcome:
 
 
 def _was_stopped(found: Mapping[str, Any], reporter: RunReporter) -> bool:
-    """Whether the engine left work undone; a request that came after the last photo or step changed nothing."""
+    """Whether the engine left work undone; a request to stop after the last photo or step has no effect."""
     if "stopped" in found:
         return bool(found["stopped"])
-    return not found["complete"] if "complete" in found else reporter.obeyed
+    return not found["complete"] if "complete" in found else reporter.stop_seen
 
 
 def _training_log(run: Run, resume: bool) -> Path:
@@ -270,7 +303,7 @@ def _training_log(run: Run, resume: bool) -> Path:
 
 
 def _publish(run: Run, settings: Settings, found: Mapping[str, Any], stopped: bool) -> Path | None:
-    """Copy a run's results to the places the workspace promises; what was stopped half-way is no result."""
+    """Copy a run's results to their fixed place in the workspace and return it; None when it was stopped half-way."""
     if run.kind == "train":
         path = run.workspace.training_info(run.name)
         files.write_json(path, found)
@@ -291,7 +324,7 @@ def _publish(run: Run, settings: Settings, found: Mapping[str, Any], stopped: bo
 
 
 def _keep_traceback(run: Run) -> None:
-    """The traceback goes to process.log, whoever runs this: the user reads one sentence that names the file."""
+    """Append the traceback to process.log; the user is shown one sentence that names this file."""
     with contextlib.suppress(OSError), run.process_log.open("a", encoding="utf-8") as log:
         traceback.print_exc(file=log)
 
@@ -299,7 +332,7 @@ def _keep_traceback(run: Run) -> None:
 def _work_silently(run: Run, jobs: Mapping[str, Job]) -> int:
     settings = run.settings()
     prepare_environment(settings)
-    # The first process, a child of the same launcher, may or may not have said `started` by now.
+    # The first process, a child of the same launcher, may or may not have emitted `started` by now.
     begun = (past for past in read_events(run.events) if past["kind"] == "started")
     resume = any(past.get("parent") != os.getppid() for past in begun)
     if run.kind == "train":
@@ -309,7 +342,7 @@ def _work_silently(run: Run, jobs: Mapping[str, Job]) -> int:
 
 @contextlib.contextmanager
 def _signals_stop(reporter: RunReporter) -> Iterator[None]:
-    """Ctrl-C, SIGTERM and a closed terminal ask to stop; a second Ctrl-C quits at once."""
+    """Within the block Ctrl-C, SIGTERM and a closed terminal request a stop; a second Ctrl-C quits at once."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -333,7 +366,15 @@ def _signals_stop(reporter: RunReporter) -> Iterator[None]:
 
 
 def predict_once(settings: Settings, request: Mapping[str, Any]) -> dict[str, Any]:
-    """One prediction in this process, without a run. Raises UserError for what the user can cure."""
+    """Predict once in this process, without a run or service.
+
+    Args:
+        settings: Those to predict with.
+        request: The request of `core.engine.prediction.Predictor.predict`.
+
+    Raises:
+        UserError: Something is wrong that the user can cure, such as a missing photo or model.
+    """
     prepare_environment(settings)
     from core.engine.prediction import Predictor
 
@@ -341,7 +382,7 @@ def predict_once(settings: Settings, request: Mapping[str, Any]) -> dict[str, An
 
 
 def main() -> int:
-    """What the launcher starts: `python -m core.runs.worker RUN_FOLDER`."""
+    """The command `python -m core.runs.worker RUN_FOLDER`; returns its exit code."""
     if len(sys.argv) != 2:
         print("usage: python -m core.runs.worker RUN_FOLDER", file=sys.stderr)
         return 2

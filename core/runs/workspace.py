@@ -1,4 +1,4 @@
-"""Where things lie in a workspace: every path that users and programs may rely on."""
+"""The layout of a workspace: every path that users and programs may rely on."""
 
 from __future__ import annotations
 
@@ -13,87 +13,109 @@ from core.runs.files import writing
 
 @dataclass(frozen=True)
 class Workspace:
-    """A folder with all that a user makes. The paths are promises; `open_workspace` checks that it can be used."""
+    """A folder with everything that a user makes. Users rely on its paths; `open_workspace` checks its folder."""
 
     root: Path
 
     @property
     def experiments(self) -> Path:
+        """Runs, results and logs."""
         return self.root / "experiments"
 
     @property
     def runs(self) -> Path:
+        """A folder for each run."""
         return self.experiments / "runs"
 
     @property
     def models(self) -> Path:
+        """Tuned models and checkpoints."""
         return self.root / "models"
 
     @property
     def sample_data(self) -> Path:
+        """The drawn sample set."""
         return self.root / "sample-data"
 
     @property
     def feature_cache(self) -> Path:
+        """The cached vision features."""
         return self.root / "cache" / "features"
 
     @property
     def engine_lock(self) -> Path:
+        """The lock that a heavy run holds: one at a time in a workspace."""
         return self.experiments / "engine.lock"
 
     @property
     def zeroshot_results(self) -> Path:
+        """The results of the latest zero-shot baseline."""
         return self.experiments / "zeroshot_results.json"
 
     @property
     def zeroshot_predictions(self) -> Path:
+        """The prediction rows of the latest zero-shot baseline."""
         return self.experiments / "zeroshot_predictions.jsonl"
 
     def training_info(self, name: str) -> Path:
+        """The outcome of a training (`core.records.TrainingInfo`)."""
         return self.experiments / f"training_info_{name}.json"
 
     def training_log(self, name: str) -> Path:
+        """The events of a training that are kept beyond its run's folder, as JSON lines."""
         return self.experiments / "training_logs" / f"{name}.jsonl"
 
     def evaluation(self, model: str, split: str) -> Path:
-        """`model` is a path or a hub id; its short name goes into the file's."""
+        """The results of the latest evaluation of a model (a path or a hub id) on a split."""
         return self.experiments / f"evaluation_{model_label(model)}_{split}.json"
 
     def evaluation_predictions(self, model: str, split: str) -> Path:
+        """The prediction rows of that evaluation."""
         return self.experiments / f"evaluation_{model_label(model)}_{split}_predictions.jsonl"
 
     def study(self, kind: str, run: str) -> Path:
-        """What came of an ablation or a cross-validation; `run` is its run's id."""
+        """The results of an ablation or a cross-validation; `run` is its run's id."""
         return self.experiments / f"{'ablation' if kind == 'ablate' else kind}_{run}.json"
 
     def study_predictions(self, kind: str, run: str) -> Path:
+        """The prediction rows of that study."""
         return self.study(kind, run).with_suffix("").with_name(f"{self.study(kind, run).stem}_predictions.jsonl")
 
     def final(self, name: str) -> Path:
+        """The folder of the tuned model `name`."""
         return self.models / f"{name}_final"
 
     def checkpoints(self, name: str) -> Path:
+        """The folder of the checkpoints of a training."""
         return self.models / f"{name}_checkpoints"
 
 
 @dataclass(frozen=True)
 class Nested(Workspace):
-    """A workspace inside a run's folder: it keeps its own results and models, and shares the sample set and the vision
-    features of the outer one."""
+    """A workspace inside a run's folder, for the trainings of a study.
+
+    It has its own results and models but shares the sample set and the vision features of the `outer` one.
+    """
 
     outer: Workspace
 
     @property
     def sample_data(self) -> Path:
+        """The drawn sample set of the outer workspace."""
         return self.outer.sample_data
 
     @property
     def feature_cache(self) -> Path:
+        """The cached vision features of the outer workspace."""
         return self.outer.feature_cache
 
 
 def open_workspace(folder: str | Path = ".") -> Workspace:
-    """A workspace that is there and can be written. Raises UserError when it is not."""
+    """Open the workspace in a folder, which must exist; its subfolders are made.
+
+    Raises:
+        UserError: The folder does not exist or cannot be written.
+    """
     root = Path(folder).expanduser().resolve()
     if not root.is_dir():
         what = "the workspace is a file, not a folder" if root.exists() else "there is no such workspace folder"
@@ -108,7 +130,11 @@ def open_workspace(folder: str | Path = ".") -> Workspace:
 
 
 def check_name(name: str) -> str:
-    """`name` when it can be part of file names on every system. Raises UserError otherwise."""
+    """Check that a name can be part of file names on every system, and return it.
+
+    Raises:
+        UserError: It cannot.
+    """
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name) or name.endswith("."):
         fix = "Use up to 64 letters, digits, - _ . and begin with a letter or digit."
         raise UserError(f"{name!r} cannot be a name", "", fix, "name")
@@ -116,7 +142,7 @@ def check_name(name: str) -> str:
 
 
 def model_label(model: str) -> str:
-    """A short name for a model: `models/x_final` is x, `Qwen/Qwen2-VL-2B-Instruct` its last part."""
+    """A short name for a model, fit for file names: x for `models/x_final`, the last part of a hub id."""
     last = Path(model.rstrip("/\\")).name.removesuffix("_final")
     if last == "best" or re.fullmatch(r"checkpoint-\d+", last):
         last = f"{Path(model).parent.name.removesuffix('_checkpoints')}-{last}"

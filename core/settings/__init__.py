@@ -1,4 +1,4 @@
-"""All settings of a run: declared once (schema), changed from mappings (merge), kept as YAML files (presets)."""
+"""All settings of a run: declared once (schema), changed by mappings (merge), stored as YAML files (presets)."""
 
 from core.settings.fields import SettingField, words_of
 from core.settings.merge import flatten, from_dict, merge, stored_flat, to_dict, to_flat

@@ -1,4 +1,4 @@
-"""What a setting is: a dataclass field that carries its default, unit, range and one sentence of help."""
+"""Settings as dataclass fields that carry their default, unit, range and a help text."""
 
 from __future__ import annotations
 
@@ -20,18 +20,30 @@ def setting(
     unit: str = "",
     label: str = "",
 ) -> Any:
-    """A dataclass field that carries all that a form, a command line and a manual need to know of a setting."""
-    about = {"help": help, "low": low, "high": high, "choices": tuple(choices), "unit": unit, "label": label}
+    """Declare a setting: a dataclass field with all that a form, a command line and a manual need.
+
+    Args:
+        default: Its value when nothing else is given; also decides its type.
+        help: One or two sentences for the user.
+        low: The smallest number allowed; None for no limit.
+        high: The largest number allowed; None for no limit.
+        choices: The texts allowed; () for any.
+        unit: The unit of a number, such as px.
+        label: Its name in a form; "" derives one from the field's name.
+    """
+    metadata = {"help": help, "low": low, "high": high, "choices": tuple(choices), "unit": unit, "label": label}
     if isinstance(default, dict):
-        return field(default_factory=lambda: dict(default), metadata=about)
-    return field(default=default, metadata=about)
+        return field(default_factory=lambda: dict(default), metadata=metadata)
+    return field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True)
 class SettingField:
-    """One setting as a form or a manual wants it: `path` is `lora.rank`, `type` one of bool, int, float, str, dict.
+    """One setting as a form, a command line or a manual needs it; other fields as for `setting`.
 
-    A dict holds a number for each name, within `low` and `high`.
+    Attributes:
+        path: Its dotted name, such as `lora.rank`.
+        type: bool, int, float, str or dict; a dict holds a number for each name, within `low` and `high`.
     """
 
     path: str
@@ -46,7 +58,11 @@ class SettingField:
 
 
 def convert(setting_field: SettingField, value: Any) -> tuple[Any, str]:
-    """(value of the declared type, "") or (None, what is wrong with it)."""
+    """Convert a value from a file, a form or a command line to a setting's type.
+
+    Returns:
+        (converted value, ""), or (None, what is wrong with it).
+    """
     if setting_field.type is dict:
         return _numbers(setting_field, value)
     if setting_field.type is bool:
@@ -73,7 +89,7 @@ def convert(setting_field: SettingField, value: Any) -> tuple[Any, str]:
 
 
 def number(setting_field: SettingField, value: Any) -> tuple[Any, str]:
-    """`convert` for a number; of a dict, for one of its numbers."""
+    """What `convert` does for a number; for a setting that is a dict, of one of its numbers."""
     try:
         # PyYAML reads 1e-4 as a string, and a form hands whole numbers over as floats.
         found = float(value) if not isinstance(value, bool) else math.nan
@@ -91,7 +107,7 @@ def number(setting_field: SettingField, value: Any) -> tuple[Any, str]:
 
 
 def _numbers(setting_field: SettingField, value: Any) -> tuple[Any, str]:
-    """A mapping, or a line such as `loose: 2, broken: 4` from a form or a command line."""
+    """What `convert` does for a dict: from a mapping, or from text such as `loose: 2, broken: 4`."""
     if isinstance(value, str):
         try:
             value = yaml.safe_load(value if value.strip().startswith("{") else f"{{{value}}}")
@@ -100,10 +116,10 @@ def _numbers(setting_field: SettingField, value: Any) -> tuple[Any, str]:
     if not isinstance(value, Mapping):
         return None, f"{value!r} is no list of names with numbers"
     found = {str(name): number(setting_field, given) for name, given in value.items()}
-    faults = [f"{name}: {wrong}" for name, (_, wrong) in found.items() if wrong]
+    faults = [f"{name}: {fault}" for name, (_, fault) in found.items() if fault]
     return (None, "; ".join(faults)) if faults else ({name: given for name, (given, _) in found.items()}, "")
 
 
 def words_of(numbers: Mapping[str, float]) -> str:
-    """`loose: 2, broken: 4`, as `convert` reads it."""
+    """A dict of numbers as text that `convert` reads: `loose: 2, broken: 4`."""
     return ", ".join(f"{name}: {value:g}" for name, value in numbers.items())

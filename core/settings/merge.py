@@ -1,4 +1,4 @@
-"""Settings from mappings, nested or dotted, and back again: every problem is told at once, with its cure."""
+"""Settings from nested or dotted mappings, and back again; all problems are reported at once, each with its cure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,15 @@ from core.settings.schema import FIELDS, Settings
 
 
 def flatten(tree: Mapping[str, Any], where: str = "") -> tuple[dict[str, Any], list[Problem]]:
-    """A nested or dotted mapping as {"lora.rank": 8, …}, with a problem for every group that is not a mapping."""
+    """Turn a nested or dotted mapping into a dotted one.
+
+    Args:
+        tree: Such as {"lora": {"rank": 8}} or {"lora.rank": 8}; names are not checked.
+        where: The file or flag that it is from, for the problems.
+
+    Returns:
+        ({"lora.rank": 8, …}, a problem for every group that is not a mapping).
+    """
     flat: dict[str, Any] = {}
     problems: list[Problem] = []
     groups = {entry.name for entry in dataclasses.fields(Settings)}
@@ -45,7 +53,16 @@ def _unknown(path: str, where: str) -> Problem:
 
 
 def merge(base: Settings, changes: Mapping[str, Any], where: str = "") -> Settings:
-    """`base` with `changes` (nested or dotted). Raises UserError naming every problem at once."""
+    """`base` with changes.
+
+    Args:
+        base: The settings to start from.
+        changes: A nested or dotted mapping (see `flatten`); values may be text.
+        where: The file or flag that the changes are from, for the error's text.
+
+    Raises:
+        UserError: A name is unknown or a value not allowed; it names all problems at once.
+    """
     flat, problems = flatten(changes, where)
     good: dict[str, Any] = {}
     single: dict[str, float] = {}
@@ -55,10 +72,10 @@ def merge(base: Settings, changes: Mapping[str, Any], where: str = "") -> Settin
         if field is None:
             problems.append(_unknown(path, where))
             continue
-        converted, wrong = number(field, value) if named else convert(field, value)
-        if wrong:
+        converted, fault = number(field, value) if named else convert(field, value)
+        if fault:
             problems.append(
-                Problem(f"{path}: {wrong}", where, f"Give {_wanted(field, float if named else field.type)}.", "setting")
+                Problem(f"{path}: {fault}", where, f"Give {_wanted(field, float if named else field.type)}.", "setting")
             )
         elif named:
             single[path] = converted
@@ -76,7 +93,7 @@ def merge(base: Settings, changes: Mapping[str, Any], where: str = "") -> Settin
 
 
 def _wanted(field: SettingField, kind: type) -> str:
-    """What a setting takes, in words."""
+    """The values that a setting allows, in words."""
     if field.choices:
         return f"one of {', '.join(field.choices)}"
     span = f" between {field.low:g} and {field.high:g}" if field.low is not None and field.high is not None else ""
@@ -86,11 +103,12 @@ def _wanted(field: SettingField, kind: type) -> str:
 
 
 def from_dict(tree: Mapping[str, Any], where: str = "") -> Settings:
+    """The default settings with the changes in `tree`; arguments and errors as for `merge`."""
     return merge(Settings(), tree, where)
 
 
 def to_dict(settings: Settings) -> dict[str, dict[str, Any]]:
-    """The settings as files hold them."""
+    """The settings as nested plain values, as files hold them."""
     tree = dataclasses.asdict(settings)
     stored = weights.to_stored(settings.enhance.condition_weights, not settings.data.taxonomy)
     enhance: dict[str, Any] = {}
@@ -100,12 +118,12 @@ def to_dict(settings: Settings) -> dict[str, dict[str, Any]]:
 
 
 def to_flat(settings: Settings) -> dict[str, Any]:
-    """{"lora.rank": 16, …} for every setting."""
+    """All settings as {"lora.rank": 16, …}."""
     return flatten(dataclasses.asdict(settings))[0]
 
 
 def stored_flat(tree: Mapping[str, Any]) -> dict[str, Any]:
-    """{"lora.rank": 16, …} for the settings that a file holds, which another version may have written."""
+    """The settings of a file as {"lora.rank": 16, …}; another version may have written it, so nothing is checked."""
     flat, _ = flatten(tree)
     former = {path: flat.pop(path) for path in weights.FORMER if path in flat}
     if former or weights.PATH in flat:

@@ -1,4 +1,4 @@
-"""Settings as YAML files: those that come along, by name, and everybody's own."""
+"""Settings as YAML files: the shipped presets, by name, and users' own files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,11 @@ LARGE_HIDDEN_SIZE, LARGE_BILLIONS = 3584, 7
 
 
 def config_path(name: str | Path) -> Path:
-    """A file as given, or one of the shipped configs by its name. Raises UserError when there is neither."""
+    """The path of a config file, given as a path or as the name of a shipped config.
+
+    Raises:
+        UserError: There is no such file.
+    """
     given = Path(name)
     for candidate in (given, CONFIGS / given, CONFIGS / f"{name}.yaml"):
         if candidate.is_file():
@@ -31,19 +35,19 @@ def config_path(name: str | Path) -> Path:
 
 
 def presets() -> tuple[str, ...]:
-    """Names of the configs that come along, the demo's first."""
+    """Names of the shipped presets, the demo's first."""
     names = sorted(path.stem for path in CONFIGS.glob("*.yaml") if path.stem != "taxonomy")
     return tuple(sorted(names, key=lambda name: (name != "demo", name)))
 
 
 def preset_for(model: str) -> str:
-    """The shipped config that suits a model (a shipped name, a hub id or a folder); "" when it does not come along."""
+    """The name of the preset that suits a model (a shipped name, a hub id or a folder); "" when it is not shipped."""
     name = model if model in SHIPPED_MODELS else f"qwen2vl-{'7b' if _is_large(model) else '2b'}-lora"
     return name if name in presets() else ""
 
 
 def _is_large(model: str) -> bool:
-    """Whether a model has about 7 billion weights or more: by the width that its config tells, else by its name."""
+    """Whether a model has about 7 billion weights or more: by the width in its config, else by its name."""
     width = _hidden_size(Path(model).expanduser() / "config.json")
     if width is not None:
         return width >= LARGE_HIDDEN_SIZE
@@ -55,7 +59,7 @@ def _is_large(model: str) -> bool:
 
 
 def _hidden_size(config: Path) -> int | None:
-    """How wide the language layers of a local model are; None where there is none, or its config does not tell."""
+    """The width of a model's language layers from its config.json; None when the file lacks it or does not exist."""
     try:
         found = json.loads(config.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -66,7 +70,11 @@ def _hidden_size(config: Path) -> int | None:
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """A YAML file that holds a mapping. Raises UserError with the line when it cannot be read."""
+    """Read a YAML file that holds a mapping.
+
+    Raises:
+        UserError: It cannot be read, is not valid YAML (names the line), or holds something else.
+    """
     try:
         tree = yaml.safe_load(path.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
@@ -81,11 +89,23 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 
 def load(name: str | Path, base: Settings | None = None) -> Settings:
-    """Settings from a YAML file or a preset's name, over `base` (default: the defaults)."""
+    """Read settings from a YAML file.
+
+    Args:
+        name: The file, or a preset's name.
+        base: The settings that the file changes; None means the defaults.
+
+    Raises:
+        UserError: There is no such file, or something in it is wrong.
+    """
     path = config_path(name)
     return merge(base or Settings(), read_yaml(path), str(path))
 
 
 def save(settings: Settings, path: Path) -> None:
-    """The complete settings as YAML."""
+    """Write the complete settings as YAML.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
     path.write_text(yaml.safe_dump(to_dict(settings), sort_keys=False, allow_unicode=True), encoding="utf-8")

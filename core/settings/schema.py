@@ -1,4 +1,4 @@
-"""Every setting once: type, default, range and one sentence of help. Command line, form and docs derive from here."""
+"""All settings: type, default, range and help text of each. Command line, forms and docs are derived from here."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from core.settings.fields import SettingField, setting
 
 @dataclass(frozen=True)
 class ModelSettings:
+    """Which model is used, and how it is run."""
+
     path: str = setting(
         "demo",
         "The model that judges: demo, demo-photos, a hub id such as Qwen/Qwen2-VL-2B-Instruct, or a folder.",
@@ -53,6 +55,8 @@ class ModelSettings:
 
 @dataclass(frozen=True)
 class DataSettings:
+    """Which photos are used, how their labels are read, and how they are split."""
+
     path: str = setting("demo", "The photos: demo for the sample set, or a folder in YOLO, COCO, VOC or table format.")
     format: str = setting(
         "auto",
@@ -113,6 +117,8 @@ class DataSettings:
 
 @dataclass(frozen=True)
 class ViewSettings:
+    """What the model is shown of an object."""
+
     mode: str = setting(
         "full+crop",
         "What the model sees of an object: the whole photo, the whole photo and the object's crop, or the crop alone.",
@@ -137,7 +143,7 @@ class ViewSettings:
     crop_zoom: float = setting(
         0.0,
         "Shows crops this many times as large as in the photo, at most at the crop resolution, so that sharp and "
-        "blurred stay told apart. 0: all in one size.",
+        "blurred objects still differ. 0: all in one size.",
         low=0.0,
         high=16.0,
         label="Crop enlargement",
@@ -147,6 +153,8 @@ class ViewSettings:
 
 @dataclass(frozen=True)
 class QuestionSettings:
+    """What the model is asked, and how its answer is scored."""
+
     kind: str = setting(
         "condition",
         "What evaluation asks: the condition of a known object type, or the class of an unknown one.",
@@ -170,6 +178,8 @@ class QuestionSettings:
 
 @dataclass(frozen=True)
 class LoraSettings:
+    """The size of the adapter and which layers it changes."""
+
     rank: int = setting(
         16,
         "Size of LoRA's small matrices, which learn while the model stays frozen; more can overfit.",
@@ -190,6 +200,8 @@ class LoraSettings:
 
 @dataclass(frozen=True)
 class EnhanceSettings:
+    """The five enhancements that an ablation compares, and their strengths."""
+
     class_weighting: bool = setting(
         False, "Rare classes count more in the loss. Costs nothing in time; too much makes rare answers too frequent."
     )
@@ -229,6 +241,8 @@ class EnhanceSettings:
 
 @dataclass(frozen=True)
 class TrainingSettings:
+    """How long and in which steps a training learns, what it saves, and its random seed."""
+
     epochs: float = setting(3.0, "How often every training photo is seen.", low=0.01, high=1000)
     max_steps: int = setting(
         0, "Stop after this many steps whatever the epochs say; 0 means no limit.", low=0, high=10**9
@@ -297,6 +311,8 @@ class TrainingSettings:
 
 @dataclass(frozen=True)
 class JudgingSettings:
+    """How evaluations, batches and predictions are scored and reported."""
+
     references: bool = setting(
         True,
         "Also measure what a model must beat (guessing, a probe without the photo, classical probes) and whether "
@@ -319,7 +335,7 @@ class JudgingSettings:
     )
     false_alarm_rate: float = setting(
         0.1,
-        "Recall of the conditions that alarm is told for the threshold at which this share of the other objects gives "
+        "Recall of the conditions that alarm is given for the threshold at which this share of the other objects gives "
         "a false alarm.",
         low=0.001,
         high=0.5,
@@ -328,6 +344,8 @@ class JudgingSettings:
 
 @dataclass(frozen=True)
 class BatchSettings:
+    """What judging a folder of photos saves besides the answers."""
+
     annotate: bool = setting(
         True,
         "Also save each photo of a judged folder with its boxes drawn in, with the condition's colour, mark and word.",
@@ -344,7 +362,7 @@ class BatchSettings:
 
 @dataclass(frozen=True)
 class Settings:
-    """All settings of a run. Build one with `default`, `load`, `merge` or `from_dict`; it is never changed."""
+    """All settings of a run, immutable: made by `Settings()`, `load`, `merge` or `from_dict`."""
 
     model: ModelSettings = field(default_factory=ModelSettings)
     data: DataSettings = field(default_factory=DataSettings)
@@ -363,11 +381,11 @@ def _fields() -> Iterator[SettingField]:
         section = get_type_hints(Settings)[group.name]
         hints, defaults = get_type_hints(section), section()
         for entry in dataclasses.fields(section):
-            about = dict(entry.metadata)
-            about["label"] = about["label"] or entry.name.replace("_", " ").capitalize()
+            metadata = dict(entry.metadata)
+            metadata["label"] = metadata["label"] or entry.name.replace("_", " ").capitalize()
             default = getattr(defaults, entry.name)
             kind = dict if isinstance(default, dict) else hints[entry.name]
-            yield SettingField(path=f"{group.name}.{entry.name}", type=kind, default=default, **about)
+            yield SettingField(path=f"{group.name}.{entry.name}", type=kind, default=default, **metadata)
 
 
 FIELDS: Mapping[str, SettingField] = {field.path: field for field in _fields()}

@@ -1,4 +1,4 @@
-"""What an ablation says: a row for every variant, which enhancement helps, and what to switch on. Pure functions."""
+"""The evaluation of an ablation: a row for every variant and a recommendation. Pure functions."""
 
 from __future__ import annotations
 
@@ -10,24 +10,30 @@ from core.studies.contrasts import FEW, HARMS, HELPS, LEAST_SEEDS, UNCLEAR, RunR
 from core.studies.plan import ENHANCEMENTS, NONE, enhancements_of, label, switches
 from core.units import percent, signed
 
-MORE_STEPS = 1.1  # times as many as without enhancements: from here on the steps may be what helps
+MORE_STEPS = 1.1  # times the steps without enhancements: from here on a gain may come from the steps alone
 
 
-def ablation(judged: Mapping[str, RunRows], steps: Mapping[str, int] | None = None) -> Results:
-    """{table, recommendation} of an ablation's rows, {variant: {seed: rows}}; variants in the order of the table.
+def ablation(runs: Mapping[str, RunRows], steps: Mapping[str, int] | None = None) -> Results:
+    """The table and the recommendation of an ablation.
 
-    A row of the table is {variant, label, enhancements, seeds, steps (of one training, from `steps`; null where they
-    are not known), accuracy, balanced_accuracy, macro_f1 (each {mean, interval, spread}), difference (the same, from
-    `none`, with flights, lowest_flight and highest_flight; null for `none` itself), verdict}. An interval is null of
-    too few flights. For the recommendation see `recommend`. A study that is not finished has fewer seeds in some rows;
-    each difference is over the seeds that both sides have.
+    A study that is not finished has fewer seeds in some rows; each difference is over the seeds that both sides have.
+
+    Args:
+        runs: {variant: {seed: prediction rows}}, variants in the order of the table.
+        steps: {variant: optimizer steps of one of its trainings}, as far as known.
+
+    Returns:
+        {table, recommendation (see `recommend`)}. A row of the table is {variant, label, enhancements, seeds, steps,
+        accuracy, balanced_accuracy, macro_f1 (each {mean, interval, spread}), difference (the same, from `none`, with
+        flights, lowest_flight and highest_flight; null for `none` itself), verdict}. An interval is null of too few
+        flights.
     """
-    averages = SeedAverages({variant: found for variant, found in judged.items() if found})
+    averages = SeedAverages({variant: found for variant, found in runs.items() if found})
     table: list[VariantRow] = []
-    for variant, found in judged.items():
+    for variant, found in runs.items():
         if not found:
             continue
-        change = averages.difference(NONE, variant) if variant != NONE and judged.get(NONE) else None
+        change = averages.difference(NONE, variant) if variant != NONE and runs.get(NONE) else None
         means = averages.scores(variant)
         table.append(
             {
@@ -47,15 +53,21 @@ def ablation(judged: Mapping[str, RunRows], steps: Mapping[str, int] | None = No
 
 
 def recommend(table: Sequence[VariantRow], averages: SeedAverages) -> Recommendation | None:
-    """What to switch on. None while nothing can be compared with `none`.
+    """Which enhancements to switch on.
 
-    {use (a variant), enough (whether there were trainings and flights enough to tell), settings (the five switches),
-    enhancements ({name: verdict} of each alone), stacking (of the variant with most enhancements against its best part:
-    {variant, best_part, difference, verdict}, or null), said (the sentences for a reader)}.
+    An enhancement is recommended only where the interval of its macro-F1 difference from `none` lies above 0. Among the
+    variants for which it does, one with more enhancements is preferred to one with fewer only where the interval of
+    their difference lies above 0 too: otherwise the simpler one wins.
 
-    An enhancement is recommended only where the interval of its macro-F1 difference from none lies above 0. Among the
-    variants for which it does, more switches are preferred to fewer only where they are clearly better than those: the
-    simplest that does the job wins.
+    Args:
+        table: The rows of `ablation`.
+        averages: The averages that the table was made of.
+
+    Returns:
+        {use (a variant), enough (whether there are enough trainings and flights to conclude anything), settings (the
+        five switches), enhancements ({name: verdict} of each alone), stacking (the variant with most enhancements
+        against its best part: {variant, best_part, difference, verdict}, or null), said (sentences for a reader)};
+        None while nothing can be compared with `none`.
     """
     rows = {str(row["variant"]): row for row in table if row["difference"]}
     if not rows:
@@ -80,8 +92,8 @@ def recommend(table: Sequence[VariantRow], averages: SeedAverages) -> Recommenda
         "stacking": stacking,
         "said": [],
     }
-    usual = next((row["steps"] for row in table if row["variant"] == NONE), None)
-    found["said"] = _sentences(found, rows, usual)
+    base_steps = next((row["steps"] for row in table if row["variant"] == NONE), None)
+    found["said"] = _sentences(found, rows, base_steps)
     return found
 
 
@@ -101,7 +113,7 @@ def _clearly_better(averages: SeedAverages, simple: str, more: str) -> bool:
 
 
 def _stacking(rows: Mapping[str, VariantRow], averages: SeedAverages) -> Stacking | None:
-    """The variant with most enhancements against the best single one of its own."""
+    """The variant with most enhancements compared with the best single enhancement in it."""
     most = max(rows, key=lambda name: len(enhancements_of(name)))
     parts = [name for name in enhancements_of(most) if name in rows and name != most]
     if not parts:
@@ -113,18 +125,18 @@ def _stacking(rows: Mapping[str, VariantRow], averages: SeedAverages) -> Stackin
     return {"variant": most, "best_part": best, "difference": change["macro_f1"], "verdict": effect(change)}
 
 
-def _sentences(found: Recommendation, rows: Mapping[str, VariantRow], usual: int | None) -> list[str]:
-    """`usual`: steps of a training without enhancements."""
+def _sentences(found: Recommendation, rows: Mapping[str, VariantRow], base_steps: int | None) -> list[str]:
+    """The sentences for a reader; `base_steps` is the number of steps of a training without enhancements."""
     return [
-        *_of_each(found, rows),
-        *_of_flights(rows),
-        *_of_stacking(found["stacking"]),
-        *_of_use(found, rows),
-        *_of_steps(found, rows, usual),
+        *_enhancement_sentences(found, rows),
+        *_flight_sentences(rows),
+        *_stacking_sentences(found["stacking"]),
+        *_use_sentences(found, rows),
+        *_step_sentences(found, rows, base_steps),
     ]
 
 
-def _of_each(found: Recommendation, rows: Mapping[str, VariantRow]) -> list[str]:
+def _enhancement_sentences(found: Recommendation, rows: Mapping[str, VariantRow]) -> list[str]:
     tails = {
         HELPS: "it helps",
         HARMS: "it harms: leave it off",
@@ -133,28 +145,27 @@ def _of_each(found: Recommendation, rows: Mapping[str, VariantRow]) -> list[str]
         TOO_FEW_FLIGHTS: "too few flights to tell",
     }
     return [
-        f"{name.replace('_', ' ').capitalize()}: macro-F1 {_signed(_change(rows[name])['macro_f1'])}; {tails[judged]}."
-        for name, judged in found["enhancements"].items()
+        f"{name.replace('_', ' ').capitalize()}: macro-F1 {_signed(_change(rows[name])['macro_f1'])}; {tails[outcome]}."
+        for name, outcome in found["enhancements"].items()
     ]
 
 
-def _of_flights(rows: Mapping[str, VariantRow]) -> list[str]:
-    """Of few flights: how far they lie apart, which is what the intervals are made of."""
+def _flight_sentences(rows: Mapping[str, VariantRow]) -> list[str]:
+    """With few flights: how much the change differs between them, on which the intervals rest."""
     changes = {name: _change(row) for name, row in rows.items()}
     flights = min(change["flights"] for change in changes.values())
     if flights >= FEW_FLIGHTS:
         return []
-    told = [
+    by_flight = [
         f"{label(name)} {signed(change['lowest_flight']['accuracy_change'])} ({change['lowest_flight']['flight']}) to "
         f"{signed(change['highest_flight']['accuracy_change'])} ({change['highest_flight']['flight']})"
         for name, change in changes.items()
     ]
-    return [
-        f"Only {flights} flight{'s were' if flights > 1 else ' was'} judged. Accuracy by flight: {'; '.join(told)}."
-    ]
+    number = f"{flights} flight{'s were' if flights > 1 else ' was'}"
+    return [f"Only {number} judged. Accuracy by flight: {'; '.join(by_flight)}."]
 
 
-def _of_stacking(stacking: Stacking | None) -> list[str]:
+def _stacking_sentences(stacking: Stacking | None) -> list[str]:
     if not stacking or stacking["verdict"] in (FEW, TOO_FEW_FLIGHTS):
         return []
     tail = {
@@ -166,7 +177,7 @@ def _of_stacking(stacking: Stacking | None) -> list[str]:
     return [f"{label(stacking['variant']).capitalize()} {tail} {against}: macro-F1 {_signed(stacking['difference'])}."]
 
 
-def _of_use(found: Recommendation, rows: Mapping[str, VariantRow]) -> list[str]:
+def _use_sentences(found: Recommendation, rows: Mapping[str, VariantRow]) -> list[str]:
     if found["use"] == NONE:
         if not found["enough"]:
             if FEW in [row["verdict"] for row in rows.values()]:
@@ -174,22 +185,22 @@ def _of_use(found: Recommendation, rows: Mapping[str, VariantRow]) -> list[str]:
             more = "set data.folds, which lets every training judge other flights, or give photos of more flights"
             return [f"Judge at least {LEAST_FLIGHTS} flights before anything is switched on: {more}."]
         return ["Switch all enhancements off: none was shown to help, and the simplest wins."]
-    said = [f"Use {label(found['use'])}."]
-    helping = [name for name, judged in found["enhancements"].items() if judged == HELPS]
+    sentences = [f"Use {label(found['use'])}."]
+    helping = [name for name, outcome in found["enhancements"].items() if outcome == HELPS]
     if len(helping) > 1 and len(enhancements_of(found["use"])) == 1 and "+".join(helping) not in rows:
         names = " and ".join(name.replace("_", " ") for name in helping)
-        said.append(f"{names.capitalize()} help each by itself; whether they help together was not measured.")
-    return said
+        sentences.append(f"{names.capitalize()} help each by itself; whether they help together was not measured.")
+    return sentences
 
 
-def _of_steps(found: Recommendation, rows: Mapping[str, VariantRow], usual: int | None) -> list[str]:
-    """What oversampling brings may be no more than the longer epochs that come with it."""
+def _step_sentences(found: Recommendation, rows: Mapping[str, VariantRow], base_steps: int | None) -> list[str]:
+    """A caveat about steps: a gain from oversampling may come from its longer epochs alone."""
     taken = rows[found["use"]].get("steps") if found["use"] != NONE else None
-    if not taken or not usual or taken < MORE_STEPS * usual:
+    if not taken or not base_steps or taken < MORE_STEPS * base_steps:
         return []
     return [
-        f"It took {taken / usual:.1f} times as many steps as {label(NONE)} in as many epochs, and they may be all that "
-        f"helps: measure both again with training.max_steps={taken}."
+        f"It took {taken / base_steps:.1f} times as many steps as {label(NONE)} in as many epochs, and they may be "
+        f"all that helps: measure both again with training.max_steps={taken}."
     ]
 
 
@@ -202,7 +213,7 @@ def _signed(change: Mean) -> str:
 
 
 def markdown(table: Sequence[VariantRow]) -> list[str]:
-    """The table for a terminal or a text, a line each."""
+    """The lines of the table in Markdown, for a terminal or a text file."""
     lines = [
         "| variant | seeds | accuracy | balanced accuracy | macro-F1 | macro-F1 from none | verdict |",
         "|---|---|---|---|---|---|---|",

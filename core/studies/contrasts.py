@@ -1,5 +1,6 @@
-"""Scores averaged over repeated trainings, and their differences, with intervals that count the luck of flights and of
-trainings. From prediction rows to plain values for JSON; numpy only.
+"""Scores averaged over repeated trainings, and differences between variants.
+
+Their intervals take in both the variance between flights and the variance between trainings.
 """
 
 from __future__ import annotations
@@ -10,11 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core.metrics.compare import BETTER, WORSE, verdict
+from core.metrics.compare import BETTER, WORSE, outcome
 from core.metrics.compare import UNCLEAR as NO_DIFFERENCE
 from core.metrics.counts import class_names
 from core.metrics.flights import TOO_FEW_FLIGHTS, ends, flight_counts, flights_of
-from core.metrics.intervals import FIGURES, Estimate, figures, jackknife, without_each
+from core.metrics.intervals import METRICS, Estimate, jackknife, main_scores, without_each
 from core.records import PredictionRow
 from core.results import Interval, Mean, StudyDifference
 
@@ -22,7 +23,7 @@ from core.results import Interval, Mean, StudyDifference
 RunRows = Mapping[int, Sequence[PredictionRow]]
 
 HELPS, HARMS, UNCLEAR, FEW = "recommended", "harmful", "no clear effect", "too few seeds"
-# Fewer trainings tell too little about luck: their spread has one degree of freedom, or none.
+# Fewer trainings say too little about chance: their spread has one degree of freedom, or none.
 LEAST_SEEDS = 3
 EFFECTS = {BETTER: HELPS, WORSE: HARMS, NO_DIFFERENCE: UNCLEAR, TOO_FEW_FLIGHTS: TOO_FEW_FLIGHTS}
 
@@ -30,56 +31,58 @@ EFFECTS = {BETTER: HELPS, WORSE: HARMS, NO_DIFFERENCE: UNCLEAR, TOO_FEW_FLIGHTS:
 class SeedAverages:
     """Scores of every variant averaged over seeds, and differences between variants, paired by object.
 
-    An average g rests on flights and on trainings, and each brings a variance of its own (two-way: a training's luck
-    shifts all photos at once, so that flights alone would make a lucky training look like an effect):
+    Both the flights and the trainings of an average are samples, and each adds a variance (two-way: chance in a
+    training shifts all photos at once, so that with the variance of flights alone a lucky training would look like an
+    effect):
 
         variance = jackknife over the flights of all seeds + (standard deviation between seeds)^2 / seeds
 
-    with the degrees of freedom of Satterthwaite (1946). Where the luck of a training and of a flight go together it is
-    counted twice: the interval is then rather too wide. Seeds may have judged the same flights or each other ones.
-    Raises ValueError when the variants of a seed are not about the same objects.
+    with the degrees of freedom of Satterthwaite (1946). An interaction of training and flight is counted in both
+    variances, so that intervals are rather too wide than too narrow. Seeds may be judged on the same or on different
+    flights. The constructor raises ValueError when the variants of a seed were judged on different objects.
     """
 
-    def __init__(self, judged: Mapping[str, RunRows]) -> None:
-        everything = [row for rows in _all(judged) for row in rows]
+    def __init__(self, runs: Mapping[str, RunRows]) -> None:
+        everything = [row for rows in _all(runs) for row in rows]
         classes, (_, self.flights) = class_names(everything), flights_of(everything)
-        self.judged: dict[tuple[str, int], Judgement] = {}
-        for number in sorted({number for found in judged.values() for number in found}):
-            sides = {variant: found[number] for variant, found in judged.items() if number in found}
+        self.trainings: dict[tuple[str, int], TrainingScores] = {}
+        for number in sorted({number for found in runs.values() for number in found}):
+            sides = {variant: found[number] for variant, found in runs.items() if number in found}
             _require_same_objects(number, sides)
             for variant, rows in sides.items():
                 numbers, names = flights_of(rows)
                 counts = np.zeros((len(self.flights), len(classes), len(classes)))
                 counts[np.searchsorted(self.flights, names)] = flight_counts(rows, classes, numbers)
-                self.judged[variant, number] = Judgement.of(counts)
+                self.trainings[variant, number] = TrainingScores.of(counts)
 
     def seeds(self, *variants: str) -> tuple[int, ...]:
-        """The seeds that all these variants have."""
-        each = [{number for name, number in self.judged if name == variant} for variant in variants]
+        """The seeds that all these variants have, in ascending order."""
+        each = [{number for name, number in self.trainings if name == variant} for variant in variants]
         return tuple(sorted(set.intersection(*each)))
 
     def scores(self, variant: str) -> dict[str, Mean]:
-        """{metric: {mean, interval, spread}}; spread is the standard deviation between seeds, None for one seed."""
-        mine = [self.judged[variant, seed] for seed in self.seeds(variant)]
+        """The average of each metric in METRICS over the variant's seeds, with interval and spread."""
+        mine = [self.trainings[variant, seed] for seed in self.seeds(variant)]
         estimates = _averages(
-            [judgement.figures for judgement in mine], [judgement.left for judgement in mine], _objects(mine)
+            [training.scores for training in mine], [training.left for training in mine], _objects(mine)
         )
         return {
             name: _plain(estimate, spread, estimate.share_interval()) for name, (estimate, spread) in estimates.items()
         }
 
     def difference(self, before: str, after: str) -> StudyDifference | None:
-        """After minus before over the seeds both have; None without any.
+        """The difference of two variants, `after` minus `before`, averaged over the seeds that both have.
 
-        {seeds, metric: {mean, interval, spread}, flights (their number), lowest_flight and highest_flight ({flight,
-        accuracy_change})}.
+        Returns:
+            {seeds, each metric: {mean, interval, spread}, flights (their number), lowest_flight and highest_flight
+            ({flight, accuracy_change})}; None when they have no seed in common.
         """
         seeds = self.seeds(before, after)
         if not seeds:
             return None
-        pairs = [(self.judged[before, seed], self.judged[after, seed]) for seed in seeds]
+        pairs = [(self.trainings[before, seed], self.trainings[after, seed]) for seed in seeds]
         total = _objects([now for _, now in pairs])
-        change = [now.figures - was.figures for was, now in pairs]
+        change = [now.scores - was.scores for was, now in pairs]
         estimates = _averages(change, [now.left - was.left for was, now in pairs], total)
         turned = np.sum([now.right - was.right for was, now in pairs], axis=0)
         each = {name: float(turned[at] / total[at]) for at, name in enumerate(self.flights) if total[at]}
@@ -100,47 +103,53 @@ class SeedAverages:
 
 
 @dataclass(frozen=True)
-class Judgement:
-    """What one training's answers come to, by the F flights of the whole study (those it did not judge hold nothing).
+class TrainingScores:
+    """The scores of one training's answers over the F flights of the whole study.
 
-    `figures` (3,) are its scores in the order of FIGURES, `left` (F, 3) those without each flight (NaN where nothing
-    remains), `right` (F,) and `total` (F,) count objects.
+    Attributes:
+        scores: (3,) its scores in the order of METRICS.
+        left: (F, 3) the same without each flight in turn; NaN where no object remains.
+        right: (F,) number of right answers in each flight.
+        total: (F,) number of objects in each flight; 0 where this training was not judged on a flight.
     """
 
-    figures: np.ndarray
+    scores: np.ndarray
     left: np.ndarray
     right: np.ndarray
     total: np.ndarray
 
     @classmethod
-    def of(cls, counts: np.ndarray) -> Judgement:
-        """Of confusion counts (F, K, K)."""
+    def of(cls, counts: np.ndarray) -> TrainingScores:
+        """Make one from confusion counts (F, K, K): F flights, K classes, rows the truth, columns the answer."""
         without = without_each(counts)
         remains = without.sum(axis=(1, 2)) > 0
-        left = np.where(remains[:, None], figures(without), np.nan)
-        return cls(figures(counts.sum(axis=0)), left, np.trace(counts, axis1=1, axis2=2), counts.sum(axis=(1, 2)))
+        left = np.where(remains[:, None], main_scores(without), np.nan)
+        return cls(main_scores(counts.sum(axis=0)), left, np.trace(counts, axis1=1, axis2=2), counts.sum(axis=(1, 2)))
 
 
-def _objects(judged: Sequence[Judgement]) -> np.ndarray:
-    """(F,) how often objects of each flight were judged."""
-    total: np.ndarray = np.sum([judgement.total for judgement in judged], axis=0)
+def _objects(trainings: Sequence[TrainingScores]) -> np.ndarray:
+    """(F,) number of judged objects of each flight, summed over trainings."""
+    total: np.ndarray = np.sum([training.total for training in trainings], axis=0)
     return total
 
 
 def _averages(
     each: Sequence[np.ndarray], left: Sequence[np.ndarray], total: np.ndarray
 ) -> dict[str, tuple[Estimate, float | None]]:
-    """{metric: (average over seeds, spread between them)} from what each seed comes to (3,) and without each flight
-    (F, 3)."""
+    """{metric: (average over seeds, standard deviation between them)}.
+
+    `each` holds the scores (3,) of each seed, `left` the same without each flight (F, 3), `total` (F,) the number of
+    objects of each flight over all seeds.
+    """
     seeds, flights = len(each), int((total > 0).sum())
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a mean of nothing: where all seeds judged one flight only
         without = np.nanmean(left, axis=0)[total > 0]
     of_flights = jackknife(without)
     spread = np.std(each, axis=0, ddof=1) if seeds > 1 else None
-    of_seeds = spread**2 / seeds if spread is not None else np.zeros(len(FIGURES))
+    of_seeds = spread**2 / seeds if spread is not None else np.zeros(len(METRICS))
     found = {}
-    for at, name in enumerate(FIGURES):
+    for at, name in enumerate(METRICS):
         degrees = _satterthwaite((of_flights[at], flights - 1), (of_seeds[at], seeds - 1))
         variance = float(of_flights[at] + of_seeds[at])
         # A repeated training judges the same objects again: they count once.
@@ -150,7 +159,7 @@ def _averages(
 
 
 def _satterthwaite(*parts: tuple[float, int]) -> float:
-    """Degrees of freedom of a sum of variances, each with its own."""
+    """Degrees of freedom of a sum of variances, given as (variance, its degrees of freedom)."""
     known = [(variance, degrees) for variance, degrees in parts if variance > 0 and degrees > 0]
     if not known:
         return float(max(degrees for _, degrees in parts))
@@ -162,8 +171,8 @@ def _plain(estimate: Estimate, spread: float | None, interval: Interval | None) 
     return {"mean": estimate.value, "interval": interval, "spread": spread}
 
 
-def _all(judged: Mapping[str, RunRows]) -> Iterator[Sequence[PredictionRow]]:
-    for found in judged.values():
+def _all(runs: Mapping[str, RunRows]) -> Iterator[Sequence[PredictionRow]]:
+    for found in runs.values():
         yield from found.values()
 
 
@@ -174,7 +183,7 @@ def _require_same_objects(seed: int, sides: Mapping[str, Sequence[PredictionRow]
 
 
 def effect(change: StudyDifference) -> str:
-    """What a difference allows to say of what made it, by the interval of its macro-F1."""
+    """HELPS, HARMS, UNCLEAR, FEW or TOO_FEW_FLIGHTS, by the interval of the macro-F1 difference."""
     if len(change["seeds"]) < LEAST_SEEDS:
         return FEW
-    return EFFECTS[verdict(change["macro_f1"]["interval"])]
+    return EFFECTS[outcome(change["macro_f1"]["interval"])]

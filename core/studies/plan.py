@@ -1,7 +1,7 @@
-"""What a study is: many small trainings, one after the other, that differ in one thing. Which ones, and in which order.
+"""Studies: many small trainings that differ in one thing. Here is which ones they are, and in which order.
 
 An ablation trains with none, each and all of the enhancements, several times each; cross-validation trains once for
-every part of the photos. The trainings themselves are core.engine.studies's.
+every part (fold) of the photos. `core.engine.studies` runs the trainings.
 """
 
 from __future__ import annotations
@@ -26,8 +26,15 @@ MOST_SEEDS = 20
 
 @dataclass(frozen=True)
 class StudyPlan:
-    """What was asked for. `folds` is the number of parts that data without a test split is dealt into; `keep` keeps
-    the trained models."""
+    """The study that was requested.
+
+    Attributes:
+        kind: ablate or crossval.
+        variants: Names of the variants, in the order in which they are trained.
+        seeds: How many times each variant is trained.
+        folds: Number of parts into which the photos are divided; an ablation ignores it when the data has a test split.
+        keep: Whether the trained models are kept.
+    """
 
     kind: str
     variants: tuple[str, ...]
@@ -38,9 +45,13 @@ class StudyPlan:
 
 @dataclass(frozen=True)
 class StudyCell:
-    """One training: its name (also that of its folder), what it is one of, and how its settings differ.
+    """One training of a study.
 
-    `fold` is the part of the photos that it is judged on; None where the data's own test split does that.
+    Attributes:
+        variant: Which variant it trains.
+        seed: The seed of the training.
+        fold: The part of the photos that it is judged on; None when the data's own test split is used.
+        changes: How its settings differ from the study's, {"training.seed": 1, …}.
     """
 
     variant: str
@@ -50,22 +61,24 @@ class StudyCell:
 
     @property
     def name(self) -> str:
+        """Its name within the study, also that of its folder."""
         return f"{self.variant}-{self.seed}"
 
     @property
     def label(self) -> str:
+        """Its variant and seed in words."""
         return f"{label(self.variant)}, seed {self.seed}"
 
 
 def enhancements_of(variant: str) -> tuple[str, ...]:
-    """The enhancements that a variant switches on: of `none`, `all`, a name, or names joined by +."""
+    """The enhancements that a variant switches on; a variant is `none`, `all`, a name, or names joined by +."""
     if variant in (NONE, ALL):
         return ENHANCEMENTS if variant == ALL else ()
     return tuple(variant.split("+"))
 
 
 def switches(variant: str) -> dict[str, bool]:
-    """The five settings of a variant, {"enhance.oversampling": True, …}."""
+    """The settings of all five enhancements in a variant, {"enhance.oversampling": True, …}."""
     on = enhancements_of(variant)
     return {f"enhance.{name}": name in on for name in ENHANCEMENTS}
 
@@ -83,8 +96,17 @@ def label(variant: str) -> str:
 
 
 def plan_ablation(only: Sequence[str], seeds: int, settings: Settings, keep: bool = False) -> StudyPlan:
-    """The ablation over these variants (all of them when there are none). `none` is always among them: without it
-    there is nothing to differ from. Raises UserError for names that are no variant."""
+    """Plan an ablation.
+
+    Args:
+        only: The variants to train, to which `none` is always added for comparison; all of VARIANTS when empty.
+        seeds: How many times each variant is trained.
+        settings: The study's settings; `data.folds` decides the number of folds, five when it is 0.
+        keep: Whether the trained models are kept.
+
+    Raises:
+        UserError: A name is no variant, only `none` is left, or the number of seeds or folds is not allowed.
+    """
     wanted = [name.strip() for name in only if name.strip()] or list(VARIANTS)
     unknown = [name for name in wanted if set(enhancements_of(name)) - set(ENHANCEMENTS)]
     if unknown:
@@ -101,7 +123,17 @@ def plan_ablation(only: Sequence[str], seeds: int, settings: Settings, keep: boo
 
 
 def plan_crossval(folds: int, seeds: int, settings: Settings, keep: bool = False) -> StudyPlan:
-    """Cross-validation in `folds` parts (0: those of `data.folds`, else five)."""
+    """Plan a cross-validation.
+
+    Args:
+        folds: Number of folds; 0 takes that of `data.folds`, or five.
+        seeds: How many times each fold's model is trained.
+        settings: The study's settings.
+        keep: Whether the trained models are kept.
+
+    Raises:
+        UserError: The number of seeds or folds is not allowed.
+    """
     parts = _folds(folds or settings.data.folds or FOLDS)
     return StudyPlan("crossval", tuple(f"fold{fold}" for fold in range(parts)), _seeds(seeds), parts, keep)
 
@@ -119,10 +151,15 @@ def _folds(folds: int) -> int:
 
 
 def study_cells(plan: StudyPlan, first_seed: int, has_test: bool) -> tuple[StudyCell, ...]:
-    """All trainings of a study, seed by seed: one that is stopped half-way is a fair table already.
+    """All trainings of a study, seed by seed, so that a study stopped half-way still compares its variants fairly.
 
-    An ablation is judged on the test split where the data has one (and no folds were asked for), else every seed holds
-    back another part, the same for all variants. Cross-validation holds back every part once for each seed.
+    An ablation is judged on the test split where the data has one; else each seed holds out another fold, the same for
+    all variants. Cross-validation holds out every fold once for each seed.
+
+    Args:
+        plan: The study.
+        first_seed: The seed of the first training of each variant; the others count up from it.
+        has_test: Whether an ablation is judged on the data's own test split: it has one and no folds were requested.
     """
     found = []
     for index in range(plan.seeds):
@@ -140,11 +177,20 @@ def study_cells(plan: StudyPlan, first_seed: int, has_test: bool) -> tuple[Study
 
 
 def to_dict(plan: StudyPlan) -> dict[str, Any]:
+    """The plan as plain values for JSON."""
     return asdict(plan)
 
 
 def from_dict(tree: Any, file: Path) -> StudyPlan:
-    """The plan that `to_dict` made a tree of, read from this file. Raises UserError when it is none."""
+    """The plan that `to_dict` made `tree` of.
+
+    Args:
+        tree: What the file holds; None when it does not exist.
+        file: The file, for the error's text.
+
+    Raises:
+        UserError: `tree` is no plan.
+    """
     if not isinstance(tree, dict) or set(tree) != {field.name for field in fields(StudyPlan)}:
         raise UserError("this study's plan is gone", str(file), "Start the study again.", "study")
     return StudyPlan(**{**tree, "variants": tuple(tree["variants"])})

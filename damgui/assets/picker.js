@@ -5,7 +5,7 @@ const image = element.querySelector('img');
 const layer = element.querySelector('.dg-pick-layer');
 const drawn = element.querySelector('.dg-pick-drawn');
 const whole = element.querySelector('.dg-pick-whole');
-const said = element.querySelector('.dg-pick-said');
+const caption = element.querySelector('.dg-pick-said');
 const SMALLEST = 0.01; // of the photo: a shorter drag is a click
 
 const choose = (value) => { props.value = value; paint(); trigger('select', value || { box: null, index: null }); };
@@ -24,7 +24,7 @@ const paint = () => {
     button.setAttribute('aria-pressed', String(!!value && value.index === i)));
   whole.setAttribute('aria-pressed', String(!value));
   const box = props.photo && value && value.index != null && props.photo.boxes[value.index];
-  said.textContent = box ? `Box ${value.index + 1}, ${box.label}` : own ? 'Your own box' : 'The whole photo';
+  caption.textContent = box ? `Box ${value.index + 1}, ${box.label}` : own ? 'Your own box' : 'The whole photo';
 };
 
 const load = () => {

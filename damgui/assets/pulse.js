@@ -3,7 +3,7 @@
 const HIDDEN_MS = 10000; // a page that nobody sees asks seldom, and at once when it is seen again
 const GIVE_UP_MS = 10000;
 let pause = 1000;
-let asked = 0; // when the page was last told to look; its answer brings another token
+let polledAt = 0; // when the page was last told to redraw; its answer brings another token
 let timer;
 
 const ask = async () => {
@@ -14,9 +14,9 @@ const ask = async () => {
       const answer = await fetch('damgui/changes', { cache: 'no-store', signal: AbortSignal.timeout(GIVE_UP_MS) });
       const [token, wanted] = answer.ok ? (await answer.text()).split(' ') : [seen, pause];
       pause = Number(wanted);
-      const waits = Date.now() - asked < GIVE_UP_MS;
+      const waits = Date.now() - polledAt < GIVE_UP_MS;
       if (token !== seen && props.value === seen && !waits) {
-        asked = Date.now();
+        polledAt = Date.now();
         trigger('select', {});
       }
     } catch (gone) { /* the page's server is away for now */ }
@@ -25,6 +25,6 @@ const ask = async () => {
   if (element.isConnected) timer = setTimeout(ask, document.hidden ? HIDDEN_MS : pause);
 };
 
-watch('value', () => { asked = 0; });
+watch('value', () => { polledAt = 0; });
 document.addEventListener('visibilitychange', () => { if (!document.hidden && element.isConnected) ask(); });
 timer = setTimeout(ask, pause);

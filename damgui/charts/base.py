@@ -1,4 +1,4 @@
-"""What every chart shares: its place on the page, its one look, and bars that are told apart without colour.
+"""What every chart shares: its place on the page, its one style, and bars that differ without colour too.
 
 Figures are pure functions of numbers; colours of text and grid come from the page's CSS (assets/chart.js).
 """
@@ -53,9 +53,9 @@ def to_json(figure: go.Figure) -> str:
 
 
 def style(figure: go.Figure, height: int, **layout: Any) -> go.Figure:
-    """The one look of every chart: transparent, thin grid, no frame, legend on top."""
+    """The one style of every chart: transparent, thin grid, no frame, legend on top."""
     clear = "rgba(0,0,0,0)"
-    look: dict[str, Any] = {
+    defaults: dict[str, Any] = {
         "template": None,
         "height": height,
         "paper_bgcolor": clear,
@@ -66,14 +66,14 @@ def style(figure: go.Figure, height: int, **layout: Any) -> go.Figure:
         "bargap": 0.28,
         "legend": {"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom", "bgcolor": clear},
     }
-    figure.update_layout(**{**look, **layout})
+    figure.update_layout(**{**defaults, **layout})
     figure.update_xaxes(automargin=True, zeroline=False, ticks="", title_font_size=13)
     figure.update_yaxes(automargin=True, zeroline=False, ticks="", title_font_size=13)
     return figure
 
 
 def class_bars(
-    values: Sequence[float], class_names: Sequence[str], taxonomy: Taxonomy, labels: Sequence[str], **look: Any
+    values: Sequence[float], class_names: Sequence[str], taxonomy: Taxonomy, labels: Sequence[str], **overrides: Any
 ) -> go.Bar:
     """A lying bar for every class, from the lowest to the topmost, with its label at its end."""
     return go.Bar(
@@ -81,16 +81,16 @@ def class_bars(
             "x": values,
             "y": [taxonomy.shown_class(name) for name in class_names],
             "orientation": "h",
-            "marker": bar_look(class_names, taxonomy),
+            "marker": bar_marker(class_names, taxonomy),
             "text": labels,
             "textposition": "outside",
             "cliponaxis": False,
-            **look,
+            **overrides,
         }
     )
 
 
-def bar_look(class_names: Sequence[str], taxonomy: Taxonomy) -> dict[str, Any]:
+def bar_marker(class_names: Sequence[str], taxonomy: Taxonomy) -> dict[str, Any]:
     """Colour by condition, and a hatch as well: never colour alone."""
     found = [taxonomy.of_class(name) for name in class_names]
     return {

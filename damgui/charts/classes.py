@@ -115,7 +115,7 @@ def dumbbell(
                 line={"color": theme.WATER if right >= left else theme.CLAY, "width": 3},
             )
         )
-    for label, values, look in (
+    for label, values, marker in (
         (text.BEFORE, old, {"color": theme.SLATE, "size": 11, "symbol": "circle-open", "line": {"width": 2.5}}),
         (text.AFTER, new, {"color": theme.WATER, "size": 13, "symbol": "circle"}),
     ):
@@ -125,7 +125,7 @@ def dumbbell(
                 y=names,
                 mode="markers",
                 name=label,
-                marker=look,
+                marker=marker,
                 hovertemplate="%{y}: %{x:.1f} % right<extra>" + label + "</extra>",
             )
         )

@@ -10,7 +10,7 @@ from plotly.subplots import make_subplots
 
 from core.taxonomy import Taxonomy
 from damgui import text
-from damgui.charts.base import bar_look, class_bars, style
+from damgui.charts.base import bar_marker, class_bars, style
 
 PANELS = 9  # side by side
 
@@ -71,11 +71,11 @@ def heights(found: Mapping[str, Mapping[str, Any]], taxonomy: Taxonomy) -> go.Fi
     )
     for place, name in enumerate(names):
         bins, total = found[name]["bins"], max(found[name]["objects"], 1)
-        shares, look = [100 * count / total for count in bins], bar_look([name], taxonomy)
+        shares, fill = [100 * count / total for count in bins], bar_marker([name], taxonomy)
         at = {"row": place // across + 1, "col": place % across + 1}
         middles = [(step + 0.5) * 100 / len(bins) for step in range(len(bins))]
-        marker = {"color": look["color"][0], "pattern": {**look["pattern"], "shape": look["pattern"]["shape"][0]}}
-        said = "%{y:.0f} % below the top: %{x:.0f} % of the boxes<extra>" + taxonomy.shown_class(name) + "</extra>"
+        marker = {"color": fill["color"][0], "pattern": {**fill["pattern"], "shape": fill["pattern"]["shape"][0]}}
+        hover = "%{y:.0f} % below the top: %{x:.0f} % of the boxes<extra>" + taxonomy.shown_class(name) + "</extra>"
         figure.add_trace(
             go.Bar(
                 x=shares,
@@ -85,7 +85,7 @@ def heights(found: Mapping[str, Mapping[str, Any]], taxonomy: Taxonomy) -> go.Fi
                 marker=marker,
                 showlegend=False,
                 name=taxonomy.shown_class(name),
-                hovertemplate=said,
+                hovertemplate=hover,
             ),
             **at,
         )

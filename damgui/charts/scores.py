@@ -84,8 +84,8 @@ def _dot(dot: ForestRow) -> go.Scatter:
 
 
 def _padded(scale: tuple[float, float]) -> list[float]:
-    room = 0.03 * (scale[1] - scale[0])
-    return [scale[0] - room, scale[1] + room]
+    margin = 0.03 * (scale[1] - scale[0])
+    return [scale[0] - margin, scale[1] + margin]
 
 
 def differences(dots: Sequence[ForestRow]) -> go.Figure:
@@ -115,8 +115,8 @@ def reliability(sides: Sequence[tuple[str, Mapping[str, Any]]]) -> go.Figure:
     figure.add_trace(
         go.Scatter(x=[0, 100], y=[0, 100], mode="lines", line=diagonal, hoverinfo="skip", showlegend=False), 1, 1
     )
-    looks = ((theme.SLATE, "circle-open"), (theme.WATER, "circle")) if len(sides) > 1 else ((theme.WATER, "circle"),)
-    for (label, about), (color, symbol) in zip(sides, looks, strict=False):
+    markers = ((theme.SLATE, "circle-open"), (theme.WATER, "circle")) if len(sides) > 1 else ((theme.WATER, "circle"),)
+    for (label, about), (color, symbol) in zip(sides, markers, strict=False):
         bins = [entry for entry in about.get("reliability") or [] if entry.get("count")]
         sure = [100 * entry["confidence"] for entry in bins]
         right, counts = [100 * entry["accuracy"] for entry in bins], [entry["count"] for entry in bins]
@@ -163,12 +163,12 @@ def learning(runs: Sequence[tuple[str, Learning]]) -> go.Figure:
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.55, 0.45], vertical_spacing=0.07)
     for (name, shown), (color, dash) in zip(runs, CURVES, strict=False):
         tests = by_step(shown.evaluations)
-        x, _, calm = points(shown.loss, drawn(shown.loss.calm))
+        x, _, smoothed = points(shown.loss, drawn(shown.loss.smoothed))
         line = {"color": color, "width": 2.4, "dash": dash}
         figure.add_trace(
             go.Scatter(
                 x=x,
-                y=calm,
+                y=smoothed,
                 mode="lines",
                 line=line,
                 name=name,

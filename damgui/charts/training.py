@@ -33,13 +33,13 @@ def training(shown: Learning) -> dict[str, Any]:
     would take a hundred times as long. The tests let plotly check it.
     """
     tests = by_step(shown.evaluations)
-    x, raw, calm = points(shown.loss, drawn(shown.loss.raw))
+    x, raw, smoothed = points(shown.loss, drawn(shown.loss.raw))
     at = [int(event["step"]) for event in tests]
     blue = theme.WATER
     lines = [
         # The first two are those that `more` appends to.
         _line(1, text.LOSS_RAW, (x, raw), line={"color": blue, "width": 1}, opacity=0.6),
-        _line(1, text.LOSS_SMOOTH, (x, calm), line={"color": blue, "width": 3.2}),
+        _line(1, text.LOSS_SMOOTH, (x, smoothed), line={"color": blue, "width": 3.2}),
         _line(1, text.LOSS_VALID, (at, [event["loss"] for event in tests]), **_dotted(theme.CLAY, "diamond")),
         _line(2, text.MACRO_F1, (at, [100 * test["macro_f1"] for test in tests]), **_dotted(theme.PLUM, "circle")),
         _line(2, text.ACCURACY, (at, [100 * test["accuracy"] for test in tests]), **_dotted(theme.SLATE, "square")),
@@ -73,9 +73,9 @@ def more(shown: Learning, base: int) -> str | None:
     found = drawn_since(shown.loss, base)
     if found is None or len(found) > MOST_MORE:
         return None
-    x, raw, calm = points(shown.loss, found)
+    x, raw, smoothed = points(shown.loss, found)
     since = int(shown.loss.steps[first_redrawn(base)])
-    return json.dumps({"base": _base(shown, base), "since": since, "x": x, "y": [raw, calm]}, separators=(",", ":"))
+    return json.dumps({"base": _base(shown, base), "since": since, "x": x, "y": [raw, smoothed]}, separators=(",", ":"))
 
 
 def _base(shown: Learning, steps: int | None = None) -> str:
@@ -85,11 +85,11 @@ def _base(shown: Learning, steps: int | None = None) -> str:
 
 def points(curve: LossCurve, places: Indices) -> tuple[list[int], list[float | None], list[float | None]]:
     """Steps, losses and smoothed losses of these places, as JSON takes them."""
-    raw, calm = (
+    raw, smoothed = (
         [None if math.isnan(value) else value for value in np.round(line[places], DIGITS).tolist()]
-        for line in (curve.raw, curve.calm)
+        for line in (curve.raw, curve.smoothed)
     )
-    return curve.steps[places].tolist(), raw, calm
+    return curve.steps[places].tolist(), raw, smoothed
 
 
 def _dotted(color: str, symbol: str) -> dict[str, Any]:
@@ -97,12 +97,12 @@ def _dotted(color: str, symbol: str) -> dict[str, Any]:
     return {"mode": "lines+markers", "line": {"color": color, "width": 2}, "marker": {"symbol": symbol, "size": 8}}
 
 
-def _line(row: int, name: str, points: tuple[list[int], list[Any]], **look: Any) -> dict[str, Any]:
+def _line(row: int, name: str, points: tuple[list[int], list[Any]], **extra: Any) -> dict[str, Any]:
     # A point that is not there: plotly drops empty lines, their legend entries and an empty panel's axis lines.
     x, y = points if points[0] else ([None], [None])
-    said = "step %{x}: %{y:.3f}" if row == 1 else "step %{x}: %{y:.1f} %"
+    hover = "step %{x}: %{y:.3f}" if row == 1 else "step %{x}: %{y:.1f} %"
     axes = {"xaxis": "x", "yaxis": "y"} if row == 1 else {"xaxis": "x2", "yaxis": "y2"}
-    return {"type": "scatter", "x": x, "y": y, "name": name, "hovertemplate": said, **axes, "mode": "lines", **look}
+    return {"type": "scatter", "x": x, "y": y, "name": name, "hovertemplate": hover, **axes, "mode": "lines", **extra}
 
 
 def _checkpoints(marks: Sequence[Saved]) -> list[dict[str, Any]]:

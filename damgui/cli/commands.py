@@ -55,7 +55,8 @@ def describe_settings() -> str:
 
 
 def _parser() -> Parser:
-    parser = Parser(prog="damgui", description="Teach a vision-language model to judge dam inspection photos.")
+    about = "Teach a vision-language model to judge the condition of things in photos, starting with dams."
+    parser = Parser(prog="damgui", description=about)
     common = Parser(add_help=False)
     common.add_argument("--workspace", default=".", metavar="FOLDER", help="where results and models are kept (here)")
     common.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else")
@@ -142,7 +143,7 @@ def settings_of(args: Args) -> schema.Settings:
 
     Raises UserError with all that is wrong.
     """
-    from core.runs.store import located, settings_for_model
+    from core.runs.store import absolute_path, settings_for_model
 
     config = schema.read_yaml(schema.config_path(args.config)) if args.config else {}
     by_hand = dict(_assignment(text) for text in args.set)
@@ -150,7 +151,7 @@ def settings_of(args: Args) -> schema.Settings:
     if model is None:
         model = schema.merge(schema.Settings(), config, args.config or "").model.path
     # Found before its settings are looked up: an adapter taken for a hub id would be asked what it never learned.
-    model = located(model, Path.cwd(), Path(getattr(args, "workspace", ".")).expanduser().resolve())
+    model = absolute_path(model, Path.cwd(), Path(getattr(args, "workspace", ".")).expanduser().resolve())
     base = schema.merge(settings_for_model(model), config, args.config or "")
     named = {
         "model.path": model,
@@ -252,14 +253,14 @@ def _box(text: str | None) -> list[float] | None:
 
 
 def _predict(args: Args) -> int:
-    from core.runs.store import anchored, open_workspace
+    from core.runs.store import open_workspace, with_absolute_paths
     from core.runs.worker import predict_once
 
     workspace = open_workspace(args.workspace)
     image, box = Path(args.image).expanduser(), _box(args.box)
     if not image.is_file():
         raise UserError("there is no such photo", str(image), "Give a photo's path.", "photo")
-    settings = anchored(settings_of(args), Path.cwd(), workspace.root)
+    settings = with_absolute_paths(settings_of(args), Path.cwd(), workspace.root)
     request = {
         "image": str(image.resolve()),
         "box_xyxy_px": box,
@@ -275,7 +276,7 @@ def _predict(args: Args) -> int:
         sure = percent(answer["probability"])
         print(f"{answer.get('predicted_type') or args.object or ''} {answer['predicted']}  {sure}".strip())
         for name, share in (answer.get("class_probabilities") or answer["probabilities"]).items():
-            print(f"  {name:<24}{100 * share:6.1f} %")
+            print(f"  {name:<24}{percent(share):>8}")
     return 0
 
 
@@ -285,7 +286,7 @@ def _bench(args: Args) -> int:
 
     workspace = open_workspace(args.workspace)
     with redirect_stdout(sys.stderr):
-        document, file = run.do(workspace, args.only, (args.shape, args.layers, args.device), args.quick)
+        document, file = run.run_bench(workspace, args.only, (args.shape, args.layers, args.device), args.quick)
     if args.json:
         _print_json(document)
     else:
@@ -360,7 +361,7 @@ def _cache(args: Args) -> int:
     return 0
 
 
-def _tell(problems: Sequence[Problem], words: Sequence[str]) -> None:
+def _print_problems(problems: Sequence[Problem], words: Sequence[str]) -> None:
     """What went wrong, a line each on stderr, and as the one document that --json promises."""
     for problem in problems:
         print(f"damgui: {problem}", file=sys.stderr)
@@ -375,7 +376,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         args = _parser().parse_args(words)
         return int(args.do(args))
     except UserError as error:
-        _tell(error.problems, words)
+        _print_problems(error.problems, words)
         return 2
     except KeyboardInterrupt:
         print("damgui: interrupted", file=sys.stderr)
@@ -386,5 +387,5 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         traceback.print_exc()
         what = f"this failed unexpectedly ({type(error).__name__}: {error})"
-        _tell([Problem(what, fix="Please report it with the lines above.", kind="failed")], words)
+        _print_problems([Problem(what, fix="Please report it with the lines above.", kind="failed")], words)
         return 1

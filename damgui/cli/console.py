@@ -98,7 +98,7 @@ def _resumed(
         fix = "Leave out --only, --seeds and --folds, or start another study."
         raise UserError("a resumed study keeps its trainings", run.id, fix, "setting")
     if args.model or args.data or args.config or args.set:
-        wanted = to_flat(store.anchored(settings_of(args), Path.cwd(), workspace.root))
+        wanted = to_flat(store.with_absolute_paths(settings_of(args), Path.cwd(), workspace.root))
         was = to_flat(run.settings())
         changed = [f"{key} was {was[key]} and is now {wanted[key]}" for key in was if was[key] != wanted[key]]
         if changed:
@@ -225,6 +225,6 @@ def _described(run: Run, document: dict[str, Any]) -> list[str]:
     lines += [f"  {line}" for line in launcher.error_of(run).splitlines()]
     if "overall_accuracy" in document["outcome"]:
         lines.append("  " + accuracy_line(document["outcome"]))
-    if run.kind in store.RESUMING and document["status"] in store.LEFT_OFF:
+    if run.kind in store.RESUMING and document["status"] in store.UNFINISHED:
         lines.append(f"  go on with: damgui runs resume {run.id}")
     return lines

@@ -8,12 +8,8 @@ from collections.abc import Sequence
 from core.data.quality.findings import AMBER, GREEN, NOTE, RED, Finding, Review
 from core.data.statistics import class_counts
 from core.data.types import Dataset
+from damgui import text
 
-SENTENCES = {
-    RED: "A run would not start with this data: see what is red.",
-    AMBER: "Nothing stops a run, but its numbers need care: see what is amber.",
-    GREEN: "Nothing is wrong with it.",
-}
 MARKS = {RED: "✕ red", AMBER: "! amber", GREEN: "✓ green", NOTE: "· note"}
 WIDTH = 100
 PHOTOS = 3  # named for each finding; --json names all
@@ -24,7 +20,7 @@ def lines_of(dataset: Dataset, review: Review) -> list[str]:
     lines = [f"{dataset.root} ({dataset.format})", *_table(dataset), ""]
     for finding in review.findings:
         lines += [*_finding(finding), ""]
-    return [*lines, f"{MARKS[review.light]}: {SENTENCES[review.light]}"]
+    return [*lines, f"{MARKS[review.light]}: {text.LIGHTS[review.light][1]}"]
 
 
 def _table(dataset: Dataset) -> list[str]:
@@ -56,7 +52,7 @@ def _listed(items: Sequence[str]) -> list[str]:
     )
 
 
-def _wrapped(said: str) -> list[str]:
+def _wrapped(sentence: str) -> list[str]:
     return textwrap.wrap(
-        said, WIDTH, initial_indent="  ", subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+        sentence, WIDTH, initial_indent="  ", subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
     )

@@ -10,7 +10,18 @@ from typing import Any, TextIO
 
 from core import units
 from core.metrics.flights import NO_INTERVAL
-from core.records import DryRunMeasured, Ended, Evaluated, Event, Planned, Progressed, Rehearsed, Stage, Stepped, Warned
+from core.records import (
+    DryRunDone,
+    DryRunMeasured,
+    Ended,
+    Evaluated,
+    Event,
+    Planned,
+    Progressed,
+    Stage,
+    Stepped,
+    Warned,
+)
 from core.results import Results
 from core.units import estimate, percent
 
@@ -26,8 +37,8 @@ class ProgressBars:
     bar: Any = None
     title: str = ""
     epochs: float = 0.0
-    told_tenths: int = 0
-    told_done: int = 0
+    reported_tenths: int = 0
+    reported_done: int = 0
 
     def __call__(self, event: Event) -> None:
         show = getattr(self, f"on_{event['kind']}", None)
@@ -51,9 +62,9 @@ class ProgressBars:
         if "part" in event:  # a study: what goes on inside its trainings moves nothing here
             self._show("Trainings", event["total"], unit)
             left = event.get("left_s")
-            if self.bar.disable and event["done"] == self.told_done:
+            if self.bar.disable and event["done"] == self.reported_done:
                 return
-            self.told_done = event["done"]
+            self.reported_done = event["done"]
             self._move(event["done"], event["total"], "" if left is None else f"{estimate(left)} left")
             return
         doing = "Judging" if "objects" in event else "Testing on"
@@ -65,7 +76,7 @@ class ProgressBars:
         self.epochs = float(event.get("epochs") or 0)
         self.say(f"Training on {event['photos']} photos with {event['objects']} objects: {event['total_steps']} steps")
 
-    def on_rehearsal(self, event: Rehearsed) -> None:
+    def on_rehearsal(self, event: DryRunDone) -> None:
         memory = f"{event['peak_memory_mb'] / 1000:.1f} of {event['memory_free_mb'] / 1000:.1f} GB of memory"
         self.say(f"Two steps tried: {memory}, about {estimate(event['total_s'])} in all")
 
@@ -99,26 +110,25 @@ class ProgressBars:
         self.bar.set_postfix_str(text, refresh=False)
         self.bar.update(done - self.bar.n)
         tenths = 10 * done // max(total, 1)
-        if self.bar.disable and (tenths > self.told_tenths or done == 1):
-            self.told_tenths = tenths
+        if self.bar.disable and (tenths > self.reported_tenths or done == 1):
+            self.reported_tenths = tenths
             self.say(f"{self.title}  {done}/{total}" + (f" … {text}" if text else ""))
 
 
 def dry_run_lines(found: DryRunMeasured) -> list[str]:
-    """What two steps told of a training, a line each."""
-    gigabytes = [f"{found[key] / 1000:.1f} GB" for key in ("peak_memory_mb", "memory_free_mb", "disk_free_mb")]
-    kept = f"{found['checkpoint_mb']:,.0f} MB for checkpoints"
-    kept += f" and {found['cache_mb']:,.0f} MB for vision features" if found.get("cache_mb") else ""
+    """What two tried steps measured of a training, a line each."""
+    kept = f"{units.megabytes(found['checkpoint_mb'])} for checkpoints"
+    kept += f" and {units.megabytes(found['cache_mb'])} for vision features" if found.get("cache_mb") else ""
     lines = [
-        f"Memory    {gigabytes[0]} of {gigabytes[1]}"
+        f"Memory    {units.megabytes(found['peak_memory_mb'])} of {units.megabytes(found['memory_free_mb'])}"
         + (", with gradient checkpointing" if found.get("gradient_checkpointing") else ""),
-        f"A step    {found['usual_step_s']:.2f} s, the largest {found['step_s']:.2f} s",
+        f"A step    {units.seconds(found['usual_step_s'])}, the largest {units.seconds(found['step_s'])}",
         f"In all    about {estimate(found['total_s'])} for {found['steps']} steps and their tests",
-        f"Disk      {kept}; {gigabytes[2]} free",
+        f"Disk      {kept}; {units.megabytes(found['disk_free_mb'])} free",
     ]
     if found.get("flops_per_s"):
-        share = f"{100 * found['peak_share']:.0f} % of what this device can do at most"
-        lines.append(f"Speed     {found['flops_per_s'] / 1e9:,.1f} GFLOP/s, {share}")
+        share = f"{percent(found['peak_share'], 0)} of what this device can do at most"
+        lines.append(f"Speed     {units.operations(found['flops_per_s'])}, {share}")
     return lines
 
 
@@ -126,8 +136,8 @@ def batch_lines(found: Results, files: Mapping[str, Any]) -> list[str]:
     """What a judged folder came to, and where it lies."""
     counts = ", ".join(f"{number:,} {name}" for name, number in found["conditions"].items())
     unsure = found.get("unsure")
-    said = f", unsure of {unsure['count']:,} of them" if unsure else ""
-    lines = [f"Judged {found['objects']:,} objects on {found['photos']:,} photos: {counts}{said}"]
+    unsure_words = f", unsure of {unsure['count']:,} of them" if unsure else ""
+    lines = [f"Judged {found['objects']:,} objects on {found['photos']:,} photos: {counts}{unsure_words}"]
     if found.get("left_out"):
         lines.append(f"Left out: {len(found['left_out'])} damaged photos or labels (see the notes above)")
     return lines + [f"{name.capitalize():<12}{path}" for name, path in files.items()]

@@ -1,4 +1,4 @@
-"""What a user can cure is said in the tab that it happened in."""
+"""Errors that a user can cure are shown in the tab in which they happened."""
 
 from __future__ import annotations
 

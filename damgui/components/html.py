@@ -42,23 +42,23 @@ def group(title: str) -> Markup:
     return _PARTS.group(title)
 
 
-def empty(said: str) -> Markup:
-    return _PARTS.empty(said)
+def empty(message: str) -> Markup:
+    return _PARTS.empty(message)
 
 
-def small(said: str) -> Markup:
+def small(message: str) -> Markup:
     """A line in small letters."""
-    return _PARTS.small(said)
+    return _PARTS.small(message)
 
 
-def stage(said: str) -> Markup:
+def stage(message: str) -> Markup:
     """What a run is doing now."""
-    return _PARTS.stage(said)
+    return _PARTS.stage(message)
 
 
-def note(said: str, tone: str = "info") -> Markup:
+def note(message: str, tone: str = "info") -> Markup:
     """A quiet panel; `tone` is info, good, warn or bad."""
-    return _PARTS.note(said, tone)
+    return _PARTS.note(message, tone)
 
 
 def problem(error: UserError) -> Markup:
@@ -86,9 +86,9 @@ def figures(items: Iterable[Markup]) -> Markup:
     return row("dg-figures", items)
 
 
-def row(look: str, items: Iterable[Markup | str]) -> Markup:
+def row(css_class: str, items: Iterable[Markup | str]) -> Markup:
     """Pieces side by side or one below the other, as `look` (their CSS class) says."""
-    return _PARTS.row(look, items)
+    return _PARTS.row(css_class, items)
 
 
 def bar(share: float, label: str) -> Markup:
@@ -100,9 +100,9 @@ def waiting(label: str) -> Markup:
     return _PARTS.waiting(label)
 
 
-def working(said: str) -> Markup:
+def working(message: str) -> Markup:
     """The same, with what is being done under it."""
-    return waiting(said) + stage(said)
+    return waiting(message) + stage(message)
 
 
 def facts(pairs: Sequence[tuple[str, str]]) -> Markup:
@@ -114,13 +114,13 @@ def cell(value: str, below: str = "") -> Markup:
     return _PARTS.cell(value, below)
 
 
-def table(heads: Sequence[str], rows: Sequence[Sequence[str]], look: str = "") -> Markup:
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]], css_class: str = "") -> Markup:
     """A table; the first cell of each row names it."""
-    return _PARTS.table(heads, rows, look)
+    return _PARTS.table(heads, rows, css_class)
 
 
 def live(found: run_state.RunState, *body: str) -> Markup:
-    """A run: status, name and begin, then what is told of it."""
+    """A run: status, name and begin, then the pieces of `body`."""
     name = f"{text.KIND_WORDS.get(found.run.kind, found.run.kind)} {found.run.name}".strip()
     return _PARTS.live(_PARTS.run_head(found.run, found.status, name), body)
 
@@ -136,12 +136,12 @@ def ended(found: run_state.RunState) -> Markup:
 
 
 def warnings(found: run_state.RunState) -> Markup:
-    said = dict.fromkeys(str(event["text"]) for event in found.kept.get("warning", ()))
-    return joined(note(sentence, "warn") for sentence in list(said)[-3:])
+    messages = dict.fromkeys(str(event["text"]) for event in found.kept.get("warning", ()))
+    return joined(note(sentence, "warn") for sentence in list(messages)[-3:])
 
 
 def interval(found: Mapping[str, Any], key: str) -> str:
-    """ "95 % interval 58.1 – 71.4 %" from results; "" when they hold none, and why where flights were too few."""
+    """The results' "95 % interval 58.1 – 71.4 %"; "" when they hold none, and why where flights were too few."""
     return _interval(found, key, units.interval(found.get(key)))
 
 
@@ -164,11 +164,11 @@ def judging(found: run_state.RunState) -> Markup:
     if pace is None or event is None:
         return live(found, working(run_state.stage(found) or text.STARTING))
     unit = str(event.get("unit") or "photo").removesuffix("s")
-    judged = int(event.get("judged") or 0)
-    told = [
+    answered = int(event.get("judged") or 0)
+    pairs = [
         (f"{unit.capitalize()}s", f"{pace.done} of {pace.total}"),
-        ("Right so far", units.percent(int(event.get("correct") or 0) / judged) if judged else "–"),
+        ("Right so far", units.percent(int(event.get("correct") or 0) / answered) if answered else "–"),
         ("Speed", units.rate(pace.per_s, unit)),
         (text.TIME_LEFT, units.duration(pace.left_s)),
     ]
-    return live(found, bar(pace.share, "Progress"), facts(told), stage(text.STOPPING if found.stopping else ""))
+    return live(found, bar(pace.share, "Progress"), facts(pairs), stage(text.STOPPING if found.stopping else ""))

@@ -91,7 +91,7 @@ def _whole(path: Path, longest_px: int, _stamp: FileStamp) -> str:
 def _crop(path: Path, box_px: BoxXyxy, least_px: float, _stamp: FileStamp) -> tuple[str, BoxXyxy]:
     """The object with surroundings as a data URI, and its box in fractions of that crop."""
     try:
-        (found,) = pictures.cut(path, [box_px], CROP_PX, least_px)
+        (found,) = pictures.crop_objects(path, [box_px], CROP_PX, least_px)
     except photos.UNREADABLE as error:
         raise _unreadable(path) from error
     return data_uri(found.jpeg), found.box_xyxy
@@ -115,18 +115,18 @@ def close_up(path: Path, mark: Mark, name: str, words: str) -> Markup:
     return _PHOTOS.named(picture, [_drawn(box, mark.condition, words)], words, name, f"{words} in {name}")
 
 
-def judged(path: Path, box_px: BoxXyxy, kind: str, lines: Sequence[tuple[str, Condition, str]]) -> Markup:
+def object_card(path: Path, box_px: BoxXyxy, kind: str, lines: Sequence[tuple[str, Condition, str]]) -> Markup:
     """An object cut out of its photo, with lines of (who, condition, note) under it; the first line is the truth."""
     picture, box = _crop(path, box_px, LEAST_PX, file_stamp(path))
     truth = lines[0][1]
-    return _PHOTOS.judged(picture, [_drawn(box, truth, f"{kind}: {truth.name}")], kind, lines, path.name)
+    return _PHOTOS.object_card(picture, [_drawn(box, truth, f"{kind}: {truth.name}")], kind, lines, path.name)
 
 
 def annotated(path: Path, counts: Counter[Condition], name: str) -> Markup:
     """A photo into which its boxes are drawn already, with how many there are of each condition."""
-    told = ", ".join(f"{number} {condition.name}" for condition, number in counts.most_common())
-    return _PHOTOS.annotated(whole(path, ANNOTATED_PX), counts.most_common(), name, f"{name}: {told}")
+    tally = ", ".join(f"{number} {condition.name}" for condition, number in counts.most_common())
+    return _PHOTOS.annotated(whole(path, ANNOTATED_PX), counts.most_common(), name, f"{name}: {tally}")
 
 
-def gallery(cards: Sequence[str], look: str = "") -> Markup:
-    return html.row(f"dg-gallery {look}".strip(), cards)
+def gallery(cards: Sequence[str], css_class: str = "") -> Markup:
+    return html.row(f"dg-gallery {css_class}".strip(), cards)

@@ -32,10 +32,10 @@ def report_button(frame: Frame, prefix: str, *kinds: str) -> None:
         load = gr.DownloadButton(
             text.REPORT_LOAD, visible=False, elem_id=f"{prefix}-report-load", scale=0, min_width=170
         )
-        said = html.place("", elem_id=f"{prefix}-report-said")
+        status = html.place("", elem_id=f"{prefix}-report-said")
 
     def refresh(now: Snapshot, seen: Stamp | None) -> tuple[Stamp, Updates] | None:
-        runs = judged(now, *kinds)
+        runs = with_results(now, *kinds)
         stamp = tuple(run.id for run in runs)
         if stamp == seen:
             return None
@@ -45,7 +45,7 @@ def report_button(frame: Frame, prefix: str, *kinds: str) -> None:
 
     def forget() -> Updates:
         """Another run: the file that is offered is no longer its report."""
-        return {load: gr.DownloadButton(visible=False), said: ""}
+        return {load: gr.DownloadButton(visible=False), status: ""}
 
     def begin() -> Updates:
         return {make: gr.Button(text.REPORT_MAKING, interactive=False), **forget()}
@@ -57,21 +57,21 @@ def report_button(frame: Frame, prefix: str, *kinds: str) -> None:
         try:
             made = document.write(store.find_run(frame.workspace, identity))
         except UserError as error:
-            return {**ready, said: html.problem(error)}
-        told = f"{made.objects:,} objects · {made.bytes / 1e6:.1f} MB · {made.path}"
+            return {**ready, status: html.problem(error)}
+        size = f"{made.objects:,} objects · {made.bytes / 1e6:.1f} MB · {made.path}"
         return {
             **ready,
             load: gr.DownloadButton(value=offer(made.path), visible=True),
-            said: html.small(told),
+            status: html.small(size),
         }
 
-    outputs: list[Any] = [make, load, said]
-    frame.watch(refresh, row, chosen, load, said)
-    chosen.input(forget, outputs=[load, said], **QUIET)
+    outputs: list[Any] = [make, load, status]
+    frame.watch(refresh, row, chosen, load, status)
+    chosen.input(forget, outputs=[load, status], **QUIET)
     make.click(begin, outputs=outputs, **QUIET).then(write, chosen, outputs, **LONG)
 
 
-def judged(now: Snapshot, *kinds: str) -> list[Run]:
+def with_results(now: Snapshot, *kinds: str) -> list[Run]:
     """Runs that have results, newest first."""
     return [run for run in now.runs(*kinds) if run.results.is_file()]
 

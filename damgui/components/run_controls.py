@@ -20,7 +20,7 @@ Given = list[Component] | set[Component]
 
 @dataclass(frozen=True)
 class RunControls:
-    """A tab's run buttons: `message` tells what the user can cure, `state` that a run is starting.
+    """A tab's run buttons: `message` shows what the user can cure, `state` that a run is starting.
 
     `redraw` shows at once what came of a press, without waiting for the page's pulse.
     """
@@ -40,7 +40,7 @@ class RunControls:
         """A press goes on with the latest run of a kind."""
 
         def go_on() -> None:
-            found = self.frame.look().latest(kind)
+            found = self.frame.snapshot().latest(kind)
             if found is not None:
                 launcher.resume(found.run)
 
@@ -50,22 +50,22 @@ class RunControls:
         """A press asks the run of one of these kinds that is at work to save and end."""
 
         def end() -> None:
-            now = self.frame.look()
+            now = self.frame.snapshot()
             for found in map(now.latest, kinds):
                 if found is not None and found.active:
                     launcher.stop(found.run)
 
-        button.click(self._told(end), outputs=self.message, **QUIET)
+        button.click(self._as_handler(end), outputs=self.message, **QUIET)
 
     def _press(self, button: gr.Button, act: Callable[..., object], inputs: Given | None, state: gr.HTML) -> None:
         def wait() -> Updates:
             return {button: gr.Button(interactive=False), state: html.waiting(text.STARTING)}
 
         pressed = button.click(wait, outputs=[button, state], **QUIET)
-        done = pressed.then(self._told(act), inputs, self.message, **LONG)
+        done = pressed.then(self._as_handler(act), inputs, self.message, **LONG)
         done.then(self.redraw.call, self.redraw.inputs, self.redraw.outputs, **QUIET)
 
-    def _told(self, act: Callable[..., object]) -> Callable[..., Updates]:
+    def _as_handler(self, act: Callable[..., object]) -> Callable[..., Updates]:
         """`act` as a handler: its refusals are shown in the tab's message panel."""
 
         @guarded(self.message)

@@ -113,7 +113,7 @@ def build(prefix: str) -> Details:
                     html.place(html.section(text.CONFUSION))
                     matrix = plot_component(f"{prefix}-confusion", text.CONFUSION)
             class_table = html.place("", elem_id=f"{prefix}-class-table")
-            html.place(html.small(sentences.CLASS_TABLE_SAYS))
+            html.place(html.small(sentences.CLASS_TABLE_HINT))
         with (
             gr.Column(elem_classes="dg-panel"),
             gr.Accordion(sentences.BY_KIND, open=False, elem_classes="dg-fold", elem_id=f"{prefix}-by-kind"),

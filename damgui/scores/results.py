@@ -16,7 +16,7 @@ from core.errors import UserError
 from core.metrics.flights import with_flights
 from core.records import PredictionRow
 from core.report.about import photo_root
-from core.report.answers import shown as shown_condition
+from core.report.answers import shown_condition
 from core.runs.files import FileStamp, file_stamp, read_json
 from core.runs.workspace import Workspace
 from core.taxonomy import Taxonomy, of_results
@@ -107,8 +107,8 @@ def mistake_cards(
 ) -> str:
     cards = []
     for row in rows:
-        true, said = shown_condition(row, shown.taxonomy, "truth"), shown_condition(row, shown.taxonomy)
-        lines = [(labels[0], true, ""), (labels[1], said, _how_sure(row))]
+        true, answered = shown_condition(row, shown.taxonomy, "truth"), shown_condition(row, shown.taxonomy)
+        lines = [(labels[0], true, ""), (labels[1], answered, _how_sure(row))]
         cards.append(card(shown.root, row, lines))
     return photos.gallery([card for card in cards if card])
 
@@ -123,6 +123,6 @@ def card(root: Path, row: PredictionRow, lines: Sequence[tuple[str, Condition, s
     """One object with what was true and what was said; a plain line when its photo is gone."""
     try:
         x1, y1, x2, y2 = row["box_xyxy_px"]
-        return photos.judged(root / row["image"], (x1, y1, x2, y2), str(row["object_type"]), lines)
+        return photos.object_card(root / row["image"], (x1, y1, x2, y2), str(row["object_type"]), lines)
     except UserError as error:
         return html.note(str(error), "warn")

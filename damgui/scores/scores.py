@@ -8,7 +8,7 @@ from typing import Any
 from markupsafe import Markup
 
 from core import units
-from core.metrics.reference_points import BY_KEY, PRIOR, label_of
+from core.metrics.reference_points import PRIOR, label_of, references_of
 from core.taxonomy import Taxonomy
 from damgui import text
 from damgui.charts.base import to_json
@@ -26,25 +26,25 @@ def headline(shown: ShownResults) -> Markup:
     """The big number with its interval, the few that put it into place, and what flatters it."""
     found = shown.results
     took = f"took {units.duration(found['seconds'])}" if found.get("seconds") is not None else ""
-    asked = " · ".join(filter(None, [str((found.get("model") or {}).get("path", "")), took]))
+    model_line = " · ".join(filter(None, [str((found.get("model") or {}).get("path", "")), took]))
     interval = html.interval(found, "accuracy_interval")
-    apart = [said for said in (sentences.by_flight(found), sentences.single_answers(found)) if said]
-    return _SCORES.headline(found, interval, asked, _small_figures(found), apart, warnings(found))
+    caveats = [sentence for sentence in (sentences.by_flight(found), sentences.single_answers(found)) if sentence]
+    return _SCORES.headline(found, interval, model_line, _small_figures(found), caveats, warnings(found))
 
 
 def _small_figures(found: Found) -> list[Markup]:
     small = []
     if found.get("balanced_accuracy") is not None:
-        ends = html.interval(found, "balanced_accuracy_interval") or sentences.BALANCED_SAYS
+        ends = html.interval(found, "balanced_accuracy_interval") or sentences.BALANCED_HINT
         small.append(html.figure(units.percent(found["balanced_accuracy"]), sentences.BALANCED, ends))
-    ends = html.score_interval(found, "macro_f1_interval") or sentences.MACRO_F1_SAYS
+    ends = html.score_interval(found, "macro_f1_interval") or sentences.MACRO_F1_HINT
     small.append(html.figure(units.decimal(found["macro_f1"]), text.MACRO_F1, ends))
-    choice, prior = found.get("with_choice") or {}, found.get("prior") or {}
+    choice, guessing = found.get("with_choice") or {}, references_of(found).get(PRIOR)
     if choice.get("total"):
         below = html.interval(choice, "accuracy_interval") or f"{choice['correct']} of {choice['total']} objects"
         small.append(html.figure(units.percent(choice["accuracy"]), sentences.CHOICE, below))
-    if prior.get("accuracy") is not None:
-        small.append(html.figure(units.percent(prior["accuracy"]), sentences.GUESSING, sentences.GUESSING_SAYS))
+    if guessing and guessing["accuracy"] is not None:
+        small.append(html.figure(units.percent(guessing["accuracy"]), sentences.GUESSING, sentences.GUESSING_HINT))
     return small
 
 
@@ -54,17 +54,9 @@ def warnings(found: Found) -> Markup:
 
 
 # -- What it must beat -----------------------------------------------------------------------------------------------
-def references(found: Found) -> dict[str, Found]:
-    """The reference points by name; of files from before there were any, guessing alone."""
-    known = {name: about for name, about in (found.get("references") or {}).items() if about}
-    prior = found.get("prior") or {}
-    guessing = {"label": sentences.GUESSING, "note": BY_KEY[PRIOR].note, **prior}
-    return known or ({PRIOR: guessing} if prior.get("accuracy") is not None else {})
-
-
 def reference_chart(found: Found) -> str | None:
     """The model and each reference on one axis for accuracy and one for macro-F1; None when there is no reference."""
-    known = references(found)
+    known = references_of(found)
     if not known:
         return None
     own = {
@@ -89,9 +81,9 @@ def _dot(about: Found, name: str, key: str) -> ForestRow:
 
 def reference_words(found: Found) -> str:
     """A sentence for every reference point: the result's own, which also tells what was left out."""
-    known = references(found)
+    known = references_of(found)
     named = [(str(about.get("label") or label_of(name)), str(about.get("note") or "")) for name, about in known.items()]
-    return _SCORES.references(sentences.MUST_BEAT_SAYS, named) if named else ""
+    return _SCORES.references(sentences.MUST_BEAT_HINT, named) if named else ""
 
 
 # -- Alarms ----------------------------------------------------------------------------------------------------------
@@ -156,8 +148,8 @@ def group_tables(found: Found, taxonomy: Taxonomy) -> Markup:
 # -- How sure may one be ---------------------------------------------------------------------------------------------
 def sides(found: Found) -> list[tuple[str, Found]]:
     """The measured probabilities: raw, and calibrated where the model has a calibration."""
-    told = {sentences.RAW: "probabilistic", sentences.CALIBRATED: "probabilistic_calibrated"}
-    return [(label, found[key]) for label, key in told.items() if (found.get(key) or {}).get("total")]
+    keys = {sentences.RAW: "probabilistic", sentences.CALIBRATED: "probabilistic_calibrated"}
+    return [(label, found[key]) for label, key in keys.items() if (found.get(key) or {}).get("total")]
 
 
 def reliability_chart(found: Found) -> str | None:
@@ -171,19 +163,19 @@ def sureness(found: Found) -> str:
     if not known:
         return ""
     rows = [
-        [html.cell(name, says), *(units.decimal(about.get(key), 3) for _, about in known)]
-        for key, name, says in sentences.SURENESS
+        [html.cell(name, hint), *(units.decimal(about.get(key), 3) for _, about in known)]
+        for key, name, hint in sentences.SURENESS
     ]
-    said = [html.table(["", *(label for label, _ in known)], rows, "dg-sure"), _unsure(found)]
-    said.append(html.small(sentences.RELIABILITY_SAYS))
+    pieces = [html.table(["", *(label for label, _ in known)], rows, "dg-sure"), _unsure(found)]
+    pieces.append(html.small(sentences.RELIABILITY_HINT))
     if len(known) > 1:
-        said.append(html.small(sentences.CALIBRATED_SAYS))
-    return html.joined(said)
+        pieces.append(html.small(sentences.CALIBRATED_HINT))
+    return html.joined(pieces)
 
 
 def _unsure(found: Found) -> str:
     about = found.get("unsure") or {}
     if not about.get("total"):
         return ""
-    tone, said = sentences.unsure(about)
-    return html.note(said, tone)
+    tone, sentence = sentences.unsure(about)
+    return html.note(sentence, tone)

@@ -8,52 +8,47 @@ from dataclasses import dataclass
 from typing import Any
 
 from core import units
+from core.glossary import TERMS
 from core.metrics.alarms import FROM_OTHER_FLIGHTS
 from core.metrics.compare import BETTER, UNCLEAR, WORSE
 from core.metrics.flights import FEW_FLIGHTS, LEAST_FLIGHTS, TOO_FEW_FLIGHTS
+from core.metrics.reference_points import BY_KEY, PRIOR
 from core.units import percent, points
 from damgui.text import split_name
 
 # -- One set of answers ----------------------------------------------------------------------------------------------
 BALANCED = "Balanced accuracy"
-BALANCED_SAYS = "mean share found, every class alike"
-MACRO_F1_SAYS = "finds and false alarms, every class alike"
-GUESSING, GUESSING_SAYS = "Just guessing", "always the commonest condition"
+BALANCED_HINT = "mean share found, every class alike"
+MACRO_F1_HINT = "finds and false alarms, every class alike"
+GUESSING, GUESSING_HINT = "Just guessing", BY_KEY[PRIOR].named
 CHOICE = "Where there is a choice"
 MUST_BEAT = "What it must beat"
-MUST_BEAT_SAYS = "Dots are measured, lines are 95 % intervals; the band is the model's own interval."
+MUST_BEAT_HINT = "Dots are measured, lines are 95 % intervals; the band is the model's own interval."
 THIS_MODEL = "This model"
 ALARMS = "Does it find what matters?"
 ALARM_OTHERS = "This model has no calibration, so each flight's threshold comes from the other judged flights."
 BY_CLASS = "Class by class"
 BY_KIND = "By object type and condition"
 SURE = "How sure may one be?"
-CLASS_TABLE_SAYS = (
-    "Support: how many there are. Recall: the share of them that was found, with its 95 % interval. Precision: the "
-    "share of those called so that really are. F1: both in one number, 1 is perfect."
-)
-RELIABILITY_SAYS = (
+CLASS_TABLE_HINT = " ".join(f"{word}: {TERMS[word]}" for word in ("Support", "Recall", "Precision", "F1"))
+RELIABILITY_HINT = (
     "Answers are sorted by how sure the model was. On the dashed line it is right as often as it says: of the answers "
     "given with 80 %, 80 % are right. Below the line it is too sure of itself, above it too modest. The bars show how "
     "many objects stand behind each dot: few objects, little proof."
 )
 SURENESS = (
-    ("log_loss", "Log-loss", "What a wrong answer costs, the more the surer it was. 0 is perfect; lower is better."),
-    ("brier", "Brier score", "The squared distance of the probabilities from the truth. 0 is perfect, lower better."),
-    (
-        "ece",
-        "Calibration error (ECE)",
-        "How far, on average, how sure it is lies from how often it is right. 0 is perfect.",
-    ),
+    ("log_loss", "Log-loss", TERMS["Log-loss"]),
+    ("brier", "Brier score", TERMS["Brier score"]),
+    ("ece", "Calibration error (ECE)", TERMS["Calibration error"]),
 )
 RAW, CALIBRATED = "As the model says", "Calibrated"
-CALIBRATED_SAYS = (
+CALIBRATED_HINT = (
     "Calibrated: the same answers, with their probabilities pulled to what they are worth. It was measured on photos "
     "that the model neither learned from nor was chosen by."
 )
 
 # -- Two sets of answers ---------------------------------------------------------------------------------------------
-VERDICT_TITLES = {
+OUTCOME_TITLES = {
     BETTER: "Better",
     WORSE: "Worse",
     UNCLEAR: "No clear difference",
@@ -61,7 +56,7 @@ VERDICT_TITLES = {
 }
 CHANGES = (("accuracy_change", "Accuracy"), ("balanced_accuracy_change", BALANCED), ("macro_f1_change", "Macro-F1"))
 CHANGE_TITLE = "The differences, with their intervals"
-CHANGE_SAYS = (
+CHANGE_HINT = (
     "Points are percentage points. A line that crosses 0 proves nothing: with other flights of the same kind the "
     "difference might be the other way round. Macro-F1 and balanced accuracy count rare classes as much as common ones."
 )
@@ -84,13 +79,13 @@ VALID_CHOSE = (
 TEST_HONEST = "The test photos neither taught nor chose anything: their score is the honest one."
 AFTER_DETAIL = "The run “After” in detail: what it must beat, class by class, how sure one may be"
 RUNS_TITLE = "All judged runs"
-RUNS_SAYS = "Columns after the scores are the settings in which these runs differ."
+RUNS_HINT = "Columns after the scores are the settings in which these runs differ."
 RUNS_NONE = "No judged run yet."
 OTHER_OBJECTS = "other objects: not comparable"
 CURVES_TITLE = "Training curves"
 CURVES_PICK = "Training runs"
 CURVES_EMPTY = "Choose one or more training runs."
-UNTAUGHT, TUNED = "untaught", "tuned"
+BASE, TUNED = "untaught", "tuned"
 
 # -- One answer ------------------------------------------------------------------------------------------------------
 UNSURE = "Unsure: send to an engineer"
@@ -99,19 +94,19 @@ NOT_CALIBRATED = "Not calibrated: take the percentage with a grain of salt."
 LIMIT_OF_SENSE = 20  # beyond so many times the flights, more of them are no advice
 
 
-def not_judged(split: str) -> str:
+def not_evaluated(split: str) -> str:
     """What is said after the name of a tuned model that has not judged a split yet."""
     return f"has not judged the {split_name(split).lower()} photos yet. Judge it to see both numbers side by side."
 
 
 def no_base(name: str, split: str) -> str:
-    """What is said of a tuned model that judged photos which no untaught one did."""
-    judged = f"{name} judged the {split_name(split).lower()} photos and no untaught model did"
-    return f"{judged}: there is nothing to compare it with yet."
+    """What is said of a tuned model that judged photos which no base model did."""
+    fact = f"{name} judged the {split_name(split).lower()} photos and no untaught model did"
+    return f"{fact}: there is nothing to compare it with yet."
 
 
 def interval(found: Mapping[str, Any], key: str, none: str = TOO_FEW_FLIGHTS) -> str:
-    """ "58.1 – 71.4 %"; `none` where the flights were too few, "" where the results tell nothing of it."""
+    """As in "58.1 – 71.4 %"; `none` where the flights were too few, "" where the results tell nothing of it."""
     return units.interval(found.get(key)) or (none if key in found else "")
 
 
@@ -174,8 +169,8 @@ def alarm(condition: str, about: Mapping[str, Any], tolerated: float = 0.1) -> s
     others = int(about.get("negatives") or 0)
     false = round(float(about.get("false_alarm_rate") or 0.0) * others)
     price = f"{units.counted(false, 'false alarm')} among {others} others ({one_in(tolerated)} is tolerated)"
-    said = f"of the {about['positives']} {condition} objects found, at {price}."
-    return f"{said} {ALARM_OTHERS}" if about.get("threshold_from") == FROM_OTHER_FLIGHTS else said
+    sentence = f"of the {about['positives']} {condition} objects found, at {price}."
+    return f"{sentence} {ALARM_OTHERS}" if about.get("threshold_from") == FROM_OTHER_FLIGHTS else sentence
 
 
 @dataclass(frozen=True)
@@ -184,25 +179,25 @@ class Conclusion:
 
     tone: str
     title: str
-    says: str
+    explanation: str
 
 
 def conclusion(found: Mapping[str, Any]) -> Conclusion:
     """What `core.metrics.compare` proves. Its macro-F1 change decides; one whose interval holds 0 proves nothing."""
-    change, flights, word = float(found["macro_f1_change"]), int(found["flights"]), found["verdict"]
-    title, ends = VERDICT_TITLES[word], found["macro_f1_change_interval"]
+    change, flights, outcome = float(found["macro_f1_change"]), int(found["flights"]), found["verdict"]
+    title, ends = OUTCOME_TITLES[outcome], found["macro_f1_change_interval"]
     if ends is None:
         few = units.counted(flights, "flight")
-        says = f"The difference of macro-F1 is {points(change)} points, from {few}: too few to prove anything."
-        return Conclusion("", title, f"{says} At least {LEAST_FLIGHTS} are wanted.{_apart(found)}")
+        lead = f"The difference of macro-F1 is {points(change)} points, from {few}: too few to prove anything."
+        return Conclusion("", title, f"{lead} At least {LEAST_FLIGHTS} are wanted.{_apart(found)}")
     low, high = ends
-    says = f"The difference of macro-F1 is {points(change)} points (95 % interval {points(low)} to {points(high)}): "
-    if word == UNCLEAR:
+    lead = f"The difference of macro-F1 is {points(change)} points (95 % interval {points(low)} to {points(high)}): "
+    if outcome == UNCLEAR:
         return Conclusion(
-            "", title, f"{says}the interval includes 0. {more_flights(change, ends, flights)}{_apart(found)}"
+            "", title, f"{lead}the interval includes 0. {more_flights(change, ends, flights)}{_apart(found)}"
         )
-    side, tone = ("above", "up") if word == BETTER else ("below", "down")
-    return Conclusion(tone, title, f"{says}the whole interval lies {side} 0.{_apart(found)}")
+    side, tone = ("above", "up") if outcome == BETTER else ("below", "down")
+    return Conclusion(tone, title, f"{lead}the whole interval lies {side} 0.{_apart(found)}")
 
 
 def _apart(found: Mapping[str, Any]) -> str:
@@ -242,10 +237,10 @@ def chance(found: Mapping[str, Any]) -> str:
     times = min(among, round(p * among))
     how = f"about {'once' if times == 1 else f'{times} times'} in {among:,}" if times else "less than once in 10,000"
     proof = "" if p < 0.05 else " That is no proof."
-    said = f"p {p:.2g}" if p >= 0.0001 else "p below 0.0001"
+    p_words = f"p {p:.2g}" if p >= 0.0001 else "p below 0.0001"
     return (
         f"{turned} Were both models equally good, chance would bring so uneven a change {how}.{proof} "
-        f"(Exact sign-flip test over {found['flights']} flights, {said}.)"
+        f"(Exact sign-flip test over {found['flights']} flights, {p_words}.)"
     )
 
 
@@ -272,14 +267,14 @@ def why_unsure(answer: Mapping[str, Any], rule: Mapping[str, Any]) -> str:
 
     `rule` is the calibration's threshold with what it was counted on.
     """
-    said = f"Its most probable answer is {answer['predicted']}, "
+    most_probable = f"Its most probable answer is {answer['predicted']}, "
     sure, threshold = sureness(answer), answer.get("threshold")
     if threshold is None:
-        return f"{said}{percent(sure, 0)}. {NO_THRESHOLD}"
+        return f"{most_probable}{percent(sure, 0)}. {NO_THRESHOLD}"
     # As many digits as it takes to see that one number lies below the other.
     digits = next((decimals for decimals in (0, 1) if percent(sure, decimals) != percent(threshold, decimals)), 2)
     given = f"An answer is given from {percent(threshold, digits)} on."
-    return f"{said}{percent(sure, digits)}. {given} {promise(rule)}".rstrip()
+    return f"{most_probable}{percent(sure, digits)}. {given} {promise(rule)}".rstrip()
 
 
 def unsure(about: Mapping[str, Any]) -> tuple[str, str]:
@@ -287,14 +282,14 @@ def unsure(about: Mapping[str, Any]) -> tuple[str, str]:
     total, count, threshold = about["total"], about["count"], about.get("threshold")
     if threshold is None:
         return "warn", f"All {total} answers are unsure. {NO_THRESHOLD}"
-    said = f"{count} of {total} answers are unsure (less than {percent(threshold, 0)}) and would go to an engineer"
+    note = f"{count} of {total} answers are unsure (less than {percent(threshold, 0)}) and would go to an engineer"
     right, allowed = about.get("accuracy_of_sure"), about.get("max_error")
     if right is None:
-        return "info", f"{said}."
-    said = f"{said}; {total - count} are given, {percent(right)} of them right."
+        return "info", f"{note}."
+    note = f"{note}; {total - count} are given, {percent(right)} of them right."
     if allowed is None or right >= 1 - allowed:
-        return "info", said
-    return "warn", f"{said} {percent(1 - allowed, 0)} was aimed at: the photos put aside were too few or too different."
+        return "info", note
+    return "warn", f"{note} {percent(1 - allowed, 0)} was aimed at: the photos put aside were too few or too different."
 
 
 def sureness(answer: Mapping[str, Any]) -> float:

@@ -1,4 +1,4 @@
-"""Predict: one photo, one box, and what the untaught and the tuned model say about it."""
+"""Predict: one photo, one box, and what the base and the tuned model say about it."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class PredictWidgets:
     ask: gr.Button
     stop: gr.Button
     message: gr.HTML
-    verdict: gr.HTML
+    cards: gr.HTML
     chart: gr.HTML
     classes: gr.HTML
     clock: gr.Timer
@@ -64,7 +64,7 @@ class PredictWidgets:
     @property
     def answer(self) -> list[Component]:
         """What `forget` redraws."""
-        return [self.pending, self.clock, self.ask, self.stop, self.verdict, self.chart, self.classes]
+        return [self.pending, self.clock, self.ask, self.stop, self.cards, self.chart, self.classes]
 
     def forget(self) -> Updates:
         """Another photo, box or type: the last answer holds no more, and a waiting one is not waited for."""
@@ -73,7 +73,7 @@ class PredictWidgets:
             self.clock: gr.Timer(active=False),
             self.ask: gr.Button(interactive=True),
             self.stop: gr.Button(visible=False),
-            self.verdict: html.empty(text.PREDICT_EMPTY),
+            self.cards: html.empty(text.PREDICT_EMPTY),
             self.chart: None,
             self.classes: None,
         }
@@ -96,7 +96,7 @@ def build(frame: Frame) -> None:
                 stop = gr.Button(text.PREDICT_STOP, variant="stop", visible=False, elem_id="predict-stop")
             message = html.place("", elem_id="predict-message")
             with gr.Column(elem_classes="dg-panel"):
-                verdict = html.place(html.empty(text.PREDICT_EMPTY), elem_id="predict-answer")
+                cards = html.place(html.empty(text.PREDICT_EMPTY), elem_id="predict-answer")
                 chart = plot_component("predict-chart", "Probability of every condition")
                 classes = plot_component("predict-classes", "Probability of every class")
     w = PredictWidgets(
@@ -112,7 +112,7 @@ def build(frame: Frame) -> None:
         ask,
         stop,
         message,
-        verdict,
+        cards,
         chart,
         classes,
         gr.Timer(ASK_EVERY_S, active=False),
@@ -187,7 +187,7 @@ def _wire_question(frame: Frame, w: PredictWidgets) -> None:
     """Ask, wait, show; or stop waiting."""
 
     def show_busy() -> Updates:
-        return {**w.forget(), w.ask: gr.Button(interactive=False), w.verdict: html.working(text.PREDICT_ASKING)}
+        return {**w.forget(), w.ask: gr.Button(interactive=False), w.cards: html.working(text.PREDICT_ASKING)}
 
     def begin(values: Mapping[Component, Any]) -> Updates:
         try:
@@ -271,18 +271,18 @@ def _show(path: Path, objects: Sequence[BoxedObject], w: PredictWidgets) -> Upda
 
 
 def _request(frame: Frame, values: Mapping[Component, Any], w: PredictWidgets) -> tuple[dict[str, Any], Settings]:
-    """The question for the desk. Raises UserError when no photo is chosen."""
+    """The question for the prediction server. Raises UserError when no photo is chosen."""
     photo, value = values[w.photo], values[w.picker] or {}
     if not photo:
         raise UserError(text.PREDICT_NO_PHOTO)
-    tuned = next((model for model in frame.look().tuned_models if model.name == values[w.model]), None)
+    tuned = next((model for model in frame.snapshot().tuned_models if model.name == values[w.model]), None)
     path = str(tuned.path) if tuned else _base(frame)
     base = store.base_model(path)
     settings = store.settings_for_model(path)
-    # A tuned model is asked what it learned; an untaught one what the object types to choose from belong to.
-    asked = settings.data if tuned else replace(settings.data, taxonomy=values[frame.form.widgets[TAXONOMY]])
+    # A tuned model is asked what it learned; a base model what the object types to choose from belong to.
+    data = settings.data if tuned else replace(settings.data, taxonomy=values[frame.form.widgets[TAXONOMY]])
     judging = frame.form.read(values, ("judging.",)).judging
-    settings = replace(settings, model=replace(settings.model, path=base), data=asked, judging=judging)
+    settings = replace(settings, model=replace(settings.model, path=base), data=data, judging=judging)
     box, size_wh = value.get("box"), photo["size_wh"]
     # A labelled box is asked about as in training, with its neighbours; among them a box of one's own has no place.
     picked = value.get("index")
@@ -299,7 +299,7 @@ def _request(frame: Frame, values: Mapping[Component, Any], w: PredictWidgets) -
 
 def _base(frame: Frame) -> str:
     """The model of the last baseline, demo before there is one."""
-    found = frame.look().latest("baseline")
+    found = frame.snapshot().latest("baseline")
     return found.run.settings().model.path if found else "demo"
 
 
@@ -326,35 +326,35 @@ def _taxonomy(found: Mapping[str, Any], path: str) -> Taxonomy:
 
 
 def _answered(found: dict[str, Any], truth: Condition | None, taxonomy: Taxonomy, w: PredictWidgets) -> Updates:
-    """The verdicts in words, then the probabilities: of conditions, and of classes when the type was not known."""
-    asked = found.get("object_type")
-    cards = [_verdict(answer, asked or answer["predicted_type"], taxonomy) for answer in found["answers"]]
+    """The answers in words, then the probabilities: of conditions, and of classes when the type was not known."""
+    object_type = found.get("object_type")
+    cards = [_answer_card(answer, object_type or answer["predicted_type"], taxonomy) for answer in found["answers"]]
     alone = text.BASE_ONLY if len(cards) == 1 else ""
-    labelled = [(answer["label"], _shares(answer, asked, taxonomy)) for answer in found["answers"]]
+    labelled = [(answer["label"], _shares(answer, object_type, taxonomy)) for answer in found["answers"]]
     by_class = [
         (answer["label"], answer.get("calibrated_classes") or answer["class_probabilities"])
         for answer in found["answers"]
         if "class_probabilities" in answer
     ]
     return {
-        w.verdict: _PREDICT.answered(cards, truth, alone, float(found.get("seconds") or 0)),
+        w.cards: _PREDICT.answered(cards, truth, alone, float(found.get("seconds") or 0)),
         w.chart: to_json(probabilities(labelled, taxonomy)),
         w.classes: to_json(probabilities(by_class, taxonomy)) if by_class else None,
     }
 
 
-def _verdict(answer: Mapping[str, Any], kind: str, taxonomy: Taxonomy) -> Markup:
+def _answer_card(answer: Mapping[str, Any], kind: str, taxonomy: Taxonomy) -> Markup:
     """What one model says: the condition with its probability, or that an engineer has to look."""
     about = calibration(str(answer.get("model") or ""))
     rule = (about.get("thresholds") or {}).get("class" if "class_probabilities" in answer else "condition") or {}
     trust = sentences.calibrated_on(about) if "calibrated" in answer else sentences.NOT_CALIBRATED
     if answer.get("unsure"):
         why = sentences.why_unsure(answer, rule)
-        return _PREDICT.verdict(
+        return _PREDICT.answer_card(
             answer, taxonomy.shown(kind, answer["predicted"]), kind, "", sentences.UNSURE, why, trust
         )
     sure = units.percent(sentences.sureness(answer), 0)
-    return _PREDICT.verdict(
+    return _PREDICT.answer_card(
         answer,
         taxonomy.shown(kind, answer["predicted"]),
         kind,
@@ -366,7 +366,7 @@ def _verdict(answer: Mapping[str, Any], kind: str, taxonomy: Taxonomy) -> Markup
 
 
 def _shares(answer: Mapping[str, Any], object_type: str | None, taxonomy: Taxonomy) -> Mapping[str, float]:
-    """The probabilities of the conditions that the verdict speaks of, by the names that they are shown with."""
+    """The probabilities of the conditions that the answer speaks of, by the names that they are shown with."""
     if not object_type and taxonomy.observed and "class_probabilities" in answer:
         found: Counter[str] = Counter()
         for name, share in (answer.get("calibrated_classes") or answer["class_probabilities"]).items():

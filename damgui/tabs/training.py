@@ -161,8 +161,10 @@ def _form(form: Form) -> tuple[gr.Dropdown, gr.Textbox, gr.Button, gr.Button]:
 
 
 def _wire_form(frame: Frame, preset: gr.Dropdown, name: gr.Textbox) -> None:
-    """Preset, model here and model on the baseline tab agree; a preset fills the form, and a name that nobody typed
-    follows the model."""
+    """Preset, model here and model on the baseline tab agree.
+
+    A preset fills the form, and a name that nobody typed follows the model.
+    """
     model = frame.form.widgets["model.path"]
     models = [model, *(follower for follower in frame.followers if follower is not preset)]
 
@@ -204,7 +206,7 @@ def _free_name(frame: Frame, found: RunState | None) -> Any:
 
 
 def _newer(tried: RunState | None, found: RunState | None) -> RunState | None:
-    """The trial, unless training has begun since or goes on again: then it has told its own."""
+    """The trial, unless training has begun since or goes on again: then it has measured its own."""
     begun = found is not None and (found.active or (tried is not None and found.run.created > tried.run.created))
     return tried if tried and (tried.active or not begun) else None
 
@@ -222,14 +224,14 @@ def _trial(tried: RunState | None) -> str:
     """The panel of "Try two steps first"."""
     if tried is None:
         return ""
-    told = run_state.rehearsal(tried)
+    measured = run_state.dry_run(tried)
     if tried.active:
-        said = text.STOPPING_TRIAL if tried.stopping else run_state.stage(tried) or text.STARTING
-        return html.live(tried, html.working(said))
-    if told is None:
+        stage = text.STOPPING_TRIAL if tried.stopping else run_state.stage(tried) or text.STARTING
+        return html.live(tried, html.working(stage))
+    if measured is None:
         stopped = html.note(text.TRIED_STOPPED) if tried.status == "stopped" else ""
         return html.live(tried, html.ended(tried), stopped)
-    figures = html.figures(html.figure(value, label, below) for label, value, below in text.tried(told))
+    figures = html.figures(html.figure(value, label, below) for label, value, below in text.tried(measured))
     return html.live(tried, figures, html.warnings(tried), html.note(text.TRIED_FITS, "good"))
 
 
@@ -249,18 +251,18 @@ def _chart(found: RunState | None, base: Base | None) -> tuple[Any, Base | None]
 
 def _state(found: RunState | None, busy: RunState | None) -> str:
     other = html.note(text.busy_elsewhere(busy.run.kind)) if busy and busy.run.kind not in HERE else Markup("")
-    return other + _told(found) if found else other
+    return other + _progress(found) if found else other
 
 
-def _told(found: RunState) -> Markup:
+def _progress(found: RunState) -> Markup:
     """The panel of a training: how far it is, or what came out."""
     if not found.active:
         return html.live(found, _outcome(found), html.ended(found))
     pace = run_state.training_progress(found)
     if pace is None:
-        said, tried = run_state.stage(found) or text.STARTING, run_state.rehearsal(found)
+        stage, tried = run_state.stage(found) or text.STARTING, run_state.dry_run(found)
         expected = html.facts(_expected(tried)) if tried else ""
-        return html.live(found, html.waiting(said), expected, html.stage(said), html.warnings(found))
+        return html.live(found, html.waiting(stage), expected, html.stage(stage), html.warnings(found))
     return html.live(
         found,
         html.bar(pace.share, "Progress"),
@@ -272,7 +274,7 @@ def _told(found: RunState) -> Markup:
 
 
 def _expected(tried: DryRunMeasured) -> list[tuple[str, str]]:
-    """What two steps told, until those of the training itself tell it."""
+    """What two tried steps measured, shown until the training has measured its own."""
     return [
         (text.TIME_LEFT, units.about(tried["total_s"])),
         (text.TRIED_STEP, units.seconds(tried["usual_step_s"])),

@@ -52,9 +52,8 @@ def _scores(now: Snapshot) -> tuple[str, str]:
     except UserError:  # a file that is being replaced by hand; the tabs themselves say so
         return "", ""
     base = units.percent(found["overall_accuracy"]) if "overall_accuracy" in found else ""
-    info = tuned[0].info if tuned else {}
-    final = (info.get("best") or info.get("final") or {}).get("accuracy")
-    return base, units.percent(final) if final is not None else ""
+    taught = tuned[0].score.get("accuracy") if tuned else None
+    return base, units.percent(taught) if taught is not None else ""
 
 
 def _good(baseline: str, tuned: str) -> Markup:

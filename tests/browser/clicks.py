@@ -71,11 +71,11 @@ class Watch:
     errors: list[str] = field(default_factory=list)
 
     def over(self, page: Page) -> None:
-        page.on("request", lambda sent: self._asked(sent.url))
+        page.on("request", lambda sent: self._on_request(sent.url))
         page.on("pageerror", lambda error: self.errors.append(str(error)))
-        page.on("console", lambda said: self.errors.append(said.text) if said.type == "error" else None)
+        page.on("console", lambda message: self.errors.append(message.text) if message.type == "error" else None)
 
-    def _asked(self, url: str) -> None:
+    def _on_request(self, url: str) -> None:
         if urlparse(url).hostname not in ("127.0.0.1", None):
             self.elsewhere.append(url)
 

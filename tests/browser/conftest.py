@@ -10,8 +10,6 @@ import pytest
 from clicks import QUIET, WAIT_MS, App, Watch, chromium, serve, window
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from tests.shared import once
-
 # Five seconds, Playwright's own, are short for a model that is loaded first; what must happen at once says so itself.
 expect.set_options(timeout=WAIT_MS)
 
@@ -22,21 +20,6 @@ def browser() -> Iterator[Browser]:
         opened = driver.chromium.launch(executable_path=chromium(), args=QUIET)
         yield opened
         opened.close()
-
-
-@pytest.fixture(scope="session")
-def few_photos(shared: Path, sample_data: Path) -> Path:
-    """Every fourth photo of the sample set: what is clicked and waited for is the same, and takes a quarter."""
-
-    def take(folder: Path) -> None:
-        shutil.copy(sample_data / "data.yaml", folder)
-        for image in sorted(sample_data.glob("*/images/*"))[::4]:
-            label = image.parents[1] / "labels" / f"{image.stem}.txt"
-            for file in (image, label):
-                (folder / file.relative_to(sample_data)).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(file, folder / file.relative_to(sample_data))
-
-    return once(shared / "few-photos", take)
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from clicks import App, ended, limit_photos, newest, serve, tab, unfold, until, visit, write
 from playwright.sync_api import Page, expect
 
@@ -19,6 +20,7 @@ from damgui.forms import SWITCHES, elem_id
 from damgui.tabs.ablation import text as study_text
 
 
+@pytest.mark.slow
 def test_an_ablation_is_started_by_a_click_and_its_table_appears(app: App, page: Page, workspace: Path) -> None:
     visit(page, app.url)
     limit_photos(page, 5)
@@ -59,7 +61,7 @@ def test_the_advice_fills_the_five_switches_by_a_click(page: Page, tmp_path: Pat
     settings = load("demo")
     plan = studies.plan_ablation(["oversampling"], 3, settings)
     run = store.create(workspace, settings, "ablate", plan=studies.to_dict(plan))
-    judged = {
+    answers = {
         variant: {
             seed: [
                 {
@@ -74,7 +76,7 @@ def test_the_advice_fills_the_five_switches_by_a_click(page: Page, tmp_path: Pat
         }
         for variant, right in (("none", 20), ("oversampling", 36))
     }
-    write_json(run.results, {"kind": "ablate", "cells": [], **ablation(judged)})
+    write_json(run.results, {"kind": "ablate", "cells": [], **ablation(answers)})
     append(run.events, event("started", run=run.id, pid=1, job="ablate", parent=1))
     append(run.events, event("ended", how="finished", error="", problems=[], seconds=1.0))
     app = serve(tmp_path)

@@ -29,14 +29,14 @@ def leaky(tmp_path_factory: pytest.TempPathFactory) -> Path:
         picture.save(root / split / "images" / f"{stem}.jpg", quality=quality)
         (root / split / "labels" / f"{stem}.txt").write_text("0 .4 .4 .3 .3\n1 .7 .7 .2 .2\n")
 
-    def scene() -> Image.Image:
+    def random_picture() -> Image.Image:
         soft = Image.fromarray(rng.integers(30, 220, (7, 7, 3), dtype=np.uint8)).resize((160, 160), 3)
         return Image.blend(soft, Image.effect_noise((160, 160), 60).convert("RGB"), 0.2)
 
-    scenes = {(flight, frame): scene() for flight in range(3) for frame in (10, 30, 50)}
+    scenes = {(flight, frame): random_picture() for flight in range(3) for frame in (10, 30, 50)}
     for (flight, frame), picture in scenes.items():
         add("train", f"Dam{flight}_{frame}", picture)
-    add("valid", "Dam0_12", scene())
+    add("valid", "Dam0_12", random_picture())
     add("valid", "Copy_of_it_900", scenes[1, 30], 60)
     (root / "data.yaml").write_text(f"train: train/images\nval: valid/images\nnames: {json.dumps(NAMES)}\n")
     return root

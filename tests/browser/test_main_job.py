@@ -23,7 +23,7 @@ from core.units import percent
 from damgui import text
 from damgui.scores import sentences
 
-STEPS = 16
+STEPS = 12
 
 
 def experiments(workspace: Path, name: str) -> Any:
@@ -53,25 +53,25 @@ def shown_shares(answer: dict[str, Any]) -> dict[str, float]:
 
 def ask(page: Page, workspace: Path) -> dict[str, Any]:
     """Press the button, wait for both verdicts, hold them against the service's answer and return that."""
-    verdicts = page.locator("#predict-answer .dg-verdict")
+    cards = page.locator("#predict-answer .dg-verdict")
     page.locator("#predict-ask").click()
     expect(page.locator("#predict-ask")).to_be_disabled(timeout=3_000)
-    expect(verdicts).to_have_count(2)
-    said = last_answer(workspace)
-    assert [answer["label"] for answer in said["answers"]] == ["Base model", "Tuned: clicked"]
-    for index, answer in enumerate(said["answers"]):
+    expect(cards).to_have_count(2)
+    found = last_answer(workspace)
+    assert [answer["label"] for answer in found["answers"]] == ["Base model", "Tuned: clicked"]
+    for index, answer in enumerate(found["answers"]):
         for words in (
             answer["label"],
             answer["predicted_type"],
             load().shown(answer["predicted_type"], answer["predicted"]).name,
             percent(sentences.sureness(answer), 0),
         ):
-            expect(verdicts.nth(index)).to_contain_text(words)
+            expect(cards.nth(index)).to_contain_text(words)
     bars_of_each = [trace["x"] for trace in drawn(page, "predict-chart")]
-    for bars, answer in zip(bars_of_each, said["answers"], strict=True):
+    for bars, answer in zip(bars_of_each, found["answers"], strict=True):
         assert sorted(bars) == pytest.approx(sorted(100 * p for p in shown_shares(answer).values()))
         assert sum(bars) == pytest.approx(100, abs=0.1)
-    return said
+    return found
 
 
 def examples(workspace: Path) -> list[Photo]:
@@ -97,7 +97,7 @@ class TestNewcomer:
         expect(score.locator(".dg-big")).to_be_visible(timeout=300_000)  # reference points are measured as well
         zero = experiments(workspace, "zeroshot_results.json")
         photos = read_dataset(DataSettings(), workspace / "sample-data").split("valid")
-        assert zero["total"] == sum(len(photo.objects) for photo in photos) > 40
+        assert zero["total"] == sum(len(photo.objects) for photo in photos) > 30
         assert float(score.locator(".dg-big").get_attribute("data-accuracy") or 0) == pytest.approx(
             zero["overall_accuracy"], abs=1e-6
         )
@@ -186,11 +186,11 @@ class TestNewcomer:
         expect(page.locator("#predict-picker")).to_contain_text("Your own box")
         page.locator("#predict-type input").click()
         page.get_by_role("option", name="slope drain").click()
-        said = ask(page, workspace)
-        assert Path(said["image"]).read_bytes() == photo.read_bytes()
-        assert said["object_type"] == "slope drain"
-        wide, high = said["size_wh"]
-        shares = [end / side for end, side in zip(said["box_xyxy_px"], (wide, high, wide, high), strict=True)]
+        found = ask(page, workspace)
+        assert Path(found["image"]).read_bytes() == photo.read_bytes()
+        assert found["object_type"] == "slope drain"
+        wide, high = found["size_wh"]
+        shares = [end / side for end, side in zip(found["box_xyxy_px"], (wide, high, wide, high), strict=True)]
         assert shares == pytest.approx([0.2, 0.2, 0.6, 0.7], abs=0.01)
 
     def test_an_examples_clicked_box_gets_the_answer_of_the_evaluation(
@@ -210,9 +210,9 @@ class TestNewcomer:
         boxes.nth(index).press("Enter")  # a mouse would take the smallest box under it
         expect(boxes.nth(index)).to_have_attribute("aria-pressed", "true")
         expect(page.locator("#predict-type input")).to_have_value("toe drain")
-        said = ask(page, workspace)
+        found = ask(page, workspace)
         files = ("zeroshot_predictions.jsonl", "evaluation_clicked_valid_predictions.jsonl")
-        for answer, name in zip(said["answers"], files, strict=True):
+        for answer, name in zip(found["answers"], files, strict=True):
             row = rows(workspace, name)[photo.name, index]
             assert answer["probabilities"] == pytest.approx(row["probabilities"], abs=1e-4)
             assert answer["predicted"] == row["predicted"]
@@ -226,10 +226,10 @@ class TestNewcomer:
         page.locator("#predict-examples button").first.click()
         page.locator("#predict-picker img").wait_for(state="visible")
         expect(page.locator("#predict-type input")).to_have_value(text.NOT_SURE)
-        said = ask(page, workspace)
-        assert said["question"] == "class"
-        assert said["object_type"] is None
-        assert all(len(answer["class_probabilities"]) == 9 for answer in said["answers"])
+        found = ask(page, workspace)
+        assert found["question"] == "class"
+        assert found["object_type"] is None
+        assert all(len(answer["class_probabilities"]) == 9 for answer in found["answers"])
         expect(page.locator("#predict-classes .js-plotly-plot")).to_be_visible()
 
 
@@ -275,7 +275,7 @@ def test_the_page_and_the_command_line_agree(app: App, page: Page, workspace: Pa
         ended(newest(workspace, "baseline") or pytest.fail("no run"), "finished")
     words = f"baseline --model demo --data {workspace / 'sample-data'} --json --workspace"
     line = [sys.executable, "-m", "damgui", *words.split(), str(tmp_path)]
-    told = json.loads(subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=240, check=True).stdout)
+    printed = json.loads(subprocess.run(line, cwd=ROOT, capture_output=True, text=True, timeout=240, check=True).stdout)
     found = json.loads(shown.read_text())
     for key in ("overall_accuracy", "correct", "total", "macro_f1", "per_class", "confusion", "accuracy_interval"):
-        assert told[key] == found[key]
+        assert printed[key] == found[key]

@@ -35,7 +35,7 @@ FAULTS = {
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory, few_photos: Path) -> Iterator[App]:
+def own_app(tmp_path_factory: pytest.TempPathFactory, few_photos: Path) -> Iterator[App]:
     """An app of its own: what is got wrong here must not disturb the others' results."""
     workspace = tmp_path_factory.mktemp("careless")
     shutil.copytree(few_photos, workspace / "sample-data")
@@ -45,12 +45,12 @@ def desk(tmp_path_factory: pytest.TempPathFactory, few_photos: Path) -> Iterator
 
 
 @pytest.fixture(scope="module")
-def visited(desk: App, browser: Browser) -> Iterator[Page]:
+def visited(own_app: App, browser: Browser) -> Iterator[Page]:
     """One page that all small mistakes are made on: opening it anew for each would take most of the time."""
     context = window(browser)
     opened, watch = context.new_page(), Watch()
     watch.over(opened)
-    visit(opened, desk.url)
+    visit(opened, own_app.url)
     yield opened
     context.close()
     assert watch.elsewhere == watch.errors == []
@@ -74,9 +74,9 @@ def faulty(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def refuse(message: Locator, said: str | re.Pattern[str], count: int = 1) -> None:
+def refuse(message: Locator, expected: str | re.Pattern[str], count: int = 1) -> None:
     """A message panel says this; it holds so many sentences of problems and no traceback."""
-    expect(message.locator("[role=alert]")).to_contain_text(said, timeout=20_000)
+    expect(message.locator("[role=alert]")).to_contain_text(expected, timeout=20_000)
     assert message.locator("p").count() == count
     shown = message.inner_text()
     assert "Traceback" not in shown and "Error:" not in shown
@@ -89,16 +89,16 @@ def choose_folder(page: Page, folder: str) -> None:
     write(page, elem_id("data.path"), folder)
 
 
-@pytest.mark.parametrize(("folder", "said"), [("/nowhere/at/all", "/nowhere/at/all"), ("", "data.path")])
-def test_a_wrong_folder(visited: Page, folder: str, said: str) -> None:
+@pytest.mark.parametrize(("folder", "expected"), [("/nowhere/at/all", "/nowhere/at/all"), ("", "data.path")])
+def test_a_wrong_folder(visited: Page, folder: str, expected: str) -> None:
     choose_folder(visited, folder)
     visited.locator("#data-read").click()
-    refuse(visited.locator("#data-message"), said)
+    refuse(visited.locator("#data-message"), expected)
     visited.locator("#data-source input[type=radio]").first.check()
 
 
 @pytest.mark.parametrize(
-    ("setting", "value", "said"),
+    ("setting", "value", "expected"),
     [
         ("lora.rank", "0", r"lora\.rank.*1 to"),
         ("training.learning_rate", "-1", r"training\.learning_rate"),
@@ -106,29 +106,29 @@ def test_a_wrong_folder(visited: Page, folder: str, said: str) -> None:
     ],
 )
 def test_a_bad_value_is_told_with_setting_and_range(
-    desk: App, visited: Page, setting: str, value: str, said: str
+    own_app: App, visited: Page, setting: str, value: str, expected: str
 ) -> None:
     tab(visited, text.TAB_TRAINING)
     good = field_of(visited, elem_id(setting)).input_value()
     write(visited, elem_id(setting), value)
     visited.locator("#training-start").click()
-    refuse(visited.locator("#training-message"), re.compile(said, re.S))
+    refuse(visited.locator("#training-message"), re.compile(expected, re.S))
     expect(visited.locator("#training-start")).to_be_enabled()
-    assert newest(desk.workspace, "train") is None
+    assert newest(own_app.workspace, "train") is None
     write(visited, elem_id(setting), good)
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "expected"),
     [("", "'' cannot be a name"), ("../up", "'../up' cannot be a name"), ("taken", "taken is already there")],
 )
-def test_a_name_that_is_bad_or_taken(desk: App, visited: Page, name: str, said: str) -> None:
-    (desk.workspace / "models" / "taken_final").mkdir(parents=True, exist_ok=True)
+def test_a_name_that_is_bad_or_taken(own_app: App, visited: Page, name: str, expected: str) -> None:
+    (own_app.workspace / "models" / "taken_final").mkdir(parents=True, exist_ok=True)
     tab(visited, text.TAB_TRAINING)
     write(visited, "training-name", name)
     visited.locator("#training-start").click()
-    refuse(visited.locator("#training-message"), said)
-    assert newest(desk.workspace, "train") is None
+    refuse(visited.locator("#training-message"), expected)
+    assert newest(own_app.workspace, "train") is None
 
 
 @pytest.mark.parametrize("name", ["notes.txt", "broken.jpg"])
@@ -193,9 +193,9 @@ def test_tabs_are_changed_by_keyboard(visited: Page) -> None:
 
 
 def test_every_problem_of_a_folder_is_listed_at_once_and_the_good_rest_can_be_used(
-    desk: App, page: Page, faulty: Path
+    own_app: App, page: Page, faulty: Path
 ) -> None:
-    visit(page, desk.url)
+    visit(page, own_app.url)
     choose_folder(page, str(faulty))
     page.locator("#data-read").click()
     listed = page.locator("#data-problems li")
@@ -205,8 +205,8 @@ def test_every_problem_of_a_folder_is_listed_at_once_and_the_good_rest_can_be_us
         " ".join(str(problem).split()) for problem in found.problems if not problem.what.startswith(SAME_FILE)
     ]
     expect(page.locator("#data-findings [data-kind=same-file]")).to_contain_text("a_08.jpg")
-    said = page.locator("#data-problems").inner_text()
-    assert [words for _, words in FAULTS.values() if words not in said] == []
+    shown = page.locator("#data-problems").inner_text()
+    assert [words for _, words in FAULTS.values() if words not in shown] == []
     # A run on such a folder is refused with the same list …
     tab(page, text.TAB_BASELINE)
     page.locator("#baseline-start").click()
@@ -223,7 +223,7 @@ def test_every_problem_of_a_folder_is_listed_at_once_and_the_good_rest_can_be_us
     expect(page.locator("#baseline-start")).to_be_enabled(timeout=5_000)
     page.locator("#baseline-start").click()
     expect(page.locator("#baseline-score")).to_contain_text("of 2 objects", timeout=90_000)
-    run = newest(desk.workspace, "baseline")
+    run = newest(own_app.workspace, "baseline")
     assert run is not None and run.settings().data.use_good
 
 

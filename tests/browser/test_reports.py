@@ -18,7 +18,7 @@ from core.settings import Settings, merge
 from damgui import text
 
 
-def judged(workspace: Path, photos: Path) -> Run:
+def make_run(workspace: Path, photos: Path) -> Run:
     """A baseline on two painted photos; one answer is wrong, one name is hostile."""
     from PIL import Image
 
@@ -55,14 +55,14 @@ def test_a_report_opens_offline_without_a_complaint_and_fits_the_window(
     browser: Browser, tmp_path: Path, size: tuple[int, int]
 ) -> None:
     (tmp_path / "photos").mkdir()
-    made = document.write(judged(tmp_path, tmp_path / "photos"))
+    made = document.write(make_run(tmp_path, tmp_path / "photos"))
     context = browser.new_context(viewport={"width": size[0], "height": size[1]}, offline=True)
-    opened, watch, asked = context.new_page(), Watch(), []
+    opened, watch, requested = context.new_page(), Watch(), []
     watch.over(opened)
-    opened.on("request", lambda sent: asked.append(sent.url))
+    opened.on("request", lambda sent: requested.append(sent.url))
     opened.goto(made.path.as_uri())
     assert watch.errors == []
-    assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
+    assert [url for url in requested if not url.startswith(("file:", "data:"))] == []
     assert opened.locator("figure img").count() == 2
     widths = opened.evaluate("[...document.images].map(one => one.naturalWidth)")
     assert min(widths) > 50, "every picture is drawn"
@@ -75,7 +75,7 @@ def test_a_report_opens_offline_without_a_complaint_and_fits_the_window(
 
 def test_a_report_is_made_and_handed_out_by_two_clicks(page: Page, tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
-    run = judged(tmp_path, tmp_path / "photos")
+    run = make_run(tmp_path, tmp_path / "photos")
     copy(run.results, run.workspace.zeroshot_results)
     app = serve(tmp_path)  # a workspace of its own: the others' begins empty
     try:
@@ -85,7 +85,7 @@ def test_a_report_is_made_and_handed_out_by_two_clicks(page: Page, tmp_path: Pat
         page.locator("#baseline-report-load").wait_for(state="visible")
         with page.expect_download() as download:
             page.locator("#baseline-report-load").click()
-        said = Path(download.value.path()).read_text(encoding="utf-8")
+        content = Path(download.value.path()).read_text(encoding="utf-8")
     finally:
         app.close()
-    assert run.id in said and "1 of 2 objects right" in said
+    assert run.id in content and "1 of 2 objects right" in content

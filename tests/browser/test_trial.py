@@ -24,9 +24,9 @@ def test_two_steps_are_tried_by_a_click_and_nothing_is_trained(app: App, page: P
     expect(trial.locator("[role=progressbar]")).to_be_visible(timeout=3_000)
     run = until(lambda: newest(workspace, "rehearse"), 60, "the run")
     ended(run, "finished")
-    told = next(event for event in read_events(run.events) if event["kind"] == "rehearsal")
+    measured = next(event for event in read_events(run.events) if event["kind"] == "rehearsal")
     expect(trial).to_contain_text(text.TRIED_FITS)
-    for label, value, _ in text.tried(told):
+    for label, value, _ in text.tried(measured):
         expect(trial.locator(".dg-figure", has_text=label).locator(".dg-value")).to_have_text(value)
     expect(page.locator("#training-start")).to_be_enabled()
     assert sorted((workspace / "models").rglob("*")) == models

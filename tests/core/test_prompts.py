@@ -8,9 +8,9 @@ from core.families import FAMILIES, RESIZED_PIXELS, THOUSANDTHS
 from core.prompts import (
     PhotoContext,
     answers,
-    box_words,
-    height_words,
-    neighbour_words,
+    box_text,
+    height_text,
+    neighbour_text,
     question_text,
 )
 from core.settings import EnhanceSettings
@@ -34,7 +34,7 @@ CONDITIONS = ("normal", "blocked", "damaged")
 def test_a_box_is_written_as_its_family_learned_it(
     box: tuple[float, float, float, float], unit: str, resized_wh: tuple[int, int], words: str
 ) -> None:
-    assert box_words(box, PhotoContext("full", resized_wh, unit)) == words
+    assert box_text(box, PhotoContext("full", resized_wh, unit)) == words
 
 
 def test_every_family_has_the_box_unit_of_its_report() -> None:
@@ -58,7 +58,7 @@ def test_every_family_has_the_box_unit_of_its_report() -> None:
     ],
 )
 def test_height_is_said_of_the_boxs_centre(top: float, bottom: float, words: str) -> None:
-    assert height_words((0.1, top, 0.2, bottom)) == words
+    assert height_text((0.1, top, 0.2, bottom)) == words
 
 
 ABOVE, BELOW, OVER = (0.25, 0.0, 0.5, 0.2), (0.25, 0.8, 0.5, 1.0), (0.3, 0.6, 0.9, 0.9)
@@ -77,8 +77,8 @@ TOUCHING = (0.5, 0.5, 0.7, 0.75)  # shares an edge and no area
     ],
 )
 def test_neighbours_are_counted_by_where_they_lie(others: list[tuple[float, float, float, float]], words: str) -> None:
-    assert neighbour_words(BOX, others) == words
-    assert neighbour_words(BOX, others[::-1]) == words
+    assert neighbour_text(BOX, others) == words
+    assert neighbour_text(BOX, others[::-1]) == words
 
 
 @pytest.mark.parametrize(
@@ -127,11 +127,11 @@ def test_the_question_shows_the_object_as_the_view_does(view: str, unit: str, be
 
 
 def test_the_second_picture_is_mentioned_exactly_where_there_is_one() -> None:
-    said = {
+    texts = {
         view: question_text("rock toe", BOX, [], PhotoContext(view, (9, 9)), PLAIN, load())
         for view in ("full", "full+crop", "crop")
     }
-    assert {view: "second picture" in text for view, text in said.items()} == {
+    assert {view: "second picture" in text for view, text in texts.items()} == {
         "full": False,
         "full+crop": True,
         "crop": False,
@@ -142,7 +142,7 @@ def test_the_second_picture_is_mentioned_exactly_where_there_is_one() -> None:
 def test_each_enhancement_adds_its_own_sentence_and_nothing_else(spatial: bool, position: bool) -> None:
     enhance = EnhanceSettings(spatial_reasoning=spatial, position_encoding=position)
     text = question_text("rock toe", BOX, [ABOVE], PhotoContext("full", (9, 9)), enhance, load())
-    height, neighbours = height_words(BOX) + " ", neighbour_words(BOX, [ABOVE]) + " "
+    height, neighbours = height_text(BOX) + " ", neighbour_text(BOX, [ABOVE]) + " "
     assert (height in text, neighbours in text) == (position, spatial)
     plain = question_text("rock toe", BOX, [ABOVE], PhotoContext("full", (9, 9)), PLAIN, load())
     assert text.replace(height, "").replace(neighbours, "") == plain

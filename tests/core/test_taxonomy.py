@@ -99,7 +99,7 @@ GOOD: dict[str, Any] = {"conditions": ["fine", "broken"], "object_types": ["a", 
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"conditions": None}, "conditions: a list of conditions expected"),
         ({"conditions": 3}, "conditions: a list of conditions expected"),
@@ -129,10 +129,10 @@ GOOD: dict[str, Any] = {"conditions": ["fine", "broken"], "object_types": ["a", 
         ({"object_types": {"a": {"alarm": True}}}, "a: nothing is known of alarm"),
     ],
 )
-def test_a_fault_in_a_taxonomy_is_told(change: dict[str, Any], said: str) -> None:
+def test_a_fault_in_a_taxonomy_is_told(change: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError) as caught:
         from_dict(GOOD | change, "t.yaml")
-    assert said in str(caught.value)
+    assert message in str(caught.value)
     assert all(problem.where == "t.yaml" and problem.fix for problem in caught.value.problems)
 
 

@@ -16,10 +16,10 @@ from core.runs.store import Run
 from core.runs.workspace import Workspace
 from core.settings import Settings, merge, to_dict
 from damgui.run_state import RunState
-from damgui.snapshot import look
+from damgui.snapshot import take_snapshot
 
-# Pairs of (truth, said), each about the one object of a photo.
-Said = list[tuple[str, str]]
+# Pairs of (truth, answer), each about the one object of a photo.
+Pairs = list[tuple[str, str]]
 Judge = Callable[..., Path]
 
 
@@ -30,22 +30,22 @@ def workspace(tmp_path: Path) -> Workspace:
 
 def state_of(run: Run) -> RunState:
     """A run as the page sees it now."""
-    found = look(run.workspace).state(run.id)
+    found = take_snapshot(run.workspace).state(run.id)
     assert found is not None
     return found
 
 
-def answer(image: str, number: int, truth: str, said: str, kind: str = "toe drain") -> dict[str, Any]:
-    sure = {"normal": 0.1, "blocked": 0.1, "damaged": 0.1} | {said: 0.8}
+def answer(image: str, number: int, truth: str, predicted: str, kind: str = "toe drain") -> dict[str, Any]:
+    sure = {"normal": 0.1, "blocked": 0.1, "damaged": 0.1} | {predicted: 0.8}
     return {
         "image": image,
         "object": number,
         "box_xyxy_px": [4, 4 + number, 20, 12],
         "object_type": kind,
         "truth": truth,
-        "predicted": said,
+        "predicted": predicted,
         "truth_class": f"{kind} {truth}",
-        "predicted_class": f"{kind} {said}",
+        "predicted_class": f"{kind} {predicted}",
         "question": "condition",
         "choices": 3,
         "probabilities": sure,
@@ -56,14 +56,14 @@ def answer(image: str, number: int, truth: str, said: str, kind: str = "toe drai
 def judge(workspace: Workspace) -> Judge:
     """Leave a finished baseline, or with `tuned` an evaluation of that model, in the workspace; returns its folder."""
 
-    def leave(said: Said, tuned: str = "", split: str = "valid", fingerprint: str = "f" * 8, **settings: Any) -> Path:
+    def leave(pairs: Pairs, tuned: str = "", split: str = "valid", fingerprint: str = "f" * 8, **settings: Any) -> Path:
         photos = workspace.sample_data / split / "images"
         photos.mkdir(parents=True, exist_ok=True)
-        for n in range(len(said)):
+        for n in range(len(pairs)):
             Image.new("RGB", (40, 30), "green").save(photos / f"{n}.jpg")
         used = merge(Settings(), {"data.split": split, **settings})
         run = store.create(workspace, used, "evaluate" if tuned else "baseline", tuned)
-        rows = [answer(f"{split}/images/{n}.jpg", 0, truth, said) for n, (truth, said) in enumerate(said)]
+        rows = [answer(f"{split}/images/{n}.jpg", 0, truth, given) for n, (truth, given) in enumerate(pairs)]
         adapter = workspace.final(tuned) if tuned else None
         if adapter is not None:
             adapter.mkdir(parents=True, exist_ok=True)

@@ -46,8 +46,8 @@ def test_the_word_stays_until_something_changes(
     assert browser.get(changes.PATH).text != first.text
 
 
-def test_the_word_is_that_of_the_look_by_which_a_page_is_drawn(workspace: Workspace, browser: TestClient) -> None:
-    assert browser.get(changes.PATH).text.split()[0] == snapshot.look(workspace, 30.0).token
+def test_the_word_is_that_of_the_snapshot_by_which_a_page_is_drawn(workspace: Workspace, browser: TestClient) -> None:
+    assert browser.get(changes.PATH).text.split()[0] == snapshot.take_snapshot(workspace, 30.0).token
 
 
 def test_while_something_is_at_work_a_page_asks_again_sooner(workspace: Workspace, browser: TestClient) -> None:
@@ -124,7 +124,7 @@ def idle_cost(port: int, pid: int) -> float:
     pages = [threading.Thread(target=page, args=(number,)) for number in range(PAGES)]
     for visitor in pages:
         visitor.start()
-    time.sleep(2.0)  # the first looks read the history
+    time.sleep(2.0)  # the first snapshots read the history
     before, began = cpu_seconds(pid), time.monotonic()
     time.sleep(SECONDS)
     cost = (cpu_seconds(pid) - before) / (time.monotonic() - began)

@@ -22,7 +22,7 @@ def smoothed(losses: list[float]) -> list[float]:
 def mean_of(losses: list[float]) -> list[float]:
     series = LossSeries()
     series.extend(list(range(len(losses))), losses)
-    return series.curve().calm.tolist()
+    return series.curve().smoothed.tolist()
 
 
 @pytest.mark.parametrize(("values", "expected"), [([], []), ([2.0], [2.0]), ([3.0, 3.0, 3.0], [3.0, 3.0, 3.0])])
@@ -75,15 +75,15 @@ def test_a_series_that_grew_equals_one_made_at_once_and_the_plain_smoothing() ->
     for digest in (whole, parts):
         assert digest.steps.tolist() == list(range(1, 5001))
         assert digest.raw.tolist() == losses
-        assert digest.calm.tolist() == pytest.approx(smoothed(losses))
+        assert digest.smoothed.tolist() == pytest.approx(smoothed(losses))
 
 
 @pytest.mark.parametrize("split", [0, 1, 2, 3, 4])
 def test_after_a_resume_the_newer_step_holds(split: int) -> None:
-    told = [(1, 1.0), (2, 9.0), (3, 9.0), (2, 0.5)]
-    found = grown(told[:split], told[split:])
+    log = [(1, 1.0), (2, 9.0), (3, 9.0), (2, 0.5)]
+    found = grown(log[:split], log[split:])
     assert found.steps.tolist() == [1, 2] and found.raw.tolist() == [1.0, 0.5]
-    assert found.calm.tolist() == pytest.approx(smoothed([1.0, 0.5]))
+    assert found.smoothed.tolist() == pytest.approx(smoothed([1.0, 0.5]))
 
 
 def test_a_curve_stays_as_it_is_while_its_series_grows_and_goes_back() -> None:

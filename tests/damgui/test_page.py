@@ -19,7 +19,7 @@ from damgui import forms, page, theme
 
 DAMS = load_taxonomy()
 
-ASKED_FOR = (
+REQUIRED_IDS = (
     "go-baseline",
     "go-training",
     "go-predict",
@@ -81,7 +81,7 @@ def test_every_setting_has_exactly_one_widget(config: dict) -> None:
 def test_controls_are_named_and_no_name_comes_twice(config: dict) -> None:
     counted = Counter(names(config))
     assert [name for name, count in counted.items() if count > 1] == []
-    assert set(ASKED_FOR) <= set(counted)
+    assert set(REQUIRED_IDS) <= set(counted)
 
 
 def test_every_form_widget_is_labelled(config: dict) -> None:
@@ -95,8 +95,8 @@ def test_every_form_widget_is_labelled(config: dict) -> None:
 
 def test_nothing_is_asked_of_the_network(config: dict) -> None:
     widgets = json.dumps([component["props"] for component in config["components"]], default=str)
-    said = widgets + theme.css() + theme.theme()._get_theme_css()
-    hosts = set(re.findall(r"https?://([\w.-]+)", said)) - {"www.w3.org"}  # the name space of SVG is no address
+    served = widgets + theme.css() + theme.theme()._get_theme_css()
+    hosts = set(re.findall(r"https?://([\w.-]+)", served)) - {"www.w3.org"}  # the name space of SVG is no address
     assert hosts == set()
     assert theme.theme()._stylesheets == []
 

@@ -47,7 +47,7 @@ EVENTS = [
 
 def same(digest: run_log.LogDigest, other: run_log.LogDigest) -> bool:
     plain = [(d.mark, d.last, d.since_start, d.places, d.kept, d.recent) for d in (digest, other)]
-    lines = [np.array([d.curve.steps, d.curve.raw, d.curve.calm]) for d in (digest, other)]
+    lines = [np.array([d.curve.steps, d.curve.raw, d.curve.smoothed]) for d in (digest, other)]
     return plain[0] == plain[1] and np.allclose(*lines, rtol=1e-12)
 
 

@@ -12,7 +12,7 @@ from core.runs import store
 from core.runs.store import Run
 from core.settings import Settings
 from damgui import run_state
-from damgui.snapshot import look
+from damgui.snapshot import take_snapshot
 from tests.damgui.conftest import state_of
 
 
@@ -63,10 +63,10 @@ def test_nothing_is_guessed_before_the_first_step(run: Run) -> None:
 TRIED = {"t": 0.5, "kind": "rehearsal", "total_s": 40.0, "steps": 10}
 
 
-def test_one_step_has_no_speed_so_the_time_left_comes_from_the_rehearsal(run: Run) -> None:
+def test_one_step_has_no_speed_so_the_time_left_comes_from_the_dry_run(run: Run) -> None:
     say(run, {"t": 0, "kind": "started"}, TRIED)
     assert run_state.training_progress(state_of(run)) is None
-    assert run_state.rehearsal(state_of(run)) == TRIED
+    assert run_state.dry_run(state_of(run)) == TRIED
     say(run, step(1, 1))
     pace = run_state.training_progress(state_of(run))
     assert pace is not None
@@ -77,9 +77,9 @@ def test_one_step_has_no_speed_so_the_time_left_comes_from_the_rehearsal(run: Ru
     assert pace.left_s == 16, "measured steps are nearer to the truth"
 
 
-def test_the_rehearsal_of_an_earlier_start_does_not_count(run: Run) -> None:
+def test_the_dry_run_of_an_earlier_start_does_not_count(run: Run) -> None:
     say(run, {"t": 0, "kind": "started"}, TRIED, {"t": 9, "kind": "started"})
-    assert run_state.rehearsal(state_of(run)) is None
+    assert run_state.dry_run(state_of(run)) is None
 
 
 def test_progress_of_a_baseline_has_speed_and_time_left(run: Run) -> None:
@@ -97,9 +97,9 @@ def test_log_tail_shows_what_a_bar_says_last(run: Run) -> None:
 def test_a_model_counts_as_tuned_when_its_adapter_is_there(run: Run) -> None:
     workspace = run.workspace
     workspace.training_info("mine").write_text('{"final": {}}', encoding="utf-8")
-    assert look(workspace).tuned_models == []
+    assert take_snapshot(workspace).tuned_models == []
     workspace.final("mine").mkdir(parents=True)
-    assert [tuned.name for tuned in look(workspace).tuned_models] == ["mine"]
+    assert [tuned.name for tuned in take_snapshot(workspace).tuned_models] == ["mine"]
 
 
 def test_after_the_last_photo_the_reference_points_are_told_and_not_that_nothing_is_left(run: Run) -> None:

@@ -1,4 +1,4 @@
-"""One look at a workspace serves all who ask, reads only what changed, and says what a look at every file would say."""
+"""One snapshot serves all who ask, reads only what changed, and says what reading every file would say."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from core.runs.store import Run
 from core.runs.workspace import Workspace
 from core.settings import Settings
 from damgui import snapshot
-from damgui.snapshot import look
+from damgui.snapshot import take_snapshot
 
 
 def say(run: Run, *kinds: str, how: str = "finished") -> None:
@@ -55,7 +55,7 @@ def every_file(workspace: Workspace) -> list[tuple[str, str]]:
 
 
 def seen(workspace: Workspace) -> list[tuple[str, str]]:
-    return [(run.id, status) for run, status in look(workspace).listed]
+    return [(run.id, status) for run, status in take_snapshot(workspace).listed]
 
 
 def begin(workspace: Workspace, runs: list[Run]) -> None:
@@ -105,27 +105,27 @@ CHANGES = (begin, finish, speak, print_line, publish_results, stop, go_on, delet
 def runs(workspace: Workspace) -> list[Run]:
     """One starting, one stopped, one finished."""
     made = [make(workspace), make(workspace, "train", "stopped"), make(workspace, "baseline", "finished")]
-    look(workspace)
+    take_snapshot(workspace)
     settle(workspace)
-    look(workspace)
+    take_snapshot(workspace)
     return made
 
 
 def test_nothing_new_is_the_very_same_snapshot(workspace: Workspace, runs: list[Run]) -> None:
-    assert look(workspace) is look(workspace)
+    assert take_snapshot(workspace) is take_snapshot(workspace)
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_whatever_changes_gives_another_token_and_what_a_look_at_every_file_says(
+def test_whatever_changes_gives_another_token_and_what_reading_every_file_says(
     workspace: Workspace, runs: list[Run], change: Callable[[Workspace, list[Run]], None]
 ) -> None:
-    before = look(workspace)
+    before = take_snapshot(workspace)
     change(workspace, runs)
-    assert look(workspace).token != before.token
+    assert take_snapshot(workspace).token != before.token
     assert seen(workspace) == every_file(workspace)
     settle(workspace)
-    look(workspace)
-    assert look(workspace) is look(workspace), "told once, it is not told again"
+    take_snapshot(workspace)
+    assert take_snapshot(workspace) is take_snapshot(workspace), "told once, it is not told again"
 
 
 def test_a_run_is_running_while_its_lock_is_held_and_crashed_when_it_is_let_go(workspace: Workspace) -> None:
@@ -139,16 +139,48 @@ def test_a_run_is_running_while_its_lock_is_held_and_crashed_when_it_is_let_go(w
 def test_history_is_read_once(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     for how in ("finished", "stopped", "failed"):
         make(workspace, how=how)
-    assert len(look(workspace).listed) == 3
+    assert len(take_snapshot(workspace).listed) == 3
     settle(workspace)
-    look(workspace)
+    take_snapshot(workspace)
     touched: list[str] = []
     monkeypatch.setattr(store, "status", lambda run: touched.append(run.id))
     monkeypatch.setattr(store, "open_run", lambda folder: touched.append(folder.name))
     monkeypatch.setattr(Path, "open", lambda path, *_, **__: touched.append(path.name))
     monkeypatch.setattr(Path, "iterdir", lambda path: touched.append(path.name))
-    assert len(look(workspace).listed) == 3
+    assert len(take_snapshot(workspace).listed) == 3
     assert touched == []
+
+
+def test_what_trainings_recorded_is_read_once_however_often_a_running_one_ticks(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def record(name: str, accuracy: float) -> None:
+        workspace.final(name).mkdir(parents=True, exist_ok=True)
+        info = {"best": {"accuracy": accuracy}, "history": {"train": [[step, 1.0] for step in range(1000)]}}
+        write_json(workspace.training_info(name), info)
+
+    def scores() -> dict[str, float]:
+        say(running, "stage")  # a tick: the next snapshot is another one
+        return {tuned.name: tuned.score["accuracy"] for tuned in take_snapshot(workspace).tuned_models}
+
+    def read(path: Path, kind: type[Any]) -> Any:
+        opened.append(path.stem)
+        return original(path, kind)
+
+    opened: list[str] = []
+    original = snapshot.read_record
+    monkeypatch.setattr(snapshot, "read_record", read)
+    running = make(workspace, "train")
+    for number in range(5):
+        record(f"m{number}", number / 10)
+    before = take_snapshot(workspace)
+    for _ in range(3):
+        assert scores() == {f"m{number}": number / 10 for number in range(5)}
+    assert take_snapshot(workspace) is not before
+    assert sorted(opened) == [f"training_info_m{number}" for number in range(5)]
+    record("m2", 0.9)
+    assert scores()["m2"] == 0.9
+    assert opened[5:] == ["training_info_m2"], "only the one that changed is read anew"
 
 
 def test_a_folder_that_is_no_whole_run_yet_is_listed_once_it_is(workspace: Workspace) -> None:
@@ -165,13 +197,13 @@ def test_a_damaged_run_is_left_out_and_not_read_again(workspace: Workspace, monk
     (bad.folder / "run.json").write_text(json.dumps(["no", "run"]))
     assert seen(workspace) == [(good.id, "finished")]
     settle(workspace)
-    look(workspace)
+    take_snapshot(workspace)
     opened: list[Path] = []
     monkeypatch.setattr(store, "open_run", opened.append)
     assert seen(workspace) == [(good.id, "finished")] and opened == []
 
 
-def test_many_who_ask_in_one_tick_share_a_look(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_who_ask_in_one_tick_share_a_snapshot(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     make(workspace, how="finished")
     taken: list[int] = []
     slow = threading.Event()
@@ -184,18 +216,18 @@ def test_many_who_ask_in_one_tick_share_a_look(workspace: Workspace, monkeypatch
     original = snapshot._Watched._take
     monkeypatch.setattr(snapshot._Watched, "_take", take)
     with ThreadPoolExecutor(16) as pages:
-        found = list(pages.map(lambda _: look(workspace, 30.0), range(64)))
+        found = list(pages.map(lambda _: take_snapshot(workspace, 30.0), range(64)))
     assert len(taken) == 1 and len(set(map(id, found))) == 1
 
 
-def test_simultaneous_looks_and_a_writer_never_disagree_with_the_files(workspace: Workspace) -> None:
+def test_simultaneous_snapshots_and_a_writer_never_disagree_with_the_files(workspace: Workspace) -> None:
     """Two look while a third makes runs and ends them; what is seen last is what is there."""
     done = threading.Event()
     wrong: list[str] = []
 
     def watch() -> None:
         while not done.is_set():
-            for run, status in look(workspace).listed:
+            for run, status in take_snapshot(workspace).listed:
                 if status not in ("starting", "finished"):
                     wrong.append(f"{run.id} {status}")
 

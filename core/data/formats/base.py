@@ -88,6 +88,9 @@ def numbers(values: Sequence[Any], source: str) -> tuple[float, ...] | Problem:
     Args:
         values: as the label file has them, text or numbers.
         source: file and place in it, for the problem.
+
+    Returns:
+        The numbers, or the problem; nothing is raised.
     """
     found = []
     for value in values:

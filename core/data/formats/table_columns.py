@@ -124,7 +124,7 @@ def columns_without_names(rows: Sequence[Sequence[str]]) -> Columns | None:
 
 
 def _kind(cells: Sequence[str]) -> str:
-    """p where all are photos, n where all are numbers, t otherwise."""
+    """P where all are photos, n where all are numbers, t otherwise."""
     if all(is_photo(cell.strip()) for cell in cells):
         return "p"
     try:

@@ -206,8 +206,7 @@ def _keypoints(shape: Any) -> int:
 
 
 def _splits(config: Mapping[str, Any], where: str, found: Gathering) -> tuple[dict[str, str], set[str]]:
-    """{photo: split} as the settings state, then as the folders are called, every photo in "" when neither does; and
-    the lists that were read."""
+    """The split of every photo: as settings state, then as folders are called; and the lists that were read."""
     splits: dict[str, str] = {}
     used: set[str] = set()
     entries = list(_entries(config)) or [(split, name, split) for split, name in _stray_lists(found.folder)]

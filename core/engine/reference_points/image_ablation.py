@@ -1,6 +1,6 @@
 """What a model answers when it is shown something else than the photo it is asked about: a blank, or another photo.
 
-A model that sees as well without the photo as with it does not look. Whatever is shown here goes through another
+A model that answers as well without the photo as with it does not use it. Whatever is shown here goes through another
 image encoder than the questions' own, so nothing of it is remembered in memory or kept on disk as the photo's features.
 """
 
@@ -28,7 +28,13 @@ Source = Callable[[Path], Image.Image]
 
 
 class SubstituteImageEncoder(ImageEncoder):
-    """Encodes what `source` shows instead of the file; it remembers nothing but the photo at hand."""
+    """Encodes what `source` shows instead of the file; it remembers nothing but the photo at hand.
+
+    Args:
+        processor: The model's own image processor.
+        view: What is shown, and how large.
+        source: Called with a photo's path, returns what is shown in its place, of the photo's size.
+    """
 
     def __init__(self, processor: Qwen2VLImageProcessorPil, view: ViewSettings, source: Source) -> None:
         super().__init__(processor, view, cache_bytes=0)
@@ -44,7 +50,7 @@ class SubstituteImageEncoder(ImageEncoder):
 
 @contextmanager
 def substituted(prompt_builder: PromptBuilder, source: Source) -> Iterator[SubstituteImageEncoder]:
-    """While it lasts, questions are asked about what `source` shows."""
+    """Ask questions about what `source` shows, for as long as the context lasts."""
     own, other = (
         prompt_builder.image_encoder,
         SubstituteImageEncoder(prompt_builder.image_encoder.processor, prompt_builder.image_encoder.view, source),
@@ -60,9 +66,14 @@ def substituted(prompt_builder: PromptBuilder, source: Source) -> Iterator[Subst
 def with_blank_photos(
     prompt_builder: PromptBuilder, loaded: Loaded, photos: Sequence[Photo]
 ) -> Iterator[SubstituteImageEncoder]:
-    """While it lasts, every photo and crop is uniformly grey, in the sizes it has.
+    """Make every photo and crop uniformly grey, in the sizes it has, for as long as the context lasts.
 
     Blanks of one shape are the same to the vision tower, which therefore sees each shape once.
+
+    Args:
+        prompt_builder: Its image encoder is exchanged.
+        loaded: The model, whose vision tower computes the features of the blanks.
+        photos: The photos that will be asked about; their sizes are needed.
     """
     sizes = {photo.path: photo.size_wh for photo in photos}
     shapes: dict[tuple[int, int, int], Patches] = {}
@@ -80,7 +91,7 @@ def with_blank_photos(
 
 
 def derangement(count: int, seed: int) -> list[int]:
-    """For each of `count` (at least 2) another one, nobody twice: each points to the next of a shuffled circle."""
+    """Choose for each of `count` (at least 2) another one, none twice: each points to the next of a shuffled circle."""
     order = np.random.default_rng([seed, 0x5417]).permutation(count)
     partner = np.empty(count, dtype=int)
     partner[order] = np.roll(order, -1)
@@ -88,7 +99,7 @@ def derangement(count: int, seed: int) -> list[int]:
 
 
 def shuffled_source(photos: Sequence[Photo], seed: int) -> Source:
-    """In place of each photo another of them, drawn at its size so that the question stays the same word for word."""
+    """Show in place of each photo another of them, at its size so that the question stays the same word for word."""
     shown = {
         photo.path: (photos[other].path, photo.size_wh)
         for photo, other in zip(photos, derangement(len(photos), seed), strict=True)

@@ -10,10 +10,16 @@ from core.engine.vision import Patches
 
 
 def pooled(seen: Patches, merge: int, box_xyxy: BoxXyxy | None = None) -> np.ndarray:
-    """(3 H,) float64: mean, standard deviation and maximum of the merger's features over the image's tokens.
+    """Pool the merger's features over an image's tokens: mean, standard deviation and maximum.
 
-    With a box only the tokens whose centres lie inside it count; where none does, the one nearest to its centre.
-    `seen.features` is (D, T, H), of which the first layer is what the merger puts out.
+    Args:
+        seen: An image with `features` (D, T, H), of which the first layer is what the merger puts out.
+        merge: The side of the square of patches that one token is.
+        box_xyxy: A box in fractions of the image: only the tokens whose centres lie inside it count, or where none does
+            the one nearest to its centre. None takes all tokens.
+
+    Returns:
+        (3 H,) float64.
     """
     assert seen.features is not None
     tokens = seen.features[0].to(torch.float32).numpy().astype(np.float64)

@@ -1,5 +1,8 @@
-"""Classical classifiers that answer for one object type at a time: they learn from the training objects what a
-description of an object (its question's words, its colours, its vision features) tells of the condition."""
+"""Classical classifiers as probes, one for each object type.
+
+They learn from the training objects what a description of an object (its question's words, its colours, its vision
+features) holds about the condition.
+"""
 
 from __future__ import annotations
 
@@ -25,21 +28,30 @@ Fit = Callable[[Any, np.ndarray, np.ndarray], Any]
 
 
 def probe_rows(
-    fit: Fit, train: tuple[Sequence[Item], Any], judged: tuple[Sequence[Item], Any], taxonomy: Taxonomy
+    fit: Fit, train: tuple[Sequence[Item], Any], evaluated: tuple[Sequence[Item], Any], taxonomy: Taxonomy
 ) -> Rows:
-    """Answers for the judged items by one classifier per object type; each side is (items, their descriptions).
+    """Answer for the evaluated objects by one classifier per object type.
 
-    Descriptions are arrays (N, F) or arrays of texts (N,). Where training knows one condition only that is the answer;
-    a type that training lacks is answered with the first condition that it allows.
+    Where training knows one condition only that is the answer; a type that training lacks is answered with the first
+    condition that it allows.
+
+    Args:
+        fit: Called with a type's descriptions, conditions and flights, returns a fitted classifier.
+        train: The training objects and their descriptions: an array (N, F), or an array of texts (N,).
+        evaluated: The objects to answer for, described in the same way.
+        taxonomy: The conditions that each type allows.
+
+    Returns:
+        Prediction rows in the order of the evaluated objects.
     """
-    (known, descriptions), (asked, wanted) = train, judged
-    kinds = np.array([item.obj.object_type for item in known])
-    truths = np.array([item.obj.condition for item in known])
-    flights = np.array([item.photo.group for item in known])
-    sought = np.array([item.obj.object_type for item in asked])
+    (train_items, descriptions), (items, wanted) = train, evaluated
+    train_types = np.array([item.obj.object_type for item in train_items])
+    truths = np.array([item.obj.condition for item in train_items])
+    flights = np.array([item.photo.group for item in train_items])
+    wanted_types = np.array([item.obj.object_type for item in items])
     rows: dict[int, PredictionRow] = {}
-    for kind in dict.fromkeys(sought.tolist()):
-        mine, its = np.flatnonzero(kinds == kind), np.flatnonzero(sought == kind)
+    for kind in dict.fromkeys(wanted_types.tolist()):
+        mine, its = np.flatnonzero(train_types == kind), np.flatnonzero(wanted_types == kind)
         allowed = taxonomy.allowed[kind]
         found = sorted(set(truths[mine].tolist()))
         if len(allowed) < 2 or len(found) < 2:
@@ -51,12 +63,18 @@ def probe_rows(
             by_name = dict(zip(names, share.tolist(), strict=True))
             best = max(by_name, key=lambda name: by_name[name])
             full = {answer: by_name.get(answer, 0.0) for answer in allowed}
-            rows[number] = reference_row(asked[number], full, best, taxonomy)
-    return [rows[number] for number in range(len(asked))]
+            rows[number] = reference_row(items[number], full, best, taxonomy)
+    return [rows[number] for number in range(len(items))]
 
 
 def words_fit(texts: np.ndarray, truths: np.ndarray, _flights: np.ndarray) -> Any:
-    """Logistic regression on a question's words, neighbouring pairs of them, and its numbers as numbers."""
+    """Fit a logistic regression on a question's words, neighbouring pairs of them, and its numbers as numbers.
+
+    Args:
+        texts: (N,) questions.
+        truths: (N,) conditions.
+        _flights: Not used.
+    """
     from sklearn.feature_extraction.text import CountVectorizer
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline, make_union
@@ -81,7 +99,10 @@ def _numbers(texts: Sequence[str], most: int) -> np.ndarray:
 
 
 def forest_fit(seed: int) -> Fit:
-    """A random forest (Breiman, 2001)."""
+    """Make the fit of a random forest.
+
+    Source: Breiman, 2001.
+    """
 
     def fit(descriptions: np.ndarray, truths: np.ndarray, _flights: np.ndarray) -> Any:
         from sklearn.ensemble import RandomForestClassifier
@@ -92,7 +113,13 @@ def forest_fit(seed: int) -> Fit:
 
 
 def linear_fit(descriptions: np.ndarray, truths: np.ndarray, flights: np.ndarray) -> Any:
-    """Logistic regression on scaled features; the penalty is chosen by folds that keep flights together."""
+    """Fit a logistic regression on scaled features; the penalty is chosen by folds that keep flights together.
+
+    Args:
+        descriptions: (N, F) features.
+        truths: (N,) conditions.
+        flights: (N,) names of the flights.
+    """
     return _linear(chosen_c(descriptions, truths, flights)).fit(descriptions, truths)
 
 
@@ -105,7 +132,16 @@ def _linear(c: float) -> Any:
 
 
 def chosen_c(descriptions: np.ndarray, truths: np.ndarray, flights: np.ndarray) -> float:
-    """The C of GRID_C with the best macro-F1 on left-out flights; USUAL_C where there are too few flights."""
+    """Choose the C of GRID_C with the best macro-F1 on left-out flights.
+
+    Args:
+        descriptions: (N, F) features.
+        truths: (N,) conditions.
+        flights: (N,) names of the flights.
+
+    Returns:
+        The inverse strength of the penalty; USUAL_C where there are too few flights to choose by.
+    """
     from sklearn.metrics import f1_score
     from sklearn.model_selection import GroupKFold
 

@@ -25,15 +25,23 @@ class Item:
 
     @property
     def obj(self) -> BoxedObject:
+        """The object itself: its box, type and condition."""
         return self.photo.objects[self.index]
 
 
 def items_of(photos: Sequence[Photo]) -> list[Item]:
+    """List all objects of the photos."""
     return [Item(photo, index) for photo in photos for index in range(len(photo.objects))]
 
 
 def stratified(items: Sequence[Item], most: int, seed: int) -> list[Item]:
-    """At most `most` of the items, in their order, every class at about its share and none lost altogether."""
+    """Take at most `most` of the items, in their order, every class at about its share and none lost altogether.
+
+    Args:
+        items: Those to choose from.
+        most: How many at most.
+        seed: The same seed chooses the same items.
+    """
     if len(items) <= most:
         return list(items)
     strata: dict[tuple[str, str], list[int]] = {}
@@ -49,16 +57,30 @@ def stratified(items: Sequence[Item], most: int, seed: int) -> list[Item]:
 
 
 def reference_row(item: Item, shares: Mapping[str, float], predicted: str, taxonomy: Taxonomy) -> PredictionRow:
-    """A line about one object whose condition was asked. `shares` holds the answers' probabilities, {} if unknown."""
+    """Write a row about one object whose condition was asked.
+
+    Args:
+        item: The object.
+        shares: {condition: probability}; {} where they are unknown.
+        predicted: The condition that was answered.
+        taxonomy: Names the classes.
+    """
     answered = item.obj.object_type, predicted
     return answered_row(item.photo, item.index, answered, shares, "condition", taxonomy)
 
 
-def prior_rows(train: Sequence[Photo], judged: Sequence[Photo], taxonomy: Taxonomy) -> Rows:
-    """Every object answered with its type's most frequent training condition; [] when nothing was trained on.
+def prior_rows(train: Sequence[Photo], evaluated: Sequence[Photo], taxonomy: Taxonomy) -> Rows:
+    """Answer every object with its type's most frequent training condition; probabilities are the shares in training.
 
-    A type that training lacks is answered with the first condition that the taxonomy allows it. Probabilities are the
-    shares in training.
+    A type that training lacks is answered with the first condition that the taxonomy allows it.
+
+    Args:
+        train: The photos whose conditions are counted.
+        evaluated: The photos that are answered.
+        taxonomy: The conditions that each type allows.
+
+    Returns:
+        Prediction rows; [] when `train` holds no object.
     """
     counts: dict[str, Counter[str]] = {}
     for item in items_of(train):
@@ -66,7 +88,7 @@ def prior_rows(train: Sequence[Photo], judged: Sequence[Photo], taxonomy: Taxono
     if not counts:
         return []
     rows = []
-    for item in items_of(judged):
+    for item in items_of(evaluated):
         allowed, seen = taxonomy.allowed[item.obj.object_type], counts.get(item.obj.object_type)
         guess = seen.most_common(1)[0][0] if seen else allowed[0]
         shares = {answer: seen[answer] / seen.total() for answer in allowed} if seen else {}

@@ -1,5 +1,8 @@
-"""The reference points beside a model's score: what guessing, the question's words, colour and texture, and frozen
-vision features reach on the same objects, and what the model answers when it cannot see them."""
+"""The reference points beside a model's score, measured on the same objects.
+
+They are what guessing, the question's words, colour and texture, and frozen vision features reach, and what the model
+answers when it cannot see the objects.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from core import settings as schema
+from core import units
 from core.data.types import Dataset, Photo
 from core.engine import calibration, feature_cache
 from core.engine.adapters import adapters_off
@@ -21,10 +25,15 @@ from core.engine.models import base_of
 from core.engine.opened_model import OpenedModel
 from core.engine.questions import PromptBuilder
 from core.engine.reference_points import probes, texture
-from core.engine.reference_points import warnings as sentences
 from core.engine.reference_points.image_ablation import shuffled_source, substituted, with_blank_photos
 from core.engine.reference_points.pooling import pooled
 from core.engine.reference_points.rows import Item, Rows, items_of, prior_rows, stratified
+from core.engine.reference_points.warnings import (
+    above_prior_warning,
+    photos_unused_warning,
+    prompt_leak_warning,
+    simpler_is_better_warning,
+)
 from core.engine.scoring import judge_photos
 from core.engine.vision import ImageView, open_photo
 from core.metrics import score
@@ -49,8 +58,16 @@ REPORT_EVERY_S = 2.0
 
 
 @dataclass(frozen=True)
-class JudgedSplit:
-    """A split that was judged: the model, its questions, the data set, the photos judged, and the model's rows."""
+class EvaluatedSplit:
+    """A split that a model has answered.
+
+    Attributes:
+        opened: The model.
+        prompt_builder: Writes its questions.
+        dataset: The data set, of which the training photos are learned from.
+        photos: The photos that were evaluated.
+        rows: The model's prediction rows about them.
+    """
 
     opened: OpenedModel
     prompt_builder: PromptBuilder
@@ -60,6 +77,7 @@ class JudgedSplit:
 
     @property
     def seed(self) -> int:
+        """The seed of everything that is drawn at random."""
         return self.prompt_builder.settings.training.seed
 
 
@@ -69,7 +87,7 @@ class _Stopped(Exception):
 
 @dataclass
 class _Progress:
-    """Says how far a reference point is, now and then, and ends it when a stop is requested."""
+    """Reports how far a reference point is, now and then, and ends it when a stop is requested."""
 
     reporter: Reporter
     label: str
@@ -80,24 +98,31 @@ class _Progress:
             raise _Stopped
         now = time.monotonic()
         if now - self.last > REPORT_EVERY_S:
-            share = f", {100 * done // total} % done" if done else ""
+            share = f", {units.done(done, total)} done" if done else ""
             self.reporter.emit("stage", text=f"Reference points: {self.label}{share}")
             self.last = now
 
 
 def measure(
-    judged: JudgedSplit, workspace: Workspace, run_folder: Path, reporter: Reporter
+    evaluated: EvaluatedSplit, workspace: Workspace, run_folder: Path, reporter: Reporter
 ) -> tuple[dict[str, ReferenceScore], list[str]]:
-    """(references, warnings) for results.json, in the order of POINTS; each reference's rows go to
-    `<run folder>/references/<name>.jsonl`.
+    """Measure all reference points; the rows of each go to `references/<name>.jsonl` in the run's folder.
 
-    A reference is {label, accuracy, accuracy_interval, macro_f1, macro_f1_interval, with_choice: {accuracy, macro_f1},
-    note}. One that cannot be measured (no training objects, a single photo) is left out; where the class is asked only
-    `prior` is given. A requested stop ends it with what is there.
+    One that cannot be measured (no training objects, a single photo) is left out; where the class is asked only `prior`
+    is given. A requested stop ends it with what is there.
+
+    Args:
+        evaluated: The split with the model's own rows.
+        workspace: Where vision features are kept.
+        run_folder: The run's folder.
+        reporter: Takes progress, and says whether a stop was requested.
+
+    Returns:
+        `references` and `reference_warnings` of results.json, in the order of POINTS.
     """
     rows: dict[str, Rows] = {}
     found: dict[str, ReferenceScore] = {}
-    for name, make in _plan(judged, workspace).items():
+    for name, make in _plan(evaluated, workspace).items():
         progress = _Progress(reporter, BY_KEY[name].label)
         try:
             progress.at(0, 1)
@@ -107,33 +132,34 @@ def measure(
         if made:
             rows[name], found[name] = made, _entry(name, made, remark)
             _write(run_folder / "references" / f"{name}.jsonl", made)
-    return found, warnings_about(judged.rows, rows)
+    return found, warnings_about(evaluated.rows, rows)
 
 
 Make = Callable[[_Progress], tuple[Rows, str]]
 
 
-def _plan(judged: JudgedSplit, workspace: Workspace) -> dict[str, Make]:
-    train, taxonomy = judged.dataset.split("train"), judged.opened.taxonomy
-    plan: dict[str, Make] = {PRIOR: lambda _: (prior_rows(train, judged.photos, taxonomy), "")}
-    if judged.prompt_builder.settings.question.kind != "condition":
+def _plan(evaluated: EvaluatedSplit, workspace: Workspace) -> dict[str, Make]:
+    train, taxonomy = evaluated.dataset.split("train"), evaluated.opened.taxonomy
+    plan: dict[str, Make] = {PRIOR: lambda _: (prior_rows(train, evaluated.photos, taxonomy), "")}
+    if evaluated.prompt_builder.settings.question.kind != "condition":
         return plan
-    # A probe that is judged on what it learned from would be right by heart.
-    names = {photo.name for photo in judged.photos}
+    # A probe that is scored on what it learned from would be right by heart.
+    names = {photo.name for photo in evaluated.photos}
     others = items_of([photo for photo in train if photo.name not in names])
-    known, remark = stratified(others, MOST_TRAINING_OBJECTS, judged.seed), ""
-    if len(known) < len(others):
-        remark = f"Learned from {len(known):,} of {len(others):,} training objects."
-    asked = items_of(judged.photos)
-    if known:
-        plan[PROMPT_ONLY] = lambda _: (_words(judged, known, asked), remark)
-        plan[TEXTURE_FOREST] = lambda progress: (_forest(judged, known, asked, progress), remark)
-        plan[LINEAR_PROBE] = lambda progress: (_linear(judged, (known, asked), workspace, progress), remark)
-    shown = judged.photos[:: -(-len(judged.photos) // MOST_PHOTOS)]
-    some = f"On {len(shown):,} of {len(judged.photos):,} photos." if len(shown) < len(judged.photos) else ""
-    plan[BLANK] = lambda progress: (_blank(judged, shown, progress), some)
+    train_items, remark = stratified(others, MOST_TRAINING_OBJECTS, evaluated.seed), ""
+    if len(train_items) < len(others):
+        remark = f"Learned from {len(train_items):,} of {len(others):,} training objects."
+    eval_items = items_of(evaluated.photos)
+    if train_items:
+        plan[PROMPT_ONLY] = lambda _: (_words(evaluated, train_items, eval_items), remark)
+        plan[TEXTURE_FOREST] = lambda progress: (_forest(evaluated, train_items, eval_items, progress), remark)
+        sides = train_items, eval_items
+        plan[LINEAR_PROBE] = lambda progress: (_linear(evaluated, sides, workspace, progress), remark)
+    shown = evaluated.photos[:: -(-len(evaluated.photos) // MOST_PHOTOS)]
+    some = f"On {len(shown):,} of {len(evaluated.photos):,} photos." if len(shown) < len(evaluated.photos) else ""
+    plan[BLANK] = lambda progress: (_blank(evaluated, shown, progress), some)
     if len(shown) > 1:
-        plan[SHUFFLED] = lambda progress: (_shuffled(judged, shown, progress), some)
+        plan[SHUFFLED] = lambda progress: (_shuffled(evaluated, shown, progress), some)
     return plan
 
 
@@ -158,31 +184,33 @@ def _write(file: Path, rows: Rows) -> None:
         file.write_text(text, encoding="utf-8")
 
 
-def _words(judged: JudgedSplit, known: Sequence[Item], asked: Sequence[Item]) -> Rows:
+def _words(evaluated: EvaluatedSplit, train_items: Sequence[Item], eval_items: Sequence[Item]) -> Rows:
     sides = []
-    for items in (known, asked):
-        texts = [judged.prompt_builder.text(item.photo, item.index, "condition") for item in items]
+    for items in (train_items, eval_items):
+        texts = [evaluated.prompt_builder.text(item.photo, item.index, "condition") for item in items]
         sides.append((items, np.array(texts, dtype=object)))
-    return probes.probe_rows(probes.words_fit, sides[0], sides[1], judged.opened.taxonomy)
+    return probes.probe_rows(probes.words_fit, sides[0], sides[1], evaluated.opened.taxonomy)
 
 
-def _forest(judged: JudgedSplit, known: Sequence[Item], asked: Sequence[Item], progress: _Progress) -> Rows:
-    both, described, opened = [*known, *asked], [], None
+def _forest(
+    evaluated: EvaluatedSplit, train_items: Sequence[Item], eval_items: Sequence[Item], progress: _Progress
+) -> Rows:
+    both, described, opened = [*train_items, *eval_items], [], None
     for done, item in enumerate(both):  # items of one photo follow each other: each photo is opened once
         progress.at(done, len(both))
         if opened is None or opened[0] != item.photo.path:
             opened = (item.photo.path, open_photo(item.photo.path))
         described.append(texture.features(opened[1], item.obj.box_xyxy))
-    values, cut = np.array(described), len(known)
-    sides = (known, values[:cut]), (asked, values[cut:])
-    return probes.probe_rows(probes.forest_fit(judged.seed), *sides, judged.opened.taxonomy)
+    values, cut = np.array(described), len(train_items)
+    sides = (train_items, values[:cut]), (eval_items, values[cut:])
+    return probes.probe_rows(probes.forest_fit(evaluated.seed), *sides, evaluated.opened.taxonomy)
 
 
 def _linear(
-    judged: JudgedSplit, sides: tuple[Sequence[Item], Sequence[Item]], workspace: Workspace, progress: _Progress
+    evaluated: EvaluatedSplit, sides: tuple[Sequence[Item], Sequence[Item]], workspace: Workspace, progress: _Progress
 ) -> Rows:
-    """The features are those of the base model: an adapter on the vision tower is put aside while they are computed."""
-    opened, settings = judged.opened, judged.prompt_builder.settings
+    """The features are the base model's: an adapter on the vision tower is switched off while they are computed."""
+    opened, settings = evaluated.opened, evaluated.prompt_builder.settings
     if settings.view.mode == "full+crop":  # the crop shows the object best, and is all the probe looks at
         settings = schema.merge(settings, {"view.mode": "crop"})
     whole = settings.view.mode == "full"
@@ -216,21 +244,21 @@ def _only(items: Sequence[Item]) -> list[Photo]:
     return [dataclasses.replace(group[0].photo, objects=tuple(item.obj for item in group)) for group in found.values()]
 
 
-def _blank(judged: JudgedSplit, photos: Sequence[Photo], progress: _Progress) -> Rows:
-    with with_blank_photos(judged.prompt_builder, judged.opened.loaded, photos):
-        return _judge(judged, photos, progress)
+def _blank(evaluated: EvaluatedSplit, photos: Sequence[Photo], progress: _Progress) -> Rows:
+    with with_blank_photos(evaluated.prompt_builder, evaluated.opened.loaded, photos):
+        return _judge(evaluated, photos, progress)
 
 
-def _shuffled(judged: JudgedSplit, photos: Sequence[Photo], progress: _Progress) -> Rows:
-    with substituted(judged.prompt_builder, shuffled_source(photos, judged.seed)):
-        return _judge(judged, photos, progress)
+def _shuffled(evaluated: EvaluatedSplit, photos: Sequence[Photo], progress: _Progress) -> Rows:
+    with substituted(evaluated.prompt_builder, shuffled_source(photos, evaluated.seed)):
+        return _judge(evaluated, photos, progress)
 
 
-def _judge(judged: JudgedSplit, photos: Sequence[Photo], progress: _Progress) -> Rows:
+def _judge(evaluated: EvaluatedSplit, photos: Sequence[Photo], progress: _Progress) -> Rows:
     rows: Rows = []
-    opened, correction = judged.opened, judged.prompt_builder.settings.judging.prior_correction
+    opened, correction = evaluated.opened, evaluated.prompt_builder.settings.judging.prior_correction
     # Closed at once when a stop ends it: the model's answers must not stay narrowed to the closed list.
-    with contextlib.closing(judge_photos(opened.model, judged.prompt_builder, photos, "condition")) as judging:
+    with contextlib.closing(judge_photos(opened.model, evaluated.prompt_builder, photos, "condition")) as judging:
         for done, (_photo, found, _loss) in enumerate(judging):
             progress.at(done, len(photos))
             # As the model's own answers were read: a correction of the prior moves answers here too.
@@ -239,24 +267,29 @@ def _judge(judged: JudgedSplit, photos: Sequence[Photo], progress: _Progress) ->
 
 
 def warnings_about(own: Rows, rows: dict[str, Rows]) -> list[str]:
-    """What the reference points say against the score, as sentences."""
-    said: list[str | None] = []
+    """List what the reference points hold against the score, as sentences.
+
+    Args:
+        own: The model's prediction rows.
+        rows: {key of a reference point: its rows}, about the same objects or some of them.
+    """
+    found: list[str | None] = []
     prior = rows.get(PRIOR, [])
     if prior and PROMPT_ONLY in rows:
-        said.append(sentences.prompt_leak_warning(rows[PROMPT_ONLY], prior))
+        found.append(prompt_leak_warning(rows[PROMPT_ONLY], prior))
     for name in (BLANK, SHUFFLED):
         if name in rows and prior:
             guessed = _matching(prior, rows[name])
-            said.append(sentences.above_prior_warning(rows[name], guessed, BY_KEY[name].named))
+            found.append(above_prior_warning(rows[name], guessed, BY_KEY[name].named))
     if BLANK in rows:
-        said.append(sentences.not_looking_warning(_matching(own, rows[BLANK]), rows[BLANK]))
+        found.append(photos_unused_warning(_matching(own, rows[BLANK]), rows[BLANK]))
     simpler = {point.key: rows[point.key] for point in POINTS if point.simpler and rows.get(point.key)}
     shared = own
     for answers in simpler.values():  # parts of a cross-validation may lack one
         shared = _matching(shared, answers)
     same = {name: _matching(answers, shared) for name, answers in simpler.items()}
-    said.append(sentences.simpler_is_better_warning(shared, same))
-    return [sentence for sentence in said if sentence]
+    found.append(simpler_is_better_warning(shared, same))
+    return [sentence for sentence in found if sentence]
 
 
 def _matching(rows: Rows, wanted: Rows) -> Rows:

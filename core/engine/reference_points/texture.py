@@ -26,7 +26,15 @@ AROUND = ((-1, -1), (-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1))
 
 
 def features(photo: Image.Image, box_xyxy: BoxXyxy) -> np.ndarray:
-    """(F,) float32 of a box given in fractions of an RGB photo: colour, texture, and the box's shape and place."""
+    """Describe a boxed object by colour, texture, and the box's shape and place.
+
+    Args:
+        photo: An RGB photo, upright.
+        box_xyxy: The box in fractions of the photo.
+
+    Returns:
+        (F,) float32.
+    """
     crop = crop_of(photo, box_xyxy)
     rgb = np.asarray(crop, dtype=np.float64) / 255
     hsv = np.asarray(crop.convert("HSV"), dtype=np.float64) / 255
@@ -43,7 +51,7 @@ def features(photo: Image.Image, box_xyxy: BoxXyxy) -> np.ndarray:
 
 
 def crop_of(photo: Image.Image, box_xyxy: BoxXyxy) -> Image.Image:
-    """The box without surroundings, at the scale at which the photo's longer side has LONGER_PX pixels."""
+    """Crop the box without surroundings, at the scale at which the photo's longer side has LONGER_PX pixels."""
     box = exact_box(box_xyxy, photo.size, 0.0)
     scale = LONGER_PX / max(photo.size)
     size = tuple(max(LEAST_PX, round(scale * side)) for side in (box[2] - box[0], box[3] - box[1]))

@@ -1,4 +1,4 @@
-"""When reference points say that a score must not be believed: sentences for people."""
+"""Sentences for people, for when reference points show that a score must not be believed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from core.metrics import compare, score, sign_flip
 from core.metrics.counts import with_choice
 from core.metrics.flights import FEW_FLIGHTS, flights_of
-from core.metrics.reference_points import simpler_is_better
+from core.metrics.reference_points import BY_KEY, PRIOR, simpler_is_better
 from core.records import PredictionRow
 from core.units import percent
 
@@ -19,17 +19,19 @@ LEAK_P = 0.01
 GIVEN_AWAY = 0.95
 
 
-def pct(share: float) -> str:
-    return percent(share, 0)
-
-
 def prompt_leak_warning(words: Sequence[PredictionRow], prior: Sequence[PredictionRow]) -> str | None:
-    """A sentence when the question's words alone answer better than guessing, on objects with a choice; else None.
+    """Warn when the question's words alone answer better than guessing, on objects with a choice.
 
     One-sided exact test, signs flipped by flight: more of the objects that only one of the two got right than chance
     allows went to the words. Under ten flights the interval of the difference must lie above 0. Where the words are
-    nearly always right the objects alone decide: such a question gives the truth away whatever the flight. Both must be
-    about the same objects in the same order.
+    nearly always right the objects alone decide: such a question gives the truth away whatever the flight.
+
+    Args:
+        words: Rows of the probe on the question's words.
+        prior: Rows of guessing by the most frequent condition, about the same objects in the same order.
+
+    Returns:
+        A sentence, or None.
     """
     mine, its = with_choice(words), with_choice(prior)
     if not mine:
@@ -40,13 +42,13 @@ def prompt_leak_warning(words: Sequence[PredictionRow], prior: Sequence[Predicti
     given_away = share >= GIVEN_AWAY and sign_flip(turned, more=True) < LEAK_P
     if not given_away and not _clearly_better(mine, its, turned):
         return None
-    said = (
-        f"The words of the question alone, without any photo, are right for {pct(share)} of the objects with a choice; "
-        f"always naming the most frequent condition is right for {pct(least)}. "
+    text = (
+        f"The words of the question alone, without any photo, are right for {percent(share, 0)} of the objects with a "
+        f"choice; {BY_KEY[PRIOR].named} is right for {percent(least, 0)}. "
     )
     if given_away:
-        return said + "That is nearly all: the question itself gives the true condition away. Do not trust this score."
-    return said + (
+        return text + "That is nearly all: the question itself gives the true condition away. Do not trust this score."
+    return text + (
         "Where a box lies can honestly tell a little about its condition, but the model may know it from there and not "
         "from the photo. To find out, switch the position encoding and the spatial reasoning off."
     )
@@ -61,10 +63,18 @@ def _clearly_better(mine: Sequence[PredictionRow], its: Sequence[PredictionRow],
 
 
 def above_prior_warning(rows: Sequence[PredictionRow], prior: Sequence[PredictionRow], shown: str) -> str | None:
-    """A sentence when the model does better than guessing on photos that cannot tell the answer; `shown` names them.
+    """Warn when the model does better than guessing on photos that cannot show the answer.
 
-    The 95 % interval of its accuracy on objects with a choice must lie wholly above that of guessing; of too few
-    flights nothing is said.
+    The 95 % interval of its accuracy on objects with a choice must lie wholly above that of guessing; with too few
+    flights there is no warning.
+
+    Args:
+        rows: The model's rows about those photos.
+        prior: Rows of guessing by the most frequent condition.
+        shown: Names what was shown in place of the photos.
+
+    Returns:
+        A sentence, or None.
     """
     mine, its = with_choice(rows), with_choice(prior)
     if not mine or not its:
@@ -74,16 +84,24 @@ def above_prior_warning(rows: Sequence[PredictionRow], prior: Sequence[Predictio
     if interval is None or interval[0] <= least:
         return None
     return (
-        f"With {shown} in place of its own the model is still right for {pct(found['overall_accuracy'])} of the "
-        f"objects with a choice, more than always naming the most frequent condition ({pct(least)}). What it knows "
+        f"With {shown} in place of its own the model is still right for {percent(found['overall_accuracy'], 0)} of the "
+        f"objects with a choice, more than {BY_KEY[PRIOR].named} ({percent(least, 0)}). What it knows "
         "there it did not see in the object: the question or the position of the box tells it."
     )
 
 
-def not_looking_warning(rows: Sequence[PredictionRow], blank: Sequence[PredictionRow]) -> str | None:
-    """A sentence when the model is not clearly better with photos than without, on objects with a choice.
+def photos_unused_warning(rows: Sequence[PredictionRow], blank: Sequence[PredictionRow]) -> str | None:
+    """Warn when the model is not clearly better with photos than without, on objects with a choice.
 
-    The 95 % interval, over flights, of the change in accuracy reaches 0 or below; of too few flights nothing is said.
+    The 95 % interval, over flights, of the change in accuracy reaches 0 or below; with too few flights there is no
+    warning.
+
+    Args:
+        rows: The model's rows with the photos.
+        blank: Its rows with blank ones, about the same objects in the same order.
+
+    Returns:
+        A sentence, or None.
     """
     seen, unseen = with_choice(rows), with_choice(blank)
     if not seen or not unseen:
@@ -92,8 +110,8 @@ def not_looking_warning(rows: Sequence[PredictionRow], blank: Sequence[Predictio
     if interval is None or interval[0] > 0:
         return None
     return (
-        f"With the photos the model is right for {pct(_right(seen).mean())} of the objects with a choice, with "
-        f"blank grey photos for {pct(_right(unseen).mean())}: no clear difference. "
+        f"With the photos the model is right for {percent(_right(seen).mean(), 0)} of the objects with a choice, with "
+        f"blank grey photos for {percent(_right(unseen).mean(), 0)}: no clear difference. "
         "Nothing shows that it uses the photos."
     )
 
@@ -101,9 +119,16 @@ def not_looking_warning(rows: Sequence[PredictionRow], blank: Sequence[Predictio
 def simpler_is_better_warning(
     rows: Sequence[PredictionRow], simpler: Mapping[str, Sequence[PredictionRow]]
 ) -> str | None:
-    """A sentence that names the simpler methods ({key: their rows}) which are clearly better than the model.
+    """Name the simpler methods that are clearly better than the model.
 
     The 95 % interval, over flights, of the difference in accuracy on objects with a choice lies above 0.
+
+    Args:
+        rows: The model's rows.
+        simpler: {key of a method: its rows}, about the same objects in the same order.
+
+    Returns:
+        A sentence, or None.
     """
     seen, better = with_choice(rows), {}
     for key, answers in simpler.items():

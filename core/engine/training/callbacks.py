@@ -1,7 +1,7 @@
 """What happens beside the steps of a training, one callback a task: progress events, the best checkpoint, stopping.
 
-Their order matters (see `run.set_up`): the clock of a step starts anew after a test is kept and before a stop is looked
-for.
+Their order matters (see `setup.set_up`): the clock of a step starts anew after an evaluation was kept and before a stop
+is looked for. transformers calls the methods `on_…` when the event of that name happens.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 from transformers import TrainerCallback, TrainerControl, TrainerState
 
 from core.engine.training import throughput
-from core.engine.training.checkpoints import BEST, keep_best
+from core.engine.training.checkpoints import BEST, save_best
 from core.engine.training.trainer import PackedTrainer, memory_mb
 from core.errors import UserError
 from core.records import AdapterFacts, ValidationScore
@@ -25,7 +25,14 @@ from core.runs.files import write_json
 
 
 class BestCheckpoint(TrainerCallback):
-    """Keeps the adapter with the best validation macro-F1 apart, and says beside every checkpoint what it is."""
+    """Keeps the adapter with the best validation macro-F1 apart, and writes beside every checkpoint what it is.
+
+    Args:
+        trainer: The trainer that it is added to.
+        about: What damgui.json holds of the adapter, but for its scores.
+        checkpoints: The folder of the checkpoints; the best one lies in it under a name of its own.
+        reporter: Takes an event for each adapter that was saved.
+    """
 
     def __init__(self, trainer: PackedTrainer, about: AdapterFacts, checkpoints: Path, reporter: Reporter) -> None:
         self.trainer, self.about, self.checkpoints, self.reporter = trainer, about, checkpoints, reporter
@@ -40,17 +47,20 @@ class BestCheckpoint(TrainerCallback):
 
     @property
     def folder(self) -> Path:
+        """Where the best adapter lies."""
         return self.checkpoints / BEST
 
     def on_evaluate(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """Keep the adapter if it has a better macro-F1 than all before."""
         scores = self.trainer.last_evaluation.copy()
         if self.best and scores["macro_f1"] <= self.best["macro_f1"]:
             return
         self.best = scores
-        keep_best(self.trainer, self.folder, {**self.about, "scores": scores})
+        save_best(self.trainer, self.folder, {**self.about, "scores": scores})
         self.reporter.emit("checkpoint", step=state.global_step, path=str(self.folder), best=True)
 
     def on_save(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """Write beside the new checkpoint what it is."""
         folder = self.checkpoints / f"checkpoint-{state.global_step}"
         if state.is_world_process_zero:
             write_json(folder / "damgui.json", {**self.about, "step": state.global_step})
@@ -59,27 +69,31 @@ class BestCheckpoint(TrainerCallback):
 
 
 class EarlyStopping(TrainerCallback):
-    """Ends a training after so many tests without a better macro-F1 (0: never)."""
+    """Ends a training after so many evaluations without a better macro-F1 (0: never)."""
 
     def __init__(self, patience: int, reporter: Reporter) -> None:
         self.patience, self.reporter = patience, reporter
 
     def on_evaluate(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        worse = tests_since_best(state)
+        """End the training if patience has run out."""
+        worse = evaluations_since_best(state)
         if self.patience and worse >= self.patience and state.global_step < state.max_steps:
             self.reporter.emit("warning", text=f"Stopped early: {worse} tests without a better macro-F1.")
             control.should_training_stop = True
 
 
-def tests_since_best(state: TrainerState) -> int:
-    """Evaluations after the best one, from the trainer's log, so that resuming does not forget them."""
+def evaluations_since_best(state: TrainerState) -> int:
+    """Count the evaluations after the best one, by the trainer's log, so that resuming does not forget them."""
     found = [entry["eval_macro_f1"] for entry in state.log_history if "eval_macro_f1" in entry]
     return len(found) - 1 - found.index(max(found))
 
 
 class ProgressEvents(TrainerCallback):
-    """Reports every step. A step lasts from the report of the last one until the device is done, tests and saving left
-    out: waiting for photos is part of it."""
+    """Reports every step.
+
+    A step lasts from the report of the last one until the device is done, evaluation and saving left out: waiting for
+    photos is part of it.
+    """
 
     def __init__(self, trainer: PackedTrainer, reporter: Reporter) -> None:
         self.trainer, self.reporter = trainer, reporter
@@ -88,15 +102,22 @@ class ProgressEvents(TrainerCallback):
         self.reported = (0, 0)  # photos and questions
 
     def on_train_begin(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """Start the clock of the first step."""
         self.step_began = time.monotonic()
 
     def on_step_end(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """Stop the clock of the step, once the device is done."""
         throughput.wait(args.device)
         self.step_seconds = max(time.monotonic() - self.step_began, 1e-9)
 
     def on_log(
         self, args: Any, state: TrainerState, control: TrainerControl, logs: dict[str, Any] | None = None, **kwargs: Any
     ) -> None:
+        """Report the step and start the clock of the next.
+
+        Raises:
+            UserError: The gradient is not a finite number.
+        """
         if not logs or "loss" not in logs:
             return
         gradient = float(logs.get("grad_norm") or 0.0)
@@ -127,27 +148,33 @@ class ProgressEvents(TrainerCallback):
         self.step_began = time.monotonic()
 
     def on_evaluate(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """Leave the evaluation out of the next step's time."""
         self.step_began = time.monotonic()
 
     def on_save(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """Leave the saving out of the next step's time."""
         self.step_began = time.monotonic()
 
 
 class StopOnRequest(TrainerCallback):
-    """Saves and ends after the step at hand when somebody asks for it. A test that is due then waits for the resume:
-    what stops must stop soon."""
+    """Saves and ends after the step at hand when a stop is requested.
+
+    An evaluation that is due then waits for the resume: what stops must stop soon.
+    """
 
     def __init__(self, trainer: PackedTrainer, reporter: Reporter) -> None:
         self.trainer, self.reporter = trainer, reporter
         self.stopped = False
 
     def on_train_begin(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        tested = [entry["step"] for entry in state.log_history if "eval_macro_f1" in entry]
-        if state.global_step > 0 and state.global_step % args.eval_steps == 0 and state.global_step not in tested:
+        """Make up for an evaluation that a stop left out."""
+        evaluated_at = [entry["step"] for entry in state.log_history if "eval_macro_f1" in entry]
+        if state.global_step > 0 and state.global_step % args.eval_steps == 0 and state.global_step not in evaluated_at:
             self.trainer.evaluate()
 
     def on_step_end(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        if self.trainer.agreed([self.reporter.stop_requested()])[0]:
+        """Save and end if any process of the training was asked to stop."""
+        if self.trainer.from_main_process([self.reporter.stop_requested()])[0]:
             self.stopped = state.global_step < state.max_steps
             control.should_save = control.should_training_stop = True
             control.should_evaluate = control.should_evaluate and not self.stopped

@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+import math
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 from transformers import Trainer
 
+from core.engine.training.memory import OPTIMIZER_BYTES, learning_weights
 from core.errors import UserError
 from core.records import AdapterFacts
 from core.runs import swap
-from core.runs.files import write_json, write_text, writing
+from core.runs.files import remove, system_path, write_json, write_text, writing
 
 BEST = "best"
+WEIGHT_BYTES = 4  # float32
 
 
-def keep_best(trainer: Trainer, folder: Path, about: AdapterFacts) -> None:
-    """Save the adapter beside `folder`, then swap them: see `core.runs.swap`. All processes of a training call it."""
+def save_best(trainer: Trainer, folder: Path, about: AdapterFacts) -> None:
+    """Save the adapter as the best one, in place of the one before.
+
+    It is saved beside `folder`, then the two are swapped (see `core.runs.swap`), so that a whole adapter is there at
+    any time. All processes of a training call it.
+
+    Args:
+        trainer: Holds the model.
+        folder: Where the best adapter lies.
+        about: What damgui.json shall hold, the scores included.
+    """
     if trainer.is_world_process_zero():
         swap.begin(folder)
     trainer.accelerator.wait_for_everyone()
@@ -27,12 +40,12 @@ def keep_best(trainer: Trainer, folder: Path, about: AdapterFacts) -> None:
         write_json(part / "damgui.json", about)
         write_text(part / "README.md", card(about))
         # A pickle of the trainer's arguments: damgui.json says the same and can be read.
-        (part / "training_args.bin").unlink(missing_ok=True)
+        remove(part / "training_args.bin")
         swap.finish(folder)
 
 
 def card(about: AdapterFacts) -> str:
-    """What stands beside an adapter for the one who finds it."""
+    """Write the README.md that stands beside an adapter, for whoever finds it."""
     scores = about["scores"]
     return (
         f"# {about['name']}\n\nA LoRA adapter for {about['base_model']}, made by damgui at step {scores['step']}: "
@@ -42,7 +55,7 @@ def card(about: AdapterFacts) -> str:
 
 
 def latest_checkpoint(checkpoints: Path) -> Path | None:
-    """The last checkpoint that was saved whole (the trainer's state is written last), or None."""
+    """Find the last checkpoint that was saved whole (the trainer's state is written last), or None."""
     found = [
         (int(match.group(1)), path)
         for path in checkpoints.glob("checkpoint-*")
@@ -52,15 +65,65 @@ def latest_checkpoint(checkpoints: Path) -> Path | None:
 
 
 def require_free(final: Path) -> None:
-    """Raises UserError when a model stands where the new one shall: before hours of work, not after."""
+    """Refuse a name that is taken: before hours of work, not after.
+
+    Raises:
+        UserError: There is a model at `final` already.
+    """
     if final.exists():
         raise UserError("there is a model of this name already", str(final), "Train under another --name.", "name")
 
 
 def publish(best: Path, final: Path) -> None:
-    """Copy the best adapter to its final place in one move. Raises UserError when something stands there."""
+    """Copy the best adapter to its final place, where it appears whole or not at all.
+
+    Raises:
+        UserError: There is a model at `final` already.
+    """
     require_free(final)
     part = swap.begin(final)
     with writing(final):
-        shutil.copytree(best, part, dirs_exist_ok=True)
+        shutil.copytree(system_path(best), system_path(part), dirs_exist_ok=True)
     swap.finish(final)
+
+
+def checkpoint_bytes(trainer: Any, steps: int) -> int:
+    """Compute what checkpoints will take on disk at most.
+
+    Those that are kept and the one that is written before the oldest goes, each with the optimizer's state; and the
+    adapter alone as the best, as the best while it is replaced, and as the final one.
+
+    Args:
+        trainer: Holds the model, and how often and how many checkpoints are saved.
+        steps: The steps to be taken.
+    """
+    adapter = WEIGHT_BYTES * learning_weights(trainer)
+    written = math.ceil(steps / trainer.args.save_steps)
+    kept = min(trainer.args.save_total_limit + 1 if trainer.args.save_total_limit else written, written)
+    return int(kept * (adapter + OPTIMIZER_BYTES * learning_weights(trainer)) + 3 * adapter)
+
+
+def require_disk(needed_bytes: int, cache_bytes: int, free_bytes: int, folder: Path) -> None:
+    """Check that the disk will take what a training writes.
+
+    Args:
+        needed_bytes: Bytes of the checkpoints.
+        cache_bytes: Bytes of the vision features to be kept.
+        free_bytes: Bytes that are free.
+        folder: The folder of the checkpoints, named in the error.
+
+    Raises:
+        UserError: It will not; the error says how to make it fit.
+    """
+    if needed_bytes + cache_bytes <= free_bytes:
+        return
+    lacking = (needed_bytes + cache_bytes - free_bytes) / 1e9
+    ways = [f"Free {max(lacking, 0.1):.1f} GB", "lower training.keep_checkpoints"]
+    ways += ["switch model.cache_features off"] if cache_bytes else []
+    raise UserError(
+        f"{(needed_bytes + cache_bytes) / 1e9:.1f} GB are needed for checkpoints and kept features, "
+        f"{free_bytes / 1e9:.1f} GB are free",
+        str(folder),
+        f"{', '.join(ways[:-1])} or {ways[-1]}.",
+        "does-not-fit",
+    )

@@ -1,4 +1,4 @@
-"""Two steps of a training tried before it begins: whether it fits, how long it will take, what it will leave on disk.
+"""A dry run of two steps before a training: whether it fits, how long it will take, what it will leave on disk.
 
 The steps go through the trainer itself, forward and backward without an update, and leave it exactly as it was: the
 adapter that comes out is bit for bit the one without it.
@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import gc
 import math
-import random
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,15 +19,14 @@ import torch
 
 from core.engine.scoring import TOGETHER, judge_photos
 from core.engine.training import throughput
-from core.engine.training.memory import MachineMemory, PeakMemory, resident_bytes
+from core.engine.training.checkpoints import checkpoint_bytes, require_disk
+from core.engine.training.memory import OPTIMIZER_BYTES, MachineMemory, PeakMemory, learning_weights, resident_bytes
 from core.engine.training.sizes import SequenceSize, largest, sequence_sizes, usual, views
+from core.engine.training.trainer_state import unchanged, with_checkpointing
 from core.engine.vision import CACHE_BYTES, ImageEncoder, ImageView, Patches
 from core.errors import UserError
 from core.runs.events import Reporter
 
-# AdamW keeps two float32 numbers for every weight that learns; they do not exist yet while this is tried.
-OPTIMIZER_BYTES = 8
-WEIGHT_BYTES = 4
 # Steps of usual size are repeated for this long, at most so often: one alone is a matter of luck.
 USUAL_S = 1.0
 USUAL_TIMES = 5
@@ -37,8 +34,13 @@ USUAL_TIMES = 5
 
 @dataclass(frozen=True)
 class PlannedCache:
-    """Vision features that will be kept on disk before the first step: their bytes, how many views of photos and boxes
-    they are, and how one is computed (None: nothing is kept, every step computes them)."""
+    """Vision features that will be kept on disk before the first step.
+
+    Attributes:
+        missing_bytes: What they will take on disk.
+        views: How many views of photos and boxes they are.
+        features: Computes the features of one view; None when nothing is kept and every step computes them.
+    """
 
     missing_bytes: int = 0
     views: int = 0
@@ -47,9 +49,21 @@ class PlannedCache:
 
 @dataclass(frozen=True)
 class DryRun:
-    """What the two steps came to. `memory_free_mb` is what this process may have in all: what it has and what is free.
+    """What the dry run found; MB are 10^6 bytes.
 
-    `step_s` is the largest step's time, `usual_step_s` that of one of usual size; `total_s` is the whole training.
+    Attributes:
+        peak_memory_mb: The most memory that the training will use.
+        memory_free_mb: What this process may have in all: what it has and what is free.
+        step_s: Seconds of the largest step.
+        usual_step_s: Seconds of a step of usual size.
+        total_s: Seconds of the whole training.
+        steps: The steps to be taken.
+        checkpoint_mb: What the checkpoints will take on disk at most.
+        cache_mb: What vision features will take on disk.
+        disk_free_mb: What is free there.
+        gradient_checkpointing: Whether the training will use it.
+        flops_per_s: Floating-point operations a second in a step of usual size.
+        peak_share: These as a share of what the device can do at most.
     """
 
     peak_memory_mb: float
@@ -66,42 +80,8 @@ class DryRun:
     peak_share: float = 0.0
 
 
-@contextmanager
-def unchanged(trainer: Any) -> Iterator[None]:
-    """Whatever steps are taken within: gradients, modes, random numbers, the trainer's counters and the photos that are
-    remembered are as before."""
-    model, device, prompt_builder = trainer.model, trainer.args.device, trainer.prompt_builder
-    gradients = [(parameter, parameter.grad) for parameter in model.parameters()]
-    modes = [(module, module.training) for module in model.modules()]
-    counters = {name: value for name, value in vars(trainer).items() if isinstance(value, int | float)}
-    meter, trainer.meter = trainer.meter, throughput.ThroughputMeter()
-    # Features computed one by one differ in their last digits from those computed together: none may stay.
-    image_encoder, prompt_builder.image_encoder = (
-        prompt_builder.image_encoder,
-        ImageEncoder(prompt_builder.image_encoder.processor, prompt_builder.image_encoder.view),
-    )
-    rng = random.getstate(), np.random.get_state(), torch.get_rng_state()
-    gpu_rng = torch.cuda.get_rng_state(device) if device.type == "cuda" else None
-    for parameter, _ in gradients:
-        parameter.grad = None
-    try:
-        yield
-    finally:
-        for parameter, gradient in gradients:
-            parameter.grad = gradient
-        for module, training in modes:
-            module.training = training
-        vars(trainer).update(counters)
-        trainer.meter, prompt_builder.image_encoder = meter, image_encoder
-        random.setstate(rng[0])
-        np.random.set_state(rng[1])
-        torch.set_rng_state(rng[2])
-        if gpu_rng is not None:
-            torch.cuda.set_rng_state(gpu_rng, device)
-
-
 def take_step(trainer: Any, chosen: Sequence[SequenceSize]) -> float:
-    """One step's forward and backward on these sequences, without an update. Returns its seconds."""
+    """Compute one step's forward and backward on these sequences, without an update. Returns its seconds."""
     device = trainer.args.device
     throughput.wait(device)
     began = time.perf_counter()
@@ -115,48 +95,30 @@ def take_step(trainer: Any, chosen: Sequence[SequenceSize]) -> float:
 
 
 def opening_s(trainer: Any, chosen: Sequence[SequenceSize]) -> float:
-    """Seconds to open the photos of a step and to write its questions."""
+    """Measure the seconds to open the photos of a step and to write its questions."""
     began = time.perf_counter()
     trainer.data_collator([trainer.train_dataset[size.key] for size in chosen]).batches()
     return time.perf_counter() - began
 
 
-def learning_weights(trainer: Any) -> int:
-    return sum(parameter.numel() for parameter in trainer.model.parameters() if parameter.requires_grad)
-
-
-def checkpoint_bytes(trainer: Any, steps: int) -> int:
-    """What checkpoints will take at most: those kept and the one that is written before the oldest goes, each with the
-    optimizer's state, and the adapter alone as the best, as the best while it is replaced, and as the final one."""
-    adapter = WEIGHT_BYTES * learning_weights(trainer)
-    written = math.ceil(steps / trainer.args.save_steps)
-    kept = min(trainer.args.save_total_limit + 1 if trainer.args.save_total_limit else written, written)
-    return int(kept * (adapter + OPTIMIZER_BYTES * learning_weights(trainer)) + 3 * adapter)
-
-
-def require_disk(needed_bytes: int, cache_bytes: int, free_bytes: int, folder: Path) -> None:
-    """Raises UserError when the disk will not take what a training writes."""
-    if needed_bytes + cache_bytes <= free_bytes:
-        return
-    lacking = (needed_bytes + cache_bytes - free_bytes) / 1e9
-    ways = [f"Free {max(lacking, 0.1):.1f} GB", "lower training.keep_checkpoints"]
-    ways += ["switch model.cache_features off"] if cache_bytes else []
-    raise UserError(
-        f"{(needed_bytes + cache_bytes) / 1e9:.1f} GB are needed for checkpoints and kept features, "
-        f"{free_bytes / 1e9:.1f} GB are free",
-        str(folder),
-        f"{', '.join(ways[:-1])} or {ways[-1]}.",
-        "does-not-fit",
-    )
-
-
 class Stopped(Exception):
-    """Somebody asked to stop while steps were tried."""
+    """A stop was requested while steps were tried."""
 
 
 @dataclass
 class DryRunState:
-    """The trainer on trial: which steps are tried, on what machine, and what was seen of them."""
+    """A dry run at work.
+
+    Attributes:
+        trainer: The trainer whose steps are tried.
+        machine: Tells how much memory there is.
+        sizes: The sequences of an epoch, the largest first.
+        peak: Measures the memory used at most.
+        largest: The sequences of the largest step.
+        stop: Called before each step that is counted; True ends the dry run.
+        counted: The shape and the operations of each step so far.
+        largest_s: Seconds of the largest step.
+    """
 
     trainer: Any
     machine: MachineMemory
@@ -169,21 +131,31 @@ class DryRunState:
 
     @property
     def per_step(self) -> int:
+        """How many sequences a step has."""
         return int(min(self.trainer.args.per_device_train_batch_size, len(self.sizes)))
 
     @property
     def usual(self) -> list[SequenceSize]:
+        """The sequences of a step of usual size."""
         return usual(self.sizes, self.per_step)
 
     def needed(self, used_bytes: int) -> int:
-        """With what the optimizer will add to it."""
+        """Bytes that will be used once the optimizer has its state too."""
         return used_bytes + OPTIMIZER_BYTES * learning_weights(self.trainer)
 
     def fits(self, used_bytes: int) -> bool:
+        """Whether a training that uses so many bytes before the optimizer has its state fits into memory."""
         return self.needed(used_bytes) <= self.machine.memory_bytes(self.trainer.args.device)
 
     def count(self, chosen: Sequence[SequenceSize]) -> np.ndarray:
-        """Take a step and count its operations; returns its shape."""
+        """Take a step and count its operations.
+
+        Returns:
+            Its shape (4,), as in `throughput.shape_of`.
+
+        Raises:
+            Stopped: A stop was requested.
+        """
         if self.stop():
             raise Stopped
         self.trainer.meter = throughput.ThroughputMeter()
@@ -193,20 +165,22 @@ class DryRunState:
         self.counted.append((shape, counted.flops))
         return shape
 
-    def one_fits(self) -> bool:
-        """One photo tried alone, and its memory taken as many times as a pass of the largest step will hold it: where
-        memory is the computer's own, too much of it stops the computer before it stops us."""
+    def single_photo_fits(self) -> bool:
+        """Try one photo alone, and judge by it whether a pass of the largest step will fit.
+
+        Where memory is the computer's own, too much of it stops the computer before it stops us.
+        """
         before = resident_bytes()
         alone = float(self.count(self.largest[:1])[0])
         step = alone * sum(size.tokens for size in self.largest) / self.largest[0].tokens
         a_pass = min(step, max(self.trainer.training_data.settings.training.tokens_per_pass, alone))
         return self.fits(before + int((self.peak.used - before) * max(a_pass / alone, 1.0)))
 
-    def tried(self) -> bool:
-        """Whether the largest step fits; it was taken twice then, the second time by the clock."""
+    def largest_fits(self) -> bool:
+        """Take the largest step twice, the second time by the clock; whether it fits."""
         self.counted.clear()
         try:
-            if self.trainer.args.device.type != "cuda" and not self.one_fits():
+            if self.trainer.args.device.type != "cuda" and not self.single_photo_fits():
                 return False
             self.count(self.largest)
             with self.peak.watched():
@@ -216,7 +190,11 @@ class DryRunState:
         return self.fits(self.peak.used)
 
     def usual_s(self) -> tuple[float, float, float]:
-        """Seconds of a step of usual size, operations a second in it, and seconds to open its photos at first."""
+        """Measure a step of usual size.
+
+        Returns:
+            Its seconds, the operations a second in it, and the seconds to open its photos for the first time.
+        """
         opening = opening_s(self.trainer, self.usual)
         shape = self.count(self.usual)
         self.count(self.sizes[-1:])
@@ -230,7 +208,7 @@ class DryRunState:
 def fits(state: DryRunState) -> bool:
     """Whether the largest step fits, with gradient checkpointing if the trainer uses it."""
     with with_checkpointing(state.trainer):
-        fitting = state.tried()
+        fitting = state.largest_fits()
     for parameter in state.trainer.model.parameters():
         parameter.grad = None
     gc.collect()
@@ -239,24 +217,11 @@ def fits(state: DryRunState) -> bool:
     return fitting
 
 
-@contextmanager
-def with_checkpointing(trainer: Any) -> Iterator[None]:
-    """With the model's gradient checkpointing on, if the trainer will switch it on."""
-    if not trainer.args.activation_checkpointing:
-        yield
-        return
-    base = trainer.model.get_base_model()
-    base.activation_checkpointing_enable(trainer.args.activation_checkpointing_kwargs)
-    try:
-        yield
-    finally:
-        base.activation_checkpointing_disable()
-
-
 def require_memory(state: DryRunState, reporter: Reporter) -> None:
     """Try the largest step; where it does not fit, again with gradient checkpointing, which the trainer then keeps.
 
-    Raises UserError when it does not fit even so.
+    Raises:
+        UserError: It does not fit even so.
     """
     args = state.trainer.args
     fitting = fits(state)
@@ -270,10 +235,11 @@ def require_memory(state: DryRunState, reporter: Reporter) -> None:
         )
         fitting = fits(state)
     if not fitting:
-        raise too_little(state)
+        raise too_little_memory(state)
 
 
-def too_little(state: DryRunState) -> UserError:
+def too_little_memory(state: DryRunState) -> UserError:
+    """The error of a training that needs more memory than there is."""
     device = state.trainer.args.device
     return UserError(
         f"this training needs more memory than there is ({state.machine.memory_bytes(device) / 1e9:.1f} GB)",
@@ -284,7 +250,7 @@ def too_little(state: DryRunState) -> UserError:
 
 
 def judging_s(trainer: Any) -> float:
-    """Seconds to judge a validation photo, from those of middle size that are judged together."""
+    """Measure the seconds to judge a validation photo, on those of middle size that are judged together."""
     photos = sorted(trainer.eval_dataset, key=lambda photo: len(photo.objects))
     middle = max(len(photos) // 2 - TOGETHER // 2, 0)
     chosen = photos[middle : middle + TOGETHER]
@@ -299,8 +265,14 @@ def judging_s(trainer: Any) -> float:
 
 
 def remembered_bytes(trainer: Any, whole: int) -> int:
-    """What the photos that are still to be opened will take of the process's memory (none of a GPU's): as much for each
-    of `whole` views as for those that were opened, until no more are remembered."""
+    """Foresee what the photos that are still to be opened will take of the process's memory (none of a GPU's).
+
+    As much is taken for each view as for those that were opened, until no more are remembered.
+
+    Args:
+        trainer: Its image encoder has remembered some views.
+        whole: How many views there are in all.
+    """
     known, size = trainer.prompt_builder.image_encoder.remembered
     if trainer.args.device.type == "cuda" or not known:
         return 0
@@ -320,12 +292,26 @@ def measure_dry_run(
     machine: MachineMemory | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> DryRun | None:
-    """Try the largest step of this training and one of usual size; reports what it found as an event.
+    """Try the largest step of this training and one of usual size, and report what was found as an event.
 
-    `steps` are those still to be taken. Raises UserError (kind `does-not-fit`) with a cure when disk or memory will not
-    do; where memory does with gradient checkpointing alone, that is switched on in the trainer's arguments and said.
-    Raises Stopped when `stop` says so. None where several processes train together: there only the disk is looked at,
-    because a step of theirs is no single process's to try.
+    Where memory is enough with gradient checkpointing alone, that is switched on in the trainer's arguments and
+    reported.
+
+    Args:
+        trainer: The trainer, set up but not begun; it is left as it was.
+        reporter: Takes the event, and a warning.
+        steps: The steps still to be taken.
+        cache: The vision features that will be kept; None for none.
+        machine: What memory and disk there are; None looks at this machine.
+        stop: Called before steps; True ends the dry run.
+
+    Returns:
+        What was found. None where several processes train together: a step of theirs is no single process's to try, so
+        only the disk is checked.
+
+    Raises:
+        UserError: Disk or memory is too small (kind `does-not-fit`); the error says what to change.
+        Stopped: A stop was requested.
     """
     cache, machine = cache or PlannedCache(), machine or MachineMemory()
     device, folder = trainer.args.device, Path(trainer.args.output_dir)
@@ -350,7 +336,7 @@ def measure_dry_run(
         whole = views(trainer, state.sizes)
         used = state.peak.used + remembered_bytes(trainer, whole)
     if not state.fits(used):
-        raise too_little(state)
+        raise too_little_memory(state)
     peak = throughput.peak_flops_per_s(device, computing_dtype(trainer))
     trainer.meter.costs, trainer.meter.peak_flops_per_s = throughput.fit(state.counted), peak
     tests_s = math.ceil(steps / trainer.args.eval_steps) * len(trainer.eval_dataset) * judge_s

@@ -1,7 +1,7 @@
 """How fast a step was in the machine's own terms: tokens, floating-point operations, share of what it can do at most.
 
-Operations are counted once, in the dry run; afterwards a batch's cost follows from its shape by
-arithmetic alone, so that reporting it costs nothing.
+Operations are counted once, in the dry run; afterwards a batch's cost follows from its shape by arithmetic alone, so
+that reporting it costs nothing.
 """
 
 from __future__ import annotations
@@ -29,10 +29,16 @@ GPU_PRODUCTS = 16
 
 
 def shape_of(batch: Mapping[str, Any]) -> np.ndarray:
-    """What a batch's cost follows from: (padded tokens, sum of squared row lengths, image patches, images).
+    """Compute what a batch's cost follows from.
 
     Attention costs the square of a row; patches and images together tell whole photos from crops, whose attention in
     the vision tower costs the square of each. Images whose features are known already cost nothing.
+
+    Args:
+        batch: A batch of a `Packer`.
+
+    Returns:
+        (4,) float64: padded tokens, sum of squared row lengths, image patches, images.
     """
     rows, size = batch["input_ids"].shape
     pixels = batch.get("pixel_values")
@@ -42,18 +48,27 @@ def shape_of(batch: Mapping[str, Any]) -> np.ndarray:
 
 @dataclass(frozen=True)
 class FlopCosts:
-    """Floating-point operations of forward and backward for each unit of a shape (4,)."""
+    """Floating-point operations of forward and backward.
+
+    Attributes:
+        each: Those of one unit of each part of a shape (4,).
+    """
 
     each: tuple[float, ...]
 
     def __call__(self, shape: np.ndarray) -> float:
+        """The operations of a batch of this shape (4,)."""
         return float(shape @ np.asarray(self.each))
 
 
 def fit(samples: Sequence[tuple[np.ndarray, float]]) -> FlopCosts:
-    """The costs, none of them negative, that come nearest to counted (shape, operations), relatively.
+    """Fit the costs, none of them negative, that come nearest to what was counted, relatively.
 
-    Raises ValueError without samples.
+    Args:
+        samples: The shape (4,) and the counted operations of each step.
+
+    Raises:
+        ValueError: There are no samples.
     """
     if not samples:
         raise ValueError("costs are learned from counted steps")
@@ -77,7 +92,7 @@ def fit(samples: Sequence[tuple[np.ndarray, float]]) -> FlopCosts:
 
 @dataclass
 class FlopCount:
-    """Filled when `counting` ends."""
+    """Operations that were counted; filled when `counting` ends."""
 
     flops: float = 0.0
 
@@ -106,7 +121,7 @@ def _attention_backward(grad: Any, query: Any, key: Any, value: Any, *_: Any, **
 
 
 def wait(device: torch.device) -> None:
-    """Until the device has done what it was told."""
+    """Wait until the device has done all that was put to it."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     elif device.type == "mps":
@@ -115,14 +130,14 @@ def wait(device: torch.device) -> None:
 
 @functools.cache
 def peak_flops_per_s(device: torch.device, dtype: torch.dtype) -> float:
-    """What the device can do at most with numbers of this type, measured once in a process."""
+    """Measure how many operations a second the device can do at most with numbers of this type, once in a process."""
     side = PEAK_SIDE.get(device.type, GPU_SIDE)
     times = PRODUCTS_AT_ONCE.get(device.type, GPU_PRODUCTS)
     rng = torch.Generator(device).manual_seed(0)  # the training's own random numbers stay as they are
     square = torch.randn(side, side, generator=rng, device=device).to(dtype)
     other, product = square.t().contiguous(), torch.empty_like(square)
-    best, ends = 0.0, time.monotonic() + PEAK_S
-    for turn in itertools.count():
+    best, turn, ends = 0.0, 0, time.monotonic() + PEAK_S
+    while True:
         wait(device)
         began = time.perf_counter()
         for _ in range(times):
@@ -132,12 +147,19 @@ def peak_flops_per_s(device: torch.device, dtype: torch.dtype) -> float:
             best = max(best, times * 2 * side**3 / (time.perf_counter() - began))
         if turn >= 2 and time.monotonic() > ends:
             return best
-    raise AssertionError("counting has no end")
+        turn += 1
 
 
 @dataclass
 class ThroughputMeter:
-    """Adds up the batches of a step and tells how fast they went. Without `costs` it knows tokens only."""
+    """Adds up the batches of a step and computes how fast they went.
+
+    Attributes:
+        costs: Operations by shape; None before they were counted, then only tokens are known.
+        peak_flops_per_s: What the device can do at most; 0 when unknown.
+        shape: The sum (4,) of the batches' shapes since the last reading.
+        tokens: Their tokens without padding.
+    """
 
     costs: FlopCosts | None = None
     peak_flops_per_s: float = 0.0
@@ -146,12 +168,20 @@ class ThroughputMeter:
     tokens: Any = 0
 
     def count(self, batch: Mapping[str, Any]) -> None:
-        """One more batch of the step (see `packing.Packer.batch`)."""
+        """Add a batch of the step (see `packing.Packer.batch`)."""
         self.shape = self.shape + shape_of(batch)
         self.tokens = self.tokens + batch["tokens"]
 
     def reading(self, seconds: float) -> dict[str, float]:
-        """What the batches counted since the last reading came to, as fields of a step's event; starts anew."""
+        """Read the batches counted since the last reading as fields of a step's event, and start anew.
+
+        Args:
+            seconds: How long they took.
+
+        Returns:
+            `tokens_per_s` and `padding` (a share, 0..1), and where costs are known `flops_per_s` and `peak_share`; {}
+            when nothing was counted.
+        """
         shape, tokens = self.shape, int(self.tokens)
         self.shape, self.tokens = np.zeros(4), 0
         if not shape[0] or seconds <= 0:

@@ -26,11 +26,19 @@ from core.runs.events import Reporter
 
 
 def weighted_loss(log_probs: torch.Tensor, weights: torch.Tensor, questions: torch.Tensor | float) -> torch.Tensor:
-    """Weighted negative log-likelihood of the true answers (leaves,), in nats per question of the whole step.
+    """Compute the weighted negative log-likelihood of the true answers, in nats per question of the whole step.
 
     The divisor counts the questions of all micro-batches (and processes) of the optimizer step, so the gradient does
     not depend on how the step was cut. It is a count, not a sum of weights: the weights have mean 1 over the training
     split, and dividing by their sum would undo them in a step of one question.
+
+    Args:
+        log_probs: (answers,) log-probabilities of the true answers, in nats.
+        weights: (answers,) their weights.
+        questions: How many questions the step has.
+
+    Returns:
+        () in the number format of `log_probs`.
     """
     return -(log_probs * weights.to(log_probs.dtype)).sum() / questions
 
@@ -41,14 +49,21 @@ def weightless(batch: Batch) -> Batch:
 
 
 def memory_mb(device: torch.device) -> float:
-    """Peak memory of the GPU, or the process's memory on a CPU, in MB."""
+    """Peak memory of the GPU, or the process's memory on a CPU, in MB (10^6 bytes)."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 1e6
     return resident_bytes() / 1e6
 
 
 class PackedTrainer(Trainer):
-    """Trains on a `TrainingDataset`; `evaluate` judges the validation photos."""
+    """Trains on a `TrainingDataset`; `evaluate` judges the validation photos.
+
+    Args:
+        training_data: The training photos as samples.
+        prompt_builder: Writes the questions of the evaluation.
+        reporter: Takes an event for each evaluation.
+        **kwargs: What transformers' Trainer takes beside its training data.
+    """
 
     # compute_loss divides by the questions of the whole accumulated batch.
     loss_is_scaled_for_ga = True
@@ -68,6 +83,7 @@ class PackedTrainer(Trainer):
         return EpochSampler(self.training_data)
 
     def floating_point_ops(self, inputs: PendingBatches) -> int:
+        """Answer the Trainer, which keeps count, with 0."""
         # The Trainer's own estimate wants a dictionary of tensors, and nobody reads it.
         return 0
 
@@ -79,7 +95,19 @@ class PackedTrainer(Trainer):
         return count
 
     def training_step(self, model: Any, inputs: PendingBatches, num_items_in_batch: Any = None) -> torch.Tensor:
-        """Forward and backward over a step's photos, in passes of at most `training.tokens_per_pass` tokens."""
+        """Compute forward and backward of a step's photos, in passes of at most `training.tokens_per_pass` tokens.
+
+        Args:
+            model: The model as the Trainer wrapped it.
+            inputs: The step's batches.
+            num_items_in_batch: The questions of the step in all processes, by which the loss is divided.
+
+        Returns:
+            () the loss of the step.
+
+        Raises:
+            UserError: The loss is not a finite number.
+        """
         model.train()
         passes = inputs.batches()
         # Those of all processes, as near as one can tell: each has about as much to do.
@@ -105,6 +133,11 @@ class PackedTrainer(Trainer):
     def compute_loss(
         self, model: Any, inputs: Batch, return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
+        """Compute the loss of one pass (see `weighted_loss`).
+
+        Raises:
+            UserError: It is not a finite number.
+        """
         log_probs = answer_log_probs(model, inputs)
         questions = num_items_in_batch if num_items_in_batch is not None else len(inputs["answer_counts"])
         loss = weighted_loss(log_probs, inputs["answer_weights"], questions)
@@ -122,7 +155,18 @@ class PackedTrainer(Trainer):
     def evaluate(
         self, eval_dataset: Sequence[Photo] | None = None, ignore_keys: Any = None, metric_key_prefix: str = "eval"
     ) -> dict[str, float]:
-        """Judge the validation photos as the baseline does. Every process judges all: sharded models need it."""
+        """Judge the validation photos as an evaluation run does, and report accuracy, macro-F1 and loss.
+
+        Every process judges all of them, because sharded models need all processes.
+
+        Args:
+            eval_dataset: Other photos; None takes those of the training.
+            ignore_keys: Not used; the Trainer passes it.
+            metric_key_prefix: Put before the names of the scores.
+
+        Returns:
+            The scores under the Trainer's names, such as `eval_macro_f1`.
+        """
         began = time.monotonic()
         photos = eval_dataset if eval_dataset is not None else self.eval_dataset
         self.model.eval()
@@ -140,7 +184,7 @@ class PackedTrainer(Trainer):
             "macro_f1": scores["macro_f1"],
         }
         # A barrier waits where the best is kept: all processes must draw the same conclusion from the same numbers.
-        (found_here,) = self.agreed([found_here])
+        (found_here,) = self.from_main_process([found_here])
         step = self.state.global_step
         seconds = round(time.monotonic() - began, 3)
         self.last_evaluation = {
@@ -155,6 +199,6 @@ class PackedTrainer(Trainer):
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
 
-    def agreed(self, mine: list[Any]) -> list[Any]:
-        """What the first process holds; in a single process what it is given."""
-        return broadcast_object_list(mine) if self.args.world_size > 1 else mine
+    def from_main_process(self, values: list[Any]) -> list[Any]:
+        """The `values` that the first process holds; in a single process its own."""
+        return broadcast_object_list(values) if self.args.world_size > 1 else values

@@ -48,7 +48,7 @@ def build(frame: Frame) -> None:
             with gr.Column(elem_classes="dg-panel"):
                 html.place(html.section(study_text.CHART))
                 chart = plot_component("ablation-chart", study_text.CHART, study_text.CHART_EMPTY)
-                html.place(html.small(study_text.CHART_SAYS))
+                html.place(html.small(study_text.CHART_HINT))
     with gr.Column(elem_classes="dg-panel", visible=False) as numbers:
         title = html.place(html.section(study_text.TABLE), elem_id="ablation-title")
         table = html.place("", elem_id="ablation-table")
@@ -69,7 +69,7 @@ def build(frame: Frame) -> None:
         except UserError:  # a half-typed number; Start says what is wrong with it
             return ""
         cells = len(plan.variants) * plan.seeds
-        return html.small(study_text.estimate(cells, view.cell_seconds(frame.look(), settings)))
+        return html.small(study_text.estimate(cells, view.cell_seconds(frame.snapshot(), settings)))
 
     def refresh(now: Snapshot, seen: Stamp | None) -> tuple[Stamp, Updates] | None:
         found, busy = view.newest(now), now.at_work
@@ -85,22 +85,22 @@ def build(frame: Frame) -> None:
             title: _title(found, shown),
         }
         if seen is None or seen[2] != stamp[2]:
-            told = shown[1] if shown else {}
+            results = shown[1] if shown else {}
             updates |= {
-                chart: view.chart(told),
-                advice: view.advice(told),
-                advised: gr.Column(visible=_advises(told)),
-                numbers: gr.Column(visible=bool(told)),
-                table: view.table(told) if told else "",
-                use: gr.Button(visible=bool((told.get("recommendation") or {}).get("enough"))),
+                chart: view.chart(results),
+                advice: view.advice(results),
+                advised: gr.Column(visible=_advises(results)),
+                numbers: gr.Column(visible=bool(results)),
+                table: view.table(results) if results else "",
+                use: gr.Button(visible=bool((results.get("recommendation") or {}).get("enough"))),
             }
         return stamp, updates
 
     def take_over() -> Updates:
         """The recommended switches go into the form, and the form comes into view."""
-        shown = view.latest_results(frame.look())
-        told = (shown[1].get("recommendation") or {}).get("settings", {}) if shown else {}
-        return {frame.form.widgets[path]: bool(on) for path, on in told.items()} | {
+        shown = view.latest_results(frame.snapshot())
+        recommended = (shown[1].get("recommendation") or {}).get("settings", {}) if shown else {}
+        return {frame.form.widgets[path]: bool(on) for path, on in recommended.items()} | {
             frame.tabs: gr.Tabs(selected="training")
         }
 
@@ -165,13 +165,13 @@ def _can_resume(found: RunState | None) -> bool:
     return found is not None and found.run.kind == "ablate" and found.left_off
 
 
-def _advises(told: Mapping[str, Any]) -> bool:
-    return bool(told.get("recommendation"))
+def _advises(results: Mapping[str, Any]) -> bool:
+    return bool(results.get("recommendation"))
 
 
 def _title(found: RunState | None, shown: tuple[store.Run, dict[str, Any]] | None) -> str:
     if shown is None:
         return ""
-    run, told = shown
+    run, results = shown
     earlier = f" {study_text.EARLIER}: {run.id}." if found is not None and found.run.id != run.id else ""
-    return html.section(study_text.TABLE, study_text.judged_on(told) + earlier)
+    return html.section(study_text.TABLE, study_text.objects_line(results) + earlier)

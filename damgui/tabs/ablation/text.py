@@ -29,19 +29,19 @@ LEFT_OFF = "Not finished: what is done stays, and Resume goes on from there."
 CHART = "What each brings: macro-F1 against training with no enhancement"
 CHART_EMPTY = "The chart appears once training with none and with another variant are done."
 CHART_AXIS = "Macro-F1, difference from no enhancement"
-CHART_SAYS = (
+CHART_HINT = (
     "A dot is the average over the trainings, its line the 95 % interval: with other flights and other random starts "
     "the difference would most likely lie in it. A line that crosses zero may be luck."
 )
 TABLE = "The numbers"
-TABLE_SAYS = (
+TABLE_HINT = (
     "In brackets the 95 % interval. “±” is how much repeated trainings differ by luck alone (standard deviation). "
     "Balanced accuracy: the mean share found, every class alike."
 )
 COLUMNS = ("Trained with", "Trainings", "Accuracy", "Balanced accuracy", "Macro-F1", "Macro-F1 against none", "Verdict")
 ADVICE = "What to switch on"
 USE = "Use these settings"
-VERDICTS = {
+OUTCOMES = {
     "recommended": ("✓", "helps", "good"),
     "harmful": ("✕", "harms", "bad"),
     "no clear effect": ("○", "no clear effect", "none"),
@@ -59,13 +59,13 @@ ALONE = {
 
 
 def estimate(cells: int, cell_s: float | None) -> str:
-    """`14 trainings, ≈ 35 min in all.`"""
+    """As in "14 trainings, ≈ 35 min in all."."""
     count = counted(cells, "training")
     return f"{count}. {UNKNOWN_TIME}" if cell_s is None else f"{count}, {about(cells * cell_s)} in all."
 
 
-def judged_on(found: Mapping[str, Any]) -> str:
-    """Which photos decided: `Judged on 128 objects of the test photos.`"""
+def objects_line(found: Mapping[str, Any]) -> str:
+    """Which photos decided, as in "Judged on 128 objects of the test photos."."""
     cells = found.get("cells") or []
     if not cells:
         return ""

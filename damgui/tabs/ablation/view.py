@@ -46,8 +46,10 @@ def latest_results(now: Snapshot) -> tuple[store.Run, dict[str, Any]] | None:
 
 
 def cell_seconds(now: Snapshot, settings: Settings) -> float | None:
-    """About how long one training takes: as in the newest study of this model, else as in its last training. Both are
-    scaled by epochs; None when nothing is known."""
+    """About how long one training takes: as in the newest study of this model, else as in its last training.
+
+    Both are scaled by epochs; None when nothing is known.
+    """
     for run in now.runs(*store.STUDIES, "train"):
         try:
             was = run.settings()
@@ -77,31 +79,31 @@ def state(found: RunState | None) -> str:
         note = html.note(study_text.LEFT_OFF) if found.status == "stopped" else ""
         return html.live(found, *(() if found.status == "finished" else (html.ended(found), note)))
     pace = run_state.study_progress(found)
-    said = study_text.STOPPING if found.stopping else run_state.stage(found) or text.STARTING
+    stage = study_text.STOPPING if found.stopping else run_state.stage(found) or text.STARTING
     if pace is None:
-        return html.live(found, html.working(said))
+        return html.live(found, html.working(stage))
     facts = [
         ("Trainings done", f"{pace.done} of {pace.total}"),
         (text.TIME_LEFT, units.duration(pace.left_s)),
         ("So far", units.duration(pace.elapsed_s)),
     ]
     bar = html.bar(pace.share, "Progress")
-    return html.live(found, bar, html.facts(facts), html.stage(said), html.warnings(found))
+    return html.live(found, bar, html.facts(facts), html.stage(stage), html.warnings(found))
 
 
 @dataclass(frozen=True)
 class StudyRow:
-    """A line of the table: cells are (value, what stands below it), `ruling` is (mark, word, tone) of its verdict."""
+    """A line of the table: `cells` are (value, what stands below it), `outcome` is its (mark, word, tone)."""
 
     variant: str
     name: str
     cells: Sequence[tuple[str, str]]
-    ruling: tuple[str, str, str] | None
+    outcome: tuple[str, str, str] | None
 
 
 def table(found: Mapping[str, Any]) -> Markup:
-    """The rows with intervals, differences and verdicts."""
-    return _ABLATION.table(study_text.COLUMNS, [_row(row) for row in found["table"]], study_text.TABLE_SAYS)
+    """The rows with intervals, differences and outcomes."""
+    return _ABLATION.table(study_text.COLUMNS, [_row(row) for row in found["table"]], study_text.TABLE_HINT)
 
 
 def _row(row: Mapping[str, Any]) -> StudyRow:
@@ -113,8 +115,8 @@ def _row(row: Mapping[str, Any]) -> StudyRow:
     ]
     change = row["difference"]
     cells.append(study_text.difference(change["macro_f1"]) if change else ("–", ""))
-    ruling = study_text.VERDICTS[row["verdict"]] if row["verdict"] else None
-    return StudyRow(row["variant"], _capital(row["label"]), cells, ruling)
+    outcome = study_text.OUTCOMES[row["verdict"]] if row["verdict"] else None
+    return StudyRow(row["variant"], _capital(row["label"]), cells, outcome)
 
 
 def _capital(label: str) -> str:
@@ -123,22 +125,22 @@ def _capital(label: str) -> str:
 
 def advice(found: Mapping[str, Any]) -> str:
     """The recommendation, its last sentences first: what to do, then why."""
-    told = found.get("recommendation")
-    if not told:
+    recommendation = found.get("recommendation")
+    if not recommendation:
         return ""
-    why, what = _divided(told["said"])
-    tone = "good" if told["use"] != studies.NONE else "info"
+    why, what = _divided(recommendation["said"])
+    tone = "good" if recommendation["use"] != studies.NONE else "info"
     return _ABLATION.advice(" ".join(what), tone, [sentence.replace("95 %", NARROW) for sentence in why])
 
 
-def _divided(said: Sequence[str]) -> tuple[list[str], list[str]]:
+def _divided(sentences: Sequence[str]) -> tuple[list[str], list[str]]:
     """(reasons, what to do) of a recommendation's sentences."""
     do = [
         sentence
-        for sentence in said
+        for sentence in sentences
         if sentence.startswith(("Use ", "Switch ", "Train ", "Judge ")) or "was not measured" in sentence
     ]
-    return [sentence for sentence in said if sentence not in do], do
+    return [sentence for sentence in sentences if sentence not in do], do
 
 
 def chart(found: Mapping[str, Any]) -> str | None:
@@ -148,21 +150,21 @@ def chart(found: Mapping[str, Any]) -> str | None:
 
 
 def differences(rows: Sequence[Mapping[str, Any]]) -> go.Figure:
-    """Macro-F1 of every variant against none: dot and 95 % interval. Colour and mark tell the verdict."""
+    """Macro-F1 of every variant against none: dot and 95 % interval. Colour and mark show the outcome."""
     figure = go.Figure()
     names = [_capital(row["label"]) for row in rows]
-    looks = {
+    markers = {
         "recommended": (theme.GOOD, "circle"),
         "harmful": (theme.BAD, "x"),
         "no clear effect": (theme.SLATE, "circle-open"),
         "too few seeds": (theme.SLATE, "diamond-open"),
         TOO_FEW_FLIGHTS: (theme.SLATE, "diamond-open"),
     }
-    for verdict, (colour, symbol) in looks.items():
+    for outcome, (colour, symbol) in markers.items():
         mine = [
             (name, row["difference"]["macro_f1"])
             for name, row in zip(names, rows, strict=True)
-            if row["verdict"] == verdict
+            if row["verdict"] == outcome
         ]
         if not mine:
             continue
@@ -176,15 +178,15 @@ def differences(rows: Sequence[Mapping[str, Any]]) -> go.Figure:
             "array": [_ends(macro)[1] - macro["mean"] for _, macro in mine],
             "arrayminus": [macro["mean"] - _ends(macro)[0] for _, macro in mine],
         }
-        said = [" ".join(study_text.difference(macro)) for _, macro in mine]
+        words = [" ".join(study_text.difference(macro)) for _, macro in mine]
         figure.add_trace(
             go.Scatter(
                 x=middle,
                 y=[name for name, _ in mine],
                 mode="markers",
                 error_x=reach,
-                customdata=said,
-                name=study_text.VERDICTS[verdict][1],
+                customdata=words,
+                name=study_text.OUTCOMES[outcome][1],
                 marker={"color": colour, "symbol": symbol, "size": 12, "line": {"width": 2.5, "color": colour}},
                 hovertemplate="%{y}: %{customdata}<extra></extra>",
             )

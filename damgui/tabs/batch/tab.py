@@ -1,4 +1,4 @@
-"""Many photos: a folder judged in one go, watched as it runs, then told, listed, shown and handed out."""
+"""Many photos: a folder judged in one go, watched as it runs, then summed up, listed, shown and handed out."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def _draw(frame: Frame) -> BatchWidgets:
             table = html.place("", elem_id="batch-table")
             more_rows = gr.Button(text.BATCH_MORE_ROWS, size="sm", visible=False, elem_id="batch-more-rows")
         with gr.Column(elem_classes="dg-panel"):
-            html.place(html.section(text.BATCH_GALLERY, text.BATCH_GALLERY_SAYS))
+            html.place(html.section(text.BATCH_GALLERY, text.BATCH_GALLERY_HINT))
             gallery = html.place("", elem_id="batch-gallery")
             more_photos = gr.Button(text.BATCH_MORE_PHOTOS, size="sm", visible=False, elem_id="batch-more-photos")
     return BatchWidgets(
@@ -169,8 +169,8 @@ def _models(now: Snapshot, seen: Stamp | None, chosen: str | None, w: BatchWidge
         return None
     listed = [(f"{model.name} ({text.BATCH_TUNED})", str(model.path)) for model in tuned]
     listed += [(f"{name} ({text.BATCH_BASE})", name) for name in forms.models()]
-    first_look = seen is None and chosen in (None, "")
-    return stamp, {w.model: gr.Dropdown(listed, value=listed[0][1] if first_look else chosen)}
+    is_first_refresh = seen is None and chosen in (None, "")
+    return stamp, {w.model: gr.Dropdown(listed, value=listed[0][1] if is_first_refresh else chosen)}
 
 
 def _settings(frame: Frame, values: Mapping[Component, Any], w: BatchWidgets) -> Settings:
@@ -183,8 +183,8 @@ def _settings(frame: Frame, values: Mapping[Component, Any], w: BatchWidgets) ->
         raise UserError(text.BATCH_NO_FOLDER)
     model = str(values[w.model] or "demo").strip()
     settings = store.settings_for_model(model)
-    said = to_flat(frame.form.read(values, FROM_FORM))
-    taken = {path: value for path, value in said.items() if path.startswith(FROM_FORM) and path != "model.path"}
+    form = to_flat(frame.form.read(values, FROM_FORM))
+    taken = {path: value for path, value in form.items() if path.startswith(FROM_FORM) and path != "model.path"}
     if store.is_adapter(model):
         taken.pop("data.taxonomy")  # its answers are those of the taxonomy it learned
     return merge(settings, {**taken, "data.path": folder, "data.limit": 0})
@@ -229,7 +229,7 @@ def _lists(run: Run, w: BatchWidgets, rows: int, photos: int) -> Updates:
 
 def _further(frame: Frame, w: BatchWidgets, more_rows: int, more_photos: int) -> Any:
     def further(rows: int, photos: int) -> Updates:
-        found = frame.look().latest("batch")
+        found = frame.snapshot().latest("batch")
         return {} if found is None else _lists(found.run, w, rows + more_rows, photos + more_photos)
 
     return further

@@ -14,7 +14,7 @@ from core.errors import UserError
 from core.records import PredictionRow
 from core.report.about import gather
 from core.report.annotate import annotated_name
-from core.report.answers import Entry, index, read, shown, sureness
+from core.report.answers import Entry, confidence, index, read, shown_condition
 from core.runs.files import file_stamp, read_json
 from core.runs.store import Run
 from core.taxonomy import Taxonomy
@@ -35,9 +35,9 @@ def progress(found: RunState) -> Markup:
         stopped = html.note(text.BATCH_STOPPED) if found.status == "stopped" else ""
         return html.live(found, html.ended(found), stopped, html.warnings(found))
     pace, event = run_state.baseline_progress(found), found.last.get("progress")
-    said = text.STOPPING if found.stopping else run_state.stage(found)
+    stage = text.STOPPING if found.stopping else run_state.stage(found)
     if pace is None or event is None:
-        return html.live(found, html.working(said or text.STARTING), html.warnings(found))
+        return html.live(found, html.working(stage or text.STARTING), html.warnings(found))
     facts = [
         ("Photos", f"{pace.done:,} of {pace.total:,}"),
         ("Objects", units.count(int(event.get("objects") or 0))),
@@ -45,7 +45,7 @@ def progress(found: RunState) -> Markup:
         (text.TIME_LEFT, units.duration(pace.left_s)),
     ]
     bar = html.bar(pace.share, "Progress")
-    return html.live(found, bar, html.facts(facts), html.stage(said), html.warnings(found))
+    return html.live(found, bar, html.facts(facts), html.stage(stage), html.warnings(found))
 
 
 def summary(run: Run) -> str:
@@ -57,7 +57,7 @@ def summary(run: Run) -> str:
     unsure, figures = found.get("unsure"), []
     if unsure:
         label = f"{UNSURE_SIGN} {text.UNSURE_SHORT}"
-        figures.append(html.figure(units.count(unsure["count"]), label, text.BATCH_UNSURE_SAYS))
+        figures.append(html.figure(units.count(unsure["count"]), label, text.BATCH_UNSURE_HINT))
     figures.append(html.figure(units.count(found["objects"]), "Objects", f"on {found['photos']:,} photos"))
     notes = [html.note(text.BATCH_WHOLE, "warn")] if found.get("whole_photos") else []
     if not unsure:
@@ -86,8 +86,8 @@ def _urgent(run: Run, _changed: tuple[int, int]) -> tuple[Entry, ...]:
 
     def rank(entry: Entry) -> tuple[int, float]:
         if entry.condition in order:
-            return order[entry.condition], -entry.sure
-        return (len(order), entry.sure) if entry.unsure else (len(order) + 1, entry.sure)
+            return order[entry.condition], -entry.confidence
+        return (len(order), entry.confidence) if entry.unsure else (len(order) + 1, entry.confidence)
 
     return tuple(sorted(index(run.predictions), key=rank))
 
@@ -99,12 +99,12 @@ def table(run: Run, most: int) -> Markup:
 
 
 def _line(row: PredictionRow, known: Taxonomy) -> tuple[Condition, str, bool, str, str, str, int]:
-    """(condition, object type, whether that was guessed, how sure, unsure, photo, number)"""
+    """Condition, object type, whether that was guessed, how sure, unsure, photo and number."""
     return (
-        shown(row, known),
+        shown_condition(row, known),
         str(row.get("object_type") or row.get("predicted_type") or ""),
         not row.get("object_type"),
-        units.probability(sureness(row)) if int(row["choices"]) > 1 else text.BATCH_ONE_ANSWER,
+        units.probability(confidence(row)) if int(row["choices"]) > 1 else text.BATCH_ONE_ANSWER,
         f"{UNSURE_SIGN} {text.UNSURE_SHORT}" if row.get("unsure") else "",
         str(row["image"]),
         int(row["object"]) + 1,
@@ -115,7 +115,7 @@ def photos(run: Run) -> list[tuple[str, Counter[Condition]]]:
     """(photo, how many of each condition) of all photos, those with the most urgent objects first."""
     found: dict[str, Counter[Condition]] = {}
     for entry in urgent(run):
-        found.setdefault(entry.image, Counter())[taxonomy(run).of_class(entry.said)] += 1
+        found.setdefault(entry.image, Counter())[taxonomy(run).of_class(entry.predicted_class)] += 1
     return list(found.items())
 
 
@@ -126,7 +126,7 @@ def gallery(run: Run, most: int) -> str:
 
 
 def _card(run: Run, name: str, counts: Counter[Condition]) -> str:
-    """ "" for a photo that was not drawn, or cannot be read any more."""
+    """The picture with its boxes; "" for a photo that was not drawn, or cannot be read any more."""
     try:
         return annotated(run.folder / "annotated" / annotated_name(name), counts, name)
     except UserError:

@@ -23,9 +23,9 @@ from damgui.components.guard import guarded
 from damgui.components.run_controls import RunControls
 from damgui.frame import QUIET, Frame, Handler, Updates
 from damgui.run_state import Stamp
-from damgui.scores import judged, sentences
+from damgui.scores import evaluations, sentences
 from damgui.scores.details import Details
-from damgui.scores.judged import JudgedRun
+from damgui.scores.evaluations import EvaluatedRun
 from damgui.scores.results import ShownResults
 from damgui.snapshot import Snapshot, TunedModel
 from damgui.tabs.compare import widgets
@@ -51,9 +51,9 @@ class View:
 
     tuned: TunedModel | None
     split: str
-    runs: Sequence[JudgedRun]
-    before: JudgedRun | None
-    after: JudgedRun | None
+    runs: Sequence[EvaluatedRun]
+    before: EvaluatedRun | None
+    after: EvaluatedRun | None
 
     @property
     def comparable(self) -> bool:
@@ -61,7 +61,7 @@ class View:
 
     @property
     def base_is_missing(self) -> bool:
-        """Whether no untaught model has judged the objects that a tuned one did."""
+        """Whether no base model has judged the objects that a tuned one did."""
         if self.after is None or not self.after.tuned:
             return False
         return all(run.tuned or run.objects != self.after.objects for run in self.runs)
@@ -72,32 +72,32 @@ def build(frame: Frame) -> None:
     w, message, panels = widgets.draw()
 
     def begin(model: str | None, split: str) -> None:
-        now = frame.look()
+        now = frame.snapshot()
         tuned = _tuned(now, model)
         if tuned is not None:
             launcher.begin(frame.workspace, _settings(now, tuned, split), "evaluate", tuned.name)
 
     def begin_base(after: str | None) -> None:
-        run = next((run for run in judged.judged_runs(frame.look()) if run.id == after), None)
+        run = next((run for run in evaluations.evaluated_runs(frame.snapshot()) if run.id == after), None)
         if run is not None:
             settings = _base_settings(run)
             launcher.begin(frame.workspace, settings, "evaluate", model_label(settings.model.path))
 
     @guarded(message)
     def draw(*chosen: Any) -> Updates:
-        now = frame.look()
+        now = frame.snapshot()
         view = _see(now, Choice(*chosen))
         return {**_actions(now, view, w), **_pair(view, w, panels)}
 
     @guarded(message)
     def take(*chosen: Any) -> Updates:
         """Another tuned model: what it has judged last is shown."""
-        now = frame.look()
+        now = frame.snapshot()
         offered = _splits(now, _tuned(now, chosen[0]))
         view = _see(now, replace(Choice(*chosen), split=offered[0][1]))
         fresh = next((run for run in view.runs if run.tuned and run.name == chosen[0]), None)
         if fresh is not None:
-            before, after = judged.chosen(view.runs, fresh, view.before, view.after)
+            before, after = evaluations.chosen(view.runs, fresh, view.before, view.after)
             view = replace(view, before=before, after=after)
         return {
             **_actions(now, view, w),
@@ -107,7 +107,7 @@ def build(frame: Frame) -> None:
         }
 
     def act(*chosen: Any) -> Updates:
-        now = frame.look()
+        now = frame.snapshot()
         return _actions(now, _see(now, Choice(*chosen)), w)
 
     reads = (w.model, w.split, w.before, w.after)
@@ -120,15 +120,15 @@ def build(frame: Frame) -> None:
     controls.start(w.judge, begin, [w.model, w.split])
     controls.start(w.judge_base, begin_base, [w.after])
     controls.stop(w.stop, "evaluate")
-    w.curves.input(lambda ids: {w.curves_chart: _learning(frame.look(), ids)}, w.curves, w.curves_chart, **QUIET)
-    panels.wire(lambda after: _shown(_see(frame.look(), Choice(None, "", None, after)).after), [w.after])
+    w.curves.input(lambda ids: {w.curves_chart: _learning(frame.snapshot(), ids)}, w.curves, w.curves_chart, **QUIET)
+    panels.wire(lambda after: _shown(_see(frame.snapshot(), Choice(None, "", None, after)).after), [w.after])
     frame.jump(w.to_baseline, "baseline")
     frame.jump(w.to_training, "training")
     report_button.report_button(frame, "compare", "evaluate", "baseline")
 
 
 def _see(now: Snapshot, choice: Choice) -> View:
-    runs = judged.judged_runs(now)
+    runs = evaluations.evaluated_runs(now)
     by_id = {run.id: run for run in runs}
     before, after = by_id.get(choice.before or ""), by_id.get(choice.after or "")
     return View(_tuned(now, choice.model), choice.split, runs, before, after)
@@ -156,7 +156,7 @@ def _follow(
         }
     if seen is None or seen[0] != stamp[0]:
         fresh = None if seen is None else next((run for run in view.runs if run.id not in seen[0]), None)
-        before, after = judged.chosen(view.runs, fresh, view.before, view.after)
+        before, after = evaluations.chosen(view.runs, fresh, view.before, view.after)
         view = replace(view, before=before, after=after)
         updates |= _listed(view, w) | _pair(view, w, panels)
     if seen is None or seen[2] != training_data:
@@ -173,7 +173,7 @@ def _listed(view: View, w: CompareWidgets) -> Updates:
     }
 
 
-def _shown(run: JudgedRun | None) -> ShownResults | None:
+def _shown(run: EvaluatedRun | None) -> ShownResults | None:
     return run.shown if run else None
 
 
@@ -204,7 +204,7 @@ def _settings(now: Snapshot, tuned: TunedModel, split: str) -> Settings:
     return merge(settings, {"data.split": split or SPLITS[0], "data.limit": 0})
 
 
-def _base_settings(run: JudgedRun) -> Settings:
+def _base_settings(run: EvaluatedRun) -> Settings:
     """The settings that ask the model below a tuned one just as that was asked."""
     found = run.found
     return merge(from_dict(found["settings"], str(run.path)), {"model.path": str(found["model"]["path"])})
@@ -214,7 +214,7 @@ def _actions(now: Snapshot, view: View, w: CompareWidgets) -> Updates:
     """What can be done now, and what is being done."""
     found, busy = now.latest("evaluate"), now.at_work
     running = busy is not None and busy.run.kind == "evaluate"
-    untaught = any(not run.tuned for run in view.runs)
+    has_base = any(not run.tuned for run in view.runs)
     todo = view.tuned is not None and not any(
         run.tuned and run.name == view.tuned.name and run.split == view.split for run in view.runs
     )
@@ -222,28 +222,28 @@ def _actions(now: Snapshot, view: View, w: CompareWidgets) -> Updates:
         w.chooser: gr.Row(visible=view.tuned is not None),
         w.judge: gr.Button(interactive=busy is None, variant="primary" if todo else "secondary"),
         w.stop: gr.Button(visible=running, interactive=not (found and found.stopping)),
-        w.state: _state(view, found, untaught, todo),
-        w.to_baseline: gr.Button(visible=not untaught),
-        w.to_training: gr.Button(visible=untaught and view.tuned is None),
+        w.state: _state(view, found, has_base, todo),
+        w.to_baseline: gr.Button(visible=not has_base),
+        w.to_training: gr.Button(visible=has_base and view.tuned is None),
         w.judge_base: gr.Button(visible=view.base_is_missing, interactive=busy is None),
     }
 
 
-def _state(view: View, found: run_state.RunState | None, untaught: bool, todo: bool) -> Markup:
-    said = html.judging(found) if found and (found.active or found.status in ("failed", "crashed")) else Markup("")
+def _state(view: View, found: run_state.RunState | None, has_base: bool, todo: bool) -> Markup:
+    notes = html.judging(found) if found and (found.active or found.status in ("failed", "crashed")) else Markup("")
     if view.tuned is not None and view.split == "test":
-        said += html.note(sentences.TEST_HONEST)
-    if not untaught:
-        return said + html.empty(text.COMPARE_NO_BASELINE)
+        notes += html.note(sentences.TEST_HONEST)
+    if not has_base:
+        return notes + html.empty(text.COMPARE_NO_BASELINE)
     if view.tuned is None:
-        return said + html.empty(text.COMPARE_NO_TUNED)
+        return notes + html.empty(text.COMPARE_NO_TUNED)
     if todo and not view.comparable and not (found and found.active):
-        said += html.empty(f"{view.tuned.name} {sentences.not_judged(view.split)}")
+        notes += html.empty(f"{view.tuned.name} {sentences.not_evaluated(view.split)}")
     if view.after and view.base_is_missing:
-        said += html.note(sentences.no_base(view.after.name, view.after.split), "warn")
+        notes += html.note(sentences.no_base(view.after.name, view.after.split), "warn")
     elif view.before and view.after and not view.comparable:
-        said += html.note(why_not(view.before, view.after), "warn")
-    return said
+        notes += html.note(why_not(view.before, view.after), "warn")
+    return notes
 
 
 def _pair(view: View, w: CompareWidgets, panels: Details) -> Updates:

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from core import metrics, units
 from core.metrics.flights import NO_INTERVAL
 from core.records import PredictionRow
-from core.report.answers import shown as shown_condition
+from core.report.answers import shown_condition
 from core.settings import FIELDS, words_of
 from damgui import text
 from damgui.charts.base import to_json
@@ -20,15 +20,15 @@ from damgui.charts.scores import ForestRow, differences
 from damgui.components import html
 from damgui.components.photos import gallery as photo_gallery
 from damgui.markup import TEMPLATES
-from damgui.scores import judged, results, sentences
-from damgui.scores.judged import JudgedRun
+from damgui.scores import evaluations, results, sentences
+from damgui.scores.evaluations import EvaluatedRun
 from damgui.scores.results import ShownResults
 
 Found = Mapping[str, Any]
 _COMPARE = TEMPLATES.macros("compare.html")
 
 
-def why_not(before: JudgedRun | None, after: JudgedRun | None) -> str:
+def why_not(before: EvaluatedRun | None, after: EvaluatedRun | None) -> str:
     """Why these two cannot be compared; "" when they can."""
     if before is None or after is None:
         return sentences.PICK_HINT
@@ -38,7 +38,7 @@ def why_not(before: JudgedRun | None, after: JudgedRun | None) -> str:
 
 
 @lru_cache(maxsize=16)
-def compared(before: JudgedRun, after: JudgedRun) -> Found:
+def compared(before: EvaluatedRun, after: EvaluatedRun) -> Found:
     """`core.metrics.compare` of two runs. Raises UserError when they did not judge the same objects."""
     return metrics.compare(before.shown.rows, after.shown.rows)
 
@@ -52,15 +52,15 @@ class Gain:
     interval: str
 
 
-def headline(before: JudgedRun, after: JudgedRun) -> Markup:
+def headline(before: EvaluatedRun, after: EvaluatedRun) -> Markup:
     """Both numbers, and their difference with what it proves."""
     found = compared(before, after)
-    said = sentences.conclusion(found)
+    conclusion = sentences.conclusion(found)
     ends = found["accuracy_change_interval"]
     span = f"95 % interval {units.points(ends[0])} to {units.points(ends[1])}" if ends else NO_INTERVAL
     gain = after.found["overall_accuracy"] - before.found["overall_accuracy"]
     return _COMPARE.headline(
-        said,
+        conclusion,
         sentences.chance(found),
         _number(before, text.BEFORE if not before.tuned else sentences.BEFORE_RUN, "compare-before"),
         _number(after, text.AFTER if after.tuned else sentences.AFTER_RUN, "compare-after"),
@@ -68,16 +68,16 @@ def headline(before: JudgedRun, after: JudgedRun) -> Markup:
     ) + _notes(before, after)
 
 
-def _notes(before: JudgedRun, after: JudgedRun) -> Markup:
-    said = []
+def _notes(before: EvaluatedRun, after: EvaluatedRun) -> Markup:
+    notes = []
     if after.tuned and after.split == "valid":
-        said.append(html.note(sentences.VALID_CHOSE))
+        notes.append(html.note(sentences.VALID_CHOSE))
     if before.fingerprint != after.fingerprint:
-        said.append(html.note(sentences.OTHER_SURROUNDINGS, "warn"))
-    return html.joined(said)
+        notes.append(html.note(sentences.OTHER_SURROUNDINGS, "warn"))
+    return html.joined(notes)
 
 
-def _number(run: JudgedRun, label: str, elem_id: str) -> Markup:
+def _number(run: EvaluatedRun, label: str, elem_id: str) -> Markup:
     return _COMPARE.number(run, html.interval(run.found, "accuracy_interval"), label, elem_id)
 
 
@@ -98,12 +98,12 @@ def change_chart(found: Found) -> str:
 def turned(found: Found) -> Markup:
     """How many objects changed between right and wrong."""
     same = found["total"] - found["better"] - found["worse"]
-    told = (
+    counts = (
         (found["better"], *sentences.TURNED_RIGHT),
         (found["worse"], *sentences.TURNED_WRONG),
         (same, *sentences.TURNED_NOT),
     )
-    return _COMPARE.turned([html.figure(units.count(number), label, below) for number, label, below in told])
+    return _COMPARE.turned([html.figure(units.count(number), label, below) for number, label, below in counts])
 
 
 def gallery(before: ShownResults, after: ShownResults) -> Markup:
@@ -135,16 +135,16 @@ def _group(title: str, pairs: Sequence[tuple[PredictionRow, PredictionRow]], non
 
 def _sure(row: PredictionRow) -> str:
     """How probable the answer was, and how probable the truth when it was another one."""
-    said = units.percent(results.probability(row), 0)
-    return said if results.right(row) else f"{said}, truth {units.percent(results.probability(row, 'truth'), 0)}"
+    sure = units.percent(results.probability(row), 0)
+    return sure if results.right(row) else f"{sure}, truth {units.percent(results.probability(row, 'truth'), 0)}"
 
 
 # -- All runs --------------------------------------------------------------------------------------------------------
-def runs_table(runs: Sequence[JudgedRun], before: JudgedRun | None, after: JudgedRun | None) -> Markup:
+def runs_table(runs: Sequence[EvaluatedRun], before: EvaluatedRun | None, after: EvaluatedRun | None) -> Markup:
     """Every run with its scores and the settings that differ; runs about other objects than `before` are marked."""
     if not runs:
         return html.empty(sentences.RUNS_NONE)
-    paths = judged.differing([run.settings for run in runs])
+    paths = evaluations.differing([run.settings for run in runs])
     heads = [
         "Run",
         "Photos",
@@ -154,11 +154,11 @@ def runs_table(runs: Sequence[JudgedRun], before: JudgedRun | None, after: Judge
         *(FIELDS[path].label for path in paths),
     ]
     rows = [_row(run, paths, before, after) for run in runs]
-    told = html.small(sentences.RUNS_SAYS) if paths else Markup("")
-    return html.table(heads, rows, "dg-runs") + told
+    hint = html.small(sentences.RUNS_HINT) if paths else Markup("")
+    return html.table(heads, rows, "dg-runs") + hint
 
 
-def _row(run: JudgedRun, paths: Sequence[str], before: JudgedRun | None, after: JudgedRun | None) -> list[str]:
+def _row(run: EvaluatedRun, paths: Sequence[str], before: EvaluatedRun | None, after: EvaluatedRun | None) -> list[str]:
     found = run.found
     chosen = ((before, sentences.BEFORE_RUN), (after, sentences.AFTER_RUN))
     places = [word for chosen_run, word in chosen if chosen_run is not None and chosen_run.id == run.id]
@@ -170,7 +170,7 @@ def _row(run: JudgedRun, paths: Sequence[str], before: JudgedRun | None, after: 
         sentences.OTHER_OBJECTS if before is not None and before.objects != run.objects else "",
     )
     return [
-        _COMPARE.run_name(run, places, sentences.TUNED if run.tuned else sentences.UNTAUGHT),
+        _COMPARE.run_name(run, places, sentences.TUNED if run.tuned else sentences.BASE),
         data,
         *(_share(found, key) for key in ("overall_accuracy", "balanced_accuracy")),
         html.cell(units.decimal(found["macro_f1"]), sentences.score_interval(found, "macro_f1_interval")),

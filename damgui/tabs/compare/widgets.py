@@ -72,7 +72,7 @@ def draw() -> tuple[CompareWidgets, gr.HTML, Details]:
                 html.place(html.section(sentences.CHANGE_TITLE))
                 change = plot_component("compare-change", sentences.CHANGE_TITLE)
                 turned = html.place("", elem_id="compare-turned")
-                html.place(html.small(sentences.CHANGE_SAYS))
+                html.place(html.small(sentences.CHANGE_HINT))
             with gr.Column(elem_classes="dg-panel", min_width=420):
                 html.place(html.section(text.DIFFERENCE_CHART))
                 chart = plot_component("compare-chart", text.DIFFERENCE_CHART)

@@ -13,6 +13,7 @@ from gradio.components import Component
 from markupsafe import Markup
 
 from core.data.checks import SAME_FILE
+from core.data.formats.registry import FORMATS
 from core.data.notes import IGNORED, INFERRED
 from core.data.quality.review import review
 from core.data.statistics import class_counts
@@ -45,7 +46,7 @@ class DataWidgets:
     problems: gr.HTML
     rest: gr.Button
     found: gr.Column
-    told: gr.Column
+    findings_box: gr.Column
     findings: gr.HTML
     cures: gr.State  # the settings that cure each finding shown
     chart: gr.HTML
@@ -106,7 +107,7 @@ def _places() -> DataWidgets:
         problems = html.place("", elem_id="data-problems")
         rest = gr.Button(text.DATA_USE_GOOD, elem_id="data-use-good", visible=False)
     with gr.Column(visible=False, elem_id="data-found") as found:
-        with gr.Column(visible=False) as told:
+        with gr.Column(visible=False) as findings_box:
             html.place(html.section(text.FINDINGS))
             cards = html.place("", js_on_load=theme.script("examples"), elem_id="data-findings")
         with gr.Column(elem_classes="dg-panel"):
@@ -139,7 +140,7 @@ def _places() -> DataWidgets:
         problems,
         rest,
         found,
-        told,
+        findings_box,
         cards,
         gr.State([]),
         chart,
@@ -197,7 +198,7 @@ def _show(frame: Frame, values: Mapping[Component, Any], w: DataWidgets) -> Upda
         w.problems: view.problems(listed, kept),
         w.rest: gr.Button(visible=bool(listed) and not kept),
         w.found: gr.Column(visible=True),
-        w.told: gr.Column(visible=bool(cards)),
+        w.findings_box: gr.Column(visible=bool(cards)),
         w.findings: view.cards(data, cards, taxonomy),
         w.cures: [dict(finding.cure_setting) for finding in cards],
         w.chart: to_json(counts_by_split(class_counts(data), taxonomy)),
@@ -233,7 +234,7 @@ def _summary(data: Dataset, taxonomy: Taxonomy) -> Markup:
     shares = ", ".join(f"{n:,} {name}" for name, n in conditions.most_common())
     return html.figures(
         [
-            html.figure(f"{len(data.photos):,}", "Photos", text.FORMAT_WORDS.get(data.format, data.format)),
+            html.figure(f"{len(data.photos):,}", "Photos", FORMATS[data.format].title),
             html.figure(f"{len(objects):,}", "Boxed objects", shares),
             html.figure(f"{len({(obj.object_type, obj.condition) for obj in objects})}", "Classes", "that occur"),
             html.figure(

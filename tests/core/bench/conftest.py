@@ -1,4 +1,4 @@
-"""A beat that counts steps without a second process, and subjects of tiny models."""
+"""A meter that counts steps without a second process, and subjects of tiny models."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from core.bench.measure import Job
-from core.bench.plans import askable
+from core.bench.plans import with_choice
 from core.bench.subjects import Subject, questions_of
 from core.bench.synthetic_images import make_images
 from core.data.types import Photo
@@ -23,18 +23,18 @@ __all__ = ["_one_thread", "family", "loaded", "photos", "saved", "settings", "ta
 
 @dataclass
 class Counter:
-    """Stands in for `worker.Beat`: says no after `steps` steps, and remembers what it was told."""
+    """Stands in for a StepMeter: ends after `steps` steps, and keeps what was done."""
 
     steps: int = 2
     ready: dict[str, object] = field(default_factory=dict)
-    told: list[dict[str, float]] = field(default_factory=list)
+    calls: list[dict[str, float]] = field(default_factory=list)
 
-    def begin(self, **about: object) -> None:
-        self.ready |= about
+    def begin(self, **facts: object) -> None:
+        self.ready |= facts
 
     def __call__(self, **done: float) -> bool:
-        self.told.append(done)
-        return len(self.told) < self.steps
+        self.calls.append(done)
+        return len(self.calls) < self.steps
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def counter() -> Counter:
 
 @pytest.fixture
 def askable_photos(photos: list[Photo], taxonomy: Taxonomy) -> list[Photo]:
-    return askable(photos, taxonomy)
+    return with_choice(photos, taxonomy)
 
 
 @pytest.fixture
@@ -64,9 +64,9 @@ def make_subject(
 
 @pytest.fixture
 def make_job(tmp_path: Path, askable_photos: list[Photo]) -> Callable[..., Job]:
-    def make(variant: str, subject: Subject, **about: object) -> Job:
-        album = str(make_images(askable_photos, tmp_path / "album"))
+    def make(variant: str, subject: Subject, **facts: object) -> Job:
+        images = str(make_images(askable_photos, tmp_path / "images"))
         settings = to_dict(subject.settings)
-        return Job(variant, "tiny", settings, album, workspace=str(tmp_path), **about)  # type: ignore[arg-type]
+        return Job(variant, "tiny", settings, images, workspace=str(tmp_path), **facts)  # type: ignore[arg-type]
 
     return make

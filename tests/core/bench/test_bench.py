@@ -25,7 +25,7 @@ def test_a_training_bench_measures_every_variant_in_a_process_of_its_own(
     make = Maker(askable_photos, tmp_path / "scratch", quick=True, model=str(saved()))
     group = next(iter(plans.training(make)))
     jobs = {name: group.jobs[name] for name in ("packed", "cached")}
-    group = replace(group, jobs=jobs, plain=(2,), pace=Timing(rounds=2, seconds=0.2, steps=1, warm=1))
+    group = replace(group, jobs=jobs, plain=(2,), timing=Timing(rounds=2, seconds=0.2, steps=1, warm=1))
     found = run.Bench(make, tmp_path / "logs", time.monotonic()).measure(group)
     assert found["check"]["difference"] < 1e-4
     assert set(found["variants"]) == {"plain", *jobs} and set(found["ratios"]) == set(jobs)

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from core.bench import measure
-from core.bench.beat import Beat, peak_mb
 from core.bench.measure import Job, Spread, Timing
+from core.bench.step_meter import StepMeter, peak_mb
 from core.errors import UserError
 
 
@@ -55,28 +55,30 @@ def test_variants_are_compared_with_the_base_and_those_that_could_not_run_are_le
     assert rows["trl"] == {"unavailable": "not installed"}
 
 
-def beat_with(*asked: dict[str, float], warm: int) -> tuple[Beat, io.StringIO]:
-    said = io.StringIO()
-    return Beat(io.StringIO("".join(json.dumps(line) + "\n" for line in asked)), said, torch.device("cpu"), warm), said
+def meter_with(*requests: dict[str, float], warm: int) -> tuple[StepMeter, io.StringIO]:
+    replies = io.StringIO()
+    return StepMeter(
+        io.StringIO("".join(json.dumps(line) + "\n" for line in requests)), replies, torch.device("cpu"), warm
+    ), replies
 
 
 def test_warm_up_is_not_in_a_reading_and_a_reading_ends_after_its_steps() -> None:
-    beat, said = beat_with({"seconds": 0.0, "steps": 2}, warm=2)
-    beat.begin(fill_s=1.0)
-    answers = [beat(questions=5.0 * step) for step in range(1, 5)]
-    told = [json.loads(line) for line in said.getvalue().splitlines()]
+    meter, replies = meter_with({"seconds": 0.0, "steps": 2}, warm=2)
+    meter.begin(fill_s=1.0)
+    answers = [meter(questions=5.0 * step) for step in range(1, 5)]
+    readings = [json.loads(line) for line in replies.getvalue().splitlines()]
     assert answers == [True, True, True, False]  # nobody asks for a third reading
-    assert told[0]["fill_s"] == 1.0 and told[0]["before_mb"] > 0
-    assert (told[1]["questions"], told[1]["steps"]) == (10.0, 2)
+    assert readings[0]["fill_s"] == 1.0 and readings[0]["before_mb"] > 0
+    assert (readings[1]["questions"], readings[1]["steps"]) == (10.0, 2)
 
 
 def test_a_reading_lasts_as_long_as_asked() -> None:
-    beat, said = beat_with({"seconds": 0.05, "steps": 1}, warm=1)
-    beat.begin()
+    meter, replies = meter_with({"seconds": 0.05, "steps": 1}, warm=1)
+    meter.begin()
     steps = 0
-    while beat(questions=steps):
+    while meter(questions=steps):
         steps += 1
-    assert json.loads(said.getvalue().splitlines()[1])["seconds"] >= 0.05
+    assert json.loads(replies.getvalue().splitlines()[1])["seconds"] >= 0.05
 
 
 def test_the_peak_is_the_process_s_own_and_not_its_parent_s() -> None:
@@ -97,7 +99,7 @@ def test_a_process_that_ends_unasked_is_told_with_its_last_word(tmp_path: Path) 
 def test_a_variant_that_is_not_there_is_told_and_not_read() -> None:
     class Absent:
         def __init__(self) -> None:
-            self.job, self.cannot, self.ready = Job("trl"), "not installed", dict[str, object]()
+            self.job, self.unavailable, self.ready = Job("trl"), "not installed", dict[str, object]()
 
     row = measure.take_turns({"trl": Absent()}, Timing(rounds=2))["trl"]  # type: ignore[dict-item]
     assert measure.summary(row) == {"unavailable": "not installed"}

@@ -87,7 +87,7 @@ def test_a_variant_trains_until_it_is_told_to_stop(
     subject.loaded.fingerprint = "tiny"
     train = plain.train if variant == "plain" else ours.train
     train(make_job(variant, subject, batch=2), subject, counter)  # type: ignore[arg-type]
-    first, last = counter.told  # type: ignore[attr-defined]
+    first, last = counter.calls  # type: ignore[attr-defined]
     assert 0 < first["questions"] < last["questions"]
 
 

@@ -75,7 +75,7 @@ def test_the_share_of_the_peak_counts_language_and_unkept_vision() -> None:
     # 4 x 1e6 weights x 1000 tokens, and 2 x 5e5 weights x 6 photos x 400 patches.
     assert rows["shape"]["share_of_peak"] == pytest.approx((4e9 + 2.4e9) / 1e12)
     assert rows["shape cached"]["share_of_peak"] == pytest.approx(4e9 / 1e12)
-    assert "0.6 %" in "\n".join(report.shaped(group))
+    assert "0.6 %" in "\n".join(report.shape_table(group))
 
 
 def test_full_depth_is_a_straight_line_through_two_depths() -> None:

@@ -71,9 +71,9 @@ def test_a_shape_trains_on_the_processor_and_tells_what_the_share_needs(
     for name in ("shape", "shape cached"):
         settings = {**group.jobs[name].settings, "view": {**group.jobs[name].settings["view"], "photo_px": 112}}
         job = replace(group.jobs[name], settings=settings)
-        counter.told = []  # type: ignore[attr-defined]
+        counter.calls = []  # type: ignore[attr-defined]
         throughput.train(job, open_subject(job), counter)  # type: ignore[arg-type]
-        first, last = counter.told  # type: ignore[attr-defined]
+        first, last = counter.calls  # type: ignore[attr-defined]
         assert all(last[unit] > first[unit] > 0 for unit in ("questions", "photos", "tokens"))
         ready = counter.ready  # type: ignore[attr-defined]
         assert ready["best_flops"] > 0 and ready["photo_tokens"] == 16
@@ -98,5 +98,5 @@ def test_only_the_language_layers_are_put_into_four_bits() -> None:
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
 def test_without_a_gpu_a_shape_is_refused_with_a_cure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert commands.main(["bench", "--shape", "qwen2-vl-7b", "--workspace", str(tmp_path)]) == 2
-    said = capsys.readouterr().err
-    assert "not measured: no CUDA device" in said and "--device cpu --layers 1" in said
+    printed = capsys.readouterr().err
+    assert "not measured: no CUDA device" in printed and "--device cpu --layers 1" in printed

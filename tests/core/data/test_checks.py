@@ -35,7 +35,7 @@ def test_a_box_becomes_shares_of_the_photo_and_rounding_is_cut(
 
 
 @pytest.mark.parametrize(
-    ("box", "unit", "kind", "said"),
+    ("box", "unit", "kind", "text"),
     [
         ((-0.02, 0, 0.5, 0.5), SHARE, "box-outside", "2 % beyond the photo's left edge"),
         ((0.1, -0.1, 0.5, 0.5), SHARE, "box-outside", "upper edge"),
@@ -51,11 +51,11 @@ def test_a_box_becomes_shares_of_the_photo_and_rounding_is_cut(
         ((0.1, 0.1, INF, 0.5), SHARE, "bad-number", "not finite"),
     ],
 )
-def test_a_box_that_cannot_be_is_told(box: tuple[float, float, float, float], unit: str, kind: str, said: str) -> None:
+def test_a_box_that_cannot_be_is_told(box: tuple[float, float, float, float], unit: str, kind: str, text: str) -> None:
     found = place_box(RawObject("x", box, unit, "a.txt line 2"), (200, 100))
     assert isinstance(found, Problem)
     assert (found.kind, found.where) == (kind, "a.txt line 2")
-    assert said in str(found)
+    assert text in str(found)
 
 
 def damage(root: Path, what: str) -> None:

@@ -67,7 +67,7 @@ def test_another_taxonomy_reads_other_classes(yolo: Path, read: Read, tmp_path: 
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("settings", "message"),
     [
         ({"path": "nowhere"}, "no such folder"),
         ({"path": " "}, "no data folder given"),
@@ -80,15 +80,15 @@ def test_another_taxonomy_reads_other_classes(yolo: Path, read: Read, tmp_path: 
     ],
 )
 def test_what_leaves_nothing_to_go_on_with_is_an_error(
-    yolo: Path, tmp_path: Path, settings: dict[str, str], said: str
+    yolo: Path, tmp_path: Path, settings: dict[str, str], message: str
 ) -> None:
     with pytest.raises(UserError) as caught:
         read_dataset(DataSettings(**{"path": str(yolo)} | settings), tmp_path / "sample-data")  # type: ignore[arg-type]
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("files", "said"),
+    ("files", "message"),
     [
         ({}, "no photos and no labels that we recognise"),
         ({"a.jpg": b"x", "b.jpg": b"y"}, "2 photos but no labels that we recognise"),
@@ -100,7 +100,7 @@ def test_what_leaves_nothing_to_go_on_with_is_an_error(
     ],
 )
 def test_a_folder_without_usable_labels_is_an_error(
-    tmp_path: Path, read: Read, files: dict[str, bytes], said: str
+    tmp_path: Path, read: Read, files: dict[str, bytes], message: str
 ) -> None:
     for name, content in files.items():
         (tmp_path / "set" / name).parent.mkdir(parents=True, exist_ok=True)
@@ -108,7 +108,7 @@ def test_a_folder_without_usable_labels_is_an_error(
     (tmp_path / "set").mkdir(exist_ok=True)
     with pytest.raises(UserError) as caught:
         read(tmp_path / "set")
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_a_single_photo_cannot_be_split_and_that_is_said(yolo: Path, read: Read) -> None:
@@ -185,5 +185,5 @@ def test_the_real_photos_are_split_by_flight_with_every_class_on_both_sides(real
 
 def test_reading_needs_neither_torch_nor_gradio() -> None:
     code = "import sys, core.data.dataset, core.metrics; print([m for m in ('torch', 'gradio') if m in sys.modules])"
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert said.stdout.strip() == "[]"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

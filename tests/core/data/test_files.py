@@ -41,9 +41,9 @@ def test_links_out_of_the_folder_are_refused(tmp_path: Path) -> None:
     (inside / "twice").symlink_to("sub")
     listed = list_files(inside)
     assert listed.names == ("a.jpg", "again.jpg", "sub/b.jpg")
-    told = {problem.where: problem.kind for problem in listed.problems}
+    reported = {problem.where: problem.kind for problem in listed.problems}
     outwards = dict.fromkeys(("s.jpg", "relative.jpg", "deep", "gone.jpg", "loop.jpg"), "link-outside")
-    assert told == {**outwards, "twice": "link-folder"}
+    assert reported == {**outwards, "twice": "link-folder"}
 
 
 def test_a_data_folder_may_itself_be_a_link(tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def test_a_written_path_only_ever_means_a_listed_photo(
 
 
 @pytest.mark.parametrize(
-    ("raw", "said", "where"),
+    ("raw", "message", "where"),
     [
         ("ü\n".encode("utf-16"), "UTF-16", "a.txt"),
         (b"\xfe\xff\x00a", "UTF-16", "a.txt"),
@@ -86,12 +86,12 @@ def test_a_written_path_only_ever_means_a_listed_photo(
         (b"ok\nok\nab\x00", "zero bytes", "a.txt line 3"),
     ],
 )
-def test_a_wrong_encoding_is_told_with_its_line(tmp_path: Path, raw: bytes, said: str, where: str) -> None:
+def test_a_wrong_encoding_is_told_with_its_line(tmp_path: Path, raw: bytes, message: str, where: str) -> None:
     (tmp_path / "a.txt").write_bytes(raw)
     problem = read_text(list_files(tmp_path), "a.txt")
     assert isinstance(problem, Problem)
     assert (problem.kind, problem.where) == ("wrong-encoding", where)
-    assert said in problem.what
+    assert message in problem.what
 
 
 @pytest.mark.parametrize("raw", ["Böschung", "\ufeffBöschung"])

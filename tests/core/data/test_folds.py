@@ -64,7 +64,7 @@ def test_a_part_is_the_test_split_and_the_rest_is_split_as_ever(yolo: Path, read
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("settings", "message"),
     [
         ({"folds": 1}, "one fold leaves nothing to learn from. Set data.folds to 2 or more"),
         ({"folds": 3, "fold": 3}, "there is no part 3 among 3 folds. Choose 0 to 2"),
@@ -75,25 +75,25 @@ def test_a_part_is_the_test_split_and_the_rest_is_split_as_ever(yolo: Path, read
     ],
 )
 def test_folds_that_cannot_be_are_told(
-    yolo: Path, read: Callable[..., Dataset], settings: dict[str, object], said: str
+    yolo: Path, read: Callable[..., Dataset], settings: dict[str, object], message: str
 ) -> None:
-    if not said:
+    if not message:
         assert read(yolo, split="test", **settings).split("test")
         return
     with pytest.raises(UserError) as caught:
         read(yolo, **settings)
-    assert said in str(caught.value) and caught.value.problems[0].fix
+    assert message in str(caught.value) and caught.value.problems[0].fix
 
 
 @pytest.mark.parametrize(
-    ("photos", "said"),
+    ("photos", "message"),
     [
         ([photo(f"{i}.jpg", f"{i}", KINDS[i]) for i in range(3)], "no class has 3 objects"),
         ([photo(f"{i}.jpg", f"{i}", *[KINDS[0]] * 9 * (i == 0)) for i in range(3)], "has no object"),
     ],
 )
-def test_a_part_without_objects_is_told(photos: list[Photo], said: str) -> None:
-    with pytest.raises(UserError, match=said):
+def test_a_part_without_objects_is_told(photos: list[Photo], message: str) -> None:
+    with pytest.raises(UserError, match=message):
         make_folds(photos, 3)
 
 
@@ -107,13 +107,13 @@ def test_the_real_photos_are_dealt_by_flight_with_every_class_in_every_part(real
 @pytest.mark.parametrize("seed", range(8))
 def test_calibration_takes_whole_flights_and_no_class_from_learning(seed: int) -> None:
     photos = many(seed=seed)
-    learn, aside = calibration_split(photos, 0.1, seed)
-    assert sorted(member.name for member in (*learn, *aside)) == sorted(member.name for member in photos)
-    assert not {member.group for member in learn} & {member.group for member in aside}
-    assert 0 < len(aside) <= 0.3 * len(photos)
+    learn, held_out = calibration_split(photos, 0.1, seed)
+    assert sorted(member.name for member in (*learn, *held_out)) == sorted(member.name for member in photos)
+    assert not {member.group for member in learn} & {member.group for member in held_out}
+    assert 0 < len(held_out) <= 0.3 * len(photos)
     of = Counter((obj.object_type, obj.condition) for each in learn for obj in each.objects)
     assert len(of) == 4
-    assert calibration_split(photos, 0.1, seed) == (learn, aside)
+    assert calibration_split(photos, 0.1, seed) == (learn, held_out)
 
 
 def test_a_class_of_two_flights_stays_in_learning(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,8 +121,8 @@ def test_a_class_of_two_flights_stays_in_learning(monkeypatch: pytest.MonkeyPatc
     photos += [photo("rare0.jpg", "rare0", KINDS[0]), photo("rare1.jpg", "rare1", KINDS[0], KINDS[0])]
     unkind = {"train": (), "valid": ("rare0.jpg", "rare1.jpg", "rest0.jpg")}
     monkeypatch.setattr(splits, "make_split", lambda *_: (unkind, ()))
-    learn, aside = calibration_split(photos, 0.1)
-    assert [member.name for member in aside] == ["rest0.jpg", "rare0.jpg"] and len(learn) == 20
+    learn, held_out = calibration_split(photos, 0.1)
+    assert [member.name for member in held_out] == ["rest0.jpg", "rare0.jpg"] and len(learn) == 20
 
 
 @pytest.mark.parametrize(

@@ -120,7 +120,7 @@ def test_damaged_photos_and_boxes_are_faults_and_the_rest_is_there(tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    ("files", "more", "said"),
+    ("files", "more", "message"),
     [
         ({}, {}, "there are no photos"),
         ({"a.txt": "hello"}, {}, "there are no photos"),
@@ -131,7 +131,7 @@ def test_damaged_photos_and_boxes_are_faults_and_the_rest_is_there(tmp_path: Pat
     ],
 )
 def test_a_folder_with_nothing_to_judge_is_refused_with_its_cure(
-    tmp_path: Path, files: dict[str, str], more: dict[str, str], said: str
+    tmp_path: Path, files: dict[str, str], more: dict[str, str], message: str
 ) -> None:
     for name, content in files.items():
         if name.endswith(".png") and not content:
@@ -139,7 +139,7 @@ def test_a_folder_with_nothing_to_judge_is_refused_with_its_cure(
         else:
             (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / name).write_text(content)
-    with pytest.raises(UserError, match=said):
+    with pytest.raises(UserError, match=message):
         read_unlabelled(data(tmp_path, **more), tmp_path / "none")
 
 

@@ -34,7 +34,7 @@ def test_another_process_draws_the_same_scene() -> None:
         "import hashlib; from core.demo.photographic import draw_photographic as draw; "
         f"print(hashlib.sha256(draw(7, {FULL_SCENE}, 96).image.tobytes()).hexdigest())"
     )
-    told = {
+    digests = {
         subprocess.run(
             [sys.executable, "-c", line],
             env={**os.environ, "PYTHONHASHSEED": seed},
@@ -45,7 +45,7 @@ def test_another_process_draws_the_same_scene() -> None:
         ).stdout
         for seed in ("1", "2", "3")
     }
-    assert len(told) == 1
+    assert len(digests) == 1
 
 
 def test_all_that_is_wanted_is_drawn_inside_the_photo() -> None:

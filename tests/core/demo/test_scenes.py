@@ -110,7 +110,7 @@ def test_random_wanted_is_balanced_over_the_conditions_of_a_type() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "size_px", "seed", "says"),
+    ("wanted", "size_px", "seed", "message"),
     [
         ([("rock toe", "blocked")], 128, 0, "no such object and condition"),
         ([("dyke", "normal")], 128, 0, "no such object and condition"),
@@ -119,8 +119,8 @@ def test_random_wanted_is_balanced_over_the_conditions_of_a_type() -> None:
         ([("toe drain", "normal")], 128, -1, "seed"),
     ],
 )
-def test_what_cannot_be_drawn_is_refused(wanted: list[tuple[str, str]], size_px: int, seed: int, says: str) -> None:
-    with pytest.raises(ValueError, match=says):
+def test_what_cannot_be_drawn_is_refused(wanted: list[tuple[str, str]], size_px: int, seed: int, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         draw_scene(seed, wanted, SAMPLE, size_px)
 
 

@@ -1,4 +1,4 @@
-"""Laws of the lesson in which a vision tower learns to tell colour and texture."""
+"""Laws of the stage in which a vision tower learns colour and texture."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from transformers import Qwen2VLImageProcessorPil
 from core.demo import texture
 from core.demo.photographic import draw_photographic
 from core.demo.scenes import random_wanted
-from core.demo.texture import TOKEN, cut_out, pixels, targets, teach, token_statistics, whiten
+from core.demo.texture import TOKEN, cut_out, pixels, pretrain_tower, targets, token_statistics, whiten
 from core.engine.models import load as load_model
 from core.engine.vision import ImageEncoder
 from core.settings import ModelSettings, ViewSettings
@@ -27,7 +27,7 @@ def patches_of(image: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(image_encoder().patches(Image.fromarray(image), 10**9, TOKEN**2).values)
 
 
-def test_each_token_tells_of_its_own_place() -> None:
+def test_each_token_has_the_statistics_of_its_own_place() -> None:
     rng = np.random.default_rng(0)
     image = rng.integers(0, 255, (112, 84, 3), dtype=np.uint8)
     processor = Qwen2VLImageProcessorPil()
@@ -51,10 +51,10 @@ def test_patterns_equal_those_counted_one_pixel_after_the_other() -> None:
 
 
 def test_a_flat_picture_has_no_texture_and_finite_statistics() -> None:
-    told = token_statistics(patches_of(np.full((56, 84, 3), 90, dtype=np.uint8)))
-    assert told.isfinite().all()
-    np.testing.assert_allclose(told[:, 3:6], np.log(0.01), atol=1e-3)  # no spread in any colour
-    assert (told[:, PATTERNS][:, 0] == 1).all()  # no neighbour is brighter
+    statistics = token_statistics(patches_of(np.full((56, 84, 3), 90, dtype=np.uint8)))
+    assert statistics.isfinite().all()
+    np.testing.assert_allclose(statistics[:, 3:6], np.log(0.01), atol=1e-3)  # no spread in any colour
+    assert (statistics[:, PATTERNS][:, 0] == 1).all()  # no neighbour is brighter
 
 
 def test_level_and_upright_stripes_are_told_apart() -> None:
@@ -84,7 +84,7 @@ def test_a_tower_learns_to_tell(monkeypatch: pytest.MonkeyPatch) -> None:
     values, grid = patches_of(np.asarray(scenes[0].resize((112, 112)))), torch.tensor([(1, 8, 8)])
 
     def loss(steps: int, whole: bool) -> float:
-        teller = teach(tower, 192, image_encoder(), scenes, steps, 2e-3, 0, whole)
+        teller = pretrain_tower(tower, 192, image_encoder(), scenes, steps, 2e-3, 0, whole)
         with torch.no_grad():
             return float(teller.loss(tower(values, grid).pooler_output, values, grid))
 
@@ -127,5 +127,5 @@ def test_whitened_tokens_vary_alike_in_every_direction_and_say_the_same(monkeypa
     spread = torch.linalg.eigvalsh(torch.cov(before.T))
     assert strengths[-1] / strengths[96] < 0.2 * spread[-1] / spread[96]
     # An affine map: what could be told linearly before can be told after.
-    told = torch.linalg.lstsq(torch.cat([after, torch.ones(len(after), 1)], 1), before).solution
-    assert (torch.cat([after, torch.ones(len(after), 1)], 1) @ told - before).abs().max() < 1e-2
+    solution = torch.linalg.lstsq(torch.cat([after, torch.ones(len(after), 1)], 1), before).solution
+    assert (torch.cat([after, torch.ones(len(after), 1)], 1) @ solution - before).abs().max() < 1e-2

@@ -195,14 +195,14 @@ class Recorder:
     stop_after: int = 0
     since: str = ""
     events: list[dict[str, Any]] = field(default_factory=list)
-    asked: int = 0
+    times_asked: int = 0
 
     def emit(self, kind: str, **fields: Any) -> None:
         self.events.append(event(kind, **fields))
 
     def stop_requested(self) -> bool:
-        self.asked += not self.since or bool(self.of(self.since))
-        return bool(self.stop_after) and self.asked >= self.stop_after
+        self.times_asked += not self.since or bool(self.of(self.since))
+        return bool(self.stop_after) and self.times_asked >= self.stop_after
 
     def of(self, kind: str) -> list[dict[str, Any]]:
         return [event for event in self.events if event["kind"] == kind]
@@ -322,6 +322,7 @@ ABOUT_DRY_RUNS = ("test_dry_run", "test_throughput")
 @pytest.fixture(autouse=True)
 def _no_dry_run(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Elsewhere nothing is tried first: it changes nothing (a law of test_dry_run.py) and takes longer than these small
-    trainings do."""
+    trainings do.
+    """
     if request.path.stem not in ABOUT_DRY_RUNS:
         monkeypatch.setattr("core.engine.training.run.dry_run_first", lambda *_: None)

@@ -64,7 +64,7 @@ WORDS_OF_THE_DAM = re.compile(r"\b(normal|blocked|damaged|dams?|drains?|toe|rock
 
 
 @dataclass
-class Told:
+class Recorder:
     """A reporter that remembers."""
 
     events: list[dict[str, Any]] = field(default_factory=list)
@@ -78,14 +78,14 @@ class Told:
 
 @dataclass(frozen=True)
 class Job:
-    """A workspace in which everything was done once; `asked` are the questions that the model was asked."""
+    """A workspace in which everything was done once; `prompts` are the questions that the model was asked."""
 
     workspace: Workspace
     taxonomy: Taxonomy
     settings: Settings
     runs: Mapping[str, Run]
-    asked: tuple[str, ...]
-    told: Told
+    prompts: tuple[str, ...]
+    reporter: Recorder
     trained: Mapping[str, Any]
 
     def results(self, kind: str) -> dict[str, Any]:
@@ -133,24 +133,24 @@ def job(tmp_path_factory: pytest.TempPathFactory, tokenizer: Qwen2Tokenizer) -> 
         "training.max_steps": 2,
         "training.learning_rate": 5e-3,
     }
-    settings, told, asked, runs = merge(load("demo"), changes), Told(), set(), {}
+    settings, reporter, prompts, runs = merge(load("demo"), changes), Recorder(), set(), {}
     patched = pytest.MonkeyPatch()
     spoken = questions.question_text
-    patched.setattr(questions, "question_text", lambda *given: asked.add(spoken(*given)) or spoken(*given))
+    patched.setattr(questions, "question_text", lambda *given: prompts.add(spoken(*given)) or spoken(*given))
     try:
         runs["baseline"] = store.create(workspace, settings, "baseline")
-        evaluation.run(settings, runs["baseline"].folder, workspace, told)
+        evaluation.run(settings, runs["baseline"].folder, workspace, reporter)
         runs["train"] = store.create(workspace, settings, "train", "tiles")
-        trained = train(settings, "tiles", runs["train"].folder, workspace, told, False)
+        trained = train(settings, "tiles", runs["train"].folder, workspace, reporter, False)
         final = {"model.path": str(workspace.final("tiles")), "judging.references": False}
         tuned = merge(settings, {**final, "question.kind": "class"})
         runs["evaluate"] = store.create(workspace, tuned, "evaluate")
-        evaluation.run(tuned, runs["evaluate"].folder, workspace, told)
+        evaluation.run(tuned, runs["evaluate"].folder, workspace, reporter)
         runs["batch"] = store.create(workspace, merge(tuned, {"question.kind": "condition"}), "batch")
-        batch.run(runs["batch"].settings(), runs["batch"].folder, workspace, told)
+        batch.run(runs["batch"].settings(), runs["batch"].folder, workspace, reporter)
     finally:
         patched.undo()
-    return Job(workspace, load_taxonomy(str(root / "roofs.yaml")), settings, runs, tuple(asked), told, trained)
+    return Job(workspace, load_taxonomy(str(root / "roofs.yaml")), settings, runs, tuple(prompts), reporter, trained)
 
 
 def test_the_data_check_reads_the_words_of_the_roof(job: Job, capsys: pytest.CaptureFixture[str]) -> None:
@@ -159,14 +159,14 @@ def test_the_data_check_reads_the_words_of_the_roof(job: Job, capsys: pytest.Cap
     assert (
         commands.main(["check", "--data", job.settings.data.path, "--workspace", str(job.workspace.root), *words]) == 0
     )
-    said = capsys.readouterr().out
-    assert "ridge tile broken" in said and not CONDITIONS_OF_THE_DAM.search(said)
+    printed = capsys.readouterr().out
+    assert "ridge tile broken" in printed and not CONDITIONS_OF_THE_DAM.search(printed)
 
 
 def test_no_question_holds_a_word_of_the_dam(job: Job) -> None:
-    assert len(job.asked) >= 12
-    assert all("tiled roof" in prompt and not WORDS_OF_THE_DAM.search(prompt) for prompt in job.asked)
-    assert any("sound, mossy, cannot be seen, loose, broken" in prompt for prompt in job.asked)
+    assert len(job.prompts) >= 12
+    assert all("tiled roof" in prompt and not WORDS_OF_THE_DAM.search(prompt) for prompt in job.prompts)
+    assert any("sound, mossy, cannot be seen, loose, broken" in prompt for prompt in job.prompts)
 
 
 def test_results_events_and_predictions_hold_no_condition_of_the_dam(job: Job) -> None:
@@ -174,8 +174,8 @@ def test_results_events_and_predictions_hold_no_condition_of_the_dam(job: Job) -
         for path in (run.results, run.predictions, run.folder / "config.yaml"):
             if path.is_file():
                 assert not CONDITIONS_OF_THE_DAM.search(path.read_text()), path
-    assert not CONDITIONS_OF_THE_DAM.search(json.dumps(job.told.events))
-    assert not [event for event in job.told.events if "no effect" in str(event.get("text"))]
+    assert not CONDITIONS_OF_THE_DAM.search(json.dumps(job.reporter.events))
+    assert not [event for event in job.reporter.events if "no effect" in str(event.get("text"))]
 
 
 def test_only_what_alarms_is_scored_as_an_alarm(job: Job) -> None:
@@ -212,8 +212,8 @@ def pieces(job: Job) -> dict[str, str | None]:
     found, confusion = shown.results, shown.results["confusion"]
     data = datasets.read(job.workspace, job.settings)
     photo = data.split("valid")[0]
-    told = batches.urgent(job.runs["batch"])
-    assert told
+    answers = batches.urgent(job.runs["batch"])
+    assert answers
     return {
         "legend": parts.legend(job.taxonomy.legend),
         "boxes": pictures.boxed(photo.path, datasets.marks(photo, job.taxonomy)),
@@ -230,8 +230,8 @@ def pieces(job: Job) -> dict[str, str | None]:
 
 def test_the_page_speaks_of_the_roof(job: Job) -> None:
     drawn = pieces(job)
-    for name, said in drawn.items():
-        assert said and not CONDITIONS_OF_THE_DAM.search(re.sub(r"data:image/[^\"]*", "", said)), name
+    for name, piece in drawn.items():
+        assert piece and not CONDITIONS_OF_THE_DAM.search(re.sub(r"data:image/[^\"]*", "", piece)), name
     assert "present" in str(drawn["legend"]) and "present" in str(drawn["boxes"])
     for condition in job.taxonomy.legend:
         assert condition.colour in str(drawn["legend"]) and condition.sign in str(drawn["legend"])
@@ -253,4 +253,4 @@ def test_one_photo_is_judged_in_the_words_of_the_roof(
     for answer in found["answers"]:
         assert not allowed or set(answer["probabilities"]) == allowed
         kind = object_type or answer["predicted_type"]
-        assert known.shown(kind, answer["predicted"]).name in predict._verdict(answer, kind, known)
+        assert known.shown(kind, answer["predicted"]).name in predict._answer_card(answer, kind, known)

@@ -81,7 +81,7 @@ def test_table_and_lines_say_what_an_evaluation_of_the_same_photos_says(
     mine = {(row["image"], row["object"]): row for row in lines(run.predictions)}
     cells = {(row["photo"], int(row["object"]) - 1): row for row in table(run)}
     assert len(mine) == len(cells) == results["objects"] == 41
-    judged = 0
+    compared = 0
     for split in ("train", "valid"):
         for row in lines(trainings.evaluate({"data.split": split}, split)[1] / "predictions.jsonl"):
             own, cell = mine[row["image"], row["object"]], cells[row["image"], row["object"]]
@@ -90,8 +90,8 @@ def test_table_and_lines_say_what_an_evaluation_of_the_same_photos_says(
             assert (cell["condition"], cell["type"]) == (row["predicted"], row["object_type"])
             assert float(cell["probability"]) == own["probabilities"][own["predicted"]]
             assert "truth" not in own
-            judged += 1
-    assert judged == 41
+            compared += 1
+    assert compared == 41
     assert dict(contents(data_folder)) == before, "nothing is written among the user's photos"
 
 
@@ -226,9 +226,9 @@ def test_the_command_prints_where_things_are_and_copies_them_where_asked(
     model, out = trainings.base.model.path, tmp_path / "handed-over"
     words = ("--model", model, "--data", str(data_folder), "--limit", "2")
     assert command(trainings, *words, "--out", str(out)) == 0
-    said = capsys.readouterr().out
+    printed = capsys.readouterr().out
     run = store.latest(trainings.workspace, "batch")
-    assert run is not None and str(run.folder / "predictions.csv") in said and str(out) in said
+    assert run is not None and str(run.folder / "predictions.csv") in printed and str(out) in printed
     for name in ("predictions.csv", "predictions.jsonl", "report.html", "annotated"):
         assert (out / name).exists()
     assert dict(contents(out / "annotated")) == dict(contents(run.folder / "annotated"))

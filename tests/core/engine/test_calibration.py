@@ -1,4 +1,4 @@
-"""A trained model's calibration: from photos that nothing else looked at, and read alike by everything that answers."""
+"""A trained model's calibration: from photos that nothing else used, and read alike by everything that answers."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def tuned(trainings: Trainings) -> Callable[[Calibration | None], Path]:
 
 
 def made(taxonomy: Taxonomy, threshold: float = 0.6) -> Calibration:
-    """Half as sure as the model, and taught normal a hundred times too often."""
+    """Half as sure as the model, and shown normal a hundred times too often."""
     names = taxonomy.class_names
     implied = {name: 100.0 if name.endswith("normal") else 1.0 for name in names}
     rule = Threshold(threshold, 50, 1, 60, 0.05, 0.1)
@@ -118,11 +118,11 @@ def test_evaluation_and_prediction_read_probabilities_alike(
     changes = {"model.path": final, "question.kind": kind, "judging.prior_correction": correction}
     results, folder, _ = trainings.evaluate(changes)
     rows = lines(folder)
-    asked = Predictor(merge(trainings.base, {"judging.prior_correction": correction}))
+    predictor = Predictor(merge(trainings.base, {"judging.prior_correction": correction}))
     image = trainings.base.data.path + "/valid/images/" + Path(rows[0]["image"]).name
     mine = [row for row in rows if row["image"] == rows[0]["image"]]
     for row in mine:
-        answer = asked.predict(
+        answer = predictor.predict(
             {
                 "image": image,
                 "box_xyxy_px": row["box_xyxy_px"],
@@ -176,8 +176,8 @@ def test_a_correction_that_cannot_be_made_is_told(trainings: Trainings, tuned: C
     plain = trainings.evaluate({"model.path": str(tuned(None))}, "plain")[2]
     assert not [event for event in plain.of("warning") if "not corrected" in event["text"]]
     image = sorted((Path(trainings.base.data.path) / "valid" / "images").iterdir())[0]
-    asked = Predictor(merge(trainings.base, {"judging.prior_correction": "even"}))
-    (answer,) = asked.predict({"image": str(image), "object_type": "toe drain"})["answers"]
+    predictor = Predictor(merge(trainings.base, {"judging.prior_correction": "even"}))
+    (answer,) = predictor.predict({"image": str(image), "object_type": "toe drain"})["answers"]
     assert answer["note"] == "not calibrated; the prior is not corrected"
 
 
@@ -252,17 +252,17 @@ def photo(*classes: tuple[str, str]) -> Photo:
     return Photo(Path("x.jpg"), f"{classes}.jpg", (10, 10), "train", "g", objects)
 
 
-def test_what_was_taught_is_counts_times_weights_times_repeats(taxonomy: Taxonomy) -> None:
+def test_effective_shares_are_counts_times_weights_times_repeats(taxonomy: Taxonomy) -> None:
     common, rare = ("toe drain", "normal"), ("toe drain", "blocked")
     photos = [photo(*[common] * 4) for _ in range(3)] + [photo(common, rare)]
     off = EnhanceSettings(class_weighting=False, condition_weighting=False, oversampling=False)
-    implied, plain = calibration.taught_shares(photos, off, taxonomy)
+    implied, plain = calibration.effective_class_shares(photos, off, taxonomy)
     assert plain == pytest.approx({"toe drain normal": 13 / 14, "toe drain blocked": 1 / 14})
     assert implied == pytest.approx(plain)
     # The photo with the rare class comes sqrt(4 / 1) = 2 times.
-    implied, plain = calibration.taught_shares(photos, replace(off, oversampling=True), taxonomy)
+    implied, plain = calibration.effective_class_shares(photos, replace(off, oversampling=True), taxonomy)
     assert implied == pytest.approx({"toe drain normal": 14 / 16, "toe drain blocked": 2 / 16})
     assert plain["toe drain blocked"] == pytest.approx(1 / 14)
     heavy = replace(off, condition_weighting=True, condition_weights={"blocked": 4.0})
-    implied, _ = calibration.taught_shares(photos, heavy, taxonomy)
+    implied, _ = calibration.effective_class_shares(photos, heavy, taxonomy)
     assert implied == pytest.approx({"toe drain normal": 13 / 17, "toe drain blocked": 4 / 17})

@@ -77,7 +77,7 @@ def test_a_stop_at_the_last_photo_changes_nothing(trainings: Trainings) -> None:
 
 
 def test_the_results_name_model_data_and_settings(trainings: Trainings) -> None:
-    results, folder, _told = trainings.evaluate({"data.limit": 2})
+    results, folder, _reported = trainings.evaluate({"data.limit": 2})
     assert results["model"]["path"] == trainings.base.model.path
     assert len(results["model"]["fingerprint"]) == 16
     assert results["model"]["adapter"] is None
@@ -89,7 +89,7 @@ def test_the_results_name_model_data_and_settings(trainings: Trainings) -> None:
 
 
 def test_a_run_keeps_its_split_when_it_goes_on(trainings: Trainings) -> None:
-    _results, folder, _told = trainings.evaluate()
+    _results, folder, _reported = trainings.evaluate()
     split = json.loads((folder / "split.json").read_text())
     split["train"], split["valid"] = split["valid"], split["train"]
     (folder / "split.json").write_text(json.dumps(split))
@@ -116,11 +116,11 @@ def photo(*classes: tuple[str, str]) -> Photo:
 
 def test_the_prior_answers_each_types_most_frequent_condition(taxonomy: Taxonomy) -> None:
     train = [photo(("toe drain", "blocked"), ("toe drain", "blocked"), ("toe drain", "normal"), ("rock toe", "normal"))]
-    judged = [
+    evaluated = [
         photo(("toe drain", "blocked"), ("toe drain", "normal"), ("rock toe", "normal")),
         photo(("slope drain", "normal")),  # never seen in training: the first condition is guessed
     ]
-    found = prior_scores(train, judged, taxonomy)
+    found = prior_scores(train, evaluated, taxonomy)
     assert found is not None
     assert found["accuracy"] == pytest.approx(3 / 4)
     # F1: toe drain blocked 2/3 (one false alarm), toe drain normal 0, rock toe normal 1, slope drain normal 1
@@ -135,7 +135,7 @@ def test_an_adapter_is_judged_on_the_base_it_was_trained_on(
     trainings: Trainings, saved: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trained = trainings.train({"training.max_steps": 3})
-    results, _folder, _told = trainings.evaluate({"model.path": str(trained.final)})
+    results, _folder, _reported = trainings.evaluate({"model.path": str(trained.final)})
     assert results["model"]["adapter"] == str(trained.final)
     assert results["model"]["path"] == str(saved())
     # The adapter's own validation, on the same photos and questions, says the same.

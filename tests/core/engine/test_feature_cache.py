@@ -16,8 +16,9 @@ from PIL import Image
 from core.data.types import Photo
 from core.engine import adapters, feature_cache, models
 from core.engine.feature_cache import FeatureCache, image_views
-from core.engine.packing import PackedSample, answer_log_probs
+from core.engine.packing import answer_log_probs
 from core.engine.questions import PromptBuilder
+from core.engine.samples import PackedSample
 from core.engine.scoring import queries_about
 from core.engine.vision import LIGHTS, ImageView, Patches, in_light
 from core.families import FAMILIES
@@ -86,8 +87,8 @@ def test_lora_gradients_by_kept_features_equal_those_by_pixels(
             torch.nn.init.normal_(parameter, std=0.05)
     found = []
     with models.closed_head(model, prompt_builder.candidates):
-        for look in (None, kept.features):
-            prompt_builder.image_encoder.features = look
+        for features in (None, kept.features):
+            prompt_builder.image_encoder.features = features
             model.zero_grad()
             answer_log_probs(model, prompt_builder.batch(samples(prompt_builder, photos))).sum().backward()
             found.append(
@@ -102,7 +103,7 @@ def test_lora_gradients_by_kept_features_equal_those_by_pixels(
         assert ((found[1][name] - grad).norm() / grad.norm()).item() < 1e-9, name
 
 
-def test_a_second_look_computes_nothing(
+def test_what_is_cached_is_not_computed_again(
     kept: FeatureCache, photos: list[Photo], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     boxes = {(photo.path, obj.box_xyxy) for photo in photos for obj in photo.objects}
@@ -212,7 +213,7 @@ def test_two_caches_over_one_folder_agree(
         assert mine is not None and its is not None and torch.equal(mine, its)
 
 
-def test_a_full_disk_while_looking_stops_nothing(
+def test_a_full_disk_stops_no_computation(
     kept: FeatureCache, photos: list[Photo], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: Any) -> None:
@@ -231,11 +232,11 @@ def test_room_is_made_by_what_was_used_longest_ago(kept: FeatureCache, photos: l
     kept.plan(photos[1:2], ((False, 0),))  # asked for again, so no longer old
     used = {kept.file(image_view) for image_view in image_views(photos[1], kept.image_encoder, ((False, 0),))}
     oldest = next(file for file in reversed(every) if file not in used)
-    cache.make_room(kept.folder.parent, sum(sizes), oldest.stat().st_size)  # type: ignore[union-attr]
+    cache.evict(kept.folder.parent, sum(sizes), oldest.stat().st_size)  # type: ignore[union-attr]
     assert set(every) - set(files(kept)) == {oldest}
-    cache.make_room(kept.folder.parent, sum(sizes), 10)  # type: ignore[union-attr]
+    cache.evict(kept.folder.parent, sum(sizes), 10)  # type: ignore[union-attr]
     assert set(every) - set(files(kept)) == {oldest}
-    cache.make_room(kept.folder.parent, 0, 0)  # type: ignore[union-attr]
+    cache.evict(kept.folder.parent, 0, 0)  # type: ignore[union-attr]
     assert files(kept) == []
 
 
@@ -319,5 +320,5 @@ def test_what_a_killed_process_left_half_written_goes_once_it_is_old(tmp_path: P
     for file in (fresh, old):
         file.write_bytes(b"half")
     os.utime(old, (1_000_000, 1_000_000))
-    cache.make_room(tmp_path, 1000, 0)
+    cache.evict(tmp_path, 1000, 0)
     assert fresh.exists() and not old.exists()

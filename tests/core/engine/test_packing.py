@@ -11,17 +11,9 @@ import torch
 
 from core.data.types import Photo
 from core.engine import adapters, models
-from core.engine.packing import (
-    Answer,
-    PackedSample,
-    Question,
-    _image_inputs,
-    answer_log_probs,
-    choices,
-    fill_rows,
-    split_sample,
-)
+from core.engine.packing import _image_inputs, answer_log_probs
 from core.engine.questions import ObjectQuery, PromptBuilder
+from core.engine.samples import Answer, PackedSample, Question, choices, fill_rows, split_sample
 from core.engine.training.data import TrainingDataset
 from core.engine.training.trainer import weighted_loss
 from core.engine.vision import Patches
@@ -38,10 +30,10 @@ def mixed_samples(prompt_builder: PromptBuilder, photos: list[Photo], seed: int 
     training_data = TrainingDataset(photos, prompt_builder, prompt_builder.settings)
     samples = []
     for photo in photos:
-        asked = [training_data.question(obj, rng.random()) for obj in photo.objects]
+        queries = [training_data.question(obj, rng.random()) for obj in photo.objects]
         samples.append(
             prompt_builder.sample(
-                photo.path, prompt_builder.boxes(photo), [replace(a, weight=rng.random() + 0.5) for a in asked]
+                photo.path, prompt_builder.boxes(photo), [replace(a, weight=rng.random() + 0.5) for a in queries]
             )
         )
     return samples
@@ -72,7 +64,8 @@ def log_probs(
 
 def plain_log_prob(model: torch.nn.Module, sample: PackedSample, prompt_builder: PromptBuilder) -> torch.Tensor:
     """The slow twin: one question, one answer, transformers' own positions, causal mask and full-vocabulary logits;
-    closed answers are renormalised afterwards over the tokens with which an allowed answer goes on."""
+    closed answers are renormalised afterwards over the tokens with which an allowed answer goes on.
+    """
     (question,), merge, pad = sample.questions, prompt_builder.image_encoder.merge, prompt_builder.packer.image_pad_id
     (answer,) = question.answers
     images = [image for image in (sample.photo, question.crop) if image is not None]
@@ -200,8 +193,8 @@ def test_packed_answers_equal_one_forward_per_answer(
     prompt_builder: PromptBuilder, loaded: models.Loaded, photos: list[Photo]
 ) -> None:
     photo = photos[0]
-    asked = [ObjectQuery(obj.box_xyxy, None) for obj in photo.objects[:2]]
-    sample = prompt_builder.sample(photo.path, prompt_builder.boxes(photo), asked)
+    queries = [ObjectQuery(obj.box_xyxy, None) for obj in photo.objects[:2]]
+    sample = prompt_builder.sample(photo.path, prompt_builder.boxes(photo), queries)
     alone = [
         replace(sample, questions=(replace(question, answers=(answer,)),))
         for question in sample.questions
@@ -270,10 +263,10 @@ def test_rows_hold_every_tree_once_and_waste_little() -> None:
         lengths = [rng.randrange(20, 500) for _ in range(count)]
         rows = fill_rows(lengths)
         assert sorted(index for row in rows for index in row) == list(range(count))
-        room = max([256, *lengths])
-        assert all(sum(lengths[index] for index in row) <= room for row in rows)
+        capacity = max([256, *lengths])
+        assert all(sum(lengths[index] for index in row) <= capacity for row in rows)
         if count == 60:
-            assert sum(lengths) > 0.85 * len(rows) * room
+            assert sum(lengths) > 0.85 * len(rows) * capacity
 
 
 def test_photos_that_share_a_row_do_not_see_each_other(
@@ -333,11 +326,11 @@ def test_changed_settings_reach_the_question(
     prompt_builder: PromptBuilder, photos: list[Photo], settings: Settings
 ) -> None:
     photo = photos[0]
-    asked = [ObjectQuery(photo.objects[0].box_xyxy, photo.objects[0].object_type)]
+    queries = [ObjectQuery(photo.objects[0].box_xyxy, photo.objects[0].object_type)]
     texts = set()
     for spatial in (False, True):
         for position in (False, True):
             enhance = replace(settings.enhance, spatial_reasoning=spatial, position_encoding=position)
             prompt_builder.settings = replace(settings, enhance=enhance)
-            texts.add(prompt_builder.sample(photo.path, prompt_builder.boxes(photo), asked).questions[0].token_ids)
+            texts.add(prompt_builder.sample(photo.path, prompt_builder.boxes(photo), queries).questions[0].token_ids)
     assert len(texts) == 4

@@ -205,7 +205,7 @@ def test_a_missing_or_damaged_photo_is_refused(ask: Ask, tmp_path: Path) -> None
         ask(image=str(tmp_path / "text.jpg"))
 
 
-def test_a_photo_that_was_replaced_is_looked_at_again(ask: Ask, photo: Path, tmp_path: Path) -> None:
+def test_a_photo_that_was_replaced_is_read_again(ask: Ask, photo: Path, tmp_path: Path) -> None:
     path = tmp_path / "upload.png"
     with Image.open(photo) as image:
         image.save(path)

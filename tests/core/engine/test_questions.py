@@ -173,8 +173,8 @@ def test_a_mirrored_question_is_the_question_about_the_mirrored_photo(
         ImageOps.mirror(image.convert("RGB")).save(path)
     # Eighths of a photo of 192 pixels, so that a mirrored crop's edges fall on the same pixels.
     boxes = [(0.125, 0.25, 0.375, 0.5), (0.5, 0.25, 0.75, 0.625)]
-    asked = [ObjectQuery(box, "rock toe") for box in boxes]
-    turned = prompt_builder.sample(straight, boxes, asked, mirrored=True)
+    queries = [ObjectQuery(box, "rock toe") for box in boxes]
+    turned = prompt_builder.sample(straight, boxes, queries, mirrored=True)
     by_hand = prompt_builder.sample(
         path, [mirrored_box(box) for box in boxes], [ObjectQuery(mirrored_box(box), "rock toe") for box in boxes]
     )
@@ -184,7 +184,7 @@ def test_a_mirrored_question_is_the_question_about_the_mirrored_photo(
     assert equal_pixels(turned.photo, by_hand.photo)
     for mine, its in zip(turned.questions, by_hand.questions, strict=True):
         assert equal_pixels(mine.crop, its.crop)
-    plain = prompt_builder.sample(straight, boxes, asked)
+    plain = prompt_builder.sample(straight, boxes, queries)
     assert plain.questions[0].token_ids != turned.questions[0].token_ids or view == "crop"
     assert not equal_pixels(plain.photo or plain.questions[0].crop, turned.photo or turned.questions[0].crop)
 

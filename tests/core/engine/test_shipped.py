@@ -9,7 +9,7 @@ import pytest
 from core.engine import adapters, models
 from core.engine.training.run import train
 from core.runs.events import SilentReporter
-from core.runs.store import located, settings_for_model
+from core.runs.store import absolute_path, settings_for_model
 from core.runs.workspace import Workspace
 from core.settings import SHIPPED_MODELS, load, merge, preset_for
 
@@ -22,7 +22,7 @@ def test_a_shipped_model_goes_by_its_name_wherever_one_is(
     monkeypatch.chdir(tmp_path)
     assert preset_for(name) == name
     assert load(name).model.path == name == settings_for_model(name).model.path
-    assert located(name, tmp_path) == name
+    assert absolute_path(name, tmp_path) == name
     assert Path(models.resolve(name)) == models.DEMO_MODEL.with_name(name)
     assert name in models.MAKE_SHIPPED
 

@@ -198,10 +198,10 @@ def test_without_a_test_split_seeds_judge_parts_that_share_no_photo(
     plan = StudyPlan("ablate", ("none", "all"), 2, 3)
     mine = study(plan=plan, **changes)
     found = mine.do()
-    judged = {name: {row["image"] for row in rows} for name, rows in mine.answers().items()}
-    assert judged["none-0"] == judged["all-0"]
-    assert judged["none-1"] == judged["all-1"]
-    assert judged["none-0"].isdisjoint(judged["none-1"])
+    photos_of = {name: {row["image"] for row in rows} for name, rows in mine.answers().items()}
+    assert photos_of["none-0"] == photos_of["all-0"]
+    assert photos_of["none-1"] == photos_of["all-1"]
+    assert photos_of["none-0"].isdisjoint(photos_of["none-1"])
     assert [(cell["seed"], cell["fold"]) for cell in found["cells"]] == [(0, 0), (0, 0), (1, 1), (1, 1)]
 
 

@@ -120,11 +120,11 @@ def test_what_is_unchanged_is_loaded_once(
 
 def test_short_memory_drops_the_base_used_longest_ago(trainings: Trainings, saved: Callable[..., Path]) -> None:
     paths = [str(saved(seed=seed)) for seed in range(3)]
-    room = [1 << 40]
-    warm = WarmModels(trainings.base, free=lambda device: room[0])
+    free_bytes = [1 << 40]
+    warm = WarmModels(trainings.base, free=lambda device: free_bytes[0])
     kept = [weakref.ref(warm.get(path).loaded) for path in paths[:2]]
     warm.get(paths[0])
-    room[0] = 0
+    free_bytes[0] = 0
     assert warm.get(paths[0]).loaded is kept[0]()  # what is there needs no room
     newest = weakref.ref(warm.get(paths[2]).loaded)
     gc.collect()

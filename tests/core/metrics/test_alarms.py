@@ -49,11 +49,11 @@ def blocked(rows: list[dict[str, Any]]) -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.mark.parametrize("rate", [0.05, 0.1, 0.3])
 def test_a_calibrated_models_threshold_keeps_the_rate_on_the_calibration_photos(rate: float) -> None:
-    aside, rows = drawn(4, 150, name="aside"), drawn(5, 400)
-    curves = alarm_curves(aside)
+    calibration_rows, rows = drawn(4, 150, name="aside"), drawn(5, 400)
+    curves = alarm_curves(calibration_rows)
     found = alarms(rows, ["blocked"], rate, lambda _: curves)["blocked"]
     assert found["threshold_from"] == "calibration"
-    chances, truth = blocked(aside)
+    chances, truth = blocked(calibration_rows)
     assert (chances >= found["threshold"])[~truth].mean() <= rate
     lower = np.nextafter(found["threshold"], 0)
     assert (chances >= lower)[~truth].mean() > rate  # a lower one would not

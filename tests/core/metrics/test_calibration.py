@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from core.metrics.calibration import (
-    FEWEST,
+    LEAST_OBJECTS,
     Calibration,
     Threshold,
     choose_threshold,
@@ -17,8 +17,8 @@ from core.metrics.calibration import (
     fit_temperature,
     from_dict,
     risk_coverage,
-    sharpened,
     unsure_summary,
+    with_temperature,
 )
 from core.metrics.probabilities import probabilistic
 
@@ -26,12 +26,12 @@ WORDS = ("normal", "blocked", "damaged")
 
 
 def rows_of(temperature: float, count: int, seed: int = 0, kind: str = "condition") -> list[dict[str, Any]]:
-    """Objects whose true chances are known; the model tells them sharpened or flattened by a temperature."""
+    """Objects whose true chances are known; the model gives them sharpened or flattened by a temperature."""
     rng = np.random.default_rng(seed)
     made = []
     for index, chances in enumerate(rng.dirichlet([0.7, 0.7, 0.7], count)):
         truth = WORDS[rng.choice(3, p=chances)]
-        shares = sharpened(dict(zip(WORDS, chances.tolist(), strict=True)), 1 / temperature)
+        shares = with_temperature(dict(zip(WORDS, chances.tolist(), strict=True)), 1 / temperature)
         best = max(shares, key=lambda answer: shares[answer])
         made.append(
             {
@@ -55,7 +55,7 @@ def test_the_temperature_that_was_put_in_is_found_again(temperature: float) -> N
     rows = rows_of(temperature, 4000)
     found = fit_temperature(rows)
     assert found == pytest.approx(temperature, rel=0.12)
-    cooled = [{**row, "calibrated": sharpened(row["probabilities"], found)} for row in rows]
+    cooled = [{**row, "calibrated": with_temperature(row["probabilities"], found)} for row in rows]
     before, after = probabilistic(rows), probabilistic(cooled, "calibrated")
     assert before is not None and after is not None
     assert after["log_loss"] <= before["log_loss"]
@@ -65,7 +65,7 @@ def test_the_temperature_that_was_put_in_is_found_again(temperature: float) -> N
 def test_a_temperature_moves_no_answer_and_keeps_the_sum() -> None:
     for row in rows_of(1.0, 50):
         for temperature in (0.3, 3.0):
-            shares = sharpened(row["probabilities"], temperature)
+            shares = with_temperature(row["probabilities"], temperature)
             assert sum(shares.values()) == pytest.approx(1)
             assert max(shares, key=lambda answer: shares[answer]) == row["predicted"]
 
@@ -120,7 +120,7 @@ def test_a_weak_model_with_few_objects_rarely_makes_a_promise() -> None:
 
 @pytest.mark.parametrize(
     ("sure", "right"),
-    [([], []), ([0.9] * (FEWEST - 1), [True] * (FEWEST - 1)), ([0.9] * 100, [False] * 100)],
+    [([], []), ([0.9] * (LEAST_OBJECTS - 1), [True] * (LEAST_OBJECTS - 1)), ([0.9] * 100, [False] * 100)],
 )
 def test_too_few_or_too_wrong_objects_allow_no_promise(sure: list[float], right: list[bool]) -> None:
     found = choose_threshold(sure, right, 0.05)
@@ -132,7 +132,8 @@ def test_too_few_or_too_wrong_objects_allow_no_promise(sure: list[float], right:
 
 def test_the_promise_holds_on_other_objects() -> None:
     """Simulated: thresholds chosen on 400 objects, their error on 5,000 others, on average not above the promise by
-    more than choosing on the same objects flatters."""
+    more than choosing on the same objects flatters.
+    """
     fresh = rows_of(1.0, 5000, seed=99)
     sure = np.array([max(row["probabilities"].values()) for row in fresh])
     right = np.array([row["predicted"] == row["truth"] for row in fresh])
@@ -149,10 +150,10 @@ def test_the_promise_holds_on_other_objects() -> None:
     assert 0.07 < np.mean(errors) < 0.125
 
 
-def test_correcting_the_prior_undoes_the_weights_of_teaching() -> None:
-    taught = {"toe drain normal": 0.25, "toe drain blocked": 0.75}
+def test_correcting_the_prior_undoes_the_weights_of_training() -> None:
+    weighed = {"toe drain normal": 0.25, "toe drain blocked": 0.75}
     plain = {"toe drain normal": 0.75, "toe drain blocked": 0.25}
-    found = Calibration({"condition": 1.0}, {}, 1, 1, taught, plain)
+    found = Calibration({"condition": 1.0}, {}, 1, 1, weighed, plain)
     shares = {"normal": 0.5, "blocked": 0.5}
     assert found.apply(shares, "condition", "toe drain") == pytest.approx(shares)
     # Odds 1 x (0.75 / 0.25) / (0.25 / 0.75) = 9.
@@ -162,7 +163,7 @@ def test_correcting_the_prior_undoes_the_weights_of_teaching() -> None:
     assert found.apply(whole, "class", None, "frequencies")["toe drain normal"] == pytest.approx(0.9)
 
 
-def test_a_class_that_was_never_taught_is_left_alone() -> None:
+def test_a_class_that_was_never_learned_is_left_alone() -> None:
     found = Calibration({}, {}, 1, 1, {"toe drain normal": 1.0}, {"toe drain normal": 1.0})
     shares = {"normal": 0.4, "blocked": 0.6}
     assert found.apply(shares, "condition", "toe drain", "frequencies") == pytest.approx(shares)
@@ -194,7 +195,7 @@ def test_every_correction_has_a_threshold_that_keeps_the_error(correction: str) 
     rule = made.rule("condition", correction)
     assert rule is not None and rule.threshold is not None
     assert (len(kept), kept.count(False)) == (rule.answered, rule.wrong)
-    assert len(kept) >= FEWEST and kept.count(False) <= 0.25 * len(kept)
+    assert len(kept) >= LEAST_OBJECTS and kept.count(False) <= 0.25 * len(kept)
 
 
 def test_without_a_threshold_for_a_correction_everything_is_unsure() -> None:
@@ -207,9 +208,9 @@ def test_what_is_told_counts_the_unsure() -> None:
     found = Calibration({"condition": 1.0}, {"condition": rule}, 1, 1)
     rows = [{**row, "calibrated": row["probabilities"]} for row in rows_of(1.0, 100)]
     rows = [row | {"unsure": found.unsure(max(row["calibrated"].values()), "condition")} for row in rows]
-    said = unsure_summary(rows, found, "condition")
-    assert said is not None
+    summary = unsure_summary(rows, found, "condition")
+    assert summary is not None
     sure = [row for row in rows if max(row["calibrated"].values()) >= 0.8]
-    assert (said["count"], said["total"], said["coverage"]) == (100 - len(sure), 100, len(sure) / 100)
-    assert said["accuracy_of_sure"] == sum(row["predicted"] == row["truth"] for row in sure) / len(sure)
+    assert (summary["count"], summary["total"], summary["coverage"]) == (100 - len(sure), 100, len(sure) / 100)
+    assert summary["accuracy_of_sure"] == sum(row["predicted"] == row["truth"] for row in sure) / len(sure)
     assert unsure_summary([], found, "condition") is None

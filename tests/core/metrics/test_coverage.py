@@ -17,11 +17,11 @@ from scipy.stats import norm
 from core.metrics import sign_flip
 from core.metrics.alarms import alarm_curves, alarms
 from core.metrics.intervals import (
-    FIGURES,
+    METRICS,
     Interval,
     difference_intervals,
-    figure_intervals,
-    figures,
+    main_scores,
+    score_intervals,
     share_interval,
 )
 
@@ -75,12 +75,12 @@ def covered(
 
 @pytest.mark.parametrize("chance", [0.5, 0.7, 0.9])
 def test_intervals_of_scores_cover_the_truth(chance: float) -> None:
-    rng, truth = np.random.default_rng(1), figures(expected(chance))
+    rng, truth = np.random.default_rng(1), main_scores(expected(chance))
 
     def trial(flights: int) -> list[tuple[float, Interval | None]]:
         counts = np.array([rng.multinomial(n, rng.dirichlet(6 * SHARES)) for n in sizes(rng, flights)])
-        found = figure_intervals(drawn(rng, counts, beta(rng, chance, flights)))
-        return [(float(value), found[name]) for name, value in zip(FIGURES, truth, strict=True)]
+        found = score_intervals(drawn(rng, counts, beta(rng, chance, flights)))
+        return [(float(value), found[name]) for name, value in zip(METRICS, truth, strict=True)]
 
     covered(trial)
 
@@ -89,14 +89,14 @@ def test_intervals_of_scores_cover_the_truth(chance: float) -> None:
 def test_intervals_of_differences_cover_the_truth(gain: float) -> None:
     """The flights differ in how easy they are, and in what they gain."""
     rng = np.random.default_rng(2)
-    truth = figures(expected(0.65 + gain)) - figures(expected(0.65))
+    truth = main_scores(expected(0.65 + gain)) - main_scores(expected(0.65))
 
     def trial(flights: int) -> list[tuple[float, Interval | None]]:
         counts = np.array([rng.multinomial(n, rng.dirichlet(6 * SHARES)) for n in sizes(rng, flights)])
         ease = beta(rng, 0.65, flights)
         after = ease + rng.normal(gain, SPREAD / 2, flights)
         found = difference_intervals(drawn(rng, counts, ease), drawn(rng, counts, after))
-        return [(float(value), found[name]) for name, value in zip(FIGURES, truth, strict=True)]
+        return [(float(value), found[name]) for name, value in zip(METRICS, truth, strict=True)]
 
     covered(trial)
 

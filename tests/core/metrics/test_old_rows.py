@@ -24,15 +24,15 @@ OLD: dict[str, Any] = {
 
 
 def old_row(photo: int, right: bool, flight: int) -> dict[str, Any]:
-    said = "normal" if right else "blocked"
+    predicted = "normal" if right else "blocked"
     return {
         "image": f"valid/images/Dam{flight}_R1_{photo:03}.jpg",
         "object": 0,
         "object_type": "drain",
         "truth": "normal",
-        "predicted": said,
+        "predicted": predicted,
         "truth_class": "drain normal",
-        "predicted_class": f"drain {said}",
+        "predicted_class": f"drain {predicted}",
         "choices": 2,
         "question": "condition",
         "probabilities": {"normal": 0.6, "blocked": 0.4},

@@ -11,7 +11,7 @@ import pytest
 
 from core.errors import UserError
 from core.metrics import compare, score, sign_flip
-from core.metrics.compare import verdict
+from core.metrics.compare import outcome
 from core.metrics.flights import with_flights
 
 
@@ -103,12 +103,12 @@ def test_figures_are_those_of_scikit_learn(seed: int) -> None:
     rng = np.random.default_rng(seed)
     words = ("normal", "blocked", "damaged")
     rows = [row(words[rng.integers(3)], words[rng.integers(3)], image=f"{i // 4}") for i in range(60)]
-    truth, said = ([answer[key] for answer in rows] for key in ("truth_class", "predicted_class"))
+    truth, predicted = ([answer[key] for answer in rows] for key in ("truth_class", "predicted_class"))
     found = score(rows)
-    assert found["balanced_accuracy"] == pytest.approx(balanced_accuracy_score(truth, said))
-    assert found["macro_f1"] == pytest.approx(f1_score(truth, said, average="macro"))
+    assert found["balanced_accuracy"] == pytest.approx(balanced_accuracy_score(truth, predicted))
+    assert found["macro_f1"] == pytest.approx(f1_score(truth, predicted, average="macro"))
     names = sorted(set(truth))
-    for name, *theirs in zip(names, *precision_recall_fscore_support(truth, said, labels=names), strict=True):
+    for name, *theirs in zip(names, *precision_recall_fscore_support(truth, predicted, labels=names), strict=True):
         mine = found["per_class"][name]
         assert [mine[key] for key in ("precision", "recall", "f1", "total")] == pytest.approx(theirs)
 
@@ -254,7 +254,7 @@ def test_a_comparison_counts_what_turned_right_and_wrong() -> None:
 
 
 @pytest.mark.parametrize(
-    ("interval", "said"),
+    ("interval", "expected"),
     [
         ((0.01, 0.2), "better"),
         ((-0.2, -0.01), "worse"),
@@ -265,8 +265,8 @@ def test_a_comparison_counts_what_turned_right_and_wrong() -> None:
         (None, "too few flights"),
     ],
 )
-def test_nothing_is_called_better_whose_interval_holds_zero(interval: list[float] | None, said: str) -> None:
-    assert verdict(interval) == said
+def test_nothing_is_called_better_whose_interval_holds_zero(interval: list[float] | None, expected: str) -> None:
+    assert outcome(interval) == expected
 
 
 @pytest.mark.parametrize(
@@ -291,7 +291,7 @@ def pair(flights: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
 
 
 @pytest.mark.parametrize(
-    ("flights", "said"),
+    ("flights", "expected"),
     [
         (1, "too few flights"),
         (3, "too few flights"),
@@ -300,9 +300,9 @@ def pair(flights: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         (12, "better"),
     ],
 )
-def test_a_handful_of_flights_proves_nothing(flights: int, said: str) -> None:
+def test_a_handful_of_flights_proves_nothing(flights: int, expected: str) -> None:
     found = compare(*pair(flights))
-    assert found["verdict"] == said
+    assert found["verdict"] == expected
     assert (found["macro_f1_change_interval"] is None) == (flights < 4)
     assert (found["p_value"] is None) == (flights < 10)
     assert found["flights"] == flights

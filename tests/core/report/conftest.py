@@ -50,8 +50,8 @@ def paint(path: Path, size_wh: tuple[int, int] = (200, 120)) -> None:
 
 
 @pytest.fixture
-def judged(tmp_path: Path) -> MakeRun:
-    """judged(rows, kind, more, settings): a run that has judged these rows; its photos are painted."""
+def make_run(tmp_path: Path) -> MakeRun:
+    """make_run(rows, kind, more, settings): a run that has judged these rows; its photos are painted."""
 
     def make(
         rows: Sequence[Row],
@@ -67,7 +67,7 @@ def judged(tmp_path: Path) -> MakeRun:
         chosen = merge(Settings(), {"data.path": str(data), "model.path": "some-model", **(settings or {})})
         run = store.create(workspace, chosen, kind)
         run.predictions.write_text("".join(json.dumps(answer) + "\n" for answer in rows), encoding="utf-8")
-        told: dict[str, Any] = {
+        found: dict[str, Any] = {
             "complete": True,
             "seconds": 2.0,
             "model": {"path": "some-model", "adapter": None, "fingerprint": "abc", "parameters": 1000},
@@ -83,10 +83,15 @@ def judged(tmp_path: Path) -> MakeRun:
             counts = {
                 name: sum(answer["predicted"] == name for answer in rows) for name in ("normal", "blocked", "damaged")
             }
-            told |= {"conditions": counts, "objects": len(rows), "photos": told["data"]["photos"], "type_unknown": 0}
+            found |= {
+                "conditions": counts,
+                "objects": len(rows),
+                "photos": found["data"]["photos"],
+                "type_unknown": 0,
+            }
         else:
-            told |= score(rows) | {"prior": {"accuracy": 0.5, "macro_f1": 0.3}}
-        write_json(run.results, told | (more or {}))
+            found |= score(rows) | {"prior": {"accuracy": 0.5, "macro_f1": 0.3}}
+        write_json(run.results, found | (more or {}))
         return run
 
     return make

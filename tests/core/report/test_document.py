@@ -58,8 +58,8 @@ def parsed(path: Path) -> tuple[str, Tree]:
     return text, tree
 
 
-def test_every_object_of_a_small_evaluation_is_shown_with_its_picture(judged: MakeRun, few: list[Row]) -> None:
-    made = document.write(judged(few))
+def test_every_object_of_a_small_evaluation_is_shown_with_its_picture(make_run: MakeRun, few: list[Row]) -> None:
+    made = document.write(make_run(few))
     text, tree = parsed(made.path)
     assert (made.objects, made.pictures, made.left_out) == (7, 7, 0)
     assert tree.tags.count("img") == 7
@@ -72,17 +72,25 @@ def test_every_object_of_a_small_evaluation_is_shown_with_its_picture(judged: Ma
         assert text.count(f'id="{anchor}"') == 1
 
 
-def test_missed_faults_come_first_among_the_mistakes(judged: MakeRun, few: list[Row]) -> None:
-    text = document.write(judged(few)).path.read_text(encoding="utf-8")
+def test_missed_faults_come_first_among_the_mistakes(make_run: MakeRun, few: list[Row]) -> None:
+    text = document.write(make_run(few)).path.read_text(encoding="utf-8")
     missed, alarm = "slope drain damaged, called slope drain normal", "slope drain normal, called slope drain blocked"
     assert text.index(missed) < text.index(alarm)
 
 
-def test_numbers_data_model_and_settings_are_told(judged: MakeRun, few: list[Row]) -> None:
-    run = judged(few, settings={"lora.rank": 7})
+def test_numbers_data_model_and_settings_are_told(make_run: MakeRun, few: list[Row]) -> None:
+    run = make_run(few, settings={"lora.rank": 7})
     text = document.write(run).path.read_text(encoding="utf-8")
-    for told in ("5 of 7 objects right: 71.4 %", "50.0 %", "some-model", "f" * 16, "lora.rank", run.id, "Git commit"):
-        assert told in text
+    for part in (
+        "5 of 7 objects right: 71.4 %",
+        "50.0 %",
+        "some-model",
+        "f" * 16,
+        "lora.rank",
+        run.id,
+        "Git commit",
+    ):
+        assert part in text
     changed = text.split("Settings that differ")[1].split("</section>")[0]
     assert "lora.rank" in changed and "lora.alpha" not in changed
     assert "lora.alpha" in text.split("All ")[-1]
@@ -91,14 +99,14 @@ def test_numbers_data_model_and_settings_are_told(judged: MakeRun, few: list[Row
 HOSTILE = """"'><script>alert(1)</script><img src=x onerror=alert(1)>{{ 7 * 7 }}{% raw %}"""
 
 
-def test_hostile_names_are_words_and_nothing_else(judged: MakeRun) -> None:
+def test_hostile_names_are_words_and_nothing_else(make_run: MakeRun) -> None:
     rows = [row("a.png", 0, "damaged", "normal"), row("a.png", 1)]
     for answer in rows:
         answer["object_type"] = HOSTILE
         answer["truth_class"] = f"{HOSTILE} {answer['truth']}"
         answer["predicted_class"] = f"{HOSTILE} {answer['predicted']}"
         answer["image"] = f"{HOSTILE}/a.png"
-    run = judged([row("a.png", 0)], more={"reference_warnings": [HOSTILE], "model": {"path": HOSTILE}})
+    run = make_run([row("a.png", 0)], more={"reference_warnings": [HOSTILE], "model": {"path": HOSTILE}})
     run.predictions.write_text("".join(json.dumps(answer) + "\n" for answer in rows))
     from core.metrics import score
 
@@ -110,18 +118,18 @@ def test_hostile_names_are_words_and_nothing_else(judged: MakeRun) -> None:
     assert "{{ 7 * 7 }}{% raw %}" in text, "words are never read as a template"
 
 
-def test_nothing_outside_the_file_is_asked_for(judged: MakeRun, few: list[Row]) -> None:
-    text, tree = parsed(document.write(judged(few)).path)
+def test_nothing_outside_the_file_is_asked_for(make_run: MakeRun, few: list[Row]) -> None:
+    text, tree = parsed(document.write(make_run(few)).path)
     assert not re.search(r"https?:|//[a-z]", text)
     assert all(want.startswith(("data:image/jpeg;base64,", "#o")) for want in tree.wants)
     assert "default-src 'none'" in text and tree.tags.count("script") == 0
 
 
-def test_a_large_report_is_bounded_and_says_what_is_left_out(judged: MakeRun) -> None:
+def test_a_large_report_is_bounded_and_says_what_is_left_out(make_run: MakeRun) -> None:
     rows = [row(f"p{photo}.png", number) for photo in range(40) for number in range(5)]
     rows[7] = row("p1.png", 2, "damaged", "normal")
     rows[199] = row("p39.png", 4, "blocked", "normal")
-    run = judged(rows)
+    run = make_run(rows)
     full, small = document.write(run), document.write(run, run.folder / "small.html", most_pictures=10)
     assert (full.pictures, small.pictures, small.left_out) == (200, 10, 190)
     assert small.bytes < full.bytes / 3
@@ -131,16 +139,16 @@ def test_a_large_report_is_bounded_and_says_what_is_left_out(judged: MakeRun) ->
     assert mistakes.count("<img") == 2
 
 
-def test_mistakes_are_listed_in_full_even_without_pictures(judged: MakeRun) -> None:
-    run = judged([row("a.png", number, "damaged", "normal") for number in range(6)])
+def test_mistakes_are_listed_in_full_even_without_pictures(make_run: MakeRun) -> None:
+    run = make_run([row("a.png", number, "damaged", "normal") for number in range(6)])
     made = document.write(run, most_pictures=2)
     text, tree = parsed(made.path)
     assert (made.pictures, made.left_out, tree.tags.count("img")) == (2, 0, 2)
     assert text.split("Mistakes")[1].split("All objects")[0].count('<span class="no">') == 6
 
 
-def test_photos_that_are_gone_are_told_and_the_rest_is_shown(judged: MakeRun, few: list[Row]) -> None:
-    run = judged(few)
+def test_photos_that_are_gone_are_told_and_the_rest_is_shown(make_run: MakeRun, few: list[Row]) -> None:
+    run = make_run(few)
     (Path(run.settings().data.path) / "c.png").unlink()
     (Path(run.settings().data.path) / "sub" / "b.png").write_bytes(b"no photo")
     made = document.write(run)
@@ -149,8 +157,8 @@ def test_photos_that_are_gone_are_told_and_the_rest_is_shown(judged: MakeRun, fe
     assert "could not be read any more" in text and "c.png" in text
 
 
-def test_the_same_run_replaces_its_report_and_no_other_file(judged: MakeRun, few: list[Row], tmp_path: Path) -> None:
-    left, right = judged(few), judged(few)
+def test_the_same_run_replaces_its_report_and_no_other_file(make_run: MakeRun, few: list[Row], tmp_path: Path) -> None:
+    left, right = make_run(few), make_run(few)
     path = tmp_path / "mine.html"
     first = document.write(left, path).path.read_bytes()
     assert document.write(left, path).path.read_bytes() == first
@@ -167,25 +175,25 @@ def test_the_same_run_replaces_its_report_and_no_other_file(judged: MakeRun, few
 
 def test_a_run_that_judged_nothing_has_no_report(tmp_path: Path) -> None:
     workspace = store.open_workspace(tmp_path)
-    for kind, said in (("train", "judged nothing"), ("baseline", "no results to report on")):
+    for kind, message in (("train", "judged nothing"), ("baseline", "no results to report on")):
         run = store.create(workspace, Settings(), kind, "x" if kind == "train" else "")
-        with pytest.raises(UserError, match=said):
+        with pytest.raises(UserError, match=message):
             document.write(run)
 
 
-def test_a_damaged_line_is_named(judged: MakeRun, few: list[Row]) -> None:
-    run = judged(few)
+def test_a_damaged_line_is_named(make_run: MakeRun, few: list[Row]) -> None:
+    run = make_run(few)
     with run.predictions.open("a") as lines:
         lines.write("{broken\n")
     with pytest.raises(UserError, match="line 8"):
         document.write(run)
 
 
-def test_a_batch_tells_counts_and_no_score(judged: MakeRun) -> None:
+def test_a_batch_tells_counts_and_no_score(make_run: MakeRun) -> None:
     rows = [row("a.png", 0, predicted="damaged"), row("a.png", 1), row("b.png", 0, predicted="blocked", unsure=True)]
     for answer in rows:
         del answer["truth"], answer["truth_class"]
-    made = document.write(judged(rows, "batch", {"unsure": {"count": 1, "total": 3}, "whole_photos": True}))
+    made = document.write(make_run(rows, "batch", {"unsure": {"count": 1, "total": 3}, "whole_photos": True}))
     text, tree = parsed(made.path)
     assert "1 normal, 1 blocked, 1 damaged" in text and "unsure of 1" in text
     assert "no truth to compare with" in text and "judged whole" not in text and "That is coarse" in text
@@ -260,9 +268,9 @@ CONTRACT: dict[str, Any] = {
 }
 
 
-def test_what_a_full_evaluation_measures_is_told(judged: MakeRun, few: list[Row]) -> None:
-    text, _ = parsed(document.write(judged(few, more=CONTRACT)).path)
-    for told in (
+def test_what_a_full_evaluation_measures_is_told(make_run: MakeRun, few: list[Row]) -> None:
+    text, _ = parsed(document.write(make_run(few, more=CONTRACT)).path)
+    for part in (
         "61.0 %",
         "0.123",
         "0.045",
@@ -275,7 +283,7 @@ def test_what_a_full_evaluation_measures_is_told(judged: MakeRun, few: list[Row]
         "The model on blank photos",
         "57.0 %",
     ):
-        assert told in text
+        assert part in text
     assert "were not calibrated" not in text
 
 
@@ -293,8 +301,8 @@ def test_what_a_full_evaluation_measures_is_told(judged: MakeRun, few: list[Row]
         "seconds",
     ],
 )
-def test_results_of_other_versions_are_told_as_far_as_they_go(judged: MakeRun, few: list[Row], missing: str) -> None:
-    run = judged(few, more=CONTRACT)
+def test_results_of_other_versions_are_told_as_far_as_they_go(make_run: MakeRun, few: list[Row], missing: str) -> None:
+    run = make_run(few, more=CONTRACT)
     found = json.loads(run.results.read_text())
     found.pop(missing)
     run.results.write_text(json.dumps(found))
@@ -302,9 +310,9 @@ def test_results_of_other_versions_are_told_as_far_as_they_go(judged: MakeRun, f
 
 
 def test_the_command_prints_the_path_and_takes_a_part_of_the_id(
-    judged: MakeRun, few: list[Row], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    make_run: MakeRun, few: list[Row], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run = judged(few)
+    run = make_run(few)
     assert commands.main(["report", run.id[-8:], "--workspace", str(tmp_path)]) == 0
     default = tmp_path / "experiments" / "reports" / f"{run.id}.html"
     assert capsys.readouterr().out.strip() == str(default)
@@ -315,29 +323,29 @@ def test_the_command_prints_the_path_and_takes_a_part_of_the_id(
     assert commands.main(["report", "nothing-like-it", "--workspace", str(tmp_path)]) == 2
 
 
-@pytest.mark.parametrize(("fingerprint", "told"), [("abc", True), ("other", False)])
+@pytest.mark.parametrize(("fingerprint", "expected"), [("abc", True), ("other", False)])
 def test_a_batch_tells_what_the_same_model_scored_where_the_truth_was_known(
-    judged: MakeRun, few: list[Row], fingerprint: str, told: bool
+    make_run: MakeRun, few: list[Row], fingerprint: str, expected: bool
 ) -> None:
     model = {"path": "some-model", "adapter": None, "fingerprint": fingerprint}
-    scored = judged(few, more={"model": model})
+    scored = make_run(few, more={"model": model})
     files.copy(scored.results, scored.workspace.evaluation("some-model", "valid"))
-    text = document.write(judged(few, "batch")).path.read_text(encoding="utf-8")
-    assert ("was evaluated on 7 labelled objects" in text) is told
+    text = document.write(make_run(few, "batch")).path.read_text(encoding="utf-8")
+    assert ("was evaluated on 7 labelled objects" in text) is expected
 
 
-def test_a_tree_on_a_dam_is_present_and_not_normal(judged: MakeRun) -> None:
+def test_a_tree_on_a_dam_is_present_and_not_normal(make_run: MakeRun) -> None:
     tree = {"object_type": "vegetation", "choices": 1, "probabilities": {"normal": 1.0}}
     tree |= {"truth_class": "vegetation normal", "predicted_class": "vegetation normal"}
     rows = [row("a.png", 0), row("a.png", 1, **tree)]
-    scored = document.write(judged(rows)).path.read_text()
+    scored = document.write(make_run(rows)).path.read_text()
     assert "vegetation present" in scored and "vegetation normal" not in scored
     assert "</i>present</span>" in scored and "its objects count as normal here" in scored
-    run = judged(rows, "batch", {"conditions": {"normal": 2}, "classes": {"vegetation normal": 1}})
+    run = make_run(rows, "batch", {"conditions": {"normal": 2}, "classes": {"vegetation normal": 1}})
     assert "1 normal, 1 present" in document.write(run).path.read_text()
 
 
-def test_what_alarms_is_what_the_results_were_scored_with(judged: MakeRun, few: list[Row]) -> None:
-    about = gather(judged(few, more={"alarms": {"damaged": {}}}))
+def test_what_alarms_is_what_the_results_were_scored_with(make_run: MakeRun, few: list[Row]) -> None:
+    about = gather(make_run(few, more={"alarms": {"damaged": {}}}))
     assert about.urgent == ("damaged",)
-    assert gather(judged(few, "batch")).urgent == ("damaged", "blocked")
+    assert gather(make_run(few, "batch")).urgent == ("damaged", "blocked")

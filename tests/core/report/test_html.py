@@ -20,8 +20,8 @@ OURS = {'"/<wbr>" | safe', "style | safe", "logo | safe"}
 
 @pytest.fixture
 def templates(tmp_path: Path) -> Templates:
-    said = '{% macro said(word) %}<b title="{{ word }}">{{ word }}</b>{% endmacro %}'
-    (tmp_path / "parts.html").write_text(said, encoding="utf-8")
+    macro = '{% macro said(word) %}<b title="{{ word }}">{{ word }}</b>{% endmacro %}'
+    (tmp_path / "parts.html").write_text(macro, encoding="utf-8")
     whole = '{% from "parts.html" import said %}{{ said(word) }}'
     (tmp_path / "whole.html").write_text(whole, encoding="utf-8")
     return Templates(tmp_path)

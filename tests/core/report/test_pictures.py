@@ -57,10 +57,10 @@ def test_a_cut_shows_the_object_within_its_box(
     tmp_path: Path, name: str, size_wh: tuple[int, int], box: tuple[int, int, int, int]
 ) -> None:
     path = photo(tmp_path / name, size_wh, box)
-    (cut,) = pictures.cut(path, [tuple(map(float, box))])
-    small = rgb(cut.jpeg)
+    (crop,) = pictures.crop_objects(path, [tuple(map(float, box))])
+    small = rgb(crop.jpeg)
     assert max(small.size) == CROP_PX
-    x1, y1, x2, y2 = cut.box_xyxy
+    x1, y1, x2, y2 = crop.box_xyxy
     inside = small.getpixel((int((x1 + x2) / 2 * small.width), int((y1 + y2) / 2 * small.height)))
     assert near(inside, RED)
     outside = [(x2 + 0.06, (y1 + y2) / 2), ((x1 + x2) / 2, y2 + 0.06)]
@@ -72,21 +72,21 @@ def test_a_cut_shows_the_object_within_its_box(
 def test_boxes_refer_to_the_photo_as_viewed(tmp_path: Path) -> None:
     # Stored lying: orientation 6 turns it a quarter clockwise, so the object at (10, 20) is seen at (60, 10).
     path = photo(tmp_path / "a.jpg", (200, 100), (10, 20, 40, 40), turn=6)
-    (cut,) = pictures.cut(path, [(60.0, 10.0, 80.0, 40.0)])
-    x1, y1, x2, y2 = cut.box_xyxy
-    small = rgb(cut.jpeg)
+    (crop,) = pictures.crop_objects(path, [(60.0, 10.0, 80.0, 40.0)])
+    x1, y1, x2, y2 = crop.box_xyxy
+    small = rgb(crop.jpeg)
     assert near(small.getpixel((int((x1 + x2) / 2 * small.width), int((y1 + y2) / 2 * small.height))), RED)
 
 
 def test_the_spool_gives_back_what_went_in_in_any_order(tmp_path: Path) -> None:
     path = photo(tmp_path / "a.png", (100, 100), (10, 10, 30, 30))
     spool = Spool()
-    cuts = pictures.cut(path, [(10.0, 10.0, 30.0, 30.0), (50.0, 50.0, 90.0, 90.0)])
-    for key, cut in enumerate(cuts):
-        spool.add(key, cut)
+    crops = pictures.crop_objects(path, [(10.0, 10.0, 30.0, 30.0), (50.0, 50.0, 90.0, 90.0)])
+    for key, crop in enumerate(crops):
+        spool.add(key, crop)
     second, first = spool.get(1), spool.get(0)
     assert first is not None and second is not None
-    assert (first[1], second[1]) == (cuts[0].box_xyxy, cuts[1].box_xyxy)
+    assert (first[1], second[1]) == (crops[0].box_xyxy, crops[1].box_xyxy)
     assert first[0] != second[0] and spool.get(2) is None
     spool.close()
 
@@ -147,7 +147,7 @@ def test_unsure_answers_carry_a_longer_strip(tmp_path: Path) -> None:
 def test_every_mark_is_drawn_within_its_square_and_unlike_the_others(mark: str) -> None:
     def drawn(name: str) -> Any:
         picture = Image.new("L", (60, 60))
-        annotate._mark(ImageDraw.Draw(picture), name, (30, 30), 20, "white")
+        annotate._draw_mark(ImageDraw.Draw(picture), name, (30, 30), 20, "white")
         return picture
 
     left, top, right, bottom = drawn(mark).getbbox()

@@ -29,7 +29,7 @@ ENDS = {
 
 
 @pytest.mark.parametrize(
-    ("guess", "said"),
+    ("guess", "expected"),
     [
         (0.6, "is better than guessing"),
         (0.95, "is worse than guessing"),
@@ -38,10 +38,10 @@ ENDS = {
         (None, "not known here"),
     ],
 )
-def test_the_headline_is_decided_by_the_interval(guess: float | None, said: str) -> None:
+def test_the_headline_is_decided_by_the_interval(guess: float | None, expected: str) -> None:
     prior = None if guess is None else {"accuracy": guess, "macro_f1": 0.3}
     found = sentences.headline({**BASE, "prior": prior})
-    assert said in found and "8 of 10 objects right: 80.0 % (95 % interval 70.0–90.0 %)" in found
+    assert expected in found and "8 of 10 objects right: 80.0 % (95 % interval 70.0–90.0 %)" in found
 
 
 def test_of_too_few_flights_the_headline_has_no_interval_and_calls_nothing_better() -> None:
@@ -54,11 +54,11 @@ def test_of_too_few_flights_the_headline_has_no_interval_and_calls_nothing_bette
 
 def test_a_reference_point_comes_before_the_old_key() -> None:
     both = {**BASE, "prior": {"accuracy": 0.1}, "references": {"prior": {"accuracy": 0.75}}}
-    assert sentences.guessing(both) == 0.75
+    assert sentences.prior_accuracy(both) == 0.75
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "expected"),
     [
         ({"data": {"photos": 5, "split": "test"}}, "Only 5 photos"),
         ({"data": {"photos": 1, "split": "test"}}, "Only 1 photo were"),
@@ -78,8 +78,8 @@ def test_a_reference_point_comes_before_the_old_key() -> None:
         ({}, "No reference points"),
     ],
 )
-def test_limits_are_told_where_they_hold(changes: dict[str, Any], said: str) -> None:
-    assert any(said in limit for limit in sentences.limits({**BASE, **changes}, "evaluate", DAMS))
+def test_limits_are_told_where_they_hold(changes: dict[str, Any], expected: str) -> None:
+    assert any(expected in limit for limit in sentences.limits({**BASE, **changes}, "evaluate", DAMS))
 
 
 def test_limits_are_not_told_where_they_do_not_hold() -> None:
@@ -90,8 +90,8 @@ def test_limits_are_not_told_where_they_do_not_hold() -> None:
         "calibration": {},
         "per_class": {"x": {"total": 90}},
     }
-    told = " ".join(sentences.limits(sound, "evaluate", DAMS))
-    for said in (
+    listed = " ".join(sentences.limits(sound, "evaluate", DAMS))
+    for absent in (
         "photos were judged",
         "Only a part",
         "points wide",
@@ -101,7 +101,7 @@ def test_limits_are_not_told_where_they_do_not_hold() -> None:
         "calibrated",
         "so few",
     ):
-        assert said not in told
+        assert absent not in listed
 
 
 def test_warnings_name_what_flatters() -> None:
@@ -112,13 +112,13 @@ def test_warnings_name_what_flatters() -> None:
     assert sentences.warnings(BASE) == []
 
 
-@pytest.mark.parametrize(("forest", "told"), [(0.95, True), (0.9, False), (0.5, False)])
-def test_a_simpler_method_that_does_better_is_named_once(forest: float, told: bool) -> None:
+@pytest.mark.parametrize(("forest", "named"), [(0.95, True), (0.9, False), (0.5, False)])
+def test_a_simpler_method_that_does_better_is_named_once(forest: float, named: bool) -> None:
     results = {**BASE, "references": {"texture_forest": {"accuracy": forest}}}
     found = sentences.warnings(results)
-    assert any("random forest" in sentence for sentence in found) is told
-    for said in (["It does not beat the forest."], []):  # where there are warnings, those decide
-        assert sentences.warnings({**results, "reference_warnings": said}) == said
+    assert any("random forest" in sentence for sentence in found) is named
+    for stated in (["It does not beat the forest."], []):  # where there are warnings, those decide
+        assert sentences.warnings({**results, "reference_warnings": stated}) == stated
 
 
 @pytest.mark.parametrize(("right", "broken"), [(0.94, True), (0.96, False), (1.0, False), (None, False)])

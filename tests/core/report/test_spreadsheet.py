@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from core.report.spreadsheet import FIXED, harmless, write_csv
+from core.report.spreadsheet import FIXED, escape_formula, write_csv
 from core.taxonomy import load
 
 DAMS = load()
@@ -78,7 +78,7 @@ def test_unknown_types_get_a_column_for_every_class_and_their_sum_by_condition(t
 def test_no_photo_is_a_formula(tmp_path: Path, name: str) -> None:
     (found,) = table(tmp_path, line(image=name))
     assert found["photo"] == f"./{name}"
-    assert harmless("train/=x.jpg") == "train/=x.jpg"
+    assert escape_formula("train/=x.jpg") == "train/=x.jpg"
 
 
 def test_odd_names_survive_commas_quotes_and_line_breaks(tmp_path: Path) -> None:

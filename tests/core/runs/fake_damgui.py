@@ -89,7 +89,7 @@ def evaluate(work: worker.Work) -> dict[str, Any]:
     return results
 
 
-def rehearse(work: worker.Work) -> dict[str, Any]:
+def dry_run(work: worker.Work) -> dict[str, Any]:
     """Two steps of as many seconds as a step takes; 0 steps in all are too many for this machine."""
     if not work.settings.training.max_steps:
         fix = "Lower training.tokens_per_pass, view.photo_px or lora.rank."
@@ -99,10 +99,10 @@ def rehearse(work: worker.Work) -> dict[str, Any]:
         time.sleep(work.settings.training.learning_rate)
         if work.reporter.stop_requested():
             return {"stopped": True}
-    told = {**TRIED, "steps": work.settings.training.max_steps}
-    work.reporter.emit("rehearsal", **told)
-    (work.run.folder / "results.json").write_text(json.dumps(told))
-    return {**told, "stopped": False}
+    measured = {**TRIED, "steps": work.settings.training.max_steps}
+    work.reporter.emit("rehearsal", **measured)
+    (work.run.folder / "results.json").write_text(json.dumps(measured))
+    return {**measured, "stopped": False}
 
 
 def study(work: worker.Work) -> dict[str, Any]:
@@ -120,12 +120,12 @@ def study(work: worker.Work) -> dict[str, Any]:
         done += 1
         done_file.write_text(str(done))
         work.reporter.emit("progress", done=done, total=len(cells), unit="trainings", elapsed_s=0.1, part=0.0, left_s=1)
-    judged = {
+    rows = {
         variant_cell.variant: {cell.seed: [STUDY_ROW] for cell in cells if cell.variant == variant_cell.variant}
         for variant_cell in cells
     }
     stopped = done < len(cells)
-    results = {"cells_done": done, "complete": not stopped, "stopped": stopped, **ablation(judged)}
+    results = {"cells_done": done, "complete": not stopped, "stopped": stopped, **ablation(rows)}
     (work.run.folder / "results.json").write_text(json.dumps(results))
     return results
 
@@ -150,7 +150,7 @@ def serve(work: worker.Work) -> dict[str, Any]:
 
 JOBS = {
     "train": train,
-    "rehearse": rehearse,
+    "rehearse": dry_run,
     "baseline": evaluate,
     "evaluate": evaluate,
     "predict": serve,

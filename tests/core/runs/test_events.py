@@ -28,7 +28,7 @@ def test_kind_that_no_reader_knows_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "fields", "said"),
+    ("kind", "fields", "text"),
     [
         ("stage", {}, "missing: text"),
         ("stage", {"text": "Learning", "txt": "x"}, "unknown: txt"),
@@ -37,8 +37,8 @@ def test_kind_that_no_reader_knows_is_refused() -> None:
         ("checkpoint", {"step": 1, "path": "x", "best": False, "kept": True}, "unknown: kept"),
     ],
 )
-def test_field_that_no_reader_knows_or_a_missing_one_is_refused(kind: str, fields: dict[str, Any], said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+def test_field_that_no_reader_knows_or_a_missing_one_is_refused(kind: str, fields: dict[str, Any], text: str) -> None:
+    with pytest.raises(ValueError, match=text):
         event(kind, **fields)
 
 

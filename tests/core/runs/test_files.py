@@ -43,7 +43,7 @@ def test_failed_write_keeps_what_was_there(tmp_path: Path, monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize(
-    ("number", "said"),
+    ("number", "message"),
     [
         (errno.ENOSPC, "the disk is full"),
         (errno.EACCES, "cannot be written"),
@@ -51,8 +51,8 @@ def test_failed_write_keeps_what_was_there(tmp_path: Path, monkeypatch: pytest.M
         (errno.EIO, "cannot be written"),
     ],
 )
-def test_what_a_disk_does_wrong_becomes_one_sentence_with_a_cure(tmp_path: Path, number: int, said: str) -> None:
-    with pytest.raises(UserError, match=said) as caught, files.writing(tmp_path / "x"):
+def test_what_a_disk_does_wrong_becomes_one_sentence_with_a_cure(tmp_path: Path, number: int, message: str) -> None:
+    with pytest.raises(UserError, match=message) as caught, files.writing(tmp_path / "x"):
         raise OSError(number, os.strerror(number))
     (problem,) = caught.value.problems
     assert problem.kind == "disk"
@@ -109,6 +109,28 @@ def test_removing_waits_for_whoever_has_the_file_open(tmp_path: Path, monkeypatc
     files.remove(tmp_path / "file")
     files.remove(tmp_path / "never there")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_replaces_a_file_is_on_disk_before_it_takes_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+    flush, move = os.fsync, os.replace
+    monkeypatch.setattr(os, "fsync", lambda number: (order.append("flushed"), flush(number)))
+    monkeypatch.setattr(os, "replace", lambda *paths: (order.append("in place"), move(*paths)))
+    files.write_json(tmp_path / "x.json", 1)
+    assert order == ["flushed", "in place"]
+
+
+def test_removing_at_once_waits_for_nobody_and_says_what_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "file").touch()
+    assert files.remove_now(tmp_path / "folder") and files.remove_now(tmp_path / "never there")
+    (tmp_path / "file").touch()
+    busy = Busy(os.unlink, 1, 32)
+    monkeypatch.setattr(os, "unlink", busy)
+    assert not files.remove_now(tmp_path / "file") and busy.calls == 1
+    assert files.remove_now(tmp_path / "file")
 
 
 def test_a_file_that_stays_open_is_one_sentence_in_the_end_and_nothing_is_lost(

@@ -22,7 +22,7 @@ with locks.hold(Path(sys.argv[1]), {"run": "r1"}):
 """
 
 
-def test_looking_at_a_lock_creates_nothing(tmp_path: Path) -> None:
+def test_asking_about_a_lock_creates_nothing(tmp_path: Path) -> None:
     assert not locks.is_held(tmp_path / "x.lock")
     assert locks.holder(tmp_path / "x.lock") is None
     assert list(tmp_path.iterdir()) == []
@@ -63,7 +63,7 @@ def test_lock_of_a_killed_process_is_free(tmp_path: Path) -> None:
         pass
 
 
-def test_looks_at_a_free_lock_never_take_each_other_for_a_holder(tmp_path: Path) -> None:
+def test_those_who_ask_about_a_free_lock_never_take_each_other_for_a_holder(tmp_path: Path) -> None:
     lock = tmp_path / "x.lock"
     lock.touch()
     with ThreadPoolExecutor(16) as lookers:

@@ -53,8 +53,8 @@ def test_label_of_a_model_can_be_part_of_a_file_name(model: str, label: str) -> 
 
 def test_workspace_that_is_missing_or_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    for given, said in ((tmp_path / "gone", "no such workspace"), (tmp_path / "file", "a file, not a folder")):
-        with pytest.raises(UserError, match=said):
+    for given, message in ((tmp_path / "gone", "no such workspace"), (tmp_path / "file", "a file, not a folder")):
+        with pytest.raises(UserError, match=message):
             store.open_workspace(given)
 
 
@@ -155,7 +155,7 @@ def test_status_follows_from_lock_and_log(
         ([STARTED, ENDED[1], STARTED], True, "running"),
     ],
 )
-def test_any_number_of_looks_at_once_see_what_is_true(
+def test_any_number_of_readers_at_once_see_what_is_true(
     training: Run, events: list[dict[str, object]], held: bool, expected: str
 ) -> None:
     for line in events:
@@ -169,17 +169,17 @@ def test_any_number_of_looks_at_once_see_what_is_true(
     assert found == {expected: 1600}
 
 
-def test_looks_do_not_keep_a_taker_from_its_lock(training: Run) -> None:
+def test_readers_do_not_keep_a_taker_from_its_lock(training: Run) -> None:
     training.lock.touch()
     enough = threading.Event()
 
-    def look() -> None:
+    def check() -> None:
         while not enough.is_set():
             locks.is_held(training.lock)
 
     with ThreadPoolExecutor(4) as lookers:
         for _ in range(4):
-            lookers.submit(look)
+            lookers.submit(check)
         try:
             for _ in range(10):
                 with locks.hold(training.lock):
@@ -216,7 +216,7 @@ def test_free_name_is_nobodys(workspace: Workspace) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "events", "said"),
+    ("kind", "events", "message"),
     [
         ("train", [STARTED, ENDED[0]], "finished"),
         ("baseline", [STARTED, ENDED[1]], "only training, studies and batches resume"),
@@ -224,12 +224,12 @@ def test_free_name_is_nobodys(workspace: Workspace) -> None:
     ],
 )
 def test_run_that_cannot_go_on_says_why(
-    workspace: Workspace, kind: str, events: list[dict[str, object]], said: str
+    workspace: Workspace, kind: str, events: list[dict[str, object]], message: str
 ) -> None:
     run = store.create(workspace, Settings(), kind, "x")
     for line in events:
         append(run.events, line)
-    with pytest.raises(UserError, match=said):
+    with pytest.raises(UserError, match=message):
         store.resumable(run)
 
 
@@ -252,8 +252,8 @@ def test_run_keeps_whole_paths_but_not_of_hub_ids(
     assert kept.data.path == str(here / "photos")
     assert kept.model.path == str(workspace.final("x"))
     hub = merge(Settings(), {"model.path": "Qwen/Qwen2-VL-2B-Instruct", "data.path": "gone"})
-    assert store.anchored(hub, here) == hub
-    assert store.anchored(Settings(), here) == Settings()
+    assert store.with_absolute_paths(hub, here) == hub
+    assert store.with_absolute_paths(Settings(), here) == Settings()
 
 
 def _adapter(folder: Path, settings: Settings) -> str:

@@ -74,10 +74,10 @@ def stopped_study(here: Workspace) -> Run:
                     return
             time.sleep(0.01)
 
-    asked = threading.Thread(target=ask_once_a_cell_is_done)
-    asked.start()
+    stopper = threading.Thread(target=ask_once_a_cell_is_done)
+    stopper.start()
     assert commands.main(words) == 0
-    asked.join()
+    stopper.join()
     return only_run(here)
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -64,6 +68,30 @@ def test_a_kill_while_recovering_is_recovered_from(tmp_path: Path, killed_after:
         if not killed:
             assert count > 5
             return
+
+
+def test_a_replacement_waits_for_whoever_has_the_folder_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On Windows a scanner that has one file open holds the whole folder."""
+    folder = tmp_path / "best"
+    fill(folder, "old")
+    refusals = {"replace": 2, "rmtree": 2}
+
+    def refusing(name: str, act: Callable[..., None]) -> Callable[..., None]:
+        def act_or_refuse(*given: Any) -> None:
+            if refusals[name]:
+                refusals[name] -= 1
+                error = PermissionError(errno.EACCES, "The process cannot access the file")
+                error.winerror = 32  # type: ignore[attr-defined]
+                raise error
+            act(*given)
+
+        return act_or_refuse
+
+    monkeypatch.setattr(os, "replace", refusing("replace", os.replace))
+    monkeypatch.setattr(shutil, "rmtree", refusing("rmtree", shutil.rmtree))
+    replace(folder, "new")
+    assert read(folder) == {"new"} and refusals == {"replace": 0, "rmtree": 0}
+    assert [path.name for path in tmp_path.iterdir()] == ["best"]
 
 
 def test_a_half_written_folder_is_taken_back(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("fake_engine")
 SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
-def said(run: Run) -> list[str]:
+def event_kinds(run: Run) -> list[str]:
     return [event["kind"] for event in events.read_events(run.events)]
 
 
@@ -39,8 +39,8 @@ def ended(run: Run) -> dict[str, Any]:
 def test_training_begins_with_started_and_has_the_last_word(workspace: Workspace, training: Run) -> None:
     heard: list[dict[str, Any]] = []
     assert worker.work(training.folder, heard.append) == 0
-    assert said(training) == ["started", "plan", "step", "step", "step", "result", "ended"]
-    assert [event["kind"] for event in heard] == said(training)
+    assert event_kinds(training) == ["started", "plan", "step", "step", "step", "result", "ended"]
+    assert [event["kind"] for event in heard] == event_kinds(training)
     assert ended(training)["how"] == "finished"
     assert store.status(training) == "finished"
     info = json.loads(workspace.training_info("pilot").read_text())
@@ -92,7 +92,7 @@ def test_folder_without_a_run_is_refused(tmp_path: Path) -> None:
 def test_second_worker_on_a_run_is_refused_and_leaves_its_log_alone(training: Run) -> None:
     with locks.hold(training.lock), pytest.raises(UserError, match="already at work"):
         worker.work(training.folder)
-    assert said(training) == []
+    assert event_kinds(training) == []
 
 
 @pytest.mark.parametrize("kind", ["baseline", "train", "rehearse", "evaluate"])
@@ -100,7 +100,7 @@ def test_heavy_run_is_refused_while_another_holds_the_engine(workspace: Workspac
     run = store.create(workspace, Settings(), kind, "second")
     with locks.hold(workspace.engine_lock, {"run": "first-run", "kind": "train"}):
         assert worker.work(run.folder) == 2
-    assert said(run) == ["ended"]
+    assert event_kinds(run) == ["ended"]
     for part in ("train first-run", "since", "damgui runs stop first-run"):
         assert part in ended(run)["error"]
 
@@ -141,7 +141,7 @@ def test_signal_saves_and_ends(workspace: Workspace, steps: Callable[..., Settin
     before = signal.getsignal(number)
     assert worker.work(run.folder, interrupt) == worker.INTERRUPTED
     assert store.status(run) == "stopped"
-    assert said(run)[-3:] == ["checkpoint", "result", "ended"]
+    assert event_kinds(run)[-3:] == ["checkpoint", "result", "ended"]
     assert signal.getsignal(number) == before
 
 
@@ -155,7 +155,7 @@ def test_second_interrupt_quits_at_once(workspace: Workspace, steps: Callable[..
             os.kill(os.getpid(), signal.SIGINT)
 
     assert worker.work(run.folder, interrupt) == worker.INTERRUPTED
-    assert said(run) == ["started", "plan", "ended"]
+    assert event_kinds(run) == ["started", "plan", "ended"]
     assert "resume" in ended(run)["error"]
 
 
@@ -202,13 +202,13 @@ def test_evaluation_is_named_after_model_and_split(workspace: Workspace) -> None
     assert not workspace.zeroshot_results.exists()
 
 
-def test_a_rehearsal_leaves_its_figures_in_its_folder_and_nothing_elsewhere(
+def test_a_dry_run_leaves_its_figures_in_its_folder_and_nothing_elsewhere(
     workspace: Workspace, steps: Callable[..., Settings]
 ) -> None:
     before = {path for path in workspace.root.rglob("*") if path.is_file()}
     run = store.create(workspace, steps(6), "rehearse")
     assert worker.work(run.folder) == 0
-    assert said(run) == ["started", "stage", "rehearsal", "ended"]
+    assert event_kinds(run) == ["started", "stage", "rehearsal", "ended"]
     assert json.loads(run.results.read_text())["steps"] == 6
     left = {path for path in workspace.root.rglob("*") if path.is_file() and run.folder not in path.parents} - before
     assert {path.name.split(".")[0] for path in left} == {"engine"}, "who held it is noted beside the lock"
@@ -216,11 +216,11 @@ def test_a_rehearsal_leaves_its_figures_in_its_folder_and_nothing_elsewhere(
         store.resumable(run)
 
 
-def test_a_rehearsal_stops_when_it_is_asked_to(workspace: Workspace, steps: Callable[..., Settings]) -> None:
+def test_a_dry_run_stops_when_it_is_asked_to(workspace: Workspace, steps: Callable[..., Settings]) -> None:
     run = store.create(workspace, steps(6), "rehearse")
     assert worker.work(run.folder, lambda event: run.stop_file.touch()) == 0
     assert store.status(run) == "stopped"
-    assert "rehearsal" not in said(run)
+    assert "rehearsal" not in event_kinds(run)
 
 
 def test_half_a_baseline_is_no_result(workspace: Workspace, steps: Callable[..., Settings]) -> None:
@@ -263,7 +263,7 @@ def test_other_processes_of_a_launch_work_without_a_word(training: Run, monkeypa
     monkeypatch.setenv("RANK", "1")
     with locks.hold(training.lock), locks.hold(training.workspace.engine_lock):
         assert worker.work(training.folder) == 0
-    assert said(training) == []
+    assert event_kinds(training) == []
     assert (training.folder / "rank1").read_text() == "False\n"
 
 

@@ -50,7 +50,7 @@ def test_values_arrive_in_their_declared_type(given: dict, value: object) -> Non
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "message"),
     [
         ({"lora.rank": 0}, "lora.rank: 0 is outside 1 to 256"),
         ({"lora.rank": 257}, "outside 1 to 256"),
@@ -76,10 +76,10 @@ def test_values_arrive_in_their_declared_type(given: dict, value: object) -> Non
         ({"enhance.condition_weigths": {}}, "did you mean enhance.condition_weights?"),
     ],
 )
-def test_a_bad_value_is_told_with_its_path_and_a_cure(given: dict, said: str) -> None:
+def test_a_bad_value_is_told_with_its_path_and_a_cure(given: dict, message: str) -> None:
     with pytest.raises(UserError) as caught:
         s.merge(s.Settings(), given, "mine.yaml")
-    assert said.lower() in str(caught.value).lower()
+    assert message.lower() in str(caught.value).lower()
     assert all(problem.fix and problem.where == "mine.yaml" for problem in caught.value.problems)
 
 
@@ -108,16 +108,16 @@ def test_the_seed_config_reproduces_the_old_recipe() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("lora: {rank: 8", "not valid YAML"),
         ("- 1\n- 2\n", "settings expected"),
         ("lora:\n  rank: 8\n rank: 9\n", "line 3"),
     ],
 )
-def test_a_broken_config_file_is_told_with_its_place(tmp_path: Path, text: str, said: str) -> None:
+def test_a_broken_config_file_is_told_with_its_place(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "bad.yaml").write_text(text, encoding="utf-8")
-    with pytest.raises(UserError, match=said):
+    with pytest.raises(UserError, match=message):
         s.load(tmp_path / "bad.yaml")
 
 

@@ -13,7 +13,7 @@ from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
 
 from core.metrics import score
 from core.metrics.flights import TOO_FEW_FLIGHTS
-from core.metrics.intervals import FIGURES
+from core.metrics.intervals import METRICS
 from core.studies.ablation import ablation, markdown
 from core.studies.contrasts import FEW, HARMS, HELPS, UNCLEAR, SeedAverages, effect
 from core.studies.plan import ENHANCEMENTS
@@ -31,13 +31,13 @@ def rows(*photos: str) -> Rows:
 
 
 def test_scores_and_differences_are_as_counted_by_hand() -> None:
-    judged = {
+    answers = {
         # accuracy 2/4; recall a 1/3, b 1; F1 a 2*1/(3+1) = 1/2, b 2*1/(1+3) = 1/2
         "none": {0: rows("aa ab", "ab bb"), 1: rows("aa ab", "ab bb")},
         # seed 0 all right; seed 1 as none
         "oversampling": {0: rows("aa aa", "aa bb"), 1: rows("aa ab", "ab bb")},
     }
-    none, over = ablation(judged)["table"]
+    none, over = ablation(answers)["table"]
     assert none["accuracy"]["mean"] == 0.5
     assert none["balanced_accuracy"]["mean"] == pytest.approx(2 / 3)
     assert none["macro_f1"]["mean"] == pytest.approx(0.5)
@@ -64,20 +64,20 @@ def test_scores_equal_those_of_scikit_learn(seed: int) -> None:
         }
         for i in range(80)
     ]
-    truth, said = [row["truth_class"] for row in made], [row["predicted_class"] for row in made]
+    truth, predicted = [row["truth_class"] for row in made], [row["predicted_class"] for row in made]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # "d" is answered and never true: that is the point
-        expected = balanced_accuracy_score(truth, said)
-    accuracy, macro, balanced = (SeedAverages({"none": {0: made}}).scores("none")[name]["mean"] for name in FIGURES)
-    assert accuracy == pytest.approx(accuracy_score(truth, said))
+        expected = balanced_accuracy_score(truth, predicted)
+    accuracy, macro, balanced = (SeedAverages({"none": {0: made}}).scores("none")[name]["mean"] for name in METRICS)
+    assert accuracy == pytest.approx(accuracy_score(truth, predicted))
     assert balanced == pytest.approx(expected)
-    assert macro == pytest.approx(f1_score(truth, said, labels=sorted(set(truth)), average="macro"))
+    assert macro == pytest.approx(f1_score(truth, predicted, labels=sorted(set(truth)), average="macro"))
 
 
 def test_equal_answers_have_no_difference_and_an_interval_of_nothing() -> None:
     made = rows("aa ab", "bb ba", "aa", "ba bb", "bb")
     change = ablation({"none": {0: made, 1: made}, "all": {0: made, 1: made}})["table"][1]["difference"]
-    for metric in FIGURES:
+    for metric in METRICS:
         assert change[metric]["mean"] == 0
         assert change[metric]["interval"] == [0, 0]
 
@@ -107,7 +107,7 @@ def test_one_training_has_the_interval_of_its_scores() -> None:
     made = in_flights(rows(*[f"a{rng.choice(list('ab'))} b{rng.choice(list('abb'))}" for _ in range(30)]), 6)
     found = SeedAverages({"none": {0: made}}).scores("none")
     expected = score([{**row, "object_type": "", "truth": "", "predicted": "", "choices": 2} for row in made])
-    for name in FIGURES:
+    for name in METRICS:
         assert found[name]["interval"] == pytest.approx(expected[f"{name}_interval"])
 
 
@@ -123,8 +123,8 @@ def test_seeds_on_other_flights_tell_more_than_seeds_on_the_same() -> None:
 
 @pytest.mark.parametrize(("flights", "known"), [(1, False), (3, False), (4, True)])
 def test_under_four_flights_there_is_no_interval_and_no_verdict(flights: int, known: bool) -> None:
-    judged = study({"none": 0.4, "oversampling": 0.9, "all": 0.95})
-    few = {name: {seed: in_flights(made, flights) for seed, made in found.items()} for name, found in judged.items()}
+    answers = study({"none": 0.4, "oversampling": 0.9, "all": 0.95})
+    few = {name: {seed: in_flights(made, flights) for seed, made in found.items()} for name, found in answers.items()}
     found = ablation(few)
     for row in found["table"]:
         assert (row["macro_f1"]["interval"] is not None) == known
@@ -133,8 +133,8 @@ def test_under_four_flights_there_is_no_interval_and_no_verdict(flights: int, kn
     if not known:
         assert over["verdict"] == TOO_FEW_FLIGHTS
         assert found["recommendation"]["use"] == "none" and not found["recommendation"]["enough"]
-        said = " ".join(found["recommendation"]["said"])
-        assert "too few flights to tell" in said and "Judge at least 4 flights" in said and "Train each" not in said
+        text = " ".join(found["recommendation"]["said"])
+        assert "too few flights to tell" in text and "Judge at least 4 flights" in text and "Train each" not in text
     assert any(f"Only {flights} flight" in sentence for sentence in found["recommendation"]["said"])
     assert all(TOO_FEW_FLIGHTS in line for line in markdown(found["table"])[2:]) != known
 
@@ -166,7 +166,7 @@ def test_variants_judged_on_other_objects_are_not_compared() -> None:
 
 
 @pytest.mark.parametrize(
-    ("interval", "seeds", "said"),
+    ("interval", "seeds", "expected"),
     [
         ([0.001, 0.1], 3, HELPS),
         ([0.0, 0.1], 3, UNCLEAR),
@@ -181,18 +181,18 @@ def test_variants_judged_on_other_objects_are_not_compared() -> None:
     ],
 )
 def test_a_verdict_is_where_zero_lies_and_few_trainings_or_flights_give_none(
-    interval: list[float] | None, seeds: int, said: str
+    interval: list[float] | None, seeds: int, expected: str
 ) -> None:
-    assert effect({"macro_f1": {"interval": interval}, "seeds": list(range(seeds))}) == said
+    assert effect({"macro_f1": {"interval": interval}, "seeds": list(range(seeds))}) == expected
 
 
 def study(right: dict[str, float], seeds: int = 3, photos: int = 60) -> dict[str, dict[int, Rows]]:
     """Variants that judge this share of the photos right, the same photos in every seed, spread over three classes."""
-    judged: dict[str, dict[int, Rows]] = {}
+    answers: dict[str, dict[int, Rows]] = {}
     for variant, share in right.items():
         words = ["abc"[i % 3] + ("abc"[i % 3] if i < share * photos else "abc"[(i + 1) % 3]) for i in range(photos)]
-        judged[variant] = {seed: rows(*words) for seed in range(seeds)}
-    return judged
+        answers[variant] = {seed: rows(*words) for seed in range(seeds)}
+    return answers
 
 
 @pytest.mark.parametrize(
@@ -236,20 +236,20 @@ def test_what_is_clearly_better_is_recommended_and_the_simplest_wins(
     assert set(found["settings"]) == {f"enhance.{enhancement}" for enhancement in ENHANCEMENTS}
 
 
-@pytest.mark.parametrize(("all_right", "said"), [(0.6, HARMS), (0.91, UNCLEAR), (0.99, UNCLEAR), (1.0, HELPS)])
-def test_stacking_is_judged_against_the_best_part(all_right: float, said: str) -> None:
+@pytest.mark.parametrize(("all_right", "expected"), [(0.6, HARMS), (0.91, UNCLEAR), (0.99, UNCLEAR), (1.0, HELPS)])
+def test_stacking_is_judged_against_the_best_part(all_right: float, expected: str) -> None:
     right = {"none": 0.5, "oversampling": 0.9, "class_weighting": 0.6, "all": all_right}
     if all_right == 0.99:
         right["oversampling"] = 0.98
     found = ablation(study(right))["recommendation"]["stacking"]
-    assert (found["variant"], found["best_part"], found["verdict"]) == ("all", "oversampling", said)
+    assert (found["variant"], found["best_part"], found["verdict"]) == ("all", "oversampling", expected)
 
 
 def test_help_alone_that_was_not_measured_together_is_said_so() -> None:
     right = {"none": 0.4, "oversampling": 0.7, "class_weighting": 0.8}
-    said = ablation(study(right))["recommendation"]["said"]
-    assert any("together was not measured" in sentence for sentence in said)
-    assert any(sentence.startswith("Use class weighting alone") for sentence in said)
+    advice = ablation(study(right))["recommendation"]["said"]
+    assert any("together was not measured" in sentence for sentence in advice)
+    assert any(sentence.startswith("Use class weighting alone") for sentence in advice)
 
 
 @pytest.mark.parametrize(("taken", "warned"), [(276, True), (182, True), (181, False), (165, False), (None, False)])
@@ -257,9 +257,9 @@ def test_whoever_trains_longer_is_told_that_the_steps_may_be_what_helps(taken: i
     steps = {"none": 165} | ({"oversampling": taken} if taken else {})
     found = ablation(study({"none": 0.5, "oversampling": 0.8}), steps=steps)
     assert [row["steps"] for row in found["table"]] == [165, taken]
-    said = [sentence for sentence in found["recommendation"]["said"] if "as many steps" in sentence]
-    assert len(said) == warned
-    assert all(f"training.max_steps={taken}" in sentence for sentence in said)
+    warnings = [sentence for sentence in found["recommendation"]["said"] if "as many steps" in sentence]
+    assert len(warnings) == warned
+    assert all(f"training.max_steps={taken}" in sentence for sentence in warnings)
 
 
 def test_longer_training_that_is_not_recommended_needs_no_warning() -> None:
@@ -286,30 +286,31 @@ def test_the_table_is_written_as_markdown_with_intervals() -> None:
 def simulated(rng: np.random.Generator, gain: float, seeds: int, luck: float, flights: int = 12) -> dict[str, Any]:
     """A study of so many flights of 4 photos with 4 objects of three uneven classes. Every training's answers lean to
     some classes by chance (`luck`), flights and photos differ in how hard they are, and flights in what the enhancement
-    does; `gain` makes right answers likelier. The row of the table."""
+    does; `gain` makes right answers likelier. The row of the table.
+    """
     photos = 4 * flights
     truth = rng.choice(3, size=(photos, 4), p=[0.6, 0.25, 0.15])
     hard = np.repeat(rng.normal(0, 0.7, (flights, 1)), 4, axis=0) + rng.normal(0, 1, (photos, 4))
     uneven = np.repeat(rng.normal(1, 0.3, (flights, 1)), 4, axis=0)
 
-    def judged(more: float) -> Rows:
+    def answered(more: float) -> Rows:
         logits = rng.normal(0, 0.8, (photos, 4, 3)) + rng.normal(0, luck, 3)
         logits[np.arange(photos)[:, None], np.arange(4), truth] += 1 + more * uneven - 0.7 * hard
-        said = logits.argmax(axis=2)
+        predicted = logits.argmax(axis=2)
         return [
             {
                 "image": f"d{i // 4}_{i}",
                 "object": j,
                 "truth_class": str(truth[i, j]),
-                "predicted_class": str(said[i, j]),
+                "predicted_class": str(predicted[i, j]),
             }
             for i in range(photos)
             for j in range(4)
         ]
 
     made: dict[str, dict[int, Sequence[Any]]] = {
-        "none": {seed: judged(0) for seed in range(seeds)},
-        "oversampling": {seed: judged(gain) for seed in range(seeds)},
+        "none": {seed: answered(0) for seed in range(seeds)},
+        "oversampling": {seed: answered(gain) for seed in range(seeds)},
     }
     found: dict[str, Any] = ablation(made)["table"][1]
     return found
@@ -320,13 +321,13 @@ def simulated(rng: np.random.Generator, gain: float, seeds: int, luck: float, fl
 )
 def test_a_useless_enhancement_is_seldom_recommended(seeds: int, luck: float, flights: int) -> None:
     rng = np.random.default_rng(7)
-    said = Counter(simulated(rng, 0.0, seeds, luck, flights)["verdict"] for _ in range(60))
-    assert said[HELPS] <= 0.05 * 60
-    assert said[HARMS] <= 0.05 * 60
+    outcomes = Counter(simulated(rng, 0.0, seeds, luck, flights)["verdict"] for _ in range(60))
+    assert outcomes[HELPS] <= 0.05 * 60
+    assert outcomes[HARMS] <= 0.05 * 60
 
 
 @pytest.mark.parametrize(("gain", "luck", "flights"), [(0.8, 0.3, 12), (1.2, 0.1, 5)])
 def test_a_useful_enhancement_is_mostly_found(gain: float, luck: float, flights: int) -> None:
     rng = np.random.default_rng(7)
-    said = Counter(simulated(rng, gain, 3, luck, flights)["verdict"] for _ in range(40))
-    assert said[HELPS] >= 0.8 * 40
+    outcomes = Counter(simulated(rng, gain, 3, luck, flights)["verdict"] for _ in range(40))
+    assert outcomes[HELPS] >= 0.8 * 40

@@ -8,7 +8,7 @@ import pytest
 
 from core.errors import UserError
 from core.metrics import compare, score
-from core.studies.crossval import Part, cross_validation, lines, pooled_rows
+from core.studies.crossval import FoldPredictions, cross_validation, lines, pooled_rows
 
 
 def sure(answer: str) -> dict[str, float]:
@@ -35,8 +35,8 @@ def rows(photo: str, *words: str) -> list[dict[str, Any]]:
     ]
 
 
-def part(fold: int, seed: int, answers: list[dict[str, Any]], **references: list[dict[str, Any]]) -> Part:
-    return Part(fold, seed, answers, references)
+def part(fold: int, seed: int, answers: list[dict[str, Any]], **references: list[dict[str, Any]]) -> FoldPredictions:
+    return FoldPredictions(fold, seed, answers, references)
 
 
 ONE, TWO = rows("a", "nn", "nb", "bb"), rows("b", "nn", "db")

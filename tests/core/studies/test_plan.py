@@ -84,7 +84,7 @@ def test_variants_are_named_once_and_none_is_always_among_them(only: Sequence[st
 
 
 @pytest.mark.parametrize(
-    ("only", "seeds", "said"),
+    ("only", "seeds", "message"),
     [
         (["oversamplin"], 3, "'oversamplin' is no variant"),
         (["none"], 3, "an ablation of nothing"),
@@ -92,16 +92,16 @@ def test_variants_are_named_once_and_none_is_always_among_them(only: Sequence[st
         (["all"], 21, "Give 1 to 20"),
     ],
 )
-def test_what_is_no_study_is_refused_with_a_cure(only: list[str], seeds: int, said: str) -> None:
-    with pytest.raises(UserError, match=said):
+def test_what_is_no_study_is_refused_with_a_cure(only: list[str], seeds: int, message: str) -> None:
+    with pytest.raises(UserError, match=message):
         plan_ablation(only, seeds, Settings())
 
 
-@pytest.mark.parametrize(("asked", "setting", "folds"), [(0, 0, 5), (4, 0, 4), (0, 7, 7), (3, 7, 3)])
+@pytest.mark.parametrize(("requested", "setting", "folds"), [(0, 0, 5), (4, 0, 4), (0, 7, 7), (3, 7, 3)])
 def test_the_parts_are_those_asked_for_then_those_of_the_settings_then_five(
-    asked: int, setting: int, folds: int
+    requested: int, setting: int, folds: int
 ) -> None:
-    assert plan_crossval(asked, 1, merge(Settings(), {"data.folds": setting})).folds == folds
+    assert plan_crossval(requested, 1, merge(Settings(), {"data.folds": setting})).folds == folds
 
 
 @pytest.mark.parametrize("folds", [1, -1, 51])

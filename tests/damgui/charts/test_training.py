@@ -63,7 +63,7 @@ def test_the_best_state_keeps_its_star_when_a_checkpoint_is_saved_at_the_same_st
 
 
 def test_zoom_survives_new_steps() -> None:
-    """plotly keeps the reader's zoom while uirevision and the ranges it was given are the same."""
+    """Plotly keeps the reader's zoom while uirevision and the ranges it was given are the same."""
     before = training.training(learned(step(1, 2.0), step(2, 1.9)))["layout"]
     after = training.training(learned(*(step(n, 2.0 - n / 50) for n in range(1, 30))))["layout"]
     assert before["uirevision"] == after["uirevision"] == "run"
@@ -79,11 +79,11 @@ def test_a_run_without_any_event_has_no_chart_and_one_without_steps_an_empty_los
 
 def appended(figure: Any, more: str) -> list[dict[str, Any]]:
     """What assets/chart.js makes of a figure and further points."""
-    told, lines = json.loads(more), copy.deepcopy(figure)
-    assert told["base"] == lines["layout"]["meta"]["base"]
-    for line, y in zip(lines["data"], told["y"], strict=False):
-        kept = sum(x < told["since"] for x in line["x"])
-        line["x"], line["y"] = line["x"][:kept] + told["x"], line["y"][:kept] + y
+    points, lines = json.loads(more), copy.deepcopy(figure)
+    assert points["base"] == lines["layout"]["meta"]["base"]
+    for line, y in zip(lines["data"], points["y"], strict=False):
+        kept = sum(x < points["since"] for x in line["x"])
+        line["x"], line["y"] = line["x"][:kept] + points["x"], line["y"][:kept] + y
     return lines["data"][:2]
 
 

@@ -57,20 +57,20 @@ def test_help_comes_without_any_heavy_library() -> None:
 def test_help_names_every_command_and_not_the_hidden_one(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         commands.main(["--help"])
-    said = capsys.readouterr().out
+    printed = capsys.readouterr().out
     for verb in ("app", "check", "baseline", "train", "evaluate", "predict", "bench", "cache", "runs"):
-        assert verb in said
-    assert "work" not in said
+        assert verb in printed
+    assert "work" not in printed
 
 
 def test_help_settings_lists_every_knob_with_default_range_and_help(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         commands.main(["train", "--help-settings"])
-    said = capsys.readouterr().out
+    printed = capsys.readouterr().out
     for path, field in schema.FIELDS.items():
-        assert f"{path} = {json.dumps(field.default)}" in said
-        assert field.help in said
-    assert "lora.rank = 16   (1 to 256)" in said
+        assert f"{path} = {json.dumps(field.default)}" in printed
+        assert field.help in printed
+    assert "lora.rank = 16   (1 to 256)" in printed
 
 
 WRONG: list[tuple[list[str], str]] = [
@@ -100,14 +100,14 @@ WRONG: list[tuple[list[str], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("words", "said"), WRONG, ids=lambda value: " ".join(value) if isinstance(value, list) else "")
+@pytest.mark.parametrize(("words", "text"), WRONG, ids=lambda value: " ".join(value) if isinstance(value, list) else "")
 def test_what_the_user_got_wrong_is_said_on_stderr_with_code_2(
-    words: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    words: list[str], text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert commands.main(words) == 2
     out, err = capsys.readouterr()
-    assert said in err
+    assert text in err
     assert err.startswith("damgui: ")
     assert "Traceback" not in err
     assert out == ""
@@ -189,10 +189,10 @@ def test_a_dry_run_tells_what_training_would_take_and_trains_nothing(tmp_path: P
     assert done.returncode == 0, done.stderr
     for line in (
         "Memory    1.4 GB of 20.0 GB",
-        "A step    0.50 s, the largest 1.20 s",
+        "A step    0.50 s, the largest 1.2 s",
         "In all    about 4 min for 6 steps and their tests",
         "Disk      49 MB for checkpoints and 30 MB for vision features; 82.0 GB free",
-        "Speed     42.0 GFLOP/s, 27 % of what this device can do at most",
+        "Speed     42 GFLOP/s, 27 % of what this device can do at most",
     ):
         assert line in done.stdout.splitlines()
     document = json.loads(damgui(tmp_path, "train", "--dry-run", *QUICK, "--json").stdout)
@@ -334,9 +334,9 @@ def test_of_several_processes_of_one_launch_only_the_first_makes_a_run(tmp_path:
         )
         for rank in ("1", "0")
     ]
-    said = [child.communicate(timeout=30) for child in children]
-    assert [child.returncode for child in children] == [0, 0], said
-    assert said[0] == ("", "")
+    outputs = [child.communicate(timeout=30) for child in children]
+    assert [child.returncode for child in children] == [0, 0], outputs
+    assert outputs[0] == ("", "")
     (run,) = store.list_runs(store.open_workspace(tmp_path))
     assert sorted(path.name for path in run.folder.glob("rank*")) == ["rank0", "rank1"]
     assert not list(run.workspace.runs.glob(".launch-*"))
@@ -367,9 +367,9 @@ def test_check_counts_clean_data_with_code_0(tmp_path: Path, capsys: pytest.Capt
     assert report["review"]["light"] == "amber"  # so few objects teach and tell nothing
     assert report["review"]["statistics"]["photos"] == 4
     assert commands.main(["check", "--data", str(data), "--workspace", str(tmp_path)]) == 0
-    said = capsys.readouterr().out
-    assert "toe drain blocked" in said
-    assert "Nothing stops a run" in said
+    printed = capsys.readouterr().out
+    assert "toe drain blocked" in printed
+    assert "Nothing stops a run" in printed
 
 
 def test_check_lists_every_problem_with_code_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -386,8 +386,8 @@ def test_the_cache_is_told_and_cleared(tmp_path: Path) -> None:
     kept = tmp_path / "cache" / "features" / "model-float32" / "ab" / "abc.safetensors"
     kept.parent.mkdir(parents=True)
     kept.write_bytes(b"x" * 1000)
-    told = damgui(tmp_path, "cache", "--json")
-    assert json.loads(told.stdout) == {
+    listed = damgui(tmp_path, "cache", "--json")
+    assert json.loads(listed.stdout) == {
         "folder": str(tmp_path / "cache" / "features"),
         "cleared": False,
         "files": 1,

@@ -80,7 +80,7 @@ def test_names_around_photos_stay_words(tmp_path: Path) -> None:
         photos.boxed(path, [mark], HOSTILE),
         photos.small(path, [mark], HOSTILE, HOSTILE),
         photos.close_up(path, mark, HOSTILE, HOSTILE),
-        photos.judged(path, (4.0, 4.0, 20.0, 12.0), HOSTILE, [(HOSTILE, unknown(HOSTILE), HOSTILE)]),
+        photos.object_card(path, (4.0, 4.0, 20.0, 12.0), HOSTILE, [(HOSTILE, unknown(HOSTILE), HOSTILE)]),
     ):
         found = Words(photos.gallery([card]))
         assert HOSTILE in found.words and found.runs == 0

@@ -67,9 +67,9 @@ def test_mistakes_take_turns_between_classes_and_the_surest_comes_first(tmp_path
     assert [mistake["object"] for mistake in shown(tmp_path, rows).mistakes] == [1, 2, 0]
 
 
-@pytest.mark.parametrize(("said_type", "right"), [("toe drain", True), ("slope drain", False)])
-def test_a_class_question_is_right_only_when_the_type_is_right_too(said_type: str, right: bool) -> None:
-    answer = row(0, "normal", "normal") | {"predicted_class": f"{said_type} normal"}
+@pytest.mark.parametrize(("predicted_type", "right"), [("toe drain", True), ("slope drain", False)])
+def test_a_class_question_is_right_only_when_the_type_is_right_too(predicted_type: str, right: bool) -> None:
+    answer = row(0, "normal", "normal") | {"predicted_class": f"{predicted_type} normal"}
     assert results.right(answer) is right
 
 

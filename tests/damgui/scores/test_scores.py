@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from core.metrics.reference_points import BY_KEY, PRIOR, label_of, references_of
 from core.taxonomy import load
 from damgui.scores import scores, sentences
 from damgui.scores.results import ShownResults
@@ -101,7 +102,7 @@ def drawn(figure: str | None) -> dict[str, Any]:
 
 
 def test_the_headline_shows_the_numbers_of_the_file_each_with_its_interval() -> None:
-    said = scores.headline(shown(NEW))
+    markup = scores.headline(shown(NEW))
     for words in (
         "50.0<small>%",
         'data-accuracy="0.500000"',
@@ -112,7 +113,7 @@ def test_the_headline_shows_the_numbers_of_the_file_each_with_its_interval() -> 
         "95 % interval 0.40 – 0.60",
         "The model does not beat &lt;texture&gt;.",
     ):
-        assert words in said
+        assert words in markup
 
 
 def test_a_file_of_an_earlier_version_shows_what_it_has_and_nothing_else() -> None:
@@ -121,12 +122,12 @@ def test_a_file_of_an_earlier_version_shows_what_it_has_and_nothing_else() -> No
     assert scores.reference_chart(OLD) is scores.reliability_chart(OLD) is None
     assert scores.alarms(OLD, DAMS) == scores.sureness(OLD) == ""
     assert scores.reference_words(OLD) == scores.type_table(OLD) == ""
-    assert scores.class_table({}, DAMS) and scores.references(OLD) == {}
+    assert scores.class_table({}, DAMS) and references_of(OLD) == {}
 
 
 def test_guessing_alone_is_the_reference_of_files_that_know_no_other() -> None:
     figure = drawn(scores.reference_chart(OLD | {"prior": {"accuracy": 0.4, "macro_f1": 0.2}}))
-    assert [trace["y"][0] for trace in figure["data"]] == [sentences.THIS_MODEL, sentences.GUESSING] * 2
+    assert [trace["y"][0] for trace in figure["data"]] == [sentences.THIS_MODEL, label_of(PRIOR)] * 2
 
 
 def test_the_model_stands_among_its_references_on_both_axes() -> None:
@@ -143,24 +144,24 @@ def test_the_model_stands_among_its_references_on_both_axes() -> None:
 
 
 def test_every_reference_is_explained_with_its_own_note() -> None:
-    said = unescape(scores.reference_words(NEW))
-    assert "Looks at nothing." in said and "217 photos." in said
+    markup = unescape(scores.reference_words(NEW))
+    assert "Looks at nothing." in markup and "217 photos." in markup
     old = unescape(scores.reference_words(OLD | {"prior": {"accuracy": 0.4, "macro_f1": 0.2}}))
     assert "most frequent training condition" in old
 
 
 def test_guessing_has_a_short_word_below_its_number_and_a_long_one_where_it_is_explained() -> None:
-    said = unescape(scores.headline(shown(NEW)))
-    assert "always the commonest condition" in said and "Looks at nothing" not in said
+    markup = unescape(scores.headline(shown(NEW)))
+    assert BY_KEY[PRIOR].named in markup and "Looks at nothing" not in markup
 
 
 def test_under_four_flights_no_interval_is_shown_and_it_is_said_why() -> None:
     none = {key: None for key in NEW if key.endswith("_interval")}
     ends = {"flight": "d01", "correct": 2, "total": 4, "accuracy": 0.5}
     few = NEW | none | {"flights": 3, "lowest_flight": ends, "highest_flight": ends}
-    said = unescape(scores.headline(shown(few)))
-    assert "95 % interval" not in said and said.count("no interval: too few flights") == 3
-    assert "Only 3 flights: from 50.0 % (d01, 4 objects)" in said
+    markup = unescape(scores.headline(shown(few)))
+    assert "95 % interval" not in markup and markup.count("no interval: too few flights") == 3
+    assert "Only 3 flights: from 50.0 % (d01, 4 objects)" in markup
     classes = {"drain normal": PER_CLASS["drain normal"] | {"recall_interval": None}}
     assert "75 %<small>too few flights</small>" in scores.class_table(classes, DAMS)
     alarm = {"blocked": NEW["alarms"]["blocked"] | {"recall_interval": None}}
@@ -169,14 +170,14 @@ def test_under_four_flights_no_interval_is_shown_and_it_is_said_why() -> None:
 
 
 def test_alarms_tell_the_share_found_with_its_interval_or_why_not() -> None:
-    said = scores.alarms(NEW, DAMS)
-    assert "62 %" in said and "95 % interval 40.0 – 80.0 %" in said
-    assert "No object here is damaged" in said
+    markup = scores.alarms(NEW, DAMS)
+    assert "62 %" in markup and "95 % interval 40.0 – 80.0 %" in markup
+    assert "No object here is damaged" in markup
 
 
 def test_a_class_that_was_only_answered_has_dashes_where_nothing_can_be_told() -> None:
-    said = scores.class_table(PER_CLASS, DAMS, ["drain blocked", "drain normal"])
-    blocked, normal = said.split("drain normal")
+    markup = scores.class_table(PER_CLASS, DAMS, ["drain blocked", "drain normal"])
+    blocked, normal = markup.split("drain normal")
     assert "<td>0</td><td>–</td><td>0 %</td><td>–</td>" in blocked
     assert "75 %<small>30.0 – 95.0 %</small>" in normal and "<td>0.75</td>" in normal
 
@@ -188,9 +189,9 @@ def test_types_without_a_macro_f1_of_their_own_show_a_dash() -> None:
 
 @pytest.mark.parametrize(("more", "columns"), [({}, 1), ({"probabilistic_calibrated": MEASURED | {"ece": 0.05}}, 2)])
 def test_calibrated_stands_beside_raw_where_there_is_one(more: dict[str, Any], columns: int) -> None:
-    said = scores.sureness(NEW | more)
-    assert said.count("<td>0.612</td>") == columns
-    assert ("0.050" in said) is (columns == 2)
+    markup = scores.sureness(NEW | more)
+    assert markup.count("<td>0.612</td>") == columns
+    assert ("0.050" in markup) is (columns == 2)
     lines = [trace for trace in drawn(scores.reliability_chart(NEW | more))["data"] if trace.get("customdata")]
     assert [(line["x"], line["y"], line["customdata"]) for line in lines] == [([90.0], [75.0], [8])] * columns
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from core import metrics
-from core.metrics.compare import verdict
+from core.metrics.compare import outcome
 from damgui import text
 from damgui.scores import sentences
 
@@ -18,7 +18,7 @@ def change(value: float, low: float, high: float, flights: int = 40) -> dict[str
     return {
         "macro_f1_change": value,
         "macro_f1_change_interval": ends,
-        "verdict": verdict(ends),
+        "verdict": outcome(ends),
         "flights": flights,
         "lowest_flight": {"flight": "d01", "accuracy_change": -0.031, "total": 9},
         "highest_flight": {"flight": "d02", "accuracy_change": 0.25, "total": 9},
@@ -26,7 +26,7 @@ def change(value: float, low: float, high: float, flights: int = 40) -> dict[str
 
 
 @pytest.mark.parametrize(
-    ("found", "title", "tone", "says"),
+    ("found", "title", "tone", "expected"),
     [
         (change(0.2, 0.1, 0.3), "Better", "up", "above 0"),
         (change(-0.2, -0.3, -0.1), "Worse", "down", "below 0"),
@@ -37,33 +37,33 @@ def change(value: float, low: float, high: float, flights: int = 40) -> dict[str
     ],
 )
 def test_nothing_is_better_while_its_interval_includes_zero(
-    found: dict[str, Any], title: str, tone: str, says: str
+    found: dict[str, Any], title: str, tone: str, expected: str
 ) -> None:
-    said = sentences.conclusion(found)
-    assert (said.title, said.tone) == (title, tone)
-    assert says in said.says
+    conclusion = sentences.conclusion(found)
+    assert (conclusion.title, conclusion.tone) == (title, tone)
+    assert expected in conclusion.explanation
     if not tone:
-        assert "better" not in (said.title + said.says).lower()
+        assert "better" not in (conclusion.title + conclusion.explanation).lower()
 
 
-@pytest.mark.parametrize(("flights", "title", "told"), [(1, "Too few flights", False), (3, "Too few flights", True)])
-def test_too_few_flights_prove_nothing_and_it_is_said(flights: int, title: str, told: bool) -> None:
-    said = sentences.conclusion(change(0.2, 0.2, 0.2, flights))
-    assert (said.title, said.tone) == (title, "")
-    assert f"from {flights} flight" in said.says and "At least 4" in said.says
-    assert ("−3.1 (d01) to +25.0 points (d02)" in said.says) == told
+@pytest.mark.parametrize(("flights", "title", "named"), [(1, "Too few flights", False), (3, "Too few flights", True)])
+def test_too_few_flights_prove_nothing_and_it_is_said(flights: int, title: str, named: bool) -> None:
+    conclusion = sentences.conclusion(change(0.2, 0.2, 0.2, flights))
+    assert (conclusion.title, conclusion.tone) == (title, "")
+    assert f"from {flights} flight" in conclusion.explanation and "At least 4" in conclusion.explanation
+    assert ("−3.1 (d01) to +25.0 points (d02)" in conclusion.explanation) == named
 
 
-@pytest.mark.parametrize(("flights", "told"), [(4, True), (9, True), (10, False)])
-def test_of_few_flights_the_lowest_and_the_highest_are_told(flights: int, told: bool) -> None:
-    said = sentences.conclusion(change(0.2, 0.1, 0.3, flights))
-    assert said.title == "Better" and ("(d01)" in said.says) == told
+@pytest.mark.parametrize(("flights", "named"), [(4, True), (9, True), (10, False)])
+def test_of_few_flights_the_lowest_and_the_highest_are_told(flights: int, named: bool) -> None:
+    conclusion = sentences.conclusion(change(0.2, 0.1, 0.3, flights))
+    assert conclusion.title == "Better" and ("(d01)" in conclusion.explanation) == named
     ends = {
         "lowest_flight": {"flight": "a", "total": 9, "accuracy": 0.5},
         "highest_flight": {"flight": "b", "total": 7, "accuracy": 0.9},
     }
     words = f"Only {flights} flights: from 50.0 % (a, 9 objects) to 90.0 % (b, 7 objects)."
-    assert sentences.by_flight({"flights": flights, **ends}) == (words if told else "")
+    assert sentences.by_flight({"flights": flights, **ends}) == (words if named else "")
 
 
 def test_of_one_flight_nothing_is_said_about_others() -> None:
@@ -72,7 +72,7 @@ def test_of_one_flight_nothing_is_said_about_others() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "low", "high", "flights", "says"),
+    ("value", "low", "high", "flights", "expected"),
     [
         # Twice as wide as the change is large: four times the flights halve the interval.
         (0.05, -0.05, 0.15, 40, "about 160 flights would tell; there are 40"),
@@ -82,12 +82,12 @@ def test_of_one_flight_nothing_is_said_about_others() -> None:
         (0.0, -0.1, 0.1, 40, "equally good"),
     ],
 )
-def test_how_many_more_flights_might_tell(value: float, low: float, high: float, flights: int, says: str) -> None:
-    assert says in sentences.more_flights(value, [low, high], flights)
+def test_how_many_more_flights_might_tell(value: float, low: float, high: float, flights: int, expected: str) -> None:
+    assert expected in sentences.more_flights(value, [low, high], flights)
 
 
 @pytest.mark.parametrize(
-    ("better", "worse", "says", "proved"),
+    ("better", "worse", "expected", "proved"),
     [
         (0, 0, "Not one object changed", True),
         (1, 0, "1 object turned right, 0 turned wrong", False),
@@ -100,27 +100,27 @@ def test_how_many_more_flights_might_tell(value: float, low: float, high: float,
         (40, 5, "less than once in 10,000", True),
     ],
 )
-def test_chance_is_told_in_plain_words(better: int, worse: int, says: str, proved: bool) -> None:
+def test_chance_is_told_in_plain_words(better: int, worse: int, expected: str, proved: bool) -> None:
     p_value = metrics.sign_flip(np.array([1] * better + [-1] * worse))  # an object each flight
     found = {"better": better, "worse": worse, "p_value": p_value, "flights": better + worse}
-    assert says in sentences.chance(found)
+    assert expected in sentences.chance(found)
     assert ("That is no proof" in sentences.chance(found)) is not proved
 
 
 def test_under_ten_flights_there_is_no_test_and_it_is_said() -> None:
-    said = sentences.chance({"better": 9, "worse": 1, "p_value": None, "flights": 5})
-    assert "9 objects turned right, 1 turned wrong." in said and "Under 10 flights no test" in said
+    sentence = sentences.chance({"better": 9, "worse": 1, "p_value": None, "flights": 5})
+    assert "9 objects turned right, 1 turned wrong." in sentence and "Under 10 flights no test" in sentence
 
 
 @pytest.mark.parametrize(
-    ("rate", "said"), [(0.1, "one in ten"), (0.05, "one in twenty"), (0.03, "3 %"), (0.5, "one in two")]
+    ("rate", "expected"), [(0.1, "one in ten"), (0.05, "one in twenty"), (0.03, "3 %"), (0.5, "one in two")]
 )
-def test_rates_are_said_as_people_say_them(rate: float, said: str) -> None:
-    assert sentences.one_in(rate) == said
+def test_rates_are_said_as_people_say_them(rate: float, expected: str) -> None:
+    assert sentences.one_in(rate) == expected
 
 
 @pytest.mark.parametrize(
-    ("about", "says"),
+    ("about", "expected"),
     [
         (
             {"positives": 27, "negatives": 141, "recall": 0.62, "false_alarm_rate": 0.1},
@@ -137,15 +137,15 @@ def test_rates_are_said_as_people_say_them(rate: float, said: str) -> None:
         ),
     ],
 )
-def test_alarms_say_what_cannot_be_told(about: dict[str, Any], says: str) -> None:
-    assert says in sentences.alarm("blocked", about)
+def test_alarms_say_what_cannot_be_told(about: dict[str, Any], expected: str) -> None:
+    assert expected in sentences.alarm("blocked", about)
 
 
 CHOICE = {"total": 168, "correct": 109, "accuracy": 0.649, "accuracy_interval": [0.57, 0.72], "macro_f1": 0.45}
 
 
 @pytest.mark.parametrize(
-    ("found", "says"),
+    ("found", "expected"),
     [
         ({}, ""),
         ({"with_choice": CHOICE}, ""),
@@ -164,9 +164,9 @@ CHOICE = {"total": 168, "correct": 109, "accuracy": 0.649, "accuracy_interval": 
         ),
     ],
 )
-def test_objects_with_one_possible_answer_are_told_apart(found: dict[str, Any], says: str) -> None:
-    said = sentences.single_answers(found)
-    assert says in said if says else said == ""
+def test_objects_with_one_possible_answer_are_told_apart(found: dict[str, Any], expected: str) -> None:
+    sentence = sentences.single_answers(found)
+    assert expected in sentence if expected else sentence == ""
 
 
 RULE = {"threshold": 0.83, "answered": 45, "wrong": 2, "total": 85, "max_error": 0.05, "error_upper": 0.148}
@@ -193,7 +193,7 @@ def test_without_counts_nothing_is_promised(gap: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("about", "tone", "says"),
+    ("about", "tone", "expected"),
     [
         (
             {"threshold": 0.7, "count": 3, "total": 10, "accuracy_of_sure": 0.96, "max_error": 0.05},
@@ -214,14 +214,14 @@ def test_without_counts_nothing_is_promised(gap: str) -> None:
         ({"threshold": None, "count": 10, "total": 10, "accuracy_of_sure": None, "max_error": 0.05}, "warn", "All 10"),
     ],
 )
-def test_a_promise_that_was_not_kept_is_said(about: dict[str, Any], tone: str, says: str) -> None:
-    found, said = sentences.unsure(about)
-    assert (found, says in said) == (tone, True)
+def test_a_promise_that_was_not_kept_is_said(about: dict[str, Any], tone: str, expected: str) -> None:
+    found, sentence = sentences.unsure(about)
+    assert (found, expected in sentence) == (tone, True)
 
 
-@pytest.mark.parametrize(("about", "said"), [({"objects": 1096}, "Calibrated on 1,096 objects"), ({}, "Calibrated.")])
-def test_a_calibration_tells_how_much_stands_behind_it(about: dict[str, Any], said: str) -> None:
-    assert sentences.calibrated_on(about).startswith(said)
+@pytest.mark.parametrize(("about", "begin"), [({"objects": 1096}, "Calibrated on 1,096 objects"), ({}, "Calibrated.")])
+def test_a_calibration_tells_how_much_stands_behind_it(about: dict[str, Any], begin: str) -> None:
+    assert sentences.calibrated_on(about).startswith(begin)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from core.settings import Settings, merge
 from core.studies import plan as studies
 from core.studies.ablation import ablation
 from damgui import run_state
-from damgui.snapshot import look
+from damgui.snapshot import take_snapshot
 from damgui.tabs.ablation import text as study_text
 from damgui.tabs.ablation import view
 from tests.damgui.conftest import state_of
@@ -67,11 +67,11 @@ def test_one_training_of_each_says_so_and_not_that_it_helps() -> None:
 
 
 def test_too_few_flights_are_said_in_table_chart_and_advice() -> None:
-    judged = {
+    answers = {
         variant: {seed: [row | {"flight": "d1"} for row in rows(count)] for seed in range(3)}
         for variant, count in {"none": 2, "all": 38}.items()
     }
-    found = ablation(judged)
+    found = ablation(answers)
     shown = view.table(found)
     assert shown.count("too few flights") >= 5 and "helps" not in shown
     assert "too few flights" in (view.chart(found) or "")
@@ -103,8 +103,8 @@ def test_there_is_no_chart_and_no_advice_before_something_can_be_compared() -> N
 
 
 def test_advice_says_first_what_to_do() -> None:
-    said = view.advice(results({"none": 20, "oversampling": 36}))
-    assert said.index("Use oversampling alone") < said.index("Oversampling: macro-F1")
+    advice = view.advice(results({"none": 20, "oversampling": 36}))
+    assert advice.index("Use oversampling alone") < advice.index("Oversampling: macro-F1")
 
 
 @pytest.mark.parametrize(
@@ -122,24 +122,24 @@ def test_the_time_of_a_training_is_that_of_the_last_study_of_this_model_by_epoch
 ) -> None:
     run = made(workspace)
     write_json(run.results, {"cells": [{"seconds": 90.0}, {"seconds": 110.0}]})
-    assert view.cell_seconds(look(workspace), merge(Settings(), changes)) == expected
+    assert view.cell_seconds(take_snapshot(workspace), merge(Settings(), changes)) == expected
 
 
 def test_without_a_study_the_last_finished_training_tells_the_time(workspace: Workspace) -> None:
-    assert view.cell_seconds(look(workspace), Settings()) is None
+    assert view.cell_seconds(take_snapshot(workspace), Settings()) is None
     run = store.create(workspace, Settings(), "train", "mine")
     write_json(workspace.training_info("mine"), {"seconds": 60.0})
-    assert view.cell_seconds(look(workspace), Settings()) is None  # not finished
+    assert view.cell_seconds(take_snapshot(workspace), Settings()) is None  # not finished
     over(run)
-    assert view.cell_seconds(look(workspace), Settings()) == 60.0
+    assert view.cell_seconds(take_snapshot(workspace), Settings()) == 60.0
 
 
 @pytest.mark.parametrize(
-    ("cells", "each", "said"),
+    ("cells", "each", "expected"),
     [(21, 155.0, "21 trainings, ≈ 54 min in all."), (1, 30.0, "1 training, ≈ 30 s in all."), (2, None, "2 trainings.")],
 )
-def test_the_estimate_is_said_in_words(cells: int, each: float | None, said: str) -> None:
-    assert study_text.estimate(cells, each).startswith(said)
+def test_the_estimate_is_said_in_words(cells: int, each: float | None, expected: str) -> None:
+    assert study_text.estimate(cells, each).startswith(expected)
 
 
 def test_how_far_a_study_is_counts_the_part_of_the_training_at_work(workspace: Workspace) -> None:
@@ -160,18 +160,18 @@ def test_a_stopped_study_says_that_it_can_go_on_and_a_failed_one_why(workspace: 
 
 
 def test_results_shown_are_those_of_the_newest_ablation_that_has_any(workspace: Workspace) -> None:
-    assert view.latest_results(look(workspace)) is None
+    assert view.latest_results(take_snapshot(workspace)) is None
     first = over(made(workspace))
     write_json(first.results, results({"none": 20, "all": 30}))
     made(workspace)
-    found = view.latest_results(look(workspace))
+    found = view.latest_results(take_snapshot(workspace))
     assert found is not None
     assert found[0].id == first.id
 
 
 def test_which_photos_decided_is_told() -> None:
     cell = {"total": 128, "fold": None}
-    assert "128 objects of the test photos" in study_text.judged_on({"cells": [cell, cell]})
+    assert "128 objects of the test photos" in study_text.objects_line({"cells": [cell, cell]})
     parts = [{"total": 40, "fold": 0}, {"total": 44, "fold": 1}]
-    assert "40 to 44 objects of flights held back" in study_text.judged_on({"cells": parts})
-    assert study_text.judged_on({}) == ""
+    assert "40 to 44 objects of flights held back" in study_text.objects_line({"cells": parts})
+    assert study_text.objects_line({}) == ""

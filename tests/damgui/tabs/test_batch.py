@@ -83,7 +83,7 @@ def run(tmp_path: Path) -> Run:
 def test_faults_come_before_unsure_answers_and_those_before_the_rest(run: Run) -> None:
     order = [(entry.condition, entry.unsure) for entry in view.urgent(run)]
     assert order == [("damaged", False), ("damaged", False), ("blocked", False), ("normal", True), ("normal", False)]
-    assert [entry.sure for entry in view.urgent(run)][:2] == [0.999, 0.7]
+    assert [entry.confidence for entry in view.urgent(run)][:2] == [0.999, 0.7]
     assert [name for name, _ in view.photos(run)] == [HOSTILE, "b.jpg", "a.jpg"]
 
 
@@ -104,8 +104,8 @@ def test_the_gallery_shows_what_was_drawn_inside_the_page(run: Run) -> None:
 
 def test_the_summary_counts_conditions_and_unsure_answers(run: Run) -> None:
     shown = view.summary(run)
-    for told in ("damaged", "? unsure", "on 3 photos"):
-        assert told in shown
+    for words in ("damaged", "? unsure", "on 3 photos"):
+        assert words in shown
     assert "not calibrated" not in shown
     found = json.loads(run.results.read_text())
     del found["unsure"]
@@ -140,9 +140,9 @@ def framed(run: Run) -> Frame:
 def test_reports_are_offered_of_runs_with_results_newest_first(run: Run) -> None:
     frame = framed(run)
     empty = store.create(run.workspace, Settings(), "evaluate", "short")
-    assert report_button.judged(frame.look(), "batch", "evaluate") == [run]
+    assert report_button.with_results(frame.snapshot(), "batch", "evaluate") == [run]
     write_json(empty.results, {})
-    assert [found_run.id for found_run in report_button.judged(frame.look(), "batch", "evaluate")] == [empty.id, run.id]
+    assert [one.id for one in report_button.with_results(frame.snapshot(), "batch", "evaluate")] == [empty.id, run.id]
     assert "short" in report_button.label(empty) and "  " not in report_button.label(run)
 
 

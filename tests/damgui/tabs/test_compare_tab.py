@@ -15,8 +15,8 @@ from core.settings import Settings
 from damgui import text
 from damgui.forms import Form
 from damgui.frame import Frame
-from damgui.scores import judged, sentences
-from damgui.snapshot import TunedModel, look
+from damgui.scores import evaluations, sentences
+from damgui.snapshot import TunedModel, take_snapshot
 from damgui.tabs.compare import tab
 
 RIGHT, WRONG = [("normal", "normal")] * 2, [("normal", "blocked")] * 2
@@ -27,7 +27,7 @@ def frame(workspace: Workspace) -> Frame:
     return Frame(workspace, Form(), cast(gr.Tabs, None))
 
 
-def taught(workspace: Workspace, name: str, split: dict[str, list[str]] | None) -> TunedModel:
+def tuned_model(workspace: Workspace, name: str, split: dict[str, list[str]] | None) -> TunedModel:
     run = store.create(workspace, Settings(), "train", name)
     if split is not None:
         (run.folder / "split.json").write_text(json.dumps(split))
@@ -37,7 +37,7 @@ def taught(workspace: Workspace, name: str, split: dict[str, list[str]] | None) 
 
 
 def offered_splits(workspace: Workspace, tuned: TunedModel) -> list[tuple[str, str]]:
-    return tab._splits(look(workspace), tuned)
+    return tab._splits(take_snapshot(workspace), tuned)
 
 
 @pytest.mark.parametrize(
@@ -52,18 +52,18 @@ def offered_splits(workspace: Workspace, tuned: TunedModel) -> list[tuple[str, s
 def test_test_photos_are_offered_where_the_training_found_some(
     frame: Frame, workspace: Workspace, split: dict[str, list[str]] | None, offered: list[str]
 ) -> None:
-    assert [name for _, name in offered_splits(workspace, taught(workspace, "mine", split))] == offered
+    assert [name for _, name in offered_splits(workspace, tuned_model(workspace, "mine", split))] == offered
 
 
 def test_a_damaged_split_hinders_nothing(frame: Frame, workspace: Workspace) -> None:
-    tuned = taught(workspace, "mine", {})
+    tuned = tuned_model(workspace, "mine", {})
     (store.latest(workspace, "train").folder / "split.json").write_text("{half")  # type: ignore[union-attr]
     assert [name for _, name in offered_splits(workspace, tuned)] == ["valid", "test"]
 
 
-def test_the_untaught_model_is_asked_just_as_the_tuned_one_was(workspace: Workspace, judge: Any) -> None:
+def test_the_base_model_is_asked_just_as_the_tuned_one_was(workspace: Workspace, judge: Any) -> None:
     judge(RIGHT, "mine", "test", **{"view.mode": "crop", "enhance.spatial_reasoning": False})
-    (run,) = judged.judged_runs(look(workspace))
+    (run,) = evaluations.evaluated_runs(take_snapshot(workspace))
     settings = tab._base_settings(run)
     assert (settings.model.path, settings.data.split, settings.view.mode) == ("demo", "test", "crop")
     assert settings.enhance.spatial_reasoning is False
@@ -76,30 +76,30 @@ def test_a_missing_baseline_on_these_photos_is_noticed(
     if base:
         judge(WRONG, split=base)
     judge(RIGHT, "mine", "valid")
-    runs = judged.judged_runs(look(workspace))
-    before, after = judged.defaults(runs)
+    runs = evaluations.evaluated_runs(take_snapshot(workspace))
+    before, after = evaluations.defaults(runs)
     view = tab.View(None, "valid", runs, before, after)
     assert view.base_is_missing is missing
     assert view.comparable is not missing
 
 
 def test_the_tab_says_what_to_do_next(frame: Frame, workspace: Workspace, judge: Any) -> None:
-    def said(tuned: TunedModel | None, split: str = "valid") -> str:
-        runs = judged.judged_runs(look(workspace))
-        view = tab.View(tuned, split, runs, *judged.defaults(runs))
-        untaught = any(not run.tuned for run in runs)
-        return tab._state(view, None, untaught, not any(run.tuned and run.split == split for run in runs))
+    def state(tuned: TunedModel | None, split: str = "valid") -> str:
+        runs = evaluations.evaluated_runs(take_snapshot(workspace))
+        view = tab.View(tuned, split, runs, *evaluations.defaults(runs))
+        has_base = any(not run.tuned for run in runs)
+        return tab._state(view, None, has_base, not any(run.tuned and run.split == split for run in runs))
 
-    assert text.COMPARE_NO_BASELINE in said(None)
+    assert text.COMPARE_NO_BASELINE in state(None)
     judge(WRONG)
-    assert text.COMPARE_NO_TUNED in said(None)
-    tuned = taught(workspace, "mine", None)
-    assert "mine has not judged the validation photos yet" in said(tuned)
+    assert text.COMPARE_NO_TUNED in state(None)
+    tuned = tuned_model(workspace, "mine", None)
+    assert "mine has not judged the validation photos yet" in state(tuned)
     judge(RIGHT, "mine")
-    assert said(tuned) == ""
-    assert sentences.TEST_HONEST in said(tuned, "test")
+    assert state(tuned) == ""
+    assert sentences.TEST_HONEST in state(tuned, "test")
     judge(RIGHT, "mine", "test")
-    assert sentences.no_base("mine", "test") in said(tuned)
+    assert sentences.no_base("mine", "test") in state(tuned)
 
 
 def test_the_curves_of_several_trainings_carry_their_names(frame: Frame, workspace: Workspace) -> None:
@@ -109,11 +109,11 @@ def test_the_curves_of_several_trainings_carry_their_names(frame: Frame, workspa
         steps = [{"t": 1.0, "kind": "step", "step": 1, "loss": 2.0}] if name != "empty" else []
         Path(run.events).write_text("".join(json.dumps(step) + "\n" for step in steps))
         ids.append(run.id)
-    figure = json.loads(tab._learning(look(workspace), ids) or "{}")
+    figure = json.loads(tab._learning(take_snapshot(workspace), ids) or "{}")
     assert {trace["name"] for trace in figure["data"]} == {"first", "second"}
     assert (
-        tab._learning(look(workspace), [])
-        is tab._learning(look(workspace), None)
-        is tab._learning(look(workspace), ids[2:])
+        tab._learning(take_snapshot(workspace), [])
+        is tab._learning(take_snapshot(workspace), None)
+        is tab._learning(take_snapshot(workspace), ids[2:])
         is None
     )

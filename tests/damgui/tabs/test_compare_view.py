@@ -8,8 +8,8 @@ import pytest
 
 from core.errors import UserError
 from core.runs.workspace import Workspace
-from damgui.scores import judged, sentences
-from damgui.snapshot import look
+from damgui.scores import evaluations, sentences
+from damgui.snapshot import take_snapshot
 from damgui.tabs.compare import view
 
 BEFORE = [("normal", "blocked"), ("normal", "normal"), ("blocked", "blocked")]
@@ -17,10 +17,10 @@ AFTER = [("normal", "normal"), ("normal", "damaged"), ("blocked", "blocked")]
 
 
 @pytest.fixture
-def pair(workspace: Workspace, judge: Any) -> tuple[judged.JudgedRun, judged.JudgedRun]:
+def pair(workspace: Workspace, judge: Any) -> tuple[evaluations.EvaluatedRun, evaluations.EvaluatedRun]:
     judge(BEFORE)
     judge(AFTER, "mine", **{"lora.rank": 5})
-    after, before = judged.judged_runs(look(workspace))
+    after, before = evaluations.evaluated_runs(take_snapshot(workspace))
     return before, after
 
 
@@ -40,11 +40,11 @@ def test_as_many_fixed_as_broken_is_no_improvement(
 ) -> None:
     judge(BEFORE * times)
     judge(AFTER * times, "mine")
-    after, before = judged.judged_runs(look(workspace))
-    said = view.headline(before, after)
-    assert sentences.VERDICT_TITLES[title] in said and tone in said
-    assert "±0.0" in said and f"{times} object{'s' if times > 1 else ''} turned right, {times} turned wrong" in said
-    assert sentences.VALID_CHOSE in said
+    after, before = evaluations.evaluated_runs(take_snapshot(workspace))
+    drawn = view.headline(before, after)
+    assert sentences.OUTCOME_TITLES[title] in drawn and tone in drawn
+    assert "±0.0" in drawn and f"{times} object{'s' if times > 1 else ''} turned right, {times} turned wrong" in drawn
+    assert sentences.VALID_CHOSE in drawn
 
 
 @pytest.mark.parametrize(("swap", "title", "tone"), [(False, "better", "dg-up"), (True, "worse", "dg-down")])
@@ -54,22 +54,22 @@ def test_a_difference_beyond_chance_is_said(
     bad, good = [("normal", "blocked"), ("blocked", "normal")] * 8, [("normal", "normal"), ("blocked", "blocked")] * 8
     judge(good if swap else bad)
     judge(bad if swap else good, "mine")
-    after, before = judged.judged_runs(look(workspace))
-    said = view.headline(before, after)
-    assert sentences.VERDICT_TITLES[title] in said and tone in said
+    after, before = evaluations.evaluated_runs(take_snapshot(workspace))
+    drawn = view.headline(before, after)
+    assert sentences.OUTCOME_TITLES[title] in drawn and tone in drawn
 
 
 def test_other_training_photos_are_told(workspace: Workspace, judge: Any) -> None:
     judge(BEFORE)
     judge(AFTER, "mine", fingerprint="another")
-    after, before = judged.judged_runs(look(workspace))
+    after, before = evaluations.evaluated_runs(take_snapshot(workspace))
     assert sentences.OTHER_SURROUNDINGS in view.headline(before, after)
 
 
 def test_runs_about_other_objects_are_never_compared(workspace: Workspace, judge: Any, pair: Any) -> None:
     before, after = pair
     judge(AFTER, "mine", "test")
-    other = judged.judged_runs(look(workspace))[0]
+    other = evaluations.evaluated_runs(take_snapshot(workspace))[0]
     assert view.why_not(before, after) == ""
     assert view.why_not(before, other) == sentences.NOT_COMPARABLE
     assert view.why_not(before, before) == sentences.SAME_RUN
@@ -82,17 +82,17 @@ def test_runs_about_other_objects_are_never_compared(workspace: Workspace, judge
 
 def test_the_table_has_a_row_for_every_run_and_marks_the_chosen_two(pair: Any) -> None:
     before, after = pair
-    said = view.runs_table([after, before], before, after)
-    assert said.count("<tr>") == 3
-    assert said.count(">Before<") == said.count(">After<") == 1
-    assert "LoRA rank" not in said, "only one of the two was taught, so no two ranks differ"
+    drawn = view.runs_table([after, before], before, after)
+    assert drawn.count("<tr>") == 3
+    assert drawn.count(">Before<") == drawn.count(">After<") == 1
+    assert "LoRA rank" not in drawn, "only one of the two was tuned, so no two ranks differ"
 
 
-def test_settings_that_differ_are_columns_and_untaught_models_have_dashes(
+def test_settings_that_differ_are_columns_and_base_models_have_dashes(
     workspace: Workspace, judge: Any, pair: Any
 ) -> None:
     judge(AFTER, "wider", **{"lora.rank": 9, "enhance.oversampling": True})
-    wider, after, before = judged.judged_runs(look(workspace))
+    wider, after, before = evaluations.evaluated_runs(take_snapshot(workspace))
     rows = view.runs_table([wider, after, before], before, wider).split("<tr>")
     assert "LoRA rank" in rows[1] and "Oversampling" in rows[1]
     assert "<td>9</td><td>on</td>" in rows[2]

@@ -59,18 +59,18 @@ def test_words_are_escaped_and_what_is_listed_gets_no_card(data: Dataset) -> Non
 
 
 @pytest.mark.parametrize(
-    ("setting", "said"),
+    ("setting", "expected"),
     [
         ({"data.drop_duplicates": True}, "Leave out duplicates"),
         ({"view.photo_px": 336}, "Set Photo resolution to 336"),
         ({"view.mode": "full+crop"}, "Set Mode to full+crop"),
     ],
 )
-def test_a_button_says_what_it_does(setting: dict[str, object], said: str) -> None:
-    assert set(setting) <= set(FIELDS) and text.cure(setting) == said
+def test_a_button_says_what_it_does(setting: dict[str, object], expected: str) -> None:
+    assert set(setting) <= set(FIELDS) and text.cure(setting) == expected
 
 
 def test_order_is_told_by_share_and_count() -> None:
-    said = view.order([{"upper": "rock toe", "lower": "toe drain", "share": 0.84, "pairs": 1369}])
-    assert "84 %" in said and "of 1,369 pairs" in said
+    drawn = view.order([{"upper": "rock toe", "lower": "toe drain", "share": 0.84, "pairs": 1369}])
+    assert "84 %" in drawn and "of 1,369 pairs" in drawn
     assert text.ABOVE_NONE in view.order([]) and text.ABOVE_NONE in view.together([], DAMS)

@@ -41,23 +41,23 @@ def adapter(tmp_path: Path) -> str:
 
 
 def test_an_answer_without_calibration_says_so() -> None:
-    said = predict._verdict(RAW, "toe drain", DAMS)
-    assert "99 %" in said and sentences.NOT_CALIBRATED in said
+    card = predict._answer_card(RAW, "toe drain", DAMS)
+    assert "99 %" in card and sentences.NOT_CALIBRATED in card
 
 
 def test_a_calibrated_answer_shows_the_calibrated_percentage_and_what_stands_behind_it(adapter: str) -> None:
-    said = predict._verdict(CALIBRATED | {"model": adapter}, "toe drain", DAMS)
-    assert "blocked" in said and "93 %" in said and "99 %" not in said
-    assert "Calibrated on 96 objects that it did not learn from." in said
+    card = predict._answer_card(CALIBRATED | {"model": adapter}, "toe drain", DAMS)
+    assert "blocked" in card and "93 %" in card and "99 %" not in card
+    assert "Calibrated on 96 objects that it did not learn from." in card
 
 
 def test_an_unsure_answer_goes_to_an_engineer_with_its_reason(adapter: str) -> None:
     unsure = CALIBRATED | {"model": adapter, "unsure": True, "calibrated_probability": 0.61}
-    said = predict._verdict(unsure, "toe drain", DAMS)
-    assert sentences.UNSURE in said
-    assert "Its most probable answer is blocked, 61 %." in said
-    assert "Of the 45 objects put aside that it was at least 80 % sure of, 2 were wrong" in said
-    assert "dg-badge" not in said, "no verdict beside the one that it has none"
+    card = predict._answer_card(unsure, "toe drain", DAMS)
+    assert sentences.UNSURE in card
+    assert "Its most probable answer is blocked, 61 %." in card
+    assert "Of the 45 objects put aside that it was at least 80 % sure of, 2 were wrong" in card
+    assert "dg-badge" not in card, "no verdict beside the one that it has none"
 
 
 @pytest.mark.parametrize(("answer", "expected"), [(RAW, 0.991), (CALIBRATED, 0.93)])
@@ -66,12 +66,12 @@ def test_the_bars_show_what_the_verdict_speaks_of(answer: dict[str, Any], expect
 
 
 def test_what_is_only_observed_is_called_present_whether_its_type_was_told_or_not() -> None:
-    told = {"predicted": "normal", "probability": 1.0, "label": "M", "probabilities": {"normal": 1.0}}
-    assert "present" in predict._verdict(told, "vegetation", DAMS)
-    assert "normal" not in predict._verdict(told, "vegetation", DAMS)
-    assert predict._shares(told, "vegetation", DAMS) == {"present": 1.0}
+    answer = {"predicted": "normal", "probability": 1.0, "label": "M", "probabilities": {"normal": 1.0}}
+    assert "present" in predict._answer_card(answer, "vegetation", DAMS)
+    assert "normal" not in predict._answer_card(answer, "vegetation", DAMS)
+    assert predict._shares(answer, "vegetation", DAMS) == {"present": 1.0}
     classes = {"vegetation normal": 0.5, "toe drain normal": 0.3, "rock toe damaged": 0.2}
-    guessed = told | {"probabilities": {"normal": 0.8, "damaged": 0.2}, "class_probabilities": classes}
+    guessed = answer | {"probabilities": {"normal": 0.8, "damaged": 0.2}, "class_probabilities": classes}
     assert predict._shares(guessed, None, DAMS) == {"present": 0.5, "normal": 0.3, "damaged": 0.2}
 
 

@@ -70,27 +70,27 @@ def ended(how: str, error: str = "") -> dict[str, Any]:
 
 
 def test_a_trial_shows_its_four_figures_each_with_its_explanation(workspace: Workspace) -> None:
-    said = training._trial(state_of(made(workspace, "rehearse", TRIED, ended("finished")))).replace("\u00a0", " ")
+    drawn = training._trial(state_of(made(workspace, "rehearse", TRIED, ended("finished")))).replace("\u00a0", " ")
     for words in (
         text.KIND_WORDS["rehearse"],
         "1.4 GB",
-        "of 19.5 GB there",
+        "of 20.0 GB there",
         "0.50 s",
         "the largest takes 1.2 s",
         "≈ 4 min",
         "330 steps",
         "79 MB",
-        "of 80.1 GB free: 49 MB of saved states, 30 MB to remember",
+        "of 82.0 GB free: 49 MB of saved states, 30 MB to remember",
         text.TRIED_FITS,
     ):
-        assert words in said
+        assert words in drawn
 
 
 def test_a_refusal_is_shown_as_its_sentence(workspace: Workspace) -> None:
     sentence = "cpu: this training needs more memory than there is. Lower training.tokens_per_pass."
-    said = training._trial(state_of(made(workspace, "rehearse", ended("failed", sentence))))
-    assert sentence in said
-    assert text.TRIED_FITS not in said
+    drawn = training._trial(state_of(made(workspace, "rehearse", ended("failed", sentence))))
+    assert sentence in drawn
+    assert text.TRIED_FITS not in drawn
 
 
 def test_a_trial_that_needs_gradient_checkpointing_says_so(workspace: Workspace) -> None:
@@ -116,7 +116,7 @@ def test_a_trial_is_shown_until_training_begins_after_it(workspace: Workspace) -
     assert training._newer(None, later) is None
 
 
-def test_a_run_shows_its_rehearsal_until_steps_arrive_and_then_what_they_measured(workspace: Workspace) -> None:
+def test_a_run_shows_its_dry_run_until_steps_arrive_and_then_what_they_measured(workspace: Workspace) -> None:
     run = made(workspace, "train", TRIED)
     with locks.hold(run.lock):
         before = training._state(state_of(run), None)
@@ -139,23 +139,24 @@ def test_a_run_shows_its_rehearsal_until_steps_arrive_and_then_what_they_measure
 def test_logs_from_before_are_still_shown(workspace: Workspace) -> None:
     run = made(workspace, "train", STEP)
     with locks.hold(run.lock):
-        said = training._state(state_of(run), None)
-    assert "6.0 photos/s" in said
-    assert "FLOP" not in said
-    assert "tokens/s" not in said
+        drawn = training._state(state_of(run), None)
+    assert "6.0 photos/s" in drawn
+    assert "FLOP" not in drawn
+    assert "tokens/s" not in drawn
     assert text.machine_speed({}) == ""
 
 
-@pytest.mark.parametrize(("per_s", "said"), [(4.24e8, "0.4 GFLOP/s"), (4.2e10, "42 GFLOP/s"), (3.12e14, "312 TFLOP/s")])
-def test_calculations_a_second_have_a_unit_that_suits_them(per_s: float, said: str) -> None:
-    assert units.operations(per_s) == said
+@pytest.mark.parametrize(("per_s", "line"), [(4.24e8, "0.4 GFLOP/s"), (4.2e10, "42 GFLOP/s"), (3.12e14, "312 TFLOP/s")])
+def test_calculations_a_second_have_a_unit_that_suits_them(per_s: float, line: str) -> None:
+    assert units.operations(per_s) == line
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"), [(45, "≈ 45 s"), (230, "≈ 4 min"), (5399, "≈ 90 min"), (23000, "≈ 6.4 h"), (3e5, "≈ 3.5 days")]
+    ("seconds", "line"),
+    [(45, "≈ 45 s"), (230, "≈ 4 min"), (5399, "≈ 90 min"), (23000, "≈ 6.4 h"), (3e5, "≈ 3.5 days")],
 )
-def test_an_estimate_is_no_more_exact_than_it_is(seconds: float, said: str) -> None:
-    assert units.about(seconds) == said
+def test_an_estimate_is_no_more_exact_than_it_is(seconds: float, line: str) -> None:
+    assert units.about(seconds) == line
 
 
 def test_the_stop_button_stops_what_is_at_work(workspace: Workspace) -> None:

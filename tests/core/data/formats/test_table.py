@@ -107,14 +107,14 @@ def test_a_split_that_makes_no_sense_is_told(folder: Path, read: Read, split: st
 
 
 @pytest.mark.parametrize(
-    ("line", "said"), [("{broken", "not valid JSON"), ("[1, 2]", "in braces"), ('"a_1.jpg"', "in braces")]
+    ("line", "message"), [("{broken", "not valid JSON"), ("[1, 2]", "in braces"), ('"a_1.jpg"', "in braces")]
 )
-def test_a_bad_json_line_is_told(folder: Path, read: Read, line: str, said: str) -> None:
+def test_a_bad_json_line_is_told(folder: Path, read: Read, line: str, message: str) -> None:
     good = [json.dumps({"image": f"{s}_1.jpg", "class": "toe drain", "box_xyxy_px": [8, 12, 24, 36]}) for s in "abc"]
     (folder / "t.jsonl").write_text("\n".join([*good, line]))
     (problem,) = read(folder).problems
     assert problem.where == "t.jsonl line 4"
-    assert said in problem.what
+    assert message in problem.what
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ def test_a_line_becomes_the_box_it_says(line: str, name: str, box: tuple[float, 
 
 
 @pytest.mark.parametrize(
-    ("line", "kind", "said"),
+    ("line", "kind", "message"),
     [
         ("0 0.5 0.5 0.2", "wrong-count", "4 found"),
         ("0", "wrong-count", "1 found"),
@@ -50,11 +50,11 @@ def test_a_line_becomes_the_box_it_says(line: str, name: str, box: tuple[float, 
         ("-1 0.5 0.5 0.2 0.4", "unknown-class", "class -1 has no name"),
     ],
 )
-def test_a_bad_line_is_named_and_its_neighbours_are_kept(line: str, kind: str, said: str) -> None:
+def test_a_bad_line_is_named_and_its_neighbours_are_kept(line: str, kind: str, message: str) -> None:
     objects, problems = parse_yolo(f"0 0.5 0.5 0.2 0.4\n\n{line}\n1 0.5 0.5 0.2 0.4\n", NAMES, "labels/a.txt")
     assert len(objects) == 2
     assert [(problem.kind, problem.where) for problem in problems] == [(kind, "labels/a.txt line 3")]
-    assert said in str(problems[0])
+    assert message in str(problems[0])
     assert problems[0].fix
 
 

@@ -24,7 +24,7 @@ COUNTING = {"rare-to-learn", "rare-to-judge", "rough-to-judge", "absent", "imbal
 BOX = "0.5 0.5 0.4 0.4"
 
 
-def scene(seed: int, size: int = 240) -> Image.Image:
+def random_picture(seed: int, size: int = 240) -> Image.Image:
     """A picture of soft hills with fine grain: unlike every other seed's, and sharp."""
     rng = np.random.default_rng(seed)
     hills = Image.fromarray(rng.integers(40, 215, (6, 6, 3), dtype=np.uint8)).resize(
@@ -34,7 +34,7 @@ def scene(seed: int, size: int = 240) -> Image.Image:
     return Image.fromarray(np.clip(np.asarray(hills) + grain, 0, 255).astype(np.uint8))
 
 
-class Album:
+class YoloFolder:
     """A YOLO folder that faults are planted in."""
 
     def __init__(self, root: Path) -> None:
@@ -42,7 +42,7 @@ class Album:
         for flight in range(8):
             for frame in range(4):
                 split = "valid" if flight > 5 else "train"
-                self.add(f"{split}/F{flight}_{frame * 20}", scene(10 * flight + frame), f"{frame} {BOX}\n")
+                self.add(f"{split}/F{flight}_{frame * 20}", random_picture(10 * flight + frame), f"{frame} {BOX}\n")
         (root / "data.yaml").write_text(f"train: train/images\nval: valid/images\nnames: {json.dumps(NAMES)}\n")
 
     def add(self, name: str, picture: Image.Image, label: str = f"0 {BOX}\n", quality: int = 92) -> None:
@@ -69,62 +69,62 @@ class Album:
 
 
 @pytest.fixture
-def album(tmp_path: Path) -> Album:
-    return Album(tmp_path / "set")
+def folder(tmp_path: Path) -> YoloFolder:
+    return YoloFolder(tmp_path / "set")
 
 
-def exact_copy(album: Album) -> None:
-    (album.root / "valid/images/F7_99.jpg").write_bytes(album.photo("train/F1_20").read_bytes())
-    (album.root / "valid/labels/F7_99.txt").write_text(f"0 {BOX}\n")
+def exact_copy(folder: YoloFolder) -> None:
+    (folder.root / "valid/images/F7_99.jpg").write_bytes(folder.photo("train/F1_20").read_bytes())
+    (folder.root / "valid/labels/F7_99.txt").write_text(f"0 {BOX}\n")
 
 
-def saved_again(album: Album) -> None:
-    changed = ImageEnhance.Brightness(scene(11).resize((200, 200))).enhance(1.15)
-    album.add("valid/Z_999", changed, quality=60)
+def saved_again(folder: YoloFolder) -> None:
+    changed = ImageEnhance.Brightness(random_picture(11).resize((200, 200))).enhance(1.15)
+    folder.add("valid/Z_999", changed, quality=60)
 
 
-def saved_again_in_one_split(album: Album) -> None:
-    album.add("train/Z_999", scene(11), quality=50)
+def saved_again_in_one_split(folder: YoloFolder) -> None:
+    folder.add("train/Z_999", random_picture(11), quality=50)
 
 
-def neighbour(album: Album) -> None:
-    album.add("valid/F1_22", scene(901))
+def neighbour(folder: YoloFolder) -> None:
+    folder.add("valid/F1_22", random_picture(901))
 
 
-def flight_apart(album: Album) -> None:
-    album.add("valid/F1_500", scene(902))
+def flight_apart(folder: YoloFolder) -> None:
+    folder.add("valid/F1_500", random_picture(902))
 
 
-def contradiction(album: Album) -> None:
-    album.add("train/F2_100", scene(903), f"0 {BOX}\n1 0.5 0.5 0.4 0.401\n2 0.2 0.2 0.1 0.1\n")
+def contradiction(folder: YoloFolder) -> None:
+    folder.add("train/F2_100", random_picture(903), f"0 {BOX}\n1 0.5 0.5 0.4 0.401\n2 0.2 0.2 0.1 0.1\n")
 
 
-def double_label(album: Album) -> None:
-    album.add("train/F2_100", scene(903), f"0 {BOX}\n0 0.5 0.5 0.4 0.401\n")
+def double_label(folder: YoloFolder) -> None:
+    folder.add("train/F2_100", random_picture(903), f"0 {BOX}\n0 0.5 0.5 0.4 0.401\n")
 
 
-def tiny_box(album: Album) -> None:
-    album.add("train/F2_100", scene(903), "0 0.5 0.5 0.02 0.02\n")
+def tiny_box(folder: YoloFolder) -> None:
+    folder.add("train/F2_100", random_picture(903), "0 0.5 0.5 0.02 0.02\n")
 
 
-def dark(album: Album) -> None:
-    album.add("train/F2_100", ImageEnhance.Brightness(scene(904)).enhance(0.15))
+def dark(folder: YoloFolder) -> None:
+    folder.add("train/F2_100", ImageEnhance.Brightness(random_picture(904)).enhance(0.15))
 
 
-def glare(album: Album) -> None:
-    album.add("train/F2_100", ImageEnhance.Brightness(scene(904)).enhance(5))
+def glare(folder: YoloFolder) -> None:
+    folder.add("train/F2_100", ImageEnhance.Brightness(random_picture(904)).enhance(5))
 
 
-def blurred(album: Album) -> None:
-    album.add("train/F2_100", scene(905).filter(ImageFilter.GaussianBlur(2.5)))
+def blurred(folder: YoloFolder) -> None:
+    folder.add("train/F2_100", random_picture(905).filter(ImageFilter.GaussianBlur(2.5)))
 
 
-def thumbnail(album: Album) -> None:
-    album.add("train/F2_100", scene(906, 90))
+def thumbnail(folder: YoloFolder) -> None:
+    folder.add("train/F2_100", random_picture(906, 90))
 
 
-def bad_label(album: Album) -> None:
-    album.add("train/F2_100", scene(907), f"0 {BOX}\n0 0.5 0.5 9 9\n")
+def bad_label(folder: YoloFolder) -> None:
+    folder.add("train/F2_100", random_picture(907), f"0 {BOX}\n0 0.5 0.5 9 9\n")
 
 
 FLIGHT = {f"train/images/F1_{frame}.jpg" for frame in (0, 20, 40, 60)}
@@ -145,16 +145,16 @@ PLANTED = [
 ]
 
 
-def test_a_clean_set_has_no_finding(album: Album) -> None:
-    assert album.faults() == {}
+def test_a_clean_set_has_no_finding(folder: YoloFolder) -> None:
+    assert folder.faults() == {}
 
 
 @pytest.mark.parametrize(("plant", "kind", "level", "names"), PLANTED, ids=[case[0].__name__ for case in PLANTED])
 def test_what_is_planted_is_found_and_nothing_else(
-    album: Album, plant: Callable[[Album], None], kind: str, level: str, names: set[str]
+    folder: YoloFolder, plant: Callable[[YoloFolder], None], kind: str, level: str, names: set[str]
 ) -> None:
-    plant(album)
-    found = album.faults()
+    plant(folder)
+    found = folder.faults()
     assert list(found) == [kind]
     assert (found[kind].level, set(found[kind].photos)) == (level, names)
     assert found[kind].title and found[kind].detail and found[kind].cure_words
@@ -163,68 +163,68 @@ def test_what_is_planted_is_found_and_nothing_else(
 @pytest.mark.parametrize(
     "plant", [exact_copy, saved_again, saved_again_in_one_split, neighbour, flight_apart, bad_label]
 )
-def test_the_flag_that_a_finding_names_cures_it(album: Album, plant: Callable[[Album], None]) -> None:
-    plant(album)
-    (fault,) = album.faults().values()
-    cured = album.settings(**fault.cure_setting)
-    left = {kind: finding for kind, finding in album.faults(cured).items() if kind != "duplicates-left-out"}
+def test_the_flag_that_a_finding_names_cures_it(folder: YoloFolder, plant: Callable[[YoloFolder], None]) -> None:
+    plant(folder)
+    (fault,) = folder.faults().values()
+    cured = folder.settings(**fault.cure_setting)
+    left = {kind: finding for kind, finding in folder.faults(cured).items() if kind != "duplicates-left-out"}
     # What is left out for good stays a note; everything else is gone.
     assert [(kind, finding.level) for kind, finding in left.items()] == (
         [("faults", NOTE)] if plant is bad_label else []
     )
 
 
-def test_of_a_picture_in_training_and_validation_the_judged_one_stays(album: Album) -> None:
+def test_of_a_picture_in_training_and_validation_the_judged_one_stays(folder: YoloFolder) -> None:
     for plant in (exact_copy, saved_again):
-        plant(album)
-    settings = album.settings(**{"data.drop_duplicates": True})
-    names = {photo.name for photo in read_dataset(settings.data, album.root).photos}
+        plant(folder)
+    settings = folder.settings(**{"data.drop_duplicates": True})
+    names = {photo.name for photo in read_dataset(settings.data, folder.root).photos}
     assert "train/images/F1_20.jpg" not in names and len(names) == 32  # one of three
     assert "valid/images/F7_99.jpg" in names
 
 
-def test_new_splits_keep_neighbours_and_duplicates_on_one_side(album: Album) -> None:
+def test_new_splits_keep_neighbours_and_duplicates_on_one_side(folder: YoloFolder) -> None:
     for plant in (saved_again, neighbour):
-        plant(album)
-    dataset = read_dataset(album.settings(**{"data.regroup": True}).data, album.root)
+        plant(folder)
+    dataset = read_dataset(folder.settings(**{"data.regroup": True}).data, folder.root)
     side = {photo.name.split("/")[-1]: photo.split for photo in dataset.photos}
     assert len(side) == 34 and {"train", "valid"} == set(side.values())
     assert side["F1_22.jpg"] == side["F1_20.jpg"] == side["Z_999.jpg"]
 
 
-def test_new_splits_have_a_test_split_where_there_was_one(album: Album) -> None:
-    (album.root / "data.yaml").write_text(
+def test_new_splits_have_a_test_split_where_there_was_one(folder: YoloFolder) -> None:
+    (folder.root / "data.yaml").write_text(
         f"train: train/images\ntest: valid/images\nnames: {json.dumps(NAMES)}\n", encoding="utf-8"
     )
-    dataset = read_dataset(album.settings(**{"data.regroup": True}).data, album.root)
+    dataset = read_dataset(folder.settings(**{"data.regroup": True}).data, folder.root)
     assert [len({photo.group for photo in dataset.split(name)}) for name in ("train", "valid", "test")] == [5, 1, 2]
 
 
-def test_one_flight_cannot_be_regrouped_and_that_is_said(album: Album) -> None:
+def test_one_flight_cannot_be_regrouped_and_that_is_said(folder: YoloFolder) -> None:
     changes = {"data.group_rule": "^(F)"}
-    found = album.faults(album.settings(**changes))
+    found = folder.faults(folder.settings(**changes))
     assert found["flight-across"].cure_setting == {}
     assert "data.group_rule" in found["flight-across"].cure_words
-    neighbour(album)
-    album.add("valid/F2_23", scene(910))
-    assert album.faults(album.settings(**changes))["flight-across"].cure_setting == {"data.regroup": True}
-    dataset = read_dataset(album.settings(**changes | {"data.regroup": True}).data, album.root)
+    neighbour(folder)
+    folder.add("valid/F2_23", random_picture(910))
+    assert folder.faults(folder.settings(**changes))["flight-across"].cure_setting == {"data.regroup": True}
+    dataset = read_dataset(folder.settings(**changes | {"data.regroup": True}).data, folder.root)
     side = {photo.name.split("/")[-1]: photo.split for photo in dataset.photos}
     assert side["F1_20.jpg"] == side["F1_22.jpg"] and side["F2_20.jpg"] == side["F2_23.jpg"]
     assert [problem.kind for problem in dataset.problems] == ["one-flight"]
 
 
-def test_frames_are_neighbours_by_their_numbers_even_without_a_flight_rule(album: Album) -> None:
-    neighbour(album)
-    found = album.faults(album.settings(**{"data.group_rule": ""}))
+def test_frames_are_neighbours_by_their_numbers_even_without_a_flight_rule(folder: YoloFolder) -> None:
+    neighbour(folder)
+    found = folder.faults(folder.settings(**{"data.group_rule": ""}))
     assert found["flight-across"].groups == (("train/images/F1_20.jpg", "valid/images/F1_22.jpg"),)
 
 
-def test_what_is_left_out_by_the_settings_no_longer_stops_a_run(album: Album) -> None:
-    bad_label(album)
-    exact_copy(album)
-    assert album.review().light == RED
-    good = album.review(album.settings(**{"data.use_good": True}))
+def test_what_is_left_out_by_the_settings_no_longer_stops_a_run(folder: YoloFolder) -> None:
+    bad_label(folder)
+    exact_copy(folder)
+    assert folder.review().light == RED
+    good = folder.review(folder.settings(**{"data.use_good": True}))
     assert good.light != RED
     assert {finding.level for finding in good.findings if finding.kind in ("faults", "same-file")} == {NOTE}
 
@@ -237,19 +237,19 @@ def test_what_is_left_out_by_the_settings_no_longer_stops_a_run(album: Album) ->
     ],
 )
 def test_boxes_of_few_tokens_are_told_with_the_resolution_that_shows_them(
-    album: Album, changes: dict[str, object], cured: dict[str, object]
+    folder: YoloFolder, changes: dict[str, object], cured: dict[str, object]
 ) -> None:
-    found = album.faults(album.settings(**changes))
+    found = folder.faults(folder.settings(**changes))
     assert (found["too-small"].cure_setting if cured else found) == cured
     if cured:
         assert found["too-small"].level == AMBER
-        assert "too-small" not in album.faults(album.settings(**changes | cured))
+        assert "too-small" not in folder.faults(folder.settings(**changes | cured))
 
 
-def test_boxes_that_no_resolution_shows_want_a_crop(album: Album) -> None:
-    tiny_box(album)
-    album.add("train/F3_100", scene(908), "0 0.5 0.5 0.1 0.1\n" * 1)
-    found = album.faults(album.settings(**{"view.mode": "full"}))
+def test_boxes_that_no_resolution_shows_want_a_crop(folder: YoloFolder) -> None:
+    tiny_box(folder)
+    folder.add("train/F3_100", random_picture(908), "0 0.5 0.5 0.1 0.1\n" * 1)
+    found = folder.faults(folder.settings(**{"view.mode": "full"}))
     assert found["too-small"].cure_setting == {"view.mode": "full+crop"}
 
 
@@ -286,18 +286,18 @@ def test_the_light_is_that_of_the_gravest_finding(levels: list[str], light: str)
     assert [finding.level for finding in made.findings] == sorted(levels, key=["red", "amber", "note"].index)
 
 
-def test_a_review_is_plain_json(album: Album) -> None:
+def test_a_review_is_plain_json(folder: YoloFolder) -> None:
     for plant in (exact_copy, contradiction, dark):
-        plant(album)
-    tree = json.loads(json.dumps(album.review().as_dict(), allow_nan=False))
+        plant(folder)
+    tree = json.loads(json.dumps(folder.review().as_dict(), allow_nan=False))
     assert set(tree) == {"light", "findings", "statistics"}
     assert tree["findings"][0]["flags"] == "--set data.drop_duplicates=true"
 
 
-def test_a_set_read_without_statistics_is_measured(album: Album) -> None:
-    dark(album)
-    settings = album.settings()
-    dataset = read_dataset(settings.data, album.root)
+def test_a_set_read_without_statistics_is_measured(folder: YoloFolder) -> None:
+    dark(folder)
+    settings = folder.settings()
+    dataset = read_dataset(settings.data, folder.root)
     assert all(photo.stats is None for photo in dataset.photos)
     assert "dark" in {finding.kind for finding in review(dataset, settings, taxonomy.load("")).findings}
 

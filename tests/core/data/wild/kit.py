@@ -22,7 +22,8 @@ MIDDLE_PX = (128, 96, 192, 144)
 @dataclass(frozen=True)
 class Reads:
     """The set is used. `box` is the first object of the first photo that has one, in pixels; `told` are patterns, each
-    of which a hint must match."""
+    of which a hint must match.
+    """
 
     format: str
     class_name: str = ""

@@ -21,7 +21,7 @@ from core.engine.reference_points.probes import (
     words_fit,
 )
 from core.engine.reference_points.rows import Item, prior_rows
-from core.engine.reference_points.warnings import above_prior_warning, not_looking_warning, prompt_leak_warning
+from core.engine.reference_points.warnings import above_prior_warning, photos_unused_warning, prompt_leak_warning
 from core.prompts import PhotoContext, question_text
 from core.settings import EnhanceSettings
 from core.taxonomy import Taxonomy, load
@@ -48,11 +48,11 @@ def drawn(count: int, seed: int, taxonomy: Taxonomy) -> list[Item]:
     return items
 
 
-def asked(items: list[Item], taxonomy: Taxonomy, leak: str = "") -> np.ndarray:
-    look, enhance = PhotoContext("full", (640, 480)), EnhanceSettings(position_encoding=True, spatial_reasoning=True)
+def texts_of(items: list[Item], taxonomy: Taxonomy, leak: str = "") -> np.ndarray:
+    context, enhance = PhotoContext("full", (640, 480)), EnhanceSettings(position_encoding=True, spatial_reasoning=True)
     texts = []
     for item in items:
-        text = question_text(KIND, item.obj.box_xyxy, [], look, enhance, taxonomy)
+        text = question_text(KIND, item.obj.box_xyxy, [], context, enhance, taxonomy)
         if leak == "word":
             text += f" ({item.obj.condition})"
         elif leak == "order":
@@ -67,20 +67,20 @@ def asked(items: list[Item], taxonomy: Taxonomy, leak: str = "") -> np.ndarray:
 
 @pytest.mark.parametrize("leak", ["word", "order", "number"])
 def test_a_planted_leak_is_caught(leak: str, taxonomy: Taxonomy) -> None:
-    train, judged = drawn(200, 1, taxonomy), drawn(100, 2, taxonomy)
+    train, valid = drawn(200, 1, taxonomy), drawn(100, 2, taxonomy)
     rows = probe_rows(
-        words_fit, (train, asked(train, taxonomy, leak)), (judged, asked(judged, taxonomy, leak)), taxonomy
+        words_fit, (train, texts_of(train, taxonomy, leak)), (valid, texts_of(valid, taxonomy, leak)), taxonomy
     )
-    prior = prior_rows([item.photo for item in train], [item.photo for item in judged], taxonomy)
-    said = prompt_leak_warning(rows, prior)
-    assert said is not None and "gives the true condition away" in said
+    prior = prior_rows([item.photo for item in train], [item.photo for item in valid], taxonomy)
+    warning = prompt_leak_warning(rows, prior)
+    assert warning is not None and "gives the true condition away" in warning
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_an_honest_question_is_not_accused(seed: int, taxonomy: Taxonomy) -> None:
-    train, judged = drawn(200, 10 + seed, taxonomy), drawn(100, 20 + seed, taxonomy)
-    rows = probe_rows(words_fit, (train, asked(train, taxonomy)), (judged, asked(judged, taxonomy)), taxonomy)
-    prior = prior_rows([item.photo for item in train], [item.photo for item in judged], taxonomy)
+    train, valid = drawn(200, 10 + seed, taxonomy), drawn(100, 20 + seed, taxonomy)
+    rows = probe_rows(words_fit, (train, texts_of(train, taxonomy)), (valid, texts_of(valid, taxonomy)), taxonomy)
+    prior = prior_rows([item.photo for item in train], [item.photo for item in valid], taxonomy)
     assert prompt_leak_warning(rows, prior) is None
 
 
@@ -119,24 +119,24 @@ def test_a_model_that_knows_without_seeing_is_accused_and_one_that_falls_to_gues
 
 
 def test_a_model_no_better_with_photos_than_without_is_accused() -> None:
-    assert not_looking_warning(answers(90, 100), answers(90, 100)) is not None
-    assert not_looking_warning(answers(50, 100, 30), answers(52, 100)) is not None
-    assert not_looking_warning(answers(90, 100), answers(50, 100)) is None
+    assert photos_unused_warning(answers(90, 100), answers(90, 100)) is not None
+    assert photos_unused_warning(answers(50, 100, 30), answers(52, 100)) is not None
+    assert photos_unused_warning(answers(90, 100), answers(50, 100)) is None
 
 
 def test_a_type_is_answered_from_its_own_training_objects_only(taxonomy: Taxonomy) -> None:
-    train, judged = drawn(60, 5, taxonomy), drawn(30, 6, taxonomy)
+    train, valid = drawn(60, 5, taxonomy), drawn(30, 6, taxonomy)
     values = [
-        np.array([[taxonomy.allowed[KIND].index(item.obj.condition)] for item in side]) for side in (train, judged)
+        np.array([[taxonomy.allowed[KIND].index(item.obj.condition)] for item in side]) for side in (train, valid)
     ]
-    rows = probe_rows(forest_fit(0), (train, values[0]), (judged, values[1]), taxonomy)
+    rows = probe_rows(forest_fit(0), (train, values[0]), (valid, values[1]), taxonomy)
     assert all(row["predicted"] == row["truth"] for row in rows)
-    assert [row["image"] for row in rows] == [item.photo.name for item in judged]
+    assert [row["image"] for row in rows] == [item.photo.name for item in valid]
     assert all(sum(row["probabilities"].values()) == pytest.approx(1, abs=1e-5) for row in rows)
-    unknown = probe_rows(forest_fit(0), ([], values[0][:0]), (judged, values[1]), taxonomy)
+    unknown = probe_rows(forest_fit(0), ([], values[0][:0]), (valid, values[1]), taxonomy)
     assert {row["predicted"] for row in unknown} == {taxonomy.allowed[KIND][0]}
     only = [item for item in train if item.obj.condition == "blocked"]
-    certain = probe_rows(forest_fit(0), (only, np.zeros((len(only), 1))), (judged, values[1]), taxonomy)
+    certain = probe_rows(forest_fit(0), (only, np.zeros((len(only), 1))), (valid, values[1]), taxonomy)
     assert {row["predicted"] for row in certain} == {"blocked"}
 
 

@@ -46,10 +46,10 @@ def test_guessing_answers_with_the_shares_of_training(taxonomy: Taxonomy) -> Non
 
 
 def test_what_training_lacks_is_answered_with_the_first_allowed_condition(taxonomy: Taxonomy) -> None:
-    train, judged = [photo("a", ("toe drain", "blocked"))], [photo("b", ("rock toe", "damaged"))]
-    (row,) = prior_rows(train, judged, taxonomy)
+    train, evaluated = [photo("a", ("toe drain", "blocked"))], [photo("b", ("rock toe", "damaged"))]
+    (row,) = prior_rows(train, evaluated, taxonomy)
     assert row["predicted"] == taxonomy.allowed["rock toe"][0] and row["probabilities"] == {}
-    assert prior_rows([], judged, taxonomy) == []
+    assert prior_rows([], evaluated, taxonomy) == []
 
 
 def test_objects_with_one_allowed_answer_are_no_choice(taxonomy: Taxonomy) -> None:

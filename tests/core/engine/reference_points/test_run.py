@@ -82,7 +82,7 @@ def test_photos_that_were_trained_on_are_not_judged_by_probes_that_learned_them(
     assert list(results["references"]) == ["prior", "blank", "shuffled"]
 
 
-def test_a_stop_ends_it_with_what_is_there(judged: run.JudgedSplit, tmp_path: Path) -> None:
+def test_a_stop_ends_it_with_what_is_there(evaluated: run.EvaluatedSplit, tmp_path: Path) -> None:
     class Stopping(Recorder):
         stopped = False
 
@@ -92,8 +92,8 @@ def test_a_stop_ends_it_with_what_is_there(judged: run.JudgedSplit, tmp_path: Pa
         def stop_requested(self) -> bool:
             return self.stopped
 
-    found, said = run.measure(judged, Workspace(tmp_path), tmp_path / "run", Stopping())
-    assert list(found) == ["prior", "prompt_only"] and isinstance(said, list)
+    found, warnings = run.measure(evaluated, Workspace(tmp_path), tmp_path / "run", Stopping())
+    assert list(found) == ["prior", "prompt_only"] and isinstance(warnings, list)
     assert sorted(path.name for path in (tmp_path / "run" / "references").iterdir()) == [
         "prior.jsonl",
         "prompt_only.jsonl",
@@ -199,9 +199,9 @@ def test_blanks_seen_once_per_shape_answer_as_blanks_seen_one_by_one(
 
 
 @pytest.fixture
-def judged(
+def evaluated(
     loaded: Loaded, prompt_builder: PromptBuilder, photos: list[Photo], taxonomy: Taxonomy, tmp_path: Path
-) -> run.JudgedSplit:
+) -> run.EvaluatedSplit:
     """Five photos, shown ten times over by name, and as many to learn from."""
     many = [
         dataclasses.replace(photo, name=f"{copy}/{photo.name}", split=split)
@@ -210,7 +210,7 @@ def judged(
         for photo in photos
     ]
     dataset = Dataset(tmp_path, "yolo", tuple(many))
-    return run.JudgedSplit(
+    return run.EvaluatedSplit(
         OpenedModel(loaded, loaded.model, taxonomy, None),
         prompt_builder,
         dataset,
@@ -241,7 +241,7 @@ def cheat(monkeypatch: pytest.MonkeyPatch, taxonomy: Taxonomy) -> Callable[[], N
 
 
 def test_a_model_that_knows_the_answer_without_the_photo_is_warned_about(
-    judged: run.JudgedSplit, cheat: Callable[[], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    evaluated: run.EvaluatedSplit, cheat: Callable[[], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan = run._plan
     monkeypatch.setattr(
@@ -250,18 +250,18 @@ def test_a_model_that_knows_the_answer_without_the_photo_is_warned_about(
         lambda *given: {k: v for k, v in plan(*given).items() if k in ("prior", "blank", "shuffled")},
     )
     cheat()
-    right = [{**row, "predicted": row["truth"], "predicted_class": row["truth_class"]} for row in judged.rows]
-    cheating = dataclasses.replace(judged, rows=right)
-    found, said = run.measure(cheating, Workspace(tmp_path), tmp_path / "run", Recorder())
+    right = [{**row, "predicted": row["truth"], "predicted_class": row["truth_class"]} for row in evaluated.rows]
+    cheating = dataclasses.replace(evaluated, rows=right)
+    found, warnings = run.measure(cheating, Workspace(tmp_path), tmp_path / "run", Recorder())
     assert found["blank"]["accuracy"] == found["shuffled"]["accuracy"] == 1
-    assert len(said) == 3
-    assert "blank grey photos" in said[0] and "other photos" in said[1] and "no clear difference" in said[2]
+    assert len(warnings) == 3
+    assert "blank grey photos" in warnings[0] and "other photos" in warnings[1] and "no clear difference" in warnings[2]
 
 
 def test_a_truth_written_into_the_question_is_warned_about(
-    judged: run.JudgedSplit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    evaluated: run.EvaluatedSplit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plan, text = run._plan, judged.prompt_builder.text
+    plan, text = run._plan, evaluated.prompt_builder.text
     monkeypatch.setattr(
         run, "_plan", lambda *given: {k: v for k, v in plan(*given).items() if k in ("prior", "prompt_only")}
     )
@@ -270,17 +270,17 @@ def test_a_truth_written_into_the_question_is_warned_about(
     def leaking(photo: Photo, index: int, kind: str) -> str:
         return f"{text(photo, index, kind)} File {photo.objects[index].condition}_7.jpg."
 
-    monkeypatch.setattr(judged.prompt_builder, "text", leaking)
-    (said,) = run.measure(judged, *place)[1]
-    assert "gives the true condition away" in said
+    monkeypatch.setattr(evaluated.prompt_builder, "text", leaking)
+    (warning,) = run.measure(evaluated, *place)[1]
+    assert "gives the true condition away" in warning
 
 
 def answers(right: Callable[[int], bool], choices: int = 2) -> list[dict[str, Any]]:
     """Sixty objects, each on its own photo, answered rightly where `right` says so."""
-    said = ["a" if right(n) else "b" for n in range(60)]
+    given = ["a" if right(n) else "b" for n in range(60)]
     return [
         {"image": str(n), "object": 0, "choices": choices, "truth_class": "a", "predicted_class": answer}
-        for n, answer in enumerate(said)
+        for n, answer in enumerate(given)
     ]
 
 
@@ -290,11 +290,11 @@ def test_a_simpler_method_that_is_clearly_better_is_named() -> None:
         "texture_forest": answers(lambda n: n % 10 > 0),
         "linear_probe": answers(lambda n: n % 2 == 0 or n == 1),  # one more: that may be luck
     }
-    (said,) = run.warnings_about(model, rows)
-    assert "50 %" in said and "random forest on colour and texture (90 %)" in said and "linear" not in said
+    (warning,) = run.warnings_about(model, rows)
+    assert "50 %" in warning and "random forest on colour and texture (90 %)" in warning and "linear" not in warning
     assert run.warnings_about(answers(lambda n: True), rows) == []
-    (said,) = run.warnings_about(model, {**rows, "linear_probe": answers(lambda n: True)[:30]})
-    assert "(100 %)" in said  # of the thirty objects that all have judged
+    (warning,) = run.warnings_about(model, {**rows, "linear_probe": answers(lambda n: True)[:30]})
+    assert "(100 %)" in warning  # of the thirty objects that all have judged
     assert run.warnings_about(model, {"texture_forest": answers(lambda n: True, choices=1)}) == []
 
 
@@ -307,23 +307,23 @@ def test_pooling_takes_the_tokens_inside_the_box() -> None:
     assert pooled(seen, 2, (0.26, 0.51, 0.3, 0.6)).tolist() == [5, 0, 5]  # holds no centre: the nearest one
 
 
-def test_the_linear_probe_looks_with_untaught_eyes(
-    loaded: Loaded, settings: Settings, taxonomy: Taxonomy, judged: run.JudgedSplit, tmp_path: Path
+def test_the_linear_probe_sees_what_the_base_model_sees(
+    loaded: Loaded, settings: Settings, taxonomy: Taxonomy, evaluated: run.EvaluatedSplit, tmp_path: Path
 ) -> None:
     """An adapter that changes the vision tower changes nothing of what the probe answers."""
     from core.engine.adapters import attach_lora
 
     def answer() -> list[dict[str, Any]]:
         return run._linear(
-            dataclasses.replace(judged, opened=OpenedModel(loaded, model, taxonomy, None)),
-            (items_of(judged.dataset.split("train")), items_of(judged.photos[:5])),
+            dataclasses.replace(evaluated, opened=OpenedModel(loaded, model, taxonomy, None)),
+            (items_of(evaluated.dataset.split("train")), items_of(evaluated.photos[:5])),
             Workspace(tmp_path),
             run._Progress(Recorder(), "x"),
         )
 
     model: Any = loaded.model
     plain = answer()
-    image_view = ImageView(judged.photos[0].path, judged.photos[0].objects[0].box_xyxy)
+    image_view = ImageView(evaluated.photos[0].path, evaluated.photos[0].objects[0].box_xyxy)
     model = attach_lora(loaded.model, merge(settings, {"lora.targets": "everything"}).lora)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
@@ -331,9 +331,9 @@ def test_the_linear_probe_looks_with_untaught_eyes(
                 parameter.add_(0.5)
     image_encoder = PromptBuilder(loaded, settings, taxonomy).image_encoder
     tower = FeatureCache(loaded, image_encoder, None)
-    taught = pooled(tower.features(image_view), image_encoder.merge)
+    tuned = pooled(tower.features(image_view), image_encoder.merge)
     with model.disable_adapter():
-        untaught = pooled(tower.features(image_view), image_encoder.merge)
-    assert np.abs(taught - untaught).max() > 0.01
+        base = pooled(tower.features(image_view), image_encoder.merge)
+    assert np.abs(tuned - base).max() > 0.01
     for mine, its in zip(answer(), plain, strict=True):
         assert mine["probabilities"] == pytest.approx(its["probabilities"], abs=1e-6)

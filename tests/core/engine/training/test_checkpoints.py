@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from core.engine.training.checkpoints import keep_best, publish
+from core.engine.training.checkpoints import publish, save_best
 from core.runs import swap
 
 KilledAfter = Callable[[int, Callable[[], object]], bool]
@@ -45,12 +45,12 @@ def test_a_kill_while_the_best_is_replaced_leaves_the_old_or_the_new_with_its_ow
     found = []
     for count in range(1000):
         folder = tmp_path / str(count) / "best"
-        keep_best(trainer("good"), folder, about(1, 0.5))
-        killed = killed_after(count, lambda folder=folder: keep_best(trainer("better"), folder, about(2, 0.6)))  # type: ignore[misc]
+        save_best(trainer("good"), folder, about(1, 0.5))
+        killed = killed_after(count, lambda folder=folder: save_best(trainer("better"), folder, about(2, 0.6)))  # type: ignore[misc]
         swap.recover(folder)
         found.append(best_of(folder))
         # What the next one does never depends on where the last one was killed.
-        keep_best(trainer("best"), folder, about(3, 0.7))
+        save_best(trainer("best"), folder, about(3, 0.7))
         assert best_of(folder) == ("best", 0.7)
         assert sorted(path.name for path in folder.parent.iterdir()) == ["best"]
         if not killed:
@@ -62,7 +62,7 @@ def test_a_kill_while_the_best_is_replaced_leaves_the_old_or_the_new_with_its_ow
 
 def test_a_kill_while_a_model_is_published_leaves_it_out_or_whole(tmp_path: Path, killed_after: KilledAfter) -> None:
     best, found = tmp_path / "best", []
-    keep_best(trainer("best"), best, about(3, 0.7))
+    save_best(trainer("best"), best, about(3, 0.7))
     for count in range(1000):
         final = tmp_path / str(count) / "a_final"
         killed = killed_after(count, lambda final=final: publish(best, final))  # type: ignore[misc]
@@ -78,7 +78,7 @@ def test_a_kill_while_a_model_is_published_leaves_it_out_or_whole(tmp_path: Path
 
 @pytest.mark.parametrize("weights", ["good", "better"])
 def test_what_is_kept_holds_no_pickle_and_says_what_it_is(tmp_path: Path, weights: str) -> None:
-    keep_best(trainer(weights), tmp_path / "best", about(3, 0.7))
+    save_best(trainer(weights), tmp_path / "best", about(3, 0.7))
     assert sorted(path.name for path in (tmp_path / "best").iterdir()) == [
         "README.md",
         "adapter_model.safetensors",

@@ -111,7 +111,7 @@ def test_weights_are_the_taxonomys_where_no_setting_says_otherwise() -> None:
 
 
 @pytest.mark.parametrize(
-    ("weights", "conditions", "said"),
+    ("weights", "conditions", "messages"),
     [
         ({}, {"sound": {}, "lost": {"weight": 2}}, []),
         ({"lost": 2.0}, {"sound": {}, "lost": {}}, []),
@@ -120,10 +120,10 @@ def test_weights_are_the_taxonomys_where_no_setting_says_otherwise() -> None:
         ({"blocked": 2.0}, {"sound": {}, "lost": {}}, ["'blocked' is no condition of roofs", "weigh the same"]),
     ],
 )
-def test_weights_without_effect_are_told(weights: dict, conditions: dict, said: list[str]) -> None:
+def test_weights_without_effect_are_told(weights: dict, conditions: dict, messages: list[str]) -> None:
     taxonomy = from_dict({"name": "roofs", "conditions": conditions, "object_types": ["tile"]})
     found = weighting_faults(EnhanceSettings(condition_weighting=True, condition_weights=weights), taxonomy)
-    assert len(found) == len(said) and all(words in line for words, line in zip(said, found, strict=True))
+    assert len(found) == len(messages) and all(words in line for words, line in zip(messages, found, strict=True))
     assert weighting_faults(EnhanceSettings(condition_weights=weights), taxonomy) == []
 
 

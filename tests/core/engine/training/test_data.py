@@ -9,8 +9,8 @@ from dataclasses import replace
 import pytest
 
 from core.data.types import Photo
-from core.engine.packing import PackedSample
 from core.engine.questions import PromptBuilder
+from core.engine.samples import PackedSample
 from core.engine.training.class_balance import class_weights
 from core.engine.training.data import EpochSampler, SampleKey, TrainingDataset
 from core.errors import UserError
@@ -18,7 +18,7 @@ from core.settings import Settings, merge
 from core.taxonomy import Taxonomy
 
 
-def lessons_of(
+def dataset_of(
     photos: Sequence[Photo], prompt_builder: PromptBuilder, settings: Settings, **changes: object
 ) -> TrainingDataset:
     return TrainingDataset(
@@ -36,7 +36,7 @@ def answers_of(prompt_builder: PromptBuilder, sample: PackedSample) -> list[str]
 def test_an_epoch_asks_about_every_object_once_however_it_is_cut(
     prompt_builder: PromptBuilder, photos: list[Photo], settings: Settings, size: int, sequences: list[int]
 ) -> None:
-    training_data = lessons_of(
+    training_data = dataset_of(
         photos, prompt_builder, settings, training__questions_per_sequence=size, question__class_share=1
     )
     order = training_data.order(0)
@@ -52,14 +52,14 @@ def test_an_epoch_asks_about_every_object_once_however_it_is_cut(
 def test_the_order_follows_from_seed_and_epoch_alone(
     prompt_builder: PromptBuilder, photos: list[Photo], settings: Settings
 ) -> None:
-    training_data = lessons_of(photos, prompt_builder, settings)
-    again = lessons_of(photos, prompt_builder, settings)
+    training_data = dataset_of(photos, prompt_builder, settings)
+    again = dataset_of(photos, prompt_builder, settings)
     places = [[(key.photo, key.start) for key in training_data.order(epoch)] for epoch in range(6)]
     again.order(5)
     assert training_data.order(3) == again.order(3)
     assert len({tuple(order) for order in places}) > 1
     assert all(sorted(order) == sorted(places[0]) for order in places)
-    other = lessons_of(photos, prompt_builder, settings, training__seed=1)
+    other = dataset_of(photos, prompt_builder, settings, training__seed=1)
     assert [other.order(epoch) for epoch in range(6)] != [training_data.order(epoch) for epoch in range(6)]
     sampler = EpochSampler(training_data)
     assert list(sampler) == training_data.order(0)
@@ -68,10 +68,10 @@ def test_the_order_follows_from_seed_and_epoch_alone(
     assert len(sampler) == len(training_data)
 
 
-def test_a_lesson_follows_from_its_key_alone(
+def test_a_sample_follows_from_its_key_alone(
     prompt_builder: PromptBuilder, photos: list[Photo], settings: Settings
 ) -> None:
-    training_data = lessons_of(photos, prompt_builder, settings, question__class_share=0.5, training__flip=True)
+    training_data = dataset_of(photos, prompt_builder, settings, question__class_share=0.5, training__flip=True)
     keys = training_data.order(2)
     before = [[question.token_ids for question in training_data.sample(key).questions] for key in keys]
     after = [[question.token_ids for question in training_data.sample(key).questions] for key in reversed(keys)]
@@ -94,7 +94,7 @@ def test_the_share_of_class_questions_is_as_asked(
 ) -> None:
     # Free answers: every object is asked about, one with a single allowed condition too.
     prompt_builder.closed = False
-    training_data = lessons_of(photos, prompt_builder, settings, question__class_share=share)
+    training_data = dataset_of(photos, prompt_builder, settings, question__class_share=share)
     samples = [training_data.sample(key) for epoch in range(12) for key in training_data.order(epoch)]
     reported = [answer for sample in samples for answer in answers_of(prompt_builder, sample)]
     assert len(reported) == 12 * 27
@@ -104,7 +104,7 @@ def test_the_share_of_class_questions_is_as_asked(
 def test_every_leaf_carries_its_classs_weight(
     prompt_builder: PromptBuilder, photos: list[Photo], settings: Settings
 ) -> None:
-    training_data = lessons_of(photos, prompt_builder, settings)
+    training_data = dataset_of(photos, prompt_builder, settings)
     weights = class_weights(photos, settings.enhance, prompt_builder.taxonomy)
     prompt_builder.closed = False
     assert len(set(weights.values())) > 1
@@ -116,7 +116,7 @@ def test_every_leaf_carries_its_classs_weight(
         assert all(len(question.answers) == 1 for question in sample.questions)
 
 
-def test_flip_mirrors_half_of_the_lessons_and_only_when_asked(
+def test_flip_mirrors_half_of_the_samples_and_only_when_asked(
     prompt_builder: PromptBuilder, photos: list[Photo], settings: Settings
 ) -> None:
     straight = {
@@ -127,7 +127,7 @@ def test_flip_mirrors_half_of_the_lessons_and_only_when_asked(
         for index, photo in enumerate(photos)
     }
     for flip in (False, True):
-        training_data = lessons_of(photos, prompt_builder, settings, training__flip=flip)
+        training_data = dataset_of(photos, prompt_builder, settings, training__flip=flip)
         seen = Counter()
         for epoch in range(12):
             for key in training_data.order(epoch):
@@ -144,25 +144,25 @@ def test_flip_mirrors_half_of_the_lessons_and_only_when_asked(
 def test_oversampled_photos_come_more_often_and_differently(
     prompt_builder: PromptBuilder, photos: list[Photo], settings: Settings
 ) -> None:
-    training_data = lessons_of(photos, prompt_builder, settings, enhance__oversampling=True, question__class_share=0.5)
+    training_data = dataset_of(photos, prompt_builder, settings, enhance__oversampling=True, question__class_share=0.5)
     seen = Counter(key.photo for key in training_data.order(0))
     assert len(training_data) > len(photos)
     assert set(seen) == set(range(5))
     often = seen.most_common(1)[0][0]
-    asked = {
+    question_sets = {
         tuple(question.token_ids for question in training_data.sample(key).questions)
         for epoch in range(4)
         for key in training_data.order(epoch)
         if key.photo == often
     }
-    assert len(asked) > 4
+    assert len(question_sets) > 4
 
 
 def test_photos_without_objects_teach_nothing(
     prompt_builder: PromptBuilder, photos: list[Photo], settings: Settings
 ) -> None:
     empty = replace(photos[0], objects=())
-    assert len(lessons_of([empty, *photos], prompt_builder, settings)) == len(photos)
+    assert len(dataset_of([empty, *photos], prompt_builder, settings)) == len(photos)
 
 
 def test_what_teaches_nothing_is_not_asked_unless_nothing_else_is(
@@ -170,7 +170,7 @@ def test_what_teaches_nothing_is_not_asked_unless_nothing_else_is(
 ) -> None:
     """Vegetation has one condition: as a choice among one, its question has no loss."""
     lonely = replace(photos[0], objects=(replace(photos[0].objects[0], object_type="vegetation", condition="normal"),))
-    training_data = lessons_of([*photos, lonely], prompt_builder, settings, question__class_share=0)
+    training_data = dataset_of([*photos, lonely], prompt_builder, settings, question__class_share=0)
     for key in training_data.order(0):
         open_ones = [
             obj for obj in training_data.photos[key.photo].objects if len(taxonomy.allowed[obj.object_type]) > 1
@@ -187,13 +187,13 @@ def test_what_teaches_nothing_is_not_asked_unless_nothing_else_is(
 def test_batches_made_ahead_are_those_made_on_demand(
     prompt_builder: PromptBuilder, photos: list[Photo], settings: Settings
 ) -> None:
-    training_data = lessons_of(
+    training_data = dataset_of(
         photos, prompt_builder, settings, question__class_share=0.5, training__flip=True, training__lights=3
     )
     keys = training_data.order(1)
-    coming = [training_data.pending(keys[start : start + 2]) for start in (0, 2, 4)]
-    assert [batch.photos for batch in coming] == [2, 2, 1]
-    for start, batch in zip((0, 2, 4), coming, strict=True):
+    pending = [training_data.pending(keys[start : start + 2]) for start in (0, 2, 4)]
+    assert [batch.photos for batch in pending] == [2, 2, 1]
+    for start, batch in zip((0, 2, 4), pending, strict=True):
         now = prompt_builder.batches([training_data.sample(key) for key in keys[start : start + 2]])
         for mine, its in zip(batch.batches(), now, strict=True):
             assert {name: value.numpy().tobytes() for name, value in mine.items()} == {
@@ -204,40 +204,40 @@ def test_batches_made_ahead_are_those_made_on_demand(
 def test_what_goes_wrong_while_a_batch_is_made_is_told_where_it_is_used(
     prompt_builder: PromptBuilder, photos: list[Photo], settings: Settings
 ) -> None:
-    training_data = lessons_of(
+    training_data = dataset_of(
         [replace(photos[0], path=photos[0].path.with_name("gone.jpg"))], prompt_builder, settings
     )
-    coming = training_data.pending(training_data.order(0))
+    pending = training_data.pending(training_data.order(0))
     with pytest.raises(UserError, match="no such photo"):
-        coming.batches()
+        pending.batches()
 
 
 def test_every_version_of_a_photo_is_seen_and_no_other(
     prompt_builder: PromptBuilder, photos: list[Photo], settings: Settings
 ) -> None:
-    training_data = lessons_of(photos[:1], prompt_builder, settings, training__flip=True, training__lights=3)
+    training_data = dataset_of(photos[:1], prompt_builder, settings, training__flip=True, training__lights=3)
     assert training_data.versions == [(False, 0), (True, 0), (False, 1), (True, 1), (False, 2), (True, 2)]
-    assert training_data.versions_to_come(60) == [(photos[:1], sorted(training_data.versions))]
-    looks = {
+    assert training_data.upcoming_versions(60) == [(photos[:1], sorted(training_data.versions))]
+    versions = {
         prompt_builder.image_encoder.photo(photos[0].path, *version).values.tobytes()
         for version in training_data.versions
     }
-    assert len(looks) == 6
+    assert len(versions) == 6
     seen = {
         training_data.sample(key).photo.values.tobytes() for epoch in range(60) for key in training_data.order(epoch)
     }  # type: ignore[union-attr]
-    assert seen == looks
+    assert seen == versions
 
 
-def test_the_versions_to_come_are_those_that_the_lessons_show(
+def test_the_versions_to_come_are_those_that_the_samples_show(
     prompt_builder: PromptBuilder, photos: list[Photo], settings: Settings
 ) -> None:
-    training_data = lessons_of(photos, prompt_builder, settings, training__flip=True, training__lights=4)
+    training_data = dataset_of(photos, prompt_builder, settings, training__flip=True, training__lights=4)
     shown: dict[int, set[bytes]] = {}
     for epoch in range(2):
         for key in training_data.order(epoch):
             shown.setdefault(key.photo, set()).add(training_data.sample(key).photo.values.tobytes())  # type: ignore[union-attr]
-    reported = training_data.versions_to_come(2)
+    reported = training_data.upcoming_versions(2)
     assert [photo_path for (photo_path,), _ in reported] == photos
     for index, ((photo,), versions) in enumerate(reported):
         assert 1 <= len(versions) <= 2

@@ -12,9 +12,11 @@ import pytest
 import torch
 
 from core.engine.training import dry_run, memory
+from core.engine.training.checkpoints import checkpoint_bytes
 from core.engine.training.dry_run import DryRunState, measure_dry_run
 from core.engine.training.memory import MachineMemory, PeakMemory
-from core.engine.training.run import dry_run_only, set_up
+from core.engine.training.run import dry_run_only
+from core.engine.training.setup import set_up
 from core.engine.training.sizes import SequenceSize, largest, sequence_sizes, usual, views
 from core.engine.training.trainer import PackedTrainer
 from core.errors import UserError
@@ -61,7 +63,7 @@ def trainer_of(trainings: Trainings, reported: Recorder, changes: dict[str, Any]
 
 
 @pytest.mark.parametrize("targets", ["everything", "attention"])
-def test_a_training_with_a_rehearsal_equals_one_without(
+def test_a_training_with_a_dry_run_equals_one_without(
     trainings: Trainings, targets: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Bit for bit, with dropout and mirroring on, and with features that are kept on disk or not."""
@@ -173,8 +175,8 @@ def test_checkpoints_take_what_their_files_take(
 ) -> None:
     """The one that is written before the oldest goes counts; fewer are written than may be kept where steps are few."""
     trainer = trainer_of(trainings, reported, {"training.save_steps": every, "training.keep_checkpoints": keep})
-    weights = dry_run.learning_weights(trainer)
-    assert dry_run.checkpoint_bytes(trainer, steps) == checkpoints * 12 * weights + 3 * 4 * weights
+    weights = memory.learning_weights(trainer)
+    assert checkpoint_bytes(trainer, steps) == checkpoints * 12 * weights + 3 * 4 * weights
 
 
 def test_the_disk_that_was_announced_is_not_exceeded(trainings: Trainings) -> None:
@@ -235,10 +237,11 @@ def test_memory_of_one_photo_is_taken_as_often_as_a_pass_holds_it(
         trainer = trainer_of(trainings, reported, changes)
         found = sequence_sizes(trainer.training_data)
         alike = [SequenceSize(500, 1, 1, size.key) for size in found]
-        weights = dry_run.OPTIMIZER_BYTES * dry_run.learning_weights(trainer)
+        weights = memory.OPTIMIZER_BYTES * memory.learning_weights(trainer)
         for spare, fitting in ((1, True), (-1, False)):
-            room = machine(memory_bytes=before + photos * photo + weights + spare)
-            assert DryRunState(trainer, room, alike, PeakMemory(trainer.args.device), alike).one_fits() is fitting
+            resources = machine(memory_bytes=before + photos * photo + weights + spare)
+            state = DryRunState(trainer, resources, alike, PeakMemory(trainer.args.device), alike)
+            assert state.single_photo_fits() is fitting
 
 
 def short_once(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
@@ -312,7 +315,7 @@ def test_photos_that_will_be_remembered_count_as_memory(
 
 
 def test_what_the_optimizer_will_need_is_counted(trainer: PackedTrainer) -> None:
-    weights = dry_run.learning_weights(trainer)
+    weights = memory.learning_weights(trainer)
     state = DryRunState(trainer, machine(memory_bytes=1000 + 8 * weights), [], PeakMemory(trainer.args.device))
     assert state.fits(1000)
     assert not state.fits(1001)

@@ -36,7 +36,8 @@ def farthest(weights: Weights, other: Weights) -> float:
 
 def plain_loss(trainings: Trainings, settings: Settings) -> float:
     """The slow twin of the first step: one forward per question, labels -100 on all but the answer's tokens, and
-    transformers' own positions, mask and shift. Weighted mean over the questions of the step."""
+    transformers' own positions, mask and shift. Weighted mean over the questions of the step.
+    """
     data = read_dataset(settings.data, trainings.workspace.sample_data)
     loaded = models.load(settings.model)
     prompt_builder = PromptBuilder(loaded, settings, load_taxonomy())

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 import torch
 
-from core.engine.training import dry_run, throughput
-from core.engine.training.dry_run import DryRunState, take_step, unchanged
+from core.engine.training import throughput
+from core.engine.training.dry_run import DryRunState, take_step
 from core.engine.training.memory import MachineMemory, PeakMemory
-from core.engine.training.run import set_up
+from core.engine.training.setup import set_up
 from core.engine.training.sizes import largest, sequence_sizes
+from core.engine.training.trainer_state import unchanged, with_checkpointing
 from core.runs.events import SilentReporter
 
 Trainings = Any  # of conftest.py
@@ -68,7 +69,7 @@ def test_the_cost_of_unseen_batches_is_told_within_ten_percent(
 ) -> None:
     """Learned from the steps of a dry run, held against the counter on every other photo and pair of photos."""
     state = state_of(trainings, {"lora.targets": targets, **changes})
-    with unchanged(state.trainer), dry_run.with_checkpointing(state.trainer):
+    with unchanged(state.trainer), with_checkpointing(state.trainer):
         for chosen in (state.largest[:1], state.largest, state.usual, state.sizes[-1:]):
             state.count(chosen)
         costs = throughput.fit(state.counted)

@@ -18,21 +18,21 @@ from core.settings import from_dict
 
 
 @dataclass
-class Teller:
+class StopReporter:
     """Remembers the steps; only the process `hears` is reported of the request to stop, at `stop_after`."""
 
     stop_after: int
     hears: bool
     steps: list[dict[str, Any]] = field(default_factory=list)
-    asked: int = 0
+    times_asked: int = 0
 
     def emit(self, kind: str, **fields: Any) -> None:
         if kind == "step":
             self.steps.append(fields)
 
     def stop_requested(self) -> bool:
-        self.asked += 1
-        return self.hears and bool(self.stop_after) and self.asked >= self.stop_after
+        self.times_asked += 1
+        return self.hears and bool(self.stop_after) and self.times_asked >= self.stop_after
 
 
 def main(jobs: Path) -> None:
@@ -43,7 +43,7 @@ def main(jobs: Path) -> None:
     for name, job in json.loads(jobs.read_text()).items():
         run_folder = jobs.parent / f"run-{name}"
         run_folder.mkdir(exist_ok=True)
-        reporter = Teller(job["stop_after"], hears=rank == 0)
+        reporter = StopReporter(job["stop_after"], hears=rank == 0)
         info = train(from_dict(job["settings"]), name, run_folder, Workspace(jobs.parent), reporter, False)
         found = {"info": info, "steps": reporter.steps, "world": torch.distributed.get_world_size()}
         (jobs.parent / f"{name}-{rank}.json").write_text(json.dumps(found))

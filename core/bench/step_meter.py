@@ -1,4 +1,4 @@
-"""The beat of a measurement: called after every step, it decides whether to go on and answers with readings."""
+"""Measures the steps of a training or an evaluation, in readings that another process requests."""
 
 from __future__ import annotations
 
@@ -36,28 +36,35 @@ def peak_mb(device: torch.device) -> float:
 
 
 def held_mb(device: torch.device) -> float:
+    """The memory that this process holds now, or that its tensors hold on a GPU, in MB."""
     if device.type == "cuda":
         return torch.cuda.memory_allocated(device) / 1e6
     return resident_bytes() / 1e6
 
 
-class Beat:
-    """Called after every step with what has been done so far; waits for the next question when a reading is over.
+class StepMeter:
+    """Called after every step with what has been done so far; waits for the next request when a reading is over.
 
     A step's data are made before the step, so between two calls lie whole steps, data included.
+
+    Args:
+        requests: one JSON object a line: {"seconds", "steps"}, the least that a reading covers.
+        replies: takes one JSON object a line, a reading each.
+        device: what the steps run on.
+        warm: how many steps are not measured at first.
     """
 
-    def __init__(self, hear: TextIO, say: TextIO, device: torch.device, warm: int) -> None:
-        self.hear, self.said, self.device, self.left_to_warm = hear, say, device, warm
+    def __init__(self, requests: TextIO, replies: TextIO, device: torch.device, warm: int) -> None:
+        self.requests, self.replies, self.device, self.left_to_warm = requests, replies, device, warm
         self.ready: dict[str, Any] = {}
         self.seconds = self.steps = 0.0
         self.done_steps = 0
         self.began = 0.0
         self.at_start: dict[str, float] = {}
 
-    def begin(self, **about: Any) -> None:
-        """Right before the first step: what is there to tell, and how much memory is held without any step."""
-        self.ready |= {**about, "before_mb": round(held_mb(self.device), 1)}
+    def begin(self, **facts: Any) -> None:
+        """Right before the first step: keep facts for the first reply, with the memory held without any step."""
+        self.ready |= {**facts, "before_mb": round(held_mb(self.device), 1)}
 
     def __call__(self, **done: float) -> bool:
         """Whether to go on. `done` counts questions, photos or tokens since the beginning."""
@@ -74,18 +81,19 @@ class Beat:
         reading |= {"seconds": elapsed, "steps": self.done_steps, "peak_mb": round(peak_mb(self.device), 1)}
         return self._next(reading, done)
 
-    def _next(self, answer: Mapping[str, Any], done: Mapping[str, float]) -> bool:
-        say(self.said, answer)
-        line = self.hear.readline()
+    def _next(self, reply: Mapping[str, Any], done: Mapping[str, float]) -> bool:
+        write_message(self.replies, reply)
+        line = self.requests.readline()
         if not line:
             return False
-        asked = json.loads(line)
-        self.seconds, self.steps = asked["seconds"], asked["steps"]
+        request = json.loads(line)
+        self.seconds, self.steps = request["seconds"], request["steps"]
         self.at_start, self.done_steps = dict(done), 0
         self.began = time.perf_counter()
         return True
 
 
-def say(stream: TextIO, words: Mapping[str, Any]) -> None:
-    stream.write(json.dumps(words) + "\n")
+def write_message(stream: TextIO, message: Mapping[str, Any]) -> None:
+    """Write a message as a line of JSON, at once."""
+    stream.write(json.dumps(message) + "\n")
     stream.flush()

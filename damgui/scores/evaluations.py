@@ -1,8 +1,9 @@
-"""Every judged run of a workspace: what judged which objects, with which settings, and which runs can be compared."""
+"""Every evaluated run of a workspace: its model, its objects and settings, and which runs can be compared."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,24 +21,24 @@ from damgui.scores import results, sentences
 from damgui.scores.results import ShownResults
 from damgui.snapshot import Snapshot
 
-# Without these a file tells no result; all others may be missing.
+# Without these a file holds no result; all others may be missing.
 NEEDED = ("overall_accuracy", "correct", "total", "macro_f1", "per_class")
 # They have columns of their own, or change nothing in the answers.
 OWN_COLUMN = ("model.path", "data.path", "data.split")
-NO_MATTER = (
+WITHOUT_EFFECT = (
     "model.cache_features",
     "model.cache_gb",
     "training.save_steps",
     "training.keep_checkpoints",
     "training.gradient_checkpointing",
 )
-# Of an untaught model: what only teaching reads.
-TAUGHT = ("lora.", "training.", "question.class_share", "data.calibration_share", "enhance.")
-ASKED = ("enhance.spatial_reasoning", "enhance.position_encoding")  # these shape the question, taught or not
+# What only a training reads: of a base model these settings say nothing.
+TUNED_PATHS = ("lora.", "training.", "question.class_share", "data.calibration_share", "enhance.")
+ASKED_PATHS = ("enhance.spatial_reasoning", "enhance.position_encoding")  # these shape the question, tuned or not
 
 
 @dataclass(frozen=True, eq=False)  # a file is opened once, so one and the same is what equal means here
-class JudgedRun:
+class EvaluatedRun:
     """One set of answers: `id` names it (a run's id, or a file's name), `settings` are those that made the answers."""
 
     id: str
@@ -45,6 +46,7 @@ class JudgedRun:
     created: float
     workspace: Workspace
     found: Mapping[str, Any]  # the results file
+    content: str  # equal for two files that hold the same, such as a run's results and their published copy
     objects: str  # equal for two runs about the same objects with the same truth
     settings: Mapping[str, Any]
 
@@ -82,12 +84,12 @@ class JudgedRun:
 
     @property
     def label(self) -> str:
-        """ "short, tuned · validation · 25 Nov 05:58"."""
-        taught = sentences.TUNED if self.tuned else sentences.UNTAUGHT
-        return f"{self.name}, {taught} · {text.split_name(self.split).lower()} · {self.when}"
+        """As in "short, tuned · validation · 25 Nov 05:58"."""
+        state = sentences.TUNED if self.tuned else sentences.BASE
+        return f"{self.name}, {state} · {text.split_name(self.split).lower()} · {self.when}"
 
 
-def judged_runs(now: Snapshot) -> list[JudgedRun]:
+def evaluated_runs(now: Snapshot) -> list[EvaluatedRun]:
     """Every finished baseline and evaluation, newest first. What is damaged or was stopped half-way is left out.
 
     Published results whose run folder is gone are among them.
@@ -96,16 +98,16 @@ def judged_runs(now: Snapshot) -> list[JudgedRun]:
     for run in now.runs("baseline", "evaluate"):
         if now.status(run) == "finished" and run.results.is_file():
             found.append(_opened(workspace, run.id, run.results, run.created))
-    known = [entry.found for entry in found if entry]
+    known = {entry.content for entry in found if entry}
     for path in (workspace.zeroshot_results, *sorted(workspace.experiments.glob("evaluation_*.json"))):
         if path.is_file():
             opened = _opened(workspace, path.stem, path, path.stat().st_mtime)
-            if opened is not None and opened.found not in known:
+            if opened is not None and opened.content not in known:
                 found.append(opened)
     return sorted((run for run in found if run), key=lambda run: (run.created, run.id), reverse=True)
 
 
-def _opened(workspace: Workspace, identity: str, path: Path, created: float) -> JudgedRun | None:
+def _opened(workspace: Workspace, identity: str, path: Path, created: float) -> EvaluatedRun | None:
     try:
         return _kept(workspace, identity, path, created, file_stamp(path))
     except UserError:
@@ -115,12 +117,12 @@ def _opened(workspace: Workspace, identity: str, path: Path, created: float) -> 
 @lru_cache(maxsize=2048)  # more than a workspace has: fewer than it has would be none
 def _kept(
     workspace: Workspace, identity: str, path: Path, created: float, _changed: tuple[int, int]
-) -> JudgedRun | None:
+) -> EvaluatedRun | None:
     found = read_json(path)
     if not isinstance(found, dict) or not {*NEEDED} <= set(found):
         return None
-    objects = objects_of(found, results.answers(path))
-    return JudgedRun(identity, path, created, workspace, found, objects, settings_of(found))
+    objects, content = objects_of(found, results.answers(path)), digest(json.dumps(found, sort_keys=True))
+    return EvaluatedRun(identity, path, created, workspace, found, content, objects, settings_of(found))
 
 
 def objects_of(found: Mapping[str, Any], rows: Iterable[PredictionRow]) -> str:
@@ -129,39 +131,43 @@ def objects_of(found: Mapping[str, Any], rows: Iterable[PredictionRow]) -> str:
     The photos that were not judged do not matter: two runs may be compared whose training photos differ.
     """
     about = found.get("data") or {}
-    told = [f"{row['image']} {row['object']} {row['box_xyxy_px']} {row['truth_class']}" for row in rows]
-    if not told:
-        told = [str(about.get(key)) for key in ("fingerprint", "split", "photos", "objects")]
-    return hashlib.sha256("\n".join(sorted(told)).encode()).hexdigest()[:12]
+    identities = [f"{row['image']} {row['object']} {row['box_xyxy_px']} {row['truth_class']}" for row in rows]
+    if not identities:
+        identities = [str(about.get(key)) for key in ("fingerprint", "split", "photos", "objects")]
+    return digest("\n".join(sorted(identities)))
+
+
+def digest(words: str) -> str:
+    return hashlib.sha256(words.encode()).hexdigest()[:12]
 
 
 def settings_of(found: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings that made these answers, {"lora.rank": 16, …}; of a tuned model those it was taught with as well.
+    """The settings that made these answers, {"lora.rank": 16, …}; of a tuned model those of its training as well.
 
-    An untaught model has no settings of teaching.
+    A base model has no settings of a training.
     """
     flat = stored_flat(found.get("settings") or {})
     adapter = (found.get("model") or {}).get("adapter")
     if not adapter:
-        return {path: value for path, value in flat.items() if path in ASKED or not path.startswith(TAUGHT)}
+        return {path: value for path, value in flat.items() if path in ASKED_PATHS or not path.startswith(TUNED_PATHS)}
     try:
-        taught = stored_flat((read_json(Path(str(adapter)) / "damgui.json") or {}).get("settings") or {})
+        tuned = stored_flat((read_json(Path(str(adapter)) / "damgui.json") or {}).get("settings") or {})
     except UserError:
-        taught = {}
-    return flat | {path: value for path, value in taught.items() if path.startswith(TAUGHT)}
+        tuned = {}
+    return flat | {path: value for path, value in tuned.items() if path.startswith(TUNED_PATHS)}
 
 
 def differing(settings: Sequence[Mapping[str, Any]]) -> list[str]:
     """Paths of the settings in which these differ, in the order of declaration.
 
-    A setting that one of them does not have (another version, no teaching) counts only if the others differ in it.
+    A setting that one of them does not have (another version, no training) counts only if the others differ in it.
     """
-    paths = [path for path in FIELDS if path not in (*OWN_COLUMN, *NO_MATTER)]
+    paths = [path for path in FIELDS if path not in (*OWN_COLUMN, *WITHOUT_EFFECT)]
     return [path for path in paths if len({repr(setting[path]) for setting in settings if path in setting}) > 1]
 
 
-def defaults(runs: Sequence[JudgedRun]) -> tuple[JudgedRun | None, JudgedRun | None]:
-    """(before, after): the newest tuned model, against the newest untaught one that judged the same objects."""
+def defaults(runs: Sequence[EvaluatedRun]) -> tuple[EvaluatedRun | None, EvaluatedRun | None]:
+    """(before, after): the newest tuned model, against the newest base model that judged the same objects."""
     after = next((run for run in runs if run.tuned), None)
     plain = [run for run in runs if not run.tuned]
     same = [run for run in plain if after and run.objects == after.objects]
@@ -169,11 +175,11 @@ def defaults(runs: Sequence[JudgedRun]) -> tuple[JudgedRun | None, JudgedRun | N
 
 
 def chosen(
-    runs: Sequence[JudgedRun], fresh: JudgedRun | None, before: JudgedRun | None, after: JudgedRun | None
-) -> tuple[JudgedRun | None, JudgedRun | None]:
+    runs: Sequence[EvaluatedRun], fresh: EvaluatedRun | None, before: EvaluatedRun | None, after: EvaluatedRun | None
+) -> tuple[EvaluatedRun | None, EvaluatedRun | None]:
     """(before, after) once `fresh` has come to the runs: what was just judged is shown, the rest of the choice stays.
 
-    `before` is kept while it judged the same objects, else the newest untaught run that did takes its place.
+    `before` is kept while it judged the same objects, else the newest run of a base model that did takes its place.
     """
     if before is None or after is None or fresh is None:
         return defaults(runs)
