@@ -7,11 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from core import taxonomy as taxonomies
+from core.data.archives import is_archive, open_archive
 from core.data.checks import check_photos
 from core.data.duplicates import drop_duplicates
-from core.data.files import list_files
+from core.data.files import is_photo, list_files
 from core.data.flights import compile_rule, group_of, linked
-from core.data.formats.registry import FORMATS_TEXT, not_used, require_format
+from core.data.formats.registry import FORMATS_TEXT, not_used, read_labels, require_format
 from core.data.photos import examine
 from core.data.readings import settle
 from core.data.splits import ONE_FLIGHT_CURE, apply_split, make_folds, make_split, require_fold
@@ -20,6 +21,7 @@ from core.errors import Problem, UserError
 from core.settings import DataSettings
 
 DEMO = "demo"
+ARCHIVE_FOLDER = "data"  # of a workspace, with a folder for every archive that was opened
 
 
 def read_dataset(data: DataSettings, sample_folder: Path, seed: int = 0, with_stats: bool = False) -> Dataset:
@@ -46,9 +48,9 @@ def read_dataset(data: DataSettings, sample_folder: Path, seed: int = 0, with_st
     rule = compile_rule(data.group_rule)
     require_fold(data.folds, data.fold)
     taxonomy = taxonomies.load(data.taxonomy)
-    root = folder_of(data, sample_folder)
-    folder = list_files(root)
-    raw = require_format(folder, data.format).read(folder)
+    root, handed = handed_over(data, sample_folder)
+    folder = list_files(root, handed)
+    raw = read_labels(folder, require_format(folder, data.format))
     with_stats = with_stats or data.drop_duplicates or data.regroup
     facts = examine(folder.root, {photo.name for photo in raw.photos}, with_stats)
     settled, doubts = settle(raw.photos, facts)
@@ -67,23 +69,29 @@ def read_dataset(data: DataSettings, sample_folder: Path, seed: int = 0, with_st
     return dataset
 
 
-def folder_of(data: DataSettings, sample_folder: Path) -> Path:
-    """The folder that `data.path` means.
+def handed_over(data: DataSettings, sample_folder: Path) -> tuple[Path, str]:
+    """The folder that `data.path` means, and the file of it that was handed over.
 
     Args:
-        data: with the path of a folder, of a file in it (data.yaml, say), or "demo".
-        sample_folder: what "demo" means.
+        data: with the path of a folder, of a file in it (data.yaml, say), of an archive, or "demo".
+        sample_folder: what "demo" means; archives are opened beside it, in `data`.
+
+    Returns:
+        The folder; and the file's name, "" where a folder or a photo was given.
 
     Raises:
-        UserError: no path is given.
+        UserError: no path is given, or an archive cannot be opened.
     """
     if data.path == DEMO:
-        return sample_folder
+        return sample_folder, ""
     if not data.path.strip():
         raise UserError("no data folder given", "data.path", "Give a folder, or demo for the sample set.", "no-data")
     path = Path(data.path).expanduser()
-    # People hand over data.yaml itself as often as its folder.
-    return path.parent if path.is_file() else path
+    if not path.is_file():
+        return path, ""
+    if is_archive(path):
+        return open_archive(path, sample_folder.parent / ARCHIVE_FOLDER), ""
+    return path.parent, "" if is_photo(path.name) else path.name
 
 
 def _divided(dataset: Dataset, data: DataSettings, seed: int) -> Dataset:

@@ -46,12 +46,14 @@ class Folder:
         names: of its files, sorted, as paths inside it (`train/images/a.jpg`).
         problems: links and folders that could not be followed or read.
         refused: names of the links among them that lead out of the folder.
+        handed: the file that was handed over in place of the folder; "" for none.
     """
 
     root: Path
     names: tuple[str, ...]
     problems: tuple[Problem, ...] = ()
     refused: tuple[str, ...] = ()
+    handed: str = ""
 
     @cached_property
     def known(self) -> frozenset[str]:
@@ -96,8 +98,12 @@ class Folder:
         return NameIndex(self.photos)
 
 
-def list_files(root: Path) -> Folder:
+def list_files(root: Path, handed: str = "") -> Folder:
     """Everything below a folder, hidden files left out; links that lead out of it are not followed.
+
+    Args:
+        root: the folder.
+        handed: the file in it that was handed over; "" for none.
 
     Raises:
         UserError: `root` is no folder, or holds more than MOST_FILES files.
@@ -127,7 +133,7 @@ def list_files(root: Path) -> Folder:
                 names.append(name)
         if len(names) > MOST_FILES:
             raise UserError(f"more than {MOST_FILES:,} files", str(root), "Give the folder of one data set.", "no-data")
-    return Folder(base, tuple(sorted(names)), tuple(problems), tuple(refused))
+    return Folder(base, tuple(sorted(names)), tuple(problems), tuple(refused), handed)
 
 
 def _bad_link(base: Path, path: Path, name: str) -> Problem | None:

@@ -72,6 +72,7 @@ class LabelFormat:
         read: all photos and labels of a folder, with everything wrong in it.
         claims: whether a folder in which no format is recognised means to be of this one, so that its reader can
             report what is missing.
+        per_photo: whether every photo has a label file of its own, so that one that is handed over means its folder.
     """
 
     name: str
@@ -80,6 +81,7 @@ class LabelFormat:
     recognises: Callable[[Folder], bool]
     read: Callable[[Folder], RawSet]
     claims: Callable[[Folder], bool] = lambda folder: False
+    per_photo: bool = False
 
 
 def numbers(values: Sequence[Any], source: str) -> tuple[float, ...] | Problem:

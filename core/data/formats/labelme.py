@@ -85,4 +85,4 @@ def _attributes(shape: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     return tuple((str(key), str(value)) for key, value in said.items() if value not in (None, False, ""))
 
 
-FORMAT = LabelFormat("labelme", "labelme (JSON)", (".json",), finds_labelme, read_labelme)
+FORMAT = LabelFormat("labelme", "labelme (JSON)", (".json",), finds_labelme, read_labelme, per_photo=True)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import PurePosixPath
 
-from core.data.files import Folder, read_text
+from core.data.files import Folder, is_photo, read_text
 from core.data.formats import (
     coco,
     createml,
@@ -22,7 +23,7 @@ from core.data.formats import (
     voc,
     yolo,
 )
-from core.data.formats.base import LabelFormat
+from core.data.formats.base import LabelFormat, RawSet
 from core.data.formats.named import named_files, named_problems
 from core.data.notes import IGNORED
 from core.errors import Problem, UserError
@@ -50,6 +51,9 @@ FORMATS: Mapping[str, LabelFormat] = {
 }
 
 
+ONE_FILE = (".json", ".jsonl", ".ndjson", ".xml", ".csv", ".tsv")  # that may hold the labels of all photos
+
+
 def _listed(titles: list[str]) -> str:
     return f"{', '.join(titles[:-1])} or {titles[-1]}"
 
@@ -58,12 +62,13 @@ FORMATS_TEXT = _listed([reader.title for reader in FORMATS.values()])
 
 
 def recognise(folder: Folder) -> LabelFormat | None:
-    """The format of a folder's labels; None when no format recognises it."""
-    return next((reader for reader in FORMATS.values() if reader.recognises(folder)), None)
+    """The format of a folder's labels, or of the file handed over; None when no format recognises it."""
+    meant = _only_handed(folder)
+    return next((reader for reader in FORMATS.values() if reader.recognises(meant)), None)
 
 
 def require_format(folder: Folder, wanted: str = "auto") -> LabelFormat:
-    """The format of a folder's labels.
+    """The format of a folder's labels, or of the label file that was handed over.
 
     Args:
         folder: the folder as listed.
@@ -72,17 +77,36 @@ def require_format(folder: Folder, wanted: str = "auto") -> LabelFormat:
     Raises:
         UserError: no format is recognised, or the folder has no labels of the one that is wanted.
     """
+    meant = _only_handed(folder)
     if wanted != "auto":
         requested = FORMATS[wanted]
-        if requested.recognises(folder) or requested.claims(folder):
+        if requested.recognises(meant) or requested.claims(meant):
             return requested
-    found = recognise(folder) or next((reader for reader in FORMATS.values() if reader.claims(folder)), None)
+    found = recognise(folder) or next((reader for reader in FORMATS.values() if reader.claims(meant)), None)
     if found is None:
-        raise _unknown(folder)
+        raise _unknown(meant)
     if wanted != "auto":
         fix = f"Set data.format to auto or {found.name}: that is what lies here."
         raise UserError(f"no labels in {wanted} format", str(folder.root), fix, "no-data")
     return found
+
+
+def read_labels(folder: Folder, reader: LabelFormat) -> RawSet:
+    """All photos and labels of a folder in one format; where a file with all labels was handed over, its alone."""
+    return reader.read(folder if reader.per_photo else _only_handed(folder))
+
+
+def _only_handed(folder: Folder) -> Folder:
+    """The folder with the label file that was handed over, photos and split lists alone."""
+    ending = PurePosixPath(folder.handed).suffix.lower()
+    if ending not in ONE_FILE:
+        return folder
+    names = (name for name in folder.names if name == folder.handed or is_photo(name) or _is_no_label(name))
+    return replace(folder, names=tuple(names))
+
+
+def _is_no_label(name: str) -> bool:
+    return not name.lower().endswith((*ONE_FILE, ".txt", ".yaml", ".yml"))
 
 
 def _unknown(folder: Folder) -> UserError:

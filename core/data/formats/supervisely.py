@@ -67,4 +67,6 @@ def _tags(written: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     return tuple((name, "true" if value in (None, "") else str(value)) for name, value in named)
 
 
-FORMAT = LabelFormat("supervisely", "Supervisely (JSON)", (".json",), finds_supervisely, read_supervisely)
+FORMAT = LabelFormat(
+    "supervisely", "Supervisely (JSON)", (".json",), finds_supervisely, read_supervisely, per_photo=True
+)

@@ -183,4 +183,4 @@ def _image_sets(found: Gathering) -> dict[str, str]:
     return listed
 
 
-FORMAT = LabelFormat("voc", "Pascal VOC (XML)", (".xml",), finds_voc, read_voc)
+FORMAT = LabelFormat("voc", "Pascal VOC (XML)", (".xml",), finds_voc, read_voc, per_photo=True)

@@ -48,6 +48,8 @@ class YoloConfig:
 def find_config(folder: Folder) -> str | None:
     """The name of the YAML file that names classes: data.yaml or another at the top, else the only one below."""
     yamls = [name for name in folder.names if name.lower().endswith((".yaml", ".yml"))]
+    if folder.handed in yamls:
+        return folder.handed
     top = [name for name in yamls if "/" not in name]
     for name in sorted(top, key=lambda name: (PurePosixPath(name).stem != "data", name)):
         if _names_classes(folder, name):
@@ -65,6 +67,8 @@ def find_class_lists(folder: Folder) -> list[str]:
         for name in folder.names
         if PurePosixPath(name).name.lower() in CLASS_LISTS or name.lower().endswith(CLASS_ENDINGS)
     ]
+    if folder.handed in named:
+        return [folder.handed]
     return [name for name in named if not _is_label(folder, name)]
 
 
@@ -73,7 +77,10 @@ def read_yolo_config(found: Gathering) -> YoloConfig:
     folder = found.folder
     file = find_config(folder)
     tree = _yaml(file, found) if file else {}
-    lists = find_class_lists(folder)
+    # The file that was handed over decides alone.
+    lists = find_class_lists(folder) if folder.handed != file else []
+    if folder.handed in lists:
+        file, tree = None, {key: value for key, value in tree.items() if key != "names"}
     darknet = next((name for name in folder.names if name.lower().endswith(DARKNET)), None)
     said = _darknet(darknet, found) if darknet else {}
     names = _class_names(tree.get("names"), file or "", lists, found)
