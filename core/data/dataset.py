@@ -8,10 +8,11 @@ from pathlib import Path
 
 from core import taxonomy as taxonomies
 from core.data.archives import is_archive, open_archive
+from core.data.attributes import meaning_of
 from core.data.checks import check_photos
 from core.data.duplicates import drop_duplicates
 from core.data.files import is_photo, list_files
-from core.data.flights import compile_rule, group_of, linked
+from core.data.flights import compile_rule, flight_of, linked
 from core.data.formats.registry import FORMATS_TEXT, not_used, read_labels, require_format
 from core.data.photos import examine
 from core.data.readings import settle
@@ -55,7 +56,10 @@ def read_dataset(data: DataSettings, sample_folder: Path, seed: int = 0, with_st
     facts = examine(folder.root, {photo.name for photo in raw.photos}, with_stats)
     settled, doubts = settle(raw.photos, facts)
     photos, wrong = check_photos(folder.root, settled, facts, taxonomy, keep_duplicates=data.drop_duplicates)
-    grouped = tuple(replace(photo, group=group_of(photo.name, rule)) for photo in photos)
+    grouped = tuple(
+        replace(photo, group=flight_of(photo.name, rule, lambda word: meaning_of(word, taxonomy) is not None))
+        for photo in photos
+    )
     problems = (*folder.problems, *raw.problems, *doubts, *wrong, *not_used(folder, raw.format))
     if data.drop_duplicates:
         grouped, hints = drop_duplicates(grouped)

@@ -65,8 +65,8 @@ def parse_row(row: Mapping[str, Any], names: Mapping[str, str], source: str, fou
             (key, str(value)) for key, value in row.items() if key not in (*CLASSES, "file_name") and _is_word(value)
         )
         return [] if label is None else [RawObject(_named(label, names), WHOLE_PHOTO, SHARE, source, rest)]
-    boxes = next((objects[key] for key in BOXES if isinstance(objects.get(key), list)), [])
-    labels = next((objects[key] for key in CLASSES if isinstance(objects.get(key), list)), [])
+    boxes: list[Any] = next((objects[key] for key in BOXES if isinstance(objects.get(key), list)), [])
+    labels: list[Any] = next((objects[key] for key in CLASSES if isinstance(objects.get(key), list)), [])
     if len(boxes) != len(labels):
         what = f"{len(boxes)} boxes and {len(labels)} categories"
         found.problems.append(Problem(what, source, "Give every box its category.", "wrong-count"))

@@ -90,7 +90,7 @@ def table_split_val_both(root: Path) -> None:
     text(root / "labels.csv", written + rows("", names[5:], ROW + ",dev"))
 
 
-@case("splits", Reads("table", FIRST, BOX, 4, {"train": 4, "valid": 2}))
+@case("splits", Reads("table", FIRST, BOX, 4))
 def tiny_background(root: Path) -> None:
     names = photos(root, 6)
     text(root / "labels.csv", rows(PLAIN, names[:4], ROW) + rows("", names[4:], "{0},,,,,"))
