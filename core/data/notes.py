@@ -14,8 +14,8 @@ class Notes:
     """Collects notes while label files are read.
 
     Example:
-        `notes.ignored("polyline", "it is no box", "a.xml line 3")`, twice, becomes the hint
-        "2 polylines are not used: it is no box".
+        `notes.ignored("polyline", "no box", "a.xml line 3")`, twice, becomes the hint
+        "2 polylines are not used: no box".
     """
 
     def __init__(self) -> None:

@@ -50,7 +50,7 @@ def read_coco(folder: Folder) -> RawSet:
             found.problems.append(tree)
             continue
         if named and isinstance(tree, dict) and "categories" not in tree:
-            found.notes.ignored("file", "it has no categories, as captions have none", name)
+            found.notes.ignored("file", "no categories in it, as in captions", name)
             continue
         near, split = _places(name)
         photos, wrong = parse_coco(tree, name)
@@ -90,7 +90,7 @@ def parse_coco(tree: Any, source: str) -> tuple[list[RawPhoto], list[Problem]]:
         if not isinstance(entry, dict):
             problems.append(Problem("an annotation is an object", where, "Remove it.", "bad-label"))
         elif entry.get("iscrowd") in (1, "1", True):
-            notes.ignored("crowd region", "it marks no single object", where)
+            notes.ignored("crowd region", "no single object is marked", where)
         elif _key(entry.get("image_id")) not in images:
             problems.append(without_photo(where, f"no image has the id {entry.get('image_id')!r}"))
         else:

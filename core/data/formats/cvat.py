@@ -94,7 +94,7 @@ def _shape(node: Node, label: str, source: str, found: Gathering) -> RawObject |
         found.problems.append(box)
         return None
     if box is None:
-        found.notes.ignored(node.tag.replace("_", " "), "it is no box", where)
+        found.notes.ignored(node.tag.replace("_", " "), "no box", where)
         return None
     if turn := shapes.turn_of(node.attributes.get("rotation")):
         found.notes.inferred("turned shape", "became the box around it", where)

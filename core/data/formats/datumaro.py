@@ -52,7 +52,7 @@ def parse_item(item: Mapping[str, Any], names: Sequence[str], where: tuple[str, 
         if isinstance(box, Problem):
             found.problems.append(box)
         elif box is None:
-            found.notes.ignored(str(written.get("type")), "it is no box", here)
+            found.notes.ignored(str(written.get("type")), "no box", here)
         elif not isinstance(number, int) or not 0 <= number < len(names):
             what = f"no class has the number {number!r}"
             found.problems.append(Problem(what, here, "Add it to categories.", "unknown-class"))

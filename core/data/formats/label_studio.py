@@ -65,7 +65,7 @@ def parse_task(task: Mapping[str, Any], photo: str, source: str, found: Gatherin
 def _results(task: Mapping[str, Any], source: str, found: Gathering) -> list[Mapping[str, Any]] | None:
     """What was drawn and chosen in a photo; None where nobody labelled it."""
     if any(prediction.get("result") for prediction in entries(task.get("predictions"))):
-        found.notes.ignored("prediction", "it is no label", source)
+        found.notes.ignored("prediction", "no label", source)
     given = task.get("annotations", task.get("completions"))
     if given is None:
         return [region for value in task.values() for region in entries(value) if set(REGION) <= region.keys()] or None
@@ -84,7 +84,7 @@ def _region(parts: list[Mapping[str, Any]], where: str, found: Gathering) -> Raw
         found.problems.append(box)
         return None
     if drawn is None or box is None:
-        found.notes.ignored(kind, "it is no box" if drawn else "it is of a whole photo", where)
+        found.notes.ignored(kind, "no box" if drawn else "of a whole photo", where)
         return None
     if shapes.turn_of(_value(drawn).get("rotation")):
         found.notes.inferred("turned shape", "became the box around it", where)

@@ -78,7 +78,7 @@ def read_table(folder: Folder) -> RawSet:
         if isinstance(text, Problem):
             found.problems.append(text)
         elif tables and name not in tables:
-            found.notes.ignored("table", "it names no photos with boxes", name)
+            found.notes.ignored("table", "no photos with boxes in it", name)
         else:
             _read_one(name, text, known, found)
     return found.result("table")
@@ -145,7 +145,7 @@ def _add_row(row: Row, values: Mapping[str, Any], known: dict[str, str | None], 
     table = row.source.rpartition(" line ")[0]
     written = _text(values.get(row.columns.places.get(IMAGE, IMAGE)))
     if not written and all(_is_nothing(values.get(name)) for name in row.columns.places.values()):
-        found.notes.ignored("row", "it is empty", row.source)
+        found.notes.ignored("row", "empty", row.source)
         return
     if not written:
         found.problems.append(Problem("this row names no photo", row.source, "Name it.", "label-without-photo"))

@@ -47,7 +47,7 @@ def parse_region(shape: Mapping[str, Any], said: Mapping[str, Any], source: str,
     if isinstance(box, Problem):
         found.problems.append(box)
     elif box is None:
-        found.notes.ignored(str(shape.get("name")), "it is no box", source)
+        found.notes.ignored(str(shape.get("name")), "no box", source)
     else:
         words = list(_words(said))
         named = [place for place, (name, _) in enumerate(words) if name.lower() in CLASS_NAMES or len(words) == 1]

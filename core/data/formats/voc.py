@@ -31,6 +31,7 @@ ENDS = ("xmin", "ymin", "xmax", "ymax")
 BOX = "Write bndbox with xmin, ymin, xmax and ymax."
 ROOT = "annotation"
 ROOT_TAG = re.compile(r"<annotation[\s>/]")  # CVAT's own XML begins with <annotations>
+SHAPES = ("bndbox", "robndbox")
 # What a child of `object` says that is read as something else, or that only draws it.
 NOT_ATTRIBUTES = frozenset(("name", "bndbox", "robndbox", "polygon", "segm", "attributes"))
 PHOTO_FOLDERS = ("JPEGImages", "images", "Images")
@@ -129,7 +130,7 @@ def _attributes(node: Node) -> tuple[tuple[str, str], ...]:
     said = [
         (child.tag, child.text.strip())
         for child in node.children
-        if not child.children and child.tag not in NOT_ATTRIBUTES
+        if not child.children and child.tag not in NOT_ATTRIBUTES and child.text.strip() not in SHAPES
     ]
     for group in node.findall("attributes"):
         said += [(child.findtext("name"), child.findtext("value")) for child in group.findall("attribute")]

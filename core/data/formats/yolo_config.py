@@ -221,9 +221,7 @@ def _splits(config: Mapping[str, Any], where: str, found: Gathering) -> tuple[di
         photos = _photos_of(config, entry, (where, key), used, found)
         taken = {splits[name] for name in photos if name in splits} - {split}
         if photos and taken and all(name in splits for name in photos):
-            what = f"{key}: {entry} are the photos of {taken.pop()}"
-            fix = "Remove the line, and photos are put aside for it, or name others."
-            found.problems.append(Problem(what, where, fix, "split-conflict"))
+            found.notes.inferred(f"line {key}: {entry}", f"names the photos of {taken.pop()} and is not used", where)
         for name in photos:
             splits.setdefault(name, split)
     stated = set(splits.values())

@@ -77,7 +77,7 @@ def layout_of_rows(texts: Mapping[str, str], keypoints: int, found: Gathering) -
     if keypoints:
         first = next((source for source, row in _rows(texts) if len(row) == BOX + keypoints), None)
         if first:
-            found.notes.ignored("column of keypoints", "kpt_shape says that they follow the box", first)
+            found.notes.ignored("column of keypoints", "by kpt_shape they follow the box", first)
         return RowLayout(frozenset((BOX, BOX + keypoints)), 0, "keypoints")
     odd = [(source, row) for source, row in _rows(texts) if len(row) != BOX]
     rows = [row for _, row in odd]
@@ -106,7 +106,7 @@ def layout_of_rows(texts: Mapping[str, str], keypoints: int, found: Gathering) -
     columns = readings[0][1]
     if columns.extra:
         for source, _ in odd:
-            found.notes.ignored("row's end", f"it is {columns.extra}", source)
+            found.notes.ignored("row end", f"{columns.extra} follows", source)
     return columns
 
 

@@ -94,7 +94,7 @@ def yolo_label_upper_txt(root: Path) -> None:
     for number in range(4):
         photo(root / "images" / f"A_{number:03d}.JPG")
         text(root / "labels" / f"A_{number:03d}.TXT", middle(number))
-    text(root / "data.yaml", names_yaml(train="images"))
+    text(root / "data.yaml", names_yaml(train="images", val="images"))
 
 
 @case("names", Reads("yolo", FIRST, MIDDLE_PX, 8, {"train": 4, "valid": 4}))
@@ -281,9 +281,12 @@ def yolo_all_in_train(root: Path) -> None:
     text(root / "data.yaml", names_yaml(path=".", train="images/train", val="images/val"))
 
 
-@case("splits", Refused(["val: train/images are the photos of train"]))
+@case(
+    "splits",
+    Reads("yolo", FIRST, MIDDLE_PX, 9, {"train": 6, "valid": 3}, told=["val: train/images names the photos of train"]),
+)
 def yolo_val_is_train(root: Path) -> None:
-    yolo(root, middle, names_yaml(train="train/images", val="train/images"))
+    yolo(root, middle, names_yaml(train="train/images", val="train/images"), (6, 3))
 
 
 @case("splits", Reads("yolo", FIRST, MIDDLE_PX, 10, {"train": 5, "valid": 3, "test": 2}))
