@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 from core import taxonomy as taxonomies
@@ -56,10 +57,8 @@ def read_dataset(data: DataSettings, sample_folder: Path, seed: int = 0, with_st
     facts = examine(folder.root, {photo.name for photo in raw.photos}, with_stats)
     settled, doubts = settle(raw.photos, facts)
     photos, wrong = check_photos(folder.root, settled, facts, taxonomy, keep_duplicates=data.drop_duplicates)
-    grouped = tuple(
-        replace(photo, group=flight_of(photo.name, rule, lambda word: meaning_of(word, taxonomy) is not None))
-        for photo in photos
-    )
+    known = lru_cache(maxsize=None)(lambda word: meaning_of(word, taxonomy) is not None)
+    grouped = tuple(replace(photo, group=flight_of(photo.name, rule, known)) for photo in photos)
     problems = (*folder.problems, *raw.problems, *doubts, *wrong, *not_used(folder, raw.format))
     if data.drop_duplicates:
         grouped, hints = drop_duplicates(grouped)

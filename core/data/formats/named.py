@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 from core.data.files import Folder
 from core.data.formats.gather import MOST_HEADS, head_of
@@ -84,8 +83,9 @@ NAMED: Sequence[NamedFormat] = (
 
 def named_files(folder: Folder) -> Iterator[tuple[NamedFormat, list[str]]]:
     """Formats that are not read, each with its files; of many files of an ending only some are looked at."""
+    lowered = [(name, name.lower()) for name in folder.names]
     for known in NAMED:
-        names = [name for name in folder.names if _ends(name, known.endings)]
+        names = [name for name, low in lowered if low.endswith(known.endings)]
         sample = names[:: max(1, -(-len(names) // MOST_HEADS))] if known.patterns else names
         found = [name for name in sample if is_named(known, head_of(folder, name) if known.patterns else "")]
         if found:
@@ -111,7 +111,3 @@ def is_other_text(folder: Folder, name: str) -> bool:
     """Whether a text file beside photos is a label of another format than YOLO."""
     head = head_of(folder, name)
     return any(is_named(known, head) for known in NAMED if known.endings == (".txt",))
-
-
-def _ends(name: str, endings: tuple[str, ...]) -> bool:
-    return PurePosixPath(name).name.lower().endswith(endings)

@@ -107,8 +107,8 @@ def _label_files(found: Gathering, splits: Mapping[str, str], not_labels: Iterab
     by_case = {name.lower(): name for name in folder.names if name.lower().endswith(".txt") and name not in others}
     labels: dict[str, str] = {}
     bare: dict[str, None] = {}
-    for name in sorted(splits):
-        wanted = label_names(name)
+    named = {name: label_names(name) for name in sorted(splits)}
+    for name, wanted in named.items():
         exact = next((file for file in wanted if file in folder.known and file not in others), None)
         label = exact or next((by_case[file.lower()] for file in wanted if file.lower() in by_case), None)
         if label and not exact:
@@ -120,7 +120,7 @@ def _label_files(found: Gathering, splits: Mapping[str, str], not_labels: Iterab
     _report_shared(labels, found)
     # A photo that is refused is reported once; its label is no second fault.
     used = {label for name in folder.refused if is_photo(name) for label in label_names(name)} | set(labels.values())
-    places = {str(PurePosixPath(file).parent).lower() for name in splits for file in label_names(name)[:1]} | {
+    places = {str(PurePosixPath(file).parent).lower() for files in named.values() for file in files[:1]} | {
         str(PurePosixPath(file).parent).lower() for file in used
     }
     elsewhere = {label for name in set(folder.photos) - set(splits) for label in label_names(name)}
