@@ -129,7 +129,7 @@ def _label_files(found: Gathering, splits: Mapping[str, str], not_labels: Iterab
         is_label = str(path.parent).lower() in places and path.name.lower() not in NOT_LABELS
         if is_label and name not in used and name not in elsewhere:
             photo = _photo_of_stray(name, bare, found)
-            if photo:
+            if photo and photo not in labels:
                 labels[photo] = name
             elif unread := folder.unread_photos.get(path.stem.lower()):
                 found.problems.append(unread_photo(unread, name))
