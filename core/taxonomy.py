@@ -281,7 +281,8 @@ def _observed(
 
 @lru_cache(maxsize=1)
 def _shipped_file() -> dict[str, Any]:
-    return _typed(read_yaml(DEFAULT, as_text=True))
+    shipped: dict[str, Any] = _typed(read_yaml(DEFAULT, as_text=True))
+    return shipped
 
 
 def _shipped(part: str) -> dict[str, dict[str, Any]]:
