@@ -6,7 +6,7 @@ declared here first; `core.runs.events.event` refuses a field that is not.
 
 # No postponed annotations here: which fields are required is read from these classes.
 
-from typing import Any, Literal, NotRequired, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict, final
 
 
 class ProblemRecord(TypedDict):
@@ -153,6 +153,16 @@ class Saved(_Event):
     best: bool
 
 
+class ValidationScore(TypedDict, total=False):
+    """An evaluation on the validation photos; only the best one has `path`, where its adapter is kept."""
+
+    step: int
+    loss: float | None
+    accuracy: float
+    macro_f1: float
+    path: str
+
+
 class MainNumbers(TypedDict, total=False):
     """The main numbers of a run: scores of an evaluation, the last and the best test of a training."""
 
@@ -161,8 +171,8 @@ class MainNumbers(TypedDict, total=False):
     correct: int
     total: int
     seconds: float
-    final: dict[str, float]
-    best: dict[str, Any]
+    final: ValidationScore
+    best: ValidationScore
 
 
 class Resulted(_Event):
@@ -232,6 +242,74 @@ class PredictionRow(TypedDict):
     seed: NotRequired[int]
 
 
+class PredictionRequest(TypedDict):
+    """A question to the prediction service: which condition is the object of a photo in?
+
+    `box_xyxy_px` is the object's box in pixels, without which the whole photo is judged; `object_type` its type,
+    without which the class is asked; `other_boxes_xyxy_px` the photo's other boxes; `models` those that shall answer,
+    without which the settings' model does.
+    """
+
+    image: str
+    box_xyxy_px: NotRequired[list[float] | None]
+    object_type: NotRequired[str | None]
+    other_boxes_xyxy_px: NotRequired[list[list[float]]]
+    models: NotRequired[list[str]]
+
+
+class ModelAnswer(TypedDict):
+    """What one model answers to a prediction request; see `core.engine.prediction.described`.
+
+    `probability` is that of `predicted` as the model says it. `unsure` is None without a calibration, and then what is
+    calibrated is left out. What speaks of classes is there when the class was asked.
+    """
+
+    model: str
+    label: str
+    predicted_type: str
+    predicted: str
+    probabilities: dict[str, float]
+    class_probabilities: NotRequired[dict[str, float]]
+    probability: float
+    calibrated: NotRequired[dict[str, float]]
+    calibrated_probability: NotRequired[float]
+    calibrated_classes: NotRequired[dict[str, float]]
+    unsure: bool | None
+    threshold: NotRequired[float | None]
+    note: str
+
+
+@final
+class Prediction(TypedDict):
+    """The answer to a prediction request: the request as it was understood, and what each model says."""
+
+    image: str
+    size_wh: list[int]
+    box_xyxy_px: list[float]
+    object_type: str | None
+    question: str
+    answers: list[ModelAnswer]
+    seconds: float
+
+
+@final
+class PredictionRefused(TypedDict):
+    """In place of a prediction, why there is none."""
+
+    error: str
+    problems: NotRequired[list[ProblemRecord]]
+
+
+class LockNote(TypedDict, total=False):
+    """The note beside a lock: since when (unix seconds) which run holds it."""
+
+    since: float
+    run: str
+    kind: str
+    pid: int
+    workspace: str
+
+
 class RunFacts(TypedDict):
     """run.json: what a run was created for, and with which versions. `created` is in unix seconds."""
 
@@ -251,16 +329,6 @@ class PriorScore(TypedDict):
 
     accuracy: float
     macro_f1: float
-
-
-class ValidationScore(TypedDict, total=False):
-    """An evaluation on the validation photos; only the best one has `path`, where its adapter is kept."""
-
-    step: int
-    loss: float | None
-    accuracy: float
-    macro_f1: float
-    path: str
 
 
 class LossHistory(TypedDict):

@@ -7,7 +7,7 @@ import time
 from collections import defaultdict
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from core.boxes import WHOLE_PHOTO, BoxXyxy, stored_px
 from core.engine import adapters
@@ -17,6 +17,7 @@ from core.engine.vision import open_photo
 from core.engine.warm_models import WarmModels
 from core.errors import UserError
 from core.metrics.calibration import NONE, Calibration
+from core.records import ModelAnswer, Prediction, PredictionRequest
 from core.runs.store import is_adapter
 from core.settings import Settings
 from core.taxonomy import Taxonomy, key_of
@@ -64,17 +65,14 @@ class Predictor:
         self.settings = settings
         self._models = WarmModels(settings)
 
-    def predict(self, request: dict[str, Any]) -> dict[str, Any]:
+    def predict(self, request: PredictionRequest) -> Prediction:
         """Answer one request.
 
         Args:
-            request: A mapping. `image` is the photo's path; `box_xyxy_px` the box in pixels, without which the whole
-                photo is judged; `object_type` its type, without which the class is asked; `other_boxes_xyxy_px` the
-                photo's other boxes; `models` the models that shall answer, without which the settings' model does.
+            request: The photo, the box and the object's type, and the models that shall answer.
 
         Returns:
-            The request as it was understood, with `size_wh`, the kind of `question`, an entry in `answers` for each
-            model (see `described`), and `seconds`.
+            The request as it was understood, with an entry in `answers` for each model (see `described`).
 
         Raises:
             UserError: The photo, box, type or a model cannot be used.
@@ -96,7 +94,7 @@ class Predictor:
             "seconds": round(time.monotonic() - began, 3),
         }
 
-    def _answer(self, model: str, path: Path, boxes: list[BoxXyxy], object_type: str | None) -> dict[str, Any]:
+    def _answer(self, model: str, path: Path, boxes: list[BoxXyxy], object_type: str | None) -> ModelAnswer:
         warm = self._models.get(model)
         loaded, adapter, prompt_builder = warm.loaded, warm.adapter, warm.prompt_builder
         taxonomy = prompt_builder.taxonomy
@@ -117,7 +115,7 @@ class Predictor:
             answer = judge(loaded.model, prompt_builder, queries)[0]
         correction = self.settings.judging.prior_correction
         found = described(answer, object_type, taxonomy, warm.calibration, correction)
-        return {"model": model, "label": label(model), **found}
+        return cast(ModelAnswer, {"model": model, "label": label(model), **found})
 
 
 def label(model: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import cast
 
 from core.results import ReferenceScore, Results
 from core.units import percent
@@ -85,7 +86,8 @@ def references_of(results: Results) -> dict[str, ReferenceScore]:
     known = {name: score for name, score in (results.get("references") or {}).items() if score}
     prior = results.get("prior")
     if prior and PRIOR not in known:
-        return {PRIOR: {"label": BY_KEY[PRIOR].label, "note": BY_KEY[PRIOR].note, **prior}, **known}
+        guessing = {"label": BY_KEY[PRIOR].label, "note": BY_KEY[PRIOR].note, **prior}
+        return {PRIOR: cast(ReferenceScore, guessing), **known}
     return known
 
 

@@ -10,8 +10,9 @@ from typing import Any
 
 from core.data.dataset import DEMO
 from core.errors import UserError
+from core.results import Results
 from core.runs import store
-from core.runs.files import read_json
+from core.runs.files import read_json, read_record
 from core.runs.store import Run
 from core.runs.workspace import Workspace
 from core.settings import FIELDS, Settings, to_flat
@@ -35,12 +36,12 @@ class ReportSubject:
     """
 
     run: Run
-    results: Mapping[str, Any]
+    results: Results
     settings: Settings
     made: Mapping[str, Any]
     root: Path
     taxonomy: Taxonomy
-    evaluated: Mapping[str, Any] | None = None
+    evaluated: Results | None = None
 
     @property
     def kind(self) -> str:
@@ -86,7 +87,7 @@ def gather(run: Run) -> ReportSubject:
     if run.kind not in REPORTED:
         fix = "Make a report of a baseline, an evaluation or a batch: damgui runs lists them."
         raise UserError(f"a {run.kind} run judged nothing to report on", run.id, fix, "run")
-    results = read_json(run.results)
+    results = read_record(run.results, Results)
     if not isinstance(results, dict) or not run.predictions.is_file():
         now = store.status(run)
         fix = "Wait until it is done." if now in store.ACTIVE else "Run it again to its end."
@@ -99,14 +100,14 @@ def gather(run: Run) -> ReportSubject:
     return ReportSubject(run, results, settings, made, root, taxonomy, evaluated)
 
 
-def _evaluated(run: Run, results: Mapping[str, Any]) -> Mapping[str, Any] | None:
+def _evaluated(run: Run, results: Results) -> Results | None:
     """Results of the same model on labelled photos: test photos before validation photos; None where there are none."""
     own_model = results.get("model") or {}
     path = str(own_model.get("adapter") or own_model.get("path") or "")
     places = [run.workspace.evaluation(path, split) for split in ("test", "valid")]
     for place in (*places, run.workspace.zeroshot_results):
-        found = read_json(place)
+        found = read_record(place, Results)
         model = (found or {}).get("model") or {}
         if found and all(model.get(key) == own_model.get(key) for key in ("path", "adapter", "fingerprint")):
-            return dict(found)
+            return found
     return None

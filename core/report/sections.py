@@ -16,6 +16,7 @@ from core.report import sentences, svg, words
 from core.report.about import ReportSubject
 from core.report.html import TEMPLATES
 from core.report.svg import Dot
+from core.results import AlarmScore, LabelScore, Results
 from core.settings import FIELDS, to_flat, words_of
 from core.taxonomy import Taxonomy
 
@@ -114,8 +115,12 @@ def scores(subject: ReportSubject) -> Markup:
     known = subject.taxonomy
     order = _known_first(per_class, known.class_names)
     found = results.get("per_condition") or {}
-    confusion, types = results.get("confusion") or {}, results.get("per_object_type") or {}
-    matrix = _ordered(confusion["labels"], confusion["counts"], known.class_names) if confusion.get("labels") else None
+    confusion, types = results.get("confusion"), results.get("per_object_type") or {}
+    matrix = (
+        _ordered(confusion["labels"], confusion["counts"], known.class_names)
+        if confusion and confusion["labels"]
+        else None
+    )
     observed = [kind for kind in known.observed if kind in types]
     return TEMPLATES.render(
         "scores.html",
@@ -136,21 +141,17 @@ def _known_first(found: Mapping[str, Any], names: Sequence[str]) -> list[str]:
     return [name for name in names if name in found] + [name for name in found if name not in names]
 
 
-def _dots(results: Mapping[str, Any]) -> list[Dot]:
+def _dots(results: Results) -> list[Dot]:
     """The model's own scores, then the accuracy of the reference points."""
-    own = (
-        ("Accuracy", "overall_accuracy", "accuracy_interval"),
-        ("Balanced accuracy", "balanced_accuracy", "balanced_accuracy_interval"),
-        ("Macro-F1", "macro_f1", "macro_f1_interval"),
-    )
-    dots = [
-        Dot(label, float(results[key]), results.get(ends), main=True)
-        for label, key, ends in own
-        if results.get(key) is not None
+    own = [
+        ("Accuracy", results.get("overall_accuracy"), results.get("accuracy_interval")),
+        ("Balanced accuracy", results.get("balanced_accuracy"), results.get("balanced_accuracy_interval")),
+        ("Macro-F1", results.get("macro_f1"), results.get("macro_f1_interval")),
     ]
-    choice = results.get("with_choice") or {}
-    if choice.get("accuracy") is not None and choice.get("total") != results.get("total"):
-        dots.append(Dot("Accuracy where a choice exists", choice["accuracy"], choice.get("accuracy_interval"), True))
+    choice = results.get("with_choice")
+    if choice and choice.get("total") != results.get("total"):
+        own.append(("Accuracy where a choice exists", choice.get("accuracy"), choice.get("accuracy_interval")))
+    dots = [Dot(label, float(score), ends, main=True) for label, score, ends in own if score is not None]
     for name, reference in references_of(results).items():
         if reference.get("accuracy") is not None:
             dots.append(
@@ -159,7 +160,7 @@ def _dots(results: Mapping[str, Any]) -> list[Dot]:
     return dots
 
 
-def _class_row(name: str, figures: Mapping[str, Any], taxonomy: Taxonomy) -> ClassRow:
+def _class_row(name: str, figures: LabelScore, taxonomy: Taxonomy) -> ClassRow:
     return ClassRow(
         taxonomy.shown_class(name),
         taxonomy.of_class(name),
@@ -171,7 +172,7 @@ def _class_row(name: str, figures: Mapping[str, Any], taxonomy: Taxonomy) -> Cla
     )
 
 
-def recall_ends(figures: Mapping[str, Any]) -> str:
+def recall_ends(figures: LabelScore | AlarmScore) -> str:
     """The interval of a recall (`58.1–71.4 %`), or why there is none; `figures` are those of a class."""
     ends = units.interval(figures.get("recall_interval"), "–")
     missing = not ends and figures.get("recall") is not None and "recall_interval" in figures

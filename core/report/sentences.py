@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from core.metrics.flights import FEW_FLIGHTS, NO_INTERVAL
 from core.metrics.reference_points import BY_KEY, POINTS, PRIOR, references_of, simpler_is_better
 from core.report.words import SPLITS
+from core.results import Results, UnsureSummary
 from core.settings import SHIPPED_MODELS
 from core.taxonomy import Taxonomy
-from core.units import counted, interval, percent
+from core.units import counted, interval, percent, share
 
 # A class so thin, or an interval so wide, that the report warns.
 FEW_OF_A_CLASS, WIDE_INTERVAL = 10, 0.10
-Numbers = Mapping[str, Any]
 
 
 def between(ends: Sequence[float] | None) -> str:
@@ -22,12 +21,13 @@ def between(ends: Sequence[float] | None) -> str:
     return interval(ends, "–")
 
 
-def prior_accuracy(results: Numbers) -> float | None:
+def prior_accuracy(results: Results) -> float | None:
     """The accuracy of always answering the most frequent condition of each type; None where it is not known."""
-    return references_of(results).get(PRIOR, {}).get("accuracy")
+    guessing = references_of(results).get(PRIOR)
+    return guessing.get("accuracy") if guessing else None
 
 
-def headline(results: Numbers) -> str:
+def headline(results: Results) -> str:
     """What came out of an evaluation, with its interval and what guessing would score, as one paragraph.
 
     Args:
@@ -36,7 +36,7 @@ def headline(results: Numbers) -> str:
     correct, total = int(results["correct"]), int(results["total"])
     text = f"The model judged {correct:,} of {counted(total, 'object')} right: {percent(results['overall_accuracy'])}"
     ends = results.get("accuracy_interval")
-    text += f"{_interval_note(results, 'accuracy_interval')}."
+    text += f"{_interval_note(results)}."
     prior = prior_accuracy(results)
     text += _macro_f1_sentence(results)
     if prior is None:
@@ -53,7 +53,7 @@ def headline(results: Numbers) -> str:
     return text + ", which lies within the interval: the model is not clearly better than guessing on these photos."
 
 
-def _macro_f1_sentence(results: Numbers) -> str:
+def _macro_f1_sentence(results: Results) -> str:
     """Macro-F1 beside the accuracy: an accuracy alone flatters a model that answers the frequent conditions."""
     macro = results.get("macro_f1")
     if macro is None:
@@ -64,20 +64,21 @@ def _macro_f1_sentence(results: Numbers) -> str:
     )
 
 
-def _interval_note(results: Numbers, key: str) -> str:
-    """` (95 % interval 66.0–76.9 %)`, or why there is none; "" for results that hold neither."""
-    ends = between(results.get(key))
+def _interval_note(results: Results) -> str:
+    """` (95 % interval 66.0–76.9 %)` of the accuracy, or why there is none; "" for results that hold neither."""
+    ends = between(results.get("accuracy_interval"))
     if not ends:
-        return f" ({NO_INTERVAL})" if key in results else ""
+        return f" ({NO_INTERVAL})" if "accuracy_interval" in results else ""
     return f" (95 % interval {ends})"
 
 
-def _prior_macro_f1(results: Numbers) -> str:
-    macro = references_of(results).get(PRIOR, {}).get("macro_f1")
+def _prior_macro_f1(results: Results) -> str:
+    guessing = references_of(results).get(PRIOR)
+    macro = guessing.get("macro_f1") if guessing else None
     return f" (macro-F1 {percent(macro)})" if macro is not None else ""
 
 
-def batch_headline(results: Numbers, taxonomy: Taxonomy) -> str:
+def batch_headline(results: Results, taxonomy: Taxonomy) -> str:
     """What a model answered about a folder without labels, as one paragraph.
 
     Args:
@@ -95,7 +96,7 @@ def batch_headline(results: Numbers, taxonomy: Taxonomy) -> str:
     return text + " Nobody has told the truth about these objects, so how often this is right cannot be said here."
 
 
-def warnings(results: Numbers) -> list[str]:
+def warnings(results: Results) -> list[str]:
     """What must be known before any number is believed, one sentence each."""
     found = [str(sentence) for sentence in results.get("reference_warnings") or []]
     if "reference_warnings" not in results:
@@ -112,19 +113,18 @@ def warnings(results: Numbers) -> list[str]:
     return found
 
 
-def _simpler_is_better(results: Numbers) -> list[str]:
+def _simpler_is_better(results: Results) -> list[str]:
     """Of results from before there were warnings: simpler methods that lie above the model's interval."""
-    ends, references = results.get("accuracy_interval"), results.get("references") or {}
-    better = {
-        point.key: float(references[point.key]["accuracy"])
-        for point in POINTS
-        if point.simpler and ends and ((references.get(point.key) or {}).get("accuracy") or 0) > ends[1]
+    ends, references = results.get("accuracy_interval"), references_of(results)
+    known = {
+        point.key: references[point.key]["accuracy"] for point in POINTS if point.simpler and point.key in references
     }
+    better = {key: accuracy for key, accuracy in known.items() if ends and (accuracy or 0) > ends[1]}
     text = simpler_is_better(float(results["overall_accuracy"]), better) if better else None
     return [text] if text else []
 
 
-def broken_promise(found: Numbers) -> str:
+def broken_promise(found: UnsureSummary) -> str:
     """Where sure answers were wrong more often than is tolerated: on these photos the threshold was too low.
 
     Args:
@@ -142,7 +142,7 @@ def broken_promise(found: Numbers) -> str:
     )
 
 
-def limits(results: Numbers, kind: str, taxonomy: Taxonomy) -> list[str]:
+def limits(results: Results, kind: str, taxonomy: Taxonomy) -> list[str]:
     """What a report cannot say, from what is known about data and model, one sentence each.
 
     Args:
@@ -166,7 +166,7 @@ def limits(results: Numbers, kind: str, taxonomy: Taxonomy) -> list[str]:
     return found
 
 
-def _limits_of_score(results: Numbers, taxonomy: Taxonomy) -> list[str]:
+def _limits_of_score(results: Results, taxonomy: Taxonomy) -> list[str]:
     found = []
     data = results.get("data") or {}
     split = str(data.get("split") or "")
@@ -202,28 +202,28 @@ def _limits_of_score(results: Numbers, taxonomy: Taxonomy) -> list[str]:
     return found
 
 
-def _few_flights(results: Numbers, flights: int) -> str:
+def _few_flights(results: Results, flights: int) -> str:
     """That a score of few flights need not hold for others, with the lowest and the highest of them."""
     were = "flights were" if flights > 1 else "flight was"
     text = f"Only {flights} {were} judged: on others the score may be quite another."
     low, high = results.get("lowest_flight"), results.get("highest_flight")
     if flights == 1 or not low or not high:
         return text
-    ends = [f"{percent(flight['accuracy'])} ({flight['flight']})" for flight in (low, high)]
+    ends = [f"{share(flight['accuracy'])} ({flight['flight']})" for flight in (low, high)]
     return f"{text} It goes from {ends[0]} to {ends[1]}."
 
 
-def known_score(results: Numbers) -> str:
+def known_score(results: Results) -> str:
     """What an evaluation of the same model on labelled photos showed, for a report that has no truth of its own."""
     split = SPLITS.get(str((results.get("data") or {}).get("split")), "labelled photos")
-    span = _interval_note(results, "accuracy_interval")
+    span = _interval_note(results)
     return (
         f"When this model was evaluated on {int(results['total']):,} labelled objects of {split} it was right for "
         f"{percent(results['overall_accuracy'])}{span}. That holds here only as far as these photos are like those."
     )
 
 
-def _limits_of_batch(results: Numbers) -> list[str]:
+def _limits_of_batch(results: Results) -> list[str]:
     found = [
         "There is no truth to compare with: this report holds answers, not a score. How reliable this model is, an "
         "evaluation on labelled photos tells."

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from markupsafe import Markup
 
@@ -13,8 +12,8 @@ from core.report import sentences, svg, words
 from core.report.about import ReportSubject
 from core.report.html import TEMPLATES
 from core.report.sections import number, recall_ends
+from core.results import CalibrationFacts, Probabilistic, UnsureSummary
 
-SIDES = (("As the model says", "probabilistic"), ("After calibration", "probabilistic_calibrated"))
 Facts = list[tuple[str, str]]
 
 
@@ -30,13 +29,17 @@ class Side:
 def calibration(subject: ReportSubject) -> Markup:
     """Reliability, unsure answers and alarms as HTML; "" where the results hold nothing of the kind."""
     results = subject.results
+    sides = (
+        ("As the model says", results.get("probabilistic")),
+        ("After calibration", results.get("probabilistic_calibrated")),
+    )
     unsure = results.get("unsure")
     unsure = unsure if isinstance(unsure, Mapping) and "threshold" in unsure else {}
     broken = sentences.broken_promise(unsure)
     return TEMPLATES.render(
         "trust.html",
         words=words,
-        sides=[_side(title, found) for title, key in SIDES if (found := results.get(key))],
+        sides=[_side(title, found) for title, found in sides if found],
         sure=_sure(unsure, results.get("calibration") or {}),
         broken=[broken] if broken else [],
         alarms=[
@@ -47,7 +50,7 @@ def calibration(subject: ReportSubject) -> Markup:
     )
 
 
-def _side(title: str, found: Mapping[str, Any]) -> Side:
+def _side(title: str, found: Probabilistic) -> Side:
     facts = [
         ("Expected calibration error", units.decimal(found.get("ece"), 3)),
         ("Brier score", units.decimal(found.get("brier"), 3)),
@@ -57,20 +60,20 @@ def _side(title: str, found: Mapping[str, Any]) -> Side:
     return Side(title, svg.reliability(found.get("reliability") or [], title), facts)
 
 
-def _sure(found: Mapping[str, Any], calibration: Mapping[str, Any]) -> Facts:
+def _sure(found: UnsureSummary, calibration: CalibrationFacts) -> Facts:
     if not found:
         return []
-    has_threshold = found["threshold"] is not None
+    threshold = found["threshold"]
     facts = [
-        ("Threshold", units.percent(float(found["threshold"])) if has_threshold else words.NO_THRESHOLD),
+        ("Threshold", words.NO_THRESHOLD if threshold is None else units.percent(threshold)),
         ("Unsure", f"{found.get('count', 0):,} of {found.get('total', 0):,}"),
     ]
     more = (
-        ("Answered surely", "coverage"),
-        ("Right among the sure ones", "accuracy_of_sure"),
-        ("Tolerated error", "max_error"),
+        ("Answered surely", found.get("coverage")),
+        ("Right among the sure ones", found.get("accuracy_of_sure")),
+        ("Tolerated error", found.get("max_error")),
     )
-    facts += [(label, units.percent(found[key])) for label, key in more if found.get(key) is not None]
+    facts += [(label, units.percent(value)) for label, value in more if value is not None]
     if calibration.get("objects"):
         of = f"{calibration['objects']:,} objects of {calibration.get('photos') or 0:,} photos"
         facts.append(("Calibrated on", of))

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from core.errors import Problem, UserError
-from core.records import Ended
+from core.records import Ended, LockNote
 from core.runs import locks, store
 from core.runs.events import EventReader, last_event
 from core.runs.files import remove, writing
@@ -36,7 +36,7 @@ def busy(workspace: Workspace) -> UserError | None:
     return None if note is None else busy_error(note)
 
 
-def busy_error(note: dict[str, Any]) -> UserError:
+def busy_error(note: LockNote) -> UserError:
     """The error (kind `busy`) that names the run that holds the engine; `note` is from `locks.holder`."""
     run, kind = note.get("run", ""), note.get("kind", "another run")
     since = datetime.fromtimestamp(note["since"]).strftime("%H:%M:%S on %Y-%m-%d") if "since" in note else ""
@@ -48,19 +48,19 @@ def busy_error(note: dict[str, Any]) -> UserError:
 def require_free(workspace: Workspace) -> None:
     """Check that no heavy run is at work in this workspace.
 
-    A run frees the engine a moment after its last event; that moment is waited for.
+    A run frees the engine a moment after its last event, and removes its note a moment before; both are waited for.
 
     Raises:
         UserError: A heavy run is at work; its kind is `busy`.
     """
     deadline = time.monotonic() + locks.PATIENCE_S
     while (note := locks.holder(workspace.engine_lock)) is not None:
-        if time.monotonic() > deadline or not _is_over(workspace, note):
+        if time.monotonic() > deadline or (note and not _is_over(workspace, note)):
             raise busy_error(note)
         time.sleep(POLL_S)
 
 
-def _is_over(workspace: Workspace, note: dict[str, Any]) -> bool:
+def _is_over(workspace: Workspace, note: LockNote) -> bool:
     """Whether the last event of the run that a lock's note names is `ended`."""
     last = last_event(workspace.runs / str(note.get("run", "")) / "events.jsonl")
     return last is not None and last["kind"] == "ended"

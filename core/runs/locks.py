@@ -11,14 +11,14 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
 
 from core.errors import UserError
-from core.runs.files import read_json, write_json, writing
+from core.records import LockNote
+from core.runs.files import read_record, remove, write_json, writing
 
 # A check holds the lock for some microseconds; whoever takes the lock retries this long, so as not to fail by a check.
 PATIENCE_S = 0.5
@@ -109,18 +109,22 @@ def note_path(path: Path) -> Path:
     return path.with_suffix(".holder.json")
 
 
-def holder(path: Path) -> dict[str, Any] | None:
-    """The note of a lock's holder; None when the lock is free, {} when the holder has not written its note yet."""
+def holder(path: Path) -> LockNote | None:
+    """The note of a lock's holder; None when the lock is free.
+
+    {} stands for a holder that has not written its note yet, has just removed it, or writes none. What a killed holder
+    left is the first thing that the next one removes.
+    """
     if not is_held(path):
         return None
     try:
-        return read_json(note_path(path)) or {}
+        return read_record(note_path(path), LockNote) or {}
     except UserError:
         return {}
 
 
 @contextmanager
-def hold(path: Path, note: dict[str, Any] | None = None, patience_s: float = PATIENCE_S) -> Iterator[None]:
+def hold(path: Path, note: LockNote | None = None, patience_s: float = PATIENCE_S) -> Iterator[None]:
     """Hold a lock for the length of the block.
 
     Args:
@@ -140,8 +144,16 @@ def hold(path: Path, note: dict[str, Any] | None = None, patience_s: float = PAT
         except Timeout as error:
             raise Held(str(path)) from error
     try:
+        _remove_note(path)  # a holder that was killed left it
         if note is not None:
             write_json(note_path(path), {"since": round(time.time(), 3), **note})
         yield
     finally:
+        _remove_note(path)
         lock.release()
+
+
+def _remove_note(path: Path) -> None:
+    """Remove the note, as long as the lock is held: later it may be another holder's."""
+    with suppress(OSError):  # it is not worth more than the lock
+        remove(note_path(path))

@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator
 
 from core.errors import UserError
+from core.records import Prediction, PredictionRefused, PredictionRequest
 from core.runs import launcher, locks, store
 from core.runs.files import read_json, remove, write_json
 from core.runs.prediction_server import FOR_A_QUESTION, answers_folder, requests_folder, stop_reason
@@ -115,7 +115,7 @@ def _open_service(workspace: Workspace, settings: Settings) -> Run:
     return run
 
 
-def ask(workspace: Workspace, settings: Settings, request: Mapping[str, Any]) -> str:
+def ask(workspace: Workspace, settings: Settings, request: PredictionRequest) -> str:
     """Hand in a question to the prediction service, which is started when there is none.
 
     Args:
@@ -134,11 +134,11 @@ def ask(workspace: Workspace, settings: Settings, request: Mapping[str, Any]) ->
     with _starting(workspace):
         run = _open_service(workspace, settings)
     name = uuid.uuid4().hex[:12]
-    write_json(requests_folder(run) / f"{name}.json", dict(request))
+    write_json(requests_folder(run) / f"{name}.json", request)
     return f"{run.id}/{name}"
 
 
-def answer(workspace: Workspace, number: str) -> dict[str, Any] | None:
+def answer(workspace: Workspace, number: str) -> Prediction | PredictionRefused | None:
     """The answer to a question, {"error": text} when there will be none, None while it is being worked on.
 
     When a service ended before it came to the question, the question is handed to another service, unless a run that
@@ -151,22 +151,23 @@ def answer(workspace: Workspace, number: str) -> dict[str, Any] | None:
     except UserError:
         return {"error": "The prediction service is gone; ask again."}
     how = store.status(run)
-    found: dict[str, Any] | None = read_json(answers_folder(run) / f"{name}.json")
+    found = read_json(answers_folder(run) / f"{name}.json")
     if found is not None and ASKED_AGAIN in found:
         return answer(workspace, found[ASKED_AGAIN])
     if found is not None or how in store.ACTIVE:
-        return found
+        known: Prediction | PredictionRefused | None = found
+        return known
     if how in ("stopped", "finished"):
         return _not_answered(run, how, name)
     return _ended_first(run)
 
 
-def _ended_first(run: Run) -> dict[str, Any]:
+def _ended_first(run: Run) -> PredictionRefused:
     why = launcher.error_of(run) or f"see {run.process_log}"
     return {"error": f"The prediction service ended before it answered: {why}"}
 
 
-def _not_answered(run: Run, how: str, name: str) -> dict[str, Any] | None:
+def _not_answered(run: Run, how: str, name: str) -> PredictionRefused | None:
     """What `answer` returns for a question that an orderly ended service left; it is asked again where it may be."""
     why = stop_reason(run)
     if how == "stopped" and not why:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from core.errors import UserError
+from core.records import Prediction, PredictionRefused, PredictionRequest, ProblemRecord
 from core.runs import store
 from core.runs.events import Reporter
 from core.runs.files import file_stamp, read_json, remove, write_json, writing
@@ -25,7 +25,7 @@ MAKE_ROOM_S = 20.0
 # what waits before it ends: else two pages that ask different models would take turns without an answer.
 FOR_A_QUESTION = "a question with other settings"
 
-Predict = Callable[[dict[str, Any]], Mapping[str, Any]]
+Predict = Callable[[PredictionRequest], Prediction]
 
 
 def requests_folder(run: Run) -> Path:
@@ -93,14 +93,18 @@ def serve(
                 _wait_for_room(run, reporter)
             if _must_end(run, reporter):
                 break
+            answer: Prediction | PredictionRefused
             try:
                 predict = predict or load(settings)
                 request = read_json(path)
                 if request is None:
                     continue
-                answer = dict(predict(request))
+                answer = predict(request)
             except UserError as error:
-                answer = {"error": str(error), "problems": [asdict(problem) for problem in error.problems]}
+                problems = [
+                    ProblemRecord(what=one.what, where=one.where, fix=one.fix, kind=one.kind) for one in error.problems
+                ]
+                answer = {"error": str(error), "problems": problems}
             write_json(answers_folder(run) / path.name, answer)
             answered.add(path)
             with suppress(OSError):  # another process may have it open

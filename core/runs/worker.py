@@ -17,6 +17,7 @@ from types import FrameType
 from typing import Any
 
 from core.errors import Problem, UserError
+from core.records import LockNote, Prediction, PredictionRequest
 from core.runs import files, launcher, locks, prediction_client, store
 from core.runs.events import Listener, Reporter, SilentReporter, append, event, read_events
 from core.runs.store import HEAVY, STUDIES, Run
@@ -244,7 +245,7 @@ def _attempt(run: Run, reporter: RunReporter, jobs: Mapping[str, Job], held: con
 
 def _take_engine(run: Run, held: contextlib.ExitStack) -> None:
     lock = run.workspace.engine_lock
-    note = {"run": run.id, "kind": run.kind, "pid": os.getpid(), "workspace": str(run.workspace.root)}
+    note: LockNote = {"run": run.id, "kind": run.kind, "pid": os.getpid(), "workspace": str(run.workspace.root)}
     try:
         held.enter_context(locks.hold(lock, note))
     except locks.Held as error:
@@ -365,7 +366,7 @@ def _signals_stop(reporter: RunReporter) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def predict_once(settings: Settings, request: Mapping[str, Any]) -> dict[str, Any]:
+def predict_once(settings: Settings, request: PredictionRequest) -> Prediction:
     """Predict once in this process, without a run or service.
 
     Args:
@@ -378,7 +379,7 @@ def predict_once(settings: Settings, request: Mapping[str, Any]) -> dict[str, An
     prepare_environment(settings)
     from core.engine.prediction import Predictor
 
-    return Predictor(settings).predict(dict(request))
+    return Predictor(settings).predict(request)
 
 
 def main() -> int:

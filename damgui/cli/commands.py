@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 from core import settings as schema
 from core.errors import Problem, UserError
+from core.records import PredictionRequest
 from core.units import counted, percent
 
 # Imported where they are needed: `damgui --help` answers before a second library is looked for.
@@ -261,7 +262,7 @@ def _predict(args: Args) -> int:
     if not image.is_file():
         raise UserError("there is no such photo", str(image), "Give a photo's path.", "photo")
     settings = with_absolute_paths(settings_of(args), Path.cwd(), workspace.root)
-    request = {
+    request: PredictionRequest = {
         "image": str(image.resolve()),
         "box_xyxy_px": box,
         "object_type": args.object,

@@ -13,7 +13,8 @@ from typing import Any
 
 from core.errors import UserError
 from core.records import PredictionRow
-from core.runs.files import file_stamp, read_json
+from core.results import Results
+from core.runs.files import file_stamp, read_json, read_record
 from core.runs.workspace import Workspace
 from core.settings import FIELDS, stored_flat
 from damgui import text
@@ -45,7 +46,7 @@ class EvaluatedRun:
     path: Path
     created: float
     workspace: Workspace
-    found: Mapping[str, Any]  # the results file
+    found: Results  # the results file
     content: str  # equal for two files that hold the same, such as a run's results and their published copy
     objects: str  # equal for two runs about the same objects with the same truth
     settings: Mapping[str, Any]
@@ -118,14 +119,14 @@ def _opened(workspace: Workspace, identity: str, path: Path, created: float) -> 
 def _kept(
     workspace: Workspace, identity: str, path: Path, created: float, _changed: tuple[int, int]
 ) -> EvaluatedRun | None:
-    found = read_json(path)
+    found = read_record(path, Results)
     if not isinstance(found, dict) or not {*NEEDED} <= set(found):
         return None
     objects, content = objects_of(found, results.answers(path)), digest(json.dumps(found, sort_keys=True))
     return EvaluatedRun(identity, path, created, workspace, found, content, objects, settings_of(found))
 
 
-def objects_of(found: Mapping[str, Any], rows: Iterable[PredictionRow]) -> str:
+def objects_of(found: Results, rows: Iterable[PredictionRow]) -> str:
     """A digest of which objects were judged and what is true of them; without answers, of what the file says of them.
 
     The photos that were not judged do not matter: two runs may be compared whose training photos differ.
@@ -141,7 +142,7 @@ def digest(words: str) -> str:
     return hashlib.sha256(words.encode()).hexdigest()[:12]
 
 
-def settings_of(found: Mapping[str, Any]) -> dict[str, Any]:
+def settings_of(found: Results) -> dict[str, Any]:
     """The settings that made these answers, {"lora.rank": 16, …}; of a tuned model those of its training as well.
 
     A base model has no settings of a training.

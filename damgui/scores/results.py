@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from core import units
 from core.conditions import Condition
@@ -17,6 +17,7 @@ from core.metrics.flights import with_flights
 from core.records import PredictionRow
 from core.report.about import photo_root
 from core.report.answers import shown_condition
+from core.results import Results
 from core.runs.files import FileStamp, file_stamp, read_json
 from core.runs.workspace import Workspace
 from core.taxonomy import Taxonomy, of_results
@@ -29,7 +30,7 @@ PAGE = 12  # mistakes shown at first, and how many more each time
 class ShownResults:
     """One results file with every single answer, and the folder its photos lie in."""
 
-    results: dict[str, Any]
+    results: Results
     rows: tuple[PredictionRow, ...]
     root: Path
     taxonomy: Taxonomy
@@ -37,7 +38,8 @@ class ShownResults:
     @property
     def order(self) -> list[str]:
         """The class names that occur, in the taxonomy's order."""
-        there = (self.results.get("confusion") or {}).get("labels") or list(self.results.get("per_class", {}))
+        counted = self.results.get("confusion")
+        there = (counted and counted.get("labels")) or list(self.results.get("per_class", {}))
         place = {name: number for number, name in enumerate(self.taxonomy.class_names)}
         return sorted(there, key=lambda name: (place.get(name, len(place)), name))
 

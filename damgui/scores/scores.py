@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from core import units
 from core.metrics.reference_points import PRIOR, label_of, references_of
+from core.results import LabelScore, Probabilistic, Results
 from core.taxonomy import Taxonomy
 from damgui import text
 from damgui.charts.base import to_json
@@ -18,7 +19,6 @@ from damgui.markup import TEMPLATES
 from damgui.scores import sentences
 from damgui.scores.results import ShownResults
 
-Found = Mapping[str, Any]
 _SCORES = TEMPLATES.macros("scores.html")
 
 
@@ -32,29 +32,29 @@ def headline(shown: ShownResults) -> Markup:
     return _SCORES.headline(found, interval, model_line, _small_figures(found), caveats, warnings(found))
 
 
-def _small_figures(found: Found) -> list[Markup]:
+def _small_figures(found: Results) -> list[Markup]:
     small = []
     if found.get("balanced_accuracy") is not None:
         ends = html.interval(found, "balanced_accuracy_interval") or sentences.BALANCED_HINT
         small.append(html.figure(units.percent(found["balanced_accuracy"]), sentences.BALANCED, ends))
     ends = html.score_interval(found, "macro_f1_interval") or sentences.MACRO_F1_HINT
     small.append(html.figure(units.decimal(found["macro_f1"]), text.MACRO_F1, ends))
-    choice, guessing = found.get("with_choice") or {}, references_of(found).get(PRIOR)
-    if choice.get("total"):
+    choice, guessing = found.get("with_choice"), references_of(found).get(PRIOR)
+    if choice and choice.get("total"):
         below = html.interval(choice, "accuracy_interval") or f"{choice['correct']} of {choice['total']} objects"
-        small.append(html.figure(units.percent(choice["accuracy"]), sentences.CHOICE, below))
+        small.append(html.figure(units.share(choice["accuracy"]), sentences.CHOICE, below))
     if guessing and guessing["accuracy"] is not None:
         small.append(html.figure(units.percent(guessing["accuracy"]), sentences.GUESSING, sentences.GUESSING_HINT))
     return small
 
 
-def warnings(found: Found) -> Markup:
+def warnings(found: Results) -> Markup:
     """What makes these numbers doubtful."""
     return html.joined(html.note(str(warning), "warn") for warning in found.get("reference_warnings") or [])
 
 
 # -- What it must beat -----------------------------------------------------------------------------------------------
-def reference_chart(found: Found) -> str | None:
+def reference_chart(found: Results) -> str | None:
     """The model and each reference on one axis for accuracy and one for macro-F1; None when there is no reference."""
     known = references_of(found)
     if not known:
@@ -73,13 +73,13 @@ def reference_chart(found: Found) -> str | None:
     return to_json(forest(panels))
 
 
-def _dot(about: Found, name: str, key: str) -> ForestRow:
+def _dot(about: Mapping[str, Any], name: str, key: str) -> ForestRow:
     ends = about.get(f"{key}_interval")
     span = (100 * ends[0], 100 * ends[1]) if ends else None
     return ForestRow(str(about.get("label") or label_of(name)), 100 * about[key], span, own=not name)
 
 
-def reference_words(found: Found) -> str:
+def reference_words(found: Results) -> str:
     """A sentence for every reference point: the result's own, which also tells what was left out."""
     known = references_of(found)
     named = [(str(about.get("label") or label_of(name)), str(about.get("note") or "")) for name, about in known.items()]
@@ -87,7 +87,7 @@ def reference_words(found: Found) -> str:
 
 
 # -- Alarms ----------------------------------------------------------------------------------------------------------
-def alarms(found: Found, taxonomy: Taxonomy) -> str:
+def alarms(found: Results, taxonomy: Taxonomy) -> str:
     """What share of the objects in each alarming condition is found at the tolerated false alarms; "" when unknown."""
     judging = (found.get("settings") or {}).get("judging") or {}
     tolerated = float(judging.get("false_alarm_rate") or 0.1)
@@ -103,7 +103,7 @@ def alarms(found: Found, taxonomy: Taxonomy) -> str:
 
 # -- Tables ----------------------------------------------------------------------------------------------------------
 def class_table(
-    scores: Mapping[str, Found], taxonomy: Taxonomy, order: Sequence[str] = (), title: str = "Class"
+    scores: Mapping[str, LabelScore], taxonomy: Taxonomy, order: Sequence[str] = (), title: str = "Class"
 ) -> Markup:
     """Support, recall with interval, precision and F1, a row for every class that occurs or was answered."""
     rows = []
@@ -122,7 +122,7 @@ def class_table(
     return html.table([title, "Support", "Recall", "Precision", "F1"], rows)
 
 
-def type_table(found: Found) -> str:
+def type_table(found: Results) -> str:
     """Right answers and macro-F1 for every object type; "" when the file does not tell them."""
     rows = [
         [
@@ -137,7 +137,7 @@ def type_table(found: Found) -> str:
     return html.table(["Object type", "Objects", "Right", text.ACCURACY, text.MACRO_F1], rows) if rows else ""
 
 
-def group_tables(found: Found, taxonomy: Taxonomy) -> Markup:
+def group_tables(found: Results, taxonomy: Taxonomy) -> Markup:
     """By object type beside by condition."""
     per_condition = found.get("per_condition") or {}
     order = [name for name in taxonomy.conditions if name in per_condition] or list(per_condition)
@@ -146,18 +146,21 @@ def group_tables(found: Found, taxonomy: Taxonomy) -> Markup:
 
 
 # -- How sure may one be ---------------------------------------------------------------------------------------------
-def sides(found: Found) -> list[tuple[str, Found]]:
+def sides(found: Results) -> list[tuple[str, Probabilistic]]:
     """The measured probabilities: raw, and calibrated where the model has a calibration."""
-    keys = {sentences.RAW: "probabilistic", sentences.CALIBRATED: "probabilistic_calibrated"}
-    return [(label, found[key]) for label, key in keys.items() if (found.get(key) or {}).get("total")]
+    both = (
+        (sentences.RAW, found.get("probabilistic")),
+        (sentences.CALIBRATED, found.get("probabilistic_calibrated")),
+    )
+    return [(label, about) for label, about in both if about and about.get("total")]
 
 
-def reliability_chart(found: Found) -> str | None:
+def reliability_chart(found: Results) -> str | None:
     known = sides(found)
     return to_json(reliability(known)) if known else None
 
 
-def sureness(found: Found) -> str:
+def sureness(found: Results) -> str:
     """Log-loss, Brier and calibration error explained, raw beside calibrated, and how many answers are unsure."""
     known = sides(found)
     if not known:
@@ -173,7 +176,7 @@ def sureness(found: Found) -> str:
     return html.joined(pieces)
 
 
-def _unsure(found: Found) -> str:
+def _unsure(found: Results) -> str:
     about = found.get("unsure") or {}
     if not about.get("total"):
         return ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from core import units
 from core.glossary import TERMS
@@ -13,6 +13,8 @@ from core.metrics.alarms import FROM_OTHER_FLIGHTS
 from core.metrics.compare import BETTER, UNCLEAR, WORSE
 from core.metrics.flights import FEW_FLIGHTS, LEAST_FLIGHTS, TOO_FEW_FLIGHTS
 from core.metrics.reference_points import BY_KEY, PRIOR
+from core.records import ModelAnswer
+from core.results import AlarmScore, CalibrationFacts, Comparison, Results, ThresholdRule, UnsureSummary
 from core.units import percent, points
 from damgui.text import split_name
 
@@ -36,7 +38,7 @@ RELIABILITY_HINT = (
     "given with 80 %, 80 % are right. Below the line it is too sure of itself, above it too modest. The bars show how "
     "many objects stand behind each dot: few objects, little proof."
 )
-SURENESS = (
+SURENESS: tuple[tuple[Literal["log_loss", "brier", "ece"], str, str], ...] = (
     ("log_loss", "Log-loss", TERMS["Log-loss"]),
     ("brier", "Brier score", TERMS["Brier score"]),
     ("ece", "Calibration error (ECE)", TERMS["Calibration error"]),
@@ -115,7 +117,7 @@ def score_interval(found: Mapping[str, Any], key: str) -> str:
     return units.score_interval(found.get(key)) or (TOO_FEW_FLIGHTS if key in found else "")
 
 
-def by_flight(found: Mapping[str, Any]) -> str:
+def by_flight(found: Results) -> str:
     """Of few flights, the lowest and the highest: they tell more than one number for all."""
     flights = found.get("flights")
     if not flights or flights >= FEW_FLIGHTS:
@@ -124,8 +126,8 @@ def by_flight(found: Mapping[str, Any]) -> str:
         return "All of these photos are of one flight: on another one the score may be quite another."
     low, high = found["lowest_flight"], found["highest_flight"]
     return (
-        f"Only {flights} flights: from {percent(low['accuracy'])} ({low['flight']}, {low['total']} objects) to "
-        f"{percent(high['accuracy'])} ({high['flight']}, {high['total']} objects)."
+        f"Only {flights} flights: from {units.share(low['accuracy'])} ({low['flight']}, {low['total']} objects) to "
+        f"{units.share(high['accuracy'])} ({high['flight']}, {high['total']} objects)."
     )
 
 
@@ -136,17 +138,17 @@ def one_in(rate: float) -> str:
     return f"one in {words[number]}" if number in words and math.isclose(rate * number, 1) else percent(rate, 0)
 
 
-def single_answers(found: Mapping[str, Any]) -> str:
+def single_answers(found: Results) -> str:
     """What the objects with one possible answer do to the score; "" when there are none, or nothing is known."""
-    alone, choice = found.get("single_answer") or {}, found.get("with_choice") or {}
-    if not alone.get("total") or not choice.get("total"):
+    alone, choice = found.get("single_answer"), found.get("with_choice")
+    if not alone or not choice or not alone.get("total") or not choice.get("total"):
         return ""
     kinds = [str(kind) for kind in alone.get("types") or ["one object type"]]
     named = ", ".join(kinds[:-1]) + (" and " if len(kinds) > 1 else "") + kinds[-1]
     has = "have" if len(kinds) > 1 else "has"
     right = "always right" if alone.get("correct") == alone["total"] else f"{alone.get('correct')} of them right"
     ends = interval(choice, "accuracy_interval", "")
-    rest = f"{percent(choice['accuracy'])} right" + (f" (95 % interval {ends})" if ends else "")
+    rest = f"{units.share(choice['accuracy'])} right" + (f" (95 % interval {ends})" if ends else "")
     if choice.get("macro_f1") is not None:
         rest += f", macro-F1 {choice['macro_f1']:.2f}"
     return (
@@ -155,7 +157,7 @@ def single_answers(found: Mapping[str, Any]) -> str:
     )
 
 
-def alarm(condition: str, about: Mapping[str, Any], tolerated: float = 0.1) -> str:
+def alarm(condition: str, about: AlarmScore, tolerated: float = 0.1) -> str:
     """What was found of a condition, and how many false alarms that costs, in one sentence.
 
     `tolerated` is the share of the other objects that may be a false alarm.
@@ -182,7 +184,7 @@ class Conclusion:
     explanation: str
 
 
-def conclusion(found: Mapping[str, Any]) -> Conclusion:
+def conclusion(found: Comparison) -> Conclusion:
     """What `core.metrics.compare` proves. Its macro-F1 change decides; one whose interval holds 0 proves nothing."""
     change, flights, outcome = float(found["macro_f1_change"]), int(found["flights"]), found["verdict"]
     title, ends = OUTCOME_TITLES[outcome], found["macro_f1_change_interval"]
@@ -200,7 +202,7 @@ def conclusion(found: Mapping[str, Any]) -> Conclusion:
     return Conclusion(tone, title, f"{lead}the whole interval lies {side} 0.{_apart(found)}")
 
 
-def _apart(found: Mapping[str, Any]) -> str:
+def _apart(found: Comparison) -> str:
     """Of few flights, how far the change in accuracy lies apart; begins with a space."""
     if not 1 < found["flights"] < FEW_FLIGHTS:
         return ""
@@ -224,7 +226,7 @@ def more_flights(change: float, ends: Sequence[float], flights: int) -> str:
     return f"If it stays as large, about {max(wanted, flights + 1)} flights would tell; there are {flights}."
 
 
-def chance(found: Mapping[str, Any]) -> str:
+def chance(found: Comparison) -> str:
     """The exact sign-flip test in an inspector's words; of few flights, why there is none."""
     better, worse, p = found["better"], found["worse"], found["p_value"]
     turned = f"{units.counted(better, 'object')} turned right, {worse} turned wrong."
@@ -244,14 +246,16 @@ def chance(found: Mapping[str, Any]) -> str:
     )
 
 
-def calibrated_on(about: Mapping[str, Any]) -> str:
+def calibrated_on(about: CalibrationFacts) -> str:
     """Where the percentages of a calibrated model come from."""
     objects = about.get("objects")
     return f"Calibrated on {objects:,} objects that it did not learn from." if objects else "Calibrated."
 
 
-def promise(rule: Mapping[str, Any]) -> str:
+def promise(rule: ThresholdRule | None) -> str:
     """What stands behind the threshold from which on an answer is given: never more than was counted; "" if nothing."""
+    if not rule:
+        return ""
     threshold, answered, wrong = rule.get("threshold"), rule.get("answered"), rule.get("wrong")
     if threshold is None or not answered or wrong is None:
         return ""
@@ -262,7 +266,7 @@ def promise(rule: Mapping[str, Any]) -> str:
     return f"{behind}, {wrong:,} {were} wrong{worst}."
 
 
-def why_unsure(answer: Mapping[str, Any], rule: Mapping[str, Any]) -> str:
+def why_unsure(answer: ModelAnswer, rule: ThresholdRule | None) -> str:
     """Why an answer is not given: the most probable one, and the threshold that it did not reach.
 
     `rule` is the calibration's threshold with what it was counted on.
@@ -277,7 +281,7 @@ def why_unsure(answer: Mapping[str, Any], rule: Mapping[str, Any]) -> str:
     return f"{most_probable}{percent(sure, digits)}. {given} {promise(rule)}".rstrip()
 
 
-def unsure(about: Mapping[str, Any]) -> tuple[str, str]:
+def unsure(about: UnsureSummary) -> tuple[str, str]:
     """(tone of the note, what it says): how many answers are unsure, and whether the sure ones keep the promise."""
     total, count, threshold = about["total"], about["count"], about.get("threshold")
     if threshold is None:
@@ -292,7 +296,7 @@ def unsure(about: Mapping[str, Any]) -> tuple[str, str]:
     return "warn", f"{note} {percent(1 - allowed, 0)} was aimed at: the photos put aside were too few or too different."
 
 
-def sureness(answer: Mapping[str, Any]) -> float:
+def sureness(answer: ModelAnswer) -> float:
     """The probability to show: the calibrated one where there is one."""
     value = answer.get("calibrated_probability")
     return float(answer["probability"] if value is None else value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,8 +16,10 @@ from core import units
 from core.conditions import Condition
 from core.data.types import BoxedObject, Photo
 from core.errors import UserError
+from core.records import ModelAnswer, Prediction, PredictionRequest
+from core.results import CalibrationFacts
 from core.runs import prediction_client, store
-from core.runs.files import read_json
+from core.runs.files import read_json, read_record
 from core.settings import Settings
 from core.taxonomy import Taxonomy, restore
 from damgui import text, theme
@@ -270,7 +272,7 @@ def _show(path: Path, objects: Sequence[BoxedObject], w: PredictWidgets) -> Upda
     }
 
 
-def _request(frame: Frame, values: Mapping[Component, Any], w: PredictWidgets) -> tuple[dict[str, Any], Settings]:
+def _request(frame: Frame, values: Mapping[Component, Any], w: PredictWidgets) -> tuple[PredictionRequest, Settings]:
     """The question for the prediction server. Raises UserError when no photo is chosen."""
     photo, value = values[w.photo], values[w.picker] or {}
     if not photo:
@@ -287,7 +289,7 @@ def _request(frame: Frame, values: Mapping[Component, Any], w: PredictWidgets) -
     # A labelled box is asked about as in training, with its neighbours; among them a box of one's own has no place.
     picked = value.get("index")
     others = [obj[2] for i, obj in enumerate(photo["objects"]) if i != picked] if picked is not None else []
-    request = {
+    request: PredictionRequest = {
         "image": photo["path"],
         "box_xyxy_px": _pixels(box, size_wh) if box else None,
         "object_type": values[w.kind] or None,
@@ -316,7 +318,7 @@ def _truth(photo: Any, value: Any, taxonomy: Taxonomy) -> Condition | None:
     return taxonomy.shown(kind, condition)
 
 
-def _taxonomy(found: Mapping[str, Any], path: str) -> Taxonomy:
+def _taxonomy(found: Prediction, path: str) -> Taxonomy:
     """What the answers mean: what the tuned model among them learned, else the file of the form."""
     tuned = [str(answer.get("model") or "") for answer in found["answers"]]
     about = next(
@@ -325,7 +327,7 @@ def _taxonomy(found: Mapping[str, Any], path: str) -> Taxonomy:
     return restore(about["taxonomy"]) if about else datasets.taxonomy(path)
 
 
-def _answered(found: dict[str, Any], truth: Condition | None, taxonomy: Taxonomy, w: PredictWidgets) -> Updates:
+def _answered(found: Prediction, truth: Condition | None, taxonomy: Taxonomy, w: PredictWidgets) -> Updates:
     """The answers in words, then the probabilities: of conditions, and of classes when the type was not known."""
     object_type = found.get("object_type")
     cards = [_answer_card(answer, object_type or answer["predicted_type"], taxonomy) for answer in found["answers"]]
@@ -343,10 +345,10 @@ def _answered(found: dict[str, Any], truth: Condition | None, taxonomy: Taxonomy
     }
 
 
-def _answer_card(answer: Mapping[str, Any], kind: str, taxonomy: Taxonomy) -> Markup:
+def _answer_card(answer: ModelAnswer, kind: str, taxonomy: Taxonomy) -> Markup:
     """What one model says: the condition with its probability, or that an engineer has to look."""
     about = calibration(str(answer.get("model") or ""))
-    rule = (about.get("thresholds") or {}).get("class" if "class_probabilities" in answer else "condition") or {}
+    rule = (about.get("thresholds") or {}).get("class" if "class_probabilities" in answer else "condition")
     trust = sentences.calibrated_on(about) if "calibrated" in answer else sentences.NOT_CALIBRATED
     if answer.get("unsure"):
         why = sentences.why_unsure(answer, rule)
@@ -365,10 +367,10 @@ def _answer_card(answer: Mapping[str, Any], kind: str, taxonomy: Taxonomy) -> Ma
     )
 
 
-def _shares(answer: Mapping[str, Any], object_type: str | None, taxonomy: Taxonomy) -> Mapping[str, float]:
+def _shares(answer: ModelAnswer, object_type: str | None, taxonomy: Taxonomy) -> Mapping[str, float]:
     """The probabilities of the conditions that the answer speaks of, by the names that they are shown with."""
     if not object_type and taxonomy.observed and "class_probabilities" in answer:
-        found: Counter[str] = Counter()
+        found: defaultdict[str, float] = defaultdict(float)
         for name, share in (answer.get("calibrated_classes") or answer["class_probabilities"]).items():
             found[taxonomy.of_class(name).name] += share
         return found
@@ -377,10 +379,10 @@ def _shares(answer: Mapping[str, Any], object_type: str | None, taxonomy: Taxono
     return {taxonomy.shown(object_type or "", name).name: share for name, share in shares.items()}
 
 
-def calibration(model: str) -> Mapping[str, Any]:
+def calibration(model: str) -> CalibrationFacts:
     """What lies beside an adapter about how sure it may be; empty for a model without."""
     try:
-        found = read_json(Path(model) / "calibration.json") if model else None
+        found = read_record(Path(model) / "calibration.json", CalibrationFacts) if model else None
     except UserError:
         return {}
     return found if isinstance(found, dict) else {}

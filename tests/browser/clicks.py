@@ -38,6 +38,7 @@ QUIET = [
 ]
 SIZE = {"width": 1280, "height": 900}
 WAIT_MS = 60_000
+STEP_S = 300  # for a process to start and take steps, on a busy machine: it loads torch first
 
 
 @dataclass
@@ -183,7 +184,7 @@ def start_training(page: Page, workspace: Path, name: str, steps_wanted: int, ph
     fill_training(page, name, steps_wanted, photos)
     page.locator("#training-start").click()
     run: Run = until(lambda: newest(workspace, "train", name), 60, "the run")
-    until(lambda: steps(run) or store.status(run) in ("failed", "crashed"), 120, "the first step")
+    until(lambda: steps(run) or store.status(run) in ("failed", "crashed"), STEP_S, "the first step")
     assert store.status(run) == "running", run.process_log.read_text()
     return run
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from clicks import App, ended, limit_photos, newest, serve, tab, unfold, until, visit, write
+from clicks import STEP_S, App, ended, limit_photos, newest, serve, tab, unfold, until, visit, write
 from playwright.sync_api import Page, expect
 
 from core import units
@@ -39,7 +39,7 @@ def test_an_ablation_is_started_by_a_click_and_its_table_appears(app: App, page:
     expect(page.locator("#ablation-start")).to_be_disabled(timeout=3_000)
     run = until(lambda: newest(workspace, "ablate"), 60, "the run")
     state = page.locator("#ablation-state")
-    expect(state).to_contain_text("1 of 2: no enhancement, seed 0", timeout=180_000)
+    expect(state).to_contain_text("1 of 2: no enhancement, seed 0", timeout=1000 * STEP_S)
     expect(page.locator("#dg-busy")).to_contain_text(text.KIND_WORDS["ablate"])
     ended(run, "finished")
     found = read_json(run.results)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from clicks import App, Watch, field_of, newest, serve, tab, visit, window, write
+from clicks import STEP_S, App, Watch, field_of, newest, serve, tab, visit, window, write
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 
@@ -211,7 +211,7 @@ def test_every_problem_of_a_folder_is_listed_at_once_and_the_good_rest_can_be_us
     tab(page, text.TAB_BASELINE)
     page.locator("#baseline-start").click()
     refused = page.locator("#baseline-progress, #baseline-message").filter(has_text="Spillway cracked")
-    expect(refused).to_have_count(1, timeout=90_000)
+    expect(refused).to_have_count(1, timeout=1000 * STEP_S)
     # … until the user says that the rest will do.
     tab(page, text.TAB_DATA)
     page.locator("#data-use-good").click()
@@ -222,7 +222,7 @@ def test_every_problem_of_a_folder_is_listed_at_once_and_the_good_rest_can_be_us
     tab(page, text.TAB_BASELINE)
     expect(page.locator("#baseline-start")).to_be_enabled(timeout=5_000)
     page.locator("#baseline-start").click()
-    expect(page.locator("#baseline-score")).to_contain_text("of 2 objects", timeout=90_000)
+    expect(page.locator("#baseline-score")).to_contain_text("of 2 objects", timeout=1000 * STEP_S)
     run = newest(own_app.workspace, "baseline")
     assert run is not None and run.settings().data.use_good
 
@@ -235,6 +235,6 @@ def test_an_unknown_model_folder(visited: Page) -> None:
     expect(field_of(visited, elem_id("model.path"))).to_have_value("/no/such/model")
     visited.locator("#baseline-start").click()
     panel = visited.locator("#baseline-progress, #baseline-message").filter(has=visited.locator("[role=alert]"))
-    expect(panel).to_contain_text("/no/such/model", timeout=60_000)
+    expect(panel).to_contain_text("/no/such/model", timeout=1000 * STEP_S)
     assert panel.locator("[role=alert] p").count() == 1
     expect(visited.locator("#baseline-start")).to_be_enabled(timeout=5_000)

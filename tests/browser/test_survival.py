@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from clicks import ended, points, serve, start_training, steps, tab, until, visit, window
+from clicks import STEP_S, ended, points, serve, start_training, steps, tab, until, visit, window
 from playwright.sync_api import Browser, Page, expect
 
 from core.runs import store
@@ -17,7 +17,7 @@ FEW, STEPS = 12, 20
 
 def stop(page: Page, run: Run, workspace: Path) -> None:
     """By its button: the run ends with a checkpoint of its last step and no finished model."""
-    until(lambda: len(steps(run)) >= 3, 60, "three steps")
+    until(lambda: len(steps(run)) >= 3, STEP_S, "three steps")
     page.locator("#training-stop").click()
     ended(run, "stopped", 60)
     taken = steps(run)
@@ -38,10 +38,10 @@ def test_a_stopped_run_is_resumed_and_outlives_browser_and_app_without_a_step_lo
     stop(first, run, workspace)
     before = len(steps(run))
     first.locator("#training-resume").click()
-    until(lambda: store.status(run) == "running", 60, "the run's second start")
+    until(lambda: store.status(run) == "running", STEP_S, "the run's second start")
     context.close()
     doomed.kill()
-    until(lambda: len(steps(run)) > before, 60, "a step after browser and app were gone")
+    until(lambda: len(steps(run)) > before, STEP_S, "a step after browser and app were gone")
     fresh = serve(workspace)
     try:
         visit(page, fresh.url)

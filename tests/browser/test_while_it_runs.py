@@ -9,6 +9,7 @@ from statistics import median
 import pytest
 from clicks import (
     POINTS,
+    STEP_S,
     App,
     Watch,
     ended,
@@ -112,7 +113,7 @@ def test_a_page_that_has_not_noticed_yet_is_refused_in_one_sentence(
 
 def test_a_step_is_on_the_page_within_a_second_and_a_half(race: tuple[Run, Page, Page]) -> None:
     run, page, _ = race
-    until(lambda: points(page) > 2, 180, "the chart")
+    until(lambda: points(page) > 2, STEP_S, "the chart")
     page.evaluate(
         f"""() => {{ window.grown = []; window.look = setInterval(() => {{
             const now = {POINTS};
@@ -120,7 +121,7 @@ def test_a_step_is_on_the_page_within_a_second_and_a_half(race: tuple[Run, Page,
         }}, 30) }}"""
     )
     began = len(steps(run))
-    until(lambda: len(steps(run)) >= began + 12, 120, "twelve steps")
+    until(lambda: len(steps(run)) >= began + 12, STEP_S, "twelve steps")
     page.wait_for_timeout(1500)
     grown = page.evaluate("() => { clearInterval(window.look); return window.grown }")
     written = {event["step"]: event["t"] for event in read_events(run.events) if event["kind"] == "step"}
@@ -136,7 +137,7 @@ def test_a_step_is_on_the_page_within_a_second_and_a_half(race: tuple[Run, Page,
 
 def test_zoom_by_mouse_stays_while_the_chart_grows(race: tuple[Run, Page, Page]) -> None:
     _, page, _ = race
-    until(lambda: points(page) > 2, 180, "the chart")
+    until(lambda: points(page) > 2, STEP_S, "the chart")
     plot = page.locator("#training-chart .nsewdrag").first
     plot.scroll_into_view_if_needed()
     area = plot.bounding_box()
@@ -149,7 +150,7 @@ def test_zoom_by_mouse_stays_while_the_chart_grows(race: tuple[Run, Page, Page])
     chosen = until(lambda: zoom(page) != before and zoom(page), 10, "the zoom")
     assert chosen[0][1] - chosen[0][0] < 0.5 * (before[0][1] - before[0][0])
     first = points(page)
-    until(lambda: points(page) >= first + 2, 60, "two more steps")
+    until(lambda: points(page) >= first + 2, STEP_S, "two more steps")
     assert zoom(page) == chosen
 
 

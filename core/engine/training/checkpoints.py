@@ -12,11 +12,13 @@ from transformers import Trainer
 
 from core.engine.training.memory import OPTIMIZER_BYTES, learning_weights
 from core.errors import UserError
-from core.records import AdapterFacts
+from core.records import AdapterFacts, TrainingInfo
 from core.runs import swap
-from core.runs.files import remove, system_path, write_json, write_text, writing
+from core.runs.files import plain, read_json, read_record, remove, system_path, write_json, write_text, writing
+from core.settings import Settings, to_dict
 
 BEST = "best"
+OUTCOME = "outcome.json"  # in the run's folder
 WEIGHT_BYTES = 4  # float32
 
 
@@ -85,6 +87,47 @@ def publish(best: Path, final: Path) -> None:
     with writing(final):
         shutil.copytree(system_path(best), system_path(part), dirs_exist_ok=True)
     swap.finish(final)
+
+
+def keep_outcome(run_folder: Path, info: TrainingInfo) -> None:
+    """Keep what is to be said of a training that took all its steps, before its adapter is published.
+
+    Raises:
+        UserError: It cannot be written.
+    """
+    write_json(run_folder / OUTCOME, info)
+
+
+def forget_outcome(run_folder: Path) -> None:
+    """Forget what an earlier start of this run kept, as it begins to learn.
+
+    Raises:
+        UserError: It cannot be removed.
+    """
+    with writing(run_folder / OUTCOME):
+        remove(run_folder / OUTCOME)
+
+
+def kept_outcome(run_folder: Path, settings: Settings, best: Path, final: Path) -> TrainingInfo | None:
+    """Find what a run kept that was killed when it had learned all, and before its end was written down.
+
+    Args:
+        run_folder: The run's folder.
+        settings: The run's settings.
+        best: Where its best adapter lies.
+        final: Where it is published, or was already.
+
+    Returns:
+        What is to be said of the training; None where it has to learn, or `final` is another run's model.
+
+    Raises:
+        UserError: A file is damaged.
+    """
+    info = read_record(run_folder / OUTCOME, TrainingInfo)
+    about = read_json(best / "damgui.json")
+    if info is None or about is None or info.get("settings") != plain(to_dict(settings)):
+        return None
+    return info if not final.exists() or read_json(final / "damgui.json") == about else None
 
 
 def checkpoint_bytes(trainer: Any, steps: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict
@@ -13,7 +14,15 @@ from transformers import TrainerState
 from core import settings as schema
 from core.engine import adapters, calibration, feature_cache
 from core.engine.evaluation import prior_scores
-from core.engine.training.checkpoints import BEST, latest_checkpoint, publish, require_free
+from core.engine.training.checkpoints import (
+    BEST,
+    forget_outcome,
+    keep_outcome,
+    kept_outcome,
+    latest_checkpoint,
+    publish,
+    require_free,
+)
 from core.engine.training.dry_run import DryRun, PlannedCache, Stopped, measure_dry_run
 from core.engine.training.setup import TrainingSetup, require_launcher, set_up, steps_per_epoch, total_steps
 from core.records import LossHistory, TrainingInfo
@@ -29,7 +38,8 @@ def train(
     """Train an adapter.
 
     Writes `models/<name>_checkpoints/` as it goes, and at the end `models/<name>_final/`: the adapter with the best
-    validation macro-F1. Stopped runs have no final adapter yet; resuming finishes them.
+    validation macro-F1. Stopped runs have no final adapter yet; resuming finishes them. A run that was killed when it
+    had learned all only publishes what it has not published, and says of the training what it would have said.
 
     Args:
         settings: The run's settings.
@@ -47,9 +57,15 @@ def train(
             gradient is not a finite number.
     """
     require_launcher()
-    require_free(workspace.final(name))
     began = time.monotonic()
-    checkpoints = workspace.checkpoints(name)
+    checkpoints, final = workspace.checkpoints(name), workspace.final(name)
+    learned = kept_outcome(run_folder, settings, checkpoints / BEST, final) if resume else None
+    if learned is not None:
+        if not final.exists() and int(os.environ.get("RANK", 0)) == 0:
+            publish(checkpoints / BEST, final)
+        return learned
+    require_free(final)
+    forget_outcome(run_folder)
     setup = set_up(settings, name, checkpoints, run_folder, workspace, reporter)
     trainer = setup.trainer
     start = latest_checkpoint(checkpoints) if resume else None
@@ -67,14 +83,16 @@ def train(
     seconds = round(earlier_seconds(run_folder) + time.monotonic() - began, 3)
     if not stopped:
         calibrate_best(setup, checkpoints / BEST, settings, reporter)
-    if not stopped and trainer.is_world_process_zero():
-        publish(checkpoints / BEST, workspace.final(name))
-    return {
+    info: TrainingInfo = {
         "name": name,
-        "adapter": None if stopped else str(workspace.final(name)),
+        "adapter": None if stopped else str(final),
         "seconds": seconds,
         **outcome(setup, checkpoints, settings),
     }
+    if not stopped and trainer.is_world_process_zero():
+        keep_outcome(run_folder, info)
+        publish(checkpoints / BEST, final)
+    return info
 
 
 def learn(setup: TrainingSetup, start: Path | None, reporter: Reporter) -> None:

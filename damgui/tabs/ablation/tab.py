@@ -10,6 +10,7 @@ from gradio.components import Component
 from markupsafe import Markup
 
 from core.errors import UserError
+from core.results import Results
 from core.runs import launcher, store
 from core.runs.files import file_stamp
 from core.settings import FIELDS, Settings, merge
@@ -85,22 +86,24 @@ def build(frame: Frame) -> None:
             title: _title(found, shown),
         }
         if seen is None or seen[2] != stamp[2]:
-            results = shown[1] if shown else {}
+            results = shown[1] if shown else Results()
+            recommended = results.get("recommendation")
             updates |= {
                 chart: view.chart(results),
                 advice: view.advice(results),
-                advised: gr.Column(visible=_advises(results)),
+                advised: gr.Column(visible=bool(recommended)),
                 numbers: gr.Column(visible=bool(results)),
                 table: view.table(results) if results else "",
-                use: gr.Button(visible=bool((results.get("recommendation") or {}).get("enough"))),
+                use: gr.Button(visible=bool(recommended and recommended.get("enough"))),
             }
         return stamp, updates
 
     def take_over() -> Updates:
         """The recommended switches go into the form, and the form comes into view."""
         shown = view.latest_results(frame.snapshot())
-        recommended = (shown[1].get("recommendation") or {}).get("settings", {}) if shown else {}
-        return {frame.form.widgets[path]: bool(on) for path, on in recommended.items()} | {
+        recommended = shown[1].get("recommendation") if shown else None
+        switches = recommended.get("settings", {}) if recommended else {}
+        return {frame.form.widgets[path]: bool(on) for path, on in switches.items()} | {
             frame.tabs: gr.Tabs(selected="training")
         }
 
@@ -165,11 +168,7 @@ def _can_resume(found: RunState | None) -> bool:
     return found is not None and found.run.kind == "ablate" and found.left_off
 
 
-def _advises(results: Mapping[str, Any]) -> bool:
-    return bool(results.get("recommendation"))
-
-
-def _title(found: RunState | None, shown: tuple[store.Run, dict[str, Any]] | None) -> str:
+def _title(found: RunState | None, shown: tuple[store.Run, Results] | None) -> str:
     if shown is None:
         return ""
     run, results = shown

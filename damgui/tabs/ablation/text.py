@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from core.metrics.flights import TOO_FEW_FLIGHTS
+from core.results import Mean, Results
 from core.units import about, counted, percent, signed
 
 TAB = "What helps?"
@@ -64,7 +62,7 @@ def estimate(cells: int, cell_s: float | None) -> str:
     return f"{count}. {UNKNOWN_TIME}" if cell_s is None else f"{count}, {about(cells * cell_s)} in all."
 
 
-def objects_line(found: Mapping[str, Any]) -> str:
+def objects_line(found: Results) -> str:
     """Which photos decided, as in "Judged on 128 objects of the test photos."."""
     cells = found.get("cells") or []
     if not cells:
@@ -76,22 +74,22 @@ def objects_line(found: Mapping[str, Any]) -> str:
     return f"Judged on {objects} objects of {of}, which no training used. {len(cells)} trainings done."
 
 
-def share(found: Mapping[str, Any]) -> tuple[str, str]:
+def share(found: Mean) -> tuple[str, str]:
     """A share with what stands below it: ("68.2 %", "(61.0 – 75.3) ±1.2")."""
     return percent(found["mean"]), _below(found, 100, 1)
 
 
-def score(found: Mapping[str, Any]) -> tuple[str, str]:
+def score(found: Mean) -> tuple[str, str]:
     """The same for a score that is no percentage."""
     return f"{found['mean']:.3f}", _below(found, 1, 3)
 
 
-def _below(found: Mapping[str, Any], scale: int, digits: int) -> str:
+def _below(found: Mean, scale: int, digits: int) -> str:
     ends = " – ".join(f"{scale * end:.{digits}f}" for end in found["interval"] or ())
     spread = "" if found["spread"] is None else f" ±{scale * found['spread']:.{digits}f}"
     return f"({ends or TOO_FEW_FLIGHTS}){spread}"
 
 
-def difference(found: Mapping[str, Any]) -> tuple[str, str]:
+def difference(found: Mean) -> tuple[str, str]:
     """A difference with its sign, and below it where it would lie with other flights and trainings."""
     return signed(found["mean"]), f"({' to '.join(map(signed, found['interval'] or ())) or TOO_FEW_FLIGHTS})"

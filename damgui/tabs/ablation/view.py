@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import plotly.graph_objects as go
 from markupsafe import Markup
@@ -12,8 +11,9 @@ from markupsafe import Markup
 from core import units
 from core.errors import UserError
 from core.metrics.flights import TOO_FEW_FLIGHTS
+from core.results import Mean, Results, VariantRow
 from core.runs import store
-from core.runs.files import read_json
+from core.runs.files import read_json, read_record
 from core.settings import Settings
 from core.studies import plan as studies
 from damgui import run_state, text, theme
@@ -36,10 +36,10 @@ def newest(now: Snapshot) -> RunState | None:
     )
 
 
-def latest_results(now: Snapshot) -> tuple[store.Run, dict[str, Any]] | None:
+def latest_results(now: Snapshot) -> tuple[store.Run, Results] | None:
     """The newest ablation that has a table, finished or not, and its results."""
     for run in now.runs("ablate"):
-        found = read_json(run.results)
+        found = read_record(run.results, Results)
         if found and found.get("table"):
             return run, found
     return None
@@ -101,12 +101,12 @@ class StudyRow:
     outcome: tuple[str, str, str] | None
 
 
-def table(found: Mapping[str, Any]) -> Markup:
+def table(found: Results) -> Markup:
     """The rows with intervals, differences and outcomes."""
     return _ABLATION.table(study_text.COLUMNS, [_row(row) for row in found["table"]], study_text.TABLE_HINT)
 
 
-def _row(row: Mapping[str, Any]) -> StudyRow:
+def _row(row: VariantRow) -> StudyRow:
     cells = [
         (str(len(row["seeds"])), ""),
         study_text.share(row["accuracy"]),
@@ -123,7 +123,7 @@ def _capital(label: str) -> str:
     return label[:1].upper() + label[1:]
 
 
-def advice(found: Mapping[str, Any]) -> str:
+def advice(found: Results) -> str:
     """The recommendation, its last sentences first: what to do, then why."""
     recommendation = found.get("recommendation")
     if not recommendation:
@@ -143,16 +143,19 @@ def _divided(sentences: Sequence[str]) -> tuple[list[str], list[str]]:
     return [sentence for sentence in sentences if sentence not in do], do
 
 
-def chart(found: Mapping[str, Any]) -> str | None:
+def chart(found: Results) -> str | None:
     """Dots with intervals around the zero line; None while nothing can be compared."""
     rows = [row for row in found.get("table") or [] if row["difference"]]
     return to_json(differences(rows)) if rows else None
 
 
-def differences(rows: Sequence[Mapping[str, Any]]) -> go.Figure:
+def differences(rows: Sequence[VariantRow]) -> go.Figure:
     """Macro-F1 of every variant against none: dot and 95 % interval. Colour and mark show the outcome."""
     figure = go.Figure()
-    names = [_capital(row["label"]) for row in rows]
+    changes = [
+        (_capital(row["label"]), row["verdict"], change["macro_f1"]) for row in rows if (change := row["difference"])
+    ]
+    names = [name for name, _, _ in changes]
     markers = {
         "recommended": (theme.GOOD, "circle"),
         "harmful": (theme.BAD, "x"),
@@ -161,11 +164,7 @@ def differences(rows: Sequence[Mapping[str, Any]]) -> go.Figure:
         TOO_FEW_FLIGHTS: (theme.SLATE, "diamond-open"),
     }
     for outcome, (colour, symbol) in markers.items():
-        mine = [
-            (name, row["difference"]["macro_f1"])
-            for name, row in zip(names, rows, strict=True)
-            if row["verdict"] == outcome
-        ]
+        mine = [(name, macro) for name, verdict, macro in changes if verdict == outcome]
         if not mine:
             continue
         middle = [macro["mean"] for _, macro in mine]
@@ -191,7 +190,7 @@ def differences(rows: Sequence[Mapping[str, Any]]) -> go.Figure:
                 hovertemplate="%{y}: %{customdata}<extra></extra>",
             )
         )
-    ends = [end for row in rows for end in _ends(row["difference"]["macro_f1"])]
+    ends = [end for _, _, macro in changes for end in _ends(macro)]
     far = 1.15 * max(0.02, *(abs(end) for end in ends))
     figure.add_vline(x=0, line={"color": theme.SLATE, "width": 1.5, "dash": "dot"})
     figure.update_xaxes(title_text=study_text.CHART_AXIS, range=[-far, far], tickformat="+.2f")
@@ -199,6 +198,6 @@ def differences(rows: Sequence[Mapping[str, Any]]) -> go.Figure:
     return style(figure, 110 + 40 * max(len(names), 2), showlegend=True)
 
 
-def _ends(macro: Mapping[str, Any]) -> Sequence[float]:
+def _ends(macro: Mean) -> Sequence[float]:
     """An interval; of too few flights the dot itself."""
     return macro["interval"] or (macro["mean"], macro["mean"])

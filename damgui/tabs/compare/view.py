@@ -13,6 +13,7 @@ from core import metrics, units
 from core.metrics.flights import NO_INTERVAL
 from core.records import PredictionRow
 from core.report.answers import shown_condition
+from core.results import Comparison
 from core.settings import FIELDS, words_of
 from damgui import text
 from damgui.charts.base import to_json
@@ -24,7 +25,6 @@ from damgui.scores import evaluations, results, sentences
 from damgui.scores.evaluations import EvaluatedRun
 from damgui.scores.results import ShownResults
 
-Found = Mapping[str, Any]
 _COMPARE = TEMPLATES.macros("compare.html")
 
 
@@ -38,7 +38,7 @@ def why_not(before: EvaluatedRun | None, after: EvaluatedRun | None) -> str:
 
 
 @lru_cache(maxsize=16)
-def compared(before: EvaluatedRun, after: EvaluatedRun) -> Found:
+def compared(before: EvaluatedRun, after: EvaluatedRun) -> Comparison:
     """`core.metrics.compare` of two runs. Raises UserError when they did not judge the same objects."""
     return metrics.compare(before.shown.rows, after.shown.rows)
 
@@ -81,7 +81,7 @@ def _number(run: EvaluatedRun, label: str, elem_id: str) -> Markup:
     return _COMPARE.number(run, html.interval(run.found, "accuracy_interval"), label, elem_id)
 
 
-def changes(found: Found) -> list[ForestRow]:
+def changes(found: Mapping[str, Any]) -> list[ForestRow]:
     """The differences in points with their intervals, as far as they were measured."""
     dots = []
     for key, label in sentences.CHANGES:
@@ -91,11 +91,11 @@ def changes(found: Found) -> list[ForestRow]:
     return dots
 
 
-def change_chart(found: Found) -> str:
+def change_chart(found: Comparison) -> str:
     return to_json(differences(changes(found)))
 
 
-def turned(found: Found) -> Markup:
+def turned(found: Comparison) -> Markup:
     """How many objects changed between right and wrong."""
     same = found["total"] - found["better"] - found["worse"]
     counts = (
@@ -178,7 +178,7 @@ def _row(run: EvaluatedRun, paths: Sequence[str], before: EvaluatedRun | None, a
     ]
 
 
-def _share(found: Found, key: str) -> Markup:
+def _share(found: Mapping[str, Any], key: str) -> Markup:
     ends = sentences.interval(found, f"{key.removeprefix('overall_')}_interval")
     return html.cell(units.share(found.get(key)), ends if found.get(key) is not None else "")
 

@@ -31,6 +31,23 @@ def test_started_run_is_running_and_then_finished(workspace: Workspace, steps: S
     assert launcher.error_of(run) == ""
 
 
+def test_a_holder_without_a_note_is_given_the_moment_it_needs_to_leave(workspace: Workspace) -> None:
+    with locks.hold(workspace.engine_lock), pytest.raises(UserError, match="the engine is busy"):
+        launcher.require_free(workspace)
+    held, leave = threading.Event(), threading.Event()
+
+    def leaving() -> None:
+        with locks.hold(workspace.engine_lock):
+            held.set()
+            leave.wait(0.1)
+
+    holder = threading.Thread(target=leaving)
+    holder.start()
+    held.wait(10)
+    launcher.require_free(workspace)
+    holder.join(10)
+
+
 def test_process_writes_to_its_log_and_never_to_a_pipe(workspace: Workspace, steps: Steps) -> None:
     run = launcher.begin(workspace, steps(2), "baseline")
     assert launcher.wait(run, 10) == "finished"

@@ -59,8 +59,24 @@ def test_lock_of_a_killed_process_is_free(tmp_path: Path) -> None:
     child.wait()
     child.stdout.close()
     assert not locks.is_held(lock)
+    assert locks.note_path(lock).exists()
     with locks.hold(lock):
-        pass
+        assert locks.holder(lock) == {}, "its note is not taken for that of the next holder"
+
+
+def test_between_taking_a_lock_and_its_note_nobody_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lock, write, seen = tmp_path / "x.lock", locks.write_json, []
+
+    def look_first(path: Path, note: object) -> None:
+        seen.append(locks.holder(lock))
+        write(path, note)
+
+    monkeypatch.setattr(locks, "write_json", look_first)
+    for run in ("r1", "r2"):
+        with locks.hold(lock, {"run": run}):
+            assert (locks.holder(lock) or {}).get("run") == run
+        assert not locks.note_path(lock).exists()
+    assert seen == [{}, {}]
 
 
 def test_those_who_ask_about_a_free_lock_never_take_each_other_for_a_holder(tmp_path: Path) -> None:

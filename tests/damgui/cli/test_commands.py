@@ -15,6 +15,7 @@ from PIL import Image
 from core import settings as schema
 from core.runs import store
 from core.runs.files import write_json
+from damgui import text
 from damgui.cli import commands
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -369,7 +370,7 @@ def test_check_counts_clean_data_with_code_0(tmp_path: Path, capsys: pytest.Capt
     assert commands.main(["check", "--data", str(data), "--workspace", str(tmp_path)]) == 0
     printed = capsys.readouterr().out
     assert "toe drain blocked" in printed
-    assert "Nothing stops a run" in printed
+    assert text.LIGHTS["amber"][1] in printed, "as the page says it"
 
 
 def test_check_lists_every_problem_with_code_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
-from core.engine.training.checkpoints import publish, save_best
+from core.engine.training.checkpoints import forget_outcome, keep_outcome, kept_outcome, publish, save_best
 from core.runs import swap
+from core.runs.files import write_json
+from core.settings import Settings, merge, to_dict
 
 KilledAfter = Callable[[int, Callable[[], object]], bool]
 
@@ -74,6 +76,46 @@ def test_a_kill_while_a_model_is_published_leaves_it_out_or_whole(tmp_path: Path
             break
     assert set(found) == {None, ("best", 0.7)}
     assert len(found) > 5
+
+
+def test_a_kill_anywhere_between_the_last_step_and_the_record_strands_no_model(
+    tmp_path: Path, killed_after: KilledAfter
+) -> None:
+    settings, found = Settings(), []
+    info: Any = {"name": "a", "settings": to_dict(settings)}
+    for count in range(1000):
+        run, best, final = (tmp_path / str(count) / name for name in ("run", "a_checkpoints/best", "a_final"))
+        save_best(trainer("best"), best, about(3, 0.7))
+
+        def end(run: Path = run, best: Path = best, final: Path = final) -> None:
+            keep_outcome(run, info)
+            publish(best, final)
+            write_json(run / "record.json", info)
+
+        killed = killed_after(count, end)
+        found.append((kept_outcome(run, settings, best, final), best_of(final)))
+        if found[-1][0] is not None and not final.exists():
+            publish(best, final)
+        assert best_of(final) in (None, ("best", 0.7))
+        if not killed:
+            break
+    # It learns again until its outcome is kept; from then on it goes on, whether its model is there or not.
+    kinds = [(info is not None, model is not None) for info, model in found]
+    assert kinds == sorted(kinds) and set(kinds) == {(False, False), (True, False), (True, True)}
+    assert kinds.count((True, True)) > 3, "a kill between the model and the record"
+
+
+def test_a_model_of_another_run_or_of_other_settings_is_not_taken_for_its_own(tmp_path: Path) -> None:
+    best, other, final = tmp_path / "best", tmp_path / "other", tmp_path / "a_final"
+    save_best(trainer("best"), best, about(3, 0.7))
+    save_best(trainer("other"), other, about(3, 0.6))
+    keep_outcome(tmp_path, {"settings": to_dict(Settings())})
+    assert kept_outcome(tmp_path, Settings(), best, final) is not None
+    assert kept_outcome(tmp_path, merge(Settings(), {"lora.rank": 4}), best, final) is None
+    publish(other, final)
+    assert kept_outcome(tmp_path, Settings(), best, final) is None
+    forget_outcome(tmp_path)
+    assert kept_outcome(tmp_path, Settings(), best, tmp_path / "b_final") is None
 
 
 @pytest.mark.parametrize("weights", ["good", "better"])

@@ -20,11 +20,17 @@ from core.engine.questions import PromptBuilder
 from core.engine.training.class_balance import class_weights
 from core.engine.training.data import TrainingDataset
 from core.errors import UserError
+from core.runs import store, worker
+from core.runs.files import read_json
 from core.settings import Settings
 from core.taxonomy import load as load_taxonomy
 
 Trainings = Any  # of conftest.py
 Weights = dict[str, torch.Tensor]
+
+
+class Killed(BaseException):
+    """Stands for the end of a process: nothing catches it."""
 
 
 def farthest(weights: Weights, other: Weights) -> float:
@@ -324,6 +330,41 @@ def test_a_model_that_is_there_is_never_written_over_and_that_is_said_before_the
         with pytest.raises(UserError, match="there is a model of this name already"):
             trainings.train({"training.max_steps": 2}, resume=resume)
     assert {path.name: path.read_bytes() for path in first.final.iterdir()} == before
+
+
+@pytest.mark.parametrize("published", [True, False])
+def test_a_run_that_was_killed_before_its_end_was_written_down_is_finished_without_learning_again(
+    trainings: Trainings, monkeypatch: pytest.MonkeyPatch, published: bool
+) -> None:
+    run = store.create(trainings.workspace, trainings.settings({"training.max_steps": 1}), "train", "pilot")
+    write = worker.files.write_json
+
+    def killed(*_: Any) -> None:
+        raise Killed
+
+    def killed_at_the_end(path: Path, value: Any) -> None:
+        killed() if path == trainings.workspace.training_info("pilot") else write(path, value)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(worker.files, "write_json", killed_at_the_end)
+        if not published:
+            patch.setattr("core.engine.training.run.publish", killed)
+        with pytest.raises(Killed):
+            worker.work(run.folder)
+    assert trainings.workspace.final("pilot").exists() == published
+    assert store.status(run) == "crashed"
+    monkeypatch.setattr(models, "load", lambda wanted: pytest.fail("it learns again"))
+    assert worker.work(run.folder) == 0
+    assert store.status(run) == "finished"
+    info = read_json(trainings.workspace.training_info("pilot"))
+    assert info["adapter"] == str(trainings.workspace.final("pilot"))
+    assert (info["steps"], info["stopped"]) == (1, False)
+    best = trainings.workspace.checkpoints("pilot") / "best"
+    assert contents(trainings.workspace.final("pilot")) == contents(best)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
 def test_a_half_written_checkpoint_is_not_resumed_from(trainings: Trainings) -> None:
