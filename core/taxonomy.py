@@ -17,6 +17,8 @@ DEFAULT = CONFIGS / "taxonomy.yaml"
 SHAPE = "Compare it with configs/taxonomy.yaml."
 KEYS = ("name", "scene", "conditions", "object_types", "class_spellings")
 KIND_KEYS = ("conditions", "spellings", "observed")
+SWITCHES = ("alarm", "observed")
+ON_OFF = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
 
 @dataclass(frozen=True)
@@ -130,6 +132,22 @@ class Taxonomy:
         """
         return self._spelled.get(key_of(text))
 
+    def read_type(self, text: str) -> str | None:
+        """The object type of a text that names a type alone, without a condition."""
+        return self._types.get(key_of(text))
+
+    def read_condition(self, text: str) -> str | None:
+        """The condition of a text that names a condition alone."""
+        return self._conditions.get(key_of(text))
+
+    @cached_property
+    def _types(self) -> dict[str, str]:
+        return {key_of(word): kind for kind in self.object_types for word in (kind, *self.aliases.get(kind, ()))}
+
+    @cached_property
+    def _conditions(self) -> dict[str, str]:
+        return {key_of(word): name for name in self.conditions for word in (name, *self.aliases.get(name, ()))}
+
     @cached_property
     def _spelled(self) -> dict[str, tuple[str, str]]:
         return dict(self.spellings())
@@ -165,7 +183,21 @@ def load(path: str = "") -> Taxonomy:
     file = Path(path).expanduser() if path else DEFAULT
     if not file.is_file():
         raise UserError("no such taxonomy file", str(file), "Give a YAML file, or leave it empty.", "taxonomy")
-    return from_dict(read_yaml(file), str(file))
+    return from_dict(_typed(read_yaml(file, as_text=True)), str(file))
+
+
+def _typed(tree: Any, key: str = "") -> Any:
+    """What a file holds, of which only switches and weights are more than text."""
+    if isinstance(tree, dict):
+        return {name: _typed(value, name) for name, value in tree.items()}
+    if key in SWITCHES and isinstance(tree, str) and tree.lower() in ON_OFF:
+        return ON_OFF[tree.lower()]
+    if key == "weight":
+        try:
+            return float(tree)
+        except (TypeError, ValueError):
+            return tree
+    return None if tree in ("", "~", "null") else tree
 
 
 def from_dict(tree: Mapping[str, Any], where: str = "") -> Taxonomy:
@@ -249,7 +281,8 @@ def _observed(
 
 @lru_cache(maxsize=1)
 def _shipped_file() -> dict[str, Any]:
-    return read_yaml(DEFAULT)
+    shipped: dict[str, Any] = _typed(read_yaml(DEFAULT, as_text=True))
+    return shipped
 
 
 def _shipped(part: str) -> dict[str, dict[str, Any]]:

@@ -103,7 +103,9 @@ GLOSSARY = glossary.TERMS
 DATA_LEAD = "Choose the photos to work with, and see what is in them before anything is computed."
 DATA_SOURCE, DATA_SAMPLE, DATA_FOLDER = "Photos", "Sample set (drawn dam slopes)", "My own folder"
 DATA_PATH = "Folder"
-DATA_PATH_HINT = "The whole path of a folder in YOLO, COCO, Pascal VOC or table format."
+DATA_PATH_HINT = (
+    "The whole path of a folder in YOLO, COCO, Pascal VOC, CVAT, Label Studio, labelme, table or another format."
+)
 DATA_READ, DATA_READING = "Read the photos", "Reading the photos… the sample set is drawn on first use, about 30 s."
 DATA_EMPTY = "No photos read yet. Choose the sample set or your own folder, then press Read the photos."
 DATA_CHART = "Objects of every class in each split"

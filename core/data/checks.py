@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from core.boxes import BoxXyxy
+from core.data.attributes import AttributeReader
 from core.data.formats.base import PIXELS, RawObject, RawPhoto
-from core.data.photos import PhotoFacts
+from core.data.notes import IGNORED, INFERRED
+from core.data.photos import QUARTER_TURNS, TURNS, PhotoFacts
 from core.data.types import SPLITS, BoxedObject, Dataset, Photo
 from core.errors import Problem, UserError
 from core.settings import DataSettings
@@ -17,8 +19,11 @@ from core.units import percent
 
 ROUNDING = 0.01 + 1e-9  # a box may reach this share of the photo beyond its edge and is then cut there
 SAME_FILE = "this is the same file as "  # followed by the name of the photo that is used
+TURNED = "turned-photos"
 # Worth a sentence, but nothing that is used is wrong.
-HINTS = frozenset({"photo-without-label", "one-flight", "link-folder", "duplicates-left-out"})
+HINTS = frozenset(
+    {"photo-without-label", "one-flight", "link-folder", "duplicates-left-out", IGNORED, INFERRED, TURNED}
+)
 
 
 def require_clean(dataset: Dataset, data: DataSettings) -> None:
@@ -60,8 +65,10 @@ def check_photos(
     Returns:
         The photos, ordered by split and name, their `group` not yet set; and the problems.
     """
+    attributes = AttributeReader((obj for photo in raw for obj in photo.objects), taxonomy)
     problems: list[Problem] = []
     photos: list[Photo] = []
+    disagreeing: dict[tuple[str, str, str], list[str]] = {}
     unknown: dict[str, list[str]] = {}
     first: dict[str, str] = {}
     order = {name: place for place, name in enumerate(("", *SPLITS))}
@@ -75,23 +82,30 @@ def check_photos(
             problems.append(Problem(SAME_FILE + other, photo.name, fix, "duplicate-photo"))
             continue
         first[fact.digest] = photo.name
-        if wrong := size_mismatch(photo, fact.size_wh):
+        if wrong := size_mismatch(photo, fact):
             problems.append(wrong)
             continue
         objects = []
         for labelled in photo.objects:
             placed = place_box(labelled, fact.size_wh)
-            found = taxonomy.read_class(labelled.class_name)
+            found = attributes.read(labelled)
             if found is None:
                 unknown.setdefault(labelled.class_name, []).append(labelled.source)
+            elif isinstance(found, Problem):
+                disagreeing.setdefault((found.kind, found.what, found.fix), []).append(labelled.source)
             if isinstance(placed, Problem):
                 problems.append(placed)
-            elif found:
+            elif isinstance(found, tuple):
                 objects.append(BoxedObject(placed, *found, source=labelled.source))
         photos.append(
             Photo(root / photo.name, photo.name, fact.size_wh, photo.split, "", tuple(objects), fact.digest, fact.stats)
         )
     problems.extend(_unknown_class(name, places, taxonomy) for name, places in unknown.items())
+    problems.extend(
+        Problem(what + _and_more(places), places[0], fix, kind) for (kind, what, fix), places in disagreeing.items()
+    )
+    problems.extend(attributes.notes)
+    problems.extend(turned_photos(raw, facts))
     return photos, problems
 
 
@@ -124,18 +138,50 @@ def place_box(obj: RawObject, size_wh: tuple[int, int]) -> BoxXyxy | Problem:
     return cut
 
 
-def size_mismatch(photo: RawPhoto, size_wh: tuple[int, int]) -> Problem | None:
+def size_mismatch(photo: RawPhoto, fact: PhotoFacts) -> Problem | None:
     """The problem of a photo labelled at another size, in pixels, than it has; None where the two agree."""
-    if photo.declared_wh is None or photo.declared_wh == size_wh:
+    size, stated = fact.size_wh, photo.declared_wh
+    if stated is None or stated == size:
         return None
-    what = (
-        f"labelled as {photo.declared_wh[0]} x {photo.declared_wh[1]} pixels, but {size_wh[0]} x {size_wh[1]} as viewed"
-    )
-    return Problem(what, photo.source or photo.name, "Label this photo as it is now, turned upright.", "size-mismatch")
+    what = f"labelled as {stated[0]} x {stated[1]} pixels, but {size[0]} x {size[1]} as viewed"
+    fix = "Label this photo as it is now, turned upright."
+    if fact.orientation in QUARTER_TURNS and stated == size[::-1]:
+        what = (
+            f"labelled as {stated[0]} x {stated[1]} pixels, as its file is stored; by EXIF it is {size[0]} x {size[1]}"
+        )
+        fix = "Look where the boxes lie: save the photo as it was labelled, or state its size as viewed."
+    return Problem(what, photo.source or photo.name, fix, "size-mismatch")
+
+
+def turned_photos(raw: Sequence[RawPhoto], facts: Mapping[str, PhotoFacts | Problem]) -> tuple[Problem, ...]:
+    """The hint that photos are turned by EXIF while nothing tells whether their labels were drawn on them as turned.
+
+    Args:
+        raw: photos and labels as a reader handed them over.
+        facts: of each photo, by its name.
+    """
+    unsure = []
+    for photo in raw:
+        fact = facts[photo.name]
+        if isinstance(fact, Problem) or fact.orientation not in TURNS or not photo.objects:
+            continue
+        # A stated size tells of a quarter turn alone: upside down the size is the same.
+        quarter = fact.orientation in QUARTER_TURNS and fact.size_wh[0] != fact.size_wh[1]
+        if photo.declared_wh in (None, fact.size_wh) and not (quarter and photo.declared_wh):
+            unsure.append(photo)
+    if not unsure:
+        return ()
+    verb = "photo is" if len(unsure) == 1 else "photos are"
+    what = f"{len(unsure)} {verb} turned by EXIF, and nothing tells whether the labels were drawn on them as turned"
+    fix = "Look at one: where its boxes lie wrong, save the photos without their EXIF turn."
+    return (Problem(what, unsure[0].name, fix, TURNED),)
 
 
 def _unknown_class(name: str, places: Sequence[str], taxonomy: Taxonomy) -> Problem:
     known = ", ".join(taxonomy.class_names)
-    many = f" ({len(places)} objects; this is the first)" if len(places) > 1 else ""
     fix = f"Rename it to one of: {known}; or add the spelling to the taxonomy."
-    return Problem(f"{name!r} is no class of {taxonomy.name}{many}", places[0], fix, "unknown-class")
+    return Problem(f"{name!r} is no class of {taxonomy.name}{_and_more(places)}", places[0], fix, "unknown-class")
+
+
+def _and_more(places: Sequence[str]) -> str:
+    return f" ({len(places)} objects; this is the first)" if len(places) > 1 else ""

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 from core import taxonomy as taxonomies
+from core.data.archives import is_archive, open_archive
+from core.data.attributes import meaning_of
 from core.data.checks import check_photos
 from core.data.duplicates import drop_duplicates
-from core.data.files import list_files
-from core.data.flights import compile_rule, group_of, linked
-from core.data.formats.registry import FORMATS_TEXT, require_format
+from core.data.files import is_photo, list_files
+from core.data.flights import compile_rule, flight_of, linked
+from core.data.formats.registry import FORMATS_TEXT, not_used, read_labels, require_format
 from core.data.photos import examine
+from core.data.readings import settle
 from core.data.splits import ONE_FLIGHT_CURE, apply_split, make_folds, make_split, require_fold
 from core.data.types import SPLITS, Dataset, Photo
 from core.errors import Problem, UserError
 from core.settings import DataSettings
 
 DEMO = "demo"
+ARCHIVE_FOLDER = "data"  # of a workspace, with a folder for every archive that was opened
 
 
 def read_dataset(data: DataSettings, sample_folder: Path, seed: int = 0, with_stats: bool = False) -> Dataset:
@@ -45,14 +50,16 @@ def read_dataset(data: DataSettings, sample_folder: Path, seed: int = 0, with_st
     rule = compile_rule(data.group_rule)
     require_fold(data.folds, data.fold)
     taxonomy = taxonomies.load(data.taxonomy)
-    root = folder_of(data, sample_folder)
-    folder = list_files(root)
-    raw = require_format(folder, data.format).read(folder)
+    root, handed = handed_over(data, sample_folder)
+    folder = list_files(root, handed)
+    raw = read_labels(folder, require_format(folder, data.format))
     with_stats = with_stats or data.drop_duplicates or data.regroup
     facts = examine(folder.root, {photo.name for photo in raw.photos}, with_stats)
-    photos, wrong = check_photos(folder.root, raw.photos, facts, taxonomy, keep_duplicates=data.drop_duplicates)
-    grouped = tuple(replace(photo, group=group_of(photo.name, rule)) for photo in photos)
-    problems = (*folder.problems, *raw.problems, *wrong)
+    settled, doubts = settle(raw.photos, facts)
+    photos, wrong = check_photos(folder.root, settled, facts, taxonomy, keep_duplicates=data.drop_duplicates)
+    known = lru_cache(maxsize=None)(lambda word: meaning_of(word, taxonomy) is not None)
+    grouped = tuple(replace(photo, group=flight_of(photo.name, rule, known)) for photo in photos)
+    problems = (*folder.problems, *raw.problems, *doubts, *wrong, *not_used(folder, raw.format))
     if data.drop_duplicates:
         grouped, hints = drop_duplicates(grouped)
         problems += hints
@@ -65,23 +72,29 @@ def read_dataset(data: DataSettings, sample_folder: Path, seed: int = 0, with_st
     return dataset
 
 
-def folder_of(data: DataSettings, sample_folder: Path) -> Path:
-    """The folder that `data.path` means.
+def handed_over(data: DataSettings, sample_folder: Path) -> tuple[Path, str]:
+    """The folder that `data.path` means, and the file of it that was handed over.
 
     Args:
-        data: with the path of a folder, of a file in it (data.yaml, say), or "demo".
-        sample_folder: what "demo" means.
+        data: with the path of a folder, of a file in it (data.yaml, say), of an archive, or "demo".
+        sample_folder: what "demo" means; archives are opened beside it, in `data`.
+
+    Returns:
+        The folder; and the file's name, "" where a folder or a photo was given.
 
     Raises:
-        UserError: no path is given.
+        UserError: no path is given, or an archive cannot be opened.
     """
     if data.path == DEMO:
-        return sample_folder
+        return sample_folder, ""
     if not data.path.strip():
         raise UserError("no data folder given", "data.path", "Give a folder, or demo for the sample set.", "no-data")
     path = Path(data.path).expanduser()
-    # People hand over data.yaml itself as often as its folder.
-    return path.parent if path.is_file() else path
+    if not path.is_file():
+        return path, ""
+    if is_archive(path):
+        return open_archive(path, sample_folder.parent / ARCHIVE_FOLDER), ""
+    return path.parent, "" if is_photo(path.name) else path.name
 
 
 def _divided(dataset: Dataset, data: DataSettings, seed: int) -> Dataset:

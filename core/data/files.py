@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
+from core.data.names import NameIndex
 from core.errors import Problem, UserError
 
 PHOTO_ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+UNREAD_PHOTO_ENDINGS = (".heic", ".heif", ".avif", ".gif", ".jp2", ".jxl", ".psd", ".pdf", ".svg", ".eps") + (
+    ".dng",
+    ".cr2",
+    ".cr3",
+    ".nef",
+    ".arw",
+    ".raw",
+    ".mp4",
+    ".mov",
+    ".avi",
+    ".mkv",
+)
 SPLIT_WORDS = {
     "train": "train",
     "training": "train",
@@ -33,12 +46,14 @@ class Folder:
         names: of its files, sorted, as paths inside it (`train/images/a.jpg`).
         problems: links and folders that could not be followed or read.
         refused: names of the links among them that lead out of the folder.
+        handed: the file that was handed over in place of the folder; "" for none.
     """
 
     root: Path
     names: tuple[str, ...]
     problems: tuple[Problem, ...] = ()
     refused: tuple[str, ...] = ()
+    handed: str = ""
 
     @cached_property
     def known(self) -> frozenset[str]:
@@ -51,53 +66,44 @@ class Folder:
         return tuple(name for name in self.names if is_photo(name))
 
     @cached_property
-    def _by_base(self) -> dict[str, list[str]]:
-        return self._photos_by(lambda path: path.name)
-
-    @cached_property
     def by_stem(self) -> dict[str, list[str]]:
         """Photo names by their base name without ending."""
-        return self._photos_by(lambda path: path.stem)
-
-    def _photos_by(self, part: Callable[[PurePosixPath], str]) -> dict[str, list[str]]:
         found: dict[str, list[str]] = {}
         for name in self.photos:
-            found.setdefault(part(PurePosixPath(name)), []).append(name)
+            found.setdefault(PurePosixPath(name).stem, []).append(name)
         return found
+
+    def photo_in(self, places: Iterable[str], stem: str) -> str | None:
+        """The photo with a base name without ending, directly in the first of some folders that has one."""
+        for place in places:
+            for name in self.by_stem.get(stem, ()):
+                if str(PurePosixPath(name).parent) == (place or "."):
+                    return name
+        return None
 
     def under(self, prefix: str) -> tuple[str, ...]:
         """The photos below a folder's name; "" is the whole data set."""
         return self.photos if not prefix else tuple(name for name in self.photos if name.startswith(prefix + "/"))
 
-    def find_photo(self, written: str, near: Iterable[str] = ()) -> str | None:
-        """The photo that a label file means.
+    @cached_property
+    def unread_photos(self) -> dict[str, str]:
+        """Photos of formats that are not read, by base name without ending, in lower case."""
+        return {
+            PurePosixPath(name).stem.lower(): name for name in self.names if name.lower().endswith(UNREAD_PHOTO_ENDINGS)
+        }
 
-        Label files often carry paths of the machine they were written on, so only the listing is ever searched.
-
-        Args:
-            written: the photo's path or name as the label file has it, with slashes of either kind.
-            near: folders inside the data set in which the photo is looked for first, in this order.
-
-        Returns:
-            Its name in the listing: by its path below one of the folders, else by a base name that is unique. None
-            without one.
-        """
-        plain = written.replace("\\", "/")
-        places = list(dict.fromkeys((*near, "")))
-        for place in places:
-            name = tidy(f"{place}/{plain}" if place else plain)
-            if name in self.known and is_photo(name):
-                return name
-        same = self._by_base.get(PurePosixPath(plain).name, [])
-        for place in places:
-            below = [name for name in same if not place or name.startswith(place + "/")]
-            if len(below) == 1:
-                return below[0]
-        return None
+    @cached_property
+    def photo_names(self) -> NameIndex:
+        """Finds photos by the names that labels give them."""
+        return NameIndex(self.photos)
 
 
-def list_files(root: Path) -> Folder:
+def list_files(root: Path, handed: str = "") -> Folder:
     """Everything below a folder, hidden files left out; links that lead out of it are not followed.
+
+    Args:
+        root: the folder.
+        handed: the file in it that was handed over; "" for none.
 
     Raises:
         UserError: `root` is no folder, or holds more than MOST_FILES files.
@@ -127,7 +133,7 @@ def list_files(root: Path) -> Folder:
                 names.append(name)
         if len(names) > MOST_FILES:
             raise UserError(f"more than {MOST_FILES:,} files", str(root), "Give the folder of one data set.", "no-data")
-    return Folder(base, tuple(sorted(names)), tuple(problems), tuple(refused))
+    return Folder(base, tuple(sorted(names)), tuple(problems), tuple(refused), handed)
 
 
 def _bad_link(base: Path, path: Path, name: str) -> Problem | None:

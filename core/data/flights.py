@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import PurePosixPath
 
 from core.data.duplicates import connected, duplicate_groups
+from core.data.files import SPLIT_WORDS
 from core.data.types import Photo
 from core.errors import UserError
 from core.settings import DataSettings
@@ -16,7 +17,42 @@ from core.settings import DataSettings
 # Of a frame's usual name: its first group is the text before the number.
 FRAME = re.compile(DataSettings().group_rule)
 NUMBER = re.compile(r"\d+")
+LENS = re.compile(r"(?i)(?<=\d)_[WZTSV](?=$|[._]jpe?g|[._]tiff?|\.rf\.)")  # wide, zoom, thermal, screen, visible
+DJI = re.compile(r"^(DJI_\d{8})\d{6}(_\d{4})")  # date, time of day, number
+NO_FLIGHT = frozenset(
+    (*SPLIT_WORDS, "images", "labels", "annotations", "jpegimages", "img", "ann", "photos", "data")
+    + tuple(f"obj_{split}_data" for split in SPLIT_WORDS)
+)
 NEAR_FRAMES = 5  # frames of a flight whose numbers differ by no more are taken for views of the same place
+
+
+def flight_of(name: str, rule: re.Pattern[str] | None, is_class: Callable[[str], bool]) -> str:
+    """The flight of a photo: the folder below its split's, and what the rule finds in its base name.
+
+    Args:
+        name: of the photo, its path inside the data set.
+        rule: as for `group_of`.
+        is_class: whether a folder's name is that of a class; such a folder is no flight.
+
+    Returns:
+        Folder and what the rule finds, or the one of them that is there; the photo's own name without either.
+    """
+    folder = flight_folder(name, is_class)
+    found = group_of(name, rule)
+    if found == name:
+        return folder or name
+    return f"{folder}/{found}" if folder else found
+
+
+def flight_folder(name: str, is_class: Callable[[str], bool] = lambda word: False) -> str:
+    """The folders of a photo but those of splits, of photos and labels, and of classes."""
+    parts = PurePosixPath(name).parts[:-1]
+    return "/".join(part for part in parts if part.lower() not in NO_FLIGHT and not is_class(part))
+
+
+def plain_stem(name: str) -> str:
+    """A frame's base name without the lens and the time of day that DJI writes: its shots of one moment are alike."""
+    return DJI.sub(r"\1\2", LENS.sub("", PurePosixPath(name).stem))
 
 
 def group_of(name: str, rule: re.Pattern[str] | None) -> str:
@@ -26,7 +62,10 @@ def group_of(name: str, rule: re.Pattern[str] | None) -> str:
         name: of the photo, its path inside the data set.
         rule: matched from the start of the base name without ending; its first group is the flight.
     """
-    found = rule.match(PurePosixPath(name).stem) if rule else None
+    if rule is None:
+        return name
+    # A rule of the user's own sees the name as it is.
+    found = rule.match(plain_stem(name) if rule.pattern == FRAME.pattern else PurePosixPath(name).stem)
     return (found.group(1) if found else "") or name
 
 
@@ -51,7 +90,7 @@ def compile_rule(rule: str) -> re.Pattern[str] | None:
 
 def frame_of(name: str) -> tuple[str, int] | None:
     """(text before the number, number) of a frame's file name; None for a name without either."""
-    stem = PurePosixPath(name).stem
+    stem = plain_stem(name)
     found = FRAME.match(stem)
     number = NUMBER.search(stem, found.end(1)) if found and found.group(1) else None
     return (found.group(1), int(number.group())) if found and number else None
@@ -60,7 +99,9 @@ def frame_of(name: str) -> tuple[str, int] | None:
 def neighbours(photos: Sequence[Photo]) -> list[tuple[Photo, Photo]]:
     """Pairs of frames that follow each other in a flight, at most NEAR_FRAMES apart, nearest first."""
     numbered = sorted(
-        ((*frame, place) for place, photo in enumerate(photos) if (frame := frame_of(photo.name))),
+        (f"{flight_folder(photo.name)}/{frame[0]}", frame[1], place)
+        for place, photo in enumerate(photos)
+        if (frame := frame_of(photo.name))
     )
     steps = [
         (later[1] - earlier[1], photos[earlier[2]], photos[later[2]])

@@ -31,7 +31,7 @@ from core.errors import Problem
 FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF")  # no format that starts other programs
 MOST_PIXELS = 178_000_000  # just under PIL's own refusal; the largest survey cameras have 150 million
 MOST_BYTES = 1 << 30
-ORIENTATION, QUARTER_TURNS = 0x0112, (5, 6, 7, 8)
+ORIENTATION, QUARTER_TURNS, TURNS = 0x0112, (5, 6, 7, 8), range(2, 9)
 SURROUNDINGS = 0.9  # shown around an object that is cut out for people, as a share of its longer side
 # What PIL raises for files that are no photo, damaged, cut off or absurdly large.
 UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, MemoryError, Image.DecompressionBombError)
@@ -45,11 +45,13 @@ class PhotoFacts:
         size_wh: width and height of the photo as viewed, in pixels.
         digest: SHA-256 (hex) of the file's bytes.
         stats: of the picture, where they were asked for.
+        orientation: by EXIF, from 1 (as stored) to 8.
     """
 
     size_wh: tuple[int, int]
     digest: str
     stats: ImageStats | None = None
+    orientation: int = 1
 
 
 def open_photo(path: Path, scale: float | None = None) -> Image.Image:
@@ -217,7 +219,8 @@ def _decode(image: Image.Image, raw: bytes, name: str, with_stats: bool) -> Phot
         fix = "Export this photo again, or remove it."
         return Problem(f"this photo cannot be decoded ({_short(error)})", name, fix, "unreadable-photo")
     size = (height, width) if turn in QUARTER_TURNS else (width, height)
-    return PhotoFacts(size, hashlib.sha256(raw).hexdigest(), stats)
+    known = turn if isinstance(turn, int) and turn in TURNS else 1
+    return PhotoFacts(size, hashlib.sha256(raw).hexdigest(), stats, known)
 
 
 def _huge(name: str, size: str) -> Problem:

@@ -52,12 +52,28 @@ def make_split(
         hints = (Problem(what, "data.group_rule", ONE_FLIGHT_CURE, "one-flight"),)
         groups = {photo.name: [photo] for members in groups.values() for photo in members}
     chosen = _choose(_counts(list(groups.values())), valid_share, seed)
-    sides = {name: bool(side) for name, side in zip(groups, chosen, strict=True)}
+    sides = _with_objects({name: bool(side) for name, side in zip(groups, chosen, strict=True)}, groups)
     split = {
         side: tuple(sorted(photo.name for name, members in groups.items() if sides[name] == held for photo in members))
         for side, held in (("train", False), ("valid", True))
     }
     return split, hints
+
+
+def _with_objects(sides: Mapping[str, bool], groups: Mapping[str, Sequence[Photo]]) -> dict[str, bool]:
+    """The sides of groups, changed where one side had no object: its smallest group for one that shows nothing."""
+    made = dict(sides)
+    labelled = [name for name, members in groups.items() if any(photo.objects for photo in members)]
+    for side in (True, False):
+        if len(labelled) < 2 or any(made[name] == side for name in labelled):
+            continue
+        given = min(labelled, key=lambda name: (len(groups[name]), name))
+        bare = [name for name in groups if made[name] == side]
+        if bare:
+            back = min(bare, key=lambda name: (abs(len(groups[name]) - len(groups[given])), name))
+            made[back] = not side
+        made[given] = side
+    return made
 
 
 def calibration_split(

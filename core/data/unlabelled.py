@@ -17,11 +17,12 @@ from pathlib import Path
 from core import taxonomy as taxonomies
 from core.boxes import WHOLE_PHOTO, BoxXyxy
 from core.data.checks import faults_of, place_box, size_mismatch
-from core.data.dataset import folder_of
+from core.data.dataset import handed_over
 from core.data.files import Folder, list_files
 from core.data.formats.base import SHARE, RawObject, RawPhoto, RawSet
-from core.data.formats.registry import FORMATS, FORMATS_TEXT, recognise
+from core.data.formats.registry import FORMATS, FORMATS_TEXT, read_labels, recognise
 from core.data.photos import PhotoFacts, examine
+from core.data.readings import settle
 from core.errors import Problem, UserError
 from core.settings import DataSettings
 from core.taxonomy import Taxonomy
@@ -98,13 +99,14 @@ def read_unlabelled(data: DataSettings, sample_folder: Path) -> UnlabelledDatase
         UserError: there is nothing to judge. It names every problem found.
     """
     taxonomy = taxonomies.load(data.taxonomy)
-    folder = list_files(folder_of(data, sample_folder))
+    folder = list_files(*handed_over(data, sample_folder))
     raw = _raw(folder, data.format)
     facts = examine(folder.root, {photo.name for photo in raw.photos})
-    problems = [*folder.problems, *raw.problems]
+    settled, doubts = settle(raw.photos, facts)
+    problems = [*folder.problems, *raw.problems, *doubts]
     unknown_classes: Counter[str] = Counter()
     images = []
-    for photo in sorted(raw.photos, key=lambda photo: photo.name):
+    for photo in sorted(settled, key=lambda photo: photo.name):
         image = _image(folder.root, photo, (facts[photo.name], taxonomy), problems, unknown_classes)
         if image is not None and image.objects:
             images.append(image)
@@ -126,7 +128,7 @@ def _raw(folder: Folder, format_: str) -> RawSet:
         fix = "Set data.format to auto."
         raise UserError(f"no labels in {found.name} format", str(folder.root), fix, "no-data")
     if found is not None:
-        return found.read(folder)
+        return read_labels(folder, found)
     whole = [RawPhoto(name, "", (RawObject("", WHOLE_PHOTO, SHARE, name),)) for name in folder.photos]
     return RawSet(WHOLE_PHOTOS, tuple(whole))
 
@@ -140,7 +142,7 @@ def _image(
 ) -> UnlabelledImage | None:
     """A photo with its sound boxes; None where the photo is not sound. What is wrong goes to `problems`."""
     fact, taxonomy = known
-    trouble = fact if isinstance(fact, Problem) else size_mismatch(raw, fact.size_wh)
+    trouble = fact if isinstance(fact, Problem) else size_mismatch(raw, fact)
     if isinstance(fact, Problem) or trouble is not None:
         problems.extend([trouble] if trouble else [])
         return None

@@ -69,14 +69,19 @@ def _hidden_size(config: Path) -> int | None:
     return width if isinstance(width, int) else None
 
 
-def read_yaml(path: Path) -> dict[str, Any]:
+def read_yaml(path: Path, as_text: bool = False) -> dict[str, Any]:
     """Read a YAML file that holds a mapping.
+
+    Args:
+        path: Of the file.
+        as_text: Whether every value stays the text that it is written as: no, null and 1.10 are names as well.
 
     Raises:
         UserError: It cannot be read, is not valid YAML (names the line), or holds something else.
     """
     try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+        loader = yaml.BaseLoader if as_text else yaml.SafeLoader
+        tree = yaml.load(path.read_text(encoding="utf-8"), Loader=loader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{path} line {mark.line + 1}" if mark else str(path)

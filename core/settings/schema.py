@@ -59,7 +59,12 @@ class DataSettings:
 
     path: str = setting("demo", "The photos: demo for the sample set, or a folder in YOLO, COCO, VOC or table format.")
     format: str = setting(
-        "auto", "How labels are written: auto recognises it.", choices=("auto", "yolo", "coco", "voc", "table")
+        "auto",
+        "How labels are written: auto recognises it.",
+        choices=(
+            ("auto", "yolo", "labelme", "label_studio", "createml", "via", "supervisely", "datumaro", "coco", "cvat")
+            + ("voc", "huggingface", "table", "folders")
+        ),
     )
     taxonomy: str = setting(
         "", "A YAML file with object types, conditions and spellings; empty means the dam taxonomy that comes along."

@@ -241,3 +241,14 @@ def test_a_file_that_is_no_taxonomy_is_told(tmp_path: Path, content: str | bytes
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(UserError, match=r"t\.yaml"):
         load(str(path))
+
+
+def test_what_yaml_takes_for_a_switch_or_a_number_is_a_name_all_the_same(tmp_path: Path) -> None:
+    file = tmp_path / "t.yaml"
+    file.write_text(
+        "conditions:\n  no: {alarm: yes, spellings: [off]}\n  1.10: {weight: 3}\nobject_types: [null, on]\n"
+    )
+    found = load(str(file))
+    assert (found.conditions, found.object_types) == (("no", "1.10"), ("null", "on"))
+    assert (found.details["no"].alarm, found.details["1.10"].weight) == (True, 3.0)
+    assert found.read_class("on-off") == ("on", "no")

@@ -22,12 +22,14 @@ class RawObject:
         box_xyxy: (x0, y0, x1, y1) in `unit`, y downwards.
         unit: SHARE (of the photo's width and height) or PIXELS.
         source: file and place in it (`d07.txt line 3`).
+        attributes: everything else that the file says of the object, as (name, value).
     """
 
     class_name: str
     box_xyxy: BoxXyxy
     unit: str
     source: str
+    attributes: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,7 @@ class LabelFormat:
         read: all photos and labels of a folder, with everything wrong in it.
         claims: whether a folder in which no format is recognised means to be of this one, so that its reader can
             report what is missing.
+        per_photo: whether every photo has a label file of its own, so that one that is handed over means its folder.
     """
 
     name: str
@@ -78,6 +81,7 @@ class LabelFormat:
     recognises: Callable[[Folder], bool]
     read: Callable[[Folder], RawSet]
     claims: Callable[[Folder], bool] = lambda folder: False
+    per_photo: bool = False
 
 
 def numbers(values: Sequence[Any], source: str) -> tuple[float, ...] | Problem:
@@ -119,3 +123,9 @@ def without_photo(source: str, what: str = "no photo belongs to this label file"
         what: the sentence, where it can be more precise.
     """
     return Problem(what, source, "Add the photo or remove its label.", "label-without-photo")
+
+
+def unread_photo(photo: str, source: str) -> Problem:
+    """The problem of a label whose photo is of a format that is not read."""
+    kind = photo.rpartition(".")[2].upper()
+    return Problem(f"its photo {photo} is {kind}, which is not read", source, "Save it as JPEG.", "unread-photo")

@@ -7,9 +7,10 @@ file is often a single line.
 
 from __future__ import annotations
 
-import json
+import math
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -21,12 +22,16 @@ from core.data.formats.base import (
     RawPhoto,
     RawSet,
     numbers,
-    without_label,
     without_photo,
 )
+from core.data.formats.gather import Gathering, decode_json, mapping
+from core.data.formats.shapes import size_wh
+from core.data.notes import Notes
 from core.errors import Problem
 
 COCO_NAME = re.compile(r"coco|instances|_annotations")
+KEYS = ("id", "image_id", "category_id", "bbox", "area", "iscrowd", "segmentation", "keypoints", "num_keypoints")
+MOST_DIGITS = 18
 BOX = "Write bbox: [x, y, width, height] in pixels."
 
 
@@ -37,37 +42,26 @@ def finds_coco(folder: Folder) -> bool:
 
 def read_coco(folder: Folder) -> RawSet:
     """All photos and labels of a COCO folder, with everything wrong in it."""
-    problems: list[Problem] = []
-    photos: dict[str, RawPhoto] = {}
-    for name, text in _files(folder, problems).items():
-        try:
-            tree = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            line = getattr(error, "lineno", None)
-            where = f"{name} line {line}" if line else name
-            problems.append(Problem("this is not valid JSON", where, "Export the labels again.", "bad-label"))
+    found = Gathering(folder)
+    trees = {name: decode_json(text, name) for name, text in _files(folder, found.problems).items()}
+    named = any(isinstance(tree, dict) and tree.get("categories") for tree in trees.values())
+    for name, tree in trees.items():
+        if isinstance(tree, Problem):
+            found.problems.append(tree)
+            continue
+        if named and isinstance(tree, dict) and "categories" not in tree:
+            found.notes.ignored("file", "no categories in it, as in captions", name)
             continue
         near, split = _places(name)
-        found, wrong = parse_coco(tree, name)
-        problems.extend(wrong)
-        before = len(photos)
-        for annotation in found:
-            photo = folder.find_photo(annotation.name, near)
-            if photo is None:
-                if not any(PurePosixPath(lost).name == PurePosixPath(annotation.name).name for lost in folder.refused):
-                    problems.append(without_photo(annotation.source, f"no such photo: {annotation.name}"))
-            elif photo in photos:
-                what = f"this photo is labelled already at {photos[photo].source}"
-                problems.append(Problem(what, annotation.source, "Keep one of the two entries.", "duplicate-photo"))
-            else:
-                photos[photo] = RawPhoto(
-                    photo, split or split_in(photo), annotation.objects, annotation.declared_wh, annotation.source
-                )
-        if not found or len(photos) == before:
+        photos, wrong = parse_coco(tree, name)
+        found.problems.extend(wrong)
+        before = len(found.photos)
+        for photo in photos:
+            found.add(replace(photo, split=split), near)
+        if not photos or len(found.photos) == before:
             what = f"the split {split} has no photo" if split else "this file names no photo that is here"
-            problems.append(Problem(what, name, "Add its photos, or remove the file.", "empty-split"))
-    problems.extend(without_label(name) for name in folder.photos if name not in photos)
-    return RawSet("coco", tuple(photos.values()), tuple(problems))
+            found.problems.append(Problem(what, name, "Add its photos, or remove the file.", "empty-split"))
+    return found.result("coco")
 
 
 def parse_coco(tree: Any, source: str) -> tuple[list[RawPhoto], list[Problem]]:
@@ -83,6 +77,7 @@ def parse_coco(tree: Any, source: str) -> tuple[list[RawPhoto], list[Problem]]:
     if not isinstance(tree, dict):
         return [], [Problem("a COCO file holds one object", source, "Export the labels again.", "bad-label")]
     problems: list[Problem] = []
+    notes = Notes()
     images = _by_id(tree.get("images"), f"{source} images", problems)
     categories = _by_id(tree.get("categories"), f"{source} categories", problems)
     objects: dict[Any, list[RawObject]] = {key: [] for key in images}
@@ -94,6 +89,8 @@ def parse_coco(tree: Any, source: str) -> tuple[list[RawPhoto], list[Problem]]:
         where = f"{source} annotation {entry.get('id', index) if isinstance(entry, dict) else index}"
         if not isinstance(entry, dict):
             problems.append(Problem("an annotation is an object", where, "Remove it.", "bad-label"))
+        elif entry.get("iscrowd") in (1, "1", True):
+            notes.ignored("crowd region", "no single object is marked", where)
         elif _key(entry.get("image_id")) not in images:
             problems.append(without_photo(where, f"no image has the id {entry.get('image_id')!r}"))
         else:
@@ -106,10 +103,14 @@ def parse_coco(tree: Any, source: str) -> tuple[list[RawPhoto], list[Problem]]:
     for key, image in images.items():
         where = f"{source} image {key}"
         if isinstance(image.get("file_name"), str) and image["file_name"]:
-            photos.append(RawPhoto(image["file_name"], "", tuple(objects[key]), _size(image), where))
+            photos.append(
+                RawPhoto(
+                    image["file_name"], "", tuple(objects[key]), size_wh(image.get("width"), image.get("height")), where
+                )
+            )
         else:
             problems.append(Problem("this image has no file_name", where, "Name its photo.", "bad-label"))
-    return photos, problems
+    return photos, [*problems, *notes.problems()]
 
 
 def _files(folder: Folder, problems: list[Problem]) -> dict[str, str]:
@@ -120,10 +121,16 @@ def _files(folder: Folder, problems: list[Problem]) -> dict[str, str]:
             text = read_text(folder, name)
             if isinstance(text, Problem):
                 problems.append(text)
-            # A file that is cut off may have lost one of the two words: its name counts as well.
-            elif ('"annotations"' in text and '"images"' in text) or COCO_NAME.search(PurePosixPath(name).name.lower()):
+            elif _is_coco(name, text):
                 found[name] = text
     return found
+
+
+def _is_coco(name: str, text: str) -> bool:
+    if '"annotations"' in text and '"images"' in text:
+        return True
+    # A file that is cut off may have lost one of the two words: its name counts as well.
+    return bool(COCO_NAME.search(PurePosixPath(name).name.lower())) and not text.lstrip().startswith("[")
 
 
 def _places(name: str) -> tuple[list[str], str]:
@@ -159,14 +166,12 @@ def _by_id(given: Any, where: str, problems: list[Problem]) -> dict[Any, Mapping
 
 
 def _key(value: Any) -> int | str | None:
-    return value if isinstance(value, (int, str)) and not isinstance(value, bool) else None
-
-
-def _size(image: Mapping[str, Any]) -> tuple[int, int] | None:
-    width, height = image.get("width"), image.get("height")
-    if isinstance(width, int) and isinstance(height, int) and width > 0 and height > 0:
-        return width, height
-    return None
+    """An id, so that 1, 1.0 and "1" are one: other tools write them as text, and pandas with a decimal point."""
+    if isinstance(value, str):
+        return int(value) if value.isdecimal() and len(value) < MOST_DIGITS and str(int(value)) == value else value
+    if isinstance(value, float):
+        return int(value) if math.isfinite(value) and value == int(value) else None
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _object(entry: Mapping[str, Any], categories: Mapping[Any, Mapping[str, Any]], where: str) -> RawObject | Problem:
@@ -177,7 +182,7 @@ def _object(entry: Mapping[str, Any], categories: Mapping[Any, Mapping[str, Any]
     name = str(category.get("name", ""))
     box = entry.get("bbox")
     if box is None or box == []:
-        return _box_of_polygons(entry.get("segmentation"), name, where)
+        return _box_of_polygons(entry, name, where)
     if not isinstance(box, list) or len(box) != 4:
         found = len(box) if isinstance(box, list) else "none"
         return Problem(f"bbox: 4 numbers expected, {found} found", where, BOX, "wrong-count")
@@ -185,11 +190,18 @@ def _object(entry: Mapping[str, Any], categories: Mapping[Any, Mapping[str, Any]
     if isinstance(values, Problem):
         return values
     x, y, width, height = values
-    return RawObject(name, (x, y, x + width, y + height), PIXELS, where)
+    return RawObject(name, (x, y, x + width, y + height), PIXELS, where, _attributes(entry))
 
 
-def _box_of_polygons(segmentation: Any, name: str, where: str) -> RawObject | Problem:
+def _attributes(entry: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """CVAT's and Datumaro's `attributes`, and whatever else an annotation says in a word."""
+    said = {key: value for key, value in entry.items() if key not in KEYS and isinstance(value, str | int | float)}
+    return tuple((str(key), str(value)) for key, value in {**said, **mapping(entry.get("attributes"))}.items())
+
+
+def _box_of_polygons(entry: Mapping[str, Any], name: str, where: str) -> RawObject | Problem:
     """The box around polygons [[x1, y1, x2, y2, …], …]."""
+    segmentation = entry.get("segmentation")
     flat = (
         [value for part in segmentation if isinstance(part, list) for value in part]
         if segmentation and isinstance(segmentation, list)
@@ -200,7 +212,8 @@ def _box_of_polygons(segmentation: Any, name: str, where: str) -> RawObject | Pr
     values = numbers(flat, where)
     if isinstance(values, Problem):
         return values
-    return RawObject(name, (min(values[::2]), min(values[1::2]), max(values[::2]), max(values[1::2])), PIXELS, where)
+    box = (min(values[::2]), min(values[1::2]), max(values[::2]), max(values[1::2]))
+    return RawObject(name, box, PIXELS, where, _attributes(entry))
 
 
 FORMAT = LabelFormat("coco", "COCO (JSON)", (".json",), finds_coco, read_coco)

@@ -1,15 +1,16 @@
 """Tables: CSV (comma, semicolon or tab) or JSON lines, one object a row.
 
-Columns, in any order, case ignored:
+Columns, in any order, case ignored; `table_columns.py` has all spellings:
 
-- `image` (or filename, file_name, file, photo): the photo's path in the data folder;
-- `class` (or label, class_name, category), or the two columns `object_type` and `condition`;
-- the box: `x1, y1, x2, y2` (or xmin, ymin, xmax, ymax) in pixels of the photo as viewed, or `x_center, y_center, width,
-  height` as fractions 0 to 1, or in JSON lines `box_xyxy_px: [x1, y1, x2, y2]`;
+- `image` (or filename, file, photo, …): the photo's path in the data folder;
+- `class` (or label, category, …), or the two columns `object_type` and `condition`;
+- the box: `x1, y1, x2, y2` (or xmin, ymin, xmax, ymax) in pixels of the photo as viewed, or `x, y, width, height` in
+  pixels, or `x_center, y_center, width, height` as fractions 0 to 1, or the corners `x1, y1` to `x4, y4` of a turned
+  box, or in JSON lines `box_xyxy_px: [x1, y1, x2, y2]`;
 - `split` (optional): train, valid or val, test.
 
-With pixel boxes, `width` and `height` may state the photo's size. A row with an image alone is a photo in which nothing
-is to be seen.
+With corners, `width` and `height` may state the photo's size. A row with an image alone is a photo in which nothing is
+to be seen. Every other column is an attribute of its object.
 """
 
 from __future__ import annotations
@@ -17,45 +18,48 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any
 
-from core.data.files import SPLIT_WORDS, Folder, read_text, split_in
-from core.data.formats.base import (
-    PIXELS,
-    SHARE,
-    LabelFormat,
-    RawObject,
-    RawPhoto,
-    RawSet,
-    numbers,
-    without_label,
-    without_photo,
+from core.data.files import SPLIT_WORDS, Folder, is_photo, read_text, split_in
+from core.data.formats import shapes
+from core.data.formats.base import PIXELS, SHARE, LabelFormat, RawObject, RawPhoto, RawSet
+from core.data.formats.gather import Gathering
+from core.data.formats.table_columns import (
+    CENTRE,
+    CLASS,
+    IMAGE,
+    LISTED,
+    QUAD,
+    SIZED,
+    SPLIT,
+    Columns,
+    columns_of,
+    columns_without_names,
 )
 from core.errors import Problem
 
-SPELLED = {
-    "filename": "image",
-    "file_name": "image",
-    "file": "image",
-    "photo": "image",
-    "label": "class",
-    "class_name": "class",
-    "category": "class",
-    "xmin": "x1",
-    "ymin": "y1",
-    "xmax": "x2",
-    "ymax": "y2",
-    "subset": "split",
-    "set": "split",
-}
-CORNERS, CENTRE = ("x1", "y1", "x2", "y2"), ("x_center", "y_center", "width", "height")
 TABLES, LINES = (".csv", ".tsv"), (".jsonl", ".ndjson")
-COLUMNS = "Name the columns image, class, x1, y1, x2, y2 (pixels), and split if there is one."
+BOX_CURE = "Name the columns image, class, x1, y1, x2, y2 (pixels), and split if there is one."
+NOTHING = frozenset(("", "nan", "none", "null", "na", "n/a"))
+SAMPLE = 100_000  # characters that show whether a file is a table of boxes
 
-Row = Mapping[str, Any]
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a table.
+
+    Attributes:
+        source: file and line.
+        values: by the columns' names as written; a problem where the line cannot be read.
+        columns: what they mean.
+    """
+
+    source: str
+    values: Mapping[str, Any] | Problem
+    columns: Columns
 
 
 def finds_table(folder: Folder) -> bool:
@@ -65,97 +69,132 @@ def finds_table(folder: Folder) -> bool:
 
 def read_table(folder: Folder) -> RawSet:
     """All photos and labels of the folder's tables, with everything wrong in them."""
-    problems: list[Problem] = []
-    photos: dict[str, RawPhoto] = {}
-    files = [name for name in folder.names if _is_table(folder, name)]
-    # A file that was meant but is no table of ours still gets its sentence.
+    found = Gathering(folder)
+    known: dict[str, str | None] = {}
+    tables = [name for name in folder.names if _is_table(folder, name)]
+    # A file that was meant but is no table of boxes still gets its sentence.
     for name in (name for name in folder.names if name.lower().endswith((*TABLES, *LINES))):
         text = read_text(folder, name)
         if isinstance(text, Problem):
-            problems.append(text)
-            continue
-        if files and name not in files:
-            continue
-        used = len(photos)
-        for source, row in _rows(text, name):
-            if isinstance(row, Problem):
-                problems.append(row)
-            else:
-                _add_row(folder, row, (name, source), photos, problems)
-        if len(photos) == used and not any(problem.where.startswith(name) for problem in problems):
-            problems.append(Problem("this table has no row", name, "Fill it or remove it.", "empty-split"))
-    problems.extend(without_label(name) for name in folder.photos if name not in photos)
-    return RawSet("table", tuple(photos.values()), tuple(problems))
+            found.problems.append(text)
+        elif tables and name not in tables:
+            found.notes.ignored("table", "no photos with boxes in it", name)
+        else:
+            _read_one(name, text, known, found)
+    return found.result("table")
 
 
-def parse_row(row: Row, source: str) -> RawObject | Problem | None:
+def _read_one(name: str, text: str, known: dict[str, str | None], found: Gathering) -> None:
+    """Add the rows of one table; `known` holds photos by the names that were looked up already."""
+    used, wrong = len(found.photos), len(found.problems)
+    told = False
+    for row in read_rows(text, name):
+        if isinstance(row.values, Problem):
+            found.problems.append(row.values)
+            continue
+        if row.columns.headless and not told:
+            found.notes.inferred("table", f"has no header and was read as {row.columns.headless}", name)
+            told = True
+        _add_row(row, row.values, known, found)
+    if len(found.photos) == used and len(found.problems) == wrong:
+        found.problems.append(Problem("this table has no row", name, "Fill it or remove it.", "empty-split"))
+
+
+def parse_row(values: Mapping[str, Any], source: str, columns: Columns | None = None) -> RawObject | Problem | None:
     """The object of a row, None for a row that states only that a photo holds nothing, or what is wrong with it.
 
     Args:
-        row: values by the columns' usual names: text, or what JSON has.
+        values: by the columns' names: text, or what JSON has.
         source: file and line.
+        columns: what they mean; by their names if None.
     """
-    kind = " ".join(str(row.get(key) or "").strip() for key in ("object_type", "condition")).strip()
-    name = str(row.get("class") or "").strip() or kind
-    given = row.get("box_xyxy_px")
-    if isinstance(given, list):
-        written, unit = given, PIXELS
-    elif "x_center" in row:
-        written, unit = [row.get(key) for key in CENTRE], SHARE
+    columns = columns or columns_of(list(values))
+    said = {meaning: values.get(name) for meaning, name in columns.places.items()}
+    kind = " ".join(_text(said.get(key)) for key in ("object_type", "condition")).strip()
+    name = _text(said.get(CLASS)) or kind
+    listed = said.get(LISTED)
+    if columns.shape == (LISTED,):
+        written = listed if isinstance(listed, list) else []
     else:
-        written, unit = [row.get(key) for key in CORNERS], PIXELS
-    present = [value for value in written if value is not None and str(value).strip()]
-    if not present and not name:
+        written = [said.get(part) for part in columns.shape or ("x1", "y1", "x2", "y2")]
+    if all(_is_nothing(value) for value in written) and _is_nothing(name):
         return None
-    if len(present) != 4 or len(written) != 4:
-        return Problem(f"the box: 4 numbers expected, {len(present)} found", source, COLUMNS, "wrong-count")
+    present = [value for value in written if _text(value)]
+    if len(present) != len(written) or not written:
+        what = f"the box: {len(written) or 4} numbers expected, {len(present)} found"
+        return Problem(what, source, BOX_CURE, "wrong-count")
     if not name:
         return Problem("this row has a box but no class", source, "Write its class.", "unknown-class")
-    values = numbers(present, source)
-    if isinstance(values, Problem):
-        return values
-    a, b, c, d = values
-    box = (a, b, c, d) if unit == PIXELS else (a - c / 2, b - d / 2, a + c / 2, b + d / 2)
-    return RawObject(name, box, unit, source)
+    box = _box(columns.shape, present, source)
+    if isinstance(box, Problem):
+        return box
+    rest = tuple((column, _text(values.get(column))) for column in columns.rest)
+    return RawObject(name, box, SHARE if columns.shape == CENTRE else PIXELS, source, rest)
 
 
-def _add_row(
-    folder: Folder, row: Row, where: tuple[str, str], photos: dict[str, RawPhoto], problems: list[Problem]
-) -> None:
-    """Add a row's object to its photo in `photos`; `where` is (table, table and line)."""
-    table, source = where
-    written = str(row.get("image") or "").strip()
-    here = str(PurePosixPath(table).parent)
-    near = ["" if here == "." else here, f"{here}/images".removeprefix("./"), "images"]
-    name = folder.find_photo(written, near) if written else None
-    if name is None:
-        lost = {PurePosixPath(refused).name for refused in folder.refused}
-        if PurePosixPath(written.replace("\\", "/")).name not in lost:
-            what = f"no such photo: {written}" if written else "this row names no photo"
-            problems.append(without_photo(source, what))
+def _box(shape: Sequence[str], written: Sequence[Any], source: str) -> Any:
+    if shape == QUAD:
+        return shapes.around(written, source)
+    if shape == SIZED:
+        return shapes.from_size(written, source)
+    return shapes.from_middle(written, source) if shape == CENTRE else shapes.four(written, source)
+
+
+def _add_row(row: Row, values: Mapping[str, Any], known: dict[str, str | None], found: Gathering) -> None:
+    """Add a row's object to its photo."""
+    table = row.source.rpartition(" line ")[0]
+    written = _text(values.get(row.columns.places.get(IMAGE, IMAGE)))
+    if not written and all(_is_nothing(values.get(name)) for name in row.columns.places.values()):
+        found.notes.ignored("row", "empty", row.source)
         return
-    stated = str(row.get("split") or "").strip()
-    split = SPLIT_WORDS.get(stated.lower(), "")
-    if stated and not split:
-        problems.append(Problem(f"{stated!r} is no split", source, "Write train, valid or test.", "unknown-split"))
-    split = split or split_in(name) or split_in(table) or SPLIT_WORDS.get(PurePosixPath(table).stem.lower(), "")
-    photo = photos.get(name) or RawPhoto(name, split, (), _size(row), source)
+    if not written:
+        found.problems.append(Problem("this row names no photo", row.source, "Name it.", "label-without-photo"))
+        return
+    if written not in known:
+        here = str(PurePosixPath(table).parent)
+        near = ["" if here == "." else here, f"{here}/images".removeprefix("./"), "images"]
+        known[written] = found.find(written, near, row.source)
+    elif known[written] is None:
+        found.problems.append(
+            Problem(
+                f"no such photo: {written}", row.source, "Add the photo or remove its label.", "label-without-photo"
+            )
+        )
+    name = known[written]
+    if name is None:
+        return
+    split = _split(row, values, name, table, found)
+    size = row.columns.photo_size
+    stated = shapes.size_wh(values.get(size[0]), values.get(size[1])) if size else None
+    photo = found.photos.get(name) or RawPhoto(name, split, (), stated, row.source)
     if photo.split != split:
         what = f"{name} is in the split {photo.split or 'none'} at {photo.source} and in {split or 'none'} here"
-        problems.append(Problem(what, source, "Keep a photo in one split.", "split-conflict"))
-    found = parse_row(row, source)
-    if isinstance(found, Problem):
-        problems.append(found)
-    elif found:
-        photo = replace(photo, objects=(*photo.objects, found))
-    photos[name] = photo
+        found.problems.append(Problem(what, row.source, "Keep a photo in one split.", "split-conflict"))
+    read = parse_row(values, row.source, row.columns)
+    if isinstance(read, Problem):
+        found.problems.append(read)
+    elif read:
+        if row.columns.shape == QUAD:
+            found.notes.inferred("object", "of four corners became the box around them", row.source)
+        photo = replace(photo, objects=(*photo.objects, read))
+    found.photos[name] = photo
 
 
-def _size(row: Row) -> tuple[int, int] | None:
-    width, height = str(row.get("width") or ""), str(row.get("height") or "")
-    if "x_center" in row or not (width.isdecimal() and height.isdecimal()):
-        return None
-    return int(width), int(height)
+def _split(row: Row, values: Mapping[str, Any], name: str, table: str, found: Gathering) -> str:
+    stated = _text(values.get(row.columns.places.get(SPLIT, SPLIT)))
+    split = SPLIT_WORDS.get(stated.lower(), "")
+    if stated and not split:
+        what = f"{stated!r} is no split"
+        found.problems.append(Problem(what, row.source, "Write train, valid or test.", "unknown-split"))
+    return split or split_in(name) or split_in(table) or SPLIT_WORDS.get(PurePosixPath(table).stem.lower(), "")
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else str(value).strip()
+
+
+def _is_nothing(value: Any) -> bool:
+    return _text(value).lower() in NOTHING
 
 
 def _is_table(folder: Folder, name: str) -> bool:
@@ -164,54 +203,76 @@ def _is_table(folder: Folder, name: str) -> bool:
     text = read_text(folder, name)
     if isinstance(text, Problem):
         return False
-    first = next((row for _, row in _rows(text[:100_000], name)), None)
-    columns: Any = first if isinstance(first, dict) else ()
-    if isinstance(first, Problem):
-        columns = _header(text)
-    return "image" in columns and any(key in columns for key in ("x1", "x_center", "box_xyxy_px"))
+    text = _body(text)
+    if not name.lower().endswith(LINES) and columns_of(_header(text)).is_table:
+        return True
+    return any(row.columns.is_table for row, _ in zip(read_rows(text[:SAMPLE], name), range(1), strict=False))
 
 
-def _rows(text: str, name: str) -> Iterator[tuple[str, dict[str, Any] | Problem]]:
-    """(`file line n`, row) with the columns' usual names."""
-    return _json_rows(text, name) if name.lower().endswith(LINES) else _csv_rows(text, name)
+def read_rows(text: str, name: str) -> Iterator[Row]:
+    """The rows of a table; `name` is its file's."""
+    yield from _json_rows(text, name) if name.lower().endswith(LINES) else _csv_rows(text, name)
 
 
-def _usual(column: Any) -> str:
-    plain = str(column).strip().lower().replace(" ", "_")
-    return SPELLED.get(plain, plain)
+def _body(text: str) -> str:
+    """The text without Excel's first line, which names the delimiter."""
+    first, _, rest = text.partition("\n")
+    return rest if first.strip().lower().startswith("sep=") else text
 
 
 def _header(text: str) -> list[str]:
     first = text.partition("\n")[0]
-    return [_usual(column) for column in next(csv.reader([first], delimiter=_delimiter(first)), [])]
+    try:
+        return [name.strip() for name in next(csv.reader([first], delimiter=_delimiter(first)), [])]
+    except csv.Error:
+        return []
 
 
 def _delimiter(first: str) -> str:
     return max(",;\t", key=first.count)
 
 
-def _csv_rows(text: str, name: str) -> Iterator[tuple[str, dict[str, Any] | Problem]]:
-    header = _header(text)
-    reader = csv.reader(io.StringIO(text), delimiter=_delimiter(text.partition("\n")[0]))
+def _csv_rows(text: str, name: str) -> Iterator[Row]:
+    body = _body(text)
+    skipped = text.count("\n") - body.count("\n")
+    header = _header(body)
+    columns = columns_of(header)
+    delimiter = _delimiter(body.partition("\n")[0])
+    headless = None
+    if IMAGE not in columns.places and any(is_photo(cell) for cell in header):
+        headless = columns_without_names(list(_parsed(body, delimiter)))
+    if headless:
+        columns, header = headless, [str(place + 1) for place in range(len(header))]
+    reader = csv.reader(io.StringIO(body), delimiter=delimiter, skipinitialspace=True)
     line = 1
     try:
-        next(reader, None)
         for values in reader:
-            line = reader.line_num
-            source = f"{name} line {line}"
-            if not any(value.strip() for value in values):
+            first = line == 1 and not headless
+            line = reader.line_num + 1
+            source = f"{name} line {reader.line_num + skipped}"
+            if first or not any(value.strip() for value in values):
                 continue
-            if len(values) != len(header):
+            if len(values) == len(header):
+                yield Row(source, dict(zip(header, values, strict=True)), columns)
+            elif sum(bool(value.strip()) for value in values) > 1:
                 what = f"{len(header)} values expected, {len(values)} found"
-                yield source, Problem(what, source, f"Write: {', '.join(header)}.", "wrong-count")
-            else:
-                yield source, dict(zip(header, values, strict=True))
+                yield Row(source, Problem(what, source, f"Write: {', '.join(header)}.", "wrong-count"), columns)
     except csv.Error as error:
         what = f"this table cannot be read on ({error})"
-        yield name, Problem(what, f"{name} line {line + 1}", "Save it as CSV again.", "bad-label")
+        where = f"{name} line {line + skipped}"
+        yield Row(name, Problem(what, where, "Save it as CSV again.", "bad-label"), columns)
 
 
-def _json_rows(text: str, name: str) -> Iterator[tuple[str, dict[str, Any] | Problem]]:
+def _parsed(text: str, delimiter: str) -> Iterator[list[str]]:
+    try:
+        yield from csv.reader(io.StringIO(text), delimiter=delimiter, skipinitialspace=True)
+    except csv.Error:
+        return
+
+
+def _json_rows(text: str, name: str) -> Iterator[Row]:
+    meant: dict[tuple[str, ...], Columns] = {}
+    none = columns_of([])
     for number, line in enumerate(text.splitlines(), 1):
         source = f"{name} line {number}"
         if not line.strip():
@@ -219,12 +280,17 @@ def _json_rows(text: str, name: str) -> Iterator[tuple[str, dict[str, Any] | Pro
         try:
             row = json.loads(line)
         except (ValueError, RecursionError):
-            yield source, Problem("this line is not valid JSON", source, "Write one object a line.", "bad-label")
+            wrong = Problem("this line is not valid JSON", source, "Write one object a line.", "bad-label")
+            yield Row(source, wrong, none)
             continue
         if isinstance(row, dict):
-            yield source, {_usual(key): value for key, value in row.items()}
+            keys = tuple(row)
+            if keys not in meant:
+                meant[keys] = columns_of(keys)
+            yield Row(source, row, meant[keys])
         else:
-            yield source, Problem("an object in braces expected", source, "Write one object a line.", "bad-label")
+            wrong = Problem("an object in braces expected", source, "Write one object a line.", "bad-label")
+            yield Row(source, wrong, none)
 
 
 FORMAT = LabelFormat(

@@ -6,12 +6,13 @@ Beside the photo as Roboflow writes them (`train/a.jpg`, `train/a.xml`), or in `
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+import math
+import re
+from dataclasses import replace
 from pathlib import PurePosixPath
 from xml.parsers import expat
 
-from core.data.files import SPLIT_WORDS, Folder, read_text, split_in
+from core.data.files import SPLIT_WORDS, Folder, is_photo, read_text, split_in
 from core.data.formats.base import (
     PIXELS,
     LabelFormat,
@@ -19,37 +20,21 @@ from core.data.formats.base import (
     RawPhoto,
     RawSet,
     numbers,
-    without_label,
     without_photo,
 )
+from core.data.formats.gather import Gathering
+from core.data.formats.shapes import around_turned, from_middle, size_wh
+from core.data.formats.xml_nodes import DoctypeFound, Node, parse_xml
 from core.errors import Problem
 
 ENDS = ("xmin", "ymin", "xmax", "ymax")
 BOX = "Write bndbox with xmin, ymin, xmax and ymax."
 ROOT = "annotation"
+ROOT_TAG = re.compile(r"<annotation[\s>/]")  # CVAT's own XML begins with <annotations>
+SHAPES = ("bndbox", "robndbox")
+# What a child of `object` says that is read as something else, or that only draws it.
+NOT_ATTRIBUTES = frozenset(("name", "bndbox", "robndbox", "polygon", "segm", "attributes"))
 PHOTO_FOLDERS = ("JPEGImages", "images", "Images")
-
-
-class DoctypeFound(ValueError):
-    """The file declares a document type: with entities a small file unpacks to gigabytes, so none is read."""
-
-
-@dataclass
-class Node:
-    """An XML element with the line where it starts; the standard tree does not keep lines."""
-
-    tag: str
-    line: int
-    text: str = ""
-    children: list[Node] = field(default_factory=list)
-
-    def findall(self, tag: str) -> Iterator[Node]:
-        """The children of that name."""
-        return (child for child in self.children if child.tag == tag)
-
-    def findtext(self, tag: str) -> str:
-        """The text of the first child of that name, or ""."""
-        return next((child.text.strip() for child in self.findall(tag)), "")
 
 
 def finds_voc(folder: Folder) -> bool:
@@ -57,39 +42,29 @@ def finds_voc(folder: Folder) -> bool:
     for name in folder.names:
         if name.lower().endswith(".xml"):
             text = read_text(folder, name)
-            if isinstance(text, str) and "<annotation" in text:
+            if isinstance(text, str) and ROOT_TAG.search(text):
                 return True
     return False
 
 
 def read_voc(folder: Folder) -> RawSet:
     """All photos and labels of a VOC folder, with everything wrong in it."""
-    problems: list[Problem] = []
-    listed = _image_sets(folder, problems)
-    photos: dict[str, RawPhoto] = {}
+    found = Gathering(folder)
+    listed = _image_sets(found)
     for name in folder.names:
         if not name.lower().endswith(".xml"):
             continue
         text = read_text(folder, name)
         if isinstance(text, Problem):
-            problems.append(text)
+            found.problems.append(text)
             continue
-        found, wrong = parse_voc(text, name)
-        problems.extend(wrong)
-        if found is None:
-            continue
-        photo = _photo_of(folder, name, found.name)
-        if photo is None:
-            if not any(PurePosixPath(lost).stem == PurePosixPath(name).stem for lost in folder.refused):
-                problems.append(without_photo(name))
-        elif photo in photos:
-            what = f"this photo is labelled already in {photos[photo].source}"
-            problems.append(Problem(what, name, "Remove one of the two.", "duplicate-photo"))
-        else:
-            split = split_in(photo) or listed.get(PurePosixPath(name).stem, "")
-            photos[photo] = RawPhoto(photo, split, found.objects, found.declared_wh, name)
-    problems.extend(without_label(name) for name in folder.photos if name not in photos)
-    return RawSet("voc", tuple(photos.values()), tuple(problems))
+        label, wrong = parse_voc(text, name)
+        found.problems.extend(wrong)
+        photo = label and _photo_of(found, name, label.name)
+        if label and photo:
+            split = split_in(photo) or listed.get(photo) or listed.get(PurePosixPath(name).stem, "")
+            found.add(replace(label, name=photo, split=split))
+    return found.result("voc")
 
 
 def parse_voc(text: str, source: str) -> tuple[RawPhoto | None, list[Problem]]:
@@ -118,45 +93,13 @@ def parse_voc(text: str, source: str) -> tuple[RawPhoto | None, list[Problem]]:
         found = _object(node, f"{source} line {node.line}")
         (objects if isinstance(found, RawObject) else problems).append(found)  # type: ignore[arg-type]
     size = next(root.findall("size"), None)
-    declared = None
-    if size and size.findtext("width").isdecimal() and size.findtext("height").isdecimal():
-        width, height = int(size.findtext("width")), int(size.findtext("height"))
-        declared = (width, height) if width and height else None  # some tools write 0 for "not known"
+    declared = size_wh(size.findtext("width"), size.findtext("height")) if size else None
     return RawPhoto(root.findtext("filename"), "", tuple(objects), declared, source), problems
 
 
-def parse_xml(text: str) -> Node:
-    """The root element of an XML text.
-
-    Raises:
-        expat.ExpatError: the text is no XML.
-        DoctypeFound: it declares a document type.
-    """
-    parser = expat.ParserCreate("utf-8")
-    top = Node("", 0)
-    open_nodes = [top]
-
-    def start(tag: str, _: dict[str, str]) -> None:
-        node = Node(tag, parser.CurrentLineNumber)
-        open_nodes[-1].children.append(node)
-        open_nodes.append(node)
-
-    def end(_: str) -> None:
-        open_nodes.pop()
-
-    def characters(data: str) -> None:
-        open_nodes[-1].text += data
-
-    def doctype(*_: object) -> None:
-        raise DoctypeFound
-
-    parser.StartElementHandler, parser.EndElementHandler = start, end
-    parser.CharacterDataHandler, parser.StartDoctypeDeclHandler = characters, doctype
-    parser.Parse(text.encode("utf-8"), True)
-    return top.children[0]
-
-
 def _object(node: Node, source: str) -> RawObject | Problem:
+    if turned := next(node.findall("robndbox"), None):
+        return _turned(node, turned, source)
     box = next(node.findall("bndbox"), None)
     written = [box.findtext(end) for end in ENDS] if box else []
     if not all(written) or not written:
@@ -165,11 +108,40 @@ def _object(node: Node, source: str) -> RawObject | Problem:
     values = numbers(written, source)
     if isinstance(values, Problem):
         return values
-    return RawObject(node.findtext("name"), (values[0], values[1], values[2], values[3]), PIXELS, source)
+    ends = (values[0], values[1], values[2], values[3])
+    return RawObject(node.findtext("name"), ends, PIXELS, source, _attributes(node))
 
 
-def _photo_of(folder: Folder, label: str, written: str) -> str | None:
-    """The photo of a label file: by the label's own name first, for written names are often of another machine."""
+def _turned(node: Node, turned: Node, source: str) -> RawObject | Problem:
+    """The box around roLabelImg's turned one, whose angle is in radians."""
+    written = [turned.findtext(key) for key in ("cx", "cy", "w", "h")]
+    box = from_middle(written, source)
+    if isinstance(box, Problem):
+        return box
+    angle = numbers([turned.findtext("angle") or "0"], source)
+    if isinstance(angle, Problem):
+        return angle
+    degrees = math.degrees(angle[0]) if math.isfinite(angle[0]) else 0.0
+    return RawObject(node.findtext("name"), around_turned(box, degrees), PIXELS, source, _attributes(node))
+
+
+def _attributes(node: Node) -> tuple[tuple[str, str], ...]:
+    """Everything else that an object says: of each child that holds text alone, and of CVAT's <attributes>."""
+    said = [
+        (child.tag, child.text.strip())
+        for child in node.children
+        if not child.children and child.tag not in NOT_ATTRIBUTES and child.text.strip() not in SHAPES
+    ]
+    for group in node.findall("attributes"):
+        said += [(child.findtext("name"), child.findtext("value")) for child in group.findall("attribute")]
+    return tuple(said)
+
+
+def _photo_of(found: Gathering, label: str, written: str) -> str | None:
+    """The photo of a label file: by the label's own name first, for written names are often of another machine.
+
+    None without one, which is then reported.
+    """
     path = PurePosixPath(label)
     here = path.parent
     places = [here, *(here.parent / name for name in PHOTO_FOLDERS), *(here / name for name in PHOTO_FOLDERS)]
@@ -179,30 +151,37 @@ def _photo_of(folder: Folder, label: str, written: str) -> str | None:
             swapped = (PurePosixPath(*parts[:index], name, *parts[index + 1 :]) for name in PHOTO_FOLDERS)
             places = [*swapped, *places]
     near = ["" if str(place) == "." else str(place) for place in places]
-    for place in near:
-        for name in folder.by_stem.get(path.stem, ()):
-            if str(PurePosixPath(name).parent) == (place or "."):
-                return name
-    return folder.find_photo(written, near) if written else None
+    if own := found.folder.photo_in(near, path.stem):
+        return own
+    if written:
+        return found.find(written, near, label)
+    found.problems.append(without_photo(label))
+    return None
 
 
-def _image_sets(folder: Folder, problems: list[Problem]) -> dict[str, str]:
-    """{stem: split} from ImageSets/Main/train.txt and the like."""
+def _image_sets(found: Gathering) -> dict[str, str]:
+    """{photo or stem: split} from ImageSets/Main/train.txt and the like, whose lines are stems or paths of photos."""
     listed: dict[str, str] = {}
-    for name in folder.names:
+    for name in found.folder.names:
         path = PurePosixPath(name)
         split = SPLIT_WORDS.get(path.stem.lower())
-        if path.suffix == ".txt" and "ImageSets" in path.parts and split:
-            text = read_text(folder, name)
+        if path.suffix == ".txt" and "imagesets" in (part.lower() for part in path.parts) and split:
+            text = read_text(found.folder, name)
             if isinstance(text, Problem):
-                problems.append(text)
+                found.problems.append(text)
                 continue
-            stems = [line.split()[0] for line in text.splitlines() if line.split()]
-            if not stems:
+            lines = [line.strip() for line in text.splitlines() if line.strip()]
+            if not lines:
                 what = f"the split {split} has no photo"
-                problems.append(Problem(what, name, "List its photos, or remove the file.", "empty-split"))
-            listed |= dict.fromkeys(stems, split)
+                found.problems.append(Problem(what, name, "List its photos, or remove the file.", "empty-split"))
+            for line in lines:
+                # Lists of one class have -1, 0 or 1 after the stem.
+                words = line.rsplit(None, 1)
+                written = words[0] if words[-1] in ("-1", "0", "1") else line
+                listed[written] = split
+                if "/" in written or "\\" in written or is_photo(written):
+                    listed[found.find(written, PHOTO_FOLDERS, name) or written] = split
     return listed
 
 
-FORMAT = LabelFormat("voc", "Pascal VOC (XML)", (".xml",), finds_voc, read_voc)
+FORMAT = LabelFormat("voc", "Pascal VOC (XML)", (".xml",), finds_voc, read_voc, per_photo=True)

@@ -1,215 +1,92 @@
 """YOLO: one text file a photo, `class x_center y_center width height` or `class x1 y1 x2 y2 x3 y3 …` (a polygon).
 
-All numbers are fractions of the photo as viewed. The classes' names stand in `data.yaml` (Ultralytics, Roboflow) or in
-`classes.txt`, one a line. A polygon becomes the box around it.
+All numbers are fractions of the photo as viewed. A polygon becomes the box around it. What stands after a box, such as
+confidences, track numbers and keypoints, is decided over all rows of the folder (`yolo_rows.py`).
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Container, Iterable, Mapping
 from pathlib import PurePosixPath
-from typing import Any
 
-import yaml
-
-from core.data.files import SPLIT_WORDS, Folder, is_photo, read_text, split_in, tidy
-from core.data.formats.base import (
-    SHARE,
-    LabelFormat,
-    RawObject,
-    RawPhoto,
-    RawSet,
-    numbers,
-    without_label,
-    without_photo,
-)
+from core.data.files import Folder, is_photo, read_text
+from core.data.formats.base import LabelFormat, RawObject, RawPhoto, RawSet, unread_photo, without_label, without_photo
+from core.data.formats.gather import Gathering
+from core.data.formats.named import is_other_text
+from core.data.formats.yolo_config import find_class_lists, find_config, read_yolo_config
+from core.data.formats.yolo_rows import PLAIN, RowLayout, layout_of_rows, parse_line
 from core.errors import Problem
 
-NAME_FILES = ("classes.txt", "obj.names", "classes.names")
-NOT_LABELS = (*NAME_FILES, "readme.txt", "readme.roboflow.txt", "readme.dataset.txt", "notes.txt")
-LINE = "Write: class x_center y_center width height, or class and at least 3 points."
+NOT_LABELS = ("readme.txt", "readme.roboflow.txt", "readme.dataset.txt", "notes.txt")
 
 
-def parse_yolo(text: str, names: Mapping[int, str], source: str) -> tuple[list[RawObject], list[Problem]]:
+def parse_yolo(
+    text: str, names: Mapping[int, str], source: str, columns: RowLayout = PLAIN
+) -> tuple[list[RawObject], list[Problem]]:
     """Objects and problems of one label file.
 
     Args:
         text: of the file.
-        names: of the classes, by their number.
+        names: of the classes, by number.
         source: the file's name.
+        columns: what the rows of the folder hold.
     """
     found: list[RawObject] = []
     problems: list[Problem] = []
     for number, line in enumerate(text.splitlines(), 1):
         if words := line.split():
-            parsed = parse_line(words, names, f"{source} line {number}")
+            parsed = parse_line(words, names, f"{source} line {number}", columns)
             (found if isinstance(parsed, RawObject) else problems).append(parsed)  # type: ignore[arg-type]
     return found, problems
 
 
-def parse_line(words: list[str], names: Mapping[int, str], source: str) -> RawObject | Problem:
-    """The object of one line, or what is wrong with it.
-
-    Args:
-        words: the line's numbers as text: a class, then a box or at least three points.
-        names: of the classes, by their number.
-        source: file and line.
-    """
-    if len(words) != 5 and (len(words) < 7 or len(words) % 2 == 0):
-        expected = "5 numbers (or a class and at least 3 points)"
-        return Problem(f"{expected} expected, {len(words)} found", source, LINE, "wrong-count")
-    values = numbers(words, source)
-    if isinstance(values, Problem):
-        return values
-    if not math.isfinite(values[0]) or values[0] != int(values[0]):
-        return Problem(f"the class must be a whole number, not {words[0]}", source, LINE, "bad-number")
-    name = names.get(int(values[0]))
-    if name is None:
-        fix = f"Use {min(names)} to {max(names)}, or name the class." if names else "Name the classes."
-        return Problem(f"class {int(values[0])} has no name in data.yaml", source, fix, "unknown-class")
-    if len(values) == 5:
-        _, x, y, width, height = values
-        return RawObject(name, (x - width / 2, y - height / 2, x + width / 2, y + height / 2), SHARE, source)
-    if not all(map(math.isfinite, values)):
-        return Problem("a number is not finite", source, "Write numbers from 0 to 1.", "bad-number")
-    return RawObject(name, (min(values[1::2]), min(values[2::2]), max(values[1::2]), max(values[2::2])), SHARE, source)
-
-
-def find_config(folder: Folder) -> str | None:
-    """The name of the YAML file that names classes: data.yaml, or another one at the top."""
-    top = [name for name in folder.names if "/" not in name and name.lower().endswith((".yaml", ".yml"))]
-    for name in sorted(top, key=lambda name: (PurePosixPath(name).stem != "data", name)):
-        text = read_text(folder, name)
-        if isinstance(text, str) and any(line.startswith("names") for line in text.splitlines()):
-            return name
-    return next((name for name in top if PurePosixPath(name).stem == "data"), None)
-
-
-def find_names(folder: Folder) -> str | None:
-    """The name of the text file that lists the classes, one a line, if there is one."""
-    return next((name for name in folder.names if PurePosixPath(name).name.lower() in NAME_FILES), None)
-
-
 def finds_yolo(folder: Folder) -> bool:
     """Whether a folder is YOLO: text files in a labels folder, or beside the photos with names for the classes."""
-    texts = {name for name in folder.names if name.endswith(".txt")}
-    if any("/labels/" in f"/{name}".lower() for name in texts):
+    texts = {name.lower() for name in folder.names if name.lower().endswith(".txt")}
+    labels = [name for name in folder.names if name.lower().endswith(".txt") and "/labels/" in f"/{name}".lower()]
+    if labels:
+        return not is_other_text(folder, labels[0])
+    beside = any(label.lower() in texts for name in folder.photos for label in label_names(name))
+    return beside and bool(find_config(folder) or find_class_lists(folder))
+
+
+def claims_yolo(folder: Folder) -> bool:
+    """Whether a folder means to be YOLO: by its data.yaml, or by rows of numbers beside photos."""
+    if find_config(folder) is not None:
         return True
-    named = find_config(folder) or find_names(folder)
-    return bool(named) and any(label in texts for name in folder.photos for label in label_names(name))
+    beside = [label for name in folder.photos for label in label_names(name)[:1] if label in folder.known]
+    texts = [read_text(folder, name) for name in beside[:20]]
+    rows = [line.split() for text in texts if isinstance(text, str) for line in text.splitlines()[:1]]
+    return bool(rows) and all(len(words) == 5 and words[0].isdecimal() for words in rows)
 
 
 def read_yolo(folder: Folder) -> RawSet:
     """All photos and labels of a YOLO folder, with everything wrong in it."""
-    problems: list[Problem] = []
-    config_name = find_config(folder)
-    config = _read_config(folder, config_name, problems) if config_name else {}
-    names = _names(config.get("names"), config_name or "", problems)
-    if not names and (listed := find_names(folder)):
-        text = read_text(folder, listed)
-        if isinstance(text, str):
-            names = dict(enumerate(line.strip() for line in text.splitlines() if line.strip()))
+    found = Gathering(folder)
+    config = read_yolo_config(found)
+    if not config.names:
+        return RawSet("yolo", (), tuple(found.problems))
+    labels = _label_files(found, config.splits, config.files)
+    texts: dict[str, str] = {}
+    for label in dict.fromkeys(labels.values()):
+        text = read_text(folder, label)
+        if isinstance(text, Problem):
+            found.problems.append(text)
         else:
-            problems.append(text)
-    if not names:
-        where = config_name or str(folder.root)
-        fix = "Add a data.yaml with a line like names: [first class, second class]."
-        problems.append(Problem("the classes have no names", where, fix, "bad-config"))
-        return RawSet("yolo", (), tuple(problems))
-    splits = _splits(folder, config, config_name or "", problems)
-    photos = _read_labels(folder, names, splits, problems)
-    return RawSet("yolo", tuple(photos), tuple(problems))
-
-
-def _read_config(folder: Folder, name: str, problems: list[Problem]) -> dict[str, Any]:
-    text = read_text(folder, name)
-    if isinstance(text, Problem):
-        problems.append(text)
-        return {}
-    try:
-        tree = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"{name} line {mark.line + 1}" if mark else name
-        problems.append(Problem("this is not valid YAML", where, "Check indentation and quotes.", "bad-config"))
-        return {}
-    if isinstance(tree, dict):
-        return tree
-    problems.append(Problem("settings expected, something else found", name, "Write names: [...].", "bad-config"))
-    return {}
-
-
-def _names(given: Any, where: str, problems: list[Problem]) -> dict[int, str]:
-    """Class names by number, from a list or from {0: name, …}."""
-    if isinstance(given, (list, tuple)):
-        return {number: str(name) for number, name in enumerate(given)}
-    found: dict[int, str] = {}
-    for key, name in given.items() if isinstance(given, dict) else ():
-        try:
-            found[int(key)] = str(name)
-        except (TypeError, ValueError):
-            fix = "Write names as 0: first class, 1: second class, …"
-            problems.append(Problem(f"names: {key!r} is not a class number", where, fix, "bad-config"))
-    return found
-
-
-def _splits(folder: Folder, config: dict[str, Any], where: str, problems: list[Problem]) -> dict[str, str]:
-    """{photo: split}: as data.yaml states, then as the folders are called; every photo in "" when neither does."""
-    splits: dict[str, str] = {}
-    for key, split in SPLIT_WORDS.items():
-        given = config.get(key) or []
-        for entry in given if isinstance(given, list) else [given]:
-            for name in _photos_of(folder, config, str(entry), (where, key), problems):
-                splits.setdefault(name, split)
-    stated = set(splits.values())
-    for name in folder.photos:
-        if name not in splits and (split := split_in(name)) and split not in stated:
-            splits[name] = split
-    return splits or dict.fromkeys(folder.photos, "")
-
-
-def _photos_of(
-    folder: Folder, config: dict[str, Any], entry: str, where: tuple[str, str], problems: list[Problem]
-) -> tuple[str, ...]:
-    """The photos that one line of data.yaml means: a folder, or a text file that lists photos.
-
-    Roboflow writes `../train/images` for a folder beside data.yaml, and Ultralytics puts `path:` before it.
-    """
-    given = entry.replace("\\", "/")
-    base = str(config.get("path") or "").replace("\\", "/")
-    plain = given
-    while plain.startswith(("../", "./")):
-        plain = plain.split("/", 1)[1]
-    if given.startswith("/") and tidy(given).startswith(folder.root.as_posix() + "/"):
-        plain = tidy(given)[len(folder.root.as_posix()) + 1 :]
-    for candidate in dict.fromkeys((tidy(f"{base}/{plain}") if base else tidy(plain), tidy(plain))):
-        if candidate.endswith(".txt") and candidate in folder.known:
-            return _listed(folder, candidate, problems)
-        if found := folder.under("" if candidate == "." else candidate):
-            return found
-    outside = given.startswith("/") or (folder.root / given).is_dir()
-    what = f"{where[1]}: {entry} lies outside the data folder" if outside else f"{where[1]}: {entry} holds no photo"
-    fix = "Put the photos there, or remove the line."
-    problems.append(Problem(what, where[0], fix, "path-outside" if outside else "empty-split"))
-    return ()
-
-
-def _listed(folder: Folder, name: str, problems: list[Problem]) -> tuple[str, ...]:
-    text = read_text(folder, name)
-    if isinstance(text, Problem):
-        problems.append(text)
-        return ()
-    found = []
-    for number, line in enumerate(text.splitlines(), 1):
-        if line.strip():
-            near = (PurePosixPath(name).parent.as_posix(),)
-            photo = folder.find_photo(line.strip(), near)
-            if photo:
-                found.append(photo)
-            else:
-                problems.append(without_photo(f"{name} line {number}", f"no such photo: {line.strip()}"))
-    return tuple(found)
+            texts[label] = text
+    columns = layout_of_rows(texts, config.keypoints, found)
+    if columns is None:
+        return RawSet("yolo", (), tuple(found.problems))
+    if texts and not any(text.strip() for text in texts.values()):
+        what = f"all {len(texts)} label files are empty"
+        found.problems.append(Problem(what, next(iter(texts)), "Export the labels again.", "empty-labels"))
+    photos = []
+    for name, label in labels.items():
+        if label in texts:
+            objects, wrong = parse_yolo(texts[label], config.names, label, columns)
+            found.problems.extend(wrong)
+            photos.append(RawPhoto(name, config.splits[name], tuple(objects), source=label))
+    return RawSet("yolo", tuple(photos), (*found.problems, *found.notes.problems()))
 
 
 def label_names(photo: str) -> tuple[str, ...]:
@@ -223,43 +100,66 @@ def label_names(photo: str) -> tuple[str, ...]:
     return (path.as_posix(), (path.parent / "labels" / path.name).as_posix())
 
 
-def _read_labels(
-    folder: Folder, names: Mapping[int, str], splits: Mapping[str, str], problems: list[Problem]
-) -> list[RawPhoto]:
-    photos = []
+def _label_files(found: Gathering, splits: Mapping[str, str], not_labels: Iterable[str]) -> dict[str, str]:
+    """{photo: label file} of the photos that are used; labels and photos without each other are reported."""
+    folder = found.folder
+    others = set(not_labels)
+    by_case = {name.lower(): name for name in folder.names if name.lower().endswith(".txt") and name not in others}
+    labels: dict[str, str] = {}
+    bare: dict[str, None] = {}
+    named = {name: label_names(name) for name in sorted(splits)}
+    for name, wanted in named.items():
+        exact = next((file for file in wanted if file in folder.known and file not in others), None)
+        label = exact or next((by_case[file.lower()] for file in wanted if file.lower() in by_case), None)
+        if label and not exact:
+            found.notes.inferred("name", "differ in case only", label)
+        if label:
+            labels[name] = label
+        elif not any(file in folder.refused for file in wanted):
+            bare[name] = None
+    _report_shared(labels, found)
     # A photo that is refused is reported once; its label is no second fault.
-    used = {label for name in folder.refused if is_photo(name) for label in label_names(name)}
-    for name in sorted(splits):
-        label = next((file for file in label_names(name) if file in folder.known), None)
-        if label is None:
-            if not any(file in folder.refused for file in label_names(name)):
-                problems.append(without_label(name))
-            continue
-        used.add(label)
-        text = read_text(folder, label)
-        if isinstance(text, Problem):
-            problems.append(text)
-            continue
-        objects, wrong = parse_yolo(text, names, label)
-        problems.extend(wrong)
-        photos.append(RawPhoto(name, splits[name], tuple(objects), source=label))
-    places = {str(PurePosixPath(file).parent) for name in splits for file in label_names(name)[:1]} | {
-        str(PurePosixPath(file).parent) for file in used
+    used = {label for name in folder.refused if is_photo(name) for label in label_names(name)} | set(labels.values())
+    places = {str(PurePosixPath(file).parent).lower() for files in named.values() for file in files[:1]} | {
+        str(PurePosixPath(file).parent).lower() for file in used
     }
     elsewhere = {label for name in set(folder.photos) - set(splits) for label in label_names(name)}
-    for name in folder.names:
+    for name in by_case.values():
         path = PurePosixPath(name)
-        is_label = name.endswith(".txt") and str(path.parent) in places and path.name.lower() not in NOT_LABELS
+        is_label = str(path.parent).lower() in places and path.name.lower() not in NOT_LABELS
         if is_label and name not in used and name not in elsewhere:
-            problems.append(without_photo(name))
-    return photos
+            photo = _photo_of_stray(name, bare, found)
+            if photo and photo not in labels:
+                labels[photo] = name
+            elif unread := folder.unread_photos.get(path.stem.lower()):
+                found.problems.append(unread_photo(unread, name))
+            else:
+                found.problems.append(without_photo(name))
+    found.problems.extend(without_label(name) for name in bare if name not in labels)
+    return {name: labels[name] for name in sorted(labels)}
 
 
-FORMAT = LabelFormat(
-    "yolo",
-    "YOLO (data.yaml)",
-    (".yaml", ".yml", ".txt"),
-    finds_yolo,
-    read_yolo,
-    lambda folder: find_config(folder) is not None,
-)
+def _report_shared(labels: Mapping[str, str], found: Gathering) -> None:
+    """One fault for each label file that several photos have, as a shot of two cameras."""
+    owners: dict[str, list[str]] = {}
+    for name, label in labels.items():
+        owners.setdefault(label, []).append(name)
+    for label, names in owners.items():
+        if len(names) > 1:
+            what = f"one label for {len(names)} photos: {' and '.join(names)}"
+            fix = "Move the photo that was not labelled out of the folder."
+            found.problems.append(Problem(what, label, fix, "shared-label"))
+
+
+def _photo_of_stray(label: str, bare: Container[str], found: Gathering) -> str | None:
+    """The photo without a label that a label file means whose name is a little different."""
+    path = PurePosixPath(label)
+    parts = ["images" if part.lower() == "labels" else part for part in path.parent.parts]
+    match = found.folder.photo_names.find(path.with_suffix("").name, ("/".join(parts), str(path.parent)))
+    if match.photo is None or match.photo not in bare:
+        return None
+    found.notes.inferred("name", match.difference or "differ in their ending", label)
+    return match.photo
+
+
+FORMAT = LabelFormat("yolo", "YOLO (data.yaml)", (".yaml", ".yml", ".txt"), finds_yolo, read_yolo, claims_yolo)

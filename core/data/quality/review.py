@@ -8,7 +8,8 @@ from dataclasses import replace
 from statistics import median
 from typing import Any
 
-from core.data.checks import HINTS, SAME_FILE, faults_of
+from core.data.checks import HINTS, SAME_FILE, TURNED, faults_of
+from core.data.notes import IGNORED, INFERRED
 from core.data.photos import PhotoFacts, examine
 from core.data.quality.boxes import disagreements, too_small
 from core.data.quality.class_support import rare_classes
@@ -28,6 +29,9 @@ HINT_TITLES = {
     "link-folder": "links to folders",
     "one-flight": "one flight",
     "duplicates-left-out": "duplicates left out",
+    IGNORED: "input that is not used",
+    TURNED: "photos turned by EXIF",
+    INFERRED: "how unusual input was understood",
 }
 
 
@@ -98,7 +102,7 @@ def _hints(problems: Sequence[Problem]) -> list[Finding]:
             kind,
             NOTE,
             f"{counted(len(which), 'hint')}: {HINT_TITLES[kind]}",
-            f"{str(which[0]).rstrip('.')}.",
+            " ".join(f"{str(hint).rstrip('.')}." for hint in (which if kind in (IGNORED, INFERRED) else which[:1])),
             cure_words="",
         )
         for kind in sorted(HINTS)

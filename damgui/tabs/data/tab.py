@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from core.data.checks import SAME_FILE
 from core.data.formats.registry import FORMATS
+from core.data.notes import IGNORED, INFERRED
 from core.data.quality.review import review
 from core.data.statistics import class_counts
 from core.data.types import Dataset
@@ -222,7 +223,7 @@ def _listed(data: Dataset) -> list[Problem]:
     return [
         problem
         for problem in data.problems
-        if not problem.what.startswith(SAME_FILE) and problem.kind != "duplicates-left-out"
+        if not problem.what.startswith(SAME_FILE) and problem.kind not in ("duplicates-left-out", IGNORED, INFERRED)
     ]
 
 

@@ -187,3 +187,15 @@ def test_reading_needs_neither_torch_nor_gradio() -> None:
     code = "import sys, core.data.dataset, core.metrics; print([m for m in ('torch', 'gradio') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_file_that_was_handed_over_decides(yolo: Path, read: Read) -> None:
+    """Beside data.yaml lie another config and a table: each, given by name, is what is read."""
+    (yolo / "other.yaml").write_text("train: train/images\nval: valid/images\nnames: [rock toe damaged]\n")
+    rows = "".join(f"{path.name},vegetation,8,12,24,36\n" for path in (yolo / "valid/images").iterdir())
+    (yolo / "some.csv").write_text(f"image,class,x1,y1,x2,y2\n{rows}")
+    types = {
+        name: {obj.object_type for photo in read(yolo / name).photos for obj in photo.objects}
+        for name in ("data.yaml", "other.yaml", "some.csv")
+    }
+    assert types == {"data.yaml": {"toe drain"}, "other.yaml": {"rock toe"}, "some.csv": {"vegetation"}}

@@ -73,7 +73,7 @@ def test_a_written_path_only_ever_means_a_listed_photo(
 ) -> None:
     folder(tmp_path / "set", "train/a.jpg", "train/only.jpg", "valid/images/a.jpg", "train/notes.txt")
     folder(tmp_path, "outside.jpg")
-    assert list_files(tmp_path / "set").find_photo(written, near) == found
+    assert list_files(tmp_path / "set").photo_names.find(written, near).photo == found
 
 
 @pytest.mark.parametrize(

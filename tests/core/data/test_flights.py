@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from core.data.flights import frame_of, linked, neighbours
+from core.data.flights import compile_rule, flight_of, frame_of, linked, neighbours
 from core.data.types import Photo
+from core.settings import DataSettings
 
 
 def photos(*names: str, group: str = "") -> list[Photo]:
@@ -29,10 +30,14 @@ def test_a_frames_number_is_read_from_its_name(name: str, frame: tuple[str, int]
 
 
 def test_neighbours_follow_each_other_closely_nearest_first() -> None:
-    found = neighbours(photos("a/F_30.jpg", "F_10.jpg", "b/F_13.jpg", "F_31.jpg", "G_11.jpg", "12.jpg", "F_19.jpg"))
+    found = neighbours(
+        photos(
+            "train/F_30.jpg", "F_10.jpg", "val/F_13.jpg", "other/F_14.jpg", "F_31.jpg", "G_11.jpg", "12.jpg", "F_19.jpg"
+        )
+    )
     assert [(first.name, second.name) for first, second in found] == [
-        ("a/F_30.jpg", "F_31.jpg"),
-        ("F_10.jpg", "b/F_13.jpg"),
+        ("train/F_30.jpg", "F_31.jpg"),
+        ("F_10.jpg", "val/F_13.jpg"),
     ]
 
 
@@ -42,3 +47,29 @@ def test_neighbours_are_linked_and_flights_stay_whole() -> None:
     assert len({member.group for member in linked([*photos(*names, group="F"), *photos("G_1.jpg", group="G")])}) == 2
     # Of one flight only neighbours stay together.
     assert [member.group for member in linked(photos(*names, group="F"))] == ["F_10.jpg", "F_10.jpg", "F_50.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("name", "flight"),
+    [
+        ("train/images/DJI_0001.JPG", "DJI"),
+        ("north/images/DJI_0001.JPG", "north/DJI"),
+        ("train/north/DJI_0001.JPG", "north/DJI"),
+        ("images/val/north/DJI_0001.JPG", "north/DJI"),
+        ("train/toe drain blocked/DJI_0001.JPG", "DJI"),
+        ("video1/images/000123.jpg", "video1"),
+        ("000123.jpg", "000123.jpg"),
+        ("images/DJI_20230614101200_0001_W.JPG", "DJI_20230614"),
+        ("images/DJI_20230614101200_0001_T.JPG", "DJI_20230614"),
+        ("images/DJI_20230614101304_0063_V_JPG.rf.8d1e0ab34c.jpg", "DJI_20230614"),
+        ("obj_train_data/frame_000001.PNG", "frame"),
+    ],
+)
+def test_a_flight_is_told_by_folder_and_name(name: str, flight: str) -> None:
+    rule = compile_rule(DataSettings().group_rule)
+    assert flight_of(name, rule, lambda word: word == "toe drain blocked") == flight
+
+
+def test_a_rule_of_ones_own_sees_the_name_as_it_is() -> None:
+    rule = compile_rule(r"^DJI_(\d{12})")
+    assert flight_of("a/DJI_20230614101200_0001_W.JPG", rule, lambda word: False) == "a/202306141012"

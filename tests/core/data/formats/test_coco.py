@@ -186,4 +186,4 @@ def test_a_photo_turned_after_labelling_is_told(
     (tmp_path / "set/all.json").write_text(json.dumps(coco_tree(["a_1.jpg", "b_1.jpg"])))
     with pytest.raises(UserError) as caught:  # one photo is left: no validation split can be made
         read(tmp_path / "set")
-    assert "labelled as 64 x 48 pixels, but 48 x 64 as viewed" in str(caught.value)
+    assert "labelled as 64 x 48 pixels, as its file is stored; by EXIF it is 48 x 64" in str(caught.value)
