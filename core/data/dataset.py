@@ -15,6 +15,7 @@ from core.data.duplicates import drop_duplicates
 from core.data.files import is_photo, list_files
 from core.data.flights import compile_rule, flight_of, linked
 from core.data.formats.registry import FORMATS_TEXT, not_used, read_labels, require_format
+from core.data.notes import refuse_inferences
 from core.data.photos import examine
 from core.data.readings import settle
 from core.data.splits import ONE_FLIGHT_CURE, apply_split, make_folds, make_split, require_fold
@@ -60,6 +61,8 @@ def read_dataset(data: DataSettings, sample_folder: Path, seed: int = 0, with_st
     known = lru_cache(maxsize=None)(lambda word: meaning_of(word, taxonomy) is not None)
     grouped = tuple(replace(photo, group=flight_of(photo.name, rule, known)) for photo in photos)
     problems = (*folder.problems, *raw.problems, *doubts, *wrong, *not_used(folder, raw.format))
+    if data.strict:
+        problems = refuse_inferences(problems)
     if data.drop_duplicates:
         grouped, hints = drop_duplicates(grouped)
         problems += hints

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from core.errors import Problem
 from core.units import counted
 
 IGNORED, INFERRED = "ignored-input", "inferred"  # the kinds of their hints
+REFUSED = "refused-inference"  # the kind of the fault that an inference is where none is wanted
+REFUSED_CURE = "Write it as the format wants it, or go on without --strict (data.strict)."
+
+
+def refuse_inferences(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """The problems with every hint of an inference made a fault."""
+    return tuple(
+        replace(problem, kind=REFUSED, fix=problem.fix or REFUSED_CURE) if problem.kind == INFERRED else problem
+        for problem in problems
+    )
 
 
 class Notes:

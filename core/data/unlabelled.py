@@ -21,6 +21,7 @@ from core.data.dataset import handed_over
 from core.data.files import Folder, list_files
 from core.data.formats.base import SHARE, RawObject, RawPhoto, RawSet
 from core.data.formats.registry import FORMATS, FORMATS_TEXT, read_labels, recognise
+from core.data.notes import refuse_inferences
 from core.data.photos import PhotoFacts, examine
 from core.data.readings import settle
 from core.errors import Problem, UserError
@@ -110,6 +111,8 @@ def read_unlabelled(data: DataSettings, sample_folder: Path) -> UnlabelledDatase
         image = _image(folder.root, photo, (facts[photo.name], taxonomy), problems, unknown_classes)
         if image is not None and image.objects:
             images.append(image)
+    if data.strict:
+        problems = list(refuse_inferences(problems))
     if not images:
         what, fix = "no photo with a box to judge", f"Give photos, or a folder in {FORMATS_TEXT}."
         raise UserError.of((*problems, Problem(what, str(folder.root), fix, "no-data")))

@@ -112,6 +112,12 @@ class DataSettings:
         label="Calibration share",
     )
     use_good: bool = setting(False, "Go on with the good photos and objects when some are bad.", label="Skip bad data")
+    strict: bool = setting(
+        False,
+        "Refuse what had to be inferred from the labels, such as a photo's name that differs in case or boxes whose "
+        "unit is not stated. Off: it is used, and told once.",
+        label="Refuse inferences",
+    )
     limit: int = setting(0, "At most this many photos; 0 means all.", low=0, high=10_000_000, unit="photos")
 
 

@@ -69,6 +69,7 @@ def _parser() -> Parser:
     model.add_argument("--model", metavar="M", help="demo, demo-photos, a hub id, a model folder or an adapter folder")
     data = Parser(add_help=False)
     data.add_argument("--data", metavar="D", help="demo, or a folder in YOLO, COCO, VOC or table format")
+    data.add_argument("--strict", action="store_true", help="refuse whatever had to be inferred from the labels")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="COMMAND")
 
     def verb(name: str, do: Callable[[Args], int], help: str, *parents: Parser) -> argparse.ArgumentParser:
@@ -157,6 +158,7 @@ def settings_of(args: Args) -> schema.Settings:
     named = {
         "model.path": model,
         "data.path": getattr(args, "data", None),
+        "data.strict": getattr(args, "strict", False) or None,  # without the flag a file's setting stands
         "data.split": getattr(args, "split", None),
         "data.limit": getattr(args, "limit", None),
     }

@@ -97,7 +97,7 @@ def _resumed(
     if args.verb in store.STUDIES and (args.seeds is not None or given.get("only") or given.get("folds")):
         fix = "Leave out --only, --seeds and --folds, or start another study."
         raise UserError("a resumed study keeps its trainings", run.id, fix, "setting")
-    if args.model or args.data or args.config or args.set:
+    if args.model or args.data or args.strict or args.config or args.set:
         wanted = to_flat(store.with_absolute_paths(settings_of(args), Path.cwd(), workspace.root))
         was = to_flat(run.settings())
         changed = [f"{key} was {was[key]} and is now {wanted[key]}" for key in was if was[key] != wanted[key]]
