@@ -16,6 +16,7 @@ from core import settings as schema
 from core.errors import Problem, UserError
 from core.records import PredictionRequest
 from core.units import counted, percent
+from damgui.cli.values import box_of
 
 # Imported where they are needed: `damgui --help` answers before a second library is looked for.
 Args = argparse.Namespace
@@ -82,6 +83,9 @@ def _parser() -> Parser:
     app.add_argument("--port", type=_port, default=7860)
     app.add_argument("--no-browser", action="store_true", help="serve the page without opening it")
     verb("check", _check, "Tell what is in the data and what is wrong with it.", model, data, tuned)
+    convert = verb("convert", _convert, "Write the data, as understood, for another tool.", model, data, tuned)
+    convert.add_argument("--to", required=True, choices=("yolo", "csv"))
+    convert.add_argument("--out", required=True, metavar="DIR", help="a new or empty folder")
     baseline = verb("baseline", _heavy, "Test a model as it is.", model, data, tuned)
     baseline.add_argument("--split", choices=("train", "valid", "test"))
     baseline.add_argument("--limit", type=int, metavar="N", help="at most this many photos")
@@ -226,6 +230,15 @@ def _check(args: Args) -> int:
     return 2 if faults else 0
 
 
+def _convert(args: Args) -> int:
+    from damgui.cli.convert import convert
+
+    with redirect_stdout(sys.stderr):
+        document = convert(settings_of(args), args.workspace, args.to, args.out)
+    _print_json(document) if args.json else print(f"Written to {args.out}")
+    return 0
+
+
 def _heavy(args: Args) -> int:
     """baseline, train and evaluate: a run of the same kind as the page's, in this process."""
     from damgui.cli import console
@@ -242,25 +255,12 @@ def _heavy(args: Args) -> int:
     return code
 
 
-def _box(text: str | None) -> list[float] | None:
-    if text is None:
-        return None
-    parts = text.replace(" ", "").split(",")
-    try:
-        box = [float(part) for part in parts]
-    except ValueError:
-        box = []
-    if len(box) != 4 or not (box[0] < box[2] and box[1] < box[3]):
-        raise UserError(f"{text!r} is not a box", "--box", "Write x1,y1,x2,y2 in pixels, such as 10,20,200,180", "box")
-    return box
-
-
 def _predict(args: Args) -> int:
     from core.runs.store import open_workspace, with_absolute_paths
     from core.runs.worker import predict_once
 
     workspace = open_workspace(args.workspace)
-    image, box = Path(args.image).expanduser(), _box(args.box)
+    image, box = Path(args.image).expanduser(), box_of(args.box)
     if not image.is_file():
         raise UserError("there is no such photo", str(image), "Give a photo's path.", "photo")
     settings = with_absolute_paths(settings_of(args), Path.cwd(), workspace.root)

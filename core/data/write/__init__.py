@@ -1,0 +1,1 @@
+"""Data sets written in formats that other tools open."""
