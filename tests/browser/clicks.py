@@ -164,10 +164,16 @@ def write(page: Page, name: str, value: object) -> None:
 
 
 def unfold(page: Page, name: str, inside: str) -> None:
-    """Open an accordion unless the widget inside can already be seen."""
-    if not field_of(page, inside).is_visible():
-        page.locator(f"#{name} button").first.click()
-    field_of(page, inside).wait_for(state="visible")
+    """Open an accordion unless the widget inside can already be seen; a click before the page is ready is lost."""
+    box = field_of(page, inside)
+
+    def seen() -> bool:
+        if not box.is_visible():
+            page.locator(f"#{name} button").first.click()
+            page.wait_for_timeout(1000)
+        return box.is_visible()
+
+    until(seen, WAIT_MS / 1000, inside)
 
 
 def limit_photos(page: Page, photos: int) -> None:
