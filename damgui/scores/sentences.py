@@ -266,12 +266,12 @@ def promise(rule: ThresholdRule | None) -> str:
     return f"{behind}, {wrong:,} {were} wrong{worst}."
 
 
-def why_unsure(answer: ModelAnswer, rule: ThresholdRule | None) -> str:
+def why_unsure(answer: ModelAnswer, shown: str, rule: ThresholdRule | None) -> str:
     """Why an answer is not given: the most probable one, and the threshold that it did not reach.
 
-    `rule` is the calibration's threshold with what it was counted on.
+    `shown` is that answer as the page names it, `rule` the calibration's threshold with what it was counted on.
     """
-    most_probable = f"Its most probable answer is {answer['predicted']}, "
+    most_probable = f"Its most probable answer is {shown}, "
     sure, threshold = sureness(answer), answer.get("threshold")
     if threshold is None:
         return f"{most_probable}{percent(sure, 0)}. {NO_THRESHOLD}"

@@ -350,21 +350,12 @@ def _answer_card(answer: ModelAnswer, kind: str, taxonomy: Taxonomy) -> Markup:
     about = calibration(str(answer.get("model") or ""))
     rule = (about.get("thresholds") or {}).get("class" if "class_probabilities" in answer else "condition")
     trust = sentences.calibrated_on(about) if "calibrated" in answer else sentences.NOT_CALIBRATED
+    shown = taxonomy.shown(kind, answer["predicted"])
     if answer.get("unsure"):
-        why = sentences.why_unsure(answer, rule)
-        return _PREDICT.answer_card(
-            answer, taxonomy.shown(kind, answer["predicted"]), kind, "", sentences.UNSURE, why, trust
-        )
+        why = sentences.why_unsure(answer, shown.name, rule)
+        return _PREDICT.answer_card(answer, shown, kind, "", sentences.UNSURE, why, trust)
     sure = units.percent(sentences.sureness(answer), 0)
-    return _PREDICT.answer_card(
-        answer,
-        taxonomy.shown(kind, answer["predicted"]),
-        kind,
-        sure,
-        "",
-        "",
-        f"{trust} {sentences.promise(rule)}".rstrip(),
-    )
+    return _PREDICT.answer_card(answer, shown, kind, sure, "", "", f"{trust} {sentences.promise(rule)}".rstrip())
 
 
 def _shares(answer: ModelAnswer, object_type: str | None, taxonomy: Taxonomy) -> Mapping[str, float]:

@@ -37,10 +37,13 @@ QUIET = [
     "--disable-sync",
 ]
 SIZE = {"width": 1280, "height": 900}
-FEW_FRAMES = """
-    window.requestAnimationFrame = draw => setTimeout(() => draw(performance.now()), 100);
-    window.cancelAnimationFrame = clearTimeout;
-"""
+# Gradio counts the seconds of an answer anew for each frame, and those of its own loading for ever: once a second here.
+SLOW_SECONDS = r"""{
+    const draw = window.requestAnimationFrame.bind(window);
+    const counts = (work) => /^\(\)=>\{\w+\(\w+,\(performance\.now\(\)-/.test(String(work));
+    window.requestAnimationFrame = (work) =>
+        counts(work) ? setTimeout(() => work(performance.now()), 1000) : draw(work);
+}"""
 WAIT_MS = 60_000
 STEP_S = 300  # for a process to start and take steps, on a busy machine: it loads torch first
 
@@ -129,12 +132,9 @@ def until(check: Callable[[], Any], seconds: float = 60, what: str = "it") -> An
 
 
 def window(browser: Browser) -> BrowserContext:
-    """A window that moves nothing by itself: drawn without a GPU, what pulses takes a third of a core.
-
-    So do frames: Gradio counts the seconds of its answers anew for each, and of some for ever.
-    """
+    """A window that moves nothing by itself: drawn without a GPU, what pulses takes a third of a core."""
     opened = browser.new_context(viewport=SIZE, reduced_motion="reduce")
-    opened.add_init_script(FEW_FRAMES)
+    opened.add_init_script(SLOW_SECONDS)
     opened.set_default_timeout(WAIT_MS)
     return opened
 
@@ -164,10 +164,16 @@ def write(page: Page, name: str, value: object) -> None:
 
 
 def unfold(page: Page, name: str, inside: str) -> None:
-    """Open an accordion unless the widget inside can already be seen."""
-    if not field_of(page, inside).is_visible():
-        page.locator(f"#{name} button").first.click()
-    field_of(page, inside).wait_for(state="visible")
+    """Open an accordion unless the widget inside can already be seen; a click before the page is ready is lost."""
+    box = field_of(page, inside)
+
+    def seen() -> bool:
+        if not box.is_visible():
+            page.locator(f"#{name} button").first.click()
+            page.wait_for_timeout(1000)
+        return box.is_visible()
+
+    until(seen, WAIT_MS / 1000, inside)
 
 
 def limit_photos(page: Page, photos: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
@@ -29,7 +30,8 @@ from core.runs.events import read_events
 from core.runs.store import Run
 from damgui import text
 
-LATENCY_S = 1.5
+# Beside other tests, which want the same two cores, twice as long.
+LATENCY_S = 3.0 if "PYTEST_XDIST_WORKER" in os.environ else 1.5
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +134,7 @@ def test_a_step_is_on_the_page_within_a_second_and_a_half(race: tuple[Run, Page,
     print(f"latency of {len(late)} steps: median {median(late):.2f} s, worst {max(late):.2f} s")
     # The median: a machine that does other work, such as the tests beside this one, may hold some up.
     assert median(late) < LATENCY_S
-    assert max(late) < 6 * LATENCY_S
+    assert max(late) < 4 * LATENCY_S
 
 
 def test_zoom_by_mouse_stays_while_the_chart_grows(race: tuple[Run, Page, Page]) -> None:

@@ -174,17 +174,18 @@ UNSURE = {"predicted": "blocked", "probability": 0.9, "calibrated_probability": 
 
 
 def test_an_unsure_answer_says_why_and_promises_no_more_than_was_counted() -> None:
-    assert sentences.why_unsure(UNSURE, RULE) == (
+    assert sentences.why_unsure(UNSURE, "blocked", RULE) == (
         "Its most probable answer is blocked, 61 %. An answer is given from 83 % on. Of the 45 objects put aside "
         "that it was at least 83 % sure of, 2 were wrong (with other photos up to 15 %)."
     )
-    assert sentences.why_unsure(UNSURE, {}).endswith("An answer is given from 83 % on.")
+    assert sentences.why_unsure(UNSURE, "blocked", {}).endswith("An answer is given from 83 % on.")
+    assert sentences.why_unsure(UNSURE, "present", {}).startswith("Its most probable answer is present, 61 %.")
     close = UNSURE | {"calibrated_probability": 0.8312, "threshold": 0.8349}
-    assert "blocked, 83.1 %. An answer is given from 83.5 % on." in sentences.why_unsure(close, {})
+    assert "blocked, 83.1 %. An answer is given from 83.5 % on." in sentences.why_unsure(close, "blocked", {})
 
 
 def test_where_no_threshold_keeps_the_promise_every_answer_is_unsure_for_that_reason() -> None:
-    assert sentences.why_unsure(UNSURE | {"threshold": None}, RULE).endswith(sentences.NO_THRESHOLD)
+    assert sentences.why_unsure(UNSURE | {"threshold": None}, "blocked", RULE).endswith(sentences.NO_THRESHOLD)
 
 
 @pytest.mark.parametrize("gap", ["threshold", "answered", "wrong"])
