@@ -35,6 +35,7 @@ def test_check_counts_every_object_and_finds_nothing_wrong(real_photos: Path, wo
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1500)  # a whole training on all the photos, on cores that other tests share
 def test_baseline_train_and_evaluate_agree_on_the_same_validation_objects(real_photos: Path, workspace: Path) -> None:
     data = ("--data", str(real_photos))
     zero = damgui(workspace, "baseline", "--model", "demo", *data)

@@ -15,7 +15,7 @@ from core.data.types import SPLITS, BoxedObject, Dataset, Photo
 from core.errors import Problem, UserError
 from core.settings import DataSettings
 from core.taxonomy import Taxonomy
-from core.units import percent
+from core.units import counted, percent
 
 ROUNDING = 0.01 + 1e-9  # a box may reach this share of the photo beyond its edge and is then cut there
 SAME_FILE = "this is the same file as "  # followed by the name of the photo that is used
@@ -106,6 +106,7 @@ def check_photos(
     )
     problems.extend(attributes.notes)
     problems.extend(turned_photos(raw, facts))
+    problems.extend(stacks(facts))
     return photos, problems
 
 
@@ -175,6 +176,20 @@ def turned_photos(raw: Sequence[RawPhoto], facts: Mapping[str, PhotoFacts | Prob
     what = f"{len(unsure)} {verb} turned by EXIF, and nothing tells whether the labels were drawn on them as turned"
     fix = "Look at one: where its boxes lie wrong, save the photos without their EXIF turn."
     return (Problem(what, unsure[0].name, fix, TURNED),)
+
+
+def stacks(facts: Mapping[str, PhotoFacts | Problem]) -> tuple[Problem, ...]:
+    """The hint that files hold more than one picture (TIFF stacks, MPO), of which the first is used.
+
+    Args:
+        facts: of each photo, by its name.
+    """
+    found = sorted(name for name, fact in facts.items() if isinstance(fact, PhotoFacts) and fact.pictures > 1)
+    if not found:
+        return ()
+    verb = "holds" if len(found) == 1 else "hold"
+    what = f"{counted(len(found), 'photo file')} {verb} several pictures, of which the first is used"
+    return (Problem(what, found[0], "", INFERRED),)
 
 
 def _unknown_class(name: str, places: Sequence[str], taxonomy: Taxonomy) -> Problem:

@@ -6,14 +6,17 @@ Every box of a data set refers to the photo as viewed: turned as its EXIF orient
 from __future__ import annotations
 
 import hashlib
-import io
 import os
+import struct
+import threading
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import BinaryIO
 
 # Pillow loads these two on first use, and not safely when several threads use it first at the same moment.
 from PIL import (
@@ -26,15 +29,20 @@ from PIL import (
 
 from core.boxes import BoxXyxy
 from core.data.image_stats import LONGEST, ImageStats, measure_image
+from core.data.refusals import HEAD_BYTES, NOT_READ, RefusedPhotoError, name_file, refusal_of
 from core.errors import Problem
 
 FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF")  # no format that starts other programs
 MOST_PIXELS = 178_000_000  # just under PIL's own refusal; the largest survey cameras have 150 million
 MOST_BYTES = 1 << 30
+MOST_AT_ONCE = 100_000_000  # pixels that `examine` unpacks at once, at four bytes each and up to twice
 ORIENTATION, QUARTER_TURNS, TURNS = 0x0112, (5, 6, 7, 8), range(2, 9)
 SURROUNDINGS = 0.9  # shown around an object that is cut out for people, as a share of its longer side
 # What PIL raises for files that are no photo, damaged, cut off or absurdly large.
 UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, MemoryError, Image.DecompressionBombError)
+# In bytes. Blocks of Pillow's own 16 MB are kept by the C library once for each thread: eight photos of 60 megapixels
+# then left 1.5 GB behind, one after the other. Blocks above 32 MB go back to the system at once.
+Image.core.set_block_size(64 << 20)
 
 
 @dataclass(frozen=True)
@@ -46,12 +54,14 @@ class PhotoFacts:
         digest: SHA-256 (hex) of the file's bytes.
         stats: of the picture, where they were asked for.
         orientation: by EXIF, from 1 (as stored) to 8.
+        pictures: how many the file holds; the first is used.
     """
 
     size_wh: tuple[int, int]
     digest: str
     stats: ImageStats | None = None
     orientation: int = 1
+    pictures: int = 1
 
 
 def open_photo(path: Path, scale: float | None = None) -> Image.Image:
@@ -63,16 +73,30 @@ def open_photo(path: Path, scale: float | None = None) -> Image.Image:
             quarter or an eighth. None for the full size.
 
     Raises:
-        OSError: the photo has more than MOST_PIXELS pixels; nothing of it is unpacked then. For a file that is no
-            photo, or a damaged one, any of UNREADABLE.
+        RefusedPhotoError: the photo is of a kind that is not judged, or has more than MOST_PIXELS pixels; nothing of
+            it is unpacked then. For a file that is no photo, or a damaged one, any of UNREADABLE.
     """
-    with Image.open(path, formats=FORMATS) as image:
+    with _opened(path) as image:
         wide, high = image.size
-        if wide * high > MOST_PIXELS:
-            raise OSError(f"this photo is absurdly large ({wide} x {high} pixels)")
         if scale is not None:
             image.draft("RGB", (max(1, int(wide * scale)), max(1, int(high * scale))))
-        return ImageOps.exif_transpose(image).convert("RGB")
+        ImageOps.exif_transpose(image, in_place=True)
+        return image.convert("RGB")
+
+
+def _opened(path: Path) -> Image.Image:
+    """The picture, its header read and nothing unpacked. Raises RefusedPhotoError, or any of UNREADABLE."""
+    try:
+        image = Image.open(path, formats=FORMATS)
+    except UnidentifiedImageError as error:
+        with path.open("rb") as file:
+            named = name_file(file.read(HEAD_BYTES))
+        raise RefusedPhotoError(named or _not_read()) from error
+    wide, high = image.size
+    if refused := _huge("", f"{wide} x {high} pixels") if wide * high > MOST_PIXELS else refusal_of(image):
+        image.close()
+        raise RefusedPhotoError(refused)
+    return image
 
 
 def photo_size(path: Path) -> tuple[int, int]:
@@ -81,7 +105,7 @@ def photo_size(path: Path) -> tuple[int, int]:
     Raises:
         OSError: the photo cannot be read; like any of UNREADABLE.
     """
-    with Image.open(path, formats=FORMATS) as image:
+    with _opened(path) as image:
         turned = image.getexif().get(ORIENTATION) in QUARTER_TURNS
         return (image.height, image.width) if turned else image.size
 
@@ -169,44 +193,91 @@ def examine_photo(path: Path, name: str, with_stats: bool = False) -> PhotoFacts
         name: as a problem names the photo.
         with_stats: whether the picture is measured too.
     """
-    broken = "Export this photo again, or remove it."
     try:
         bytes_ = path.stat().st_size
         if bytes_ == 0:
-            return Problem("this photo file is empty", name, broken, "unreadable-photo")
+            return Problem("this photo file is empty", name, "Export this photo again, or remove it.", NOT_READ)
         if bytes_ > MOST_BYTES:
             return Problem(f"this photo file has {bytes_ / 1e9:.1f} GB", name, "Make it smaller.", "huge-photo")
-        raw = path.read_bytes()
+        with path.open("rb") as file:
+            return _examine_open(file, name, with_stats)
     except OSError as error:
         return Problem(
             f"this photo cannot be read ({error.strerror})", name, "Check its permissions.", "unreadable-photo"
         )
+
+
+def _examine_open(file: BinaryIO, name: str, with_stats: bool) -> PhotoFacts | Problem:
+    """As `examine_photo`, of an open file. Its bytes are never all in memory: eight survey photos have a gigabyte."""
+    digest = hashlib.file_digest(file, "sha256").hexdigest()
+    file.seek(0)
+    head = file.read(HEAD_BYTES)
+    file.seek(0)
     try:
-        image = Image.open(io.BytesIO(raw), formats=FORMATS)
+        image = Image.open(file, formats=FORMATS)
     except Image.DecompressionBombError:
         return _huge(name, "more than 178 million pixels")
     except UnidentifiedImageError:
-        return Problem("this is not a photo we can read", name, "Save it as JPEG or PNG.", "unreadable-photo")
+        return replace(name_file(head) or _not_read(), where=name)
     except (OSError, ValueError, SyntaxError, EOFError) as error:
-        return Problem(f"this photo cannot be read ({_short(error)})", name, broken, "unreadable-photo")
+        fix = "Export this photo again, or remove it."
+        return Problem(f"this photo cannot be read ({_short(error)})", name, fix, "unreadable-photo")
     width, height = image.size
     if width * height > MOST_PIXELS:
         return _huge(name, f"{width} x {height} pixels")
-    return _decode(image, raw, name, with_stats)
+    if refused := refusal_of(image):
+        return replace(refused, where=name)
+    with _unpacking.hold(width * height):
+        try:
+            return _decode(image, digest, name, with_stats)
+        finally:
+            image.close()  # frees its pixels before others take their place; a cycle of references keeps them else
 
 
-def _decode(image: Image.Image, raw: bytes, name: str, with_stats: bool) -> PhotoFacts | Problem:
+class PixelBudget:
+    """Bounds how many pixels several threads unpack at once; a photo of more than all of it is unpacked alone.
+
+    Args:
+        most: pixels at once.
+    """
+
+    def __init__(self, most: int) -> None:
+        """Start with nothing held."""
+        self.most, self.held = most, 0
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def hold(self, pixels: int) -> Iterator[None]:
+        """Wait until so many pixels are free, and keep them for the block."""
+        wanted = min(pixels, self.most)
+        with self._changed:
+            self._changed.wait_for(lambda: self.held + wanted <= self.most)
+            self.held += wanted
+        try:
+            yield
+        finally:
+            with self._changed:
+                self.held -= wanted
+                self._changed.notify_all()
+
+
+_unpacking = PixelBudget(MOST_AT_ONCE)
+
+
+def _decode(image: Image.Image, digest: str, name: str, with_stats: bool) -> PhotoFacts | Problem:
     width, height = image.size
-    if min(width, height) < 2:
-        return Problem(f"this photo has only {width} x {height} pixels", name, "Remove it.", "unreadable-photo")
     try:
+        pictures = _pictures_in(image)
         # A JPEG unpacks to an eighth of its size (or no smaller than its statistics need): every byte is still read, so
         # that a missing end shows.
         least = LONGEST if with_stats else 1
         image.draft("L" if with_stats else "RGB", (max(least, width // 8), max(least, height // 8)))
         image.load()
         turn = image.getexif().get(ORIENTATION)
-        stats = measure_image(ImageOps.exif_transpose(image)) if with_stats else None
+        stats = None
+        if with_stats:
+            ImageOps.exif_transpose(image, in_place=True)
+            stats = measure_image(image)
     except (OSError, ValueError, SyntaxError, EOFError, MemoryError) as error:
         cut = "truncated" in str(error).lower() or "unexpected end" in str(error).lower() or isinstance(error, EOFError)
         if cut:
@@ -220,7 +291,20 @@ def _decode(image: Image.Image, raw: bytes, name: str, with_stats: bool) -> Phot
         return Problem(f"this photo cannot be decoded ({_short(error)})", name, fix, "unreadable-photo")
     size = (height, width) if turn in QUARTER_TURNS else (width, height)
     known = turn if isinstance(turn, int) and turn in TURNS else 1
-    return PhotoFacts(size, hashlib.sha256(raw).hexdigest(), stats, known)
+    return PhotoFacts(size, digest, stats, known, pictures)
+
+
+def _pictures_in(image: Image.Image) -> int:
+    """How many pictures the file holds; 1 where only the first is sound."""
+    try:
+        return int(getattr(image, "n_frames", 1))
+    except (*UNREADABLE, KeyError, TypeError, struct.error):
+        image.seek(0)
+        return 1
+
+
+def _not_read() -> Problem:
+    return Problem("this is not a photo we can read", "", "Save it as JPEG or PNG.", NOT_READ)
 
 
 def _huge(name: str, size: str) -> Problem:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from core import taxonomy as taxonomies
 from core.boxes import WHOLE_PHOTO, BoxXyxy
-from core.data.checks import faults_of, place_box, size_mismatch
+from core.data.checks import faults_of, place_box, size_mismatch, stacks
 from core.data.dataset import handed_over
 from core.data.files import Folder, list_files
 from core.data.formats.base import SHARE, RawObject, RawPhoto, RawSet
@@ -104,7 +104,7 @@ def read_unlabelled(data: DataSettings, sample_folder: Path) -> UnlabelledDatase
     raw = _raw(folder, data.format)
     facts = examine(folder.root, {photo.name for photo in raw.photos})
     settled, doubts = settle(raw.photos, facts)
-    problems = [*folder.problems, *raw.problems, *doubts]
+    problems = [*folder.problems, *raw.problems, *doubts, *stacks(facts)]
     unknown_classes: Counter[str] = Counter()
     images = []
     for photo in sorted(settled, key=lambda photo: photo.name):

@@ -14,6 +14,7 @@ from markupsafe import Markup
 from core.boxes import BoxXyxy, in_pixels
 from core.conditions import Condition
 from core.data import photos
+from core.data.refusals import RefusedPhotoError
 from core.errors import UserError
 from core.report import pictures
 from core.report.pictures import Place, data_uri
@@ -62,10 +63,12 @@ def photo_size(path: Path) -> tuple[int, int]:
     try:
         return photos.photo_size(path)
     except photos.UNREADABLE as error:
-        raise _unreadable(path) from error
+        raise _unreadable(path, error) from error
 
 
-def _unreadable(path: Path) -> UserError:
+def _unreadable(path: Path, error: BaseException) -> UserError:
+    if isinstance(error, RefusedPhotoError):
+        return UserError.of([error.at(path.name)])
     return UserError("this photo cannot be read", path.name, "Choose a JPEG or PNG photo.")
 
 
@@ -80,7 +83,7 @@ def _whole(path: Path, longest_px: int, _stamp: FileStamp) -> str:
     try:
         picture = photos.open_photo(path, min(1.0, longest_px / max(size_wh)))
     except photos.UNREADABLE as error:
-        raise _unreadable(path) from error
+        raise _unreadable(path, error) from error
     picture.thumbnail((longest_px, longest_px))
     stream = io.BytesIO()
     picture.save(stream, "JPEG", quality=82)
@@ -93,7 +96,7 @@ def _crop(path: Path, box_px: BoxXyxy, least_px: float, _stamp: FileStamp) -> tu
     try:
         (found,) = pictures.crop_objects(path, [box_px], CROP_PX, least_px)
     except photos.UNREADABLE as error:
-        raise _unreadable(path) from error
+        raise _unreadable(path, error) from error
     return data_uri(found.jpeg), found.box_xyxy
 
 
