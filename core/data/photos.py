@@ -15,8 +15,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 # Pillow loads these two on first use, and not safely when several threads use it first at the same moment.
 from PIL import (
@@ -42,7 +42,7 @@ SURROUNDINGS = 0.9  # shown around an object that is cut out for people, as a sh
 UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, MemoryError, Image.DecompressionBombError)
 # In bytes. Blocks of Pillow's own 16 MB are kept by the C library once for each thread: eight photos of 60 megapixels
 # then left 1.5 GB behind, one after the other. Blocks above 32 MB go back to the system at once.
-Image.core.set_block_size(64 << 20)
+Image.core.set_block_size(64 << 20)  # type: ignore[attr-defined]
 
 
 @dataclass(frozen=True)
@@ -207,7 +207,7 @@ def examine_photo(path: Path, name: str, with_stats: bool = False) -> PhotoFacts
         )
 
 
-def _examine_open(file: BinaryIO, name: str, with_stats: bool) -> PhotoFacts | Problem:
+def _examine_open(file: BufferedReader, name: str, with_stats: bool) -> PhotoFacts | Problem:
     """As `examine_photo`, of an open file. Its bytes are never all in memory: eight survey photos have a gigabyte."""
     digest = hashlib.file_digest(file, "sha256").hexdigest()
     file.seek(0)
