@@ -201,7 +201,7 @@ def test_a_missing_or_damaged_photo_is_refused(ask: Ask, tmp_path: Path) -> None
     with pytest.raises(UserError, match="no such photo"):
         ask(image=str(tmp_path / "gone.jpg"))
     (tmp_path / "text.jpg").write_text("no photo")
-    with pytest.raises(UserError, match="cannot be read"):
+    with pytest.raises(UserError, match="not a photo we can read"):
         ask(image=str(tmp_path / "text.jpg"))
 
 

@@ -90,6 +90,10 @@ def test_a_photo_that_cannot_be_opened_is_said_in_words(tmp_path: Path, monkeypa
     Image.new("RGB", (60, 40), "green").save(tmp_path / "large.png")
     (tmp_path / "broken.jpg").write_bytes(b"no photo")
     monkeypatch.setattr("core.data.photos.MOST_PIXELS", 60 * 40 - 1)
-    for name in ("large.png", "broken.jpg", "gone.jpg"):
-        with pytest.raises(UserError, match=f"{name}: this photo cannot be read"):
+    for name, words in (
+        ("large.png", "this photo is absurdly large"),
+        ("broken.jpg", "this is not a photo we can read"),
+        ("gone.jpg", "this photo cannot be read"),
+    ):
+        with pytest.raises(UserError, match=f"{name}: {words}"):
             photos.whole(tmp_path / name)
