@@ -37,12 +37,14 @@ def read(*objects: RawObject) -> list[tuple[str, str] | str | None]:
         ([obj("toe drain", blocked="false")], [("toe drain", "normal")]),
         ([obj("toe drain", status="nan")], [("toe drain", "normal")]),
         ([obj("toe drain", occluded="damaged")], [("toe drain", "normal")]),
-        ([obj("toe drain", crew="north"), obj("toe drain", crew="blocked"), obj("toe drain", crew="south")],
-         [("toe drain", "normal")] * 3),
+        (
+            [obj("toe drain", crew="north"), obj("toe drain", crew="blocked"), obj("toe drain", crew="south")],
+            [("toe drain", "normal")] * 3,
+        ),
         ([obj("spillway", status="blocked")], [None]),
         ([obj("blocked", crew="north")], [None]),
     ],
-)  # fmt: skip
+)
 def test_class_and_attributes_are_read_together(
     objects: list[RawObject], classes: list[tuple[str, str] | None]
 ) -> None:

@@ -36,40 +36,134 @@ ODD: tuple[Any, ...] = (
 )
 BOX = [8, 12, 16, 24]
 LABELLED: dict[str, dict[str, Any]] = {
-    "labelme": {"a.json": {"shapes": [{"label": "toe drain", "points": [[8, 12], [24, 36]], "shape_type": "rectangle",
-                "flags": {"x": True}, "attributes": {"y": "z"}}], "imagePath": "a.jpg", "imageWidth": 64,
-                "imageHeight": 48, "flags": {}}},
-    "label_studio": {"e.json": [{"id": 1, "data": {"image": "/data/a.jpg"}, "annotations": [{"result": [
-                {"id": "r", "type": "rectanglelabels", "original_width": 64, "original_height": 48, "from_name": "b",
-                 "value": {"x": 1, "y": 2, "width": 3, "height": 4, "rotation": 5, "rectanglelabels": ["toe drain"]}},
-                {"id": "r", "type": "choices", "value": {"choices": ["blocked"]}}]}], "predictions": []}]},
-    "createml": {"c.json": [{"image": "a.jpg", "annotations": [{"label": "toe drain",
-                 "coordinates": {"x": 16, "y": 24, "width": 16, "height": 24}}]}]},
-    "via": {"v.json": {"a.jpg1": {"filename": "a.jpg", "regions": [{"shape_attributes": {"name": "rect", "x": 1, "y": 1,
-            "width": 9, "height": 9}, "region_attributes": {"class": "toe drain", "state": {"blocked": True}}}]}}},
-    "supervisely": {"ann/a.jpg.json": {"size": {"width": 64, "height": 48}, "objects": [{"classTitle": "toe drain",
-                    "geometryType": "rectangle", "points": {"exterior": [[8, 12], [24, 36]], "interior": []},
-                    "tags": [{"name": "state", "value": "blocked"}]}], "tags": []}},
-    "datumaro": {"annotations/train.json": {"categories": {"label": {"labels": [{"name": "toe drain"}]}}, "items": [
-                 {"id": "a", "annotations": [{"id": 1, "type": "bbox", "label_id": 0, "bbox": BOX, "attributes": {}}],
-                  "image": {"path": "a.jpg", "size": [48, 64]}}]}},
-    "huggingface": {"metadata.jsonl": {"file_name": "a.jpg", "objects": {"bbox": [BOX], "categories": ["toe drain"],
-                    "state": ["blocked"]}}},
-    "coco": {"c.json": {"images": [{"id": 1, "file_name": "a.jpg", "width": 64, "height": 48}], "annotations": [
-             {"id": 1, "image_id": 1, "category_id": 1, "bbox": BOX, "segmentation": [[1, 2, 3, 4, 5, 6]]}],
-             "categories": [{"id": 1, "name": "toe drain"}]}},
-}  # fmt: skip
+    "labelme": {
+        "a.json": {
+            "shapes": [
+                {
+                    "label": "toe drain",
+                    "points": [[8, 12], [24, 36]],
+                    "shape_type": "rectangle",
+                    "flags": {"x": True},
+                    "attributes": {"y": "z"},
+                }
+            ],
+            "imagePath": "a.jpg",
+            "imageWidth": 64,
+            "imageHeight": 48,
+            "flags": {},
+        }
+    },
+    "label_studio": {
+        "e.json": [
+            {
+                "id": 1,
+                "data": {"image": "/data/a.jpg"},
+                "annotations": [
+                    {
+                        "result": [
+                            {
+                                "id": "r",
+                                "type": "rectanglelabels",
+                                "original_width": 64,
+                                "original_height": 48,
+                                "from_name": "b",
+                                "value": {
+                                    "x": 1,
+                                    "y": 2,
+                                    "width": 3,
+                                    "height": 4,
+                                    "rotation": 5,
+                                    "rectanglelabels": ["toe drain"],
+                                },
+                            },
+                            {"id": "r", "type": "choices", "value": {"choices": ["blocked"]}},
+                        ]
+                    }
+                ],
+                "predictions": [],
+            }
+        ]
+    },
+    "createml": {
+        "c.json": [
+            {
+                "image": "a.jpg",
+                "annotations": [{"label": "toe drain", "coordinates": {"x": 16, "y": 24, "width": 16, "height": 24}}],
+            }
+        ]
+    },
+    "via": {
+        "v.json": {
+            "a.jpg1": {
+                "filename": "a.jpg",
+                "regions": [
+                    {
+                        "shape_attributes": {"name": "rect", "x": 1, "y": 1, "width": 9, "height": 9},
+                        "region_attributes": {"class": "toe drain", "state": {"blocked": True}},
+                    }
+                ],
+            }
+        }
+    },
+    "supervisely": {
+        "ann/a.jpg.json": {
+            "size": {"width": 64, "height": 48},
+            "objects": [
+                {
+                    "classTitle": "toe drain",
+                    "geometryType": "rectangle",
+                    "points": {"exterior": [[8, 12], [24, 36]], "interior": []},
+                    "tags": [{"name": "state", "value": "blocked"}],
+                }
+            ],
+            "tags": [],
+        }
+    },
+    "datumaro": {
+        "annotations/train.json": {
+            "categories": {"label": {"labels": [{"name": "toe drain"}]}},
+            "items": [
+                {
+                    "id": "a",
+                    "annotations": [{"id": 1, "type": "bbox", "label_id": 0, "bbox": BOX, "attributes": {}}],
+                    "image": {"path": "a.jpg", "size": [48, 64]},
+                }
+            ],
+        }
+    },
+    "huggingface": {
+        "metadata.jsonl": {
+            "file_name": "a.jpg",
+            "objects": {"bbox": [BOX], "categories": ["toe drain"], "state": ["blocked"]},
+        }
+    },
+    "coco": {
+        "c.json": {
+            "images": [{"id": 1, "file_name": "a.jpg", "width": 64, "height": 48}],
+            "annotations": [
+                {"id": 1, "image_id": 1, "category_id": 1, "bbox": BOX, "segmentation": [[1, 2, 3, 4, 5, 6]]}
+            ],
+            "categories": [{"id": 1, "name": "toe drain"}],
+        }
+    },
+}
 TEXTS: dict[str, dict[str, str]] = {
     "yolo": {"labels/a.txt": "0 0.5 0.5 0.2 0.2\n1 .1 .1 .2 .1 .2 .2\n", "data.yaml": "names: [a, b]\ntrain: images\n"},
-    "voc": {"a.xml": "<annotation><filename>a.jpg</filename><size><width>64</width><height>48</height></size><object>"
-            "<name>x</name><bndbox><xmin>1</xmin><ymin>2</ymin><xmax>3</xmax><ymax>4</ymax></bndbox></object>"
-            "</annotation>"},
-    "cvat": {"a.xml": '<annotations><image id="0" name="a.jpg" width="64" height="48"><box label="x" xtl="1" ytl="2" '
-             'xbr="3" ybr="4" rotation="5"><attribute name="s">blocked</attribute></box></image></annotations>'},
+    "voc": {
+        "a.xml": "<annotation><filename>a.jpg</filename><size><width>64</width><height>48</height></size><object>"
+        "<name>x</name><bndbox><xmin>1</xmin><ymin>2</ymin><xmax>3</xmax><ymax>4</ymax></bndbox></object>"
+        "</annotation>"
+    },
+    "cvat": {
+        "a.xml": '<annotations><image id="0" name="a.jpg" width="64" height="48"><box label="x" xtl="1" ytl="2" '
+        'xbr="3" ybr="4" rotation="5"><attribute name="s">blocked</attribute></box></image></annotations>'
+    },
     "table": {"t.csv": 'image,class,x1,y1,x2,y2,split\na.jpg,"toe drain",8,12,24,36,train\n'},
-    "via": {"v.csv": 'filename,region_shape_attributes,region_attributes\na.jpg,"{""name"":""rect"",""x"":1,""y"":1,'
-            '""width"":9,""height"":9}","{""class"":""x""}"\n'},
-}  # fmt: skip
+    "via": {
+        "v.csv": 'filename,region_shape_attributes,region_attributes\na.jpg,"{""name"":""rect"",""x"":1,""y"":1,'
+        '""width"":9,""height"":9}","{""class"":""x""}"\n'
+    },
+}
 
 
 def places(tree: Any) -> Iterator[tuple[Any, Any]]:
