@@ -148,7 +148,7 @@ class Learning:
 
     @property
     def top(self) -> float:
-        """Where the axis of the loss ends: in steps of a half, for a new range would take the reader's zoom away."""
+        """Where the axis of the loss ends: in steps of a half, so that it does not move with every step."""
         losses = [float(event["loss"]) for event in self.evaluations if event.get("loss") is not None]
         return math.ceil(2 * max([self.loss.top, *losses, 0.1])) / 2
 

@@ -48,9 +48,17 @@ def training(shown: Learning) -> dict[str, Any]:
     layout = {**_layout(), "uirevision": shown.run, "meta": {"base": _base(shown)}}
     if shown.total_steps:
         for axis in ("xaxis", "xaxis2"):
-            layout[axis] = {**layout[axis], "range": [0, shown.total_steps * 1.02]}
-    layout["yaxis"] = {**layout["yaxis"], "range": [-0.05 * shown.top, 1.02 * shown.top]}
+            layout[axis] = {**layout[axis], **_spans(0, shown.total_steps * 1.02)}
+    layout["yaxis"] = {**layout["yaxis"], **_spans(-0.05 * shown.top, 1.02 * shown.top)}
     return {"data": lines, "layout": layout}
+
+
+def _spans(low: float, high: float) -> dict[str, Any]:
+    """An axis from low to high until somebody zooms.
+
+    Not `range`: a range that differs from the last one takes a zoom back, and this one grows with the loss.
+    """
+    return {"autorange": True, "autorangeoptions": {"include": [low, high], "clipmin": low, "clipmax": high}}
 
 
 @cache

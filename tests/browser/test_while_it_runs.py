@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
+from importlib import resources
 from pathlib import Path
 from statistics import median
 
@@ -29,6 +31,9 @@ from core.runs import locks, store
 from core.runs.events import read_events
 from core.runs.store import Run
 from damgui import text
+from damgui.charts.training import training
+from damgui.run_log import fold
+from damgui.run_state import learning
 
 # Beside other tests, which want the same two cores, twice as long.
 LATENCY_S = 3.0 if "PYTEST_XDIST_WORKER" in os.environ else 1.5
@@ -140,6 +145,34 @@ def test_a_step_is_on_the_page_within_a_second_and_a_half(race: tuple[Run, Page,
 def test_zoom_by_mouse_stays_while_the_chart_grows(race: tuple[Run, Page, Page]) -> None:
     _, page, _ = race
     until(lambda: points(page) > 2, STEP_S, "the chart")
+    before, chosen = zoomed_by_mouse(page)
+    assert chosen[0][1] - chosen[0][0] < 0.5 * (before[0][1] - before[0][0])
+    first = points(page)
+    until(lambda: points(page) >= first + 2, STEP_S, "two more steps")
+    assert zoom(page) == chosen
+
+
+def test_zoom_stays_when_the_loss_leaves_the_chart_and_a_double_click_shows_all(page: Page) -> None:
+    script = resources.files("plotly") / "package_data" / "plotly.min.js"
+    page.set_content("<div id='training-chart'><div class='js-plotly-plot' style='width: 800px'></div></div>")
+    page.add_script_tag(path=str(script))
+
+    def draw(highest: float) -> None:
+        shown = learning("run", fold([{"kind": "step", "step": n, "loss": highest, "total_steps": 9} for n in (1, 2)]))
+        assert shown is not None
+        figure = json.dumps(training(shown))
+        page.evaluate(f"() => Plotly.react(document.querySelector('.js-plotly-plot'), {figure})")
+
+    draw(2.0)
+    _, chosen = zoomed_by_mouse(page)
+    draw(9.0)
+    assert zoom(page) == chosen
+    page.locator("#training-chart .nsewdrag").first.dblclick()
+    until(lambda: zoom(page)[1][1] == 1.02 * 9.0, 10, "the whole chart")
+
+
+def zoomed_by_mouse(page: Page) -> tuple[list[list[float]], list[list[float]]]:
+    """What the loss chart shows before and after a part of it is drawn out with the mouse."""
     plot = page.locator("#training-chart .nsewdrag").first
     plot.scroll_into_view_if_needed()
     area = plot.bounding_box()
@@ -149,11 +182,7 @@ def test_zoom_by_mouse_stays_while_the_chart_grows(race: tuple[Run, Page, Page])
     page.mouse.down()
     page.mouse.move(area["x"] + 0.6 * area["width"], area["y"] + 0.7 * area["height"], steps=8)
     page.mouse.up()
-    chosen = until(lambda: zoom(page) != before and zoom(page), 10, "the zoom")
-    assert chosen[0][1] - chosen[0][0] < 0.5 * (before[0][1] - before[0][0])
-    first = points(page)
-    until(lambda: points(page) >= first + 2, STEP_S, "two more steps")
-    assert zoom(page) == chosen
+    return before, until(lambda: zoom(page) != before and zoom(page), 10, "the zoom")
 
 
 def zoom(page: Page) -> list[list[float]]:

@@ -62,14 +62,14 @@ def test_the_best_state_keeps_its_star_when_a_checkpoint_is_saved_at_the_same_st
     assert list(shown["Checkpoint"]["x"]) == [100], "the best state of step 50 was replaced"
 
 
-def test_zoom_survives_new_steps() -> None:
+def test_no_axis_of_the_figure_takes_a_zoom_back_when_the_loss_grows() -> None:
     """Plotly keeps the reader's zoom while uirevision and the ranges it was given are the same."""
     before = training.training(learned(step(1, 2.0), step(2, 1.9)))["layout"]
-    after = training.training(learned(*(step(n, 2.0 - n / 50) for n in range(1, 30))))["layout"]
+    after = training.training(learned(*(step(n, 2.0 + n) for n in range(1, 30))))["layout"]
     assert before["uirevision"] == after["uirevision"] == "run"
-    assert [before[axis]["range"] for axis in ("xaxis", "yaxis", "yaxis2")] == [
-        after[axis]["range"] for axis in ("xaxis", "yaxis", "yaxis2")
-    ]
+    assert before["yaxis"] != after["yaxis"]
+    for axis in ("xaxis", "xaxis2", "yaxis", "yaxis2"):
+        assert before[axis].get("range") == after[axis].get("range")
 
 
 def test_a_run_without_any_event_has_no_chart_and_one_without_steps_an_empty_loss() -> None:
