@@ -17,9 +17,9 @@ from core.errors import UserError
 from core.records import RunFacts
 from core.runs.events import last_event, read_events
 from core.runs.files import read_json, remove, write_json, write_text, writing
+from core.runs.journal import open_workspace as open_workspace  # callers need one module for runs
 from core.runs.locks import is_held
 from core.runs.workspace import Workspace, check_name, model_label
-from core.runs.workspace import open_workspace as open_workspace  # callers need one module for runs
 from core.settings import SHIPPED_MODELS, Settings, load, merge, preset_for, save
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
