@@ -62,7 +62,7 @@ def require_new(out: Path) -> Path:
     out = Path(
         os.path.realpath(os.path.expanduser(out))
     )  # a Path's own raise at an unknown ~name, and at a loop of links
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+    if os.path.lexists(out) and (not out.is_dir() or any(out.iterdir())):
         raise UserError("this is not an empty folder", str(out), "Give a new folder with --out.", "convert")
     return out
 

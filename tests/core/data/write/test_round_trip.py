@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from hashlib import sha256
+from operator import add
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -70,12 +72,16 @@ HOSTILE += (
     "f*_1",
     "\udcff",
 )
+NEAR = ("f_1", "f_2", "F_1", "f?_1", "f?_2", "f*_1", "f*_2")
 words = st.one_of(st.sampled_from(HOSTILE), st.text(st.characters(exclude_characters="/\0"), min_size=1, max_size=6))
-names = st.builds(
-    lambda folders, stem, ending: "/".join((*folders, stem + ending)),
-    st.lists(words, max_size=2),
-    words,
-    st.sampled_from((".png", ".PNG", ".jpg")),
+endings = st.sampled_from((".png", ".PNG", ".jpg"))
+paths = st.lists(words, max_size=2).map(lambda parts: "".join(f"{part}/" for part in parts))
+wild = st.builds(lambda *parts: "".join(parts), paths, words, endings)
+# Names that differ in case, ending, folders that say nothing, or letters that no system takes: frames of few flights.
+near = st.builds(
+    add,
+    st.sampled_from([f"{folder}{stem}" for folder in ("", "train/", "photos/", "A?/", "a*/") for stem in NEAR]),
+    endings,
 )
 
 
@@ -111,7 +117,7 @@ def objects(draw: st.DrawFn, size_wh: tuple[int, int], least: int) -> tuple[Boxe
 @st.composite
 def photo_lists(draw: st.DrawFn) -> list[Photo]:
     """Photos as a reader leaves them: an object in each split, and one in training and in validation at least."""
-    listed = draw(st.lists(names, min_size=2, max_size=len(SIZES), unique=True))
+    listed = draw(st.lists(draw(st.sampled_from((wild, near))), min_size=2, max_size=len(SIZES), unique=True))
     made: list[Photo] = []
     for place, name in enumerate(listed):
         split = SPLITS[place] if place < 2 else draw(st.sampled_from(SPLITS))
@@ -121,8 +127,6 @@ def photo_lists(draw: st.DrawFn) -> list[Photo]:
 
 
 def put_on_disk(photos: Sequence[Photo], pool: Sequence[Path]) -> Dataset:
-    from dataclasses import replace
-
     placed = [
         replace(photo, path=path, digest=sha256(path.read_bytes()).hexdigest())
         for photo, path in zip(photos, pool, strict=False)
@@ -131,7 +135,7 @@ def put_on_disk(photos: Sequence[Photo], pool: Sequence[Path]) -> Dataset:
 
 
 @pytest.mark.parametrize("to", WRITERS)
-@settings(derandomize=True, max_examples=25, database=None, deadline=None)
+@settings(derandomize=True, max_examples=16, database=None, deadline=None)
 @given(photos=photo_lists())
 def test_what_is_written_reads_the_same(to: str, pool: Sequence[Path], photos: list[Photo]) -> None:
     before = put_on_disk(photos, pool)
@@ -167,7 +171,7 @@ def test_what_is_written_reads_the_same(to: str, pool: Sequence[Path], photos: l
 def test_a_portable_name_is_one_everywhere(word: str, most: int) -> None:
     name = portable(word, most)
     assert 0 < len(name.encode()) <= most
-    assert not set(name) & set('<>:"|?*\\/') and name.isprintable() | (" " in name) | any(ord(c) > 127 for c in name)
+    assert not set(name) & set('<>:"|?*\\/') and name.splitlines() == [name]
     assert name[0] not in ". " and name[-1] not in ". "
     assert portable(name, most) == name
     assert name.split(".")[0].casefold() not in ("con", "prn", "aux", "nul", "com1", "lpt9")
