@@ -41,6 +41,21 @@ def test_a_set_of_flights_in_folders_is_laid_out_as_tools_expect_it(dataset: Dat
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".converting-")]
 
 
+@pytest.mark.parametrize("to", WRITERS)
+def test_photos_turned_by_exif_keep_their_boxes_as_viewed(
+    yolo: Path, read: Callable[..., Dataset], write_photo: Callable[..., Path], tmp_path: Path, to: str
+) -> None:
+    write_photo(yolo / "valid/images/g1_0.jpg", orientation=6)
+    before = read(yolo)
+    write_dataset(before, to, tmp_path / "out")
+    after = read(tmp_path / "out")
+    turned, again = before.split("valid")[0], after.split("valid")[0]
+    assert turned.size_wh == again.size_wh == (48, 64)
+    assert again.objects[0].box_xyxy == pytest.approx(turned.objects[0].box_xyxy, abs=1e-6)
+    # All but YOLO state the size as viewed, so that nothing is in doubt any more.
+    assert [problem.kind for problem in after.problems] == (["turned-photos"] if to == "yolo" else [])
+
+
 def test_ids_of_coco_are_the_same_in_whatever_order_photos_come(dataset: Dataset) -> None:
     def labels(photos: tuple[Photo, ...]) -> object:
         return WRITERS["coco"].labels(places(photos, WRITERS["coco"]))
