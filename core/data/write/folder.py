@@ -48,6 +48,10 @@ def write_dataset(dataset: Dataset, to: str, out: Path) -> None:
         if out.exists():
             out.rmdir()
         os.rename(aside, out)
+    except OSError as error:
+        if str(error.filename).startswith(str(aside)):  # a folder of ours that is gone when the sentence is read
+            error.filename = str(out)
+        raise
     finally:
         shutil.rmtree(aside, ignore_errors=True)
 
@@ -59,9 +63,8 @@ def require_new(out: Path) -> Path:
         UserError: it is a file, or holds something.
         OSError: it cannot be looked into.
     """
-    out = Path(
-        os.path.realpath(os.path.expanduser(out))
-    )  # a Path's own raise at an unknown ~name, and at a loop of links
+    # expanduser and resolve of a Path raise for an unknown ~name and for links that lead in a circle.
+    out = Path(os.path.realpath(os.path.expanduser(out)))
     if os.path.lexists(out) and (not out.is_dir() or any(out.iterdir())):
         raise UserError("this is not an empty folder", str(out), "Give a new folder with --out.", "convert")
     return out

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -120,6 +122,18 @@ def test_what_stops_it_is_one_sentence_and_leaves_nothing(
     assert seen() == before
     code, out, _ = convert(*words, "--json")
     assert (code, len(json.loads(out)["errors"])) == (2, 1)
+
+
+def test_a_full_disk_is_a_sentence_that_names_the_folder_as_given(
+    convert: Convert, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(source: Path, target: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(target))
+
+    monkeypatch.setattr(shutil, "copyfile", full)
+    code, out, err = convert()
+    assert (code, out) == (2, "") and err.startswith(f"damgui: {tmp_path / 'out'}: the disk is full.")
+    assert not [path for path in tmp_path.iterdir() if "out" in path.name or "converting" in path.name]
 
 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="everything is allowed to root")
