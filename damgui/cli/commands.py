@@ -84,7 +84,7 @@ def _parser() -> Parser:
     app.add_argument("--no-browser", action="store_true", help="serve the page without opening it")
     verb("check", _check, "Tell what is in the data and what is wrong with it.", model, data, tuned)
     convert = verb("convert", _convert, "Write the data, as understood, for another tool.", model, data, tuned)
-    convert.add_argument("--to", required=True, choices=("yolo", "csv"))
+    convert.add_argument("--to", required=True, metavar="FORMAT", help="yolo, coco, voc, csv or cvat")
     convert.add_argument("--out", required=True, metavar="DIR", help="a new or empty folder")
     baseline = verb("baseline", _heavy, "Test a model as it is.", model, data, tuned)
     baseline.add_argument("--split", choices=("train", "valid", "test"))
@@ -231,11 +231,16 @@ def _check(args: Args) -> int:
 
 
 def _convert(args: Args) -> int:
-    from damgui.cli.convert import convert
+    from damgui.cli.convert import convert, summary
 
     with redirect_stdout(sys.stderr):
         document = convert(settings_of(args), args.workspace, args.to, args.out)
-    _print_json(document) if args.json else print(f"Written to {args.out}")
+    if args.json:
+        _print_json(document)
+    else:
+        for problem in document["read"]["problems"]:
+            print(Problem(**problem), file=sys.stderr)
+        print(summary(document))
     return 0
 
 
