@@ -1,7 +1,7 @@
 // A photo on which an object is marked: draw a box, take a numbered one, or choose the whole photo. All in pixels of the
 // photo. props.photo = {key, src, about, size_wh, boxes: [{box: [x1, y1, x2, y2], label}], larger: whether there is more
 // to see than src shows}; props.full = {key, path} once that was asked for; props.tags = [{box, words, style, unsure,
-// index}], verdicts to write at boxes; props.drop_at = where files dropped on the photo go.
+// index}], verdicts to write at boxes. Files dropped on the photo go to the element that data-drop-at names.
 // props.value = {box, index: of a numbered box or null} | {box: null, index: null, whole: true} | null: nothing chosen.
 const view = element.querySelector('.dg-pick-view');
 const frame = element.querySelector('.dg-pick-frame');
@@ -332,7 +332,7 @@ whole.addEventListener('click', () =>
 view.addEventListener('dragover', (event) => event.preventDefault());
 view.addEventListener('drop', (event) => {
   event.preventDefault();
-  const input = document.querySelector(props.drop_at + ' input[type=file]');
+  const input = document.querySelector(view.dataset.dropAt + ' input[type=file]');
   if (!input || !event.dataTransfer.files.length) return;
   input.files = event.dataTransfer.files;
   input.dispatchEvent(new Event('change', { bubbles: true }));

@@ -11,7 +11,6 @@ import gradio as gr
 from gradio.components import Component
 
 from core.data.types import Photo
-from core.demo.sample_set import is_ready
 from core.errors import UserError
 from core.runs import prediction_client, store
 from core.settings import DataSettings, Settings
@@ -56,7 +55,6 @@ def build(frame: Frame) -> None:
     html.place(html.heading(page_text.TAB_PREDICT, text.LEAD))
     w = draw()
     frame.jump(w.go_data, "data")
-    frame.on_open("predict", lambda values: _announce(frame, values, w), [w.none])
     frame.watch(lambda now, seen: _models(now, seen, w), w.model)
     follow = _wire_choice(frame, w)
     offered = [w.offered, w.set_title, w.examples, w.go_data, w.none, w.kind]
@@ -75,9 +73,9 @@ def _wire_choice(frame: Frame, w: PredictWidgets) -> Handler:
         prediction_client.withdraw(frame.workspace, pending.numbers if pending else ())
         return w.forget()
 
-    def dropped(path: str | None, pending: Pending | None) -> Updates:
+    def dropped(path: str | None, pending: Pending | None) -> Any:
         if path is None:
-            return {}
+            return gr.skip()
         try:
             shown = _show(ChosenPhoto(Path(path), photo_size(Path(path))), w)
         except UserError as error:  # the photo that was there stays, and the place is free for the one that was meant
@@ -88,11 +86,11 @@ def _wire_choice(frame: Frame, w: PredictWidgets) -> Handler:
     def take(offered: Examples, pending: Pending | None, event: gr.EventData) -> Updates:
         return {**forget(pending), **_show(_example(offered, event._data["index"]), w)}
 
-    def follow(offered: Examples | None, photo: ChosenPhoto | None, pending: Pending | None) -> Updates:
+    def follow(offered: Examples | None, photo: ChosenPhoto | None, pending: Pending | None) -> Any:
         """A photo that was dropped stays; one of another set than the one chosen now makes room for one of this."""
         stays = photo is not None and (photo.data is None or offered is None or photo.data == offered.data)
         if stays or not offered or not offered.photos:
-            return {}
+            return gr.skip()
         try:  # without a word where it succeeds: another message may stand there by now
             return {**forget(pending), **_show(_example(offered, 0), w)}
         except UserError as error:
@@ -104,13 +102,12 @@ def _wire_choice(frame: Frame, w: PredictWidgets) -> Handler:
         kind = known if photo is None or index is None else photo.objects[index].object_type
         return {**forget(pending), w.kind: kind}
 
-    def sharpen(photo: ChosenPhoto | None) -> Updates:
+    def sharpen(photo: ChosenPhoto | None) -> Any:
         """Somebody looks closer than the preview can show."""
         try:
-            full = {"key": photo.key, "path": full_size(photo.path)} if photo else None
+            return gr.HTML(full={"key": photo.key, "path": full_size(photo.path)}) if photo else gr.skip()
         except UserError:  # the preview stays
-            return {}
-        return {w.picker: gr.HTML(full=full)}
+            return gr.skip()
 
     shown = [*w.shown, w.message]
     w.drop.upload(dropped, [w.drop, w.pending], shown, **LONG)
@@ -194,16 +191,6 @@ def _models(now: Snapshot, seen: Stamp | None, w: PredictWidgets) -> tuple[Stamp
     return (names,), {w.model: gr.Dropdown(list(names), value=names[0] if names else None, visible=bool(names))}
 
 
-def _announce(frame: Frame, values: Mapping[Component, Any], w: PredictWidgets) -> Updates:
-    """The tab was opened: what takes a while says so."""
-    try:
-        settings = frame.form.read(values, FOR_DATA)
-    except UserError:
-        return {}
-    read = is_ready(settings.data, frame.workspace.sample_data) and datasets.already_read(frame.workspace, settings)
-    return {} if read else {w.none: html.working(text.READING)}
-
-
 def _open(frame: Frame, values: Mapping[Component, Any], w: PredictWidgets) -> Updates:
     """The tab was opened: examples and object types of the data chosen now."""
     try:
@@ -211,7 +198,13 @@ def _open(frame: Frame, values: Mapping[Component, Any], w: PredictWidgets) -> U
         types = kinds(settings.data.taxonomy)
         data = datasets.already_read(frame.workspace, settings) or datasets.read(frame.workspace, settings)
     except UserError as error:
-        return {w.examples: html.problem(error), w.go_data: gr.Button(visible=True), w.none: html.empty(text.NO_PHOTO)}
+        return {
+            w.offered: None,
+            w.set_title: html.section(text.EXAMPLES),
+            w.examples: html.problem(error),
+            w.go_data: gr.Button(visible=True),
+            w.none: html.empty(text.NO_PHOTO),
+        }
     offered = Examples(settings.data, view.examples(data, EXAMPLES))
     return {
         w.offered: offered,

@@ -98,20 +98,17 @@ def draw() -> PredictWidgets:
             drop = gr.File(label=text.DROP, show_label=False, height=78, elem_id="predict-drop")
         with gr.Column(scale=4, min_width=320):
             set_title = html.place(html.section(text.EXAMPLES))
-            examples = html.place(
-                html.empty(text.NO_EXAMPLES), js_on_load=theme.script("examples"), elem_id="predict-examples"
-            )
+            examples = html.place("", js_on_load=theme.script("examples"), elem_id="predict-examples")
             go_data = gr.Button(page_text.GO_DATA, size="sm", visible=False, elem_id="predict-go-data")
     with gr.Column(elem_classes="dg-panel"):
         message = html.place("", elem_id="predict-message")
-        none = html.place(html.empty(text.NO_PHOTO), elem_id="predict-none")
+        none = html.place(html.working(text.READING), elem_id="predict-none")
         with gr.Column(visible=False) as chosen:
             picker = html.place(
                 None,
                 photo=None,
                 full=None,
                 tags=None,
-                drop_at="#predict-drop",
                 html_template=view.picker(),
                 js_on_load=theme.script("picker"),
                 elem_id="predict-picker",
