@@ -11,6 +11,7 @@ const drawn = element.querySelector('.dg-pick-drawn');
 const tags = element.querySelector('.dg-pick-tags');
 const whole = element.querySelector('.dg-pick-whole');
 const caption = element.querySelector('.dg-pick-said');
+const name = element.querySelector('.dg-pick-name');
 const scaleLabel = element.querySelector('.dg-pick-scale');
 const CLICK_PX = 5; // on the screen: a shorter drag is a click
 const STEP = 1.25; // of a zoom
@@ -122,8 +123,9 @@ const load = () => {
   layer.replaceChildren();
   if (!photo) { image.removeAttribute('src'); return; }
   fitted = true;
+  asked = null;
   image.src = photo.src;
-  image.alt = photo.about;
+  image.alt = name.textContent = name.title = photo.about;
   photo.boxes.forEach((box, i) => {
     const button = document.createElement('button');
     button.type = 'button';

@@ -87,14 +87,19 @@ def _wire_choice(frame: Frame, w: PredictWidgets) -> Handler:
         return {**forget(pending), **_show(_example(offered, event._data["index"]), w)}
 
     def follow(offered: Examples | None, photo: ChosenPhoto | None, pending: Pending | None) -> Any:
-        """A photo that was dropped stays; one of another set than the one chosen now makes room for one of this."""
-        stays = photo is not None and (photo.data is None or offered is None or photo.data == offered.data)
-        if stays or not offered or not offered.photos:
+        """The set's photos, and one of them at work unless one of this set, or a dropped one, is already.
+
+        All at once: who sees the examples can click on them without being overtaken.
+        """
+        if offered is None:
             return gr.skip()
+        listed = _listed(offered, w)
+        if not offered.photos or (photo is not None and photo.data in (None, offered.data)):
+            return listed
         try:  # without a word where it succeeds: another message may stand there by now
-            return {**forget(pending), **_show(_example(offered, 0), w)}
+            return {**listed, **forget(pending), **_show(_example(offered, 0), w)}
         except UserError as error:
-            return {w.message: html.problem(error)}
+            return {**listed, w.message: html.problem(error)}
 
     def mark(photo: ChosenPhoto | None, pending: Pending | None, value: Any, known: str) -> Updates:
         """Whoever takes a labelled box need not say what it is."""
@@ -115,7 +120,7 @@ def _wire_choice(frame: Frame, w: PredictWidgets) -> Handler:
     w.picker.select(mark, [w.photo, w.pending, w.picker, w.kind], [w.kind, *w.answer], **QUIET)
     w.picker.sharpen(sharpen, w.photo, w.picker, **LONG)
     gr.on([w.kind.input, w.stop.click], forget, w.pending, w.answer, **QUIET)
-    return Handler(follow, [w.offered, w.photo, w.pending], shown)
+    return Handler(follow, [w.offered, w.photo, w.pending], [w.set_title, w.examples, w.go_data, *shown])
 
 
 def _wire_question(frame: Frame, w: PredictWidgets) -> None:
@@ -144,9 +149,11 @@ def _wire_question(frame: Frame, w: PredictWidgets) -> None:
     def poll(pending: Pending | None, shown: Sequence[Answered], photo: ChosenPhoto | None, path: str) -> Any:
         if pending is None or photo is None:
             return gr.skip()
-        found = {}
+        found, known = {}, {item.question: item for item in shown}
         for place, (question, number) in enumerate(zip(pending.questions, pending.numbers, strict=True)):
-            if (answer := prediction_client.answer(frame.workspace, number)) is not None:
+            if question in known:
+                found[place] = known[question]
+            elif (answer := prediction_client.answer(frame.workspace, number)) is not None:
                 found[place] = Answered(question, answer)
         if len(found) == len(shown):
             return gr.skip()
@@ -154,8 +161,8 @@ def _wire_question(frame: Frame, w: PredictWidgets) -> None:
         refused = [item.refused for item in found.values() if item.refused]
         if over and len(refused) == len(found):
             return {**w.forget(), w.message: html.note(refused[0], "bad")}
-        known = view.taxonomy(list(found.values()), path)
-        updates = _answered(photo, pending.questions, found, known, w)
+        taxonomy_of = view.taxonomy(list(found.values()), path)
+        updates = _answered(photo, pending.questions, found, taxonomy_of, w)
         return {**(w.forget() if over else {}), **updates}
 
     inputs = {w.photo, w.picker, w.kind, w.model, taxonomy, *judging}
@@ -205,14 +212,15 @@ def _open(frame: Frame, values: Mapping[Component, Any], w: PredictWidgets) -> U
             w.go_data: gr.Button(visible=True),
             w.none: html.empty(text.NO_PHOTO),
         }
-    offered = Examples(settings.data, view.examples(data, EXAMPLES))
+    return {w.offered: Examples(settings.data, view.examples(data, EXAMPLES)), w.kind: gr.Dropdown(choices=types)}
+
+
+def _listed(offered: Examples, w: PredictWidgets) -> Updates:
     return {
-        w.offered: offered,
-        w.set_title: view.set_title(settings.data),
+        w.set_title: view.set_title(offered.data),
         w.examples: view.strip(offered.photos) if offered.photos else html.empty(text.NO_EXAMPLES),
         w.go_data: gr.Button(visible=not offered.photos),
         w.none: html.empty(text.NO_PHOTO),
-        w.kind: gr.Dropdown(choices=types),
     }
 
 

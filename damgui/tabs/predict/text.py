@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 LEAD = (
-    "Judge one object of a photo, or all its labelled boxes at once. Base model (untaught) and tuned one, side by side."
+    "Judge one object of a photo, or all its labelled boxes at once. Base model (untaught) and tuned one side by side."
 )
 DROP = "A photo of your own"
 EXAMPLES = "Or a labelled photo"
@@ -29,9 +29,9 @@ KEYS = (
     ("0", "fits the photo"),
     ("1", "shows it pixel by pixel"),
 )
-KEYS_TITLE = "Keys"
 TYPE, NOT_SURE = "What is it?", "Not sure"
 TYPE_HINT = "Not sure: the model names the type as well."
+MODEL_HINT = "It answers beside its base model."
 ASK = "Judge this object"
 STOP = "Stop waiting"
 ASKING = "Asking… the model is loaded first when it is not in memory yet."

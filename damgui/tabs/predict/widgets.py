@@ -116,7 +116,12 @@ def draw() -> PredictWidgets:
         with gr.Row(elem_classes="dg-ask"):
             kind = gr.Dropdown(kinds(""), value="", label=text.TYPE, info=text.TYPE_HINT, elem_id="predict-type")
             model = gr.Dropdown(
-                [], label=page_text.TUNED_MODEL, visible=False, interactive=True, elem_id="predict-model"
+                [],
+                label=page_text.TUNED_MODEL,
+                info=text.MODEL_HINT,
+                visible=False,
+                interactive=True,
+                elem_id="predict-model",
             )
             ask = gr.Button(text.ASK, variant="primary", scale=0, elem_id="predict-ask")
             ask_all = gr.Button("", visible=False, scale=0, elem_id="predict-ask-all")
