@@ -167,11 +167,12 @@ def table(
 
 
 def _cell(item: Answered, answer: ModelAnswer, known: Taxonomy) -> tuple[Condition, str, str]:
-    """(condition, its percentage, or in place of both that the model is unsure) of one answer."""
+    """(condition, its percentage where there was a choice, or in place of both that the model is unsure)."""
     shown = known.shown(item.kind(answer), answer["predicted"])
     if answer.get("unsure"):
         return shown, "", f"{UNSURE_SIGN} {page_text.UNSURE_SHORT}"
-    return shown, units.percent(sentences.sureness(answer), 0), ""
+    choices = answer.get("class_probabilities") or answer["probabilities"]
+    return shown, units.probability(sentences.sureness(answer)) if len(choices) > 1 else "", ""
 
 
 def verdicts_at_boxes(answered: Sequence[Answered], known: Taxonomy) -> list[dict[str, Any]]:
@@ -181,7 +182,7 @@ def verdicts_at_boxes(answered: Sequence[Answered], known: Taxonomy) -> list[dic
         if not item.answers:
             continue
         condition, sure, unsure = _cell(item, item.answers[-1], known)
-        words = unsure or f"{condition.sign} {condition.name} {sure}"
+        words = unsure or f"{condition.sign} {condition.name} {sure}".rstrip()
         box = cast(Prediction, item.found)["box_xyxy_px"]
         look = {"style": "" if unsure else theme.badge_style(condition), "unsure": bool(unsure)}
         found.append({"box": box, "index": item.question.index, "words": words, **look})
