@@ -216,22 +216,6 @@ DIFFERENCE_CHART = "Right answers by class, before and after"
 FIXED, BROKEN = "Mistakes that teaching fixed", "Right answers that teaching broke"
 NONE_FIXED, NONE_BROKEN = "None fixed.", "None broken."
 
-# -- Predict ---------------------------------------------------------------------------------------------------------
-PREDICT_LEAD = "Ask about one object in one photo. The base model (untaught) and the tuned one answer side by side."
-PREDICT_DROP = "A photo of your own"
-PREDICT_EXAMPLES = "Or take a validation photo"
-PREDICT_NO_EXAMPLES = "Example photos appear here once the photos were read on the Data tab."
-PREDICT_OTHER = "Choose another photo"
-PREDICT_PICK = "Drag a box around the object, or click one of the boxes. No box: the whole photo is judged."
-PREDICT_TYPE, NOT_SURE = "What is it?", "Not sure"
-PREDICT_TYPE_HINT = "Not sure: the model names the type as well."
-PREDICT_ASK = "Judge this object"
-PREDICT_STOP = "Stop waiting"
-PREDICT_ASKING = "Asking… the model is loaded first when it is not in memory yet."
-PREDICT_EMPTY = "The answer appears here: choose a photo, mark the object, then press Judge this object."
-PREDICT_NO_PHOTO = "Choose a photo first: drop one, or take an example."
-BASE_ONLY = "No tuned model yet, so only the base model answers. Fine-tuning adds the second answer."
-
 MEMORY_NEEDED, DISK_NEEDED, TIME_LEFT = "Memory needed", "Disk needed", "Time left"
 # A number and its unit stay on one line.
 UNIT = re.compile(r"(\d) (GB|MB|s)\b")

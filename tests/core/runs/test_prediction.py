@@ -68,6 +68,17 @@ def test_another_model_gets_a_service_of_its_own_and_the_old_one_ends(workspace:
     assert launcher.wait(old, 10) == "stopped"
 
 
+def test_questions_of_one_photo_are_handed_in_together_and_those_taken_back_are_not_answered(
+    workspace: Workspace,
+) -> None:
+    requests: list[Any] = [{"image": image} for image in ("slow.jpg", "a.jpg", "b.jpg")]
+    slow, taken_back, kept = prediction_client.ask_all(workspace, SETTINGS, requests)
+    prediction_client.withdraw(workspace, [taken_back, "gone/0"])
+    assert [wait(workspace, number)["image"] for number in (slow, kept)] == ["slow.jpg", "b.jpg"]
+    assert prediction_client.answer(workspace, taken_back) is None
+    assert len(store.list_runs(workspace, "predict")) == 1
+
+
 def test_many_questions_at_once_share_one_service(workspace: Workspace) -> None:
     numbers: list[str] = []
 
