@@ -20,9 +20,19 @@ from core.units import counted, percent
 ROUNDING = 0.01 + 1e-9  # a box may reach this share of the photo beyond its edge and is then cut there
 SAME_FILE = "this is the same file as "  # followed by the name of the photo that is used
 TURNED = "turned-photos"
+TRAINING_SPLIT = "training-split"
 # Worth a sentence, but nothing that is used is wrong.
 HINTS = frozenset(
-    {"photo-without-label", "one-flight", "link-folder", "duplicates-left-out", IGNORED, INFERRED, TURNED}
+    {
+        "photo-without-label",
+        "one-flight",
+        "link-folder",
+        "duplicates-left-out",
+        IGNORED,
+        INFERRED,
+        TURNED,
+        TRAINING_SPLIT,
+    }
 )
 
 
