@@ -59,7 +59,7 @@ def read_dataset(data: DataSettings, sample_folder: Path, seed: int = 0, with_st
     settled, doubts = settle(raw.photos, facts)
     photos, wrong = check_photos(folder.root, settled, facts, taxonomy, keep_duplicates=data.drop_duplicates)
     known = lru_cache(maxsize=None)(lambda word: meaning_of(word, taxonomy) is not None)
-    grouped = tuple(replace(photo, group=flight_of(photo.name, rule, known)) for photo in photos)
+    grouped = tuple(replace(photo, group=photo.group or flight_of(photo.name, rule, known)) for photo in photos)
     problems = (*folder.problems, *raw.problems, *doubts, *wrong, *not_used(folder, raw.format))
     if data.strict:
         problems = refuse_inferences(problems)

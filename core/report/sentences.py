@@ -104,6 +104,7 @@ def warnings(results: Results) -> list[str]:
     if not results.get("complete", True):
         found.insert(0, "This run was stopped before all photos were judged: the numbers are about a part of them.")
     data = results.get("data") or {}
+    found += split_note(results)
     seen = int(data.get("photos_trained_on") or 0)
     if seen:
         found.append(
@@ -111,6 +112,12 @@ def warnings(results: Results) -> list[str]:
             "them, which flatters it."
         )
     return found
+
+
+def split_note(results: Results) -> list[str]:
+    """The sentence about photos that the split of the model's training leaves out, where there are any."""
+    note = str((results.get("data") or {}).get("split_note") or "")
+    return [f"{note[0].upper()}{note[1:]}."] if note else []
 
 
 def _simpler_is_better(results: Results) -> list[str]:

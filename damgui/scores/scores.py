@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from core import units
 from core.metrics.reference_points import PRIOR, label_of, references_of
+from core.report.sentences import split_note
 from core.results import LabelScore, Probabilistic, Results
 from core.taxonomy import Taxonomy
 from damgui import text
@@ -50,7 +51,8 @@ def _small_figures(found: Results) -> list[Markup]:
 
 def warnings(found: Results) -> Markup:
     """What makes these numbers doubtful."""
-    return html.joined(html.note(str(warning), "warn") for warning in found.get("reference_warnings") or [])
+    stated = [*split_note(found), *(found.get("reference_warnings") or [])]
+    return html.joined(html.note(str(warning), "warn") for warning in stated)
 
 
 # -- What it must beat -----------------------------------------------------------------------------------------------

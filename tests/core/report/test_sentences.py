@@ -110,6 +110,9 @@ def test_warnings_name_what_flatters() -> None:
     )
     assert "stopped" in found[0] and "It does not look." in found and "4 of these 9" in found[-1]
     assert sentences.warnings(BASE) == []
+    assert sentences.warnings({"data": {"split_note": "the split is gone: 2 photos are left out"}}) == [
+        "The split is gone: 2 photos are left out."
+    ]
 
 
 @pytest.mark.parametrize(("forest", "named"), [(0.95, True), (0.9, False), (0.5, False)])
