@@ -146,6 +146,10 @@ def cure(setting: Mapping[str, Any]) -> str:
     return ", ".join(actions)
 
 
+def no_such_folder(folder: str) -> str:
+    return f"There is no folder {folder} on this computer. Check how it is written, or copy its whole path."
+
+
 def split_name(split: str) -> str:
     return SPLIT_WORDS.get(split, split)
 
@@ -187,6 +191,9 @@ TRIED_MEMORY, TRIED_STEP, TRIED_ALL, TRIED_DISK = "Memory", "One step", "Whole t
 TRAINING_COMPARE, TRAINING_ASK = "Compare with the baseline", "Ask it about a photo"
 TRAINING_EMPTY = "The loss appears here, step by step, once fine-tuning runs."
 PRESET, PRESET_HINT = "Preset", "Settings that suit a model. Choosing one fills the form."
+RUN_NAME_MISSING = "No name is given. The tuned model needs one: letters, digits, dots and dashes."
+CHOICE_SET, CHOICE_KEPT = "Choosing {} set:", "Kept as you set it, though {} has another value:"
+CHOICE_UNDO, CHOICE_TAKE, CHOICE_NO_MODEL = "Undo", "Take the preset's values too", "no model"
 RUN_NAME, RUN_NAME_HINT = "Name", "Names the tuned model and its files. Letters, digits, dots and dashes."
 ENHANCEMENTS = "Enhancements"
 ENHANCEMENTS_HINT = "Five ways to help with rare classes and with position. One at a time shows what each brings."
