@@ -170,6 +170,8 @@ def wire(
     def choose(values: Mapping[Component, Any], chosen: str, by: str, of: str) -> Updates:
         """Take the preset `by` for the model `of`; `chosen` is what the user had chosen of the two."""
         before: Shown = values[state]
+        if (by, of) == (before.preset, before.model):
+            return {}  # a list tells of one choice twice, by the click and when it is left
         # The chosen model is in one widget or the other already, and no news.
         held = now(values) if chosen == by else {**now(values), "model.path": of}
         found = outcome(chosen, held, before.settings, settings_of(by, of))
