@@ -98,6 +98,7 @@ FILES = (
 )
 GLOSSARY_TITLE = "Words"
 GLOSSARY = glossary.TERMS
+FOUND_AT_A_PRICE = glossary.FOUND_AT_A_PRICE
 
 # -- Data ------------------------------------------------------------------------------------------------------------
 DATA_LEAD = "Choose the photos to work with, and see what is in them before anything is computed."
