@@ -126,6 +126,13 @@ CURES = {
     "data.drop_duplicates": "Leave out duplicates",
     "data.regroup": "Split anew by flight",
     "enhance.class_weighting": "Switch on Class weighting",
+    "enhance.oversampling": "Switch on Oversampling",
+}
+# Findings whose cure has to be written: the setting that it goes into, and what the button that leads there says.
+CURE_BY_HAND = {
+    "flight-across": ("data.group_rule", "Change the flight rule"),
+    "rare-to-judge": ("data.valid_share", "Change the validation share"),
+    "absent": ("data.taxonomy", "Give another taxonomy"),
 }
 LEFT_OUT = "Left out"
 WHERE = "Where things lie"

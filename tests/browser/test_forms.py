@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from clicks import App, Watch, field_of, serve, tab, unfold, visit, window, write
@@ -16,8 +18,9 @@ EPOCHS, SHARE = elem_id("training.epochs"), elem_id("data.valid_share")
 
 
 @pytest.fixture(scope="module")
-def own_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+def own_app(tmp_path_factory: pytest.TempPathFactory, few_photos: Path) -> Iterator[App]:
     workspace = tmp_path_factory.mktemp("forms")
+    shutil.copytree(few_photos, workspace / "sample-data")
     (workspace / "models" / "taken_final").mkdir(parents=True)
     served = serve(workspace)
     yield served
@@ -133,3 +136,11 @@ def test_a_run_without_photos_says_that_they_are_missing(visited: Page) -> None:
     expect(visited.locator("#baseline-message [role=alert]")).to_contain_text(REQUIRED["data.path"])
     tab(visited, text.TAB_DATA)
     visited.locator("#data-source input[type=radio]").first.check()
+
+
+def test_a_finding_whose_cure_has_to_be_written_leads_to_its_field(visited: Page) -> None:
+    tab(visited, text.TAB_DATA)
+    visited.locator("#data-read").click()
+    visited.locator("#data-findings [data-field]").first.click()
+    field = visited.locator("#data-findings [data-field]").first.get_attribute("data-field") or ""
+    expect(field_of(visited, field)).to_be_focused()
