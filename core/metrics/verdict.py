@@ -123,7 +123,8 @@ def of_difference(found: Comparison, after: Results | None = None) -> Verdict:
     outcome, reasons = found["verdict"], [_difference(found)]
     if worth is not None and worth.outcome in YET:
         outcome = YET[worth.outcome] if outcome == BETTER else outcome
-        reasons += [worth.warning] if worth.outcome == SIMPLER else worth.reasons
+        first, *others = [worth.warning] if worth.outcome == SIMPLER else worth.reasons
+        reasons += [f"The later model by itself: {first[:1].lower()}{first[1:]}", *others]
     return Verdict(outcome, tuple(reasons))
 
 

@@ -109,4 +109,5 @@ def test_better_than_before_is_no_success_while_guessing_or_simpler_methods_do_a
     assert found.tone == {BETTER: "up" if worth else "", WORSE: "down"}.get(against, "")
     if not worth:
         alone = verdict.of_score(OUTCOMES[by_itself])
-        assert found.reasons[-1] == (alone.warning if by_itself == verdict.SIMPLER else alone.reasons[-1])
+        why = alone.warning if by_itself == verdict.SIMPLER else alone.reasons[0]
+        assert f"The later model by itself: {why[:1].lower()}{why[1:]}" in found.reasons
