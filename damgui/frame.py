@@ -42,7 +42,7 @@ class Handler:
     """What an event calls, with what, and what it redraws."""
 
     call: Callable[..., Any]
-    inputs: Sequence[Component]
+    inputs: Sequence[Component] | set[Component]  # a set: the values come as one mapping
     outputs: Sequence[Component]
 
 
@@ -52,6 +52,7 @@ class Frame:
     form: Form
     tabs: gr.Tabs
     watchers: list[Watcher] = field(default_factory=list)
+    notices: list[Any] = field(default_factory=list)  # components.choices.Notice: where tabs say what a choice changed
     followers: dict[Component, Callable[[Settings], Any]] = field(default_factory=dict)
     openers: list[tuple[str, Callable[..., Any], list[Component], Handler | None]] = field(default_factory=list)
     deferred: list[Callable[[], Any]] = field(default_factory=list)

@@ -81,11 +81,28 @@ def convert(setting_field: SettingField, value: Any) -> tuple[Any, str]:
         found = words.get(str(value).strip().lower())
         return (found, "") if found is not None else (None, f"{value!r} is neither true nor false")
     if setting_field.type in (int, float):
-        return number(setting_field, value)
+        return (None, "no number is given") if value is None or value == "" else number(setting_field, value)
     text = "" if value is None else str(value)
     if setting_field.choices and text not in setting_field.choices:
         return None, f"{text!r} is not one of {', '.join(setting_field.choices)}"
     return text, ""
+
+
+def fault_of(setting_field: SettingField, value: Any) -> str:
+    """What is wrong with a value and how to cure it, as a form says it under the field; "" when it is allowed."""
+    fault = convert(setting_field, value)[1]
+    return f"{fault[:1].upper()}{fault[1:]}. {cure(setting_field, setting_field.type)}" if fault else ""
+
+
+def cure(setting_field: SettingField, kind: type) -> str:
+    """The values that a setting allows, as a sentence; `kind` is its type, or that of one of a dict's numbers."""
+    if setting_field.choices:
+        return f"Give one of {', '.join(setting_field.choices)}."
+    low, high = setting_field.low, setting_field.high
+    span = f" between {low:g} and {high:g}" if low is not None and high is not None else ""
+    plain = {int: "a whole number", float: "a number", str: "a text", bool: "a true or false"}
+    plain[dict] = "names with a number each, such as {name: 2, other name: 4}, each"
+    return f"Give {plain[kind]}{span}."
 
 
 def number(setting_field: SettingField, value: Any) -> tuple[Any, str]:

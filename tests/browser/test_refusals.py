@@ -121,7 +121,7 @@ def test_a_bad_value_is_told_with_setting_and_range(
 
 @pytest.mark.parametrize(
     ("name", "expected"),
-    [("", "'' cannot be a name"), ("../up", "'../up' cannot be a name"), ("taken", "taken is already there")],
+    [("", text.RUN_NAME_MISSING), ("../up", "'../up' cannot be a name"), ("taken", "taken is already there")],
 )
 def test_a_name_that_is_bad_or_taken(own_app: App, visited: Page, name: str, expected: str) -> None:
     (own_app.workspace / "models" / "taken_final").mkdir(parents=True, exist_ok=True)
