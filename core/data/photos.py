@@ -14,7 +14,6 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from io import BufferedReader
 from pathlib import Path
 
@@ -29,12 +28,13 @@ from PIL import (
 
 from core.boxes import BoxXyxy
 from core.data.image_stats import LONGEST, ImageStats, measure_image
-from core.data.refusals import HEAD_BYTES, NOT_READ, RefusedPhotoError, name_file, refusal_of
+from core.data.refusals import HEAD_BYTES, HUGE, NOT_READ, TRUNCATED, RefusedPhotoError, name_file, refusal_of
 from core.errors import Problem
 
 FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF")  # no format that starts other programs
 MOST_PIXELS = 178_000_000  # just under PIL's own refusal; the largest survey cameras have 150 million
 MOST_BYTES = 1 << 30
+MOST_KEPT = 100_000  # photos of which `examine` keeps what it found
 MOST_AT_ONCE = 100_000_000  # pixels that `examine` unpacks at once, at four bytes each and up to twice
 ORIENTATION, QUARTER_TURNS, TURNS = 0x0112, (5, 6, 7, 8), range(2, 9)
 SURROUNDINGS = 0.9  # shown around an object that is cut out for people, as a share of its longer side
@@ -175,12 +175,17 @@ def _examine_cached(path: Path, name: str, with_stats: bool) -> PhotoFacts | Pro
         file = path.stat()
     except OSError:
         return examine_photo(path, name)
-    return _examine_version(path, name, with_stats, (file.st_mtime_ns, file.st_ctime_ns, file.st_size, file.st_ino))
+    version = path, name, file.st_mtime_ns, file.st_ctime_ns, file.st_size, file.st_ino
+    known = _examined.get(version)
+    if known is None or (with_stats and isinstance(known, PhotoFacts) and known.stats is None):
+        known = _examined[version] = examine_photo(path, name, with_stats)
+        while len(_examined) > MOST_KEPT:
+            _examined.pop(next(iter(_examined), version), None)
+    return known if with_stats or isinstance(known, Problem) else replace(known, stats=None)
 
 
-@lru_cache(maxsize=100_000)
-def _examine_version(path: Path, name: str, with_stats: bool, stamp: tuple[int, ...]) -> PhotoFacts | Problem:
-    return examine_photo(path, name, with_stats)
+# What was found of each version of a file, those of longest ago first.
+_examined: dict[tuple[Path, str, int, int, int, int], PhotoFacts | Problem] = {}
 
 
 def examine_photo(path: Path, name: str, with_stats: bool = False) -> PhotoFacts | Problem:
@@ -198,13 +203,11 @@ def examine_photo(path: Path, name: str, with_stats: bool = False) -> PhotoFacts
         if bytes_ == 0:
             return Problem("this photo file is empty", name, "Export this photo again, or remove it.", NOT_READ)
         if bytes_ > MOST_BYTES:
-            return Problem(f"this photo file has {bytes_ / 1e9:.1f} GB", name, "Make it smaller.", "huge-photo")
+            return Problem(f"this photo file has {bytes_ / 1e9:.1f} GB", name, "Make it smaller.", HUGE)
         with path.open("rb") as file:
             return _examine_open(file, name, with_stats)
     except OSError as error:
-        return Problem(
-            f"this photo cannot be read ({error.strerror})", name, "Check its permissions.", "unreadable-photo"
-        )
+        return Problem(f"this photo cannot be read ({error.strerror})", name, "Check its permissions.", NOT_READ)
 
 
 def _examine_open(file: BufferedReader, name: str, with_stats: bool) -> PhotoFacts | Problem:
@@ -221,7 +224,7 @@ def _examine_open(file: BufferedReader, name: str, with_stats: bool) -> PhotoFac
         return replace(name_file(head) or _not_read(), where=name)
     except (OSError, ValueError, SyntaxError, EOFError) as error:
         fix = "Export this photo again, or remove it."
-        return Problem(f"this photo cannot be read ({_short(error)})", name, fix, "unreadable-photo")
+        return Problem(f"this photo cannot be read ({_short(error)})", name, fix, NOT_READ)
     width, height = image.size
     if width * height > MOST_PIXELS:
         return _huge(name, f"{width} x {height} pixels")
@@ -285,10 +288,10 @@ def _decode(image: Image.Image, digest: str, name: str, with_stats: bool) -> Pho
                 "this photo is truncated: the end of the file is missing",
                 name,
                 "Copy it again from the camera, or remove it.",
-                "truncated-photo",
+                TRUNCATED,
             )
         fix = "Export this photo again, or remove it."
-        return Problem(f"this photo cannot be decoded ({_short(error)})", name, fix, "unreadable-photo")
+        return Problem(f"this photo cannot be decoded ({_short(error)})", name, fix, NOT_READ)
     size = (height, width) if turn in QUARTER_TURNS else (width, height)
     known = turn if isinstance(turn, int) and turn in TURNS else 1
     return PhotoFacts(size, digest, stats, known, pictures)
@@ -308,7 +311,7 @@ def _not_read() -> Problem:
 
 
 def _huge(name: str, size: str) -> Problem:
-    return Problem(f"this photo is absurdly large ({size})", name, "Make it smaller.", "huge-photo")
+    return Problem(f"this photo is absurdly large ({size})", name, "Make it smaller.", HUGE)
 
 
 def _short(error: BaseException) -> str:

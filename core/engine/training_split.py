@@ -9,9 +9,9 @@ from pathlib import Path
 from core.data import splits
 from core.data.checks import TRAINING_SPLIT
 from core.data.types import Dataset
-from core.engine.adapters import adapter_about
 from core.errors import Problem, UserError
 from core.runs import store
+from core.runs.model_files import adapter_about
 from core.runs.workspace import Workspace, model_label
 from core.units import counted
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_type_hints
 
 import yaml
 
@@ -55,6 +56,19 @@ class SettingField:
     choices: tuple[str, ...]
     unit: str
     label: str
+
+
+def fields_of(settings: type) -> Iterator[SettingField]:
+    """Every setting of a dataclass whose fields are groups of settings, in the order of declaration."""
+    for group in dataclasses.fields(settings):
+        section = get_type_hints(settings)[group.name]
+        hints, defaults = get_type_hints(section), section()
+        for entry in dataclasses.fields(section):
+            metadata = dict(entry.metadata)
+            metadata["label"] = metadata["label"] or entry.name.replace("_", " ").capitalize()
+            default = getattr(defaults, entry.name)
+            kind = dict if isinstance(default, dict) else hints[entry.name]
+            yield SettingField(path=f"{group.name}.{entry.name}", type=kind, default=default, **metadata)
 
 
 def convert(setting_field: SettingField, value: Any) -> tuple[Any, str]:

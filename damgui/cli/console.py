@@ -49,7 +49,9 @@ def do(args: argparse.Namespace, settings_of: Callable[[argparse.Namespace], Set
         settings = settings_of(args)
         kind = "rehearse" if dry else args.verb
         name = (args.name or store.free_name(workspace, settings.model.path)) if kind == "train" else ""
-        run = store.create(workspace, settings, kind, name, _plan(args, settings))
+        # Before the checks too: they may import a library that reads on import whether it may use the network.
+        worker.prepare_environment(settings)
+        run = launcher.create(workspace, settings, kind, name, _plan(args, settings))
     else:
         launcher.prepare_resume(run)
     with _announced(run):

@@ -20,6 +20,7 @@ from core.engine.questions import PromptBuilder
 from core.engine.training.class_balance import class_weights
 from core.engine.training.data import TrainingDataset
 from core.errors import UserError
+from core.runs.model_files import fingerprint
 from core.settings import Settings
 from core.taxonomy import load as load_taxonomy
 
@@ -281,6 +282,6 @@ def test_a_bfloat16_model_learns_in_float32_matrices(trainings: Trainings) -> No
 
 
 def test_weights_on_disk_stay_as_they_were(trainings: Trainings, saved: Callable[..., Path]) -> None:
-    before = models.fingerprint(saved())
+    before = fingerprint(saved())
     found = trainings.train({"training.max_steps": 1})
-    assert models.fingerprint(saved()) == before == found.info["base_fingerprint"]
+    assert fingerprint(saved()) == before == found.info["base_fingerprint"]
