@@ -10,6 +10,8 @@ from typing import Any, get_type_hints
 
 import yaml
 
+from core.settings.yaml_text import load_yaml
+
 
 def setting(
     default: Any,
@@ -141,7 +143,7 @@ def _numbers(setting_field: SettingField, value: Any) -> tuple[Any, str]:
     """What `convert` does for a dict: from a mapping, or from text such as `loose: 2, broken: 4`."""
     if isinstance(value, str):
         try:
-            value = yaml.safe_load(value if value.strip().startswith("{") else f"{{{value}}}")
+            value = load_yaml(value if value.strip().startswith("{") else f"{{{value}}}")
         except yaml.YAMLError:
             return None, f"{value!r} is no list of names with numbers"
     if not isinstance(value, Mapping):

@@ -21,6 +21,7 @@ from core.data.formats.base import PIXELS, SHARE, LabelFormat, RawObject, RawPho
 from core.data.formats.gather import Gathering, decode_json, mapping, near_label
 from core.data.formats.table_columns import FLIGHT, columns_of
 from core.errors import Problem
+from core.settings.yaml_text import load_yaml
 
 FILES = ("metadata.jsonl", "metadata.csv")
 BOXES, CLASSES = ("bbox", "bboxes", "boxes"), ("categories", "category", "labels", "label", "class", "classes")
@@ -148,8 +149,8 @@ def _names(folder: Folder) -> dict[str, str]:
     if not isinstance(text, str) or not text.startswith("---"):
         return {}
     try:
-        tree = yaml.load(text.split("---")[1], Loader=yaml.BaseLoader)
-    except (yaml.YAMLError, RecursionError):
+        tree = load_yaml(text.split("---")[1], as_text=True)
+    except yaml.YAMLError:
         return {}
     return _find_names(tree, 0)
 
