@@ -27,7 +27,9 @@ from PIL import (
 )
 
 from core.boxes import BoxXyxy
+from core.data import progress
 from core.data.image_stats import LONGEST, ImageStats, measure_image
+from core.data.progress import OnProgress
 from core.data.refusals import HEAD_BYTES, HUGE, NOT_READ, TRUNCATED, RefusedPhotoError, name_file, refusal_of
 from core.errors import Problem
 
@@ -147,27 +149,41 @@ def exact_box(box_xyxy: BoxXyxy, size_wh: tuple[int, int], margin: float) -> Box
     return left, upper, max(right, left + 1.0), max(lower, upper + 1.0)
 
 
-def examine(root: Path, names: Iterable[str], with_stats: bool = False) -> dict[str, PhotoFacts | Problem]:
+def examine(
+    root: Path, names: Iterable[str], with_stats: bool = False, on_progress: OnProgress = progress.silent
+) -> dict[str, PhotoFacts | Problem]:
     """Facts of each photo, or what is wrong with its file; every photo is decoded, in parallel.
 
-    Results are kept while the process lives, until a file's time or size changes.
+    Results are kept in `examined` while the process lives, until a file's time or size changes.
 
     Args:
         root: the folder of the data set.
         names: of the photos, paths inside it.
         with_stats: whether the same decoding measures each picture too, which takes about four times as long.
+        on_progress: called with the number of photos so far, after each.
 
     Returns:
         For each name its facts or the problem.
     """
     listed = list(names)
+    found: dict[str, PhotoFacts | Problem] = {}
     with warnings.catch_warnings():
         # PIL warns from half of what we allow, and of odd EXIF data; what matters is reported as a Problem.
         warnings.simplefilter("ignore")
         with ThreadPoolExecutor(max_workers=min(8, (os.cpu_count() or 1) + 1)) as pool:
-            return dict(
-                zip(listed, pool.map(lambda name: _examine_cached(root / name, name, with_stats), listed), strict=True)
-            )
+            on_progress(progress.photos(0, len(listed)))
+            for name, facts in zip(
+                listed, pool.map(lambda name: _examine_cached(root / name, name, with_stats), listed), strict=True
+            ):
+                found[name] = facts
+                on_progress(progress.photos(len(found), len(listed)))
+    return found
+
+
+# A photo's path and its name; the times, size and number of its file; what was found.
+Examined = dict[tuple[str, str], tuple[tuple[int, ...], PhotoFacts | Problem]]
+examined: Examined = {}
+_examined_lock = threading.Lock()
 
 
 def _examine_cached(path: Path, name: str, with_stats: bool) -> PhotoFacts | Problem:
@@ -175,17 +191,15 @@ def _examine_cached(path: Path, name: str, with_stats: bool) -> PhotoFacts | Pro
         file = path.stat()
     except OSError:
         return examine_photo(path, name)
-    version = path, name, file.st_mtime_ns, file.st_ctime_ns, file.st_size, file.st_ino
-    known = _examined.get(version)
-    if known is None or (with_stats and isinstance(known, PhotoFacts) and known.stats is None):
-        known = _examined[version] = examine_photo(path, name, with_stats)
-        while len(_examined) > MOST_KEPT:
-            _examined.pop(next(iter(_examined), version), None)
-    return known if with_stats or isinstance(known, Problem) else replace(known, stats=None)
-
-
-# What was found of each version of a file, those of longest ago first.
-_examined: dict[tuple[Path, str, int, int, int, int], PhotoFacts | Problem] = {}
+    stamp, key = (file.st_mtime_ns, file.st_ctime_ns, file.st_size, file.st_ino), (str(path), name)
+    known, facts = examined.get(key, (None, None))
+    if facts is None or known != stamp or (with_stats and isinstance(facts, PhotoFacts) and facts.stats is None):
+        facts = examine_photo(path, name, with_stats)
+        with _examined_lock:
+            examined[key] = stamp, facts
+            while len(examined) > MOST_KEPT:
+                del examined[next(iter(examined))]
+    return facts if with_stats or isinstance(facts, Problem) else replace(facts, stats=None)
 
 
 def examine_photo(path: Path, name: str, with_stats: bool = False) -> PhotoFacts | Problem:

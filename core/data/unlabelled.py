@@ -16,6 +16,7 @@ from pathlib import Path
 
 from core import taxonomy as taxonomies
 from core.boxes import WHOLE_PHOTO, BoxXyxy
+from core.data import progress
 from core.data.checks import faults_of, place_box, size_mismatch, stacks
 from core.data.dataset import handed_over
 from core.data.files import Folder, list_files
@@ -23,6 +24,7 @@ from core.data.formats.base import SHARE, LabelFormat, RawObject, RawPhoto, RawS
 from core.data.formats.registry import FORMATS, FORMATS_TEXT, read_labels, recognise
 from core.data.notes import refuse_inferences
 from core.data.photos import PhotoFacts, examine
+from core.data.progress import OnProgress
 from core.data.readings import settle
 from core.data.refusals import BAD_PHOTO
 from core.errors import Problem, UserError
@@ -90,20 +92,24 @@ class UnlabelledDataset:
         return faults_of(self.problems)
 
 
-def read_unlabelled(data: DataSettings, sample_folder: Path) -> UnlabelledDataset:
+def read_unlabelled(
+    data: DataSettings, sample_folder: Path, on_progress: OnProgress = progress.silent
+) -> UnlabelledDataset:
     """The boxes of all photos of a folder, splits disregarded; the same photo twice is judged twice.
 
     Args:
         data: where the photos lie, their label format and the taxonomy.
         sample_folder: the folder of the sample set, which "demo" as `data.path` means.
+        on_progress: told how many files were found, and how many photos were read.
 
     Raises:
         UserError: there is nothing to judge. It names every problem found.
     """
     taxonomy = taxonomies.load(data.taxonomy)
-    folder = list_files(*handed_over(data, sample_folder))
+    folder = list_files(*handed_over(data, sample_folder), on_progress=on_progress)
+    on_progress(progress.labels())
     raw = _raw(folder, data.format)
-    facts = examine(folder.root, {photo.name for photo in raw.photos})
+    facts = examine(folder.root, {photo.name for photo in raw.photos}, on_progress=on_progress)
     settled, doubts = settle(raw.photos, facts)
     problems = [*folder.problems, *raw.problems, *doubts, *stacks(facts)]
     unknown_classes: Counter[str] = Counter()

@@ -118,9 +118,7 @@ def _yaml(name: str, found: Gathering) -> dict[str, Any]:
     try:
         tree = load_yaml(text, as_text=True)
     except YamlLimitError as error:
-        found.problems.append(
-            Problem(str(error), name, "Export it again, with names: [...] written out.", "bad-config")
-        )
+        found.problems.append(Problem(str(error), name, "Write names: [...] out.", "bad-config"))
         return {}
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
