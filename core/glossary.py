@@ -8,6 +8,16 @@ from __future__ import annotations
 BASELINE = "Zero-shot baseline"
 SPLITS = {"train": "Training", "valid": "Validation", "test": "Test"}
 
+# Two shares of the same objects that may lie far apart: each is explained where it stands.
+FOUND_AT_A_PRICE = (
+    "Found here are only objects whose probability reaches a threshold that few others reach; recall counts each whose "
+    "most probable answer is right, whatever false alarms that costs. The two can lie far apart."
+)
+RECALL_WITHOUT_PRICE = (
+    "Recall does not count false alarms; the share found at a tolerated rate of them stands by itself and can be far "
+    "lower."
+)
+
 TERMS = {
     "Zero-shot": "Judging without having been taught on your photos.",
     "Fine-tuning": "Teaching a ready-made model with your own examples.",

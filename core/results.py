@@ -203,7 +203,10 @@ class ModelFacts(TypedDict, total=False):
 
 
 class DataFacts(TypedDict, total=False):
-    """The photos that were judged; `photos_trained_on` counts those that the adapter was trained on."""
+    """The photos that were judged; `photos_trained_on` counts those that the adapter was trained on.
+
+    `split_note` says which photos were left out because of the split of the adapter's training.
+    """
 
     path: str
     split: str
@@ -212,6 +215,7 @@ class DataFacts(TypedDict, total=False):
     objects: int
     fingerprint: str
     photos_trained_on: int
+    split_note: str
 
 
 class SeedScore(TypedDict):

@@ -12,8 +12,9 @@ from gradio.blocks import Block
 from gradio.components import Component
 
 from core import settings as core_settings
+from core.errors import Problem, UserError
 from core.settings import FIELDS, Settings, words_of
-from core.settings.fields import SettingField
+from core.settings.fields import SettingField, fault_of
 
 # The six settings in view; everything else is folded.
 SIMPLE = (
@@ -53,6 +54,11 @@ NOT_IN_PRESETS = (
     "data.split",
     "data.limit",
 )
+# A run cannot do without these; "" is a fault, though the schema allows any text.
+REQUIRED = {
+    "model.path": "No model is given. Choose one, or write a hub id or the path of a folder.",
+    "data.path": "No photos are given. Write the path of a folder, or choose the sample set.",
+}
 
 
 @dataclass
@@ -76,18 +82,49 @@ class Form:
         `only` names the beginnings of the paths that matter; the others stay at their defaults, right or wrong.
         """
         mine = {path: component for path, component in self.widgets.items() if path.startswith(only)}
-        changes = {path: values[component] for path, component in mine.items() if component in values}
-        return core_settings.merge(Settings(), {path: _given(path, value) for path, value in changes.items()})
+        return core_settings.merge(
+            Settings(), {path: values[component] for path, component in mine.items() if component in values}
+        )
+
+    def require(self, values: Mapping[Component, Any], others: Iterable[Problem] = ()) -> Settings:
+        """The settings of a run that is to start. Raises UserError naming all that is wrong or missing at once.
+
+        `others` are problems of what stands beside the settings, such as the run's name.
+        """
+        problems = [Problem(f"{label(FIELDS[path])} ({path}): {fault}") for path, fault in self.faults(values).items()]
+        if problems := [*problems, *others]:
+            raise UserError.of(problems)
+        return self.read(values)
+
+    def faults(self, values: Mapping[Component, Any]) -> dict[str, str]:
+        """What is wrong with each setting as it stands on the page, a sentence or two by its path."""
+        found = {
+            path: REQUIRED[path]
+            if path in REQUIRED and not str(values[component] or "").strip()
+            else fault_of(FIELDS[path], values[component])
+            for path, component in self.widgets.items()
+            if component in values
+        }
+        return {path: fault for path, fault in found.items() if fault}
+
+    @property
+    def typed(self) -> list[Component]:
+        """The widgets that a person writes into; nothing else on the page can hold a fault."""
+        return [
+            component
+            for path, component in self.widgets.items()
+            if isinstance(component, gr.Number | gr.Textbox) or path in REQUIRED
+        ]
 
     def fill(self, settings: Settings, skip: Iterable[str] = ()) -> dict[Component, Any]:
         """What a handler returns to show these settings."""
-        flat, left_out = core_settings.to_flat(settings), set(skip)
-        return {component: _shown(flat[path]) for path, component in self.widgets.items() if path not in left_out}
+        flat, left_out = as_shown(settings), set(skip)
+        return {component: flat[path] for path, component in self.widgets.items() if path not in left_out}
 
 
-def _given(path: str, value: Any) -> Any:
-    """An emptied number field asks for the default, not for nothing."""
-    return FIELDS[path].default if value is None else value
+def as_shown(settings: Settings) -> dict[str, Any]:
+    """All settings by path, each as its widget holds it."""
+    return {path: _shown(value) for path, value in core_settings.to_flat(settings).items()}
 
 
 def _shown(value: Any) -> Any:
@@ -129,7 +166,8 @@ def widget(setting: SettingField, **overrides: Any) -> Component:
         return gr.Dropdown(**about)
     if setting.type in (int, float):
         # No minimum or maximum here: core.settings says what is wrong in one sentence for page and command line.
-        return gr.Number(**about, precision=0 if setting.type is int else None)
+        # Nor a precision, which would make 3 of 2.7 without a word.
+        return gr.Number(**about)
     return gr.Textbox(**about, max_lines=1)
 
 

@@ -42,7 +42,7 @@ class Handler:
     """What an event calls, with what, and what it redraws."""
 
     call: Callable[..., Any]
-    inputs: Sequence[Component]
+    inputs: Sequence[Component] | set[Component]  # a set: the values come as one mapping
     outputs: Sequence[Component]
 
 
@@ -52,17 +52,20 @@ class Frame:
     form: Form
     tabs: gr.Tabs
     watchers: list[Watcher] = field(default_factory=list)
+    notices: list[Any] = field(default_factory=list)  # components.choices.Notice: where tabs say what a choice changed
     followers: dict[Component, Callable[[Settings], Any]] = field(default_factory=dict)
-    openers: list[tuple[str, Callable[..., Any], list[Component]]] = field(default_factory=list)
+    openers: list[tuple[str, Callable[..., Any], list[Component], Handler | None]] = field(default_factory=list)
     deferred: list[Callable[[], Any]] = field(default_factory=list)
 
     def later(self, wire: Callable[[], Any]) -> None:
         """Wire handlers that read the form once every tab has put its widgets into it."""
         self.deferred.append(wire)
 
-    def on_open(self, tab: str, handler: Callable[..., Any], outputs: list[Component]) -> None:
-        """What a tab shows freshly each time it is opened; the handler gets the form's values."""
-        self.openers.append((tab, handler, outputs))
+    def on_open(
+        self, tab: str, handler: Callable[..., Any], outputs: list[Component], then: Handler | None = None
+    ) -> None:
+        """What a tab shows freshly each time it is opened; the handler gets the form's values, `then` follows it."""
+        self.openers.append((tab, handler, outputs, then))
 
     def watch(self, refresh: Refresh, *outputs: Component, reads: tuple[Component, ...] = ()) -> Watcher:
         """Keep these outputs true while files change."""

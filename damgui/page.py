@@ -71,8 +71,10 @@ def build(workspace: Workspace) -> gr.Blocks:
                     fill(frame)
         for wire in frame.deferred:
             wire()
-        for identity, handler, outputs in frame.openers:
-            opened[identity].select(handler, frame.form.inputs, outputs, **QUIET)
+        for identity, handler, outputs, then in frame.openers:
+            shown = opened[identity].select(handler, frame.form.inputs, outputs, **QUIET)
+            if then is not None:
+                shown.then(then.call, then.inputs, then.outputs, **QUIET)
         frame.watch(lambda now, seen: _follow(now, header, seen), header)
         _start(page, frame)
     return page

@@ -98,6 +98,7 @@ FILES = (
 )
 GLOSSARY_TITLE = "Words"
 GLOSSARY = glossary.TERMS
+FOUND_AT_A_PRICE = glossary.FOUND_AT_A_PRICE
 
 # -- Data ------------------------------------------------------------------------------------------------------------
 DATA_LEAD = "Choose the photos to work with, and see what is in them before anything is computed."
@@ -125,6 +126,13 @@ CURES = {
     "data.drop_duplicates": "Leave out duplicates",
     "data.regroup": "Split anew by flight",
     "enhance.class_weighting": "Switch on Class weighting",
+    "enhance.oversampling": "Switch on Oversampling",
+}
+# Findings whose cure has to be written: the setting that it goes into, and what the button that leads there says.
+CURE_BY_HAND = {
+    "flight-across": ("data.group_rule", "Change the flight rule"),
+    "rare-to-judge": ("data.valid_share", "Change the validation share"),
+    "absent": ("data.taxonomy", "Give another taxonomy"),
 }
 LEFT_OUT = "Left out"
 WHERE = "Where things lie"
@@ -144,6 +152,10 @@ def cure(setting: Mapping[str, Any]) -> str:
 
     actions = [CURES.get(path) or f"Set {FIELDS[path].label} to {value}" for path, value in setting.items()]
     return ", ".join(actions)
+
+
+def no_such_folder(folder: str) -> str:
+    return f"There is no folder {folder} on this computer. Check how it is written, or copy its whole path."
 
 
 def split_name(split: str) -> str:
@@ -187,6 +199,10 @@ TRIED_MEMORY, TRIED_STEP, TRIED_ALL, TRIED_DISK = "Memory", "One step", "Whole t
 TRAINING_COMPARE, TRAINING_ASK = "Compare with the baseline", "Ask it about a photo"
 TRAINING_EMPTY = "The loss appears here, step by step, once fine-tuning runs."
 PRESET, PRESET_HINT = "Preset", "Settings that suit a model. Choosing one fills the form."
+RUN_NAME_MISSING = "No name is given. The tuned model needs one: letters, digits, dots and dashes."
+CHOICE_SET, CHOICE_KEPT = "Choosing {} set:", "Kept as you set it, though {} has another value:"
+CHOICE_REST = "and {} more"
+CHOICE_UNDO, CHOICE_TAKE, CHOICE_NO_MODEL = "Undo", "Take the preset's values too", "no model"
 RUN_NAME, RUN_NAME_HINT = "Name", "Names the tuned model and its files. Letters, digits, dots and dashes."
 ENHANCEMENTS = "Enhancements"
 ENHANCEMENTS_HINT = "Five ways to help with rare classes and with position. One at a time shows what each brings."
@@ -215,22 +231,6 @@ TUNED_MODEL = "Tuned model"
 DIFFERENCE_CHART = "Right answers by class, before and after"
 FIXED, BROKEN = "Mistakes that teaching fixed", "Right answers that teaching broke"
 NONE_FIXED, NONE_BROKEN = "None fixed.", "None broken."
-
-# -- Predict ---------------------------------------------------------------------------------------------------------
-PREDICT_LEAD = "Ask about one object in one photo. The base model (untaught) and the tuned one answer side by side."
-PREDICT_DROP = "A photo of your own"
-PREDICT_EXAMPLES = "Or take a validation photo"
-PREDICT_NO_EXAMPLES = "Example photos appear here once the photos were read on the Data tab."
-PREDICT_OTHER = "Choose another photo"
-PREDICT_PICK = "Drag a box around the object, or click one of the boxes. No box: the whole photo is judged."
-PREDICT_TYPE, NOT_SURE = "What is it?", "Not sure"
-PREDICT_TYPE_HINT = "Not sure: the model names the type as well."
-PREDICT_ASK = "Judge this object"
-PREDICT_STOP = "Stop waiting"
-PREDICT_ASKING = "Asking… the model is loaded first when it is not in memory yet."
-PREDICT_EMPTY = "The answer appears here: choose a photo, mark the object, then press Judge this object."
-PREDICT_NO_PHOTO = "Choose a photo first: drop one, or take an example."
-BASE_ONLY = "No tuned model yet, so only the base model answers. Fine-tuning adds the second answer."
 
 MEMORY_NEEDED, DISK_NEEDED, TIME_LEFT = "Memory needed", "Disk needed", "Time left"
 # A number and its unit stay on one line.

@@ -20,9 +20,19 @@ from core.units import counted, percent
 ROUNDING = 0.01 + 1e-9  # a box may reach this share of the photo beyond its edge and is then cut there
 SAME_FILE = "this is the same file as "  # followed by the name of the photo that is used
 TURNED = "turned-photos"
+TRAINING_SPLIT = "training-split"
 # Worth a sentence, but nothing that is used is wrong.
 HINTS = frozenset(
-    {"photo-without-label", "one-flight", "link-folder", "duplicates-left-out", IGNORED, INFERRED, TURNED}
+    {
+        "photo-without-label",
+        "one-flight",
+        "link-folder",
+        "duplicates-left-out",
+        IGNORED,
+        INFERRED,
+        TURNED,
+        TRAINING_SPLIT,
+    }
 )
 
 
@@ -63,7 +73,7 @@ def check_photos(
         keep_duplicates: whether the same file under two names stays twice; otherwise the second is a problem.
 
     Returns:
-        The photos, ordered by split and name, their `group` not yet set; and the problems.
+        The photos, ordered by split and name, their `group` the flight that the labels state, or ""; and the problems.
     """
     attributes = AttributeReader((obj for photo in raw for obj in photo.objects), taxonomy)
     problems: list[Problem] = []
@@ -98,7 +108,16 @@ def check_photos(
             elif isinstance(found, tuple):
                 objects.append(BoxedObject(placed, *found, source=labelled.source))
         photos.append(
-            Photo(root / photo.name, photo.name, fact.size_wh, photo.split, "", tuple(objects), fact.digest, fact.stats)
+            Photo(
+                root / photo.name,
+                photo.name,
+                fact.size_wh,
+                photo.split,
+                photo.flight,
+                tuple(objects),
+                fact.digest,
+                fact.stats,
+            )
         )
     problems.extend(_unknown_class(name, places, taxonomy) for name, places in unknown.items())
     problems.extend(

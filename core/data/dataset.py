@@ -8,18 +8,21 @@ from functools import lru_cache
 from pathlib import Path
 
 from core import taxonomy as taxonomies
+from core.data import progress
 from core.data.archives import is_archive, open_archive
 from core.data.attributes import meaning_of
 from core.data.checks import check_photos
 from core.data.duplicates import drop_duplicates
-from core.data.files import is_photo, list_files
+from core.data.files import MOST_FILES, is_photo, list_files
 from core.data.flights import compile_rule, flight_of, linked
 from core.data.formats.registry import FORMATS_TEXT, not_used, read_labels, require_format
 from core.data.notes import refuse_inferences
 from core.data.photos import examine
+from core.data.progress import OnProgress
 from core.data.readings import settle
 from core.data.splits import ONE_FLIGHT_CURE, apply_split, make_folds, make_split, require_fold
 from core.data.types import SPLITS, Dataset, Photo
+from core.data.walk import usable_path
 from core.errors import Problem, UserError
 from core.settings import DataSettings
 
@@ -27,7 +30,14 @@ DEMO = "demo"
 ARCHIVE_FOLDER = "data"  # of a workspace, with a folder for every archive that was opened
 
 
-def read_dataset(data: DataSettings, sample_folder: Path, seed: int = 0, with_stats: bool = False) -> Dataset:
+def read_dataset(
+    data: DataSettings,
+    sample_folder: Path,
+    seed: int = 0,
+    with_stats: bool = False,
+    most_files: int = MOST_FILES,
+    on_progress: OnProgress = progress.silent,
+) -> Dataset:
     """The photos of `data.path` with checked objects, split, grouped by flight and fingerprinted.
 
     What is wrong with photos and labels is listed in `problems`, and `photos` holds what is good. A validation split
@@ -40,6 +50,8 @@ def read_dataset(data: DataSettings, sample_folder: Path, seed: int = 0, with_st
             draws it.
         seed: of the validation split and of the folds.
         with_stats: whether every photo gets its `stats`, which takes about four times as long.
+        most_files: in the folder; where there are more, the error is of the kind MANY_FILES.
+        on_progress: told how many files were found, and how many photos were read.
 
     Returns:
         The data set, every photo in one of the splits.
@@ -52,14 +64,15 @@ def read_dataset(data: DataSettings, sample_folder: Path, seed: int = 0, with_st
     require_fold(data.folds, data.fold)
     taxonomy = taxonomies.load(data.taxonomy)
     root, handed = handed_over(data, sample_folder)
-    folder = list_files(root, handed)
+    folder = list_files(root, handed, most_files, on_progress)
+    on_progress(progress.labels())
     raw = read_labels(folder, require_format(folder, data.format))
     with_stats = with_stats or data.drop_duplicates or data.regroup
-    facts = examine(folder.root, {photo.name for photo in raw.photos}, with_stats)
+    facts = examine(folder.root, {photo.name for photo in raw.photos}, with_stats, on_progress)
     settled, doubts = settle(raw.photos, facts)
     photos, wrong = check_photos(folder.root, settled, facts, taxonomy, keep_duplicates=data.drop_duplicates)
     known = lru_cache(maxsize=None)(lambda word: meaning_of(word, taxonomy) is not None)
-    grouped = tuple(replace(photo, group=flight_of(photo.name, rule, known)) for photo in photos)
+    grouped = tuple(replace(photo, group=photo.group or flight_of(photo.name, rule, known)) for photo in photos)
     problems = (*folder.problems, *raw.problems, *doubts, *wrong, *not_used(folder, raw.format))
     if data.strict:
         problems = refuse_inferences(problems)
@@ -86,13 +99,13 @@ def handed_over(data: DataSettings, sample_folder: Path) -> tuple[Path, str]:
         The folder; and the file's name, "" where a folder or a photo was given.
 
     Raises:
-        UserError: no path is given, or an archive cannot be opened.
+        UserError: no path is given, nothing that may be read lies there, or an archive cannot be opened.
     """
     if data.path == DEMO:
         return sample_folder, ""
     if not data.path.strip():
         raise UserError("no data folder given", "data.path", "Give a folder, or demo for the sample set.", "no-data")
-    path = Path(data.path).expanduser()
+    path = usable_path(data.path)
     if not path.is_file():
         return path, ""
     if is_archive(path):

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
+from core.data import progress
 from core.data.names import NameIndex
+from core.data.progress import OnProgress
+from core.data.walk import Walk
 from core.errors import Problem, UserError
 
 PHOTO_ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
@@ -34,6 +38,9 @@ SPLIT_WORDS = {
     "testing": "test",
 }
 MOST_FILES = 2_000_000  # more is somebody's whole disk, not a data set
+MANY_FILES = "many-files"  # the kind of the question whether so many are meant
+COUNT_S = 3.0
+COUNTED_EVERY = 1_000
 MOST_TEXT_BYTES = 1 << 29  # a label file above half a gigabyte is none
 
 
@@ -98,55 +105,50 @@ class Folder:
         return NameIndex(self.photos)
 
 
-def list_files(root: Path, handed: str = "") -> Folder:
+def list_files(
+    root: Path, handed: str = "", most: int = MOST_FILES, on_progress: OnProgress = progress.silent
+) -> Folder:
     """Everything below a folder, hidden files left out; links that lead out of it are not followed.
 
     Args:
         root: the folder.
         handed: the file in it that was handed over; "" for none.
+        most: the most files that are read without a question.
+        on_progress: called with the number of files so far.
 
     Raises:
-        UserError: `root` is no folder, or holds more than MOST_FILES files.
+        UserError: `root` is no folder, or holds more than `most` files; its kind is MANY_FILES where they may be read
+            all the same.
     """
     if not root.is_dir():
         raise UserError("no such folder", str(root), "Give the folder of photos and labels.", "no-data")
-    base = root.resolve()
+    walk = Walk(root.resolve())
     names: list[str] = []
-    refused: list[str] = []
-    problems: list[Problem] = []
-
-    def report_unreadable(error: OSError) -> None:
-        name = Path(str(error.filename)).relative_to(base).as_posix()
-        problems.append(Problem("this folder cannot be read", name, "Check its permissions.", "unreadable-folder"))
-
-    for here, folders, files in os.walk(base, onerror=report_unreadable):
-        inside = Path(here).relative_to(base)
-        folders[:] = sorted(folder for folder in folders if not folder.startswith((".", "__MACOSX")))
-        for entry in sorted((*folders, *files)):
-            if entry.startswith("."):
-                continue
-            name, path = (inside / entry).as_posix(), Path(here, entry)
-            if path.is_symlink() and (bad := _bad_link(base, path, name)):
-                problems.append(bad)
-                refused.append(name)
-            elif not path.is_dir():
-                names.append(name)
-        if len(names) > MOST_FILES:
-            raise UserError(f"more than {MOST_FILES:,} files", str(root), "Give the folder of one data set.", "no-data")
-    return Folder(base, tuple(sorted(names)), tuple(problems), tuple(refused), handed)
+    on_progress(progress.listing(0))
+    found = walk.names()
+    for name in found:
+        names.append(name)
+        if len(names) % COUNTED_EVERY == 0:
+            on_progress(progress.listing(len(names)))
+        if len(names) > most:
+            raise _too_many(root, names, found)
+    return Folder(walk.base, tuple(sorted(names)), walk.problems, tuple(sorted(walk.refused)), handed)
 
 
-def _bad_link(base: Path, path: Path, name: str) -> Problem | None:
-    fix = "Copy what it points to into the data folder."
-    try:
-        target = path.resolve(strict=True)
-    except (OSError, RuntimeError):
-        return Problem("this symbolic link leads nowhere", name, "Remove it, or put the file there.", "link-outside")
-    if not target.is_relative_to(base):
-        return Problem("this symbolic link leads out of the data folder and is not followed", name, fix, "link-outside")
-    if target.is_dir():
-        return Problem("linked folders are not followed", name, fix, "link-folder")
-    return None
+def _too_many(root: Path, names: list[str], found: Iterator[str]) -> UserError:
+    """The question whether so many files are meant: they are counted on for COUNT_S seconds, and not kept."""
+    files, photos = len(names), sum(map(is_photo, names))
+    ends = time.monotonic() + COUNT_S
+    more = "more than "
+    while files < MOST_FILES and time.monotonic() < ends:
+        if not (name := next(found, "")):
+            more = ""
+            break
+        files, photos = files + 1, photos + is_photo(name)
+    what = f"{more}{files:,} files, {photos:,} of them photos"
+    if files >= MOST_FILES:
+        return UserError(what, str(root), "Give the folder of one data set.", "no-data")
+    return UserError(what, str(root), "Is this the folder? Give another, or read it all the same.", MANY_FILES)
 
 
 def is_photo(name: str) -> bool:

@@ -18,6 +18,8 @@ from core.settings import DataSettings
 FRAME = re.compile(DataSettings().group_rule)
 NUMBER = re.compile(r"\d+")
 LENS = re.compile(r"(?i)(?<=\d)_[WZTSV](?=$|[._]jpe?g|[._]tiff?|\.rf\.)")  # wide, zoom, thermal, screen, visible
+# What Roboflow adds to the name of each version that it makes of a photo; the end of its code is no frame's number.
+ROBOFLOW = re.compile(r"(?i)[._](?:jpe?g|png|tiff?|bmp|webp)\.rf\.[0-9a-z]+$")
 DJI = re.compile(r"^(DJI_\d{8})\d{6}(_\d{4})")  # date, time of day, number
 NO_FLIGHT = frozenset(
     (*SPLIT_WORDS, "images", "labels", "annotations", "jpegimages", "img", "ann", "photos", "data")
@@ -35,12 +37,14 @@ def flight_of(name: str, rule: re.Pattern[str] | None, is_class: Callable[[str],
         is_class: whether a folder's name is that of a class; such a folder is no flight.
 
     Returns:
-        Folder and what the rule finds, or the one of them that is there; the photo's own name without either.
+        Folder and what the rule finds, or the one of them that is there. Without either the photo's own name; of
+        Roboflow's versions of a photo the name that it had, so that they stay together.
     """
     folder = flight_folder(name, is_class)
     found = group_of(name, rule)
     if found == name:
-        return folder or name
+        stem = PurePosixPath(name).stem
+        return folder or (ROBOFLOW.sub("", stem) if ROBOFLOW.search(stem) else name)
     return f"{folder}/{found}" if folder else found
 
 
@@ -51,8 +55,11 @@ def flight_folder(name: str, is_class: Callable[[str], bool] = lambda word: Fals
 
 
 def plain_stem(name: str) -> str:
-    """A frame's base name without the lens and the time of day that DJI writes: its shots of one moment are alike."""
-    return DJI.sub(r"\1\2", LENS.sub("", PurePosixPath(name).stem))
+    """A frame's base name without what DJI and Roboflow add: shots of one moment and versions of a photo are alike.
+
+    That is the lens and the time of day by DJI, and the former ending and code by Roboflow.
+    """
+    return DJI.sub(r"\1\2", LENS.sub("", ROBOFLOW.sub("", PurePosixPath(name).stem)))
 
 
 def group_of(name: str, rule: re.Pattern[str] | None) -> str:

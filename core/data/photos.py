@@ -14,7 +14,6 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from io import BufferedReader
 from pathlib import Path
 
@@ -28,13 +27,16 @@ from PIL import (
 )
 
 from core.boxes import BoxXyxy
+from core.data import progress
 from core.data.image_stats import LONGEST, ImageStats, measure_image
-from core.data.refusals import HEAD_BYTES, NOT_READ, RefusedPhotoError, name_file, refusal_of
+from core.data.progress import OnProgress
+from core.data.refusals import HEAD_BYTES, HUGE, NOT_READ, TRUNCATED, RefusedPhotoError, name_file, refusal_of
 from core.errors import Problem
 
 FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF")  # no format that starts other programs
 MOST_PIXELS = 178_000_000  # just under PIL's own refusal; the largest survey cameras have 150 million
 MOST_BYTES = 1 << 30
+MOST_KEPT = 100_000  # photos of which `examine` keeps what it found
 MOST_AT_ONCE = 100_000_000  # pixels that `examine` unpacks at once, at four bytes each and up to twice
 ORIENTATION, QUARTER_TURNS, TURNS = 0x0112, (5, 6, 7, 8), range(2, 9)
 SURROUNDINGS = 0.9  # shown around an object that is cut out for people, as a share of its longer side
@@ -147,27 +149,41 @@ def exact_box(box_xyxy: BoxXyxy, size_wh: tuple[int, int], margin: float) -> Box
     return left, upper, max(right, left + 1.0), max(lower, upper + 1.0)
 
 
-def examine(root: Path, names: Iterable[str], with_stats: bool = False) -> dict[str, PhotoFacts | Problem]:
+def examine(
+    root: Path, names: Iterable[str], with_stats: bool = False, on_progress: OnProgress = progress.silent
+) -> dict[str, PhotoFacts | Problem]:
     """Facts of each photo, or what is wrong with its file; every photo is decoded, in parallel.
 
-    Results are kept while the process lives, until a file's time or size changes.
+    Results are kept in `examined` while the process lives, until a file's time or size changes.
 
     Args:
         root: the folder of the data set.
         names: of the photos, paths inside it.
         with_stats: whether the same decoding measures each picture too, which takes about four times as long.
+        on_progress: called with the number of photos so far, after each.
 
     Returns:
         For each name its facts or the problem.
     """
     listed = list(names)
+    found: dict[str, PhotoFacts | Problem] = {}
     with warnings.catch_warnings():
         # PIL warns from half of what we allow, and of odd EXIF data; what matters is reported as a Problem.
         warnings.simplefilter("ignore")
         with ThreadPoolExecutor(max_workers=min(8, (os.cpu_count() or 1) + 1)) as pool:
-            return dict(
-                zip(listed, pool.map(lambda name: _examine_cached(root / name, name, with_stats), listed), strict=True)
-            )
+            on_progress(progress.photos(0, len(listed)))
+            for name, facts in zip(
+                listed, pool.map(lambda name: _examine_cached(root / name, name, with_stats), listed), strict=True
+            ):
+                found[name] = facts
+                on_progress(progress.photos(len(found), len(listed)))
+    return found
+
+
+# A photo's path and its name; the times, size and number of its file; what was found.
+Examined = dict[tuple[str, str], tuple[tuple[int, ...], PhotoFacts | Problem]]
+examined: Examined = {}
+_examined_lock = threading.Lock()
 
 
 def _examine_cached(path: Path, name: str, with_stats: bool) -> PhotoFacts | Problem:
@@ -175,12 +191,15 @@ def _examine_cached(path: Path, name: str, with_stats: bool) -> PhotoFacts | Pro
         file = path.stat()
     except OSError:
         return examine_photo(path, name)
-    return _examine_version(path, name, with_stats, (file.st_mtime_ns, file.st_ctime_ns, file.st_size, file.st_ino))
-
-
-@lru_cache(maxsize=100_000)
-def _examine_version(path: Path, name: str, with_stats: bool, stamp: tuple[int, ...]) -> PhotoFacts | Problem:
-    return examine_photo(path, name, with_stats)
+    stamp, key = (file.st_mtime_ns, file.st_ctime_ns, file.st_size, file.st_ino), (str(path), name)
+    known, facts = examined.get(key, (None, None))
+    if facts is None or known != stamp or (with_stats and isinstance(facts, PhotoFacts) and facts.stats is None):
+        facts = examine_photo(path, name, with_stats)
+        with _examined_lock:
+            examined[key] = stamp, facts
+            while len(examined) > MOST_KEPT:
+                del examined[next(iter(examined))]
+    return facts if with_stats or isinstance(facts, Problem) else replace(facts, stats=None)
 
 
 def examine_photo(path: Path, name: str, with_stats: bool = False) -> PhotoFacts | Problem:
@@ -198,13 +217,11 @@ def examine_photo(path: Path, name: str, with_stats: bool = False) -> PhotoFacts
         if bytes_ == 0:
             return Problem("this photo file is empty", name, "Export this photo again, or remove it.", NOT_READ)
         if bytes_ > MOST_BYTES:
-            return Problem(f"this photo file has {bytes_ / 1e9:.1f} GB", name, "Make it smaller.", "huge-photo")
+            return Problem(f"this photo file has {bytes_ / 1e9:.1f} GB", name, "Make it smaller.", HUGE)
         with path.open("rb") as file:
             return _examine_open(file, name, with_stats)
     except OSError as error:
-        return Problem(
-            f"this photo cannot be read ({error.strerror})", name, "Check its permissions.", "unreadable-photo"
-        )
+        return Problem(f"this photo cannot be read ({error.strerror})", name, "Check its permissions.", NOT_READ)
 
 
 def _examine_open(file: BufferedReader, name: str, with_stats: bool) -> PhotoFacts | Problem:
@@ -221,7 +238,7 @@ def _examine_open(file: BufferedReader, name: str, with_stats: bool) -> PhotoFac
         return replace(name_file(head) or _not_read(), where=name)
     except (OSError, ValueError, SyntaxError, EOFError) as error:
         fix = "Export this photo again, or remove it."
-        return Problem(f"this photo cannot be read ({_short(error)})", name, fix, "unreadable-photo")
+        return Problem(f"this photo cannot be read ({_short(error)})", name, fix, NOT_READ)
     width, height = image.size
     if width * height > MOST_PIXELS:
         return _huge(name, f"{width} x {height} pixels")
@@ -285,10 +302,10 @@ def _decode(image: Image.Image, digest: str, name: str, with_stats: bool) -> Pho
                 "this photo is truncated: the end of the file is missing",
                 name,
                 "Copy it again from the camera, or remove it.",
-                "truncated-photo",
+                TRUNCATED,
             )
         fix = "Export this photo again, or remove it."
-        return Problem(f"this photo cannot be decoded ({_short(error)})", name, fix, "unreadable-photo")
+        return Problem(f"this photo cannot be decoded ({_short(error)})", name, fix, NOT_READ)
     size = (height, width) if turn in QUARTER_TURNS else (width, height)
     known = turn if isinstance(turn, int) and turn in TURNS else 1
     return PhotoFacts(size, digest, stats, known, pictures)
@@ -308,7 +325,7 @@ def _not_read() -> Problem:
 
 
 def _huge(name: str, size: str) -> Problem:
-    return Problem(f"this photo is absurdly large ({size})", name, "Make it smaller.", "huge-photo")
+    return Problem(f"this photo is absurdly large ({size})", name, "Make it smaller.", HUGE)
 
 
 def _short(error: BaseException) -> str:

@@ -13,6 +13,9 @@ LONGEST_STRIP = 200  # sides beyond this ratio are refused by the models' own im
 DNG_VERSION = 50706  # a TIFF with this tag is a raw negative, of which Pillow would read the thumbnail
 JPEG_CURE = "Export it as JPEG."
 GREY, STRIP, NOT_READ = "grey-photo", "strip-photo", "unreadable-photo"
+HUGE, TRUNCATED = "huge-photo", "truncated-photo"
+# Kinds of problems of which a photo's file is the cause, and nothing else.
+BAD_PHOTO = frozenset({GREY, STRIP, NOT_READ, HUGE, TRUNCATED})
 
 # (where the bytes stand, the bytes, what the file is, the cure); the first that fits.
 SIGNATURES: tuple[tuple[int, bytes, str, str], ...] = (

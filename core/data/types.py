@@ -41,7 +41,8 @@ class Photo:
         name: its path inside the data set.
         size_wh: width and height in pixels.
         split: one of SPLITS; "" where none is given yet.
-        group: its flight or site, which stays on one side of a split; "" until it is known.
+        group: its flight or site, which stays on one side of a split: as the labels state it, else by folder and name;
+            "" until it is known.
         objects: everything boxed in it; empty where there is nothing to see.
         digest: SHA-256 (hex) of the file's bytes.
         stats: of the picture; only where the data set was read to be reviewed or rid of duplicates.

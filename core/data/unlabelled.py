@@ -16,14 +16,17 @@ from pathlib import Path
 
 from core import taxonomy as taxonomies
 from core.boxes import WHOLE_PHOTO, BoxXyxy
+from core.data import progress
 from core.data.checks import faults_of, place_box, size_mismatch, stacks
 from core.data.dataset import handed_over
 from core.data.files import Folder, list_files
-from core.data.formats.base import SHARE, RawObject, RawPhoto, RawSet
+from core.data.formats.base import SHARE, LabelFormat, RawObject, RawPhoto, RawSet
 from core.data.formats.registry import FORMATS, FORMATS_TEXT, read_labels, recognise
 from core.data.notes import refuse_inferences
 from core.data.photos import PhotoFacts, examine
+from core.data.progress import OnProgress
 from core.data.readings import settle
+from core.data.refusals import BAD_PHOTO
 from core.errors import Problem, UserError
 from core.settings import DataSettings
 from core.taxonomy import Taxonomy
@@ -89,20 +92,24 @@ class UnlabelledDataset:
         return faults_of(self.problems)
 
 
-def read_unlabelled(data: DataSettings, sample_folder: Path) -> UnlabelledDataset:
+def read_unlabelled(
+    data: DataSettings, sample_folder: Path, on_progress: OnProgress = progress.silent
+) -> UnlabelledDataset:
     """The boxes of all photos of a folder, splits disregarded; the same photo twice is judged twice.
 
     Args:
         data: where the photos lie, their label format and the taxonomy.
         sample_folder: the folder of the sample set, which "demo" as `data.path` means.
+        on_progress: told how many files were found, and how many photos were read.
 
     Raises:
         UserError: there is nothing to judge. It names every problem found.
     """
     taxonomy = taxonomies.load(data.taxonomy)
-    folder = list_files(*handed_over(data, sample_folder))
+    folder = list_files(*handed_over(data, sample_folder), on_progress=on_progress)
+    on_progress(progress.labels())
     raw = _raw(folder, data.format)
-    facts = examine(folder.root, {photo.name for photo in raw.photos})
+    facts = examine(folder.root, {photo.name for photo in raw.photos}, on_progress=on_progress)
     settled, doubts = settle(raw.photos, facts)
     problems = [*folder.problems, *raw.problems, *doubts, *stacks(facts)]
     unknown_classes: Counter[str] = Counter()
@@ -121,15 +128,43 @@ def read_unlabelled(data: DataSettings, sample_folder: Path) -> UnlabelledDatase
     )
 
 
-def _raw(folder: Folder, format_: str) -> RawSet:
-    """Labels as written; every photo whole where not a single label file is there."""
+def label_format(folder: Folder, wanted: str) -> LabelFormat | None:
+    """The format of the labels beside photos to be judged; None where there are no labels at all.
+
+    Args:
+        folder: the folder as listed.
+        wanted: a format's name, or "auto" for the one that is recognised.
+
+    Raises:
+        UserError: there are no photos, or no labels of the format that is wanted.
+    """
     if not folder.photos:
         fix = "Give a folder with JPEG or PNG photos."
         raise UserError.of((*folder.problems, Problem("there are no photos", str(folder.root), fix, "no-data")))
-    found = recognise(folder) if format_ == "auto" else FORMATS[format_]
+    found = recognise(folder) if wanted == "auto" else FORMATS[wanted]
     if found is not None and not found.recognises(folder):
         fix = "Set data.format to auto."
         raise UserError(f"no labels in {found.name} format", str(folder.root), fix, "no-data")
+    return found
+
+
+def require_judgeable(boxes: UnlabelledDataset, data: DataSettings) -> None:
+    """Refuse labels with faults, unless the settings say to go on with the good rest. Bad photos are only left out.
+
+    Args:
+        boxes: the folder as read.
+        data: its settings; with `use_good` nothing is refused.
+
+    Raises:
+        UserError: there are faults in labels; it names every fault.
+    """
+    if not data.use_good and any(fault.kind not in BAD_PHOTO for fault in boxes.faults):
+        raise UserError.of(boxes.faults)
+
+
+def _raw(folder: Folder, format_: str) -> RawSet:
+    """Labels as written; every photo whole where not a single label file is there."""
+    found = label_format(folder, format_)
     if found is not None:
         return read_labels(folder, found)
     whole = [RawPhoto(name, "", (RawObject("", WHOLE_PHOTO, SHARE, name),)) for name in folder.photos]

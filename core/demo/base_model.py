@@ -28,7 +28,7 @@ from core.data.types import BoxedObject, Photo
 from core.demo.photographic import draw_photographic
 from core.demo.scenes import PRETRAINING, draw_scene, random_wanted
 from core.demo.texture import optimizer_step, pretrain_tower, whiten
-from core.engine.models import DEMO_MODEL, Loaded, fingerprint
+from core.engine.models import Loaded
 from core.engine.models import load as load_model
 from core.engine.packing import answer_log_probs
 from core.engine.questions import ObjectQuery, PromptBuilder, truth_of
@@ -36,6 +36,7 @@ from core.engine.samples import PackedSample
 from core.engine.scoring import judge_photos
 from core.engine.vision import open_photo
 from core.prompts import PhotoContext, answers, question_text
+from core.runs.model_files import DEMO_MODEL, fingerprint
 from core.settings import EnhanceSettings, ModelSettings, Settings, load, merge
 from core.taxonomy import Taxonomy
 from core.taxonomy import load as load_taxonomy

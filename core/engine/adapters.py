@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -17,7 +16,7 @@ from core import settings as schema
 from core.engine.models import UNREADABLE, Loaded, base_of
 from core.errors import UserError
 from core.families import FAMILIES
-from core.runs.store import is_adapter
+from core.runs.model_files import require_adapter, require_same_base
 
 
 @contextmanager
@@ -55,29 +54,6 @@ def attach_lora(model: Any, lora: schema.LoraSettings) -> PeftModel:
     return get_peft_model(model, config)
 
 
-def adapter_about(folder: Path) -> dict[str, Any]:
-    """Read what damgui wrote beside an adapter: its settings, taxonomy, base model and fingerprints.
-
-    Args:
-        folder: An adapter's folder, in which damgui.json lies.
-
-    Raises:
-        UserError: damgui.json is missing, unreadable or lacks what questions are made of.
-    """
-    try:
-        about = json.loads((folder / "damgui.json").read_text(encoding="utf-8"))
-        if not isinstance(about, dict) or not {"base_model", "settings", "taxonomy"} <= set(about):
-            raise ValueError("it lacks what an adapter's questions are made of")
-    except (OSError, ValueError) as error:
-        raise UserError(
-            "this adapter has no readable damgui.json, so its questions are unknown",
-            str(folder),
-            "Use an adapter that damgui trained.",
-            "adapter",
-        ) from error
-    return about
-
-
 def load_adapter(loaded: Loaded, folder: Path, name: str = "default", trainable: bool = False) -> PeftModel:
     """Load an adapter and check it: every tensor arrived, nothing is left over, and it is not empty.
 
@@ -94,23 +70,8 @@ def load_adapter(loaded: Loaded, folder: Path, name: str = "default", trainable:
         UserError: The folder holds no adapter, or one of another base model, or one that does nothing. peft would only
             warn and go on.
     """
-    weights = folder / "adapter_model.safetensors"
-    if not is_adapter(str(folder)) or not weights.is_file():
-        raise UserError(
-            "this is not an adapter folder",
-            str(folder),
-            "Give a folder with adapter_config.json and adapter_model.safetensors.",
-            "adapter",
-        )
-    if (folder / "damgui.json").is_file():
-        trained_on = adapter_about(folder).get("base_fingerprint")
-        if trained_on and trained_on != loaded.fingerprint:
-            raise UserError(
-                f"this adapter was trained on another base model ({adapter_about(folder).get('base_model')})",
-                str(folder),
-                "Load it with the model it was trained on.",
-                "adapter",
-            )
+    require_adapter(folder)
+    require_same_base(folder, loaded.fingerprint)
     try:
         if isinstance(loaded.model, PeftModel):
             loaded.model.load_adapter(str(folder), adapter_name=name, is_trainable=trainable)
@@ -125,7 +86,7 @@ def load_adapter(loaded: Loaded, folder: Path, name: str = "default", trainable:
             "Load it with the model it was trained on.",
             "adapter",
         ) from error
-    check_adapter(model, weights, name)
+    check_adapter(model, folder / "adapter_model.safetensors", name)
     return model
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from core import settings as schema
 from core.boxes import stored_px
-from core.data.unlabelled import UnlabelledDataset, UnlabelledImage, read_unlabelled
+from core.data.unlabelled import UnlabelledDataset, UnlabelledImage, read_unlabelled, require_judgeable
 from core.engine import calibration
 from core.engine.evaluation import limited
 from core.engine.opened_model import OpenedModel, open_model
@@ -129,9 +129,8 @@ def reported_rule(calibration: Calibration, counted: Results, correction: str) -
 
 
 def _report(boxes: UnlabelledDataset, settings: Settings, reporter: Reporter) -> None:
-    """Faults refuse the folder unless the good rest shall be used; what is merely odd is reported in a line each."""
-    if boxes.faults and not settings.data.use_good:
-        raise UserError.of(boxes.faults)
+    """Faults of labels refuse the folder unless the good rest shall be used; all else is reported in a line each."""
+    require_judgeable(boxes, settings.data)
     for problem in boxes.faults:
         reporter.emit("warning", text=str(problem))
     bare = sum(problem.kind == "photo-without-label" for problem in boxes.problems)

@@ -19,6 +19,7 @@ from core.engine.questions import PromptBuilder
 from core.engine.reference_points.rows import prior_rows
 from core.engine.reference_points.run import EvaluatedSplit, measure
 from core.engine.scoring import judge_photos
+from core.engine.training_split import SPLIT_FILE, as_trained
 from core.errors import UserError
 from core.metrics import score
 from core.metrics.calibration import unsure_summary
@@ -26,6 +27,7 @@ from core.records import PredictionRow, PriorScore
 from core.results import Results
 from core.runs.events import Reporter
 from core.runs.files import replace, write_json
+from core.runs.store import is_adapter
 from core.runs.workspace import Workspace
 from core.settings import Settings
 from core.taxonomy import Taxonomy
@@ -51,7 +53,8 @@ def seen_in_training(opened: OpenedModel, photos: Sequence[Photo], reporter: Rep
 def read_data(settings: Settings, workspace: Workspace, run_folder: Path, reporter: Reporter) -> Dataset:
     """Read the run's data set and report its problems.
 
-    A split that had to be made is kept in the run's folder as split.json, and used again by a later start.
+    The split is kept in the run's folder as split.json, and used again by a later start. A tuned model is judged on the
+    split of its training.
 
     Args:
         settings: `data` says where the photos lie and how they are split, `training.seed` seeds the split.
@@ -68,11 +71,15 @@ def read_data(settings: Settings, workspace: Workspace, run_folder: Path, report
     reporter.emit("stage", text="Reading the photos")
     dataset = reading.read_dataset(settings.data, workspace.sample_data, settings.training.seed)
     checks.require_clean(dataset, settings.data)
+    kept = run_folder / SPLIT_FILE
+    if kept.is_file():
+        dataset = splits.apply_split(dataset, splits.read_split(kept))
+    elif is_adapter(settings.model.path):
+        dataset = as_trained(dataset, Path(settings.model.path), workspace, settings.data.split)
     for problem in dataset.problems:
         reporter.emit("warning", text=str(problem))
-    kept = run_folder / "split.json"
     if kept.is_file():
-        return splits.apply_split(dataset, splits.read_split(kept))
+        return dataset
     # Several processes of one training may be here at once: none may read half of what another writes.
     beside = run_folder / f"split.{os.getpid()}.part"
     splits.write_split(dataset, beside)
@@ -208,6 +215,8 @@ def run(settings: Settings, run_folder: Path, workspace: Workspace, reporter: Re
         "fingerprint": dataset.fingerprint,
         "photos_trained_on": seen,
     }
+    if notes := [problem.what for problem in dataset.problems if problem.kind == checks.TRAINING_SPLIT]:
+        results["data"]["split_note"] = notes[0]
     results["prior"] = prior_scores(dataset.split("train"), photos[:done], opened.taxonomy)
     results["settings"] = schema.to_dict(settings)
     # Written before the reference points too: whatever ends them, the model's own score is kept.

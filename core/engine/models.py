@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import re
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,18 +20,22 @@ from core import settings as schema
 from core.engine import four_bit
 from core.errors import UserError
 from core.families import FAMILIES
-from core.runs.store import is_adapter
+from core.runs.model_files import (
+    COPY_AGAIN,
+    MAKE_SHIPPED,
+    fingerprint,
+    not_found,
+    not_loadable,
+    require_base,
+    require_known_kind,
+    resolve,
+)
 
 # Transformers warns of its own use of names that it is about to drop; nobody here can cure that.
 warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
 
-DEMO_MODEL = Path(__file__).resolve().parents[2] / "models" / "demo"
 # What the libraries raise for files that are damaged, cut short or of another kind.
 UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, SafetensorError)
-MAKE_SHIPPED = {
-    "demo": "Make it again with: python -m core.demo.base_model",
-    "demo-photos": "Make it again with: python -m core.demo.base_model --style photographic",
-}
 
 
 @dataclass
@@ -98,52 +100,6 @@ def choose_dtype(wanted: str, device: torch.device) -> torch.dtype:
     return {"float32": torch.float32, "bfloat16": torch.bfloat16}[wanted]
 
 
-def resolve(path: str) -> str:
-    """Find out what a model's name stands for.
-
-    Args:
-        path: A shipped name (`demo`, `demo-photos`), a local folder, or a hub id.
-
-    Returns:
-        The folder of a shipped model, a local folder as it is, anything else unchanged as a hub id.
-
-    Raises:
-        UserError: A local folder is not there or holds no model.
-    """
-    if path in MAKE_SHIPPED:
-        shipped = DEMO_MODEL.with_name(path)
-        if not (shipped / "config.json").is_file():
-            raise UserError(f"the {path} model's folder is missing", str(shipped), MAKE_SHIPPED[path], "model")
-        return str(shipped)
-    if Path(path).exists() or path.startswith((".", "/", "~")) or re.match(r"^[A-Za-z]:\\", path):
-        folder = Path(path).expanduser()
-        if not (folder / "config.json").is_file():
-            what = "no such folder" if not folder.exists() else "this is not a model folder: it has no config.json"
-            cure = "Give demo, a hub id such as Qwen/Qwen2-VL-2B-Instruct, or a model folder."
-            raise UserError(what, path, cure, "model")
-        return str(folder)
-    return path
-
-
-def fingerprint(folder: Path) -> str:
-    """Fingerprint a model by its config and by name, size, first and last MiB of every weight file.
-
-    Args:
-        folder: A model's folder, with config.json in it.
-
-    Returns:
-        The first 16 hex digits of a SHA-256.
-    """
-    digest = hashlib.sha256((folder / "config.json").read_bytes())
-    for file in sorted([*folder.glob("*.safetensors"), *folder.glob("*.bin")]):
-        digest.update(f"{file.name} {file.stat().st_size}".encode())
-        with file.open("rb") as stream:
-            digest.update(stream.read(1 << 20))
-            stream.seek(max(0, file.stat().st_size - (1 << 20)))
-            digest.update(stream.read(1 << 20))
-    return digest.hexdigest()[:16]
-
-
 def load(wanted: schema.ModelSettings) -> Loaded:
     """Load the base model of `wanted.path`, in evaluation mode.
 
@@ -152,19 +108,12 @@ def load(wanted: schema.ModelSettings) -> Loaded:
     """
     logging.disable_progress_bar()
     device = choose_device(wanted.device)
-    if is_adapter(wanted.path):
-        raise UserError("this folder holds an adapter, not a whole model", wanted.path, "Give the base model.", "model")
+    require_base(wanted.path, wanted.offline)
     place = resolve(wanted.path)
     local = wanted.offline or wanted.path in MAKE_SHIPPED
     try:
         config = AutoConfig.from_pretrained(place, local_files_only=local)
-        if config.model_type not in FAMILIES:
-            raise UserError(
-                f"a {config.model_type} model cannot be used here",
-                wanted.path,
-                f"Choose a model of one of the families {', '.join(FAMILIES)}.",
-                "model",
-            )
+        require_known_kind(config.to_dict(), wanted.path)  # of a hub id that was downloaded just now
         tokenizer = AutoTokenizer.from_pretrained(place, local_files_only=local)
         processor = Qwen2VLImageProcessorPil.from_pretrained(place, local_files_only=local)
         dtype = choose_dtype(wanted.dtype, device)
@@ -177,13 +126,15 @@ def load(wanted: schema.ModelSettings) -> Loaded:
     except UserError:
         raise
     except UNREADABLE as error:
-        raise _not_loadable(wanted, place, error) from error
+        if Path(place).is_dir():
+            raise not_loadable(wanted.path, str(error).splitlines()[0][:160]) from error
+        raise not_found(wanted.path, wanted.offline) from error
     lacking = sorted(info["missing_keys"])
     if lacking:
         raise UserError(
             f"{len(lacking)} weights are missing, among them {lacking[0]}",
             wanted.path,
-            MAKE_SHIPPED.get(wanted.path, "Copy the whole model folder again."),
+            MAKE_SHIPPED.get(wanted.path, COPY_AGAIN),
             "model",
         )
     if tokenizer.convert_tokens_to_ids(FAMILIES[config.model_type].conversation.image_pad) != config.image_token_id:
@@ -191,7 +142,7 @@ def load(wanted: schema.ModelSettings) -> Loaded:
         raise UserError(
             "the tokenizer is missing or belongs to another model",
             wanted.path,
-            MAKE_SHIPPED.get(wanted.path, "Copy the whole model folder again."),
+            MAKE_SHIPPED.get(wanted.path, COPY_AGAIN),
             "model",
         )
     if tokenizer.chat_template is None:
@@ -208,19 +159,6 @@ def load(wanted: schema.ModelSettings) -> Loaded:
     folder = Path(getattr(config, "_name_or_path", place))
     mark = fingerprint(folder) if folder.is_dir() else str(getattr(config, "_commit_hash", place))
     return Loaded(model, tokenizer, processor, wanted.path, config.model_type, mark, device)
-
-
-def _not_loadable(wanted: schema.ModelSettings, place: str, error: Exception) -> UserError:
-    if Path(place).is_dir():
-        cause = str(error).splitlines()[0][:160]
-        again = MAKE_SHIPPED.get(wanted.path, "Copy the whole model folder again.")
-        return UserError(f"this model cannot be loaded ({cause})", wanted.path, again, "model")
-    cure = (
-        "Set model.offline=false to download it, or give the folder it lies in"
-        if wanted.offline
-        else "Check the name and the connection, or give the folder it lies in"
-    )
-    return UserError("this model is not on this machine and was not found", wanted.path, f"{cure}.", "model")
 
 
 class PatchMatmul(torch.nn.Conv3d):

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from core import settings as schema
 from core.engine import adapters, calibration, models
-from core.errors import UserError
 from core.metrics.calibration import Calibration
 from core.results import ModelFacts
+from core.runs.model_files import adapter_about, base_of_adapter, require_same_taxonomy
 from core.runs.store import is_adapter
 from core.settings import Settings
-from core.taxonomy import Taxonomy, restore
+from core.taxonomy import Taxonomy
 from core.taxonomy import load as load_taxonomy
 
 
@@ -59,15 +58,10 @@ def open_model(settings: Settings) -> OpenedModel:
     if not is_adapter(path):
         loaded = models.load(settings.model)
         return OpenedModel(loaded, loaded.model, taxonomy, None)
-    about = adapters.adapter_about(Path(path))
-    if restore(about["taxonomy"]).allowed != taxonomy.allowed:
-        raise UserError(
-            "this is not the taxonomy that the adapter learned",
-            settings.data.taxonomy or f"the taxonomy {taxonomy.name!r}",
-            "Give the file it was trained with as data.taxonomy, or train again.",
-            "taxonomy",
-        )
-    loaded = models.load(schema.merge(settings, {"model.path": str(about["base_model"])}).model)
+    about = adapter_about(Path(path))
+    require_same_taxonomy(path, taxonomy, settings.data.taxonomy)
+    base = base_of_adapter(Path(path), settings.model.base)
+    loaded = models.load(replace(settings.model, path=base))
     model = adapters.load_adapter(loaded, Path(path)).eval()
     learned = frozenset(about.get("train_digests", ()))
     return OpenedModel(loaded, model, taxonomy, path, learned, calibration.load(Path(path)))

@@ -21,6 +21,7 @@ from core.engine.questions import PromptBuilder
 from core.engine.training.memory import free_bytes
 from core.errors import UserError
 from core.metrics.calibration import Calibration
+from core.runs.model_files import adapter_about, base_of_adapter, resolve
 from core.runs.store import is_adapter
 from core.settings import Settings
 from core.taxonomy import load as load_taxonomy
@@ -36,7 +37,7 @@ Content = tuple[tuple[str, int, int, int], ...]
 
 def content_of(model: str) -> Content:
     """List what changes when any file of a model does; () for a hub id, whose files never change."""
-    folder = Path(model if is_adapter(model) else models.resolve(model))
+    folder = Path(model if is_adapter(model) else resolve(model))
     try:
         files = [(file.name, file.stat()) for file in sorted(folder.iterdir()) if file.is_file()]
     except OSError:
@@ -109,7 +110,7 @@ class WarmModels:
         raise UserError("this model is being written", model, "Ask again in a moment.", "busy")
 
     def _base_path(self, model: str) -> str:
-        return str(adapters.adapter_about(Path(model))["base_model"]) if is_adapter(model) else model
+        return base_of_adapter(Path(model), self.settings.model.base) if is_adapter(model) else model
 
     def _content(self, model: str) -> tuple[Content, Content]:
         """Of the model, and of the base below it."""
@@ -130,7 +131,7 @@ class WarmModels:
             settings = schema.merge(self.settings, {"model.path": model})
             prompt_builder = PromptBuilder(loaded, settings, load_taxonomy(settings.data.taxonomy))
             return WarmModel(loaded, None, prompt_builder, None, base, content)
-        about = adapters.adapter_about(Path(model))
+        about = adapter_about(Path(model))
         settings = schema.from_dict(about["settings"], str(Path(model) / "damgui.json"))
         self._free_memory(weight_bytes(model), keep=base)
         name = f"adapter{next(self._numbers)}"

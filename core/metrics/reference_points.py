@@ -33,6 +33,7 @@ class ReferencePoint:
 
 PRIOR, PROMPT_ONLY, TEXTURE_FOREST, LINEAR_PROBE = "prior", "prompt_only", "texture_forest", "linear_probe"
 BLANK, SHUFFLED = "blank", "shuffled"
+NOT_WORTH_IT = "Until the model beats them it is not worth its price."
 POINTS = (
     ReferencePoint(
         PRIOR,
@@ -104,5 +105,5 @@ def simpler_is_better(accuracy: float, better: Mapping[str, float], objects: str
         return None
     return (
         f"The model is right for {percent(accuracy, 0)} of the {objects}. Simpler methods that learned from the "
-        f"training photos do clearly better: {named}. Until the model beats them it is not worth its price."
+        f"training photos do clearly better: {named}. {NOT_WORTH_IT}"
     )

@@ -32,23 +32,24 @@ def annotated_name(photo: str) -> str:
     return plain if plain.lower().endswith((".jpg", ".jpeg")) else plain + ".jpg"
 
 
-def draw(path: Path, rows: Sequence[PredictionRow], taxonomy: Taxonomy) -> Image.Image:
+def draw(path: Path, rows: Sequence[PredictionRow], taxonomy: Taxonomy, full_size: bool = False) -> Image.Image:
     """A photo with the box of every row and its answer.
 
     Args:
         path: of the photo.
         rows: predictions about objects of this photo.
         taxonomy: gives each condition its colour and mark.
+        full_size: whether the picture has as many pixels as the photo.
 
     Returns:
-        The photo as viewed, RGB, its longer side LEAST_PX to MOST_PX.
+        The photo as viewed, RGB, its longer side LEAST_PX to MOST_PX where it need not have its full size.
 
     Raises:
         OSError: the photo cannot be read; like any of `core.data.photos.UNREADABLE`.
     """
     full_wh = photo_size(path)
-    scale = min(max(*full_wh, LEAST_PX), MOST_PX) / max(full_wh)
-    picture = open_photo(path, min(scale, 1.0))
+    scale = 1.0 if full_size else min(max(*full_wh, LEAST_PX), MOST_PX) / max(full_wh)
+    picture = open_photo(path, scale if scale < 1.0 else None)
     size = (max(1, round(full_wh[0] * scale)), max(1, round(full_wh[1] * scale)))
     if picture.size != size:
         picture = picture.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)

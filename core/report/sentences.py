@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from core.metrics import verdict
 from core.metrics.flights import FEW_FLIGHTS, NO_INTERVAL
-from core.metrics.reference_points import BY_KEY, POINTS, PRIOR, references_of, simpler_is_better
 from core.report.words import SPLITS
 from core.results import Results, UnsureSummary
 from core.settings import SHIPPED_MODELS
@@ -21,12 +21,6 @@ def between(ends: Sequence[float] | None) -> str:
     return interval(ends, "–")
 
 
-def prior_accuracy(results: Results) -> float | None:
-    """The accuracy of always answering the most frequent condition of each type; None where it is not known."""
-    guessing = references_of(results).get(PRIOR)
-    return guessing.get("accuracy") if guessing else None
-
-
 def headline(results: Results) -> str:
     """What came out of an evaluation, with its interval and what guessing would score, as one paragraph.
 
@@ -35,22 +29,9 @@ def headline(results: Results) -> str:
     """
     correct, total = int(results["correct"]), int(results["total"])
     text = f"The model judged {correct:,} of {counted(total, 'object')} right: {percent(results['overall_accuracy'])}"
-    ends = results.get("accuracy_interval")
-    text += f"{_interval_note(results)}."
-    prior = prior_accuracy(results)
-    text += _macro_f1_sentence(results)
-    if prior is None:
-        return text + " What guessing would score is not known here."
-    text += f" {BY_KEY[PRIOR].named.capitalize()} of each type would score {percent(prior)}"
-    text += _prior_macro_f1(results)
-    if not ends:
-        few = "accuracy_interval" in results
-        return text + ("; of so few flights nobody can say which is better." if few else ".")
-    if ends[0] > prior:
-        return text + ", so the model is better than guessing on these photos."
-    if ends[1] < prior:
-        return text + ", so the model is worse than guessing on these photos."
-    return text + ", which lies within the interval: the model is not clearly better than guessing on these photos."
+    text += f"{_interval_note(results)}.{_macro_f1_sentence(results)}"
+    proved = verdict.of_score(results)
+    return " ".join([text, f"{proved.title}.", *proved.reasons])  # its warning is in the list of warnings
 
 
 def _macro_f1_sentence(results: Results) -> str:
@@ -70,12 +51,6 @@ def _interval_note(results: Results) -> str:
     if not ends:
         return f" ({NO_INTERVAL})" if "accuracy_interval" in results else ""
     return f" (95 % interval {ends})"
-
-
-def _prior_macro_f1(results: Results) -> str:
-    guessing = references_of(results).get(PRIOR)
-    macro = guessing.get("macro_f1") if guessing else None
-    return f" (macro-F1 {percent(macro)})" if macro is not None else ""
 
 
 def batch_headline(results: Results, taxonomy: Taxonomy) -> str:
@@ -100,10 +75,11 @@ def warnings(results: Results) -> list[str]:
     """What must be known before any number is believed, one sentence each."""
     found = [str(sentence) for sentence in results.get("reference_warnings") or []]
     if "reference_warnings" not in results:
-        found += _simpler_is_better(results)
+        found += [text] if (text := verdict.simpler_warning(results)) else []
     if not results.get("complete", True):
         found.insert(0, "This run was stopped before all photos were judged: the numbers are about a part of them.")
     data = results.get("data") or {}
+    found += split_note(results)
     seen = int(data.get("photos_trained_on") or 0)
     if seen:
         found.append(
@@ -113,15 +89,10 @@ def warnings(results: Results) -> list[str]:
     return found
 
 
-def _simpler_is_better(results: Results) -> list[str]:
-    """Of results from before there were warnings: simpler methods that lie above the model's interval."""
-    ends, references = results.get("accuracy_interval"), references_of(results)
-    known = {
-        point.key: references[point.key]["accuracy"] for point in POINTS if point.simpler and point.key in references
-    }
-    better = {key: accuracy for key, accuracy in known.items() if ends and (accuracy or 0) > ends[1]}
-    text = simpler_is_better(float(results["overall_accuracy"]), better) if better else None
-    return [text] if text else []
+def split_note(results: Results) -> list[str]:
+    """The sentence about photos that the split of the model's training leaves out, where there are any."""
+    note = str((results.get("data") or {}).get("split_note") or "")
+    return [f"{note[0].upper()}{note[1:]}."] if note else []
 
 
 def broken_promise(found: UnsureSummary) -> str:

@@ -50,13 +50,12 @@ def write_csv(predictions: Path, target: Path, taxonomy: Taxonomy) -> int:
         UserError: the predictions are damaged, or the disk does not take the table.
     """
     classes = taxonomy.class_names if any(row.get("object_type") is None for _, row in rows_of(predictions)) else ()
-    head = [*FIXED, *(f"p {name}" for name in taxonomy.conditions), *(f"p {name}" for name in classes)]
     beside = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.tmp")
     count = 0
     try:
         with writing(target), beside.open("w", encoding="utf-8-sig", newline="") as stream:
             out = csv.writer(stream)
-            out.writerow(head)
+            out.writerow(head(taxonomy, classes))
             for _, row in rows_of(predictions):
                 out.writerow(cells(row, taxonomy, classes))
                 count += 1
@@ -65,6 +64,16 @@ def write_csv(predictions: Path, target: Path, taxonomy: Taxonomy) -> int:
     finally:
         beside.unlink(missing_ok=True)
     return count
+
+
+def head(taxonomy: Taxonomy, classes: Sequence[str]) -> list[str]:
+    """The names of the columns.
+
+    Args:
+        taxonomy: gives the columns of conditions.
+        classes: as for `cells`.
+    """
+    return [*FIXED, *(f"p {name}" for name in taxonomy.conditions), *(f"p {name}" for name in classes)]
 
 
 def cells(row: PredictionRow, taxonomy: Taxonomy, classes: Sequence[str]) -> list[Any]:

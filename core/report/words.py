@@ -16,7 +16,7 @@ SCORES_NOTE = (
 CLASSES_NOTE = (
     "Support: how many objects truly are of the class. Recall: the share of them that was found (with its 95 % "
     "interval). Precision: the share of the answers with this class that were right. F1: both in one number, 1 is "
-    "perfect. The thin line on a bar is the interval of the recall."
+    "perfect. The thin line on a bar is the interval of the recall. " + glossary.RECALL_WITHOUT_PRICE
 )
 CONFUSION_NOTE = (
     "Rows: what was true. Columns: what was answered. Framed: right. The darker, the larger its row's share."
@@ -28,7 +28,7 @@ RELIABILITY_NOTE = (
 ALARMS_NOTE = (
     "If the model's probability of the condition alone raised the alarm, with a threshold at which this share of other "
     "objects raises a false one: how much of what truly is so would be found. The threshold comes from "
-    "the calibration photos; of a model without any, each flight's from the other flights."
+    "the calibration photos; of a model without any, each flight's from the other flights. " + glossary.FOUND_AT_A_PRICE
 )
 MISTAKES_NOTE = "Objects judged wrong, missed faults first, and among them the surest first. The box is the object."
 URGENT_NOTE = "The surest first. These are a model's answers, not findings: look at the object before acting on one."

@@ -58,11 +58,12 @@ def file_stamp(path: Path) -> FileStamp:
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[None]:
+def writing(path: Path, flag: str = "--workspace") -> Iterator[None]:
     """Turn an OSError of the block into a UserError.
 
     Args:
         path: What is written, named in the error when the OSError names no file.
+        flag: The command line's flag that names another place.
 
     Raises:
         UserError: The disk is full or the file cannot be written; its kind is `disk`.
@@ -74,10 +75,10 @@ def writing(path: Path) -> Iterator[None]:
         if is_full(error):
             raise full(where) from error
         if error.errno in FORBIDDEN:
-            fix = "Allow writing there, or choose another folder with --workspace."
+            fix = f"Allow writing there, or choose another folder with {flag}."
             raise UserError("this cannot be written", where, fix, "disk") from error
         what = f"this cannot be written ({error.strerror or error})"
-        raise UserError(what, where, "Check the folder, or choose another one with --workspace.", "disk") from error
+        raise UserError(what, where, f"Check the folder, or choose another one with {flag}.", "disk") from error
 
 
 def plain(value: Any) -> Any:

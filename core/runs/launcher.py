@@ -9,15 +9,16 @@ import sys
 import time
 from collections.abc import Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from core.errors import Problem, UserError
 from core.records import Ended, LockNote
-from core.runs import locks, store
+from core.runs import locks, preflight, store
 from core.runs.events import EventReader, last_event
-from core.runs.files import remove, writing
+from core.runs.files import copy, remove, writing
 from core.runs.store import HEAVY, PROJECT, Run
-from core.runs.workspace import Workspace
+from core.runs.workspace import Workspace, check_name
 from core.settings import Settings
 
 # The worker emits `started` before it imports torch: within a second, or several on a machine that is busy.
@@ -67,7 +68,12 @@ def _is_over(workspace: Workspace, note: LockNote) -> bool:
 
 
 def begin(
-    workspace: Workspace, settings: Settings, kind: str, name: str = "", plan: Mapping[str, Any] | None = None
+    workspace: Workspace,
+    settings: Settings,
+    kind: str,
+    name: str = "",
+    plan: Mapping[str, Any] | None = None,
+    split: Path | None = None,
 ) -> Run:
     """Create a run and start its process.
 
@@ -77,18 +83,36 @@ def begin(
         kind: One of `store.RUN_KINDS`.
         name: The name of the model that a training makes; "" for other kinds.
         plan: A study's plan as a mapping for JSON; None for other kinds.
+        split: The split.json of another run, on whose photos this one judges; None or missing for a split of its own.
 
     Raises:
         UserError: The run is refused or fails to start; its folder is removed then.
     """
     if kind in HEAVY:
         require_free(workspace)
-    run = store.create(workspace, settings, kind, name, plan)
+    run = create(workspace, settings, kind, name, plan)
     try:
+        if split is not None and split.is_file():
+            copy(split, run.folder / split.name)
         return start(run)
     except UserError:
         store.discard(run)
         raise
+
+
+def create(
+    workspace: Workspace, settings: Settings, kind: str, name: str = "", plan: Mapping[str, Any] | None = None
+) -> Run:
+    """Create a run that has what it needs (see `preflight`); arguments as for `begin`.
+
+    Raises:
+        UserError: A training's name, the model or the photos are refused; nothing was written then.
+    """
+    if kind == "train":
+        store.require_free_name(workspace, check_name(name))
+    settings = store.with_absolute_paths(settings, Path.cwd(), workspace.root)
+    preflight.require_ready(workspace, settings, kind)
+    return store.create(workspace, settings, kind, name, plan)
 
 
 def start(run: Run) -> Run:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from core.errors import UserError
 from core.records import Prediction, PredictionRefused, PredictionRequest
@@ -116,26 +116,47 @@ def _open_service(workspace: Workspace, settings: Settings) -> Run:
 
 
 def ask(workspace: Workspace, settings: Settings, request: PredictionRequest) -> str:
-    """Hand in a question to the prediction service, which is started when there is none.
+    """Hand in one question; see `ask_all`."""
+    (number,) = ask_all(workspace, settings, [request])
+    return number
+
+
+def ask_all(workspace: Workspace, settings: Settings, requests: Sequence[PredictionRequest]) -> list[str]:
+    """Hand in questions to the prediction service, which is started when there is none; it answers one by one.
 
     Args:
         workspace: Whose service answers.
         settings: Those that the service predicts with.
-        request: The request of `core.engine.prediction.Predictor.predict`.
+        requests: Requests of `core.engine.prediction.Predictor.predict`.
 
     Returns:
-        The question's number for `answer`.
+        Each question's number for `answer`.
 
     Raises:
-        UserError: The service cannot start, another process has been starting it for too long, or the question cannot
+        UserError: The service cannot start, another process has been starting it for too long, or a question cannot
             be written.
     """
     settings = store.with_absolute_paths(settings, workspace.root)
     with _starting(workspace):
         run = _open_service(workspace, settings)
-    name = uuid.uuid4().hex[:12]
-    write_json(requests_folder(run) / f"{name}.json", request)
-    return f"{run.id}/{name}"
+    numbers = []
+    for request in requests:
+        name = uuid.uuid4().hex[:12]
+        write_json(requests_folder(run) / f"{name}.json", request)
+        numbers.append(f"{run.id}/{name}")
+    return numbers
+
+
+def withdraw(workspace: Workspace, numbers: Iterable[str]) -> None:
+    """Take questions back: nobody waits for their answers. One that is being answered, or was, is left as it is."""
+    for number in numbers:
+        identity, name = number.split("/", 1)
+        with contextlib.suppress(UserError, OSError):  # what is gone needs no taking back
+            run = store.open_run(workspace.runs / identity)
+            remove(requests_folder(run) / f"{name}.json")
+            forwarded = read_json(answers_folder(run) / f"{name}.json") or {}
+            if ASKED_AGAIN in forwarded:
+                withdraw(workspace, [forwarded[ASKED_AGAIN]])
 
 
 def answer(workspace: Workspace, number: str) -> Prediction | PredictionRefused | None:

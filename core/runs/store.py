@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os.path
 import platform
 import subprocess
 import sys
@@ -104,7 +105,7 @@ class Run:
 
 def is_adapter(model: str) -> bool:
     """Whether a model is the folder of an adapter."""
-    return (Path(model) / "adapter_config.json").is_file()
+    return os.path.isfile(Path(model) / "adapter_config.json")  # False, not an error, for a text that is no path
 
 
 def _stored_settings(model: str) -> dict[str, Any]:
@@ -174,7 +175,7 @@ def absolute_path(text: str, *roots: Path) -> str:
     if text in ("", *SHIPPED_MODELS):
         return text
     path = Path(text).expanduser()
-    found = next((root / path for root in roots if (root / path).exists()), None)
+    found = next((root / path for root in roots if os.path.exists(root / path)), None)
     return text if found is None else str(found.resolve())
 
 
@@ -183,6 +184,7 @@ def with_absolute_paths(settings: Settings, *roots: Path) -> Settings:
     given = {
         "data.path": settings.data.path,
         "model.path": settings.model.path,
+        "model.base": settings.model.base,
         "data.taxonomy": settings.data.taxonomy,
     }
     return merge(settings, {key: absolute_path(text, *roots) for key, text in given.items()})

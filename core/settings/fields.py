@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_type_hints
 
 import yaml
+
+from core.settings.yaml_text import load_yaml
 
 
 def setting(
@@ -57,6 +60,19 @@ class SettingField:
     label: str
 
 
+def fields_of(settings: type) -> Iterator[SettingField]:
+    """Every setting of a dataclass whose fields are groups of settings, in the order of declaration."""
+    for group in dataclasses.fields(settings):
+        section = get_type_hints(settings)[group.name]
+        hints, defaults = get_type_hints(section), section()
+        for entry in dataclasses.fields(section):
+            metadata = dict(entry.metadata)
+            metadata["label"] = metadata["label"] or entry.name.replace("_", " ").capitalize()
+            default = getattr(defaults, entry.name)
+            kind = dict if isinstance(default, dict) else hints[entry.name]
+            yield SettingField(path=f"{group.name}.{entry.name}", type=kind, default=default, **metadata)
+
+
 def convert(setting_field: SettingField, value: Any) -> tuple[Any, str]:
     """Convert a value from a file, a form or a command line to a setting's type.
 
@@ -81,11 +97,28 @@ def convert(setting_field: SettingField, value: Any) -> tuple[Any, str]:
         found = words.get(str(value).strip().lower())
         return (found, "") if found is not None else (None, f"{value!r} is neither true nor false")
     if setting_field.type in (int, float):
-        return number(setting_field, value)
+        return (None, "no number is given") if value is None or value == "" else number(setting_field, value)
     text = "" if value is None else str(value)
     if setting_field.choices and text not in setting_field.choices:
         return None, f"{text!r} is not one of {', '.join(setting_field.choices)}"
     return text, ""
+
+
+def fault_of(setting_field: SettingField, value: Any) -> str:
+    """What is wrong with a value and how to cure it, as a form says it under the field; "" when it is allowed."""
+    fault = convert(setting_field, value)[1]
+    return f"{fault[:1].upper()}{fault[1:]}. {cure(setting_field, setting_field.type)}" if fault else ""
+
+
+def cure(setting_field: SettingField, kind: type) -> str:
+    """The values that a setting allows, as a sentence; `kind` is its type, or that of one of a dict's numbers."""
+    if setting_field.choices:
+        return f"Give one of {', '.join(setting_field.choices)}."
+    low, high = setting_field.low, setting_field.high
+    span = f" between {low:g} and {high:g}" if low is not None and high is not None else ""
+    plain = {int: "a whole number", float: "a number", str: "a text", bool: "a true or false"}
+    plain[dict] = "names with a number each, such as {name: 2, other name: 4}, each"
+    return f"Give {plain[kind]}{span}."
 
 
 def number(setting_field: SettingField, value: Any) -> tuple[Any, str]:
@@ -110,7 +143,7 @@ def _numbers(setting_field: SettingField, value: Any) -> tuple[Any, str]:
     """What `convert` does for a dict: from a mapping, or from text such as `loose: 2, broken: 4`."""
     if isinstance(value, str):
         try:
-            value = yaml.safe_load(value if value.strip().startswith("{") else f"{{{value}}}")
+            value = load_yaml(value if value.strip().startswith("{") else f"{{{value}}}")
         except yaml.YAMLError:
             return None, f"{value!r} is no list of names with numbers"
     if not isinstance(value, Mapping):

@@ -9,7 +9,7 @@ from typing import Any
 
 from core.errors import Problem, UserError
 from core.settings import weights
-from core.settings.fields import SettingField, convert, number
+from core.settings.fields import convert, cure, number
 from core.settings.schema import FIELDS, Settings
 
 
@@ -74,9 +74,7 @@ def merge(base: Settings, changes: Mapping[str, Any], where: str = "") -> Settin
             continue
         converted, fault = number(field, value) if named else convert(field, value)
         if fault:
-            problems.append(
-                Problem(f"{path}: {fault}", where, f"Give {_wanted(field, float if named else field.type)}.", "setting")
-            )
+            problems.append(Problem(f"{path}: {fault}", where, cure(field, float if named else field.type), "setting"))
         elif named:
             single[path] = converted
         else:
@@ -90,16 +88,6 @@ def merge(base: Settings, changes: Mapping[str, Any], where: str = "") -> Settin
         mine = {path.split(".", 1)[1]: value for path, value in good.items() if path.startswith(entry.name + ".")}
         sections[entry.name] = dataclasses.replace(getattr(base, entry.name), **mine)
     return Settings(**sections)
-
-
-def _wanted(field: SettingField, kind: type) -> str:
-    """The values that a setting allows, in words."""
-    if field.choices:
-        return f"one of {', '.join(field.choices)}"
-    span = f" between {field.low:g} and {field.high:g}" if field.low is not None and field.high is not None else ""
-    plain = {int: "a whole number", float: "a number", str: "a text", bool: "a true or false"}
-    plain[dict] = "names with a number each, such as {name: 2, other name: 4}, each"
-    return plain[kind] + span
 
 
 def from_dict(tree: Mapping[str, Any], where: str = "") -> Settings:

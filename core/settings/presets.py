@@ -12,6 +12,7 @@ import yaml
 from core.errors import UserError
 from core.settings.merge import merge, to_dict
 from core.settings.schema import Settings
+from core.settings.yaml_text import MOST_CHARACTERS, YamlLimitError, load_yaml
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 # Models that come along, by name; each has a preset of its own.
@@ -77,11 +78,14 @@ def read_yaml(path: Path, as_text: bool = False) -> dict[str, Any]:
         as_text: Whether every value stays the text that it is written as: no, null and 1.10 are names as well.
 
     Raises:
-        UserError: It cannot be read, is not valid YAML (names the line), or holds something else.
+        UserError: It cannot be read, is not valid YAML (names the line), exceeds a limit of `load_yaml`, or holds
+            something else.
     """
     try:
-        loader = yaml.BaseLoader if as_text else yaml.SafeLoader
-        tree = yaml.load(path.read_text(encoding="utf-8"), Loader=loader)
+        with path.open(encoding="utf-8") as file:
+            tree = load_yaml(file.read(MOST_CHARACTERS + 1), as_text)
+    except YamlLimitError as error:
+        raise UserError(str(error), str(path), "Write it out, with less of it.", "setting") from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{path} line {mark.line + 1}" if mark else str(path)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import get_type_hints
 
-from core.settings.fields import SettingField, setting
+from core.settings.fields import SettingField, fields_of, setting
 
 
 @dataclass(frozen=True)
@@ -18,6 +16,12 @@ class ModelSettings:
         "demo",
         "The model that judges: demo, demo-photos, a hub id such as Qwen/Qwen2-VL-2B-Instruct, or a folder.",
         label="Model",
+    )
+    base: str = setting(
+        "",
+        "Only for a tuned model (an adapter): the folder of the model that it was trained on, where that has moved. "
+        "Empty: where it was then.",
+        label="Moved base model",
     )
     device: str = setting(
         "auto", "Where to compute: auto takes a GPU when there is one.", choices=("auto", "cpu", "cuda", "mps")
@@ -381,17 +385,4 @@ class Settings:
     batch: BatchSettings = field(default_factory=BatchSettings)
 
 
-def _fields() -> Iterator[SettingField]:
-    """Every setting, in the order of declaration."""
-    for group in dataclasses.fields(Settings):
-        section = get_type_hints(Settings)[group.name]
-        hints, defaults = get_type_hints(section), section()
-        for entry in dataclasses.fields(section):
-            metadata = dict(entry.metadata)
-            metadata["label"] = metadata["label"] or entry.name.replace("_", " ").capitalize()
-            default = getattr(defaults, entry.name)
-            kind = dict if isinstance(default, dict) else hints[entry.name]
-            yield SettingField(path=f"{group.name}.{entry.name}", type=kind, default=default, **metadata)
-
-
-FIELDS: Mapping[str, SettingField] = {field.path: field for field in _fields()}
+FIELDS: Mapping[str, SettingField] = {field.path: field for field in fields_of(Settings)}

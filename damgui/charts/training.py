@@ -79,8 +79,8 @@ def more(shown: Learning, base: int) -> str | None:
     They take the place of those at `since` and later. None when the figure is to be drawn anew.
     """
     found = drawn_since(shown.loss, base)
-    if found is None or len(found) > MOST_MORE:
-        return None
+    if found is None or len(found) > MOST_MORE or not np.isfinite(shown.loss.raw[:base]).any():
+        return None  # without any loss drawn, the legend does not list it yet
     x, raw, smoothed = points(shown.loss, found)
     since = int(shown.loss.steps[first_redrawn(base)])
     return json.dumps({"base": _base(shown, base), "since": since, "x": x, "y": [raw, smoothed]}, separators=(",", ":"))
@@ -106,11 +106,13 @@ def _dotted(color: str, symbol: str) -> dict[str, Any]:
 
 
 def _line(row: int, name: str, points: tuple[list[int], list[Any]], **extra: Any) -> dict[str, Any]:
-    # A point that is not there: plotly drops empty lines, their legend entries and an empty panel's axis lines.
+    # A point that is not there: plotly drops empty lines, and an empty panel's axis lines with them.
     x, y = points if points[0] else ([None], [None])
+    listed = any(value is not None for value in y)
     hover = "step %{x}: %{y:.3f}" if row == 1 else "step %{x}: %{y:.1f} %"
     axes = {"xaxis": "x", "yaxis": "y"} if row == 1 else {"xaxis": "x2", "yaxis": "y2"}
-    return {"type": "scatter", "x": x, "y": y, "name": name, "hovertemplate": hover, **axes, "mode": "lines", **extra}
+    about = {"name": name, "showlegend": listed, "hovertemplate": hover}
+    return {"type": "scatter", "x": x, "y": y, **about, **axes, "mode": "lines", **extra}
 
 
 def _checkpoints(marks: Sequence[Saved]) -> list[dict[str, Any]]:

@@ -48,10 +48,8 @@ def describe_settings() -> str:
         span = " | ".join(field.choices) if field.choices else "true | false" if field.type is bool else ""
         if field.low is not None and field.high is not None:
             span = f"{field.low:g} to {field.high:g}"
-        default = json.dumps(field.default)
-        lines.append(
-            f"{field.path} = {default}" + (f"   ({span}{' ' + field.unit if field.unit else ''})" if span else "")
-        )
+        unit = f" {field.unit}" if field.unit else ""
+        lines.append(f"{field.path} = {json.dumps(field.default)}" + (f"   ({span}{unit})" if span else ""))
         lines.append(f"    {field.help}")
     return "\n".join(lines)
 
@@ -68,6 +66,7 @@ def _parser() -> Parser:
     tuned.add_argument("--help-settings", action=HelpSettings, nargs=0, help="list every setting and exit")
     model = Parser(add_help=False)
     model.add_argument("--model", metavar="M", help="demo, demo-photos, a hub id, a model folder or an adapter folder")
+    model.add_argument("--base", metavar="B", help="where the base model of an adapter is now, when it has moved")
     data = Parser(add_help=False)
     data.add_argument("--data", metavar="D", help="demo, or a folder in YOLO, COCO, VOC or table format")
     data.add_argument("--strict", action="store_true", help="refuse whatever had to be inferred from the labels")
@@ -84,7 +83,7 @@ def _parser() -> Parser:
     app.add_argument("--no-browser", action="store_true", help="serve the page without opening it")
     verb("check", _check, "Tell what is in the data and what is wrong with it.", model, data, tuned)
     convert = verb("convert", _convert, "Write the data, as understood, for another tool.", model, data, tuned)
-    convert.add_argument("--to", required=True, choices=("yolo", "csv"))
+    convert.add_argument("--to", required=True, metavar="FORMAT", help="yolo, coco, voc, csv or cvat")
     convert.add_argument("--out", required=True, metavar="DIR", help="a new or empty folder")
     baseline = verb("baseline", _heavy, "Test a model as it is.", model, data, tuned)
     baseline.add_argument("--split", choices=("train", "valid", "test"))
@@ -161,6 +160,7 @@ def settings_of(args: Args) -> schema.Settings:
     base = schema.merge(settings_for_model(model), config, args.config or "")
     named = {
         "model.path": model,
+        "model.base": getattr(args, "base", None),
         "data.path": getattr(args, "data", None),
         "data.strict": getattr(args, "strict", False) or None,  # without the flag a file's setting stands
         "data.split": getattr(args, "split", None),
@@ -231,11 +231,16 @@ def _check(args: Args) -> int:
 
 
 def _convert(args: Args) -> int:
-    from damgui.cli.convert import convert
+    from damgui.cli.convert import convert, summary
 
     with redirect_stdout(sys.stderr):
         document = convert(settings_of(args), args.workspace, args.to, args.out)
-    _print_json(document) if args.json else print(f"Written to {args.out}")
+    if args.json:
+        _print_json(document)
+    else:
+        for problem in document["read"]["problems"]:
+            print(Problem(**problem), file=sys.stderr)
+        print(summary(document))
     return 0
 
 

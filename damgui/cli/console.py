@@ -23,7 +23,7 @@ from core.runs.store import Run
 from core.runs.workspace import Workspace
 from core.settings import Settings, to_flat
 from core.units import percent
-from damgui.cli.progress import ProgressBars, accuracy_line, batch_lines, dry_run_lines
+from damgui.cli.progress import ProgressBars, batch_lines, dry_run_lines, score_lines
 
 # The other processes of one `accelerate launch` look this long for the run that the first one makes.
 MEET_S = 120.0
@@ -49,7 +49,9 @@ def do(args: argparse.Namespace, settings_of: Callable[[argparse.Namespace], Set
         settings = settings_of(args)
         kind = "rehearse" if dry else args.verb
         name = (args.name or store.free_name(workspace, settings.model.path)) if kind == "train" else ""
-        run = store.create(workspace, settings, kind, name, _plan(args, settings))
+        # Before the checks too: they may import a library that reads on import whether it may use the network.
+        worker.prepare_environment(settings)
+        run = launcher.create(workspace, settings, kind, name, _plan(args, settings))
     else:
         launcher.prepare_resume(run)
     with _announced(run):
@@ -160,7 +162,7 @@ def closing_lines(run: Run) -> list[str]:
         return [*_study_lines(found), f"Results: {run.workspace.study(run.kind, run.id)}"]
     if run.kind == "batch":
         return batch_lines(found, outputs.files_of(run))
-    lines = [accuracy_line(found)] if "overall_accuracy" in found else [f"The run is {store.status(run)}."]
+    lines = score_lines(found) if "overall_accuracy" in found else [f"The run is {store.status(run)}."]
     return [*lines, f"Results: {_published(run)}"]
 
 
@@ -181,7 +183,7 @@ def _study_lines(found: Results) -> list[str]:
     if "table" in found:
         advice = found.get("recommendation")
         return [*markdown(found["table"]), "", *(advice["said"] if advice else [])]
-    return [accuracy_line(found), *crossval.lines(found)] if "overall_accuracy" in found else []
+    return [*score_lines(found), *crossval.lines(found)] if "overall_accuracy" in found else []
 
 
 def _published(run: Run) -> Path:
@@ -224,7 +226,7 @@ def _described(run: Run, document: dict[str, Any]) -> list[str]:
         lines.append(f"  {latest['done']} of {latest['total']} {latest.get('unit', 'photos')}")
     lines += [f"  {line}" for line in launcher.error_of(run).splitlines()]
     if "overall_accuracy" in document["outcome"]:
-        lines.append("  " + accuracy_line(document["outcome"]))
+        lines += [f"  {line}" for line in score_lines(document["outcome"])]
     if run.kind in store.RESUMING and document["status"] in store.UNFINISHED:
         lines.append(f"  go on with: damgui runs resume {run.id}")
     return lines

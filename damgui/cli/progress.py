@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, TextIO
 
 from core import units
+from core.metrics import verdict
 from core.metrics.flights import NO_INTERVAL
 from core.records import (
     DryRunDone,
@@ -141,6 +142,11 @@ def batch_lines(found: Results, files: Mapping[str, Any]) -> list[str]:
     if found.get("left_out"):
         lines.append(f"Left out: {len(found['left_out'])} damaged photos or labels (see the notes above)")
     return lines + [f"{name.capitalize():<12}{path}" for name, path in files.items()]
+
+
+def score_lines(results: Results) -> list[str]:
+    """The score, and what it proves: the same verdict as on the page and in the report."""
+    return [accuracy_line(results), str(verdict.of_score(results))]
 
 
 def accuracy_line(results: Results) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,9 +21,13 @@ from core.report import pictures
 from core.report.pictures import Place, data_uri
 from core.runs.files import FileStamp, file_stamp
 from damgui.components import html
+from damgui.components.downloads import offer
 from damgui.markup import TEMPLATES
 
-THUMB_PX, SMALL_PX, CROP_PX, VIEW_PX, ANNOTATED_PX = 460, 320, 300, 1280, 640
+THUMB_PX, SMALL_PX, CROP_PX, ANNOTATED_PX = 460, 320, 300, 640
+# What is sent of a photo at first. One of more pixels follows in its full size when somebody looks closer, up to what a
+# browser can show.
+PREVIEW_PX, MOST_PIXELS = 2048, 64_000_000
 LEAST_SEEN = 0.5  # per cent of a picture: a narrower box is drawn so wide
 LEAST_PX = 8  # a box counts as at least so wide
 _PHOTOS = TEMPLATES.macros("photos.html")
@@ -77,8 +82,22 @@ def whole(path: Path, longest_px: int = THUMB_PX) -> str:
     return _whole(path, longest_px, file_stamp(path))
 
 
+def preview(path: Path) -> str:
+    """As `whole`, large enough to work on; few are kept. Raises UserError when it cannot be read."""
+    return _preview(path, file_stamp(path))
+
+
 @lru_cache(maxsize=256)
 def _whole(path: Path, longest_px: int, _stamp: FileStamp) -> str:
+    return _encoded(path, longest_px)
+
+
+@lru_cache(maxsize=8)
+def _preview(path: Path, _stamp: FileStamp) -> str:
+    return _encoded(path, PREVIEW_PX)
+
+
+def _encoded(path: Path, longest_px: int) -> str:
     size_wh = photo_size(path)
     try:
         picture = photos.open_photo(path, min(1.0, longest_px / max(size_wh)))
@@ -88,6 +107,26 @@ def _whole(path: Path, longest_px: int, _stamp: FileStamp) -> str:
     stream = io.BytesIO()
     picture.save(stream, "JPEG", quality=82)
     return data_uri(stream.getvalue())
+
+
+def is_larger(size_wh: tuple[int, int]) -> bool:
+    """Whether a photo's `full_size` shows more than its preview and can be shown."""
+    return max(size_wh) > PREVIEW_PX and size_wh[0] * size_wh[1] <= MOST_PIXELS
+
+
+def full_size(path: Path) -> str:
+    """The photo as viewed in all its pixels, as a JPEG: the path of a copy that the page may serve.
+
+    Raises UserError when it cannot be read.
+    """
+    try:
+        picture = photos.open_photo(path)
+    except photos.UNREADABLE as error:
+        raise _unreadable(path, error) from error
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / f"{path.stem}.jpg"
+        picture.save(file, "JPEG", quality=90)
+        return offer(file)
 
 
 @lru_cache(maxsize=512)

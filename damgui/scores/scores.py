@@ -8,7 +8,9 @@ from typing import Any
 from markupsafe import Markup
 
 from core import units
+from core.metrics import verdict
 from core.metrics.reference_points import PRIOR, label_of, references_of
+from core.report.sentences import split_note
 from core.results import LabelScore, Probabilistic, Results
 from core.taxonomy import Taxonomy
 from damgui import text
@@ -29,7 +31,9 @@ def headline(shown: ShownResults) -> Markup:
     model_line = " · ".join(filter(None, [str((found.get("model") or {}).get("path", "")), took]))
     interval = html.interval(found, "accuracy_interval")
     caveats = [sentence for sentence in (sentences.by_flight(found), sentences.single_answers(found)) if sentence]
-    return _SCORES.headline(found, interval, model_line, _small_figures(found), caveats, warnings(found))
+    return _SCORES.headline(
+        found, verdict.of_score(found), interval, model_line, _small_figures(found), caveats, warnings(found)
+    )
 
 
 def _small_figures(found: Results) -> list[Markup]:
@@ -50,7 +54,9 @@ def _small_figures(found: Results) -> list[Markup]:
 
 def warnings(found: Results) -> Markup:
     """What makes these numbers doubtful."""
-    return html.joined(html.note(str(warning), "warn") for warning in found.get("reference_warnings") or [])
+    warned = found.get("reference_warnings", [verdict.simpler_warning(found)]) or ()
+    stated = [*split_note(found), *(warning for warning in warned if warning)]
+    return html.joined(html.note(str(warning), "warn") for warning in stated)
 
 
 # -- What it must beat -----------------------------------------------------------------------------------------------

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from core import units
-from core.glossary import TERMS
+from core.glossary import RECALL_WITHOUT_PRICE, TERMS
 from core.metrics.alarms import FROM_OTHER_FLIGHTS
-from core.metrics.compare import BETTER, UNCLEAR, WORSE
-from core.metrics.flights import FEW_FLIGHTS, LEAST_FLIGHTS, TOO_FEW_FLIGHTS
+from core.metrics.flights import FEW_FLIGHTS, TOO_FEW_FLIGHTS
 from core.metrics.reference_points import BY_KEY, PRIOR
 from core.records import ModelAnswer
 from core.results import AlarmScore, CalibrationFacts, Comparison, Results, ThresholdRule, UnsureSummary
-from core.units import percent, points
+from core.units import percent
 from damgui.text import split_name
 
 # -- One set of answers ----------------------------------------------------------------------------------------------
@@ -32,7 +30,9 @@ ALARM_OTHERS = "This model has no calibration, so each flight's threshold comes 
 BY_CLASS = "Class by class"
 BY_KIND = "By object type and condition"
 SURE = "How sure may one be?"
-CLASS_TABLE_HINT = " ".join(f"{word}: {TERMS[word]}" for word in ("Support", "Recall", "Precision", "F1"))
+CLASS_TABLE_HINT = " ".join(
+    [*(f"{word}: {TERMS[word]}" for word in ("Support", "Recall", "Precision", "F1")), RECALL_WITHOUT_PRICE]
+)
 RELIABILITY_HINT = (
     "Answers are sorted by how sure the model was. On the dashed line it is right as often as it says: of the answers "
     "given with 80 %, 80 % are right. Below the line it is too sure of itself, above it too modest. The bars show how "
@@ -50,12 +50,6 @@ CALIBRATED_HINT = (
 )
 
 # -- Two sets of answers ---------------------------------------------------------------------------------------------
-OUTCOME_TITLES = {
-    BETTER: "Better",
-    WORSE: "Worse",
-    UNCLEAR: "No clear difference",
-    TOO_FEW_FLIGHTS: "Too few flights",
-}
 CHANGES = (("accuracy_change", "Accuracy"), ("balanced_accuracy_change", BALANCED), ("macro_f1_change", "Macro-F1"))
 CHANGE_TITLE = "The differences, with their intervals"
 CHANGE_HINT = (
@@ -93,7 +87,6 @@ BASE, TUNED = "untaught", "tuned"
 UNSURE = "Unsure: send to an engineer"
 NO_THRESHOLD = "On the photos put aside, no percentage was high enough to rely on a single answer."
 NOT_CALIBRATED = "Not calibrated: take the percentage with a grain of salt."
-LIMIT_OF_SENSE = 20  # beyond so many times the flights, more of them are no advice
 
 
 def not_evaluated(split: str) -> str:
@@ -173,57 +166,6 @@ def alarm(condition: str, about: AlarmScore, tolerated: float = 0.1) -> str:
     price = f"{units.counted(false, 'false alarm')} among {others} others ({one_in(tolerated)} is tolerated)"
     sentence = f"of the {about['positives']} {condition} objects found, at {price}."
     return f"{sentence} {ALARM_OTHERS}" if about.get("threshold_from") == FROM_OTHER_FLIGHTS else sentence
-
-
-@dataclass(frozen=True)
-class Conclusion:
-    """A comparison in words; `tone` is up, down or "" (nothing is proved)."""
-
-    tone: str
-    title: str
-    explanation: str
-
-
-def conclusion(found: Comparison) -> Conclusion:
-    """What `core.metrics.compare` proves. Its macro-F1 change decides; one whose interval holds 0 proves nothing."""
-    change, flights, outcome = float(found["macro_f1_change"]), int(found["flights"]), found["verdict"]
-    title, ends = OUTCOME_TITLES[outcome], found["macro_f1_change_interval"]
-    if ends is None:
-        few = units.counted(flights, "flight")
-        lead = f"The difference of macro-F1 is {points(change)} points, from {few}: too few to prove anything."
-        return Conclusion("", title, f"{lead} At least {LEAST_FLIGHTS} are wanted.{_apart(found)}")
-    low, high = ends
-    lead = f"The difference of macro-F1 is {points(change)} points (95 % interval {points(low)} to {points(high)}): "
-    if outcome == UNCLEAR:
-        return Conclusion(
-            "", title, f"{lead}the interval includes 0. {more_flights(change, ends, flights)}{_apart(found)}"
-        )
-    side, tone = ("above", "up") if outcome == BETTER else ("below", "down")
-    return Conclusion(tone, title, f"{lead}the whole interval lies {side} 0.{_apart(found)}")
-
-
-def _apart(found: Comparison) -> str:
-    """Of few flights, how far the change in accuracy lies apart; begins with a space."""
-    if not 1 < found["flights"] < FEW_FLIGHTS:
-        return ""
-    low, high = found["lowest_flight"], found["highest_flight"]
-    return (
-        f" From flight to flight accuracy changes by {points(low['accuracy_change'])} ({low['flight']}) to "
-        f"{points(high['accuracy_change'])} points ({high['flight']})."
-    )
-
-
-def more_flights(change: float, ends: Sequence[float], flights: int) -> str:
-    """How many flights might tell, if the difference stayed: intervals shrink with the root of their number."""
-    reach = change - ends[0] if change > 0 else ends[1] - change
-    if change == 0 or flights == 0:
-        return "On these photos both are equally good."
-    times = (reach / change) ** 2
-    if times > LIMIT_OF_SENSE:
-        return f"Even {LIMIT_OF_SENSE} times as many flights would hardly tell: the two are about equally good."
-    wanted = math.ceil(times * flights)
-    wanted = math.ceil(wanted / 10) * 10 if wanted > 30 else wanted
-    return f"If it stays as large, about {max(wanted, flights + 1)} flights would tell; there are {flights}."
 
 
 def chance(found: Comparison) -> str:

@@ -11,7 +11,7 @@ from gradio.components import Component
 from core.runs import launcher
 from core.runs.files import file_stamp
 from damgui import forms, text
-from damgui.components import html, report_button
+from damgui.components import choices, html, report_button
 from damgui.components.run_controls import RunControls
 from damgui.frame import Frame, Updates
 from damgui.run_state import RunState, Stamp
@@ -29,6 +29,7 @@ def build(frame: Frame) -> None:
             stop = gr.Button(
                 text.BASELINE_STOP, variant="stop", elem_id="baseline-stop", visible=False, scale=0, min_width=120
             )
+        frame.notices.append(choices.place("baseline-choice"))
         with gr.Accordion(text.OPTIONS, open=False, elem_id="baseline-options"), gr.Row(elem_classes="dg-grid3"):
             for path in ("data.split", "data.limit", "question.kind"):
                 frame.form.add(path, min_width=200)
@@ -39,7 +40,7 @@ def build(frame: Frame) -> None:
     panels = details.build("baseline")
 
     def begin(values: Mapping[Component, Any]) -> None:
-        launcher.begin(frame.workspace, frame.form.read(values), "baseline")
+        launcher.begin(frame.workspace, frame.form.require(values), "baseline")
 
     def refresh(now: Snapshot, seen: Stamp | None) -> tuple[Stamp, Updates] | None:
         found, busy = now.latest("baseline"), now.at_work

@@ -13,19 +13,19 @@ from gradio.components import Component
 from markupsafe import Markup
 
 from core import units
-from core.errors import UserError
+from core.errors import Problem, UserError
 from core.records import DryRunMeasured
 from core.runs import launcher, store
 from core.runs.files import file_stamp
-from core.runs.workspace import model_label
-from core.settings import Settings, load, merge, preset_for, presets
+from core.runs.workspace import check_name, model_label
+from core.settings import preset_for, presets
 from damgui import forms, run_state, text
 from damgui.charts import training
 from damgui.charts.base import plot_component
-from damgui.components import html
+from damgui.components import choices, faults, html
 from damgui.components.run_controls import RunControls
-from damgui.forms import DATA_OPTIONS, NOT_IN_PRESETS, SIMPLE, SWITCHES, Form
-from damgui.frame import QUIET, Frame, Updates
+from damgui.forms import DATA_OPTIONS, SIMPLE, SWITCHES
+from damgui.frame import QUIET, Frame, Handler, Updates
 from damgui.markup import TEMPLATES
 from damgui.run_state import RunState, Stamp, learning
 from damgui.scores import sentences
@@ -51,7 +51,7 @@ def build(frame: Frame) -> None:
     html.place(html.heading(text.TAB_TRAINING, text.TRAINING_LEAD))
     with gr.Row():
         with gr.Column(scale=5, min_width=400):
-            preset, name, start, attempt = _form(frame.form)
+            preset, name, start, attempt = _form(frame)
         with gr.Column(scale=8, min_width=520):
             message = html.place("", elem_id="training-message")
             trial = html.place("", elem_id="training-trial")
@@ -71,10 +71,11 @@ def build(frame: Frame) -> None:
                 log = html.place(_log(""), elem_id="training-log")
 
     def begin(values: Mapping[Component, Any]) -> None:
-        launcher.begin(frame.workspace, frame.form.read(values), "train", (values[name] or "").strip())
+        settings = frame.form.require(values, _name_faults(frame, values[name]))
+        launcher.begin(frame.workspace, settings, "train", (values[name] or "").strip())
 
     def try_first(values: Mapping[Component, Any]) -> None:
-        launcher.begin(frame.workspace, frame.form.read(values), "rehearse")
+        launcher.begin(frame.workspace, frame.form.require(values), "rehearse")
 
     def refresh(now: Snapshot, seen: Stamp | None, typed: str) -> tuple[Stamp, Updates] | None:
         found, busy = now.latest("train"), now.at_work
@@ -101,10 +102,12 @@ def build(frame: Frame) -> None:
                 judge: gr.Button(visible=bool(found and found.status == "finished")),
                 ask: gr.Button(visible=bool(found and found.status == "finished")),
             }
-            # Only when a run begins or ends, and only a name that the page had put there: what is typed stays.
-            at_rest = seen is None or (seen[0] != stamp[0] and not (found and found.active))
-            if at_rest and (_is_suggestion(typed or "") or (found and typed == found.run.name)):
-                updates[name] = _free_name(frame, found)
+            if found is not None and found.active and seen is None and _is_suggestion(typed or ""):
+                updates[name] = found.run.name
+            # Its own name is taken once it has a model; a name that is still free, or another one, stays as typed.
+            over = seen is not None and seen[0] != stamp[0] and found is not None and not found.active
+            if found is not None and over and typed == found.run.name and _name_faults(frame, typed):
+                updates[name] = _suggested(frame, found.run.settings().model.path)
         return (*stamp, base), {**updates, log: _log(run_state.log_tail(newest.run) if newest else "")}
 
     outputs = [start, attempt, trial, state, stop, chart, resume, judge, ask, name, log]
@@ -114,13 +117,15 @@ def build(frame: Frame) -> None:
     frame.jump(judge, "compare")
     frame.jump(ask, "predict")
     frame.follow(preset, lambda settings: preset_for(settings.model.path))
+    frame.follow(name, lambda settings: _suggested(frame, settings.model.path))
     frame.later(lambda: _wire_form(frame, preset, name))
     frame.later(lambda: controls.start(start, begin, frame.form.inputs | {name}))
     frame.later(lambda: controls.start(attempt, try_first, frame.form.inputs, trial))
 
 
-def _form(form: Form) -> tuple[gr.Dropdown, gr.Textbox, gr.Button, gr.Button]:
+def _form(frame: Frame) -> tuple[gr.Dropdown, gr.Textbox, gr.Button, gr.Button]:
     """The settings. Returns the widgets that are no settings: preset, name and the buttons to start and to try."""
+    form = frame.form
     with gr.Column(elem_classes="dg-panel"):
         with gr.Row(elem_classes="dg-grid2"):
             preset = gr.Dropdown(
@@ -134,6 +139,7 @@ def _form(form: Form) -> tuple[gr.Dropdown, gr.Textbox, gr.Button, gr.Button]:
             form.widgets["model.path"] = forms.model_widget(
                 elem_id=forms.elem_id("model.path"), info=text.MODEL_HINT, min_width=160
             )
+        frame.notices.append(choices.place("training-choice"))
         for pair in (SIMPLE[1:3], SIMPLE[3:5]):
             with gr.Row(elem_classes="dg-grid2"):
                 for path in pair:
@@ -161,48 +167,46 @@ def _form(form: Form) -> tuple[gr.Dropdown, gr.Textbox, gr.Button, gr.Button]:
 
 
 def _wire_form(frame: Frame, preset: gr.Dropdown, name: gr.Textbox) -> None:
-    """Preset, model here and model on the baseline tab agree.
+    """Each field shows what is wrong with it; a choice of preset or model changes the form, and says so."""
+    fault = faults.place("form-faults")  # wired last, it stands below all tabs: what a closed one holds does nothing
 
-    A preset fills the form, and a name that nobody typed follows the model.
-    """
-    model = frame.form.widgets["model.path"]
-    models = [model, *(follower for follower in frame.followers if follower is not preset)]
+    def check(values: Mapping[Component, Any]) -> str:
+        found = {forms.elem_id(path): sentence for path, sentence in frame.form.faults(values).items()}
+        # A training that runs has its own name in the field.
+        if frame.snapshot().at_work is None:
+            found |= {str(name.elem_id): str(problem) for problem in _name_faults(frame, values[name])}
+        return faults.shown(found)
 
-    def shown(settings: Settings, typed: str) -> Updates:
-        updates = frame.show(settings, NOT_IN_PRESETS)
-        if _is_suggestion(typed or ""):
-            with suppress(UserError):  # a damaged model folder: Start says so
-                updates[name] = store.free_name(frame.workspace, settings.model.path or "demo")
-        return updates
+    def suggest(model: str, typed: str) -> str:
+        return _suggested(frame, model) if _is_suggestion(typed) else typed
 
-    def fill(chosen: str, now: str, typed: str) -> Updates:
-        """The preset's settings; a model of the user's own stays."""
-        settings = load(chosen)
-        own = {} if now in forms.models() else {"model.path": now}
-        return {**shown(merge(settings, own), typed), preset: chosen}
+    checked = Handler(check, {*frame.form.widgets.values(), name}, [fault])
+    fields = [component.blur for component in (*frame.form.typed, name)]
+    gr.on(fields, check, checked.inputs, fault, **QUIET)
+    choices.wire(frame, preset, name, suggest, checked)
 
-    def suit(now: str, typed: str) -> Updates:
-        """The preset that suits a model, with this model in it."""
-        chosen = preset_for(now or "demo")
-        return shown(merge(load(chosen) if chosen else Settings(), {"model.path": now}), typed)
 
-    preset.input(fill, [preset, model, name], [*frame.widgets, name], **QUIET)
-    for component in models:
-        component.input(suit, [component, name], [*frame.widgets, name], **QUIET)
+def _name_faults(frame: Frame, typed: str | None) -> tuple[Problem, ...]:
+    """What is wrong with a name for the tuned model."""
+    given = (typed or "").strip()
+    try:
+        store.require_free_name(frame.workspace, check_name(given))
+    except UserError as error:
+        return error.problems if given else (Problem(text.RUN_NAME_MISSING),)
+    return ()
+
+
+def _suggested(frame: Frame, model: str) -> str:
+    """A name that nobody has; "" for a damaged model folder: Start says what is wrong with that."""
+    with suppress(UserError):
+        return store.free_name(frame.workspace, model or "demo")
+    return ""
 
 
 def _is_suggestion(typed: str) -> bool:
     """Whether a name is none, or one that this page suggests for a model of its list; any other somebody typed."""
     labels = "|".join(re.escape(model_label(model)) for model in forms.models())
     return re.fullmatch(rf"|({labels})-tuned(-\d+)?", typed) is not None
-
-
-def _free_name(frame: Frame, found: RunState | None) -> Any:
-    """A name nobody has, unless a run is at work: then its own name stays in view."""
-    if found and found.active:
-        return found.run.name
-    model = found.run.settings().model.path if found else "demo"
-    return store.free_name(frame.workspace, model)
 
 
 def _newer(tried: RunState | None, found: RunState | None) -> RunState | None:

@@ -18,6 +18,7 @@ from core.data.dataset import read_dataset
 from core.settings import DataSettings
 from damgui import text
 from damgui.forms import elem_id
+from damgui.tabs.predict import text as predict_text
 
 NAMES = ["Toe drain", "Toe drain- blocked", "Spillway cracked"]
 # What is wrong with each photo of the folder: its label lines, and the words that the page must say about it.
@@ -120,7 +121,7 @@ def test_a_bad_value_is_told_with_setting_and_range(
 
 @pytest.mark.parametrize(
     ("name", "expected"),
-    [("", "'' cannot be a name"), ("../up", "'../up' cannot be a name"), ("taken", "taken is already there")],
+    [("", text.RUN_NAME_MISSING), ("../up", "'../up' cannot be a name"), ("taken", "taken is already there")],
 )
 def test_a_name_that_is_bad_or_taken(own_app: App, visited: Page, name: str, expected: str) -> None:
     (own_app.workspace / "models" / "taken_final").mkdir(parents=True, exist_ok=True)
@@ -137,14 +138,15 @@ def test_an_upload_that_is_no_photo(visited: Page, tmp_path: Path, name: str) ->
     tab(visited, text.TAB_PREDICT)
     visited.locator("#predict-drop input[type=file]").set_input_files(str(tmp_path / name))
     refuse(visited.locator("#predict-message"), name)
-    expect(visited.locator("#predict-picker")).to_be_hidden()
+    expect(visited.locator(f"#predict-picker img[alt='{name}']")).to_have_count(0)
     expect(visited.locator("#predict-drop")).to_be_visible()
 
 
-def test_a_question_without_a_photo(visited: Page) -> None:
+def test_a_question_about_nothing(visited: Page) -> None:
     tab(visited, text.TAB_PREDICT)
+    visited.locator("#predict-picker img").wait_for(state="visible")
     visited.locator("#predict-ask").click()
-    refuse(visited.locator("#predict-message"), text.PREDICT_NO_PHOTO)
+    refuse(visited.locator("#predict-message"), predict_text.NO_BOX)
 
 
 PRIMARY = {

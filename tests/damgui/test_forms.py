@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 import pytest
 
-from core.errors import UserError
+from core.errors import Problem, UserError
 from core.settings import FIELDS, Settings, merge
 from damgui import forms
 from damgui.forms import Form
@@ -61,11 +61,40 @@ def test_a_wrong_training_setting_does_not_hinder_reading_photos() -> None:
     assert form.read(values, forms.FOR_DATA).data.path == "photos"
 
 
-def test_an_emptied_number_means_the_default() -> None:
+@pytest.mark.parametrize(
+    ("path", "typed", "fault"),
+    [
+        ("lora.rank", None, "No number is given. Give a whole number between 1 and 256."),
+        ("lora.rank", 2.7, "2.7 is not a whole number. Give a whole number between 1 and 256."),
+        ("lora.rank", -4, "-4 is outside 1 to 256. Give a whole number between 1 and 256."),
+        ("training.epochs", 1e99, "1e+99 is outside 0.01 to 1000. Give a number between 0.01 and 1000."),
+        ("training.epochs", float("nan"), "Nan is not a finite number. Give a number between 0.01 and 1000."),
+        ("training.learning_rate", "much", "'much' is not a number. Give a number between 1e-08 and 1."),
+        ("model.path", " ", forms.REQUIRED["model.path"]),
+        ("data.path", "", forms.REQUIRED["data.path"]),
+        ("data.taxonomy", "", ""),
+        ("training.epochs", "3", ""),
+    ],
+)
+def test_a_field_says_what_is_wrong_with_it_and_a_run_does_not_start(path: str, typed: Any, fault: str) -> None:
     form = whole_form()
-    values = given(form, Settings())
-    values[form.widgets["lora.rank"]] = None
-    assert form.read(values).lora.rank == FIELDS["lora.rank"].default
+    values = given(form, Settings()) | {form.widgets[path]: typed}
+    assert form.faults(values) == ({path: fault} if fault else {})
+    if fault:
+        with pytest.raises(UserError) as caught:
+            form.require(values, [Problem("no name")])
+        assert str(caught.value) == f"{forms.label(FIELDS[path])} ({path}): {fault}\nno name"
+
+
+def test_a_whole_number_is_not_rounded_before_it_is_looked_at() -> None:
+    form = whole_form()
+    assert form.widgets["lora.rank"].preprocess(2.7) == 2.7
+
+
+def test_what_is_written_into_can_show_a_fault() -> None:
+    form = whole_form()
+    ticked = {form.widgets[path] for path, about in FIELDS.items() if about.type is bool or about.choices}
+    assert set(form.typed) == {*form.widgets.values()} - ticked
 
 
 def test_a_preset_leaves_the_choice_of_photos_alone() -> None:

@@ -42,6 +42,7 @@ class RawPhoto:
         objects: empty where the label states that there is nothing to see.
         declared_wh: width and height in pixels that the label file states, if it does.
         source: file and place in it.
+        flight: that a column of the label file states; "" where none does.
     """
 
     name: str
@@ -49,6 +50,7 @@ class RawPhoto:
     objects: tuple[RawObject, ...] = ()
     declared_wh: tuple[int, int] | None = None
     source: str = ""
+    flight: str = ""
 
 
 @dataclass(frozen=True)

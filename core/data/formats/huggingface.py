@@ -19,7 +19,9 @@ from core.data.files import Folder, read_text, split_in
 from core.data.formats import shapes
 from core.data.formats.base import PIXELS, SHARE, LabelFormat, RawObject, RawPhoto, RawSet
 from core.data.formats.gather import Gathering, decode_json, mapping, near_label
+from core.data.formats.table_columns import FLIGHT, columns_of
 from core.errors import Problem
+from core.settings.yaml_text import load_yaml
 
 FILES = ("metadata.jsonl", "metadata.csv")
 BOXES, CLASSES = ("bbox", "bboxes", "boxes"), ("categories", "category", "labels", "label", "class", "classes")
@@ -42,7 +44,8 @@ def read_huggingface(folder: Folder) -> RawSet:
             if photo:
                 objects = parse_row(row, names, source, found)
                 numbered |= {one.class_name: file for one in objects if one.class_name.isdecimal()}
-                found.add(RawPhoto(photo, split_in(file), tuple(objects), None, source), near_label(file))
+                flight = str(row.get(_flight_key(row)) or "").strip()
+                found.add(RawPhoto(photo, split_in(file), tuple(objects), None, source, flight), near_label(file))
     for file in dict.fromkeys(numbered.values()):
         listed = ", ".join(sorted(number for number, where in numbered.items() if where == file))
         found.problems.append(Problem(f"the classes {listed} have no names", file, NAMES_CURE, "bad-config"))
@@ -62,7 +65,9 @@ def parse_row(row: Mapping[str, Any], names: Mapping[str, str], source: str, fou
     if not objects:
         label = next((row[key] for key in CLASSES if row.get(key) not in (None, "")), None)
         rest = tuple(
-            (key, str(value)) for key, value in row.items() if key not in (*CLASSES, "file_name") and _is_word(value)
+            (key, str(value))
+            for key, value in row.items()
+            if key not in (*CLASSES, "file_name", _flight_key(row)) and _is_word(value)
         )
         return [] if label is None else [RawObject(_named(label, names), WHOLE_PHOTO, SHARE, source, rest)]
     boxes: list[Any] = next((objects[key] for key in BOXES if isinstance(objects.get(key), list)), [])
@@ -85,6 +90,10 @@ def parse_row(row: Mapping[str, Any], names: Mapping[str, str], source: str, fou
         )
         read.append(RawObject(_named(label, names), box, PIXELS, where, rest))
     return read
+
+
+def _flight_key(row: Mapping[str, Any]) -> str:
+    return columns_of(list(row)).places.get(FLIGHT, FLIGHT)
 
 
 def _is_word(value: Any) -> bool:
@@ -140,8 +149,8 @@ def _names(folder: Folder) -> dict[str, str]:
     if not isinstance(text, str) or not text.startswith("---"):
         return {}
     try:
-        tree = yaml.load(text.split("---")[1], Loader=yaml.BaseLoader)
-    except (yaml.YAMLError, RecursionError):
+        tree = load_yaml(text.split("---")[1], as_text=True)
+    except yaml.YAMLError:
         return {}
     return _find_names(tree, 0)
 

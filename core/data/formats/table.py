@@ -30,6 +30,7 @@ from core.data.formats.gather import Gathering
 from core.data.formats.table_columns import (
     CENTRE,
     CLASS,
+    FLIGHT,
     IMAGE,
     LISTED,
     QUAD,
@@ -170,6 +171,11 @@ def _add_row(row: Row, values: Mapping[str, Any], known: dict[str, str | None], 
     if photo.split != split:
         what = f"{name} is in the split {photo.split or 'none'} at {photo.source} and in {split or 'none'} here"
         found.problems.append(Problem(what, row.source, "Keep a photo in one split.", "split-conflict"))
+    flight = _text(values.get(row.columns.places.get(FLIGHT, FLIGHT)))
+    if flight and photo.flight and flight != photo.flight:
+        what = f"{name} is of the flight {photo.flight} in an earlier row and of {flight} here"
+        found.problems.append(Problem(what, row.source, "Keep a photo in one flight.", "flight-conflict"))
+    photo = replace(photo, flight=photo.flight or flight)
     read = parse_row(values, row.source, row.columns)
     if isinstance(read, Problem):
         found.problems.append(read)

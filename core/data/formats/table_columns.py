@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from core.data.files import is_photo
 
-IMAGE, CLASS, SPLIT = "image", "class", "split"
+IMAGE, CLASS, SPLIT, FLIGHT = "image", "class", "split", "flight"
 CORNERS = ("x1", "y1", "x2", "y2")
 SIZED = ("x", "y", "width", "height")
 CENTRE = ("x_center", "y_center", "width", "height")
@@ -21,6 +21,7 @@ SPELLED: Mapping[str, tuple[str, ...]] = {
     IMAGE: ("image", "filename", "file", "photo", "imagename", "imagepath", "imagefile", "imageid", "img", "path"),
     CLASS: ("class", "classname", "label", "labelname", "category", "categoryname"),
     SPLIT: ("split", "subset", "set"),
+    FLIGHT: ("flight", "flightid", "flightname"),
     "object_type": ("objecttype",),
     "condition": ("condition",),
     "x1": ("x1", "xmin", "xtl", "bboxx1", "bboxxmin", "x0"),
@@ -89,7 +90,9 @@ def columns_of(header: Sequence[str]) -> Columns:
         # A type or condition beside the class is an attribute like any other.
         places = {meaning: name for meaning, name in places.items() if meaning not in ("object_type", "condition")}
     used = {
-        places[meaning] for meaning in (IMAGE, CLASS, SPLIT, "object_type", "condition", *shape) if meaning in places
+        places[meaning]
+        for meaning in (IMAGE, CLASS, SPLIT, FLIGHT, "object_type", "condition", *shape)
+        if meaning in places
     }
     columns = Columns(places, shape, ())
     used |= set(columns.photo_size or ())

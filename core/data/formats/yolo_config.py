@@ -19,6 +19,7 @@ from core.data.files import SPLIT_WORDS, Folder, is_photo, read_text, split_in, 
 from core.data.formats.gather import Gathering
 from core.data.names import OTHER_FOLDERS, NameIndex
 from core.errors import Problem
+from core.settings.yaml_text import YamlLimitError, load_yaml
 
 CLASS_LISTS = ("classes.txt", "labels.txt", "names.txt", "predefined_classes.txt", "_darknet.labels")
 CLASS_ENDINGS = (".names",)
@@ -115,14 +116,14 @@ def _yaml(name: str, found: Gathering) -> dict[str, Any]:
         found.problems.append(text)
         return {}
     try:
-        tree = yaml.load(text, Loader=yaml.BaseLoader)
+        tree = load_yaml(text, as_text=True)
+    except YamlLimitError as error:
+        found.problems.append(Problem(str(error), name, "Write names: [...] out.", "bad-config"))
+        return {}
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{name} line {mark.line + 1}" if mark else name
         found.problems.append(Problem("this is not valid YAML", where, "Check indentation and quotes.", "bad-config"))
-        return {}
-    except RecursionError:
-        found.problems.append(Problem("this YAML is nested too deep", name, "Export it again.", "bad-config"))
         return {}
     if isinstance(tree, dict):
         return {str(key): value for key, value in tree.items()}

@@ -12,6 +12,7 @@ from core.data.types import Dataset, Photo
 from core.settings import Settings
 from core.taxonomy import Taxonomy
 
+OVERSAMPLE = "Oversampling (enhance.oversampling=true) shows the few more often, no more."
 MIN_TRAIN = 20  # training objects; a rule of thumb: below it a class is learned by heart rather than understood
 MIN_VALID = 10  # validation objects: below it a single answer moves the class's recall by more than ten points
 MAX_IMBALANCE = 10.0  # how many times the most frequent class outnumbers the rarest
@@ -45,6 +46,7 @@ def rare_classes(dataset: Dataset, settings: Settings, taxonomy: Taxonomy) -> li
     names = [name for name in taxonomy.class_names if everywhere[name]]
     train, valid = counts.get("train", {}), counts.get("valid", {})
     worst, good = objects_needed(0.5), objects_needed(0.9)
+    oversampled = settings.enhance.oversampling
 
     def shown(counts: Mapping[str, int]) -> dict[str, int]:
         return {taxonomy.shown_class(name): count for name, count in counts.items()}
@@ -59,7 +61,8 @@ def rare_classes(dataset: Dataset, settings: Settings, taxonomy: Taxonomy) -> li
                 f"Fewer than {MIN_TRAIN} training objects (a rule of thumb) are learned by heart rather than understood"
                 f": {tally(shown(few))}.",
                 _photos(dataset.split("train"), few),
-                "Box more of them. Oversampling (enhance.oversampling=true) shows the few more often, no more.",
+                "Box more of them." if oversampled else f"Box more of them. {OVERSAMPLE}",
+                {} if oversampled else {"enhance.oversampling": True},
             )
         )
     if few := {name: valid.get(name, 0) for name in names if valid and valid.get(name, 0) < MIN_VALID}:

@@ -13,7 +13,7 @@ from core.errors import UserError
 from core.results import Results
 from core.runs import launcher, store
 from core.runs.files import file_stamp
-from core.settings import FIELDS, Settings, merge
+from core.settings import Settings, merge
 from core.studies import plan as studies
 from damgui import text
 from damgui.charts.base import plot_component
@@ -56,8 +56,7 @@ def build(frame: Frame) -> None:
 
     def wanted(values: Mapping[Component, Any]) -> tuple[Settings, studies.StudyPlan]:
         """The settings of all trainings, and which trainings. Raises UserError for what is wrong with either."""
-        given = FIELDS["training.epochs"].default if values[epochs] is None else values[epochs]
-        settings = merge(frame.form.read(values), {"training.epochs": given})
+        settings = merge(frame.form.require(values), {"training.epochs": values[epochs]})
         return settings, studies.plan_ablation(values[variants] or [studies.NONE], int(values[seeds] or 1), settings)
 
     def begin(values: Mapping[Component, Any]) -> None:

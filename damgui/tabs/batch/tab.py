@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,7 @@ from core.runs import launcher, store
 from core.runs.store import Run
 from core.settings import Settings, merge, to_flat
 from damgui import forms, text
-from damgui.components import html
+from damgui.components import faults, html
 from damgui.components.downloads import offer
 from damgui.components.run_controls import RunControls
 from damgui.frame import QUIET, Frame, Updates
@@ -95,6 +96,12 @@ def build(frame: Frame) -> None:
     controls = RunControls(frame, w.message, w.state, frame.redraw(frame.watch(refresh, *w.outputs)))
     controls.stop(w.stop, "batch")
     controls.resume(w.resume, "batch")
+    w.folder.blur(
+        lambda folder: faults.shown({str(w.folder.elem_id): _fault(folder)} if folder else {}),
+        w.folder,
+        faults.place("batch-faults"),
+        **QUIET,
+    )
     frame.watch(lambda now, seen, chosen: _models(now, seen, chosen, w), w.model, reads=(w.model,))
     for button, more_rows, more_photos in ((w.more_rows, view.ROWS, 0), (w.more_photos, 0, view.PHOTOS)):
         button.click(_further(frame, w, more_rows, more_photos), [w.rows, w.photos], w.lists, **QUIET)
@@ -176,11 +183,11 @@ def _models(now: Snapshot, seen: Stamp | None, chosen: str | None, w: BatchWidge
 def _settings(frame: Frame, values: Mapping[Component, Any], w: BatchWidgets) -> Settings:
     """The settings of a batch: the model's own, and what the form says of the machine and the data's format.
 
-    Raises UserError when no folder is given.
+    Raises UserError when no folder is given, or one that does not exist.
     """
     folder = str(values[w.folder] or "").strip()
-    if not folder:
-        raise UserError(text.BATCH_NO_FOLDER)
+    if fault := _fault(folder):
+        raise UserError(fault)
     model = str(values[w.model] or "demo").strip()
     settings = store.settings_for_model(model)
     form = to_flat(frame.form.read(values, FROM_FORM))
@@ -188,6 +195,15 @@ def _settings(frame: Frame, values: Mapping[Component, Any], w: BatchWidgets) ->
     if store.is_adapter(model):
         taken.pop("data.taxonomy")  # its answers are those of the taxonomy it learned
     return merge(settings, {**taken, "data.path": folder, "data.limit": 0})
+
+
+def _fault(folder: str) -> str:
+    """What is wrong with the folder as it is written; "" when it is there."""
+    given = folder.strip()
+    if not given:
+        return text.BATCH_NO_FOLDER
+    there = given == "demo" or os.path.exists(os.path.expanduser(given))  # false as well for what no path can be
+    return "" if there else text.no_such_folder(given)
 
 
 def _state(found: RunState | None, busy: RunState | None) -> Markup:

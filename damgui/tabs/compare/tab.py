@@ -81,7 +81,8 @@ def build(frame: Frame) -> None:
         run = next((run for run in evaluations.evaluated_runs(frame.snapshot()) if run.id == after), None)
         if run is not None:
             settings = _base_settings(run)
-            launcher.begin(frame.workspace, settings, "evaluate", model_label(settings.model.path))
+            label, split = model_label(settings.model.path), frame.workspace.runs / run.id / "split.json"
+            launcher.begin(frame.workspace, settings, "evaluate", label, split=split)
 
     @guarded(message)
     def draw(*chosen: Any) -> Updates:

@@ -10,6 +10,7 @@ from typing import Any
 from markupsafe import Markup
 
 from core import metrics, units
+from core.metrics import verdict
 from core.metrics.flights import NO_INTERVAL
 from core.records import PredictionRow
 from core.report.answers import shown_condition
@@ -55,12 +56,11 @@ class Gain:
 def headline(before: EvaluatedRun, after: EvaluatedRun) -> Markup:
     """Both numbers, and their difference with what it proves."""
     found = compared(before, after)
-    conclusion = sentences.conclusion(found)
     ends = found["accuracy_change_interval"]
     span = f"95 % interval {units.points(ends[0])} to {units.points(ends[1])}" if ends else NO_INTERVAL
     gain = after.found["overall_accuracy"] - before.found["overall_accuracy"]
     return _COMPARE.headline(
-        conclusion,
+        verdict.of_difference(found, after.found),
         sentences.chance(found),
         _number(before, text.BEFORE if not before.tuned else sentences.BEFORE_RUN, "compare-before"),
         _number(after, text.AFTER if after.tuned else sentences.AFTER_RUN, "compare-after"),

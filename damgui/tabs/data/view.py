@@ -16,6 +16,7 @@ from core.taxonomy import Taxonomy
 from damgui import text
 from damgui.components import datasets, html
 from damgui.components.photos import close_up, small
+from damgui.forms import elem_id
 from damgui.markup import TEMPLATES
 
 # These are listed line by line already.
@@ -55,7 +56,8 @@ def cards(data: Dataset, findings: Sequence[Finding], taxonomy: Taxonomy) -> Mar
 
 def _card(place: int, finding: Finding, evidence: str) -> Markup:
     cure = text.cure(finding.cure_setting) if finding.cure_setting else ""
-    return _DATA.finding(place, finding, cure, evidence)
+    path, words = text.CURE_BY_HAND.get(finding.kind, ("", "")) if not cure else ("", "")
+    return _DATA.finding(place, finding, cure, evidence, elem_id(path) if path else "", words)
 
 
 def _evidence(finding: Finding, data: Dataset, photos: Mapping[str, Photo], taxonomy: Taxonomy) -> str:

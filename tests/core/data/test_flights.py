@@ -23,6 +23,7 @@ def photos(*names: str, group: str = "") -> list[Photo]:
         ("DJI_0012.JPG", ("DJI", 12)),
         ("000123.jpg", None),  # a number alone may be anything
         ("sunset.jpg", None),
+        ("site_png.rf.abc123.jpg", None),  # the end of a code is no frame's number
     ],
 )
 def test_a_frames_number_is_read_from_its_name(name: str, frame: tuple[str, int] | None) -> None:
@@ -63,6 +64,16 @@ def test_neighbours_are_linked_and_flights_stay_whole() -> None:
         ("images/DJI_20230614101200_0001_T.JPG", "DJI_20230614"),
         ("images/DJI_20230614101304_0063_V_JPG.rf.8d1e0ab34c.jpg", "DJI_20230614"),
         ("obj_train_data/frame_000001.PNG", "frame"),
+        ("images/DJI_20230614101200_0001_Z.JPG", "DJI_20230614"),
+        ("images/DJI_0001_W_JPG.rf.0a1b2c3d.jpg", "DJI"),
+        ("images/DJI_20230614101200_0001_T_JPG.rf.0c1b.jpg", "DJI_20230614"),
+        ("train/video1/frame_000001.jpg", "video1/frame"),
+        ("valid/video2/images/frame_000001.jpg", "video2/frame"),
+        ("clip.mp4/000012_jpg.rf.ab12.jpg", "clip.mp4"),
+        ("train/images/drain_jpg.rf.12ab.jpg", "drain"),
+        ("valid/images/drain_jpg.rf.34c0.jpg", "drain"),
+        ("images/site_png.rf.abc123.jpg", "site"),
+        ("images/site_jpeg.rf.Xy9zQ7.jpg", "site"),
     ],
 )
 def test_a_flight_is_told_by_folder_and_name(name: str, flight: str) -> None:

@@ -11,9 +11,10 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from core.engine.adapters import adapter_about, attach_lora, load_adapter
+from core.engine.adapters import attach_lora, load_adapter
 from core.engine.models import Loaded, load
 from core.errors import UserError
+from core.runs.model_files import adapter_about
 from core.settings import LoraSettings, ModelSettings
 
 Tensors = dict[str, torch.Tensor]
@@ -113,7 +114,7 @@ def test_tensors_of_another_rank_are_refused(fresh: Loaded, adapter: Path) -> No
 def test_a_truncated_file_is_refused(fresh: Loaded, adapter: Path, keep: int) -> None:
     path = adapter / "adapter_model.safetensors"
     path.write_bytes(path.read_bytes()[:keep])
-    assert "does not fit the model" in refused(fresh, adapter)
+    assert "adapter_model.safetensors is cut short" in refused(fresh, adapter)
 
 
 @pytest.mark.parametrize("text", ["", "{", "{}", "[]", "null", '{"peft_type": "LORA", "rank": "many"}'])

@@ -165,7 +165,7 @@ def test_a_folder_that_changed_since_is_refused(trainings: Trainings, data_folde
     assert run.predictions.read_bytes() == before
 
 
-def test_damaged_photos_refuse_the_folder_or_are_left_out_when_asked(
+def test_damaged_photos_are_left_out_and_listed_and_a_damaged_label_refuses_the_folder(
     trainings: Trainings, data_folder: Path, tmp_path: Path
 ) -> None:
     copied = tmp_path / "copied"
@@ -173,12 +173,15 @@ def test_damaged_photos_refuse_the_folder_or_are_left_out_when_asked(
     names = sorted(copied.rglob("images/*.png")) or sorted(copied.rglob("images/*.jpg"))
     names[0].write_bytes(b"no photo")
     names[1].write_bytes(names[1].read_bytes()[:200])
-    with pytest.raises(UserError) as refused:
-        judge(begin(trainings, data__path=str(copied)))
-    assert len(refused.value.problems) == 2
-    results, reported = judge(begin(trainings, data__path=str(copied), data__use_good=True))
+    results, reported = judge(begin(trainings, data__path=str(copied)))
     assert results["photos"] == PHOTOS - 2 and len(results["left_out"]) == 2
     assert len(reported.of("warning")) == 2
+    label = next(
+        path for path in sorted(copied.rglob("labels/*.txt")) if path.stem not in (names[0].stem, names[1].stem)
+    )
+    label.write_text("0 0.5 0.5 7 7")
+    with pytest.raises(UserError, match=label.name):
+        judge(begin(trainings, data__path=str(copied)))
 
 
 def test_bare_photos_are_judged_whole_by_class_and_that_is_called_coarse(trainings: Trainings, tmp_path: Path) -> None:

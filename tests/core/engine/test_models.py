@@ -18,6 +18,7 @@ from core.engine.adapters import attach_lora
 from core.engine.models import Loaded, load
 from core.errors import UserError
 from core.families import FAMILIES
+from core.runs.model_files import DEMO_MODEL, fingerprint
 from core.settings import LoraSettings, ModelSettings
 
 Saved = Callable[..., Path]
@@ -62,15 +63,15 @@ def test_a_saved_model_loads_with_every_weight_and_knows_its_family(saved: Saved
 
 
 def test_the_fingerprint_tells_weights_and_config_apart(saved: Saved, copied: Path) -> None:
-    before = models.fingerprint(saved())
-    assert models.fingerprint(copied) == before
-    assert models.fingerprint(saved(seed=1)) != before
+    before = fingerprint(saved())
+    assert fingerprint(copied) == before
+    assert fingerprint(saved(seed=1)) != before
     change_weights(copied, lambda tensors: next(iter(tensors.values())).add_(0.01))
-    assert models.fingerprint(copied) != before
+    assert fingerprint(copied) != before
     again = Path(shutil.copytree(saved(), copied.with_name("other")))
     config = json.loads((again / "config.json").read_text())
     (again / "config.json").write_text(json.dumps({**config, "note": 1}))
-    assert models.fingerprint(again) != before
+    assert fingerprint(again) != before
 
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
@@ -155,7 +156,7 @@ def test_a_hub_id_that_is_not_here_says_how_to_get_it(offline: bool, cure: str) 
 
 
 def test_a_missing_demo_model_says_how_to_make_it_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(models, "DEMO_MODEL", tmp_path / "models" / "demo")
+    monkeypatch.setattr("core.runs.model_files.DEMO_MODEL", tmp_path / "models" / "demo")
     sentence = str(refused("demo"))
     assert "the demo model's folder is missing" in sentence
     assert "python -m core.demo.base_model" in sentence
@@ -163,7 +164,7 @@ def test_a_missing_demo_model_says_how_to_make_it_again(tmp_path: Path, monkeypa
 
 
 def test_a_damaged_demo_model_says_how_to_make_it_again(copied: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(models, "DEMO_MODEL", copied)
+    monkeypatch.setattr("core.runs.model_files.DEMO_MODEL", copied)
     (copied / "model.safetensors").unlink()
     assert "python -m core.demo.base_model" in str(refused("demo"))
 
@@ -234,7 +235,7 @@ def test_in_four_bits_only_the_language_layers_are(saved: Saved, family: str) ->
 
 
 def test_four_bit_answers_stay_near_the_whole_models() -> None:
-    small, whole = four_bit(models.DEMO_MODEL), load(ModelSettings(path="demo", device="cpu", dtype="float32"))
+    small, whole = four_bit(DEMO_MODEL), load(ModelSettings(path="demo", device="cpu", dtype="float32"))
     tokens = torch.arange(20, 40)[None]
     places = torch.arange(20).expand(3, 1, 20)
     with torch.no_grad():

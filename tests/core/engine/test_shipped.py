@@ -9,6 +9,7 @@ import pytest
 from core.engine import adapters, models
 from core.engine.training.run import train
 from core.runs.events import SilentReporter
+from core.runs.model_files import DEMO_MODEL, MAKE_SHIPPED, resolve
 from core.runs.store import absolute_path, settings_for_model
 from core.runs.workspace import Workspace
 from core.settings import SHIPPED_MODELS, load, merge, preset_for
@@ -23,8 +24,8 @@ def test_a_shipped_model_goes_by_its_name_wherever_one_is(
     assert preset_for(name) == name
     assert load(name).model.path == name == settings_for_model(name).model.path
     assert absolute_path(name, tmp_path) == name
-    assert Path(models.resolve(name)) == models.DEMO_MODEL.with_name(name)
-    assert name in models.MAKE_SHIPPED
+    assert Path(resolve(name)) == DEMO_MODEL.with_name(name)
+    assert name in MAKE_SHIPPED
 
 
 @pytest.mark.parametrize("name", SHIPPED_MODELS)
@@ -32,7 +33,7 @@ def test_a_shipped_model_loads_and_is_small(name: str) -> None:
     loaded = models.load(merge(load(name), {"model.device": "cpu"}).model)
     assert loaded.family == "qwen2_vl"
     assert 3e6 < loaded.parameters < 6e6
-    size = sum(file.stat().st_size for file in Path(models.resolve(name)).iterdir())
+    size = sum(file.stat().st_size for file in Path(resolve(name)).iterdir())
     assert size < 10e6
 
 

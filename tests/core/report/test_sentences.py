@@ -54,7 +54,7 @@ def test_of_too_few_flights_the_headline_has_no_interval_and_calls_nothing_bette
 
 def test_a_reference_point_comes_before_the_old_key() -> None:
     both = {**BASE, "prior": {"accuracy": 0.1}, "references": {"prior": {"accuracy": 0.75}}}
-    assert sentences.prior_accuracy(both) == 0.75
+    assert "would score 75.0 %" in sentences.headline(both)
 
 
 @pytest.mark.parametrize(
@@ -110,6 +110,9 @@ def test_warnings_name_what_flatters() -> None:
     )
     assert "stopped" in found[0] and "It does not look." in found and "4 of these 9" in found[-1]
     assert sentences.warnings(BASE) == []
+    assert sentences.warnings({"data": {"split_note": "the split is gone: 2 photos are left out"}}) == [
+        "The split is gone: 2 photos are left out."
+    ]
 
 
 @pytest.mark.parametrize(("forest", "named"), [(0.95, True), (0.9, False), (0.5, False)])

@@ -174,3 +174,15 @@ def test_ended_processes_do_not_stay_as_zombies(workspace: Workspace, steps: Ste
     run = launcher.begin(workspace, steps(1), "train", "last")
     assert len(launcher._children) == 1
     launcher.wait(run, 10)
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_run_may_judge_the_split_of_another(
+    workspace: Workspace, steps: Steps, monkeypatch: pytest.MonkeyPatch, there: bool
+) -> None:
+    monkeypatch.setattr(launcher, "start", lambda run: run)
+    split = workspace.root / "split.json"
+    if there:
+        split.write_text("{}")
+    run = launcher.begin(workspace, steps(2), "evaluate", split=split)
+    assert (run.folder / "split.json").is_file() is there

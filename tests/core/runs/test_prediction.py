@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -63,9 +64,20 @@ def test_unexpected_failure_reaches_whoever_waits_and_the_next_question_finds_a_
 def test_another_model_gets_a_service_of_its_own_and_the_old_one_ends(workspace: Workspace) -> None:
     ask(workspace, "a.jpg")
     (old,) = store.list_runs(workspace, "predict")
-    other = ask(workspace, "a.jpg", merge(SETTINGS, {"model.path": "Qwen/other"}))
-    assert other["asked_of"] == "Qwen/other"
+    other = ask(workspace, "a.jpg", merge(SETTINGS, {"model.path": "demo-photos"}))
+    assert other["asked_of"] == "demo-photos"
     assert launcher.wait(old, 10) == "stopped"
+
+
+def test_questions_of_one_photo_are_handed_in_together_and_those_taken_back_are_not_answered(
+    workspace: Workspace,
+) -> None:
+    requests: list[Any] = [{"image": image} for image in ("slow.jpg", "a.jpg", "b.jpg")]
+    slow, taken_back, kept = prediction_client.ask_all(workspace, SETTINGS, requests)
+    prediction_client.withdraw(workspace, [taken_back, "gone/0"])
+    assert [wait(workspace, number)["image"] for number in (slow, kept)] == ["slow.jpg", "b.jpg"]
+    assert prediction_client.answer(workspace, taken_back) is None
+    assert len(store.list_runs(workspace, "predict")) == 1
 
 
 def test_many_questions_at_once_share_one_service(workspace: Workspace) -> None:
@@ -151,7 +163,7 @@ def test_what_waits_when_a_run_takes_the_memory_is_told_so_and_asked_again_after
 def test_a_question_with_other_settings_waits_for_those_that_were_asked_before(workspace: Workspace) -> None:
     """Two pages ask different models: each gets its answers, and one model is in memory at a time."""
     service, slow, waiting = two_questions(workspace)
-    assert ask(workspace, "b.jpg", merge(SETTINGS, {"model.path": "Qwen/other"}))["asked_of"] == "Qwen/other"
+    assert ask(workspace, "b.jpg", merge(SETTINGS, {"model.path": "demo-photos"}))["asked_of"] == "demo-photos"
     assert store.status(service) == "stopped"
     assert [wait(workspace, number)["image"] for number in (slow, waiting)] == ["slow.jpg", "a.jpg"]
     assert len(store.list_runs(workspace, "predict")) == 2
@@ -183,7 +195,7 @@ def test_question_to_a_service_that_is_gone_gets_a_sentence(workspace: Workspace
 
 
 def test_relative_model_is_found_in_the_workspace(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    (workspace.models / "x_final").mkdir(parents=True)
+    shutil.copytree(store.PROJECT / "models" / "demo", workspace.final("x"))
     monkeypatch.chdir(Path(__file__).parent)
     settings = merge(SETTINGS, {"model.path": "models/x_final"})
     assert ask(workspace, "a.jpg", settings)["asked_of"] == str(workspace.final("x"))

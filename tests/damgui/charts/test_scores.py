@@ -58,7 +58,7 @@ def test_curves_of_several_runs_differ_by_dash_and_carry_their_names() -> None:
         ("second", [50.0]),
     ]
     assert len({trace["line"]["dash"] for trace in drawn}) == 2
-    assert [trace.get("showlegend") for trace in drawn] == [None, False, None, False]
+    assert [trace["showlegend"] for trace in drawn] == [True, False, True, False]
 
 
 def test_a_bin_without_objects_has_no_dot() -> None:

@@ -45,6 +45,27 @@ def test_training_chart_shows_every_step_and_every_test() -> None:
     assert list(shown["Best"]["x"]) == [2]
 
 
+def listed(figure: Any) -> list[str]:
+    return [trace["name"] for trace in figure["data"] if trace["showlegend"]]
+
+
+def test_the_legend_lists_only_the_series_that_have_a_point() -> None:
+    loss = [text.LOSS_RAW, text.LOSS_SMOOTH]
+    assert listed(training.training(learned(step(1, 2.0)))) == loss
+    assert listed(training.training(learned({**step(1, 0.0), "loss": None}))) == []
+    tests = [text.LOSS_VALID, text.MACRO_F1, text.ACCURACY]
+    assert listed(training.training(learned(step(1, 2.0), evaluation(1, 0.5)))) == loss + tests
+    assert listed(training.training(learned({**evaluation(1, 0.5), "loss": None}))) == tests[1:]
+    saved = {"kind": "checkpoint", "step": 1, "best": False}
+    assert listed(training.training(learned(step(1, 2.0), saved))) == [*loss, text.CHECKPOINT]
+    assert listed(training.training(learned(step(1, 2.0), {**saved, "best": True}))) == [*loss, text.BEST]
+
+
+def test_the_first_loss_after_none_brings_its_line_into_the_legend() -> None:
+    gap = {**step(1, 0.0), "loss": None}
+    assert training.more(learned(gap, step(2, 2.0)), 1) is None, "the figure is drawn anew, legend and all"
+
+
 def test_plotly_takes_the_figure_as_it_is() -> None:
     """The slow twin: plotly checks every name and value, and changes none."""
     made = training.training(learned(step(1, 2.0), evaluation(1, 0.8), {"kind": "checkpoint", "step": 1, "best": True}))

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from core import metrics
+from core.metrics import verdict
 from core.metrics.compare import outcome
 from damgui import text
 from damgui.scores import sentences
@@ -39,25 +40,25 @@ def change(value: float, low: float, high: float, flights: int = 40) -> dict[str
 def test_nothing_is_better_while_its_interval_includes_zero(
     found: dict[str, Any], title: str, tone: str, expected: str
 ) -> None:
-    conclusion = sentences.conclusion(found)
+    conclusion = verdict.of_difference(found)
     assert (conclusion.title, conclusion.tone) == (title, tone)
-    assert expected in conclusion.explanation
+    assert expected in conclusion.reasons[0]
     if not tone:
-        assert "better" not in (conclusion.title + conclusion.explanation).lower()
+        assert "better" not in (conclusion.title + conclusion.reasons[0]).lower()
 
 
 @pytest.mark.parametrize(("flights", "title", "named"), [(1, "Too few flights", False), (3, "Too few flights", True)])
 def test_too_few_flights_prove_nothing_and_it_is_said(flights: int, title: str, named: bool) -> None:
-    conclusion = sentences.conclusion(change(0.2, 0.2, 0.2, flights))
+    conclusion = verdict.of_difference(change(0.2, 0.2, 0.2, flights))
     assert (conclusion.title, conclusion.tone) == (title, "")
-    assert f"from {flights} flight" in conclusion.explanation and "At least 4" in conclusion.explanation
-    assert ("−3.1 (d01) to +25.0 points (d02)" in conclusion.explanation) == named
+    assert f"from {flights} flight" in conclusion.reasons[0] and "At least 4" in conclusion.reasons[0]
+    assert ("−3.1 (d01) to +25.0 points (d02)" in conclusion.reasons[0]) == named
 
 
 @pytest.mark.parametrize(("flights", "named"), [(4, True), (9, True), (10, False)])
 def test_of_few_flights_the_lowest_and_the_highest_are_told(flights: int, named: bool) -> None:
-    conclusion = sentences.conclusion(change(0.2, 0.1, 0.3, flights))
-    assert conclusion.title == "Better" and ("(d01)" in conclusion.explanation) == named
+    conclusion = verdict.of_difference(change(0.2, 0.1, 0.3, flights))
+    assert conclusion.title == "Better" and ("(d01)" in conclusion.reasons[0]) == named
     ends = {
         "lowest_flight": {"flight": "a", "total": 9, "accuracy": 0.5},
         "highest_flight": {"flight": "b", "total": 7, "accuracy": 0.9},
@@ -83,7 +84,7 @@ def test_of_one_flight_nothing_is_said_about_others() -> None:
     ],
 )
 def test_how_many_more_flights_might_tell(value: float, low: float, high: float, flights: int, expected: str) -> None:
-    assert expected in sentences.more_flights(value, [low, high], flights)
+    assert expected in verdict.more_flights(value, [low, high], flights)
 
 
 @pytest.mark.parametrize(

@@ -166,9 +166,9 @@ def ask(run: Run) -> Callable[[str, str], Settings]:
     return settings
 
 
-def test_a_batch_takes_model_and_folder_of_the_tab_and_the_forms_switches(ask: Any) -> None:
-    settings = ask("demo", "  /photos of dam  ")
-    assert (settings.model.path, settings.data.path) == ("demo", "/photos of dam")
+def test_a_batch_takes_model_and_folder_of_the_tab_and_the_forms_switches(ask: Any, tmp_path: Path) -> None:
+    settings = ask("demo", f"  {tmp_path}  ")
+    assert (settings.model.path, settings.data.path) == ("demo", str(tmp_path))
     assert (settings.batch.annotate, settings.data.use_good, settings.data.limit) == (False, True, 0)
     assert settings.lora.rank == store.settings_for_model("demo").lora.rank
 
@@ -176,3 +176,9 @@ def test_a_batch_takes_model_and_folder_of_the_tab_and_the_forms_switches(ask: A
 def test_without_a_folder_nothing_begins(ask: Any) -> None:
     with pytest.raises(UserError, match="folder"):
         ask("demo", "   ")
+
+
+@pytest.mark.parametrize("folder", ["/no/such/folder", "a\0b", "x" * 5000])
+def test_a_folder_that_is_not_there_is_named_and_nothing_begins(ask: Any, folder: str) -> None:
+    with pytest.raises(UserError, match="There is no folder"):
+        ask("demo", folder)

@@ -13,6 +13,7 @@ from core.data.types import BoxedObject, Dataset, Photo
 from core.settings import FIELDS
 from core.taxonomy import load
 from damgui import text
+from damgui.forms import DATA_OPTIONS, elem_id
 from damgui.tabs.data import view
 
 DAMS = load()
@@ -74,3 +75,14 @@ def test_order_is_told_by_share_and_count() -> None:
     drawn = view.order([{"upper": "rock toe", "lower": "toe drain", "share": 0.84, "pairs": 1369}])
     assert "84 %" in drawn and "of 1,369 pairs" in drawn
     assert text.ABOVE_NONE in view.order([]) and text.ABOVE_NONE in view.together([], DAMS)
+
+
+@pytest.mark.parametrize("kind", text.CURE_BY_HAND)
+def test_a_cure_that_has_to_be_written_has_a_button_that_leads_to_its_field(data: Dataset, kind: str) -> None:
+    path, words = text.CURE_BY_HAND[kind]
+    assert path in DATA_OPTIONS, "the button unfolds them"
+    drawn = view.cards(data, [Finding(kind, NOTE, "t", "d", cure_words="Write it.")], load())
+    assert f'data-field="{elem_id(path)}"' in drawn and words in drawn and "data-index" not in drawn
+    curable = Finding(kind, NOTE, "t", "d", cure_words="Click.", cure_setting={"data.regroup": True})
+    drawn = view.cards(data, [curable], load())
+    assert "data-field" not in drawn and text.CURES["data.regroup"] in drawn

@@ -73,3 +73,15 @@ def test_a_label_is_of_the_whole_photo(folder: Callable[..., Path], read: Read) 
 def test_what_is_wrong_is_told(folder: Callable[..., Path], read: Read, rows: list[dict[str, Any]], kind: str) -> None:
     rows = [*rows, row(["toe drain"], "b.jpg")]
     assert kind in {problem.kind for problem in read(folder(*rows), split="train").problems}
+
+
+def test_a_column_decides_the_flight(folder: Callable[..., Path], read: Read) -> None:
+    boxed = [row(["toe drain"], state=["blocked"]) | {"flight": "north"}, row(["vegetation"], "b.jpg")]
+    assert {photo.name: photo.group for photo in read(folder(*boxed), split="train").photos} == {
+        "train/a.jpg": "north",
+        "train/b.jpg": "train/b.jpg",
+    }
+    whole = {"file_name": "a.jpg", "label": "vegetation", "Flight ID": "south"}
+    dataset = read(folder(whole, whole | {"file_name": "b.jpg"}), split="train")
+    assert {photo.group for photo in dataset.photos} == {"south"}
+    assert not any("light" in problem.what and problem.kind == "ignored" for problem in dataset.problems)

@@ -136,3 +136,24 @@ def test_a_table_that_cannot_be_used_stops_the_reading(folder: Path, read: Read,
 
 def test_a_row_without_box_and_class_says_that_nothing_is_there() -> None:
     assert parse_row({"image": "a.jpg", "class": "", "x1": "", "y1": " ", "x2": "", "y2": ""}, "t.csv line 2") is None
+
+
+@pytest.mark.parametrize(("name", "column"), [("t.csv", "flight"), ("t.tsv", "Flight ID")])
+def test_a_column_decides_the_flight_and_a_photo_without_it_keeps_that_of_its_name(
+    folder: Path, read: Read, name: str, column: str
+) -> None:
+    flights = {"a": "north", "b": "north", "c": ""}
+    rows = [f"{stem}_1.jpg,toe drain blocked,8,12,24,36,{flight}" for stem, flight in flights.items()]
+    text = "\n".join([f"image,class,x1,y1,x2,y2,{column}", *rows])
+    (folder / name).write_text(text.replace(",", "\t") if name.endswith("tsv") else text)
+    dataset = read(folder)
+    assert {photo.name[-7:-6]: photo.group for photo in dataset.photos} == {"a": "north", "b": "north", "c": "c"}
+    assert dataset.problems == ()
+
+
+def test_a_photo_of_two_flights_is_told_with_its_line(folder: Path, read: Read) -> None:
+    rows = [f"{stem}_1.jpg,toe drain blocked,8,12,24,36,{stem}" for stem in "abc"]
+    (folder / "t.csv").write_text("\n".join(["image,class,x1,y1,x2,y2,flight", *rows, rows[0][:-1] + "north"]))
+    (problem,) = read(folder).problems
+    assert (problem.kind, problem.where) == ("flight-conflict", "t.csv line 5")
+    assert "flight a in an earlier row and of north here" in problem.what

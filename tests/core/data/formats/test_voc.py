@@ -85,6 +85,26 @@ def test_every_usual_layout_is_found(tmp_path: Path, read: Read, write_photo: Wr
     assert dataset.photos[0].objects[0].box_xyxy == (8 / 64, 12 / 48, 24 / 64, 36 / 48)
 
 
+def test_lists_of_splits_may_name_folders_and_photos_that_end_like_a_flag(
+    tmp_path: Path, read: Read, write_photo: Write
+) -> None:
+    wanted = {"north/a": "train", "south/a": "valid", "a": "test", "frame 1": "valid", "frame": "train"}
+    for name in wanted:
+        write_photo(tmp_path / "JPEGImages" / f"{name}.jpg")
+        label = tmp_path / "Annotations" / f"{name}.xml"
+        label.parent.mkdir(parents=True, exist_ok=True)
+        label.write_text(xml())
+    for split in ("train", "valid", "test"):
+        lines = (name for name in wanted if wanted[name] == split)
+        (tmp_path / "ImageSets/Main").mkdir(parents=True, exist_ok=True)
+        (tmp_path / f"ImageSets/Main/{split}.txt").write_text("\n".join(lines))
+    dataset = read(tmp_path)
+    assert dataset.problems == ()
+    assert {photo.name: photo.split for photo in dataset.photos} == {
+        f"JPEGImages/{name}.jpg": split for name, split in wanted.items()
+    }
+
+
 @pytest.mark.parametrize(
     ("name", "content", "kind"),
     [

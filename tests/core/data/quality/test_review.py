@@ -286,6 +286,15 @@ def test_the_light_is_that_of_the_gravest_finding(levels: list[str], light: str)
     assert [finding.level for finding in made.findings] == sorted(levels, key=["red", "amber", "note"].index)
 
 
+@pytest.mark.parametrize("on", [False, True])
+def test_showing_the_few_more_often_is_a_cure_until_it_is_switched_on(folder: YoloFolder, on: bool) -> None:
+    settings = merge(Settings(), {"data.path": str(folder.root), "enhance.oversampling": on})
+    found = review(read_dataset(settings.data, folder.root), settings, taxonomy.load())
+    rare = next(finding for finding in found.findings if finding.kind == "rare-to-learn")
+    assert rare.cure_setting == ({} if on else {"enhance.oversampling": True})
+    assert ("Oversampling" in rare.cure_words) is not on
+
+
 def test_a_review_is_plain_json(folder: YoloFolder) -> None:
     for plant in (exact_copy, contradiction, dark):
         plant(folder)

@@ -1,0 +1,85 @@
+"""Which photos a tuned model is judged on: those that its training held out, whatever the rules of splits are now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from core.data import splits
+from core.data.checks import TRAINING_SPLIT
+from core.data.types import Dataset
+from core.errors import Problem, UserError
+from core.runs import store
+from core.runs.model_files import adapter_about
+from core.runs.workspace import Workspace, model_label
+from core.units import counted
+
+SPLIT_FILE = "split.json"  # in a training's run folder
+
+
+def as_trained(dataset: Dataset, adapter: Path, workspace: Workspace, wanted: str) -> Dataset:
+    """The data set divided as it was when an adapter was trained on it.
+
+    That these are the data of the training is known by content: some of the photos on the training side are those that
+    the adapter learned from. Where no such split is left, the photos that it learned from count as training photos, so
+    that they are not judged. Other data stay as they are.
+
+    Args:
+        dataset: The data set, divided by the rules of now.
+        adapter: The adapter's folder.
+        workspace: Where the adapter's training may have run.
+        wanted: The split that is to be judged.
+
+    Returns:
+        The data set; where photos are left out of judging, `problems` holds a hint of kind TRAINING_SPLIT.
+    """
+    digests = set(adapter_about(adapter).get("train_digests", ()))
+    learned = {photo.name for photo in dataset.photos if photo.digest in digests}
+    if not learned:
+        return dataset
+    names = {photo.name for photo in dataset.photos}
+    for split in _kept_splits(adapter, workspace):
+        if learned & set(split.get("train", ())) and names & set(split.get(wanted, ())):
+            return _divided(dataset, split)
+    held = {photo.name for photo in dataset.split(wanted)} & learned
+    if wanted == "train" or not held:  # who asks for the training photos gets them, with a warning of their own
+        return dataset
+    photos = tuple(replace(photo, split="train") if photo.name in held else photo for photo in dataset.photos)
+    what = f"the split of this model's training is gone: {counted(len(held), 'photo')} that it learned from "
+    return splits.with_fingerprint(_noted(replace(dataset, photos=photos), what + f"{_is(len(held))} left out"))
+
+
+def _kept_splits(adapter: Path, workspace: Workspace) -> Iterator[Mapping[str, Sequence[str]]]:
+    """The splits that trainings of the adapter's name wrote, newest first; one that cannot be read is passed over."""
+    places = {workspace.root: workspace}
+    home = adapter.resolve().parent.parent  # an adapter lies in `models` of its workspace
+    places.setdefault(home, Workspace(home))
+    for place in places.values():
+        for run in store.list_runs(place, "train"):
+            if run.name != model_label(str(adapter)):
+                continue
+            try:
+                yield splits.read_split(run.folder / SPLIT_FILE)
+            except UserError:
+                continue
+
+
+def _divided(dataset: Dataset, split: Mapping[str, Sequence[str]]) -> Dataset:
+    names = {photo.name for photo in dataset.photos}
+    there = {side: [name for name in listed if name in names] for side, listed in split.items()}
+    gone = sum(map(len, split.values())) - sum(map(len, there.values()))
+    new = len(names) - sum(map(len, there.values()))
+    divided = splits.apply_split(dataset, there)
+    told = [f"{counted(new, 'photo')} that came later {_is(new)} left out"] if new else []
+    told += [f"{counted(gone, 'photo')} of it {_is(gone)} no longer in the data"] if gone else []
+    return _noted(divided, f"the split of this model's training is used: {' and '.join(told)}") if told else divided
+
+
+def _noted(dataset: Dataset, what: str) -> Dataset:
+    hint = Problem(what, str(dataset.root), "", TRAINING_SPLIT)
+    return replace(dataset, problems=(*dataset.problems, hint))
+
+
+def _is(count: int) -> str:
+    return "is" if count == 1 else "are"

@@ -1,0 +1,1 @@
+from damgui.tabs.predict.tab import build as build
