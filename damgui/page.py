@@ -7,6 +7,7 @@ import socket
 import threading
 import webbrowser
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.errors import UserError
-from core.runs import store
+from core.runs import store, trash
 from core.runs.workspace import Workspace
 from core.settings import Settings, load, presets
 from damgui import changes, run_state, text, theme
@@ -169,6 +170,8 @@ def serve(workspace: Path, host: str = "127.0.0.1", port: int = 7860, open_brows
     """Serve the page until interrupted. Raises UserError when the workspace or the port cannot be used."""
     opened = store.open_workspace(workspace)
     require_port(host, port)
+    with suppress(UserError):  # another page is at it
+        trash.remove_expired(opened)
     gr.set_static_paths([PLOTLY_JS])
     page = build(opened)
     page.launch(

@@ -22,7 +22,7 @@ from core.runs.workspace import Workspace
 
 
 @dataclass
-class Change:
+class Transaction:
     """What shall happen: files get another content, then files and folders move to places that are free.
 
     Attributes:
@@ -65,7 +65,7 @@ class Change:
         for number, (path, text) in enumerate(self.edits.items()):
             copy(path, self.pending / f"{number}-old")
             write_text(self.pending / f"{number}-new", text)
-        steps = {
+        steps: dict[str, Any] = {
             "edits": [str(path.relative_to(root)) for path in self.edits],
             "moves": [[str(end.relative_to(root)) for end in move] for move in self.moves],
         }
@@ -79,8 +79,8 @@ class Change:
 
 
 @contextmanager
-def changing(opened: Workspace) -> Iterator[Change]:
-    """A change to fill in and to commit; nobody else changes runs or models of the workspace meanwhile.
+def transaction(opened: Workspace) -> Iterator[Transaction]:
+    """A transaction to fill in and to commit; nobody else changes runs or models of the workspace meanwhile.
 
     Raises:
         UserError: Somebody else is at it.
@@ -88,7 +88,7 @@ def changing(opened: Workspace) -> Iterator[Change]:
     try:
         with locks.hold(opened.history_lock):
             _complete(opened)
-            yield Change(opened)
+            yield Transaction(opened)
     except locks.Held as error:
         fix = "Try again in a moment."
         raise UserError("another page or command is just changing runs or models here", "", fix, "busy") from error

@@ -11,7 +11,7 @@ import yaml
 from core.runs import holdings
 from core.runs.files import read_json
 from core.runs.holdings import Holding
-from core.runs.journal import Change, changing
+from core.runs.journal import Transaction, transaction
 from core.runs.store import Run
 from core.runs.workspace import Workspace, check_name
 
@@ -32,7 +32,7 @@ def rename(workspace: Workspace, wanted: str, name: str) -> None:
             changes the history. All stays as it was then.
     """
     check_name(name)
-    with changing(workspace) as change, holdings.engine_at_rest(workspace):
+    with transaction(workspace) as change, holdings.engine_at_rest(workspace):
         found = holdings.find(workspace, wanted)
         before = found.model or (found.run.name if found.run else "")
         if name == before:
@@ -46,12 +46,12 @@ def rename(workspace: Workspace, wanted: str, name: str) -> None:
         change.commit()
 
 
-def _name_run(change: Change, run: Run, name: str) -> None:
+def _name_run(change: Transaction, run: Run, name: str) -> None:
     file = run.folder / "run.json"
     change.edit_json(file, {**(read_json(file) or {}), "name": name})
 
 
-def _move_model(change: Change, found: Holding, name: str) -> None:
+def _move_model(change: Transaction, found: Holding, name: str) -> None:
     workspace, before = change.workspace, found.model
     moved = dict(zip(*(map(str, holdings.folders_of(workspace, which)) for which in (before, name)), strict=True))
     for run in holdings.users_of(workspace, before):
@@ -82,8 +82,8 @@ def _renamed(path: Path, before: str, name: str) -> Path:
     return path.with_name(head + name + path.name.removeprefix(head + before))
 
 
-def _edit(change: Change, file: Path, moved: Mapping[str, str], name: str = "") -> None:
-    """Change what a JSON file says of the model's place, and with `name` of its own name."""
+def _edit(change: Transaction, file: Path, moved: Mapping[str, str], name: str = "") -> None:
+    """Transaction what a JSON file says of the model's place, and with `name` of its own name."""
     found = read_json(file)
     if not isinstance(found, dict):
         return

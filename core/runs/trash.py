@@ -11,7 +11,7 @@ from core.errors import UserError
 from core.runs import holdings, store
 from core.runs.files import read_json
 from core.runs.holdings import Holding
-from core.runs.journal import changing
+from core.runs.journal import transaction
 from core.runs.workspace import Workspace
 
 KEPT_DAYS = 30
@@ -68,7 +68,7 @@ def delete(workspace: Workspace, wanted: str) -> Deleted:
     Raises:
         UserError: As of `plan`; or somebody else changes the history; or a file cannot be moved, and all stays.
     """
-    with changing(workspace) as change:
+    with transaction(workspace) as change:
         files, size = plan(workspace, wanted).size()  # before the engine is held up: many files take a while
         with holdings.engine_at_rest(workspace):
             found = plan(workspace, wanted)
@@ -133,7 +133,7 @@ def restore(workspace: Workspace, wanted: str) -> Deleted:
     Raises:
         UserError: It is not in the trash; or its place or name was taken since; or somebody else changes the history.
     """
-    with changing(workspace) as change:
+    with transaction(workspace) as change:
         told = entry(workspace, wanted)
         folder = workspace.trash / told.id
         for place in told.paths:
@@ -156,7 +156,7 @@ def empty(workspace: Workspace) -> tuple[int, int]:
     Raises:
         UserError: Somebody else changes the history, or a file cannot be removed.
     """
-    with changing(workspace) as change:
+    with transaction(workspace) as change:
         gone = listed(workspace)
         if workspace.trash.exists():
             change.discard(workspace.trash)
@@ -172,7 +172,7 @@ def remove_expired(workspace: Workspace) -> None:
     """
     old = [told.id for told in listed(workspace) if time.time() - told.deleted > KEPT_DAYS * 86_400]
     if old:
-        with changing(workspace) as change:
+        with transaction(workspace) as change:
             for name in old:
                 change.discard(workspace.trash / name)
             change.commit()

@@ -27,7 +27,7 @@ def begin(root: Path) -> Workspace:
 
 
 def change(opened: Workspace) -> None:
-    with journal.changing(opened) as made:
+    with journal.transaction(opened) as made:
         made.edit_json(opened.experiments / "b", {"name": "c"})
         made.moves += [(opened.models / "a", opened.models / "c")]
         made.moves += [(opened.experiments / "b", opened.experiments / "d")]
@@ -126,7 +126,7 @@ def test_two_at_once_are_one_change_and_a_sentence(tmp_path: Path) -> None:
 
 def test_opening_a_workspace_leaves_a_change_alone_that_is_under_way(tmp_path: Path) -> None:
     opened = begin(tmp_path)
-    with journal.changing(opened) as made:
+    with journal.transaction(opened) as made:
         made.add_json(opened.experiments / "e", {})
         journal.open_workspace(tmp_path)
         made.commit()
