@@ -17,6 +17,7 @@ from damgui.run_state import Stamp
 from damgui.snapshot import SHARED_FOR_S, Snapshot, take_snapshot
 
 Updates = dict[Any, Any]
+UNCHANGED: Updates = gr.skip()  # an answer that changes nothing; Gradio takes an empty mapping for a value
 # Gets the workspace as it is now, the stamp shown last and the values of the watcher's `reads`.
 Refresh = Callable[..., tuple[Stamp, Updates] | None]
 # Handlers answer at once; there is nothing to queue, and no spinner over what stays on the page.

@@ -14,7 +14,7 @@ from core.settings import FIELDS, Settings, load, merge, preset_for
 from core.settings.fields import fault_of
 from damgui import forms, text
 from damgui.components import html
-from damgui.frame import QUIET, Frame, Handler, Updates
+from damgui.frame import QUIET, UNCHANGED, Frame, Handler, Updates
 from damgui.markup import TEMPLATES
 
 DEMO = "demo"  # whose preset holds where no model is given
@@ -171,7 +171,7 @@ def wire(
         """Take the preset `by` for the model `of`; `chosen` is what the user had chosen of the two."""
         before: Shown = values[state]
         if (by, of) == (before.preset, before.model):
-            return {}  # a list tells of one choice twice, by the click and when it is left
+            return UNCHANGED  # a list tells of one choice twice, by the click and when it is left
         # The chosen model is in one widget or the other already, and no news.
         held = now(values) if chosen == by else {**now(values), "model.path": of}
         found = outcome(chosen, held, before.settings, settings_of(by, of))
@@ -198,7 +198,7 @@ def wire(
         """As it was before the choice, but for what was typed since."""
         shown: Shown = values[state]
         if shown.last is None or shown.before_last is None:
-            return {}
+            return UNCHANGED
         held = now(values)
         put = {change.path: change.was for change in shown.last.changed if held[change.path] == change.now}
         typed = values[name] or ""
@@ -209,7 +209,7 @@ def wire(
         """What had been kept follows the choice as well; one click takes all of it back."""
         shown: Shown = values[state]
         if shown.last is None:
-            return {}
+            return UNCHANGED
         put = {change.path: change.now for change in shown.last.kept}
         whole = Outcome(shown.last.chosen, (*shown.last.changed, *shown.last.kept))
         return show(values, put, replace(shown, last=whole), values[name])

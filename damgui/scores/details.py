@@ -12,7 +12,7 @@ from damgui import text
 from damgui.charts.base import plot_component, to_json
 from damgui.charts.classes import confusion, per_class
 from damgui.components import html
-from damgui.frame import QUIET, Updates
+from damgui.frame import QUIET, UNCHANGED, Updates
 from damgui.scores import results, scores, sentences
 from damgui.scores.results import PAGE, ShownResults
 
@@ -83,7 +83,7 @@ class Details:
 
         def further(most: int, *given: object) -> Updates:
             shown = current(*given)
-            return {} if shown is None else self.pages(shown, most + PAGE)
+            return UNCHANGED if shown is None else self.pages(shown, most + PAGE)
 
         self.more.click(
             further, [self.count, *(reads or [])], [self.title, self.gallery, self.more, self.count], **QUIET

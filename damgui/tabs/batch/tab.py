@@ -19,7 +19,7 @@ from damgui import forms, text
 from damgui.components import faults, html
 from damgui.components.downloads import offer
 from damgui.components.run_controls import RunControls
-from damgui.frame import QUIET, Frame, Updates
+from damgui.frame import QUIET, UNCHANGED, Frame, Updates
 from damgui.run_state import RunState, Stamp
 from damgui.snapshot import Snapshot
 from damgui.tabs.batch import view
@@ -246,6 +246,6 @@ def _lists(run: Run, w: BatchWidgets, rows: int, photos: int) -> Updates:
 def _further(frame: Frame, w: BatchWidgets, more_rows: int, more_photos: int) -> Any:
     def further(rows: int, photos: int) -> Updates:
         found = frame.snapshot().latest("batch")
-        return {} if found is None else _lists(found.run, w, rows + more_rows, photos + more_photos)
+        return UNCHANGED if found is None else _lists(found.run, w, rows + more_rows, photos + more_photos)
 
     return further
