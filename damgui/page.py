@@ -38,8 +38,9 @@ from damgui.frame import QUIET, Frame, Updates
 from damgui.markup import TEMPLATES
 from damgui.run_state import RunState, Stamp
 from damgui.snapshot import Snapshot, take_snapshot
-from damgui.tabs import ablation, baseline, batch, compare, data, predict, training, welcome
+from damgui.tabs import ablation, baseline, batch, compare, data, history, predict, training, welcome
 from damgui.tabs.ablation import text as study_text
+from damgui.tabs.history import text as history_text
 
 # The browser itself refuses whatever is not ours: no fonts, scripts or calls to anywhere else.
 CONTENT_SECURITY_POLICY = (
@@ -54,9 +55,10 @@ TABS = (
     (text.TAB_BASELINE, "baseline", baseline.build),
     (text.TAB_TRAINING, "training", training.build),
     (text.TAB_COMPARE, "compare", compare.build),
-    (study_text.TAB, "ablation", ablation.build),
     (text.TAB_PREDICT, "predict", predict.build),
     (text.TAB_BATCH, "batch", batch.build),
+    (history_text.TAB, "history", history.build),
+    (study_text.TAB, "ablation", ablation.build),
 )
 
 
