@@ -112,6 +112,7 @@ DATA_EMPTY = "No photos read yet. Choose the sample set or your own folder, then
 DATA_CHART = "Objects of every class in each split"
 DATA_THUMBS = "A look at the photos"
 DATA_MORE = "Show other photos"
+DATA_CANCEL, DATA_ANYWAY = "Cancel", "Yes, read it all the same"
 DATA_USE_GOOD = "Use the good rest"
 # A word and a sentence for each light, which the terminal says too; a mark and a word for each level of a finding.
 LIGHTS = {

@@ -157,7 +157,7 @@ def test_a_circle_is_seen_and_a_chain_is_not_taken_for_one() -> None:
 
 
 def test_torch_is_not_loaded_by_what_starts_at_once() -> None:
-    modules = ["core.data.dataset", "core.runs.worker", "damgui.cli.commands", "damgui.page"]
+    modules = ["core.data.reader", "core.runs.worker", "damgui.cli.commands", "damgui.page"]
     code = (
         "import importlib, sys\n"
         f"for name in {modules}:\n"

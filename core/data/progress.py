@@ -44,5 +44,10 @@ def photos(done: int, total: int) -> ReadingProgress:
     return ReadingProgress("Reading the photos", done, total)
 
 
+def reviewing() -> ReadingProgress:
+    """All photos are read and are being compared."""
+    return ReadingProgress("Reviewing the photos")
+
+
 def silent(_: ReadingProgress) -> None:
     """Report nothing."""

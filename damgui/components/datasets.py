@@ -6,7 +6,9 @@ import threading
 from functools import lru_cache
 from pathlib import Path
 
-from core.data.dataset import read_dataset
+from core.data.files import ASKED_ABOVE, MOST_FILES
+from core.data.quality.findings import Review
+from core.data.reader_client import Reading, ReadingJob
 from core.data.types import Dataset, Photo
 from core.demo.sample_set import ready
 from core.runs.workspace import Workspace
@@ -24,16 +26,30 @@ def _key(workspace: Workspace, settings: Settings) -> tuple[Path, DataSettings, 
     return workspace.root, settings.data, settings.training.seed
 
 
-def read(workspace: Workspace, settings: Settings, with_stats: bool = False) -> Dataset:
-    """Read the photos now, whatever was read before. Raises UserError when nothing usable is there."""
+def begin(workspace: Workspace, settings: Settings, with_review: bool = False, many_files: bool = False) -> Reading:
+    """Start to read the photos now, whatever was read before, in a process that may hang and be cancelled.
+
+    Folders of very many files are a question unless `many_files` says that they are meant.
+    """
     sample = ready(settings.data, workspace.sample_data)
-    found = read_dataset(settings.data, sample, settings.training.seed, with_stats)
+    most = MOST_FILES if many_files else ASKED_ABOVE
+    return Reading(ReadingJob(settings, sample, with_review, most_files=most))
+
+
+def finish(workspace: Workspace, settings: Settings, reading: Reading) -> tuple[Dataset, Review | None]:
+    """What was read, kept for all pages; waits for it. Raises UserError when nothing usable is there."""
+    found, review = reading.result()
     with _LOCK:
         _READ.pop(_key(workspace, settings), None)
         _READ[_key(workspace, settings)] = found
         while len(_READ) > MAX_READ:
             _READ.pop(next(iter(_READ)))
-    return found
+    return found, review
+
+
+def read(workspace: Workspace, settings: Settings) -> Dataset:
+    """Begin and finish. Raises UserError when nothing usable is there."""
+    return finish(workspace, settings, begin(workspace, settings))[0]
 
 
 def already_read(workspace: Workspace, settings: Settings) -> Dataset | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, cast
 
@@ -13,9 +13,11 @@ from gradio.components import Component
 from markupsafe import Markup
 
 from core.data.checks import SAME_FILE
+from core.data.files import MANY_FILES
 from core.data.formats.registry import FORMATS
 from core.data.notes import IGNORED, INFERRED
-from core.data.quality.review import review
+from core.data.quality.findings import Review
+from core.data.reader_client import Reading
 from core.data.statistics import class_counts
 from core.data.types import Dataset
 from core.errors import Problem, UserError
@@ -25,7 +27,6 @@ from damgui import text, theme
 from damgui.charts.base import plot_component, to_json
 from damgui.charts.data import counts_by_split, heights
 from damgui.components import datasets, html
-from damgui.components.guard import guarded
 from damgui.components.photos import boxed, gallery
 from damgui.forms import DATA_OPTIONS, FOR_DATA, FOR_REVIEW
 from damgui.frame import LONG, QUIET, Frame, Updates
@@ -40,6 +41,9 @@ class DataWidgets:
     """What a reading fills: the message, the light, numbers, problems, findings, charts and photos."""
 
     message: gr.HTML
+    cancel: gr.Button
+    anyway: gr.Button
+    readings: gr.State  # the one at work on this page, in a list of its own
     light: gr.HTML
     summary: gr.HTML
     wrong: gr.Column
@@ -59,7 +63,7 @@ class DataWidgets:
 
     @property
     def outputs(self) -> list[Any]:
-        return [getattr(self, field.name) for field in fields(self) if field.name != "more"]
+        return [getattr(self, field.name) for field in fields(self) if field.name not in ("more", "readings")]
 
 
 def build(frame: Frame) -> None:
@@ -101,6 +105,9 @@ def _controls(frame: Frame) -> tuple[gr.Radio, gr.Textbox, gr.Button, Component]
 def _places() -> DataWidgets:
     """Where a reading is shown, from the light down to the photos."""
     message = html.place("", elem_id="data-message")
+    with gr.Row():
+        cancel = gr.Button(text.DATA_CANCEL, scale=0, min_width=120, elem_id="data-cancel", visible=False)
+        anyway = gr.Button(text.DATA_ANYWAY, scale=0, min_width=270, elem_id="data-anyway", visible=False)
     light = html.place("", elem_id="data-light")
     summary = html.place(html.empty(text.DATA_EMPTY), elem_id="data-summary")
     with gr.Column(visible=False, elem_classes="dg-panel") as wrong:
@@ -134,6 +141,9 @@ def _places() -> DataWidgets:
             thumbs = html.place("", elem_id="data-thumbs")
     return DataWidgets(
         message,
+        cancel,
+        anyway,
+        gr.State([]),
         light,
         summary,
         wrong,
@@ -155,12 +165,19 @@ def _places() -> DataWidgets:
 
 def _wire(frame: Frame, w: DataWidgets, starts: tuple[gr.Button, gr.Textbox], use_good: Component) -> None:
     """Read; use the good rest; cure a finding, which sets the form and reads again; look at other photos."""
-    inputs = frame.form.inputs
+    inputs = frame.form.inputs | {w.readings}
     busy = html.waiting(text.DATA_READING) + html.small(text.DATA_READING)
 
-    @guarded(w.message)
-    def show(values: Mapping[Component, Any]) -> Updates:
-        return _show(frame, values, w)
+    def show(values: Mapping[Component, Any]) -> Iterator[Updates]:
+        yield from _read(frame, values, w, many_files=False)
+
+    def show_anyway(values: Mapping[Component, Any]) -> Iterator[Updates]:
+        yield from _read(frame, values, w, many_files=True)
+
+    def cancel(readings: list[Reading]) -> Updates:
+        for reading in readings:
+            reading.cancel()
+        return {w.cancel: gr.Button(visible=False)}
 
     def cure(values: Mapping[Component, Any], event: gr.EventData) -> Updates:
         chosen = values[w.cures][event._data["index"]]
@@ -178,18 +195,43 @@ def _wire(frame: Frame, w: DataWidgets, starts: tuple[gr.Button, gr.Textbox], us
         w.findings.select(cure, {w.cures}, [w.message, *frame.form.widgets.values()], **QUIET),
     ):
         begun.then(show, inputs, w.outputs, **LONG)
+    w.anyway.click(lambda: busy, outputs=w.message, **QUIET).then(show_anyway, inputs, w.outputs, **LONG)
+    w.cancel.click(cancel, w.readings, w.cancel, **QUIET)
     gr.on([w.split.input, w.more.click], other, inputs | {w.split}, w.thumbs, **QUIET)
 
 
-def _show(frame: Frame, values: Mapping[Component, Any], w: DataWidgets) -> Updates:
-    """Read the photos, review them, and fill everything."""
-    settings = _settings(frame, values)
-    data = datasets.read(frame.workspace, settings, with_stats=True)
+def _read(frame: Frame, values: Mapping[Component, Any], w: DataWidgets, many_files: bool) -> Iterator[Updates]:
+    """Read the photos in a process of their own and say how far that is; at last fill everything, or say what is wrong.
+
+    The reading that this page began before ends; closing the page ends this one.
+    """
+    over = {w.cancel: gr.Button(visible=False), w.anyway: gr.Button(visible=False)}
+    readings: list[Reading] = values[w.readings]
+    reading = None
+    try:
+        settings = _settings(frame, values)
+        reading = datasets.begin(frame.workspace, settings, with_review=True, many_files=many_files)
+        while readings:
+            readings.pop().cancel()
+        readings.append(reading)
+        yield {**over, w.cancel: gr.Button(visible=True)}
+        for step in reading.steps():
+            yield {w.message: html.working(str(step))}
+        data, review = datasets.finish(frame.workspace, settings, reading)
+        assert review is not None
+        yield {w.message: "", **over, **_show(data, review, settings, w)}
+    except UserError as error:
+        if reading is None or reading in readings:  # not one that a newer one has replaced
+            asks = any(problem.kind == MANY_FILES for problem in error.problems)
+            yield {**over, w.message: html.problem(error), w.anyway: gr.Button(visible=asks)}
+
+
+def _show(data: Dataset, found: Review, settings: Settings, w: DataWidgets) -> Updates:
+    """Fill everything with what was read."""
     splits = [name for name in ("train", "valid", "test") if data.split(name)]
     first = "valid" if "valid" in splits else splits[0]
     taxonomy = datasets.taxonomy(settings.data.taxonomy)
     kept, listed = settings.data.use_good, _listed(data)
-    found = review(data, settings, taxonomy)
     cards, places = view.shown(found), found.statistics["positions"]
     return {
         w.light: view.light(found),

@@ -33,8 +33,9 @@ from damgui.components import datasets
 from damgui.components import html as parts
 from damgui.components import photos as pictures
 from damgui.scores import results, scores
-from damgui.tabs import predict
 from damgui.tabs.batch import view as batches
+from damgui.tabs.predict import view
+from damgui.tabs.predict.questions import BoxQuestion
 from tests.core.engine.conftest import tiny
 
 ROOFS = """
@@ -248,9 +249,10 @@ def test_one_photo_is_judged_in_the_words_of_the_roof(
     request = {"image": str(photo), "box_xyxy_px": [8, 12, 30, 42], "object_type": object_type, "models": models}
     found = Predictor(merge(settings, {"model.path": job.settings.model.path})).predict(request)
     assert not CONDITIONS_OF_THE_DAM.search(json.dumps(found))
-    known = predict._taxonomy(found, "")
+    asked = view.Answered(BoxQuestion((8, 12, 30, 42), object_type), found)
+    known = view.taxonomy([asked], "")
     assert known == job.taxonomy
     for answer in found["answers"]:
         assert not allowed or set(answer["probabilities"]) == allowed
         kind = object_type or answer["predicted_type"]
-        assert known.shown(kind, answer["predicted"]).name in predict._answer_card(answer, kind, known)
+        assert known.shown(kind, answer["predicted"]).name in view.answer_card(answer, kind, known)

@@ -174,14 +174,14 @@ def test_readers_do_not_keep_a_taker_from_its_lock(training: Run) -> None:
     enough = threading.Event()
 
     def check() -> None:
-        while not enough.is_set():
+        while not enough.wait(0.0005):  # spinning, four threads would keep this one's from the interpreter
             locks.is_held(training.lock)
 
     with ThreadPoolExecutor(4) as lookers:
         for _ in range(4):
             lookers.submit(check)
         try:
-            for _ in range(10):
+            for _ in range(30):
                 with locks.hold(training.lock):
                     assert locks.is_held(training.lock)
         finally:

@@ -1,0 +1,107 @@
+"""The reader: a process that reads one data set for another process, and ends. `python -m core.data.reader`.
+
+A path can be a dead network drive, and a label file can hold anything: what hangs or swells here is ended from outside
+and takes nobody along. The job comes on stdin as `core.data.reader_client` writes it, and stdin stays open while
+somebody waits; the answers go to stdout, one pickle each.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import sys
+import threading
+import time
+import traceback
+from contextlib import suppress
+from types import FrameType
+from typing import BinaryIO, NoReturn
+
+from core import taxonomy as taxonomies
+from core.data import photos
+from core.data.dataset import read_dataset
+from core.data.progress import OnProgress, ReadingProgress, reviewing
+from core.data.quality.review import review
+from core.data.reader_client import FAILED, OUT_OF_MEMORY, PROGRESS, READ, REFUSED, ReadingJob
+from core.errors import UserError
+
+REPORTED_EVERY_S = 0.2
+
+
+def main() -> None:
+    """Read one job and answer it."""
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what a library prints must not get among the answers
+    signal.signal(signal.SIGTERM, _end)
+    job: ReadingJob = pickle.load(sys.stdin.buffer)
+    limit_memory(job.memory_bytes)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    for answer in (_answer(job, answers), pickle.dumps(photos.examined)):
+        answers.write(answer)
+    answers.flush()
+
+
+def _answer(job: ReadingJob, answers: BinaryIO) -> bytes:
+    """The last answer, whole before a byte of it is sent: memory may run out while it is made."""
+    try:
+        photos.examined.update(pickle.loads(job.examined) if job.examined else {})
+        report = _reporting(answers)
+        data = job.settings.data
+        dataset = read_dataset(
+            data, job.sample_folder, job.settings.training.seed, job.with_review, job.most_files, report
+        )
+        found = None
+        if job.with_review:
+            report(reviewing())
+            found = review(dataset, job.settings, taxonomies.load(data.taxonomy))
+        return pickle.dumps((READ, (dataset, found)))
+    except UserError as error:
+        return pickle.dumps((REFUSED, error.problems))
+    except MemoryError:
+        return pickle.dumps((OUT_OF_MEMORY, None))
+    except Exception as error:
+        traceback.print_exc()
+        return pickle.dumps((FAILED, f"{type(error).__name__}: {error}"))
+
+
+def _reporting(answers: BinaryIO) -> OnProgress:
+    """Sends progress, each new kind of work at once and then a few times a second."""
+    last = ReadingProgress("")
+    due = 0.0
+
+    def report(now: ReadingProgress) -> None:
+        nonlocal last, due
+        if now.doing != last.doing or time.monotonic() > due or now.done == now.total > 0:
+            pickle.dump((PROGRESS, now), answers)
+            answers.flush()
+            last, due = now, time.monotonic() + REPORTED_EVERY_S
+
+    return report
+
+
+def limit_memory(most: int) -> None:
+    """Let this process have so many bytes of data, where the system can hold it to that.
+
+    Not RLIMIT_AS: address space that threads and libraries only reserve would count, a gigabyte on a large machine.
+    """
+    if sys.platform != "win32":
+        import resource
+
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_DATA, (most, most))
+
+
+def _end(number: int, frame: FrameType | None) -> NoReturn:
+    """Cancelled: what an archive was being unpacked to is removed on the way out."""
+    raise SystemExit(128 + number)
+
+
+def _end_with_parent() -> None:
+    """Whoever waits has died, or has its answer. Not by `sys.stdin`: a thread waiting in it would stop the exit."""
+    os.read(0, 1)
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()
