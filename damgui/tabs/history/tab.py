@@ -110,7 +110,7 @@ def build(frame: Frame) -> None:
 
 def _wire(frame: Frame, w: HistoryWidgets, draw: Callable[..., Updates]) -> None:
     """What the buttons do. Each answers with what is there then, whatever was there before."""
-    workspace, reads = frame.workspace, [w.kind, w.shown, w.chosen]
+    workspace, reads, outputs = frame.workspace, [w.kind, w.shown, w.chosen], [*w.all, frame.address]
 
     def entry_of(chosen: str) -> HistoryEntry:
         found = next((entry for entry in view.entries(frame.snapshot()) if entry.id == chosen), None)
@@ -121,7 +121,12 @@ def _wire(frame: Frame, w: HistoryWidgets, draw: Callable[..., Updates]) -> None
 
     def choose(kind: str, shown: int, chosen: str) -> Updates:
         entry = entry_of(chosen)
-        return {**draw(kind, shown, chosen), **_panel(frame.snapshot(), entry, w), w.name: entry.name}
+        panel = {**_panel(frame.snapshot(), entry, w), w.name: entry.name}
+        return {**draw(kind, shown, chosen), **panel, **frame.to_address("history", chosen)}
+
+    @guarded(w.message)
+    def from_address(run: str, kind: str, shown: int, _: str) -> Updates:
+        return choose(kind, shown, run)
 
     @guarded(w.message)
     def pick(kind: str, shown: int, _: str, event: gr.EventData) -> Updates:
@@ -143,7 +148,8 @@ def _wire(frame: Frame, w: HistoryWidgets, draw: Callable[..., Updates]) -> None
     def delete(kind: str, shown: int, chosen: str) -> Updates:
         gone = trash.delete(workspace, entry_of(chosen).id)
         undo = {w.deleted: gone.id, w.undone: html.note(deletions.gone(gone), "good"), w.undo: gr.Button(visible=True)}
-        return {**draw(kind, shown, ""), **_panel(frame.snapshot(), None, w), w.name: "", **undo}
+        nothing = {**_panel(frame.snapshot(), None, w), w.name: "", **frame.to_address("history", "")}
+        return {**draw(kind, shown, ""), **nothing, **undo}
 
     def restore(kind: str, shown: int, deleted: str) -> Updates:
         back = trash.restore(workspace, deleted)
@@ -179,14 +185,15 @@ def _wire(frame: Frame, w: HistoryWidgets, draw: Callable[..., Updates]) -> None
         run = entry_of(chosen).run
         return {frame.tabs: gr.Tabs(selected=TAB_OF[run.kind] if run else "predict")}
 
-    w.table.select(pick, reads, w.all, **QUIET)
-    w.rename.click(give_name, [*reads, w.name], w.all, **QUIET)
-    w.name.submit(give_name, [*reads, w.name], w.all, **QUIET)
+    frame.in_address("history", Handler(from_address, reads, outputs))
+    w.table.select(pick, reads, outputs, **QUIET)
+    w.rename.click(give_name, [*reads, w.name], outputs, **QUIET)
+    w.name.submit(give_name, [*reads, w.name], outputs, **QUIET)
     w.delete.click(ask, w.chosen, [w.message, w.goes, w.confirm], **QUIET)
     w.no.click(lambda: gr.Column(visible=False), outputs=w.confirm, **QUIET)
-    w.yes.click(delete, reads, w.all, **QUIET)
-    w.undo.click(undo, [*reads, w.deleted], w.all, **QUIET)
-    w.trash.select(bring_back, reads, w.all, **QUIET)
+    w.yes.click(delete, reads, outputs, **QUIET)
+    w.undo.click(undo, [*reads, w.deleted], outputs, **QUIET)
+    w.trash.select(bring_back, reads, outputs, **QUIET)
     w.empty.click(lambda: gr.Column(visible=True), outputs=w.sure, **QUIET)
     w.empty_no.click(lambda: gr.Column(visible=False), outputs=w.sure, **QUIET)
     w.empty_yes.click(empty, outputs=w.all, **QUIET)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import gradio as gr
 import pytest
@@ -134,7 +134,7 @@ def test_files_are_handed_out_as_copies_and_no_folder_is_opened(run: Run, monkey
 
 def framed(run: Run) -> Frame:
     with gr.Blocks(), gr.Tabs() as tabs:
-        return Frame(run.workspace, Form(), tabs)
+        return Frame(run.workspace, Form(), tabs, cast(gr.HTML, None))
 
 
 def test_reports_are_offered_of_runs_with_results_newest_first(run: Run) -> None:
@@ -152,7 +152,7 @@ def ask(run: Run) -> Callable[[str, str], Settings]:
 
     def settings(model: str, folder: str) -> Settings:
         with gr.Blocks(), gr.Tabs() as tabs, gr.Tab():
-            frame = Frame(run.workspace, Form(), tabs)
+            frame = Frame(run.workspace, Form(), tabs, cast(gr.HTML, None))
             w = tab._draw(frame)
             frame.form.add("data.use_good")
         values: Mapping[Any, Any] = {

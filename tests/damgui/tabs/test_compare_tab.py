@@ -24,7 +24,7 @@ RIGHT, WRONG = [("normal", "normal")] * 2, [("normal", "blocked")] * 2
 
 @pytest.fixture
 def frame(workspace: Workspace) -> Frame:
-    return Frame(workspace, Form(), cast(gr.Tabs, None))
+    return Frame(workspace, Form(), cast(gr.Tabs, None), cast(gr.HTML, None))
 
 
 def tuned_model(workspace: Workspace, name: str, split: dict[str, list[str]] | None) -> TunedModel:
