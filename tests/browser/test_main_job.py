@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from clicks import ROOT, App, drawn, ended, newest, points, start_training, steps, tab, until, visit
+from clicks import ROOT, STEP_S, App, drawn, ended, newest, points, start_training, steps, tab, until, visit
 from playwright.sync_api import Page, expect
 
 from core import units
@@ -57,7 +57,7 @@ def ask(page: Page, workspace: Path) -> dict[str, Any]:
     cards = page.locator("#predict-answer .dg-verdict")
     page.locator("#predict-ask").click()
     expect(page.locator("#predict-ask")).to_be_disabled(timeout=3_000)
-    expect(cards).to_have_count(2)
+    expect(cards).to_have_count(2, timeout=1000 * STEP_S)  # the first question starts the service
     found = last_answer(workspace)
     assert [answer["label"] for answer in found["answers"]] == ["Base model", "Tuned: clicked"]
     for index, answer in enumerate(found["answers"]):

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from clicks import App, Watch, field_of, tab, until, visit, window, write
+from clicks import STEP_S, App, Watch, field_of, tab, until, visit, window, write
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
@@ -244,7 +244,7 @@ def test_all_boxes_are_judged_in_one_go_and_saved_as_picture_and_table(
     boxes = len(photo.objects)
     expect(opened.locator("#predict-ask-all")).to_have_text(text.ask_all(boxes))
     opened.locator("#predict-ask-all").click()
-    expect(opened.locator("#predict-exports")).to_be_visible(timeout=120_000)
+    expect(opened.locator("#predict-exports")).to_be_visible(timeout=1000 * STEP_S)
     rows = opened.locator("#predict-answer .dg-judged tbody tr")
     expect(rows).to_have_count(boxes)
     models = opened.locator("#predict-answer .dg-judged thead th").count() - 3
