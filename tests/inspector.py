@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from core import metrics
 from core.runs import store
 from core.runs.events import append, event
 from core.runs.files import copy, write_json, write_lines
@@ -13,7 +14,20 @@ from core.runs.store import Run
 from core.runs.workspace import Workspace
 from core.settings import Settings, merge, to_dict
 
-ROW = {"image": "a.jpg", "object": 0, "truth": "blocked", "predicted": "blocked", "truth_class": "drain blocked"}
+SURE = {"normal": 0.1, "blocked": 0.8, "damaged": 0.1}
+ROW = {
+    "image": "a.jpg",
+    "object": 0,
+    "box_xyxy_px": [4, 4, 20, 12],
+    "object_type": "toe drain",
+    "truth": "blocked",
+    "predicted": "blocked",
+    "truth_class": "toe drain blocked",
+    "predicted_class": "toe drain blocked",
+    "question": "condition",
+    "choices": 3,
+    "probabilities": SURE,
+}
 
 
 def finished(workspace: Workspace, kind: str, name: str = "", how: str = "finished", **settings: Any) -> Run:
@@ -27,13 +41,13 @@ def finished(workspace: Workspace, kind: str, name: str = "", how: str = "finish
 
 def results(run: Run, adapter: Path | None = None, accuracy: float = 0.8) -> None:
     """The results of a run, as a baseline, an evaluation or a batch leaves them."""
-    found = {
+    found = metrics.score([ROW], intervals=False) | {
         "overall_accuracy": accuracy,
         "accuracy_interval": [accuracy - 0.1, accuracy + 0.1],
         "macro_f1": accuracy,
         "correct": 8,
         "total": 10,
-        "per_class": {},
+        "seconds": 1.0,
         "complete": True,
         "model": {"path": "demo", "adapter": str(adapter) if adapter else None},
         "data": {"path": "demo", "split": run.settings().data.split, "photos": 3, "objects": 10},
@@ -72,9 +86,26 @@ def judged(workspace: Workspace, name: str, split: str = "valid") -> Run:
 
 
 def batch(workspace: Workspace, name: str) -> Run:
-    """A batch that the model `name` judged."""
+    """A batch of one object that the model `name` judged."""
     run = finished(workspace, "batch", model__path=str(workspace.final(name)))
-    results(run, workspace.final(name))
+    found = {
+        "objects": 1,
+        "conditions": {"normal": 0, "blocked": 1, "damaged": 0},
+        "classes": {"toe drain blocked": 1},
+        "type_unknown": 0,
+        "unsure": {"count": 0, "total": 0, "threshold": None, "max_error": 0.05},
+        "complete": True,
+        "photos": 1,
+        "whole_photos": False,
+        "left_out": [],
+        "seconds": 1.0,
+        "model": {"path": "demo", "adapter": str(workspace.final(name))},
+        "data": {"path": "demo", "photos": 1, "objects": 1},
+        "settings": to_dict(run.settings()),
+        "calibration": None,
+    }
+    write_json(run.results, found)
+    write_lines(run.predictions, [ROW])
     return run
 
 

@@ -297,8 +297,11 @@ def _follow(
         updates |= _listing(now, found, w, kind, shown, chosen)
     if seen is None or seen[2] != stamp[2]:
         updates |= _trash(now, w)
-    if chosen and seen is not None and seen[3] == chosen and seen[4] != stamp[4]:
-        updates |= _panel(now, entry, w, gone=entry is None)
+    if chosen and seen is not None and (entry is None or seen[3:] != stamp[3:]):
+        panel = _panel(now, entry, w, gone=entry is None)
+        if entry is not None:  # a question that is open stays open, and so does a refusal
+            panel = {widget: news for widget, news in panel.items() if widget not in (w.confirm, w.refused)}
+        updates |= panel
     return stamp, updates
 
 

@@ -135,7 +135,7 @@ def test_a_table_escapes_what_it_shows(workspace: Workspace) -> None:
 def test_what_goes_is_said_before_it_goes(workspace: Workspace) -> None:
     runs = inspected(workspace)
     assert deletions.what_goes(trash.plan(workspace, "small")) == (
-        "19 files, 23 kB, go to the trash, and with them the model small, the evaluation that Compare shows of it and "
+        "19 files, 25 kB, go to the trash, and with them the model small, the evaluation that Compare shows of it and "
         "its report. 1 batch that it judged stays. They can be brought back for 30 days."
     )
     said = deletions.what_goes(trash.plan(workspace, runs["baseline"].id))
