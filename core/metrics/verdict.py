@@ -99,8 +99,8 @@ def simpler_warning(results: Results) -> str | None:
     Of results from before there were warnings: those that lie above the model's interval.
     """
     if "reference_warnings" in results:
-        told = (str(warning) for warning in results.get("reference_warnings") or ())
-        return next((warning for warning in told if NOT_WORTH_IT in warning), None)
+        warnings = (str(warning) for warning in results.get("reference_warnings") or ())
+        return next((warning for warning in warnings if NOT_WORTH_IT in warning), None)
     ends, references = results.get("accuracy_interval"), references_of(results)
     known = {
         point.key: references[point.key]["accuracy"] for point in POINTS if point.simpler and point.key in references
