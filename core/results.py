@@ -289,6 +289,7 @@ class Recommendation(TypedDict):
     settings: dict[str, bool]
     enhancements: dict[str, str]
     stacking: Stacking | None
+    worth: NotRequired[str | None]
     said: list[str]
 
 

@@ -34,13 +34,20 @@ def test_check_counts_every_object_and_finds_nothing_wrong(real_photos: Path, wo
     assert set(report["photos"]) >= {"train", "valid"}
 
 
+@pytest.fixture(scope="module")
+def trained(real_photos: Path, workspace: Path) -> dict[str, Any]:
+    """Twelve steps on all the photos."""
+    short = ("--set", "training.max_steps=12", "--set", "training.eval_steps=12", "--set", "training.save_steps=12")
+    return damgui(workspace, "train", "--model", "demo", "--name", "real", "--data", str(real_photos), *short)
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(1500)  # a whole training on all the photos, on cores that other tests share
-def test_baseline_train_and_evaluate_agree_on_the_same_validation_objects(real_photos: Path, workspace: Path) -> None:
-    data = ("--data", str(real_photos))
+def test_baseline_train_and_evaluate_agree_on_the_same_validation_objects(
+    real_photos: Path, workspace: Path, trained: dict[str, Any]
+) -> None:
+    data, info = ("--data", str(real_photos)), trained
     zero = damgui(workspace, "baseline", "--model", "demo", *data)
-    short = ("--set", "training.max_steps=12", "--set", "training.eval_steps=12", "--set", "training.save_steps=12")
-    info = damgui(workspace, "train", "--model", "demo", "--name", "real", *data, *short)
     tuned = damgui(
         workspace,
         "evaluate",
@@ -66,7 +73,9 @@ def test_baseline_train_and_evaluate_agree_on_the_same_validation_objects(real_p
 
 
 @pytest.mark.slow
-def test_training_and_validation_never_share_a_flight(real_photos: Path, workspace: Path) -> None:
+@pytest.mark.timeout(1500)
+@pytest.mark.usefixtures("trained")
+def test_training_and_validation_never_share_a_flight(workspace: Path) -> None:
     split = json.loads(next((workspace / "experiments" / "runs").glob("*-train-real/split.json")).read_text())
     names = split.get("splits", split)
     flights = {

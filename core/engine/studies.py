@@ -270,7 +270,13 @@ class StudyRun:
         steps: dict[str, list[int]] = {}
         for cell, record in records.items():
             steps.setdefault(cell.variant, []).append(record["steps"])
-        return ablation(rows, steps={variant: round(fmean(taken)) for variant, taken in steps.items()})
+        found = [read_record(self.folder(cell) / "results.json", Results) or Results() for cell in records]
+        guesses = [prior["accuracy"] for results in found if (prior := results.get("prior"))]
+        return ablation(
+            rows,
+            steps={variant: round(fmean(taken)) for variant, taken in steps.items()},
+            guess=fmean(guesses) if guesses else None,
+        )
 
     def _crossval(self, records: Mapping[StudyCell, CellRecord]) -> Results:
         """Scores of the pooled answers, which are written as the run's predictions."""

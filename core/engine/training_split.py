@@ -71,9 +71,9 @@ def _divided(dataset: Dataset, split: Mapping[str, Sequence[str]]) -> Dataset:
     gone = sum(map(len, split.values())) - sum(map(len, there.values()))
     new = len(names) - sum(map(len, there.values()))
     divided = splits.apply_split(dataset, there)
-    told = [f"{counted(new, 'photo')} that came later {_is(new)} left out"] if new else []
-    told += [f"{counted(gone, 'photo')} of it {_is(gone)} no longer in the data"] if gone else []
-    return _noted(divided, f"the split of this model's training is used: {' and '.join(told)}") if told else divided
+    parts = [f"{counted(new, 'photo')} that came later {_is(new)} left out"] if new else []
+    parts += [f"{counted(gone, 'photo')} of it {_is(gone)} no longer in the data"] if gone else []
+    return _noted(divided, f"the split of this model's training is used: {' and '.join(parts)}") if parts else divided
 
 
 def _noted(dataset: Dataset, what: str) -> Dataset:

@@ -62,8 +62,7 @@ def of_score(results: Results) -> Verdict:
     if guess is None:
         outcome, reason = UNKNOWN, "What guessing would score is not known here."
     else:
-        outcome, so = _against_guessing(guess, ends, "accuracy_interval" in results)
-        reason = f"{BY_KEY[PRIOR].named.capitalize()} of each type would score {percent(guess)}{_macro_f1(results)}{so}"
+        outcome, reason = _against_guessing(guess, ends, "accuracy_interval" in results, _macro_f1(results))
     reasons = [reason]
     if flights := results.get("flights"):
         reasons.append(f"Counted over {counted(flights, 'flight')}.")
@@ -73,19 +72,29 @@ def of_score(results: Results) -> Verdict:
     return Verdict(outcome, tuple(reasons), warning)
 
 
-def _against_guessing(guess: float, ends: Sequence[float] | None, has_key: bool) -> tuple[str, str]:
-    """The outcome, and the end of the sentence that says what guessing would score."""
+def of_accuracy(interval: Sequence[float] | None, guess: float) -> Verdict:
+    """What an accuracy proves of which no more is known than its interval, such as an average over trainings.
+
+    Args:
+        interval: Its 95 % interval (low, high) as shares; None where there were too few flights for one.
+        guess: The share that guessing the most frequent condition of each type gets right on the same objects.
+    """
+    outcome, reason = _against_guessing(guess, interval, True)
+    return Verdict(outcome, (reason,))
+
+
+def _against_guessing(guess: float, ends: Sequence[float] | None, has_key: bool, macro_f1: str = "") -> tuple[str, str]:
+    """The outcome, and the sentence that says what guessing would score."""
+    score = f"{BY_KEY[PRIOR].named.capitalize()} of each type would score {percent(guess)}{macro_f1}"
     if not ends:
-        few = "; of so few flights nobody can say which is better."
-        return (TOO_FEW_FLIGHTS, few) if has_key else (UNKNOWN, ".")
+        few = f"{score}; of so few flights nobody can say which is better."
+        return (TOO_FEW_FLIGHTS, few) if has_key else (UNKNOWN, f"{score}.")
     if ends[0] > guess:
-        return ABOVE, ", so the model is better than guessing on these photos."
+        return ABOVE, f"{score}, so the model is better than guessing on these photos."
     if ends[1] < guess:
-        return BELOW, ", so the model is worse than guessing on these photos."
-    return (
-        NO_BETTER,
-        ", which lies within the interval: the model is not clearly better than guessing on these photos.",
-    )
+        return BELOW, f"{score}, so the model is worse than guessing on these photos."
+    within = "which lies within the interval: the model is not clearly better than guessing on these photos."
+    return NO_BETTER, f"{score}, {within}"
 
 
 def _macro_f1(results: Results) -> str:
@@ -99,8 +108,8 @@ def simpler_warning(results: Results) -> str | None:
     Of results from before there were warnings: those that lie above the model's interval.
     """
     if "reference_warnings" in results:
-        told = (str(warning) for warning in results.get("reference_warnings") or ())
-        return next((warning for warning in told if NOT_WORTH_IT in warning), None)
+        warnings = (str(warning) for warning in results.get("reference_warnings") or ())
+        return next((warning for warning in warnings if NOT_WORTH_IT in warning), None)
     ends, references = results.get("accuracy_interval"), references_of(results)
     known = {
         point.key: references[point.key]["accuracy"] for point in POINTS if point.simpler and point.key in references

@@ -20,6 +20,7 @@ from core.errors import Problem, UserError
 from core.records import LockNote, Prediction, PredictionRequest
 from core.runs import files, launcher, locks, prediction_client, store
 from core.runs.events import Listener, Reporter, SilentReporter, append, event, read_events
+from core.runs.model_files import require_model
 from core.runs.store import HEAVY, STUDIES, Run
 from core.settings import Settings
 
@@ -377,6 +378,7 @@ def predict_once(settings: Settings, request: PredictionRequest) -> Prediction:
         UserError: Something is wrong that the user can cure, such as a missing photo or model.
     """
     prepare_environment(settings)
+    require_model(settings.model)  # before torch is loaded for nothing
     from core.engine.prediction import Predictor
 
     return Predictor(settings).predict(request)

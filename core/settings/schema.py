@@ -17,12 +17,6 @@ class ModelSettings:
         "The model that judges: demo, demo-photos, a hub id such as Qwen/Qwen2-VL-2B-Instruct, or a folder.",
         label="Model",
     )
-    base: str = setting(
-        "",
-        "Only for a tuned model (an adapter): the folder of the model that it was trained on, where that has moved. "
-        "Empty: where it was then.",
-        label="Moved base model",
-    )
     device: str = setting(
         "auto", "Where to compute: auto takes a GPU when there is one.", choices=("auto", "cpu", "cuda", "mps")
     )
@@ -54,6 +48,12 @@ class ModelSettings:
         high=100_000,
         unit="GB",
         label="Room for vision features",
+    )
+    base: str = setting(
+        "",
+        "Only for a tuned model (an adapter): the folder of the model that it was trained on, where that has moved. "
+        "Empty: where it was then.",
+        label="Moved base model",
     )
 
 

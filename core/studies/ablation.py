@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from core.metrics.flights import FEW_FLIGHTS, LEAST_FLIGHTS, TOO_FEW_FLIGHTS
+from core.metrics.verdict import of_accuracy
 from core.results import Mean, Recommendation, Results, Stacking, StudyDifference, VariantRow
 from core.studies.contrasts import FEW, HARMS, HELPS, LEAST_SEEDS, UNCLEAR, RunRows, SeedAverages, effect
 from core.studies.plan import ENHANCEMENTS, NONE, enhancements_of, label, switches
@@ -13,7 +14,9 @@ from core.units import percent, signed
 MORE_STEPS = 1.1  # times the steps without enhancements: from here on a gain may come from the steps alone
 
 
-def ablation(runs: Mapping[str, RunRows], steps: Mapping[str, int] | None = None) -> Results:
+def ablation(
+    runs: Mapping[str, RunRows], steps: Mapping[str, int] | None = None, guess: float | None = None
+) -> Results:
     """The table and the recommendation of an ablation.
 
     A study that is not finished has fewer seeds in some rows; each difference is over the seeds that both sides have.
@@ -21,6 +24,7 @@ def ablation(runs: Mapping[str, RunRows], steps: Mapping[str, int] | None = None
     Args:
         runs: {variant: {seed: prediction rows}}, variants in the order of the table.
         steps: {variant: optimizer steps of one of its trainings}, as far as known.
+        guess: The share that guessing the most frequent condition of each type gets right; None where not known.
 
     Returns:
         {table, recommendation (see `recommend`)}. A row of the table is {variant, label, enhancements, seeds, steps,
@@ -49,10 +53,10 @@ def ablation(runs: Mapping[str, RunRows], steps: Mapping[str, int] | None = None
                 "verdict": effect(change) if change else None,
             }
         )
-    return {"table": table, "recommendation": recommend(table, averages)}
+    return {"table": table, "recommendation": recommend(table, averages, guess)}
 
 
-def recommend(table: Sequence[VariantRow], averages: SeedAverages) -> Recommendation | None:
+def recommend(table: Sequence[VariantRow], averages: SeedAverages, guess: float | None = None) -> Recommendation | None:
     """Which enhancements to switch on.
 
     An enhancement is recommended only where the interval of its macro-F1 difference from `none` lies above 0. Among the
@@ -62,11 +66,13 @@ def recommend(table: Sequence[VariantRow], averages: SeedAverages) -> Recommenda
     Args:
         table: The rows of `ablation`.
         averages: The averages that the table was made of.
+        guess: As in `ablation`.
 
     Returns:
         {use (a variant), enough (whether there are enough trainings and flights to conclude anything), settings (the
         five switches), enhancements ({name: verdict} of each alone), stacking (the variant with most enhancements
-        against its best part: {variant, best_part, difference, verdict}, or null), said (sentences for a reader)};
+        against its best part: {variant, best_part, difference, verdict}, or null), worth (what the variant to use is
+        against guessing, an outcome of `core.metrics.verdict`; null where not known), said (sentences for a reader)};
         None while nothing can be compared with `none`.
     """
     rows = {str(row["variant"]): row for row in table if row["difference"]}
@@ -84,16 +90,21 @@ def recommend(table: Sequence[VariantRow], averages: SeedAverages) -> Recommenda
     alone = {name: str(row["verdict"]) for name, row in rows.items() if name in ENHANCEMENTS}
     stacking = _stacking(rows, averages)
     enough = not {FEW, TOO_FEW_FLIGHTS} & {row["verdict"] for row in rows.values()}
+    used = next(row for row in table if row["variant"] == use)
+    worth = of_accuracy(used["accuracy"]["interval"], guess) if guess is not None else None
     found: Recommendation = {
         "use": use,
         "enough": enough,
         "settings": switches(use),
         "enhancements": alone,
         "stacking": stacking,
+        "worth": worth.outcome if worth else None,
         "said": [],
     }
     base_steps = next((row["steps"] for row in table if row["variant"] == NONE), None)
     found["said"] = _sentences(found, rows, base_steps)
+    if worth and found["enough"]:
+        found["said"] += [f"With {label(use)}: {reason[:1].lower()}{reason[1:]}" for reason in worth.reasons]
     return found
 
 

@@ -11,7 +11,8 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -181,6 +182,31 @@ def limit_photos(page: Page, photos: int) -> None:
     tab(page, text.TAB_BASELINE)
     unfold(page, "baseline-options", elem_id("data.limit"))
     write(page, elem_id("data.limit"), photos)
+
+
+def drop(place: Locator, photo: Path) -> None:
+    """Let a file fall onto a place of the page, as from a file manager."""
+    carried = place.page.evaluate_handle(
+        """([name, bytes]) => {
+            const carried = new DataTransfer();
+            carried.items.add(new File([new Uint8Array(bytes)], name, { type: 'image/jpeg' }));
+            return carried;
+        }""",
+        [photo.name, list(photo.read_bytes())],
+    )
+    place.dispatch_event("drop", {"dataTransfer": carried})
+
+
+@contextmanager
+def one_page(browser: Browser, url: str) -> Iterator[Page]:
+    """One page that many small things are tried on: opening it anew for each would take most of the time."""
+    context = window(browser)
+    page, watch = context.new_page(), Watch()
+    watch.over(page)
+    visit(page, url)
+    yield page
+    context.close()
+    assert watch.elsewhere == watch.errors == []
 
 
 def fill_training(page: Page, name: str, steps_wanted: int, photos: int = 0) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from clicks import App, Watch, field_of, serve, tab, unfold, visit, window, write
+from clicks import App, field_of, one_page, serve, tab, unfold, write
 from playwright.sync_api import Browser, Page, expect
 
 from core.runs import store
@@ -30,13 +30,8 @@ def own_app(tmp_path_factory: pytest.TempPathFactory, few_photos: Path) -> Itera
 
 @pytest.fixture(scope="module")
 def visited(own_app: App, browser: Browser) -> Iterator[Page]:
-    context = window(browser)
-    opened, watch = context.new_page(), Watch()
-    watch.over(opened)
-    visit(opened, own_app.url)
-    yield opened
-    context.close()
-    assert watch.elsewhere == watch.errors == []
+    with one_page(browser, own_app.url) as opened:
+        yield opened
 
 
 def choose(page: Page, preset: str) -> None:

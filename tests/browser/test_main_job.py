@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from clicks import ROOT, STEP_S, App, drawn, ended, newest, points, start_training, steps, tab, until, visit
+from clicks import ROOT, STEP_S, App, drawn, drop, ended, newest, points, start_training, steps, tab, until, visit
 from playwright.sync_api import Page, expect
 
 from core import units
@@ -181,7 +181,7 @@ class TestNewcomer:
         visit(page, app.url)
         tab(page, text.TAB_PREDICT)
         photo = sorted((workspace / "sample-data" / "test" / "images").glob("*.jpg"))[0]
-        drop(page, photo)
+        drop(page.locator("#predict-drop button").first, photo)
         expect(page.locator("#predict-picker img")).to_have_attribute("alt", photo.name)
         drag_box(page, (0.2, 0.2, 0.6, 0.7))
         expect(page.locator("#predict-picker")).to_contain_text("Your own box")
@@ -239,19 +239,6 @@ def pick_run(page: Page, name: str, beginning: str) -> None:
     """Choose the run whose name begins like this."""
     page.locator(f"#{name} input").click()
     page.get_by_role("option", name=re.compile(f"^{beginning},")).click()
-
-
-def drop(page: Page, photo: Path) -> None:
-    """Let a file fall onto the page, as from a file manager."""
-    carried = page.evaluate_handle(
-        """async ([name, bytes]) => {
-            const carried = new DataTransfer();
-            carried.items.add(new File([new Uint8Array(bytes)], name, { type: 'image/jpeg' }));
-            return carried;
-        }""",
-        [photo.name, list(photo.read_bytes())],
-    )
-    page.locator("#predict-drop button").first.dispatch_event("drop", {"dataTransfer": carried})
 
 
 def drag_box(page: Page, box: tuple[float, float, float, float]) -> None:

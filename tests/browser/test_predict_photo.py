@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from clicks import STEP_S, App, Watch, field_of, tab, until, visit, window, write
+from clicks import STEP_S, App, drop, field_of, one_page, tab, until, write
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
@@ -32,14 +32,9 @@ SIZE_PX = (3000, 2000)  # of a photo that is larger than its preview
 
 @pytest.fixture(scope="module")
 def opened(app: App, browser: Browser) -> Iterator[Page]:
-    context = window(browser)
-    page, watch = context.new_page(), Watch()
-    watch.over(page)
-    visit(page, app.url)
-    tab(page, page_text.TAB_PREDICT)
-    yield page
-    context.close()
-    assert watch.elsewhere == watch.errors == []
+    with one_page(browser, app.url) as page:
+        tab(page, page_text.TAB_PREDICT)
+        yield page
 
 
 @pytest.fixture(scope="module")
@@ -92,19 +87,6 @@ def draw(page: Page, box: tuple[float, float, float, float]) -> None:
 
 def zoom(page: Page) -> float:
     return float(page.locator("#predict-picker .dg-pick-scale").inner_text().removesuffix(" %"))
-
-
-def drop(page: Page, photo: Path) -> None:
-    """Let a file fall onto the photo that is shown."""
-    carried = page.evaluate_handle(
-        """([name, bytes]) => {
-            const carried = new DataTransfer();
-            carried.items.add(new File([new Uint8Array(bytes)], name, { type: 'image/jpeg' }));
-            return carried;
-        }""",
-        [photo.name, list(photo.read_bytes())],
-    )
-    page.locator(VIEW).dispatch_event("drop", {"dataTransfer": carried})
 
 
 def test_the_tab_opens_on_a_photo_of_the_chosen_set_and_nothing_is_marked(opened: Page, workspace: Path) -> None:
@@ -211,7 +193,7 @@ def test_a_box_is_drawn_moved_and_resized_by_keys(opened: Page) -> None:
 def test_the_next_drop_replaces_the_photo_at_once(opened: Page, workspace: Path) -> None:
     first, second = sorted((workspace / "sample-data" / "test" / "images").glob("*.jpg"))[:2]
     for photo in (first, second):
-        drop(opened, photo)
+        drop(opened.locator(VIEW), photo)
         expect(opened.locator(IMAGE)).to_have_attribute("alt", photo.name)
     expect(opened.locator("#predict-picker .dg-pick-box")).to_have_count(0)
     expect(opened.locator("#predict-ask-all")).to_be_hidden()
@@ -223,7 +205,7 @@ def test_the_next_drop_replaces_the_photo_at_once(opened: Page, workspace: Path)
 
 
 def test_a_large_photo_shows_its_own_pixels_to_whoever_looks_closely(opened: Page, large: Path) -> None:
-    drop(opened, large)
+    drop(opened.locator(VIEW), large)
     expect(opened.locator(IMAGE)).to_have_attribute("alt", large.name)
     natural = "one => one.naturalWidth"
     until(lambda: opened.locator(IMAGE).evaluate(natural) == 2048, 10, "the preview")

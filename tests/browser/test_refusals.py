@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from clicks import STEP_S, App, Watch, field_of, newest, serve, tab, visit, window, write
+from clicks import STEP_S, App, field_of, newest, one_page, serve, tab, visit, write
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 
@@ -47,14 +47,8 @@ def own_app(tmp_path_factory: pytest.TempPathFactory, few_photos: Path) -> Itera
 
 @pytest.fixture(scope="module")
 def visited(own_app: App, browser: Browser) -> Iterator[Page]:
-    """One page that all small mistakes are made on: opening it anew for each would take most of the time."""
-    context = window(browser)
-    opened, watch = context.new_page(), Watch()
-    watch.over(opened)
-    visit(opened, own_app.url)
-    yield opened
-    context.close()
-    assert watch.elsewhere == watch.errors == []
+    with one_page(browser, own_app.url) as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from core import units
 from core.errors import UserError
+from core.metrics import verdict
 from core.metrics.flights import TOO_FEW_FLIGHTS
 from core.results import Mean, Results, VariantRow
 from core.runs import store
@@ -121,7 +122,8 @@ def advice(found: Results) -> str:
     if not recommendation:
         return ""
     why, what = _divided(recommendation["said"])
-    tone = "good" if recommendation["use"] != studies.NONE else "info"
+    worth_it = recommendation["use"] != studies.NONE and recommendation.get("worth") not in verdict.YET
+    tone = "good" if worth_it else "info"
     return _ABLATION.advice(" ".join(what), tone, [sentence.replace("95 %", NARROW) for sentence in why])
 
 

@@ -96,6 +96,7 @@ def test_an_ablation_trains_and_judges_every_cell_on_test_photos_that_none_of_th
     assert (found["complete"], found["stopped"], found["cells_done"], found["cells_total"]) == (True, False, 2, 2)
     assert [(row["variant"], row["steps"]) for row in found["table"]] == [("none", 3), ("all", 3)]
     assert found["recommendation"]["use"] == "none"
+    assert found["recommendation"]["worth"] is not None  # guessing was measured in every cell
     for cell in found["cells"]:
         results = read_json(mine.folder / "cells" / f"{cell['variant']}-0" / "results.json")
         assert results["data"]["split"] == "test"

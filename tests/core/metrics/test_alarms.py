@@ -10,24 +10,7 @@ from sklearn.metrics import roc_auc_score
 
 from core.metrics import score
 from core.metrics.alarms import alarm_curve, alarm_curves, alarms, lowest_threshold, threshold_on
-
-WORDS = ("normal", "blocked", "damaged")
-
-
-def row(truth: str, shares: dict[str, float], image: str = "a.jpg", kind: str = "toe drain") -> dict[str, Any]:
-    best = max(shares, key=lambda answer: shares[answer])
-    return {
-        "image": image,
-        "object": 0,
-        "object_type": kind,
-        "truth": truth,
-        "predicted": best,
-        "question": "condition",
-        "truth_class": f"{kind} {truth}",
-        "predicted_class": f"{kind} {best}",
-        "choices": len(shares),
-        "probabilities": shares,
-    }
+from tests.core.metrics.rows import WORDS, row
 
 
 def drawn(seed: int, count: int = 200, flights: int = 8, name: str = "d") -> list[dict[str, Any]]:

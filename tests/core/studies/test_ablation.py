@@ -14,6 +14,7 @@ from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
 from core.metrics import score
 from core.metrics.flights import TOO_FEW_FLIGHTS
 from core.metrics.intervals import METRICS
+from core.metrics.verdict import ABOVE, BELOW, NO_BETTER
 from core.studies.ablation import ablation, markdown
 from core.studies.contrasts import FEW, HARMS, HELPS, UNCLEAR, SeedAverages, effect
 from core.studies.plan import ENHANCEMENTS
@@ -243,6 +244,26 @@ def test_stacking_is_judged_against_the_best_part(all_right: float, expected: st
         right["oversampling"] = 0.98
     found = ablation(study(right))["recommendation"]["stacking"]
     assert (found["variant"], found["best_part"], found["verdict"]) == ("all", "oversampling", expected)
+
+
+@pytest.mark.parametrize(
+    ("guess", "worth", "sentence"),
+    [
+        (0.5, ABOVE, "so the model is better than guessing"),
+        (0.8, NO_BETTER, "which lies within the interval"),
+        (0.99, BELOW, "so the model is worse than guessing"),
+    ],
+)
+def test_what_helps_is_compared_with_guessing_too(guess: float, worth: str, sentence: str) -> None:
+    found = ablation(study({"none": 0.5, "oversampling": 0.8}), guess=guess)["recommendation"]
+    assert (found["use"], found["worth"]) == ("oversampling", worth)
+    assert found["said"][-1].startswith("With oversampling alone: ") and sentence in found["said"][-1]
+
+
+def test_where_guessing_is_not_known_nothing_is_said_of_it() -> None:
+    found = ablation(study({"none": 0.5, "oversampling": 0.8}))["recommendation"]
+    assert found["worth"] is None
+    assert not any("guess" in sentence for sentence in found["said"])
 
 
 def test_help_alone_that_was_not_measured_together_is_said_so() -> None:
