@@ -32,7 +32,7 @@ def what_goes(found: Holding) -> str:
         parts.append("its report" if reports == 1 else f"{reports} reports")
     goes = f"{counted(files, 'file')}, {file_size(size)}, go to the trash"
     along = f", and with them {_joined(parts)}" if parts else ""
-    return f"{goes}{along}. {_stays(found)}They can be brought back for {KEPT_DAYS} days."
+    return f"{goes}{along}. {_stays(found)}{_split(found)}They can be brought back for {KEPT_DAYS} days."
 
 
 def _joined(parts: list[str]) -> str:
@@ -46,6 +46,15 @@ def _stays(found: Holding) -> str:
     if any(store.status(run) != "finished" for run in found.batches):
         return f"{batches} {'stays' if len(found.batches) == 1 else 'stay'}, but an unfinished one cannot go on. "
     return f"{batches} {'stays' if len(found.batches) == 1 else 'stay'}. "
+
+
+def _split(found: Holding) -> str:
+    if found.run is None or found.run.kind != "train" or not (found.run.folder / "split.json").is_file():
+        return ""
+    return (
+        "How this training divided the photos goes too: a copy of the model that you keep elsewhere is then judged "
+        "without the photos that it learned from. "
+    )
 
 
 def gone(deleted: Deleted) -> str:

@@ -126,8 +126,8 @@ class Frame:
         for watcher in self.watchers:
             try:
                 found = watcher.refresh(now, values[watcher.seen], *(values[component] for component in watcher.reads))
-            except UserError:
-                continue  # a damaged file: its part stays as it was, everything else goes on
+            except (UserError, OSError):
+                continue  # a file is damaged, or went just now: its part stays as it was, everything else goes on
             if found is not None:
                 updates[watcher.seen], fresh = found
                 updates |= fresh

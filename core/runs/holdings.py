@@ -5,13 +5,15 @@ from __future__ import annotations
 import filecmp
 import re
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from core.errors import UserError
 from core.runs import locks, store, swap
-from core.runs.files import disk_usage
+from core.runs.files import disk_usage, read_json
+from core.runs.prediction_server import requests_folder
 from core.runs.store import Run
 from core.runs.workspace import Workspace
 
@@ -50,10 +52,13 @@ class Holding:
 
 
 def model_names(workspace: Workspace) -> list[str]:
-    """The names of all models and unfinished trainings that have a folder among the models."""
+    """The names of all models and unfinished trainings that have a folder among the models.
+
+    Others may lie there too: a name that no terminal shows, or that is no text at all, is none of damgui's.
+    """
     folders = workspace.models.iterdir() if workspace.models.is_dir() else ()
     found = {match[1] for path in folders if (match := re.fullmatch(r"(.+)_(?:final|checkpoints)", path.name))}
-    return sorted(found)
+    return sorted(name for name in found if name.isprintable())
 
 
 def model_folders(workspace: Workspace, name: str) -> list[Path]:
@@ -65,9 +70,11 @@ def model_folders(workspace: Workspace, name: str) -> list[Path]:
 
 def owns_model(run: Run) -> bool:
     """Whether the model of a training's name is the work of this training: the latest one under the name."""
-    if run.kind != "train" or not model_folders(run.workspace, run.name):
-        return False
-    latest = store.latest(run.workspace, "train", run.name)
+    return run.kind == "train" and bool(model_folders(run.workspace, run.name)) and _is_latest(run)
+
+
+def _is_latest(run: Run) -> bool:
+    latest = store.latest(run.workspace, run.kind, run.name)
     return latest is not None and latest.id == run.id
 
 
@@ -103,14 +110,16 @@ def _of_run(run: Run) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
     """(all that goes with a run, those files of it that repeat what its folder holds)."""
     workspace = run.workspace
     copies: list[Path] = []
+    own = [run.folder]
+    if run.kind == "train" and not model_folders(workspace, run.name) and _is_latest(run):
+        own += [workspace.training_info(run.name), workspace.training_log(run.name)]
     if run.kind in store.STUDIES:
         copies = [workspace.study(run.kind, run.id), workspace.study_predictions(run.kind, run.id)]
     elif run.kind in ("baseline", "evaluate"):
         with suppress(UserError):
             copies = _published_by(run)
     copies = [path for path in copies if path.is_file()]
-    report = workspace.report(run.id)
-    return (run.folder, *copies, *([report] if report.is_file() else [])), tuple(copies)
+    return tuple(path for path in [*own, *copies, workspace.report(run.id)] if path.exists()), tuple(copies)
 
 
 def _published_by(run: Run) -> list[Path]:
@@ -147,9 +156,16 @@ def users_of(workspace: Workspace, name: str, *kinds: str) -> Iterator[Run]:
 
 def _works_with(run: Run, name: str) -> bool:
     with suppress(UserError):
-        model = Path(run.settings().model.path)
-        return any(model.is_relative_to(path) for path in folders_of(run.workspace, name))
+        model = run.settings().model
+        return _names(run.workspace, name, [model.path, model.base])
     return False
+
+
+def _names(workspace: Workspace, name: str, tree: Any) -> bool:
+    """Whether a text in a JSON value is the path of a model, or of something in its folders."""
+    if isinstance(tree, dict | list):
+        return any(_names(workspace, name, inner) for inner in (tree.values() if isinstance(tree, dict) else tree))
+    return isinstance(tree, str) and any(Path(tree).is_relative_to(path) for path in folders_of(workspace, name))
 
 
 def folders_of(workspace: Workspace, name: str) -> tuple[Path, Path]:
@@ -158,7 +174,7 @@ def folders_of(workspace: Workspace, name: str) -> tuple[Path, Path]:
 
 
 def mentions(file: Path, name: str) -> bool:
-    """Whether a file speaks of a model: quicker than to read the settings of every run."""
+    """Whether a file may speak of a model: quicker than to read the settings of every run."""
     try:
         text = file.read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -182,20 +198,16 @@ def require_at_rest(found: Holding, workspace: Workspace) -> None:
 
 
 def _uses(run: Run, name: str) -> bool:
-    """Whether a run at work uses a model: by its settings, or a prediction service by what it was asked."""
-    if run.kind == "train" and run.name == name:
+    """Whether a run at work uses a model: by its settings, or a prediction service by a question that waits."""
+    if (run.kind == "train" and run.name == name) or _works_with(run, name):
         return True
-    files = [run.config, *(run.folder.rglob("*.json") if run.kind == "predict" else ())]
-    return any(mentions(file, name) for file in files)
+    return run.kind == "predict" and any(_asks(run, file, name) for file in requests_folder(run).glob("*.json"))
 
 
-@contextmanager
-def engine_at_rest(workspace: Workspace) -> Iterator[None]:
-    """No heavy run begins within the block; one that is at work goes on."""
-    with ExitStack() as held:
-        with suppress(locks.Held):
-            held.enter_context(locks.hold(workspace.engine_lock, patience_s=0.0))
-        yield
+def _asks(run: Run, question: Path, name: str) -> bool:
+    with suppress(UserError):
+        return _names(run.workspace, name, read_json(question))
+    return False
 
 
 def require_free(workspace: Workspace, name: str, but: Callable[[Run], bool]) -> None:

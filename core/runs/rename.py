@@ -9,11 +9,11 @@ from typing import Any
 import yaml
 
 from core.runs import holdings
-from core.runs.files import read_json
 from core.runs.holdings import Holding
 from core.runs.journal import Transaction, transaction
 from core.runs.store import Run
-from core.runs.workspace import Workspace, check_name
+from core.runs.workspace import Workspace, check_name, model_label
+from core.settings.yaml_text import load_yaml
 
 
 def rename(workspace: Workspace, wanted: str, name: str) -> None:
@@ -32,7 +32,7 @@ def rename(workspace: Workspace, wanted: str, name: str) -> None:
             changes the history. All stays as it was then.
     """
     check_name(name)
-    with transaction(workspace) as change, holdings.engine_at_rest(workspace):
+    with transaction(workspace) as change:
         found = holdings.find(workspace, wanted)
         before = found.model or (found.run.name if found.run else "")
         if name == before:
@@ -47,51 +47,49 @@ def rename(workspace: Workspace, wanted: str, name: str) -> None:
 
 
 def _name_run(change: Transaction, run: Run, name: str) -> None:
-    file = run.folder / "run.json"
-    change.edit_json(file, {**(read_json(file) or {}), "name": name})
+    change.edit_json(run.folder / "run.json", lambda facts: {**facts, "name": name})
 
 
 def _move_model(change: Transaction, found: Holding, name: str) -> None:
     workspace, before = change.workspace, found.model
     moved = dict(zip(*(map(str, holdings.folders_of(workspace, which)) for which in (before, name)), strict=True))
+
+    def move_paths(tree: Any) -> Any:
+        return _walked(tree, lambda text: _at_new_place(text, moved))
+
+    def rename_too(facts: Any) -> Any:
+        changed = move_paths(facts)
+        return {**changed, "name": name} if isinstance(changed, dict) and "name" in changed else changed
+
+    def move_in_settings(config: str) -> str:
+        return yaml.safe_dump(move_paths(load_yaml(config)), sort_keys=False, allow_unicode=True)
+
     for run in holdings.users_of(workspace, before):
         if run.kind == "evaluate" and run.name == before:
             _name_run(change, run, name)
-        config = yaml.safe_load(run.config.read_text(encoding="utf-8"))
-        changed = _walked(config, lambda text: _at_new_place(text, moved))
-        change.edits[run.config] = yaml.safe_dump(changed, sort_keys=False, allow_unicode=True)
-        _edit(change, run.results, moved)
-    for path in holdings.published_of(workspace, before):
+        change.edit(run.config, move_in_settings)
+        if run.results.is_file():
+            change.edit_json(run.results, move_paths)
+    published = holdings.published_of(workspace, before)
+    for path in published:
         if path.suffix == ".json":
-            _edit(change, path, moved)
-    facts = [*workspace.experiments.glob("training_info_*.json"), *workspace.models.rglob("damgui.json")]
+            change.edit_json(path, move_paths)
     folders = holdings.model_folders(workspace, before)
-    for file in facts:
+    for file in [*workspace.experiments.glob("training_info_*.json"), *workspace.models.rglob("damgui.json")]:
         own = file == workspace.training_info(before) or any(file.is_relative_to(folder) for folder in folders)
         if own or holdings.mentions(file, before):
-            _edit(change, file, moved, name if own else "")
+            change.edit_json(file, rename_too if own else move_paths)
     # After the edits, as they lie in what is moved here.
-    places = [*holdings.published_of(workspace, before), *folders]
+    places = [*published, *folders]
     places += [path for path in (workspace.training_info(before), workspace.training_log(before)) if path.exists()]
     change.moves += [(path, _renamed(path, before, name)) for path in places]
 
 
 def _renamed(path: Path, before: str, name: str) -> Path:
     """The path of a model's folder or file under the model's new name."""
-    head = next(head for head in ("evaluation_", "training_info_", "") if path.name.startswith(head + before))
-    return path.with_name(head + name + path.name.removeprefix(head + before))
-
-
-def _edit(change: Transaction, file: Path, moved: Mapping[str, str], name: str = "") -> None:
-    """Transaction what a JSON file says of the model's place, and with `name` of its own name."""
-    found = read_json(file)
-    if not isinstance(found, dict):
-        return
-    changed = _walked(found, lambda text: _at_new_place(text, moved))
-    if name and "name" in changed:
-        changed["name"] = name
-    if changed != found:
-        change.edit_json(file, changed)
+    heads = [("evaluation_", model_label(before)), ("training_info_", before), ("", before)]
+    head, old = next((head, old) for head, old in heads if path.name.startswith(head + old))
+    return path.with_name(head + name + path.name.removeprefix(head + old))
 
 
 def _walked(tree: Any, act: Callable[[str], str]) -> Any:

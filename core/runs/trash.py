@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import math
+import os
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from core.errors import UserError
 from core.runs import holdings, store
 from core.runs.files import read_json
 from core.runs.holdings import Holding
-from core.runs.journal import transaction
+from core.runs.journal import inside, transaction
 from core.runs.workspace import Workspace
 
 KEPT_DAYS = 30
 FACTS = "deleted.json"
+LABEL_LETTERS = 48  # of what was deleted: a name of 255 bytes is the longest that systems take
 MAKE_WAY = "Rename or delete that first."
 
 
@@ -48,7 +52,7 @@ class Deleted:
     @property
     def days_left(self) -> int:
         """Days until it is removed for good."""
-        return max(0, round(KEPT_DAYS - (time.time() - self.deleted) / 86_400))
+        return max(0, math.ceil(KEPT_DAYS - (time.time() - self.deleted) / 86_400))
 
 
 def plan(workspace: Workspace, wanted: str) -> Holding:
@@ -63,40 +67,41 @@ def plan(workspace: Workspace, wanted: str) -> Holding:
 
 
 def delete(workspace: Workspace, wanted: str) -> Deleted:
-    """Move a run or a model, with what belongs to it, to the trash.
+    """Move a run or a model, with what belongs to it, to the trash; what has lain there for too long is removed.
 
     Raises:
         UserError: As of `plan`; or somebody else changes the history; or a file cannot be moved, and all stays.
     """
+    files, size = plan(workspace, wanted).size()  # before others are held up: many files take a while
     with transaction(workspace) as change:
-        files, size = plan(workspace, wanted).size()  # before the engine is held up: many files take a while
-        with holdings.engine_at_rest(workspace):
-            found = plan(workspace, wanted)
-            run, now = found.run, time.time()
-            told = Deleted(
-                id=_free_folder(workspace, found.id, now).name,
-                run=run.id if run else "",
-                kind=run.kind if run else "",
-                name=found.model or (run.name if run else ""),
-                deleted=now,
-                files=files,
-                bytes=size,
-                paths=[_place(workspace, path) for path in found.paths],
-                copies=[_place(workspace, path) for path in found.copies],
-            )
-            folder = workspace.trash / told.id
-            change.moves += [(workspace.root / place, folder / place) for place in told.paths]
-            change.add_json(folder / FACTS, asdict(told))
-            change.commit()
+        found = plan(workspace, wanted)
+        run, now = found.run, time.time()
+        told = Deleted(
+            id=_free_folder(workspace, found.id, now).name,
+            run=run.id if run else "",
+            kind=run.kind if run else "",
+            name=found.model or (run.name if run else ""),
+            deleted=now,
+            files=files,
+            bytes=size,
+            paths=[_place(workspace, path) for path in found.paths],
+            copies=[_place(workspace, path) for path in found.copies],
+        )
+        folder = workspace.trash / told.id
+        change.moves += [(path, folder / place) for path, place in zip(found.paths, told.paths, strict=True)]
+        change.add_json(folder / FACTS, asdict(told))
+        change.commit()
+    with suppress(UserError):  # the deletion is done
+        remove_expired(workspace)
     return told
 
 
 def _place(workspace: Workspace, path: Path) -> str:
-    return path.relative_to(workspace.root).as_posix()
+    return path.relative_to(workspace.root).as_posix() if path.is_relative_to(workspace.root) else str(path)
 
 
 def _free_folder(workspace: Workspace, label: str, now: float) -> Path:
-    stem = time.strftime("%Y%m%d-%H%M%S", time.localtime(now)) + f"-{label}"
+    stem = time.strftime("%Y%m%d-%H%M%S", time.localtime(now)) + f"-{label[:LABEL_LETTERS]}"
     number = 1
     while (folder := workspace.trash / (stem if number == 1 else f"{stem}-{number}")).exists():
         number += 1
@@ -109,7 +114,10 @@ def listed(workspace: Workspace) -> list[Deleted]:
     for file in workspace.trash.glob(f"*/{FACTS}"):
         try:
             told = Deleted(**{**read_json(file), "id": file.parent.name})
-        except (UserError, TypeError):
+            told = replace(told, deleted=float(told.deleted), files=int(told.files), bytes=int(told.bytes))
+            if not all(isinstance(listing, list) for listing in (told.paths, told.copies)):
+                continue
+        except (UserError, TypeError, ValueError):
             continue
         found.append(told)
     return sorted(found, key=lambda told: (told.deleted, told.id), reverse=True)
@@ -122,7 +130,7 @@ def entry(workspace: Workspace, wanted: str) -> Deleted:
         UserError: There is none.
     """
     for told in listed(workspace):
-        if wanted in (told.id, told.run, told.name):
+        if wanted and wanted in (told.id, told.run, told.name):
             return told
     raise UserError("this is not in the trash", wanted, "Look there with: damgui runs trash", "run")
 
@@ -131,13 +139,14 @@ def restore(workspace: Workspace, wanted: str) -> Deleted:
     """Bring back what a deletion took, to where it was.
 
     Raises:
-        UserError: It is not in the trash; or its place or name was taken since; or somebody else changes the history.
+        UserError: It is not in the trash; or its place or name was taken since, or lies outside the workspace; or
+            somebody else changes the history.
     """
     with transaction(workspace) as change:
         told = entry(workspace, wanted)
         folder = workspace.trash / told.id
         for place in told.paths:
-            taken = (workspace.root / place).exists()
+            taken = os.path.lexists(inside(workspace, place))
             if taken and place not in told.copies:
                 raise UserError("something else has its place by now", place, MAKE_WAY, "name-taken")
             if not taken:  # a newer run has published its results: those stay

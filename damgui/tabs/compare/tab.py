@@ -152,8 +152,9 @@ def _follow(
     view = _see(now, choice)
     names = tuple(model.name for model in now.tuned_models)
     found, busy = now.latest("evaluate"), now.at_work
-    training_data = tuple((run.id, now.status(run)) for run in now.runs("train"))
-    stamp = (tuple(run.id for run in view.runs), names, training_data, found and found.stamp, busy and busy.run.id)
+    training_data = tuple((run.id, run.name, now.status(run)) for run in now.runs("train"))
+    judged = tuple((run.id, run.label) for run in view.runs)
+    stamp = (judged, names, training_data, found and found.stamp, busy and busy.run.id)
     if stamp == seen:
         return None
     updates: Updates = {}
@@ -166,7 +167,7 @@ def _follow(
             w.split: gr.Radio(offered, value=view.split),
         }
     if seen is None or seen[0] != stamp[0]:
-        fresh = None if seen is None else next((run for run in view.runs if run.id not in seen[0]), None)
+        fresh = None if seen is None else next((run for run in view.runs if run.id not in dict(seen[0])), None)
         before, after = evaluations.chosen(view.runs, fresh, view.before, view.after)
         view = replace(view, before=before, after=after)
         updates |= _listed(view, w) | _pair(view, w, panels)

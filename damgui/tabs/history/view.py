@@ -78,8 +78,9 @@ def entries(now: Snapshot) -> list[HistoryEntry]:
         left.discard(model)
         found.append(HistoryEntry(run.id, run, model, run.created, now.status(run)))
     for name in left:
-        created = max(folder.stat().st_mtime for folder in holdings.model_folders(now.workspace, name))
-        found.append(HistoryEntry(name, None, name, created, ""))
+        stamps = [file_stamp(folder) for folder in holdings.model_folders(now.workspace, name)]
+        if any(stamps):  # else it has gone meanwhile
+            found.append(HistoryEntry(name, None, name, max(stamps)[0] / 1e9, ""))
     return sorted(found, key=lambda entry: (entry.created, entry.id), reverse=True)
 
 
@@ -145,7 +146,7 @@ def score(entry: HistoryEntry, now: Snapshot) -> Score | None:
         if run is None or run.kind not in ("baseline", "evaluate", "crossval", "batch", "ablate"):
             return None
         return _judged(run.results, file_stamp(run.results)) if run.results.is_file() else None
-    except UserError:
+    except (UserError, AttributeError, LookupError, TypeError, ValueError):
         return None
 
 
@@ -161,7 +162,8 @@ def _trained(path: Path, _stamp: FileStamp) -> Score | None:
 def _judged(path: Path, _stamp: FileStamp) -> Score | None:
     found: Any = read_record(path, Results) or {}
     about = found.get("model") or {}
-    model = model_label(str(about.get("adapter") or about.get("path") or ""))
+    path = about.get("adapter") or about.get("path")
+    model = model_label(str(path)) if path else ""
     if found.get("overall_accuracy") is not None:
         return Score(units.percent(found["overall_accuracy"]), html.interval(found, "accuracy_interval"), model)
     if "cells_total" in found:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -12,7 +13,7 @@ from core.runs import store
 from core.runs.rename import rename
 from core.runs.workspace import Workspace
 from core.settings import Settings, merge
-from tests.inspector import contents, inspected, judged, mentions, read, trained
+from tests.inspector import contents, finished, inspected, judged, kept_for_kills, mentions, read, trained
 
 KilledAfter = Callable[[int, Callable[[], object]], bool]
 
@@ -80,6 +81,33 @@ def test_a_model_in_use_is_not_renamed(workspace: Workspace) -> None:
         rename(workspace, "small", "big")
 
 
+def test_a_model_with_a_name_of_no_damgui_can_be_renamed(workspace: Workspace) -> None:
+    trained(workspace, "small")
+    os.rename(workspace.final("small"), workspace.final("my model"))
+    shutil.rmtree(workspace.checkpoints("small"))
+    published = workspace.evaluation(str(workspace.final("my model")), "valid")
+    published.write_text("{}")
+    rename(workspace, "my model", "mine")
+    assert workspace.final("mine").is_dir()
+    assert not published.exists() and workspace.evaluation(str(workspace.final("mine")), "valid").exists()
+
+
+def test_a_model_that_serves_as_a_base_keeps_its_users(workspace: Workspace) -> None:
+    trained(workspace, "small")
+    user = finished(workspace, "evaluate", model__base=str(workspace.final("small")))
+    rename(workspace, "small", "big")
+    assert user.settings().model.base == str(workspace.final("big"))
+
+
+def test_facts_that_a_deleted_model_left_are_not_overwritten(workspace: Workspace) -> None:
+    trained(workspace, "small")
+    workspace.training_info("big").write_text('{"name": "big"}')
+    before = contents(workspace)
+    with pytest.raises(UserError, match="something else has its place by now"):
+        rename(workspace, "small", "big")
+    assert contents(workspace) == before
+
+
 def test_the_same_name_again_changes_nothing(workspace: Workspace) -> None:
     inspected(workspace)
     before = contents(workspace)
@@ -88,19 +116,17 @@ def test_the_same_name_again_changes_nothing(workspace: Workspace) -> None:
 
 
 def test_a_kill_before_any_operation_leaves_the_old_name_or_the_new_one(
-    tmp_path: Path, killed_after: KilledAfter
+    workspace: Workspace, killed_after: KilledAfter
 ) -> None:
-    seen = []
-    for count in range(0, 3000, 17):
-        root = tmp_path / str(count)
-        root.mkdir()
-        workspace = store.open_workspace(root)
-        trained(workspace, "small")
-        judged(workspace, "small")
-        killed = killed_after(count, lambda: rename(workspace, "small", "big"))  # noqa: B023
-        store.open_workspace(root)
+    trained(workspace, "small")
+    judged(workspace, "small")
+    again, before, seen = kept_for_kills(workspace), contents(workspace), []
+    for count in range(0, 3000, 7):
+        again()
+        killed = killed_after(count, lambda: rename(workspace, "small", "big"))
+        store.open_workspace(workspace.root)
         names = (bool(mentions(workspace, "small_")), bool(mentions(workspace, "big_")))
-        assert names in ((True, False), (False, True))
+        assert names == (False, True) or contents(workspace) == before
         seen.append(names)
         if not killed:
             break

@@ -79,6 +79,19 @@ def test_a_new_name_is_seen_without_a_restart(workspace: Workspace) -> None:
     assert lines(workspace)[3].name == "first"
 
 
+@pytest.mark.parametrize("damaged", ["[]", '{"overall_accuracy": "good"}', '{"model": ["x"]}', '"x"'])
+def test_a_damaged_result_is_a_line_without_a_score(workspace: Workspace, damaged: str) -> None:
+    runs = inspected(workspace)
+    runs["baseline"].results.write_text(damaged)
+    workspace.training_info("small").write_text(damaged.replace("overall_accuracy", "best"))
+    now = take_snapshot(workspace)
+    found = view.entries(now)
+    scores = {entry.kind: view.score(entry, now) for entry in found}
+    assert scores["evaluate"] is not None
+    assert all(score is None or score == view.Score("", "", "") for score in (scores["baseline"], scores["train"]))
+    assert view.table(found, now, "")
+
+
 def test_sizes_are_measured_once_and_a_few_at_a_time(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     runs = inspected(workspace)
     walked: list[Path] = []
@@ -142,6 +155,15 @@ def test_what_goes_is_said_before_it_goes(workspace: Workspace) -> None:
     assert "and with them every comparison that uses it." in said
     said = deletions.what_goes(trash.plan(workspace, runs["batch"].id))
     assert said.startswith("5 files, 5 kB") and "with them" not in said
+
+
+def test_a_training_whose_division_of_the_photos_goes_says_what_that_means(workspace: Workspace) -> None:
+    runs = inspected(workspace)
+    assert "keep elsewhere" not in deletions.what_goes(trash.plan(workspace, "small"))
+    (runs["train"].folder / "split.json").write_text("{}")
+    said = deletions.what_goes(trash.plan(workspace, "small"))
+    assert "a copy of the model that you keep elsewhere is then judged without the photos that it learned from" in said
+    assert "keep elsewhere" not in deletions.what_goes(trash.plan(workspace, runs["evaluate"].id))
 
 
 def test_the_trash_says_what_it_keeps_and_how_long(workspace: Workspace) -> None:
