@@ -162,8 +162,8 @@ def _trained(path: Path, _stamp: FileStamp) -> Score | None:
 def _judged(path: Path, _stamp: FileStamp) -> Score | None:
     found: Any = read_record(path, Results) or {}
     about = found.get("model") or {}
-    path = about.get("adapter") or about.get("path")
-    model = model_label(str(path)) if path else ""
+    used = about.get("adapter") or about.get("path")
+    model = model_label(str(used)) if used else ""
     if found.get("overall_accuracy") is not None:
         return Score(units.percent(found["overall_accuracy"]), html.interval(found, "accuracy_interval"), model)
     if "cells_total" in found:
