@@ -32,7 +32,7 @@ def what_goes(found: Holding) -> str:
         parts.append("its report" if reports == 1 else f"{reports} reports")
     goes = f"{counted(files, 'file')}, {file_size(size)}, go to the trash"
     along = f", and with them {_joined(parts)}" if parts else ""
-    return f"{goes}{along}. {_stays(found)}{_split(found)}They can be brought back for {KEPT_DAYS} days."
+    return f"{goes}{along}. {_stays(found)}{_split(found)}All of it can be brought back for {KEPT_DAYS} days."
 
 
 def _joined(parts: list[str]) -> str:

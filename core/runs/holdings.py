@@ -157,15 +157,22 @@ def users_of(workspace: Workspace, name: str, *kinds: str) -> Iterator[Run]:
 def _works_with(run: Run, name: str) -> bool:
     with suppress(UserError):
         model = run.settings().model
-        return _names(run.workspace, name, [model.path, model.base])
+        return _names(run, name, [model.path, model.base])
     return False
 
 
-def _names(workspace: Workspace, name: str, tree: Any) -> bool:
-    """Whether a text in a JSON value is the path of a model, or of something in its folders."""
+def _names(run: Run, name: str, tree: Any) -> bool:
+    """Whether a text in a JSON value of a run is the path of a model, or of something in its folders."""
     if isinstance(tree, dict | list):
-        return any(_names(workspace, name, inner) for inner in (tree.values() if isinstance(tree, dict) else tree))
-    return isinstance(tree, str) and any(Path(tree).is_relative_to(path) for path in folders_of(workspace, name))
+        return any(_names(run, name, inner) for inner in (tree.values() if isinstance(tree, dict) else tree))
+    folders = [folder for home in homes(run) for folder in folders_of(home, name)]
+    return isinstance(tree, str) and any(Path(tree).is_relative_to(folder) for folder in folders)
+
+
+def homes(run: Run) -> list[Workspace]:
+    """A run's workspace, and where that was when the run was made: its paths still lead there after a move."""
+    made_in = (read_json(run.folder / "run.json") or {}).get("workspace")
+    return [run.workspace, *([Workspace(Path(made_in))] if isinstance(made_in, str) and made_in else [])]
 
 
 def folders_of(workspace: Workspace, name: str) -> tuple[Path, Path]:
@@ -206,7 +213,7 @@ def _uses(run: Run, name: str) -> bool:
 
 def _asks(run: Run, question: Path, name: str) -> bool:
     with suppress(UserError):
-        return _names(run.workspace, name, read_json(question))
+        return _names(run, name, read_json(question))
     return False
 
 

@@ -52,7 +52,10 @@ def _name_run(change: Transaction, run: Run, name: str) -> None:
 
 def _move_model(change: Transaction, found: Holding, name: str) -> None:
     workspace, before = change.workspace, found.model
-    moved = dict(zip(*(map(str, holdings.folders_of(workspace, which)) for which in (before, name)), strict=True))
+    users = list(holdings.users_of(workspace, before))
+    homes = [workspace, *(home for run in [found.run, *users] if run for home in holdings.homes(run))]
+    pairs = [zip(holdings.folders_of(home, before), holdings.folders_of(home, name), strict=True) for home in homes]
+    moved = {str(old): str(new) for pair in pairs for old, new in pair}
 
     def move_paths(tree: Any) -> Any:
         return _walked(tree, lambda text: _at_new_place(text, moved))
@@ -64,7 +67,7 @@ def _move_model(change: Transaction, found: Holding, name: str) -> None:
     def move_in_settings(config: str) -> str:
         return yaml.safe_dump(move_paths(load_yaml(config)), sort_keys=False, allow_unicode=True)
 
-    for run in holdings.users_of(workspace, before):
+    for run in users:
         if run.kind == "evaluate" and run.name == before:
             _name_run(change, run, name)
         change.edit(run.config, move_in_settings)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from core.runs.trash import KEPT_DAYS
+from damgui import text
 
 TAB = "History"
 LEAD = "Everything that was run and taught in this workspace, the newest first. Choose a line to rename or delete it."
@@ -12,6 +13,7 @@ EMPTY = "Nothing was run here yet. Start with the baseline."
 EMPTY_KIND = "Nothing of this kind is here. Choose Everything to see the rest."
 MORE = "Show older ones"
 UNMEASURED, AT_WORK = "…", "at work"
+PHOTOS = "Photos"
 MODEL_HERE, CHECKPOINTS_HERE = "with its model", "with its checkpoints"
 ON_VALIDATION = "best on validation photos"
 CHOOSE = "Choose a line of the table: what it is, where its files are, and what can be done with it appear here."
@@ -31,6 +33,11 @@ BACK = "Bring back"
 EMPTY_TRASH, EMPTY_YES, EMPTY_NO = "Empty the trash…", "Remove for good", "Keep it all"
 EMPTY_SURE = "This cannot be undone: what is in the trash is removed for good."
 BROUGHT_BACK = "is back where it was."
+
+
+def on_photos(split: str) -> str:
+    """As in "validation photos"; "" of data without splits."""
+    return f"{text.split_name(split).lower()} photos" if split else ""
 
 
 def renamed(before: str, name: str) -> str:

@@ -62,11 +62,12 @@ class HistoryEntry:
 
 @dataclass(frozen=True)
 class Score:
-    """A main score with what stands below it, and the model that has it."""
+    """A main score with what stands below it, the model that has it, and on which photos ("" for no split)."""
 
     value: str
     below: str
     model: str
+    photos: str = ""
 
 
 def entries(now: Snapshot) -> list[HistoryEntry]:
@@ -165,7 +166,8 @@ def _judged(path: Path, _stamp: FileStamp) -> Score | None:
     used = about.get("adapter") or about.get("path")
     model = model_label(str(used)) if used else ""
     if found.get("overall_accuracy") is not None:
-        return Score(units.percent(found["overall_accuracy"]), html.interval(found, "accuracy_interval"), model)
+        photos = history_text.on_photos(str((found.get("data") or {}).get("split") or ""))
+        return Score(units.percent(found["overall_accuracy"]), html.interval(found, "accuracy_interval"), model, photos)
     if "cells_total" in found:
         return Score("", f"{found['cells_done']} of {units.counted(found['cells_total'], 'training')}", model)
     return Score("", units.counted(found["objects"], "object") if found.get("objects") else "", model)
@@ -196,6 +198,8 @@ def about(entry: HistoryEntry, now: Snapshot) -> Markup:
         facts.append(("Score", " · ".join(filter(None, [scored.value, scored.below]))))
     if scored and scored.model:
         facts.append((deletions.MODEL, scored.model))
+    if scored and scored.photos:
+        facts.append((history_text.PHOTOS, scored.photos))
     facts.append(("On disk", units.file_size(size) if size is not None else "still at work"))
     state = now.state(entry.id)
     why = html.ended(state) if state is not None and not state.active else Markup("")

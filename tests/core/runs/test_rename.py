@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from core.errors import UserError
-from core.runs import store
+from core.runs import store, trash
 from core.runs.rename import rename
 from core.runs.workspace import Workspace
 from core.settings import Settings, merge
@@ -43,6 +43,17 @@ def test_all_is_as_it_was_after_a_rename_there_and_back(workspace: Workspace) ->
     rename(workspace, "small", "big")
     rename(workspace, "big", "small")
     assert contents(workspace) == before
+
+
+def test_in_a_workspace_that_was_moved_what_belongs_to_a_model_is_still_known(workspace: Workspace) -> None:
+    inspected(workspace)
+    moved = workspace.root.rename(workspace.root.with_name(f"{workspace.root.name}-moved"))
+    opened = store.open_workspace(moved)
+    rename(opened, "small", "big")
+    assert mentions(opened, "small_final") == [] and mentions(opened, "small_checkpoints") == []
+    trash.delete(opened, "big")
+    assert [run.kind for run in store.list_runs(opened)] == ["batch", "baseline"]
+    workspace.root.mkdir()
 
 
 def test_a_name_that_begins_alike_is_left_alone(workspace: Workspace) -> None:

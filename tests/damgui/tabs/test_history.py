@@ -62,7 +62,8 @@ def test_scores_have_the_interval_that_every_tab_shows(workspace: Workspace) -> 
     runs = inspected(workspace)
     now = take_snapshot(workspace)
     scores = {entry.id: view.score(entry, now) for entry in view.entries(now)}
-    assert scores[runs["evaluate"].id] == view.Score("80.0 %", "95 % interval 70.0 – 90.0 %", "small")
+    judged = view.Score("80.0 %", "95 % interval 70.0 – 90.0 %", "small", "validation photos")
+    assert scores[runs["evaluate"].id] == judged
     assert scores[runs["train"].id] == view.Score("90.0 %", "best on validation photos", "")
     runs["baseline"].results.write_text("{")
     now = take_snapshot(workspace)
@@ -149,7 +150,7 @@ def test_what_goes_is_said_before_it_goes(workspace: Workspace) -> None:
     runs = inspected(workspace)
     assert deletions.what_goes(trash.plan(workspace, "small")) == (
         "19 files, 25 kB, go to the trash, and with them the model small, the evaluation that Compare shows of it and "
-        "its report. 1 batch that it judged stays. They can be brought back for 30 days."
+        "its report. 1 batch that it judged stays. All of it can be brought back for 30 days."
     )
     said = deletions.what_goes(trash.plan(workspace, runs["baseline"].id))
     assert "and with them every comparison that uses it." in said
