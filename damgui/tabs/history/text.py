@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from core.runs.trash import KEPT_DAYS
-from damgui import text
 
 TAB = "History"
 LEAD = "Everything that was run and taught in this workspace, the newest first. Choose a line to rename or delete it."
@@ -33,11 +32,6 @@ BACK = "Bring back"
 EMPTY_TRASH, EMPTY_YES, EMPTY_NO = "Empty the trash…", "Remove for good", "Keep it all"
 EMPTY_SURE = "This cannot be undone: what is in the trash is removed for good."
 BROUGHT_BACK = "is back where it was."
-
-
-def on_photos(split: str) -> str:
-    """As in "validation photos"; "" of data without splits."""
-    return f"{text.split_name(split).lower()} photos" if split else ""
 
 
 def renamed(before: str, name: str) -> str:

@@ -166,7 +166,7 @@ def _judged(path: Path, _stamp: FileStamp) -> Score | None:
     used = about.get("adapter") or about.get("path")
     model = model_label(str(used)) if used else ""
     if found.get("overall_accuracy") is not None:
-        photos = history_text.on_photos(str((found.get("data") or {}).get("split") or ""))
+        photos = text.split_name(str((found.get("data") or {}).get("split") or "")).lower()
         return Score(units.percent(found["overall_accuracy"]), html.interval(found, "accuracy_interval"), model, photos)
     if "cells_total" in found:
         return Score("", f"{found['cells_done']} of {units.counted(found['cells_total'], 'training')}", model)

@@ -62,7 +62,7 @@ def test_scores_have_the_interval_that_every_tab_shows(workspace: Workspace) -> 
     runs = inspected(workspace)
     now = take_snapshot(workspace)
     scores = {entry.id: view.score(entry, now) for entry in view.entries(now)}
-    judged = view.Score("80.0 %", "95 % interval 70.0 – 90.0 %", "small", "validation photos")
+    judged = view.Score("80.0 %", "95 % interval 70.0 – 90.0 %", "small", "validation")
     assert scores[runs["evaluate"].id] == judged
     assert scores[runs["train"].id] == view.Score("90.0 %", "best on validation photos", "")
     runs["baseline"].results.write_text("{")
