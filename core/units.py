@@ -113,3 +113,12 @@ def megabytes(size: float | None) -> str:
     if not size:
         return "–"
     return f"{size / 1000:.1f} GB" if size >= 1000 else f"{size:.0f} MB"
+
+
+def file_size(size: int) -> str:
+    """A size on disk, given in bytes: 640 bytes, 12 kB, 1.4 MB, 120 MB, 3.2 GB."""
+    if size < 1000:
+        return counted(size, "byte")
+    unit, of = next(((unit, of) for unit, of in (("kB", 1e3), ("MB", 1e6)) if size < 999.5 * of), ("GB", 1e9))
+    value = size / of
+    return f"{value:.1f} {unit}" if value < 9.95 and unit != "kB" else f"{value:.0f} {unit}"

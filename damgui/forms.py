@@ -32,7 +32,7 @@ SWITCHES = (
     "enhance.position_encoding",
     "enhance.condition_weighting",
 )
-# How a data set is read, folded on the Data tab.
+# How a data set is read, folded on the Photos tab.
 DATA_OPTIONS = (
     "data.drop_duplicates",
     "data.regroup",

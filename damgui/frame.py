@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -52,11 +53,13 @@ class Frame:
     workspace: Workspace
     form: Form
     tabs: gr.Tabs
+    address: gr.HTML  # which tab is open and which run is chosen there (damgui.address)
     watchers: list[Watcher] = field(default_factory=list)
     notices: list[Any] = field(default_factory=list)  # components.choices.Notice: where tabs say what a choice changed
     followers: dict[Component, Callable[[Settings], Any]] = field(default_factory=dict)
     openers: list[tuple[str, Callable[..., Any], list[Component], Handler | None]] = field(default_factory=list)
     deferred: list[Callable[[], Any]] = field(default_factory=list)
+    by_address: dict[str, Handler] = field(default_factory=dict)
 
     def later(self, wire: Callable[[], Any]) -> None:
         """Wire handlers that read the form once every tab has put its widgets into it."""
@@ -67,6 +70,14 @@ class Frame:
     ) -> None:
         """What a tab shows freshly each time it is opened; the handler gets the form's values, `then` follows it."""
         self.openers.append((tab, handler, outputs, then))
+
+    def in_address(self, tab: str, open_run: Handler) -> None:
+        """How a run that the page's address names is chosen on a tab: the handler gets its id before its inputs."""
+        self.by_address[tab] = open_run
+
+    def to_address(self, tab: str, run: str | None) -> Updates:
+        """Write the run that is chosen on a tab into the page's address."""
+        return {self.address: json.dumps({"tab": tab, "run": run or ""})}
 
     def watch(self, refresh: Refresh, *outputs: Component, reads: tuple[Component, ...] = ()) -> Watcher:
         """Keep these outputs true while files change."""
@@ -115,8 +126,8 @@ class Frame:
         for watcher in self.watchers:
             try:
                 found = watcher.refresh(now, values[watcher.seen], *(values[component] for component in watcher.reads))
-            except UserError:
-                continue  # a damaged file: its part stays as it was, everything else goes on
+            except (UserError, OSError):
+                continue  # a file is damaged, or went just now: its part stays as it was, everything else goes on
             if found is not None:
                 updates[watcher.seen], fresh = found
                 updates |= fresh

@@ -7,10 +7,9 @@ import socket
 import threading
 import webbrowser
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
-
-from core import units
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
@@ -20,25 +19,23 @@ os.environ["NO_PROXY"] = ",".join(filter(None, [os.environ.get("NO_PROXY"), "127
 import gradio as gr
 from gradio.blocks import Block
 from gradio.components import Component
-from markupsafe import Markup
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.errors import UserError
-from core.runs import store
+from core.runs import store, trash
 from core.runs.workspace import Workspace
 from core.settings import Settings, load, presets
-from damgui import changes, run_state, text, theme
+from damgui import address, changes, header, text, theme
 from damgui.charts.base import PLOTLY_JS
 from damgui.components import html
 from damgui.forms import Form
 from damgui.frame import QUIET, Frame, Updates
-from damgui.markup import TEMPLATES
-from damgui.run_state import RunState, Stamp
-from damgui.snapshot import Snapshot, take_snapshot
-from damgui.tabs import ablation, baseline, batch, compare, data, predict, training, welcome
+from damgui.snapshot import take_snapshot
+from damgui.tabs import ablation, baseline, batch, compare, data, history, predict, training, welcome
 from damgui.tabs.ablation import text as study_text
+from damgui.tabs.history import text as history_text
 
 # The browser itself refuses whatever is not ours: no fonts, scripts or calls to anywhere else.
 CONTENT_SECURITY_POLICY = (
@@ -53,18 +50,19 @@ TABS = (
     (text.TAB_BASELINE, "baseline", baseline.build),
     (text.TAB_TRAINING, "training", training.build),
     (text.TAB_COMPARE, "compare", compare.build),
-    (study_text.TAB, "ablation", ablation.build),
     (text.TAB_PREDICT, "predict", predict.build),
     (text.TAB_BATCH, "batch", batch.build),
+    (history_text.TAB, "history", history.build),
+    (study_text.TAB, "ablation", ablation.build),
 )
 
 
 def build(workspace: Workspace) -> gr.Blocks:
     """All tabs on one page, with one pulse that asks whether anything changed."""
     with gr.Blocks(title=text.TITLE, analytics_enabled=False, fill_width=True) as page:
-        header = html.place(_header(None), elem_id="dg-header")
+        line, at = header.place(), address.place({identity: name for name, identity, _ in TABS})
         with gr.Tabs(elem_id="dg-tabs") as tabs:
-            frame = Frame(workspace, Form(), tabs)
+            frame = Frame(workspace, Form(), tabs, at)
             opened = {}
             for name, identity, fill in TABS:
                 with gr.Tab(name, id=identity, elem_id=f"tab-{identity}") as opened[identity]:
@@ -75,7 +73,7 @@ def build(workspace: Workspace) -> gr.Blocks:
             shown = opened[identity].select(handler, frame.form.inputs, outputs, **QUIET)
             if then is not None:
                 shown.then(then.call, then.inputs, then.outputs, **QUIET)
-        frame.watch(lambda now, seen: _follow(now, header, seen), header)
+        header.wire(frame, line)
         _start(page, frame)
     return page
 
@@ -99,7 +97,8 @@ def _start(page: gr.Blocks, frame: Frame) -> None:
     # One after the other: first reads that overlap would take back what somebody types meanwhile. The pulse begins with
     # the first token.
     outputs.append(pulse)
-    page.load(restore, outputs=frame.widgets, **QUIET).then(tick, inputs, outputs, **QUIET)
+    shown = page.load(restore, outputs=frame.widgets, **QUIET).then(tick, inputs, outputs, **QUIET)
+    address.wire(frame, shown)
     pulse.select(tick, inputs, outputs, **QUIET)
 
 
@@ -111,30 +110,6 @@ def last_settings(workspace: Workspace) -> Settings:
         except UserError:
             continue
     return load(presets()[0]) if presets() else Settings()
-
-
-def _follow(now: Snapshot, header: Component, seen: Stamp | None) -> tuple[Stamp, Updates] | None:
-    busy = now.at_work
-    stamp: Stamp = busy.stamp if busy else ("idle",)
-    return None if stamp == seen else (stamp, {header: _header(busy)})
-
-
-def _header(busy: RunState | None) -> Markup:
-    """One line, on every tab: what is at work, how far, how long still."""
-    name, far = _busy(busy) if busy else ("", "")
-    return TEMPLATES.render("header.html", logo=theme.LOGO, status=busy and busy.status, name=name, far=far)
-
-
-def _busy(busy: RunState) -> tuple[str, str]:
-    """Two texts: what is at work, and how far it is."""
-    pace = run_state.progress_of(busy)
-    name = f"{text.KIND_WORDS[busy.run.kind]} {busy.run.name}".strip()
-    if pace is not None:
-        return name, f"{units.percent(pace.share, 0)} · {units.duration(pace.left_s)} left"
-    far = run_state.stage(busy)
-    if busy.run.kind == "train" and (tried := run_state.dry_run(busy)) is not None:
-        far += f" · {units.about(tried['total_s'])} in all"
-    return name, far
 
 
 class ContentSecurityPolicy:
@@ -169,6 +144,8 @@ def serve(workspace: Path, host: str = "127.0.0.1", port: int = 7860, open_brows
     """Serve the page until interrupted. Raises UserError when the workspace or the port cannot be used."""
     opened = store.open_workspace(workspace)
     require_port(host, port)
+    with suppress(UserError):  # another page is at it
+        trash.remove_expired(opened)
     gr.set_static_paths([PLOTLY_JS])
     page = build(opened)
     page.launch(
@@ -186,7 +163,10 @@ def serve(workspace: Path, host: str = "127.0.0.1", port: int = 7860, open_brows
         pwa=False,
         mcp_server=False,
         run_history=False,
-        app_kwargs={"middleware": [Middleware(ContentSecurityPolicy)], "routes": [changes.route(opened)]},
+        app_kwargs={
+            "middleware": [Middleware(ContentSecurityPolicy)],
+            "routes": [changes.route(opened), header.route(opened)],
+        },
         favicon_path=theme.ASSETS / "favicon.svg",
     )
     # Gradio asks an empty queue a thousand times a second, which alone is a tenth of a core; as seldom as it does on

@@ -40,7 +40,7 @@ class RunState:
 
     @property
     def stamp(self) -> Stamp:
-        return (self.run.id, self.status, self.log.mark, self.stopping)
+        return (self.run.id, self.status, self.log.mark, self.stopping, self.run.name)
 
     @property
     def kept(self) -> KeptEvents:

@@ -12,6 +12,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -104,9 +105,10 @@ class Snapshot:
 
 @dataclass
 class _Known:
-    """A run as it was seen last; `log` is its log's stamp from just before its status was read."""
+    """A run as seen last; `about` is the stamp of its run.json, `log` of its log just before its status was read."""
 
     run: Run
+    about: FileStamp = NEVER
     status: str = "starting"
     log: FileStamp = ()
 
@@ -118,6 +120,7 @@ class _Watched:
         self.workspace = workspace
         self._lock = threading.Lock()
         self._listed_at: FileStamp = ()  # the folder's stamp when its list was read; () when that may be outdated
+        self._named_at: FileStamp = ()  # the same of the names: a rename changes the folder above
         self._known: dict[str, _Known] = {}
         self._unreadable: dict[str, FileStamp] = {}  # folders without a whole run.json, and what it was like
         self._seen: tuple[Any, ...] = ()
@@ -147,7 +150,7 @@ class _Watched:
     def _update_list(self) -> bool:
         """Bring the list of runs up to date; whether it changed."""
         now, runs = file_stamp(self.workspace.runs), self.workspace.runs
-        changed = False
+        changed = self._update_names()
         if now != self._listed_at:
             # Read after the stamp, and believed only when the clock has moved on since the last change.
             self._listed_at = now if now and time.time_ns() - now[0] > CLOCK_NS else ()
@@ -163,11 +166,25 @@ class _Watched:
                 continue
             self._unreadable[name] = about
             try:
-                self._known[name] = _Known(store.open_run(runs / name))
+                self._known[name] = _Known(store.open_run(runs / name), about)
             except UserError:
                 continue
             del self._unreadable[name]
             changed = True
+        return changed
+
+    def _update_names(self) -> bool:
+        """Bring the names of runs up to date; whether one changed. They are read again only after a rename."""
+        now = file_stamp(self.workspace.experiments)
+        if now == self._named_at:
+            return False
+        self._named_at = now if now and time.time_ns() - now[0] > CLOCK_NS else ()
+        changed = False
+        for name, entry in self._known.items():
+            about = file_stamp(self.workspace.runs / name / "run.json")
+            if about not in ((), entry.about):
+                with suppress(UserError):
+                    entry.run, entry.about, changed = store.open_run(self.workspace.runs / name), about, True
         return changed
 
     def _update_statuses(self) -> bool:
@@ -194,6 +211,7 @@ class _Watched:
                 yield one.run.id, one.log, one.run.stop_file.exists()
                 yield from map(file_stamp, (one.run.process_log, one.run.results))
         yield from map(file_stamp, (self.workspace.experiments, self.workspace.zeroshot_results, self.workspace.models))
+        yield file_stamp(self.workspace.trash)
         yield run_log.catching_up()
 
 

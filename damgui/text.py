@@ -33,7 +33,7 @@ STATUS_WORDS = {
 }
 STATUS_MARKS = {"starting": "◌", "running": "●", "finished": "✓", "stopped": "■", "failed": "✕", "crashed": "✕"}
 
-TAB_START, TAB_DATA, TAB_BASELINE = "Start here", "Data", glossary.BASELINE
+TAB_START, TAB_DATA, TAB_BASELINE = "Start", "Photos", "Baseline"
 TAB_TRAINING, TAB_COMPARE, TAB_PREDICT = "Fine-tuning", "Compare", "Predict"
 
 LOSS_RAW, LOSS_SMOOTH, LOSS_VALID = "Training loss", "smoothed", "Validation loss"
@@ -41,7 +41,7 @@ MACRO_F1, ACCURACY = "Macro-F1", "Accuracy"
 CHECKPOINT, BEST = "Checkpoint", "Best"
 BEFORE, AFTER = "Before teaching", "After teaching"
 
-# -- Start here ------------------------------------------------------------------------------------------------------
+# -- Start -----------------------------------------------------------------------------------------------------------
 WELCOME_TITLE = "Is this drain normal, blocked or damaged?"
 WELCOME_LEAD = (
     "You have photos with boxes around what is to be judged: the drains, rock toes and vegetation of a dam, say, or "
@@ -74,7 +74,7 @@ STEPS = (
         "predict",
     ),
 )
-DATA_STEP = "The sample set is ready to use. Your own photos go in on the Data tab."
+DATA_STEP = "The sample set is ready to use. Your own photos go in on the Photos tab."
 GO_DATA = "Choose photos"
 OPTIONS = "Options"
 GOOD_TITLE = "What good looks like"
@@ -96,7 +96,7 @@ FILES = (
     ("models/<name>_final/", "the taught adapter, ready for use"),
     ("models/<name>_checkpoints/", "saved states to go on from"),
 )
-GLOSSARY_TITLE = "Words"
+GLOSSARY_TITLE = "What the words mean"
 GLOSSARY = glossary.TERMS
 FOUND_AT_A_PRICE = glossary.FOUND_AT_A_PRICE
 
@@ -237,7 +237,8 @@ MEMORY_NEEDED, DISK_NEEDED, TIME_LEFT = "Memory needed", "Disk needed", "Time le
 # A number and its unit stay on one line.
 UNIT = re.compile(r"(\d) (GB|MB|s)\b")
 
-NOTHING_RUNS = "Nothing is running"
+NOTHING_RUNS, LOOKING = "Nothing is running", "Checking what is running…"
+STOP, STOPPING_SHORT = "Stop", "Stopping…"
 
 
 def machine_speed(step: Stepped | None) -> str:

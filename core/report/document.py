@@ -69,7 +69,7 @@ class ReportPlan:
 
 def default_path(run: Run) -> Path:
     """Where a run's report lies in its workspace unless another file is given."""
-    return run.workspace.experiments / "reports" / f"{run.id}.html"
+    return run.workspace.report(run.id)
 
 
 def require_own_report(path: Path, run: Run) -> None:

@@ -161,6 +161,21 @@ def remove_now(path: Path) -> bool:
     return not os.path.lexists(whole)
 
 
+def disk_usage(path: Path) -> tuple[int, int]:
+    """(number of files, their bytes) of a file or a folder; what is removed meanwhile is left out."""
+    files, held = 0, 0
+    ahead = [system_path(path)]
+    while ahead:
+        place = ahead.pop()
+        with suppress(OSError):
+            if os.path.isdir(place) and not os.path.islink(place):
+                ahead += [entry.path for entry in os.scandir(place)]
+            else:
+                held += os.lstat(place).st_size
+                files += 1
+    return files, held
+
+
 def sync_file(path: Path) -> None:
     """Flush a file to disk: a rename may survive a power cut that what was written before it does not."""
     with open(system_path(path), "rb+") as file:  # Windows flushes only what may be written

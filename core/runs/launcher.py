@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -59,6 +59,23 @@ def require_free(workspace: Workspace) -> None:
         if time.monotonic() > deadline or (note and not _is_over(workspace, note)):
             raise busy_error(note)
         time.sleep(POLL_S)
+
+
+@contextlib.contextmanager
+def holding_engine(run: Run) -> Iterator[None]:
+    """Hold the engine for a heavy run, in its own process.
+
+    Raises:
+        UserError: Another heavy run holds it; its kind is `busy`.
+    """
+    lock = run.workspace.engine_lock
+    note: LockNote = {"run": run.id, "kind": run.kind, "pid": os.getpid(), "workspace": str(run.workspace.root)}
+    with contextlib.ExitStack() as held:
+        try:
+            held.enter_context(locks.hold(lock, note))
+        except locks.Held as error:
+            raise busy_error(locks.holder(lock) or {}) from error
+        yield
 
 
 def _is_over(workspace: Workspace, note: LockNote) -> bool:

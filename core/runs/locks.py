@@ -149,8 +149,10 @@ def hold(path: Path, note: LockNote | None = None, patience_s: float = PATIENCE_
             write_json(note_path(path), {"since": round(time.time(), 3), **note})
         yield
     finally:
-        _remove_note(path)
-        lock.release()
+        try:
+            _remove_note(path)
+        finally:
+            lock.release()
 
 
 def _remove_note(path: Path) -> None:

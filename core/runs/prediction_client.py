@@ -11,6 +11,7 @@ from core.errors import UserError
 from core.records import Prediction, PredictionRefused, PredictionRequest
 from core.runs import launcher, locks, store
 from core.runs.files import read_json, remove, write_json
+from core.runs.journal import exclusive
 from core.runs.prediction_server import FOR_A_QUESTION, answers_folder, requests_folder, stop_reason
 from core.runs.store import Run
 from core.runs.workspace import Workspace
@@ -140,10 +141,11 @@ def ask_all(workspace: Workspace, settings: Settings, requests: Sequence[Predict
     with _starting(workspace):
         run = _open_service(workspace, settings)
     numbers = []
-    for request in requests:
-        name = uuid.uuid4().hex[:12]
-        write_json(requests_folder(run) / f"{name}.json", request)
-        numbers.append(f"{run.id}/{name}")
+    with exclusive(workspace):  # whoever renames or deletes a model finds the question, or was first
+        for request in requests:
+            name = uuid.uuid4().hex[:12]
+            write_json(requests_folder(run) / f"{name}.json", request)
+            numbers.append(f"{run.id}/{name}")
     return numbers
 
 

@@ -18,9 +18,10 @@ from core.errors import UserError
 from core.records import RunFacts
 from core.runs.events import last_event, read_events
 from core.runs.files import read_json, remove, write_json, write_text, writing
+from core.runs.journal import exclusive
+from core.runs.journal import open_workspace as open_workspace  # callers need one module for runs
 from core.runs.locks import is_held
 from core.runs.workspace import Workspace, check_name, model_label
-from core.runs.workspace import open_workspace as open_workspace  # callers need one module for runs
 from core.settings import SHIPPED_MODELS, Settings, load, merge, preset_for, save
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
@@ -240,12 +241,8 @@ def create(
     """
     if kind not in RUN_KINDS:
         raise ValueError(f"{kind!r} is no kind of run")
-    if kind == "train":
-        require_free_name(workspace, check_name(name))
     settings = with_absolute_paths(settings, Path.cwd(), workspace.root)
     created = time.time()
-    folder = _new_folder(workspace, kind, name, created)
-    run = Run(folder, kind, name, created, workspace)
     facts: RunFacts = {
         "kind": kind,
         "name": name,
@@ -257,17 +254,25 @@ def create(
         "python": sys.version.split()[0],
         "platform": platform.platform(),
     }
+    with exclusive(workspace):  # else a model may get the name of this training meanwhile
+        if kind == "train":
+            require_free_name(workspace, check_name(name))
+        run = Run(_new_folder(workspace, kind, name, created), kind, name, created, workspace)
+        _write(run, settings, facts, plan)
+    return run
+
+
+def _write(run: Run, settings: Settings, facts: RunFacts, plan: Mapping[str, Any] | None) -> None:
     try:
         with writing(run.config):
             save(settings, run.config)
         if plan is not None:
             write_json(run.plan, plan)
-        write_json(folder / "run.json", facts)
+        write_json(run.folder / "run.json", facts)
     except UserError:
         with contextlib.suppress(OSError):
-            remove(folder)
+            remove(run.folder)
         raise
-    return run
 
 
 def discard(run: Run) -> None:
@@ -292,12 +297,10 @@ def list_runs(workspace: Workspace, *kinds: str) -> list[Run]:
     """The runs of a workspace, newest first; only those of `kinds` when given. Damaged folders are left out."""
     found = []
     for file in workspace.runs.glob("*/run.json"):
-        try:
+        with contextlib.suppress(UserError):
             run = open_run(file.parent)
-        except UserError:
-            continue
-        if not kinds or run.kind in kinds:
-            found.append(run)
+            if not kinds or run.kind in kinds:
+                found.append(run)
     return sorted(found, key=lambda run: (run.created, run.id), reverse=True)
 
 

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from core.runs.files import remove, replace, sync_file, system_path, writing
 
+ENDINGS = ("part", "new", "old")
+
 
 def _beside(folder: Path, ending: str) -> Path:
     return folder.with_name(f"{folder.name}.{ending}")
@@ -49,7 +51,7 @@ def recover(folder: Path) -> None:
     Raises:
         UserError: The folder cannot be replaced.
     """
-    part, new, old = (_beside(folder, ending) for ending in ("part", "new", "old"))
+    part, new, old = (_beside(folder, ending) for ending in ENDINGS)
     with writing(folder):
         if _exists(new):
             if _exists(folder):

@@ -17,8 +17,8 @@ from types import FrameType
 from typing import Any
 
 from core.errors import Problem, UserError
-from core.records import LockNote, Prediction, PredictionRequest
-from core.runs import files, launcher, locks, prediction_client, store
+from core.records import Prediction, PredictionRequest
+from core.runs import files, journal, launcher, locks, prediction_client, store
 from core.runs.events import Listener, Reporter, SilentReporter, append, event, read_events
 from core.runs.model_files import require_model
 from core.runs.store import HEAVY, STUDIES, Run
@@ -202,7 +202,9 @@ def work(folder: Path, listener: Listener | None = None, jobs: Mapping[str, Job]
     began = time.monotonic()
     with contextlib.ExitStack() as held, _signals_stop(reporter):
         try:
-            held.enter_context(locks.hold(run.lock))
+            with journal.exclusive(run.workspace):  # whoever renames or deletes it finds it at work, or was first
+                run = reporter.run = store.open_run(folder)
+                held.enter_context(locks.hold(run.lock))
         except locks.Held as error:
             fix = f"Stop it: damgui runs stop {run.id}"
             raise UserError("this run is already at work", run.id, fix, "busy") from error
@@ -224,7 +226,7 @@ def _attempt(run: Run, reporter: RunReporter, jobs: Mapping[str, Job], held: con
     """(how it ended, problems, exit code). The only place that catches every exception, for the run's last event."""
     try:
         if run.kind in HEAVY:
-            _take_engine(run, held)
+            held.enter_context(launcher.holding_engine(run))
         return _do(run, reporter, jobs)
     except UserError as error:
         return "failed", error.problems, 2
@@ -242,15 +244,6 @@ def _attempt(run: Run, reporter: RunReporter, jobs: Mapping[str, Job], held: con
             (Problem(f"this failed unexpectedly ({what})", str(run.process_log), "Read that file's end.", "failed"),),
             1,
         )
-
-
-def _take_engine(run: Run, held: contextlib.ExitStack) -> None:
-    lock = run.workspace.engine_lock
-    note: LockNote = {"run": run.id, "kind": run.kind, "pid": os.getpid(), "workspace": str(run.workspace.root)}
-    try:
-        held.enter_context(locks.hold(lock, note))
-    except locks.Held as error:
-        raise launcher.busy_error(locks.holder(lock) or {}) from error
 
 
 def _release_predictors(run: Run, reporter: RunReporter) -> None:

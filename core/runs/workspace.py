@@ -48,6 +48,25 @@ class Workspace:
         return self.experiments / "engine.lock"
 
     @property
+    def trash(self) -> Path:
+        """Deleted runs and models, a folder for each deletion."""
+        return self.experiments / "trash"
+
+    @property
+    def pending(self) -> Path:
+        """A change of runs or models that is under way (`core.runs.journal`)."""
+        return self.experiments / "pending"
+
+    @property
+    def history_lock(self) -> Path:
+        """The lock of whoever renames, deletes or brings back runs and models."""
+        return self.experiments / "history.lock"
+
+    def report(self, run: str) -> Path:
+        """The report about a run, by its id."""
+        return self.experiments / "reports" / f"{run}.html"
+
+    @property
     def zeroshot_results(self) -> Path:
         """The results of the latest zero-shot baseline."""
         return self.experiments / "zeroshot_results.json"

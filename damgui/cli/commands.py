@@ -20,6 +20,7 @@ from damgui.cli.values import box_of
 
 # Imported where they are needed: `damgui --help` answers before a second library is looked for.
 Args = argparse.Namespace
+RUN_ACTIONS = ("show", "stop", "resume", "rename", "delete", "restore", "trash", "empty")
 OBJECT_HELP = 'the object\'s type, such as "slope drain"; left out: not sure'
 
 
@@ -123,9 +124,10 @@ def _parser() -> Parser:
     report.add_argument("--pictures", type=int, default=1500, metavar="N", help="at most this many pictures (1500)")
     cache = verb("cache", _cache, "Tell how large the kept vision features are, or clear them.")
     cache.add_argument("action", nargs="?", choices=("clear",))
-    runs = verb("runs", _runs, "List runs, show one, stop one or resume one.")
-    runs.add_argument("action", nargs="?", choices=("show", "stop", "resume"))
-    runs.add_argument("id", nargs="?", help="a run's id, or a part of it")
+    runs = verb("runs", _runs, "List runs; show, stop, resume, rename, delete or restore one; list or empty the trash.")
+    runs.add_argument("action", nargs="?", choices=RUN_ACTIONS)
+    runs.add_argument("words", nargs="*", metavar="RUN", help="a run's id, its name or a part of it; rename: then NAME")
+    runs.add_argument("--yes", action="store_true", help="delete and empty: do not ask")
     return parser
 
 
@@ -304,16 +306,10 @@ def _bench(args: Args) -> int:
 
 def _runs(args: Args) -> int:
     from core.runs.store import open_workspace
-    from damgui.cli import console
+    from damgui.cli import runs
 
-    workspace = open_workspace(args.workspace)
-    if args.action and not args.id:
-        raise UserError(f"{args.action} what?", "damgui runs", "Give a run's id; damgui runs lists them.", "command")
-    document, text = console.runs(workspace, args.action, args.id)
-    if args.json:
-        _print_json(document)
-    else:
-        print(text)
+    document, text = runs.do(open_workspace(args.workspace), args.action, args.words, args.yes)
+    _print_json(document) if args.json else print(text)
     return 0
 
 

@@ -8,7 +8,6 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from core.records import DryRunMeasured, TrainingInfo
 from core.report import outputs
 from core.results import Results
 from core.runs import launcher, store, worker
-from core.runs.events import last_event, read_events
+from core.runs.events import last_event
 from core.runs.files import read_json, read_record, write_text
 from core.runs.store import Run
 from core.runs.workspace import Workspace
@@ -191,42 +190,3 @@ def _published(run: Run) -> Path:
         return run.workspace.zeroshot_results
     settings = run.settings()
     return run.workspace.evaluation(settings.model.path, settings.data.split)
-
-
-def runs(workspace: Workspace, action: str | None, identity: str | None) -> tuple[Any, str]:
-    """The list of runs, or what was done with one: (document for --json, text). Raises UserError when refused."""
-    if action is None or identity is None:
-        listed = [dict(store.summary(run)) for run in store.list_runs(workspace)]
-        lines = [f"{row['status']:<10}{_when(row['created'])}  {row['id']}" for row in listed]
-        return listed, "\n".join(lines) or "No runs yet."
-    run = store.find_run(workspace, identity)
-    if action == "stop":
-        launcher.stop(run)
-        return dict(store.summary(run)), f"{run.id} was told to stop; it saves first."
-    if action == "resume":
-        launcher.resume(run)
-        return dict(store.summary(run)), f"{run.id} goes on in the background. See: damgui runs show {run.id}"
-    document = dict(store.summary(run)) | {"outcome": outcome(run), "settings": to_flat(run.settings())}
-    events = read_events(run.events)
-    latest = next((event for event in reversed(events) if event["kind"] in ("step", "progress")), None)
-    document["latest"] = latest
-    return document, "\n".join(_described(run, document))
-
-
-def _when(unix_s: float) -> str:
-    return datetime.fromtimestamp(unix_s).strftime("%Y-%m-%d %H:%M")
-
-
-def _described(run: Run, document: dict[str, Any]) -> list[str]:
-    lines = [f"{run.id}: {document['status']}", f"  made {_when(run.created)}", f"  folder {run.folder}"]
-    latest = document["latest"]
-    if latest is not None and latest["kind"] == "step":
-        lines.append(f"  step {latest['step']} of {latest['total_steps']}, loss {latest['loss']}")
-    elif latest is not None:
-        lines.append(f"  {latest['done']} of {latest['total']} {latest.get('unit', 'photos')}")
-    lines += [f"  {line}" for line in launcher.error_of(run).splitlines()]
-    if "overall_accuracy" in document["outcome"]:
-        lines += [f"  {line}" for line in score_lines(document["outcome"])]
-    if run.kind in store.RESUMING and document["status"] in store.UNFINISHED:
-        lines.append(f"  go on with: damgui runs resume {run.id}")
-    return lines

@@ -36,10 +36,10 @@ def report_button(frame: Frame, prefix: str, *kinds: str) -> None:
 
     def refresh(now: Snapshot, seen: Stamp | None) -> tuple[Stamp, Updates] | None:
         runs = with_results(now, *kinds)
-        stamp = tuple(run.id for run in runs)
+        listed = [(label(run), run.id) for run in runs]
+        stamp = tuple(listed)
         if stamp == seen:
             return None
-        listed = [(label(run), run.id) for run in runs]
         pick = gr.Dropdown(listed, value=runs[0].id if runs else None, visible=len(kinds) > 1 and len(runs) > 1)
         return stamp, {row: gr.Row(visible=bool(runs)), chosen: pick, **forget()}
 

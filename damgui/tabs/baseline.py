@@ -20,7 +20,7 @@ from damgui.snapshot import Snapshot
 
 
 def build(frame: Frame) -> None:
-    html.place(html.heading(text.TAB_BASELINE, text.BASELINE_LEAD))
+    html.place(html.heading(text.KIND_WORDS["baseline"], text.BASELINE_LEAD))
     with gr.Column(elem_classes="dg-panel"):
         with gr.Row(elem_classes="dg-controls"):
             twin = forms.model_widget(elem_id="baseline-model", info=text.MODEL_HINT, scale=3)

@@ -1,4 +1,4 @@
-"""Start here: the way in three steps, what good looks like, where files are, and what the words mean."""
+"""Start: the way in three steps, what good looks like, where files are, and what the words mean."""
 
 from __future__ import annotations
 

@@ -23,8 +23,8 @@ from damgui.forms import SWITCHES
 from damgui.frame import QUIET, Frame, Updates
 from damgui.run_state import RunState, Stamp
 from damgui.snapshot import Snapshot
+from damgui.tabs.ablation import crossval, view
 from damgui.tabs.ablation import text as study_text
-from damgui.tabs.ablation import view
 
 CHOICES = [(study_text.ALONE[variant], variant) for variant in studies.VARIANTS if variant != studies.NONE]
 MOST_SEEDS = 5
@@ -72,7 +72,7 @@ def build(frame: Frame) -> None:
         return html.small(study_text.estimate(cells, view.cell_seconds(frame.snapshot(), settings)))
 
     def refresh(now: Snapshot, seen: Stamp | None) -> tuple[Stamp, Updates] | None:
-        found, busy = view.newest(now), now.at_work
+        found, busy = now.latest("ablate"), now.at_work
         shown = view.latest_results(now)
         stamp = (found and found.stamp, busy and busy.run.id, shown and file_stamp(shown[0].results))
         if stamp == seen:
@@ -108,7 +108,7 @@ def build(frame: Frame) -> None:
 
     outputs = [start, state, stop, resume, chart, advice, advised, use, numbers, table, title]
     controls = RunControls(frame, message, state, frame.redraw(frame.watch(refresh, *outputs)))
-    controls.stop(stop, *store.STUDIES)
+    controls.stop(stop, "ablate")
     controls.resume(resume, "ablate")
     frame.follow(epochs, lambda settings: settings.training.epochs)
 
@@ -120,6 +120,7 @@ def build(frame: Frame) -> None:
         use.click(take_over, outputs=[*(frame.form.widgets[path] for path in SWITCHES), frame.tabs], **QUIET)
 
     frame.later(wire)
+    crossval.build(frame)
 
 
 def _choices(frame: Frame) -> tuple[gr.CheckboxGroup, gr.Slider, gr.Number, gr.Button, gr.HTML]:
@@ -154,7 +155,7 @@ def _choices(frame: Frame) -> tuple[gr.CheckboxGroup, gr.Slider, gr.Number, gr.B
 
 
 def _state(found: RunState | None, busy: RunState | None) -> Markup:
-    elsewhere = busy is not None and busy.run.kind not in store.STUDIES
+    elsewhere = busy is not None and busy.run.kind != "ablate"
     other = html.note(text.busy_elsewhere(busy.run.kind)) if busy and elsewhere else Markup("")
     return other + (view.state(found) if found else html.empty(study_text.EMPTY))
 

@@ -18,7 +18,7 @@ SEEDS = "Trainings of each"
 SEEDS_HINT = "Each from another random start. Three are the least from which anything is recommended."
 EPOCHS, EPOCHS_HINT = "Epochs of each", "How often every training photo is seen; fewer are quicker and may show less."
 START, STOP, RESUME = "Start the ablation", "Stop and save", "Resume"
-OTHER_SETTINGS = "Photos, model and all other settings are those of the Data and Fine-tuning tabs."
+OTHER_SETTINGS = "Photos, model and all other settings are those of the tabs Photos and Fine-tuning."
 EARLIER = "Results of the ablation before this one"
 EMPTY = "No ablation yet. Press Start the ablation; it can be stopped at any time and goes on later where it was."
 STOPPING = "Stopping: the step in hand is finished and saved first."
@@ -39,6 +39,16 @@ TABLE_HINT = (
 COLUMNS = ("Trained with", "Trainings", "Accuracy", "Balanced accuracy", "Macro-F1", "Macro-F1 against none", "Verdict")
 ADVICE = "What to switch on"
 USE = "Use these settings"
+CROSSVAL_LEAD = (
+    "How good is a model that learns from photos like these? They are dealt into parts, whole flights together. "
+    "For each part a model learns from the others and judges the part, whose flights it has never seen."
+)
+FOLDS, FOLDS_HINT = "Parts", "2 to 50. More parts: each model learns from more photos, and it takes longer."
+CROSSVAL_SEEDS_HINT = "Each from another random start: how much repeated trainings differ by luck alone."
+CROSSVAL_START = "Start the cross-validation"
+CROSSVAL_EMPTY = "No cross-validation yet. It can be stopped at any time and goes on later where it was."
+PARTS, PARTS_HINT = "Part by part", "each judged by the model that had not seen it"
+PARTS_COLUMNS = ("Part", "Seed", "Judged", "Accuracy", "Macro-F1")
 OUTCOMES = {
     "recommended": ("✓", "helps", "good"),
     "harmful": ("✕", "harms", "bad"),
@@ -93,3 +103,7 @@ def _below(found: Mean, scale: int, digits: int) -> str:
 def difference(found: Mean) -> tuple[str, str]:
     """A difference with its sign, and below it where it would lie with other flights and trainings."""
     return signed(found["mean"]), f"({' to '.join(map(signed, found['interval'] or ())) or TOO_FEW_FLIGHTS})"
+
+
+def spread(of_macro_f1: float) -> str:
+    return f"Macro-F1 of the repeated trainings differs by ±{of_macro_f1:.3f} (standard deviation): that is luck."

@@ -29,14 +29,6 @@ _ABLATION = TEMPLATES.macros("ablation.html")
 NARROW = "95\u00a0%"  # a number and its unit stay on one line
 
 
-def newest(now: Snapshot) -> RunState | None:
-    """The study at work, whatever its kind, else the latest ablation."""
-    latest = [found for kind in store.STUDIES if (found := now.latest(kind)) is not None]
-    return next(
-        (state for state in latest if state.active), latest[0] if latest and latest[0].run.kind == "ablate" else None
-    )
-
-
 def latest_results(now: Snapshot) -> tuple[store.Run, Results] | None:
     """The newest ablation that has a table, finished or not, and its results."""
     for run in now.runs("ablate"):

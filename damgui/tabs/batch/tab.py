@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -169,7 +170,7 @@ def _draw(frame: Frame) -> BatchWidgets:
 
 
 def _models(now: Snapshot, seen: Stamp | None, chosen: str | None, w: BatchWidgets) -> tuple[Stamp, Updates] | None:
-    """The tuned models, newest first, then the base models; what somebody chose stays."""
+    """The tuned models, newest first, then the base models; what somebody chose stays, unless it has gone."""
     tuned = now.tuned_models
     stamp = tuple(model.name for model in tuned)
     if stamp == seen:
@@ -177,7 +178,8 @@ def _models(now: Snapshot, seen: Stamp | None, chosen: str | None, w: BatchWidge
     listed = [(f"{model.name} ({text.BATCH_TUNED})", str(model.path)) for model in tuned]
     listed += [(f"{name} ({text.BATCH_BASE})", name) for name in forms.models()]
     is_first_refresh = seen is None and chosen in (None, "")
-    return stamp, {w.model: gr.Dropdown(listed, value=listed[0][1] if is_first_refresh else chosen)}
+    has_gone = bool(chosen) and Path(str(chosen)).parent == now.workspace.models and not Path(str(chosen)).exists()
+    return stamp, {w.model: gr.Dropdown(listed, value=listed[0][1] if is_first_refresh or has_gone else chosen)}
 
 
 def _settings(frame: Frame, values: Mapping[Component, Any], w: BatchWidgets) -> Settings:

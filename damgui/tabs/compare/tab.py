@@ -111,12 +111,22 @@ def build(frame: Frame) -> None:
         now = frame.snapshot()
         return _actions(now, _see(now, Choice(*chosen)), w)
 
+    @guarded(message)
+    def open_run(run: str, *chosen: Any) -> Updates:
+        """The run of the page's address, where it can be compared."""
+        now, choice = frame.snapshot(), Choice(*chosen)
+        view = _see(now, replace(choice, after=run))
+        view = view if view.after is not None else _see(now, choice)
+        return {**_actions(now, view, w), **_pair(view, w, panels), **_listed(view, w)}
+
     reads = (w.model, w.split, w.before, w.after)
     outputs = [*w.outputs, *panels.outputs]
     frame.watch(lambda now, seen, *chosen: _follow(now, seen, Choice(*chosen), w, panels), *outputs, reads=reads)
     for component, handler in ((w.before, draw), (w.after, draw), (w.model, take)):
         component.input(handler, reads, [*outputs, message], **QUIET)
     w.split.input(act, reads, w.outputs, **QUIET)
+    frame.in_address("compare", Handler(open_run, reads, [*outputs, message]))
+    w.after.input(lambda run: frame.to_address("compare", run), w.after, frame.address, **QUIET)
     controls = RunControls(frame, message, w.state, Handler(act, reads, w.outputs))
     controls.start(w.judge, begin, [w.model, w.split])
     controls.start(w.judge_base, begin_base, [w.after])
@@ -142,8 +152,9 @@ def _follow(
     view = _see(now, choice)
     names = tuple(model.name for model in now.tuned_models)
     found, busy = now.latest("evaluate"), now.at_work
-    training_data = tuple((run.id, now.status(run)) for run in now.runs("train"))
-    stamp = (tuple(run.id for run in view.runs), names, training_data, found and found.stamp, busy and busy.run.id)
+    training_data = tuple((run.id, run.name, now.status(run)) for run in now.runs("train"))
+    judged = tuple((run.id, run.label) for run in view.runs)
+    stamp = (judged, names, training_data, found and found.stamp, busy and busy.run.id)
     if stamp == seen:
         return None
     updates: Updates = {}
@@ -156,7 +167,7 @@ def _follow(
             w.split: gr.Radio(offered, value=view.split),
         }
     if seen is None or seen[0] != stamp[0]:
-        fresh = None if seen is None else next((run for run in view.runs if run.id not in seen[0]), None)
+        fresh = None if seen is None else next((run for run in view.runs if run.id not in dict(seen[0])), None)
         before, after = evaluations.chosen(view.runs, fresh, view.before, view.after)
         view = replace(view, before=before, after=after)
         updates |= _listed(view, w) | _pair(view, w, panels)

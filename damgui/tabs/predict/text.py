@@ -8,9 +8,9 @@ LEAD = (
 DROP = "A photo of your own"
 EXAMPLES = "Or a labelled photo"
 SAMPLE_SET = "from the sample set"
-NO_EXAMPLES = "Labelled photos appear here once there are some: choose them on the Data tab."
+NO_EXAMPLES = "Labelled photos appear here once there are some: choose them on the Photos tab."
 READING = (
-    "Reading the photos chosen on the Data tab. The sample set is drawn first where it is not there yet: a minute."
+    "Reading the photos chosen on the Photos tab. The sample set is drawn first where it is not there yet: a minute."
 )
 PHOTO = "The photo. Enter draws a box, arrow keys move it, Shift and arrow keys resize it."
 DRAW, MOVE = "Draw a box", "Move the photo"

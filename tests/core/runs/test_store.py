@@ -9,12 +9,13 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from core.errors import UserError
-from core.runs import locks, store
+from core.runs import journal, locks, store
 from core.runs.events import append, event
 from core.runs.files import write_json
 from core.runs.store import Run
@@ -328,3 +329,13 @@ def test_an_adapter_is_asked_as_it_was_trained_from_whatever_folder(
     assert found[0] == found[1]
     assert (found[0].view.photo_px, found[0].training.seed, found[0].data.valid_share) == (84, 5, 0.3)
     assert (found[0].data.regroup, found[0].data.folds, found[0].data.fold) == (True, 3, 2)
+
+
+def test_no_run_is_made_while_runs_and_models_are_changed(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a model may be given the name of a training that was just checked."""
+    monkeypatch.setattr(store, "exclusive", partial(journal.exclusive, patience_s=0.01))
+    with locks.hold(workspace.history_lock), pytest.raises(UserError, match="is just changing runs or models"):
+        store.create(workspace, Settings(), "train", "pilot")
+    assert store.list_runs(workspace) == []

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
@@ -7,14 +8,14 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from core.errors import UserError
-from core.runs import events, locks, store, worker
+from core.runs import events, files, journal, locks, store, worker
 from core.runs.store import Run
 from core.runs.workspace import Workspace
 from core.settings import Settings, merge
@@ -87,6 +88,39 @@ def test_bad_config_is_the_users_and_is_said(training: Run) -> None:
 def test_folder_without_a_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no run in this folder"):
         worker.work(tmp_path)
+
+
+def test_a_run_waits_for_a_change_that_is_under_way_and_begins_with_its_outcome(
+    workspace: Workspace, training: Run
+) -> None:
+    change = locks.hold(workspace.history_lock)
+    change.__enter__()
+    beginning = threading.Thread(target=worker.work, args=[training.folder])
+    beginning.start()
+    beginning.join(0.1)
+    assert beginning.is_alive() and not locks.is_held(training.lock)
+    facts = training.folder / "run.json"
+    facts.write_text(facts.read_text().replace('"pilot"', '"renamed"'))
+    change.__exit__(None, None, None)
+    beginning.join(10)
+    assert workspace.training_info("renamed").exists() and not workspace.training_info("pilot").exists()
+
+
+def test_a_run_that_goes_as_it_begins_leaves_no_folder(
+    workspace: Workspace, training: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = journal.exclusive
+
+    @contextlib.contextmanager
+    def after_a_deletion(opened: Workspace) -> Iterator[None]:
+        files.remove(training.folder)
+        with real(opened):
+            yield
+
+    monkeypatch.setattr(journal, "exclusive", after_a_deletion)
+    with pytest.raises(UserError, match="there is no run in this folder"):
+        worker.work(training.folder)
+    assert not training.folder.exists()
 
 
 def test_second_worker_on_a_run_is_refused_and_leaves_its_log_alone(training: Run) -> None:
@@ -211,7 +245,7 @@ def test_a_dry_run_leaves_its_figures_in_its_folder_and_nothing_elsewhere(
     assert event_kinds(run) == ["started", "stage", "rehearsal", "ended"]
     assert json.loads(run.results.read_text())["steps"] == 6
     left = {path for path in workspace.root.rglob("*") if path.is_file() and run.folder not in path.parents} - before
-    assert {path.name.split(".")[0] for path in left} == {"engine"}, "who held it is noted beside the lock"
+    assert {path.name.split(".")[0] for path in left} == {"engine", "history"}, "locks alone"
     with pytest.raises(UserError, match="cannot go on"):
         store.resumable(run)
 

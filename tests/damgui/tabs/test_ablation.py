@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from core.errors import UserError
 from core.runs import store
 from core.runs.events import append, event
 from core.runs.files import write_json
@@ -18,8 +19,8 @@ from core.studies import plan as studies
 from core.studies.ablation import ablation
 from damgui import run_state
 from damgui.snapshot import take_snapshot
+from damgui.tabs.ablation import crossval, view
 from damgui.tabs.ablation import text as study_text
-from damgui.tabs.ablation import view
 from tests.damgui.conftest import state_of
 
 
@@ -175,3 +176,29 @@ def test_which_photos_decided_is_told() -> None:
     parts = [{"total": 40, "fold": 0}, {"total": 44, "fold": 1}]
     assert "40 to 44 objects of flights held back" in study_text.objects_line({"cells": parts})
     assert study_text.objects_line({}) == ""
+
+
+@pytest.mark.parametrize(("folds", "seeds", "trainings"), [(5, 1, 5), (None, None, 5), (2, 3, 6), (50, 1, 50)])
+def test_a_cross_validation_trains_once_for_each_part_and_seed(
+    folds: int | None, seeds: int | None, trainings: int
+) -> None:
+    plan = crossval.plan_of(folds, seeds, Settings())
+    assert plan.kind == "crossval" and len(plan.variants) * plan.seeds == trainings
+
+
+@pytest.mark.parametrize("folds", [0, 1, -3, 51])
+def test_a_number_of_parts_that_cannot_be_is_one_sentence(folds: int) -> None:
+    with pytest.raises(UserError, match=r"parts to deal the photos into\. Give 2 to 50"):
+        crossval.plan_of(folds, 1, Settings())
+
+
+def test_the_newest_cross_validation_that_judged_something_is_shown_part_by_part(workspace: Workspace) -> None:
+    assert crossval.judged(take_snapshot(workspace)) is None
+    run = over(made(workspace, kind="crossval"))
+    parts = [{"fold": n, "seed": 0, "accuracy": 0.8, "macro_f1": 0.7, "correct": 8, "total": 10} for n in range(2)]
+    write_json(run.results, {"overall_accuracy": 0.8, "folds": parts, "spread": 0.012, "per_class": {}})
+    made(workspace, kind="crossval")  # has judged nothing yet
+    shown = crossval.judged(take_snapshot(workspace))
+    assert shown is not None and shown[0] == run.results
+    table = crossval.parts_table(shown[1].results)
+    assert table.count("<tr>") == 3 and "10 objects" in table and "80.0 %" in table and "±0.012" in table

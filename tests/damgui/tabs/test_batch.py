@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import gradio as gr
 import pytest
@@ -16,14 +16,18 @@ from core.report.annotate import annotated_name
 from core.runs import store
 from core.runs.events import append, event
 from core.runs.files import write_json
+from core.runs.rename import rename
 from core.runs.store import Run
+from core.runs.workspace import Workspace
 from core.settings import Settings, merge
 from damgui import page, run_state
 from damgui.components import downloads, report_button
 from damgui.forms import Form
 from damgui.frame import Frame
+from damgui.snapshot import take_snapshot
 from damgui.tabs.batch import tab, view
 from tests.damgui.conftest import state_of
+from tests.inspector import inspected
 
 HOSTILE = "<script>alert(1)</script>.jpg"
 
@@ -134,7 +138,7 @@ def test_files_are_handed_out_as_copies_and_no_folder_is_opened(run: Run, monkey
 
 def framed(run: Run) -> Frame:
     with gr.Blocks(), gr.Tabs() as tabs:
-        return Frame(run.workspace, Form(), tabs)
+        return Frame(run.workspace, Form(), tabs, cast(gr.HTML, None))
 
 
 def test_reports_are_offered_of_runs_with_results_newest_first(run: Run) -> None:
@@ -152,7 +156,7 @@ def ask(run: Run) -> Callable[[str, str], Settings]:
 
     def settings(model: str, folder: str) -> Settings:
         with gr.Blocks(), gr.Tabs() as tabs, gr.Tab():
-            frame = Frame(run.workspace, Form(), tabs)
+            frame = Frame(run.workspace, Form(), tabs, cast(gr.HTML, None))
             w = tab._draw(frame)
             frame.form.add("data.use_good")
         values: Mapping[Any, Any] = {
@@ -182,3 +186,16 @@ def test_without_a_folder_nothing_begins(ask: Any) -> None:
 def test_a_folder_that_is_not_there_is_named_and_nothing_begins(ask: Any, folder: str) -> None:
     with pytest.raises(UserError, match="There is no folder"):
         ask("demo", folder)
+
+
+def test_a_chosen_model_that_got_another_name_is_no_longer_chosen_for_many_photos(workspace: Workspace) -> None:
+    inspected(workspace)
+    kept, gone = "a/hub-id", str(workspace.final("small"))
+    rename(workspace, "small", "big")
+    with gr.Blocks():
+        frame = Frame(workspace, Form(), gr.Tabs(), gr.HTML())
+        tab.build(frame)
+    (watcher,) = [watcher for watcher in frame.watchers if any(isinstance(part, gr.Dropdown) for part in watcher.reads)]
+    for chosen, value in ((gone, str(workspace.final("big"))), (kept, kept)):
+        _, updates = watcher.refresh(take_snapshot(workspace), ("small",), chosen) or ((), {})
+        assert [offered.value for offered in updates.values()] == [value]

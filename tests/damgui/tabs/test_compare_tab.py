@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any, cast
 
@@ -10,21 +11,23 @@ import gradio as gr
 import pytest
 
 from core.runs import store
+from core.runs.rename import rename
 from core.runs.workspace import Workspace
 from core.settings import Settings
 from damgui import text
 from damgui.forms import Form
 from damgui.frame import Frame
 from damgui.scores import evaluations, sentences
-from damgui.snapshot import TunedModel, take_snapshot
+from damgui.snapshot import SHARED_FOR_S, TunedModel, take_snapshot
 from damgui.tabs.compare import tab
+from tests.inspector import inspected
 
 RIGHT, WRONG = [("normal", "normal")] * 2, [("normal", "blocked")] * 2
 
 
 @pytest.fixture
 def frame(workspace: Workspace) -> Frame:
-    return Frame(workspace, Form(), cast(gr.Tabs, None))
+    return Frame(workspace, Form(), cast(gr.Tabs, None), cast(gr.HTML, None))
 
 
 def tuned_model(workspace: Workspace, name: str, split: dict[str, list[str]] | None) -> TunedModel:
@@ -117,3 +120,35 @@ def test_the_curves_of_several_trainings_carry_their_names(frame: Frame, workspa
         is tab._learning(take_snapshot(workspace), ids[2:])
         is None
     )
+
+
+def test_a_new_name_is_seen_in_every_list(workspace: Workspace) -> None:
+    inspected(workspace)
+    with gr.Blocks():
+        frame = Frame(workspace, Form(), gr.Tabs(), gr.HTML())
+        tab.build(frame)
+    shown: dict[Any, Any] = {part: None for watcher in frame.watchers for part in (watcher.seen, *watcher.reads)}
+
+    def offered() -> list[str]:
+        updates = frame.tick(shown)[1]
+        for component, value in updates.items():
+            if component in shown:
+                shown[component] = value.value if isinstance(value, gr.Dropdown) else value
+        lists = [value for value in updates.values() if isinstance(value, gr.Dropdown)]
+        return sorted({name for one in lists for name, _ in one.choices if "small" in name or "big" in name})
+
+    before = offered()
+    assert len(before) == 3 and all("small" in name for name in before)
+    rename(workspace, "small", "big")
+    time.sleep(SHARED_FOR_S)
+    assert offered() == [name.replace("small", "big") for name in before]
+
+
+def test_a_file_that_goes_as_it_is_read_leaves_the_rest_of_the_page_alive(workspace: Workspace) -> None:
+    def gone(*_: Any) -> Any:
+        raise FileNotFoundError
+
+    with gr.Blocks():
+        frame = Frame(workspace, Form(), gr.Tabs(), gr.HTML())
+        first, second = frame.watch(gone, gr.HTML()), frame.watch(lambda *_: ((), {"new": 1}), gr.HTML())
+    assert frame.tick({first.seen: None, second.seen: None})[1] == {second.seen: (), "new": 1}

@@ -1,0 +1,1 @@
+from damgui.tabs.history.tab import build as build
