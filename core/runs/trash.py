@@ -76,7 +76,7 @@ def delete(workspace: Workspace, wanted: str) -> Deleted:
     with transaction(workspace) as change:
         found = plan(workspace, wanted)
         run, now = found.run, time.time()
-        told = Deleted(
+        deletion = Deleted(
             id=_free_folder(workspace, found.id, now).name,
             run=run.id if run else "",
             kind=run.kind if run else "",
@@ -87,13 +87,13 @@ def delete(workspace: Workspace, wanted: str) -> Deleted:
             paths=[_place(workspace, path) for path in found.paths],
             copies=[_place(workspace, path) for path in found.copies],
         )
-        folder = workspace.trash / told.id
-        change.moves += [(path, folder / place) for path, place in zip(found.paths, told.paths, strict=True)]
-        change.add_json(folder / FACTS, asdict(told))
+        folder = workspace.trash / deletion.id
+        change.moves += [(path, folder / place) for path, place in zip(found.paths, deletion.paths, strict=True)]
+        change.add_json(folder / FACTS, asdict(deletion))
         change.commit()
     with suppress(UserError):  # the deletion is done
         remove_expired(workspace)
-    return told
+    return deletion
 
 
 def _place(workspace: Workspace, path: Path) -> str:
@@ -113,14 +113,16 @@ def listed(workspace: Workspace) -> list[Deleted]:
     found = []
     for file in workspace.trash.glob(f"*/{FACTS}"):
         try:
-            told = Deleted(**{**read_json(file), "id": file.parent.name})
-            told = replace(told, deleted=float(told.deleted), files=int(told.files), bytes=int(told.bytes))
-            if not all(isinstance(listing, list) for listing in (told.paths, told.copies)):
+            deletion = Deleted(**{**read_json(file), "id": file.parent.name})
+            deletion = replace(
+                deletion, deleted=float(deletion.deleted), files=int(deletion.files), bytes=int(deletion.bytes)
+            )
+            if not all(isinstance(listing, list) for listing in (deletion.paths, deletion.copies)):
                 continue
         except (UserError, TypeError, ValueError):
             continue
-        found.append(told)
-    return sorted(found, key=lambda told: (told.deleted, told.id), reverse=True)
+        found.append(deletion)
+    return sorted(found, key=lambda deletion: (deletion.deleted, deletion.id), reverse=True)
 
 
 def entry(workspace: Workspace, wanted: str) -> Deleted:
@@ -129,9 +131,9 @@ def entry(workspace: Workspace, wanted: str) -> Deleted:
     Raises:
         UserError: There is none.
     """
-    for told in listed(workspace):
-        if wanted and wanted in (told.id, told.run, told.name):
-            return told
+    for deletion in listed(workspace):
+        if wanted and wanted in (deletion.id, deletion.run, deletion.name):
+            return deletion
     raise UserError("this is not in the trash", wanted, "Look there with: damgui runs trash", "run")
 
 
@@ -143,20 +145,20 @@ def restore(workspace: Workspace, wanted: str) -> Deleted:
             somebody else changes the history.
     """
     with transaction(workspace) as change:
-        told = entry(workspace, wanted)
-        folder = workspace.trash / told.id
-        for place in told.paths:
+        deletion = entry(workspace, wanted)
+        folder = workspace.trash / deletion.id
+        for place in deletion.paths:
             taken = os.path.lexists(inside(workspace, place))
-            if taken and place not in told.copies:
+            if taken and place not in deletion.copies:
                 raise UserError("something else has its place by now", place, MAKE_WAY, "name-taken")
             if not taken:  # a newer run has published its results: those stay
                 change.moves.append((folder / place, workspace.root / place))
-        with_model = any(place.startswith("models/") for place in told.paths)
-        if with_model and store.latest(workspace, "train", told.name) is not None:
-            raise UserError("another training has this name by now", told.name, MAKE_WAY, "name-taken")
+        with_model = any(place.startswith("models/") for place in deletion.paths)
+        if with_model and store.latest(workspace, "train", deletion.name) is not None:
+            raise UserError("another training has this name by now", deletion.name, MAKE_WAY, "name-taken")
         change.discard(folder)
         change.commit()
-    return told
+    return deletion
 
 
 def empty(workspace: Workspace) -> tuple[int, int]:
@@ -170,7 +172,7 @@ def empty(workspace: Workspace) -> tuple[int, int]:
         if workspace.trash.exists():
             change.discard(workspace.trash)
         change.commit()
-    return sum(told.files for told in gone), sum(told.bytes for told in gone)
+    return sum(deletion.files for deletion in gone), sum(deletion.bytes for deletion in gone)
 
 
 def remove_expired(workspace: Workspace) -> None:
@@ -179,7 +181,7 @@ def remove_expired(workspace: Workspace) -> None:
     Raises:
         UserError: As of `empty`.
     """
-    old = [told.id for told in listed(workspace) if time.time() - told.deleted > KEPT_DAYS * 86_400]
+    old = [deletion.id for deletion in listed(workspace) if time.time() - deletion.deleted > KEPT_DAYS * 86_400]
     if old:
         with transaction(workspace) as change:
             for name in old:
