@@ -23,6 +23,9 @@ UNCHANGED: Updates = gr.skip()  # an answer that changes nothing; Gradio takes a
 Refresh = Callable[..., tuple[Stamp, Updates] | None]
 # Handlers answer at once; there is nothing to queue, and no spinner over what stays on the page.
 QUIET: dict[str, Any] = {"show_progress": "hidden", "queue": False, "api_visibility": "private"}
+# Of lists whose entries come and go with the workspace: the page may still send one that has gone, which Gradio would
+# refuse together with all else that it sends, the pulse of the page included. Handlers take it for no choice.
+CHANGING: dict[str, Any] = {"allow_custom_value": True}
 LONG: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": None}
 
 

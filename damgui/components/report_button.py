@@ -14,7 +14,7 @@ from core.runs.store import Run
 from damgui import text
 from damgui.components import html
 from damgui.components.downloads import offer
-from damgui.frame import LONG, QUIET, Frame, Updates
+from damgui.frame import CHANGING, LONG, QUIET, Frame, Updates
 from damgui.run_state import Stamp
 from damgui.snapshot import Snapshot
 
@@ -26,7 +26,13 @@ def report_button(frame: Frame, prefix: str, *kinds: str) -> None:
     """
     with gr.Row(visible=False, elem_classes="dg-actions dg-report", elem_id=f"{prefix}-report") as row:
         chosen = gr.Dropdown(
-            [], label=text.REPORT_OF, visible=False, interactive=True, min_width=320, elem_id=f"{prefix}-report-run"
+            [],
+            label=text.REPORT_OF,
+            visible=False,
+            interactive=True,
+            min_width=320,
+            elem_id=f"{prefix}-report-run",
+            **CHANGING,
         )
         make = gr.Button(text.REPORT_MAKE, elem_id=f"{prefix}-report-make", scale=0, min_width=170)
         load = gr.DownloadButton(

@@ -12,6 +12,7 @@ from damgui import text
 from damgui.charts.base import plot_component
 from damgui.charts.scores import MOST_CURVES
 from damgui.components import html
+from damgui.frame import CHANGING
 from damgui.scores import details, sentences
 from damgui.scores.details import Details
 
@@ -52,7 +53,7 @@ class CompareWidgets:
 def draw() -> tuple[CompareWidgets, gr.HTML, Details]:
     """(widgets, message panel, details of the run “After”), drawn here."""
     with gr.Row(elem_classes="dg-actions dg-panel dg-chooser", visible=False) as chooser:
-        model = gr.Dropdown([], label=text.TUNED_MODEL, elem_id="compare-model", interactive=True, scale=3)
+        model = gr.Dropdown([], label=text.TUNED_MODEL, elem_id="compare-model", interactive=True, scale=3, **CHANGING)
         split = gr.Radio([], label=sentences.JUDGE_SPLIT, elem_id="compare-split", interactive=True, scale=2)
         judge = gr.Button(text.COMPARE_JUDGE, variant="primary", elem_id="compare-judge", scale=0, min_width=220)
         stop = gr.Button(text.COMPARE_STOP, variant="stop", visible=False, elem_id="compare-stop", scale=0)
@@ -62,7 +63,7 @@ def draw() -> tuple[CompareWidgets, gr.HTML, Details]:
         to_training = gr.Button("Go to fine-tuning", visible=False, elem_id="compare-go-training", scale=0)
         judge_base = gr.Button(sentences.JUDGE_BASE, visible=False, elem_id="compare-judge-base", scale=0)
     with gr.Row(elem_classes="dg-panel dg-chooser", visible=False) as pair:
-        about: dict[str, Any] = {"interactive": True, "min_width": 320}
+        about: dict[str, Any] = {"interactive": True, "min_width": 320, **CHANGING}
         before = gr.Dropdown([], label=sentences.BEFORE_RUN, elem_id="compare-run-before", **about)
         after = gr.Dropdown([], label=sentences.AFTER_RUN, elem_id="compare-run-after", **about)
     headline = html.place("", elem_id="compare-headline")
@@ -90,6 +91,7 @@ def draw() -> tuple[CompareWidgets, gr.HTML, Details]:
             label=sentences.CURVES_PICK,
             multiselect=True,
             interactive=True,
+            **CHANGING,
             max_choices=MOST_CURVES,
             elem_id="compare-curves-runs",
         )

@@ -12,7 +12,7 @@ from damgui import theme
 from damgui.charts.base import plot_component
 from damgui.components import datasets, html
 from damgui.components.downloads import hand_out
-from damgui.frame import Updates
+from damgui.frame import CHANGING, Updates
 from damgui.tabs.predict import text, view
 
 ASK_EVERY_S = 0.3
@@ -120,6 +120,7 @@ def draw() -> PredictWidgets:
                 label=page_text.TUNED_MODEL,
                 info=text.MODEL_HINT,
                 visible=False,
+                **CHANGING,
                 interactive=True,
                 elem_id="predict-model",
             )

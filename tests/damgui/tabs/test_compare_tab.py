@@ -144,6 +144,22 @@ def test_a_new_name_is_seen_in_every_list(workspace: Workspace) -> None:
     assert offered() == [name.replace("small", "big") for name in before]
 
 
+def test_a_list_takes_what_it_no_longer_offers_for_no_choice(workspace: Workspace) -> None:
+    """Gradio would refuse the pulse of a page that still sends it, and with it all that the page shall show."""
+    inspected(workspace)
+    with gr.Blocks() as page:
+        frame = Frame(workspace, Form(), gr.Tabs(), gr.HTML())
+        tab.build(frame)
+    lists = [block for block in page.blocks.values() if isinstance(block, gr.Dropdown)]
+    assert len(lists) == 5
+    for one in lists:
+        gone: Any = ["gone"] if one.multiselect else "gone"
+        assert one.preprocess(gone) == gone
+    sent: dict[Any, Any] = {part: None for watcher in frame.watchers for part in watcher.reads}
+    updates = frame.tick({watcher.seen: None for watcher in frame.watchers} | dict.fromkeys(sent, "gone"))[1]
+    assert any("small" in str(value.choices) for value in updates.values() if isinstance(value, gr.Dropdown))
+
+
 def test_a_file_that_goes_as_it_is_read_leaves_the_rest_of_the_page_alive(workspace: Workspace) -> None:
     def gone(*_: Any) -> Any:
         raise FileNotFoundError
