@@ -23,7 +23,7 @@ from core.engine.training_split import SPLIT_FILE, as_trained
 from core.errors import UserError
 from core.metrics import score
 from core.metrics.calibration import unsure_summary
-from core.records import PredictionRow, PriorScore
+from core.records import PredictionRow, PriorScore, main_numbers
 from core.results import Results
 from core.runs.events import Reporter
 from core.runs.files import replace, write_json
@@ -219,9 +219,12 @@ def run(settings: Settings, run_folder: Path, workspace: Workspace, reporter: Re
         results["data"]["split_note"] = notes[0]
     results["prior"] = prior_scores(dataset.split("train"), photos[:done], opened.taxonomy)
     results["settings"] = schema.to_dict(settings)
-    # Written before the reference points too: whatever ends them, the model's own score is kept.
+    # Written before the reference points too: it is shown at once, and kept whatever ends them.
     write_json(run_folder / "results.json", results)
     if settings.judging.references:
+        if results["complete"]:
+            path, summary = str(run_folder / "results.json"), main_numbers(results)
+            reporter.emit("result", path=path, summary=summary, follows="reference points")
         evaluated = EvaluatedSplit(opened, prompt_builder, dataset, photos[:done], rows)
         results["references"], results["reference_warnings"] = measure(evaluated, workspace, run_folder, reporter)
         write_json(run_folder / "results.json", results)

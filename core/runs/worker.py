@@ -11,13 +11,13 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from core.errors import Problem, UserError
-from core.records import LockNote, Prediction, PredictionRequest
+from core.records import LockNote, Prediction, PredictionRequest, main_numbers
 from core.runs import files, launcher, locks, prediction_client, store
 from core.runs.events import Listener, Reporter, SilentReporter, append, event, read_events
 from core.runs.model_files import require_model
@@ -40,7 +40,6 @@ class RunReporter:
         training_log: A second log, for the kinds of events in LOGGED.
         interrupted: Whether a signal asked to stop.
         stop_seen: Whether the engine was answered that it shall stop.
-        emitted: The kinds of events emitted so far.
     """
 
     run: Run
@@ -48,7 +47,6 @@ class RunReporter:
     training_log: Path | None = None
     interrupted: bool = False
     stop_seen: bool = False
-    emitted: set[str] = field(default_factory=set)
 
     def emit(self, kind: str, **fields: Any) -> None:
         """Append an event to the logs and pass it to the listener.
@@ -60,7 +58,6 @@ class RunReporter:
         append(self.run.events, new)
         if self.training_log is not None and kind in LOGGED:
             append(self.training_log, new)
-        self.emitted.add(kind)
         if self.listener is not None:
             try:
                 self.listener(new)
@@ -280,9 +277,8 @@ def _do(run: Run, reporter: RunReporter, jobs: Mapping[str, Job]) -> Outcome:
     found = jobs[run.kind](Work(run, settings, reporter, resume))
     stopped = _was_stopped(found, reporter)
     path = _publish(run, settings, found, stopped)
-    if path is not None and "result" not in reporter.emitted:
-        numbers = ("overall_accuracy", "macro_f1", "correct", "total", "seconds", "final", "best")
-        reporter.emit("result", path=path, summary={key: found[key] for key in numbers if key in found})
+    if path is not None:
+        reporter.emit("result", path=path, summary=main_numbers(found))
     if not stopped:
         return "finished", (), 0
     return "stopped", (), INTERRUPTED if reporter.interrupted else 0

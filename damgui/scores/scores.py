@@ -10,7 +10,7 @@ from markupsafe import Markup
 from core import units
 from core.metrics import verdict
 from core.metrics.reference_points import PRIOR, label_of, references_of
-from core.report.sentences import split_note
+from core.report.sentences import missing_references, split_note
 from core.results import LabelScore, Probabilistic, Results
 from core.taxonomy import Taxonomy
 from damgui import text
@@ -55,7 +55,7 @@ def _small_figures(found: Results) -> list[Markup]:
 def warnings(found: Results) -> Markup:
     """What makes these numbers doubtful."""
     warned = found.get("reference_warnings", [verdict.simpler_warning(found)]) or ()
-    stated = [*split_note(found), *(warning for warning in warned if warning)]
+    stated = [*split_note(found), *missing_references(found), *(warning for warning in warned if warning)]
     return html.joined(html.note(str(warning), "warn") for warning in stated)
 
 
