@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 
 from core.metrics import verdict
@@ -93,6 +94,15 @@ def split_note(results: Results) -> list[str]:
     """The sentence about photos that the split of the model's training leaves out, where there are any."""
     note = str((results.get("data") or {}).get("split_note") or "")
     return [f"{note[0].upper()}{note[1:]}."] if note else []
+
+
+def taken_over(results: Results) -> str:
+    """The sentence about answers that another run had given already; "" where the run gave them itself."""
+    source = results.get("answers_from")
+    if not source:
+        return ""
+    when = time.strftime("%d %B %Y, %H:%M", time.localtime(source["created"]))
+    return f"Judged already by run {source['run']} on {when}; photos, model and settings are the same."
 
 
 def missing_references(results: Results) -> list[str]:
