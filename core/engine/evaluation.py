@@ -26,7 +26,7 @@ from core.metrics.calibration import unsure_summary
 from core.records import PredictionRow, PriorScore, main_numbers
 from core.report import sentences
 from core.results import Results
-from core.runs.events import Reporter
+from core.runs.events import Reporter, as_stages
 from core.runs.files import replace, write_json, write_lines
 from core.runs.store import is_adapter
 from core.runs.workspace import Workspace
@@ -72,7 +72,9 @@ def read_data(settings: Settings, workspace: Workspace, run_folder: Path, report
         UserError: The data set cannot be used, or split.json is of other data.
     """
     reporter.emit("stage", text="Reading the photos")
-    dataset = reading.read_dataset(settings.data, workspace.sample_data, settings.training.seed)
+    dataset = reading.read_dataset(
+        settings.data, workspace.sample_data, settings.training.seed, on_progress=as_stages(reporter)
+    )
     checks.require_clean(dataset, settings.data)
     kept = run_folder / SPLIT_FILE
     if kept.is_file():

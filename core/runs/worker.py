@@ -16,10 +16,11 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from core.data import progress
 from core.errors import Problem, UserError
 from core.records import LockNote, Prediction, PredictionRequest, main_numbers
 from core.runs import files, launcher, locks, prediction_client, store
-from core.runs.events import Listener, Reporter, SilentReporter, append, event, read_events
+from core.runs.events import Listener, Reporter, SilentReporter, append, as_stages, event, read_events
 from core.runs.model_files import require_model
 from core.runs.store import HEAVY, STUDIES, Run
 from core.settings import Settings
@@ -135,7 +136,8 @@ def _with_photos(job: Job) -> Job:
         folder = work.run.workspace.sample_data
         if not sample_set.is_ready(work.settings.data, folder):
             work.reporter.emit("stage", text="Drawing the sample set")
-            sample_set.draw_sample(folder)
+            report = as_stages(work.reporter)
+            sample_set.draw_sample(folder, lambda *done: report(progress.drawing(*done)))
         return job(work)
 
     return do
