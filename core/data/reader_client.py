@@ -25,8 +25,8 @@ from core.settings import Settings
 PROGRESS, READ, REFUSED, FAILED = "progress", "read", "refused", "failed"
 CANCELLED = "cancelled"  # the kind of the error that `result` raises then
 SHOWN_EVERY_S = 0.25
-# A cancelled reader has this long to remove what it was unpacking.
-TIDY_S = 1.0
+# A cancelled reader has this long to remove what it was unpacking or drawing; nobody waits for that.
+TIDY_S = 5.0
 PROJECT = Path(__file__).resolve().parents[2]
 READER = [sys.executable, "-m", "core.data.reader"]
 
