@@ -6,7 +6,8 @@ declared here first; `core.runs.events.event` refuses a field that is not.
 
 # No postponed annotations here: which fields are required is read from these classes.
 
-from typing import Any, Literal, NotRequired, TypedDict, final
+from collections.abc import Mapping
+from typing import Any, Literal, NotRequired, TypedDict, cast, final
 
 
 class ProblemRecord(TypedDict):
@@ -175,12 +176,22 @@ class MainNumbers(TypedDict, total=False):
     best: ValidationScore
 
 
+def main_numbers(found: Mapping[str, Any]) -> MainNumbers:
+    """The main numbers among what a run found."""
+    numbers: Any = {key: found[key] for key in MainNumbers.__annotations__ if key in found}
+    return cast(MainNumbers, numbers)
+
+
 class Resulted(_Event):
-    """Results were written to `path`; `summary` holds their main numbers."""
+    """Results were written to `path`; `summary` holds their main numbers.
+
+    `follows` names what the run still adds to them, such as "reference points"; the last of a run's results lack it.
+    """
 
     kind: Literal["result"]
     path: str
     summary: MainNumbers
+    follows: NotRequired[str]
 
 
 class Ended(_Event):

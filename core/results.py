@@ -218,6 +218,14 @@ class DataFacts(TypedDict, total=False):
     split_note: str
 
 
+class Source(TypedDict):
+    """The run whose answers were taken over, since it had judged the same: `created` is in unix seconds."""
+
+    run: str
+    kind: str
+    created: float
+
+
 class SeedScore(TypedDict):
     """The scores of all folds of a cross-validation under one seed, pooled."""
 
@@ -342,6 +350,7 @@ class Results(MainIntervals, total=False):
     seconds: float
     model: ModelFacts
     data: DataFacts
+    answers_from: Source
     settings: dict[str, dict[str, Any]]
     calibration: CalibrationFacts
     unsure: UnsureSummary

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from core.records import DryRunDone, Evaluated, Planned, Saved, Stepped
+from core.records import DryRunDone, Evaluated, Planned, Resulted, Saved, Stepped
 from core.runs import store
 from core.runs.store import Run
 from damgui.loss_series import LossCurve
@@ -128,6 +128,12 @@ def stage(found: RunState) -> str:
     """The stage that the run reported last, in its own words; "" before the first."""
     event = found.log.since_start.get("stage")
     return str(event["text"]) if event else ""
+
+
+def first_score(found: RunState) -> Resulted | None:
+    """The score of a run that is still measuring what follows it; None before all photos are judged."""
+    event = found.log.since_start.get("result")
+    return event if found.active and event is not None and "follows" in event else None
 
 
 @dataclass(frozen=True)

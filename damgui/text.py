@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from core import glossary, units
-from core.records import DryRunMeasured, Stepped
+from core.records import DryRunMeasured, Resulted, Stepped
 
 TITLE = "damgui"
 TAGLINE = "Teach a vision-language model to judge the condition of things in photos"
@@ -187,6 +187,15 @@ MORE_MISTAKES = "Show more mistakes"
 STOPPING = "Stopping: the work in hand is finished and saved first."
 STOPPING_TRIAL = "Stopping: the step in hand is finished first."
 STARTING = "Starting: a process is made and the model is loaded."
+
+
+def first_score(event: Resulted) -> str:
+    """The score of a run that goes on, and what it still measures."""
+    found, macro = event["summary"], event["summary"].get("macro_f1")
+    right = f"{units.percent(found['overall_accuracy'])} of the objects judged right"
+    more = f", macro-F1 {units.decimal(macro)}" if macro is not None else ""
+    return f"{right} ({found['correct']} of {found['total']}){more}. Its {event['follows']} follow."
+
 
 # -- Training --------------------------------------------------------------------------------------------------------
 TRAINING_LEAD = "Teach the model with the training photos. The validation photos stay aside and give the honest score."

@@ -26,6 +26,7 @@ ENTRIES = {
     ("core.runs.worker", "core.engine"),
     ("core.runs.worker", "core.demo"),
     ("core.runs.prediction_server", "core.engine"),
+    ("core.data.reader", "core.demo"),
 }
 Graph = Mapping[str, set[str]]
 

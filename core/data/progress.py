@@ -44,6 +44,11 @@ def photos(done: int, total: int) -> ReadingProgress:
     return ReadingProgress("Reading the photos", done, total)
 
 
+def drawing(done: int, total: int) -> ReadingProgress:
+    """So many photos of the sample set were drawn."""
+    return ReadingProgress("Drawing the sample set", done, total)
+
+
 def reviewing() -> ReadingProgress:
     """All photos are read and are being compared."""
     return ReadingProgress("Reviewing the photos")

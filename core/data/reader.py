@@ -14,16 +14,17 @@ import sys
 import threading
 import time
 import traceback
-from contextlib import suppress
+from pathlib import Path
 from types import FrameType
 from typing import BinaryIO, NoReturn
 
 from core import taxonomy as taxonomies
-from core.data import photos
+from core.data import photos, progress
 from core.data.dataset import read_dataset
-from core.data.progress import OnProgress, ReadingProgress, reviewing
+from core.data.memory import memory_limit
+from core.data.progress import OnProgress, ReadingProgress
 from core.data.quality.review import review
-from core.data.reader_client import FAILED, OUT_OF_MEMORY, PROGRESS, READ, REFUSED, ReadingJob
+from core.data.reader_client import FAILED, PROGRESS, READ, REFUSED, ReadingJob
 from core.errors import UserError
 
 REPORTED_EVERY_S = 0.2
@@ -35,7 +36,6 @@ def main() -> None:
     os.dup2(2, 1)  # what a library prints must not get among the answers
     signal.signal(signal.SIGTERM, _end)
     job: ReadingJob = pickle.load(sys.stdin.buffer)
-    limit_memory(job.memory_bytes)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     for answer in (_answer(job, answers), pickle.dumps(photos.examined)):
         answers.write(answer)
@@ -47,22 +47,27 @@ def _answer(job: ReadingJob, answers: BinaryIO) -> bytes:
     try:
         photos.examined.update(pickle.loads(job.examined) if job.examined else {})
         report = _reporting(answers)
-        data = job.settings.data
-        dataset = read_dataset(
-            data, job.sample_folder, job.settings.training.seed, job.with_review, job.most_files, report
-        )
-        found = None
-        if job.with_review:
-            report(reviewing())
-            found = review(dataset, job.settings, taxonomies.load(data.taxonomy))
-        return pickle.dumps((READ, (dataset, found)))
+        data, seed = job.settings.data, job.settings.training.seed
+        with memory_limit(data.path, job.memory_bytes):
+            sample = _sample(job, report)
+            dataset = read_dataset(data, sample, seed, job.with_review, job.most_files, report)
+            found = None
+            if job.with_review:
+                report(progress.reviewing())
+                found = review(dataset, job.settings, taxonomies.load(data.taxonomy))
+            return pickle.dumps((READ, (dataset, found)))
     except UserError as error:
         return pickle.dumps((REFUSED, error.problems))
-    except MemoryError:
-        return pickle.dumps((OUT_OF_MEMORY, None))
     except Exception as error:
         traceback.print_exc()
         return pickle.dumps((FAILED, f"{type(error).__name__}: {error}"))
+
+
+def _sample(job: ReadingJob, report: OnProgress) -> Path:
+    """The folder of the sample set, drawn where it is meant and not there yet."""
+    from core.demo import sample_set  # a maker, which itself reads data sets
+
+    return sample_set.ready(job.settings.data, job.sample_folder, lambda *done: report(progress.drawing(*done)))
 
 
 def _reporting(answers: BinaryIO) -> OnProgress:
@@ -78,18 +83,6 @@ def _reporting(answers: BinaryIO) -> OnProgress:
             last, due = now, time.monotonic() + REPORTED_EVERY_S
 
     return report
-
-
-def limit_memory(most: int) -> None:
-    """Let this process have so many bytes of data, where the system can hold it to that.
-
-    Not RLIMIT_AS: address space that threads and libraries only reserve would count, a gigabyte on a large machine.
-    """
-    if sys.platform != "win32":
-        import resource
-
-        with suppress(OSError, ValueError):
-            resource.setrlimit(resource.RLIMIT_DATA, (most, most))
 
 
 def _end(number: int, frame: FrameType | None) -> NoReturn:

@@ -15,18 +15,18 @@ from pathlib import Path
 from typing import Any
 
 from core.data.files import ASKED_ABOVE
+from core.data.memory import MEMORY_BYTES
 from core.data.progress import ReadingProgress
 from core.data.quality.findings import Review
 from core.data.types import Dataset
 from core.errors import UserError
 from core.settings import Settings
 
-PROGRESS, READ, REFUSED, OUT_OF_MEMORY, FAILED = "progress", "read", "refused", "out of memory", "failed"
+PROGRESS, READ, REFUSED, FAILED = "progress", "read", "refused", "failed"
 CANCELLED = "cancelled"  # the kind of the error that `result` raises then
-MEMORY_BYTES = 1_500_000_000
 SHOWN_EVERY_S = 0.25
-# A cancelled reader has this long to remove what it was unpacking.
-TIDY_S = 1.0
+# A cancelled reader has this long to remove what it was unpacking or drawing; nobody waits for that.
+TIDY_S = 5.0
 PROJECT = Path(__file__).resolve().parents[2]
 READER = [sys.executable, "-m", "core.data.reader"]
 
@@ -37,7 +37,7 @@ class ReadingJob:
 
     Attributes:
         settings: `data` and `training.seed` say what and how; a review takes the rest.
-        sample_folder: the folder of the sample set, already drawn where it is meant.
+        sample_folder: the folder of the sample set, which is drawn where it is meant and not there yet.
         with_review: whether the photos are measured and reviewed as well.
         memory_bytes: that the reader may take.
         most_files: that are read without a question.
@@ -68,7 +68,7 @@ class Reading:
     def __init__(self, job: ReadingJob) -> None:
         """Start the reader; it is ended by `cancel`, or with this process."""
         self.progress = ReadingProgress("Reading the photos")
-        self._path, self._memory_bytes = job.settings.data.path, job.memory_bytes
+        self._path = job.settings.data.path
         self._answer: tuple[str, Any] = ("", None)
         self._over = threading.Event()
         self._child = _start()
@@ -111,9 +111,6 @@ class Reading:
             raise UserError.of(found)
         if kind == CANCELLED:
             raise UserError("the reading was cancelled", "", "Read the photos again when you like.", CANCELLED)
-        if kind == OUT_OF_MEMORY:
-            what = f"reading this took more than {self._memory_bytes / 1e9:.1f} GB of memory and was ended"
-            raise UserError(what, self._path, "Give the folder of one data set, with smaller label files.", "memory")
         if kind == FAILED:
             what = f"reading failed unexpectedly ({found})"
             raise UserError(what, self._path, "Please report it, with the lines that damgui printed.", FAILED)

@@ -168,13 +168,18 @@ def is_ready(data: DataSettings, folder: Path) -> bool:
     return data.path != DEMO or (folder / "data.yaml").is_file()
 
 
-def ready(data: DataSettings, folder: Path) -> Path:
+def ready(data: DataSettings, folder: Path, progress: Progress | None = None) -> Path:
     """The folder of the sample set, drawn there where `data` are the sample set.
+
+    Args:
+        data: what is to be read.
+        folder: of the sample set.
+        progress: called with (photos done, photos in all) while it is drawn.
 
     Raises:
         UserError: as `draw_sample`.
     """
-    return folder if is_ready(data, folder) else draw_sample(folder)
+    return folder if is_ready(data, folder) else draw_sample(folder, progress)
 
 
 def write_sample_set(folder: Path, processes: int = 2, progress: Progress | None = None) -> None:

@@ -13,7 +13,7 @@ from core import settings as schema
 from core.data import checks, splits
 from core.data import dataset as reading
 from core.data.types import Dataset, Photo
-from core.engine import calibration, feature_cache
+from core.engine import calibration, feature_cache, reuse
 from core.engine.opened_model import OpenedModel, open_model
 from core.engine.questions import PromptBuilder
 from core.engine.reference_points.rows import prior_rows
@@ -23,15 +23,18 @@ from core.engine.training_split import SPLIT_FILE, as_trained
 from core.errors import UserError
 from core.metrics import score
 from core.metrics.calibration import unsure_summary
-from core.records import PredictionRow, PriorScore
+from core.records import PredictionRow, PriorScore, main_numbers
+from core.report import sentences
 from core.results import Results
-from core.runs.events import Reporter
-from core.runs.files import replace, write_json
+from core.runs.events import Reporter, as_stages
+from core.runs.files import replace, write_json, write_lines
 from core.runs.store import is_adapter
 from core.runs.workspace import Workspace
 from core.settings import Settings
 from core.taxonomy import Taxonomy
 from core.units import percent
+
+PREDICTIONS = "predictions.jsonl"  # in a run's folder
 
 
 def seen_in_training(opened: OpenedModel, photos: Sequence[Photo], reporter: Reporter) -> int:
@@ -69,7 +72,9 @@ def read_data(settings: Settings, workspace: Workspace, run_folder: Path, report
         UserError: The data set cannot be used, or split.json is of other data.
     """
     reporter.emit("stage", text="Reading the photos")
-    dataset = reading.read_dataset(settings.data, workspace.sample_data, settings.training.seed)
+    dataset = reading.read_dataset(
+        settings.data, workspace.sample_data, settings.training.seed, on_progress=as_stages(reporter)
+    )
     checks.require_clean(dataset, settings.data)
     kept = run_folder / SPLIT_FILE
     if kept.is_file():
@@ -140,42 +145,40 @@ def _warn_of_other_tolerance(opened: OpenedModel, settings: Settings, reporter: 
         )
 
 
-def run(settings: Settings, run_folder: Path, workspace: Workspace, reporter: Reporter) -> Results:
-    """Judge a split, and write predictions.jsonl and results.json into the run's folder.
+def _inputs(
+    files: dict[str, str] | None, opened: OpenedModel, photos: Sequence[Photo], settings: Settings
+) -> dict[str, str] | None:
+    """All that the answers follow from; None where the model's files are not known."""
+    if files is None:
+        return None
+    found, fitted = reuse.answer_inputs(files, opened.loaded.machine, photos, settings, opened.taxonomy), ""
+    if opened.calibration is not None:
+        fitted = reuse.digest_of([opened.calibration.to_dict(), settings.judging.prior_correction])
+    return {**found, "calibration": fitted}
 
-    A requested stop ends it after the photo at hand; what was judged so far is scored and marked `"complete": false`.
 
-    Args:
-        settings: The run's settings; `data.split` names the split.
-        run_folder: The run's folder.
-        workspace: Where vision features are kept, and the sample set.
-        reporter: Takes the events, and says whether a stop was requested.
+def _known_rows(workspace: Workspace, inputs: reuse.Inputs) -> reuse.KnownRows | None:
+    """What a run has answered to the same, as calibrated now, or as the model says, as a training's validation is."""
+    ways = dict.fromkeys((inputs["calibration"], ""))
+    found = (reuse.find(workspace, PREDICTIONS, {**inputs, "calibration": way}) for way in ways)
+    return next((known for known in found if known is not None), None)
 
-    Returns:
-        What results.json holds.
 
-    Raises:
-        UserError: The photos or the model cannot be used.
-    """
-    dataset = read_data(settings, workspace, run_folder, reporter)
-    photos = photos_of(dataset, settings)
-    reporter.emit("stage", text="Loading the model")
-    opened = open_model(settings)
-    prompt_builder = PromptBuilder(opened.loaded, settings, opened.taxonomy)
-    seen = seen_in_training(opened, photos, reporter)
-    _warn_of_other_tolerance(opened, settings, reporter)
-    calibration.warn_without(opened.calibration, settings, reporter)
-    feature_cache.prepare(prompt_builder, opened.loaded, opened.model, [(photos, [(False, 0)])], workspace, reporter)
+def _calibrated(row: PredictionRow, opened: OpenedModel, settings: Settings) -> PredictionRow:
+    return calibration.calibrated_row(row, opened.calibration, settings.judging.prior_correction, opened.taxonomy)
+
+
+def _judge(
+    opened: OpenedModel, prompt_builder: PromptBuilder, photos: Sequence[Photo], run_folder: Path, reporter: Reporter
+) -> tuple[list[PredictionRow], int]:
+    """Judge photo by photo until all are judged or a stop is requested: the rows, and how many photos were judged."""
+    settings, began = prompt_builder.settings, time.monotonic()
     reporter.emit("stage", text=f"Testing on {len(photos)} images")
-    began = time.monotonic()
     rows: list[PredictionRow] = []
     done = correct = 0
-    with (run_folder / "predictions.jsonl").open("w", encoding="utf-8") as stream:
+    with (run_folder / PREDICTIONS).open("w", encoding="utf-8") as stream:
         for _photo, found, _loss in judge_photos(opened.model, prompt_builder, photos, settings.question.kind):
-            found = [
-                calibration.calibrated_row(row, opened.calibration, settings.judging.prior_correction, opened.taxonomy)
-                for row in found
-            ]
+            found = [_calibrated(row, opened, settings) for row in found]
             for row in found:
                 stream.write(json.dumps(row, ensure_ascii=False) + "\n")
             rows += found
@@ -192,6 +195,52 @@ def run(settings: Settings, run_folder: Path, workspace: Workspace, reporter: Re
             )
             if reporter.stop_requested():
                 break
+    return rows, done
+
+
+def run(settings: Settings, run_folder: Path, workspace: Workspace, reporter: Reporter) -> Results:
+    """Judge a split, and write predictions.jsonl and results.json into the run's folder.
+
+    A requested stop ends it after the photo at hand; what was judged so far is scored and marked `"complete": false`.
+    What another run of the workspace has judged already, a training's validation among them, is taken over from there.
+
+    Args:
+        settings: The run's settings; `data.split` names the split.
+        run_folder: The run's folder.
+        workspace: Where vision features are kept, other runs lie, and the sample set.
+        reporter: Takes the events, and says whether a stop was requested.
+
+    Returns:
+        What results.json holds.
+
+    Raises:
+        UserError: The photos or the model cannot be used.
+    """
+    dataset = read_data(settings, workspace, run_folder, reporter)
+    photos = photos_of(dataset, settings)
+    reporter.emit("stage", text="Loading the model")
+    files = reuse.model_inputs(settings.model)
+    opened = open_model(settings)
+    prompt_builder = PromptBuilder(opened.loaded, settings, opened.taxonomy)
+    seen = seen_in_training(opened, photos, reporter)
+    _warn_of_other_tolerance(opened, settings, reporter)
+    calibration.warn_without(opened.calibration, settings, reporter)
+    # Files that changed while they were loaded: nobody knows what answers.
+    inputs = None if files != reuse.model_inputs(settings.model) else _inputs(files, opened, photos, settings)
+    began = time.monotonic()
+    known = _known_rows(workspace, inputs) if inputs else None
+    if known is None:
+        feature_cache.prepare(
+            prompt_builder, opened.loaded, opened.model, [(photos, [(False, 0)])], workspace, reporter
+        )
+        began = time.monotonic()
+        rows, done = _judge(opened, prompt_builder, photos, run_folder, reporter)
+    else:
+        reporter.emit("stage", text=sentences.taken_over({"answers_from": known.source}))
+        rows, done = [_calibrated(row, opened, settings) for row in known.rows], len(photos)
+        write_lines(run_folder / PREDICTIONS, rows)
+    if inputs and done == len(photos):
+        reuse.note(run_folder, PREDICTIONS, inputs)
     curves = opened.calibration.alarms if opened.calibration else {}
     results = score(
         rows,
@@ -217,12 +266,17 @@ def run(settings: Settings, run_folder: Path, workspace: Workspace, reporter: Re
     }
     if notes := [problem.what for problem in dataset.problems if problem.kind == checks.TRAINING_SPLIT]:
         results["data"]["split_note"] = notes[0]
+    if known is not None:
+        results["answers_from"] = known.source
     results["prior"] = prior_scores(dataset.split("train"), photos[:done], opened.taxonomy)
     results["settings"] = schema.to_dict(settings)
-    # Written before the reference points too: whatever ends them, the model's own score is kept.
+    # Written before the reference points too: it is shown at once, and kept whatever ends them.
     write_json(run_folder / "results.json", results)
     if settings.judging.references:
-        evaluated = EvaluatedSplit(opened, prompt_builder, dataset, photos[:done], rows)
+        if results["complete"]:
+            path, summary = str(run_folder / "results.json"), main_numbers(results)
+            reporter.emit("result", path=path, summary=summary, follows="reference points")
+        evaluated = EvaluatedSplit(opened, prompt_builder, dataset, photos[:done], rows, inputs)
         results["references"], results["reference_warnings"] = measure(evaluated, workspace, run_folder, reporter)
         write_json(run_folder / "results.json", results)
     return results

@@ -65,6 +65,12 @@ class Loaded:
         """How many parameters the base model has, adapters left out."""
         return int(base_of(self.model).num_parameters())
 
+    @property
+    def machine(self) -> str:
+        """On what it computes, in words, as far as that moves an answer's last digits."""
+        where = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else self.device.type
+        return f"{where} {base_of(self.model).dtype} {torch.get_num_threads()} threads"
+
 
 def choose_device(wanted: str) -> torch.device:
     """Choose the device to compute on.

@@ -69,6 +69,7 @@ def data_and_model(subject: ReportSubject) -> Markup:
     data, model = subject.results.get("data") or {}, subject.results.get("model") or {}
     split = words.SPLITS.get(str(data.get("split") or ""), "")
     parameters, seconds = model.get("parameters"), subject.results.get("seconds")
+    known = sentences.taken_over(subject.results)
     adapter = model.get("adapter") or "none: the model as it is"
     question = (
         "class (type and condition)" if subject.settings.question.kind == "class" else "condition of a known type"
@@ -86,7 +87,8 @@ def data_and_model(subject: ReportSubject) -> Markup:
         ("Model fingerprint", model.get("fingerprint")),
         ("Parameters", number(parameters)),
         ("Asked for", "" if subject.kind == "batch" else question),
-        ("Took", "" if seconds is None else units.duration(seconds)),
+        ("Took", "" if seconds is None or known else units.duration(seconds)),
+        ("Answers", known),
     ]
     return TEMPLATES.render("data_and_model.html", data=what, model=by)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 
 from core.metrics import verdict
@@ -79,7 +80,7 @@ def warnings(results: Results) -> list[str]:
     if not results.get("complete", True):
         found.insert(0, "This run was stopped before all photos were judged: the numbers are about a part of them.")
     data = results.get("data") or {}
-    found += split_note(results)
+    found += [*split_note(results), *missing_references(results)]
     seen = int(data.get("photos_trained_on") or 0)
     if seen:
         found.append(
@@ -93,6 +94,23 @@ def split_note(results: Results) -> list[str]:
     """The sentence about photos that the split of the model's training leaves out, where there are any."""
     note = str((results.get("data") or {}).get("split_note") or "")
     return [f"{note[0].upper()}{note[1:]}."] if note else []
+
+
+def taken_over(results: Results) -> str:
+    """The sentence about answers that another run had given already; "" where the run gave them itself."""
+    source = results.get("answers_from")
+    if not source:
+        return ""
+    when = time.strftime("%d %B %Y, %H:%M", time.localtime(source["created"]))
+    return f"Judged already by run {source['run']} on {when}; photos, model and settings are the same."
+
+
+def missing_references(results: Results) -> list[str]:
+    """The sentence of a score whose reference points are still to come, or whose run was ended before they came."""
+    wanted = ((results.get("settings") or {}).get("judging") or {}).get("references")
+    if not wanted or "references" in results or "overall_accuracy" not in results:
+        return []
+    return ["The reference points are not measured yet: nobody knows so far whether simpler methods do as well."]
 
 
 def broken_promise(found: UnsureSummary) -> str:

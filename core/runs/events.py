@@ -18,6 +18,7 @@ Listener = Callable[[Event], None]
 
 # The last line of a log is looked for in this many bytes; the longest event (a result's summary) is far shorter.
 TAIL_BYTES = 65_536
+STAGE_EVERY_S = 2.0
 
 
 class Reporter(Protocol):
@@ -77,6 +78,19 @@ def _parse(line: bytes) -> Event | None:
     except ValueError:
         return None  # the half line of a killed process
     return found if isinstance(found, dict) and "kind" in found else None
+
+
+def as_stages(reporter: Reporter) -> Callable[[object], None]:
+    """A function that reports what it is called with as a stage, every STAGE_EVERY_S seconds at most."""
+    last = time.monotonic()
+
+    def report(now: object) -> None:
+        nonlocal last
+        if time.monotonic() - last > STAGE_EVERY_S:
+            reporter.emit("stage", text=str(now))
+            last = time.monotonic()
+
+    return report
 
 
 @dataclass

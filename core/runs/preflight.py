@@ -16,7 +16,7 @@ from core import taxonomy as taxonomies
 from core.data.archives import is_archive
 from core.data.checks import require_clean
 from core.data.dataset import DEMO, handed_over, read_dataset
-from core.data.files import Folder, list_files
+from core.data.files import ASKED_ABOVE, MANY_FILES, Folder, list_files
 from core.data.formats.registry import require_format
 from core.data.photos import examine
 from core.data.unlabelled import label_format, read_unlabelled, require_judgeable
@@ -70,7 +70,12 @@ def _require_photos(workspace: Workspace, settings: Settings, kind: str) -> None
         return  # drawn by the run where it is not there yet
     if is_archive(Path(data.path)) and Path(data.path).is_file():
         return  # opened by the run, which may take minutes
-    folder = list_files(*handed_over(data, workspace.sample_data))
+    try:
+        folder = list_files(*handed_over(data, workspace.sample_data), most=ASKED_ABOVE)
+    except UserError as error:
+        if error.problems[0].kind == MANY_FILES:
+            return  # listed and counted by the run, which may take minutes
+        raise
     if kind == "batch":
         label_format(folder, data.format)
         if _read_in_time(folder):

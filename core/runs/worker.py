@@ -11,15 +11,16 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from core.data import progress
 from core.errors import Problem, UserError
-from core.records import Prediction, PredictionRequest
+from core.records import Prediction, PredictionRequest, main_numbers
 from core.runs import files, journal, launcher, locks, prediction_client, store
-from core.runs.events import Listener, Reporter, SilentReporter, append, event, read_events
+from core.runs.events import Listener, Reporter, SilentReporter, append, as_stages, event, read_events
 from core.runs.model_files import require_model
 from core.runs.store import HEAVY, STUDIES, Run
 from core.settings import Settings
@@ -40,7 +41,6 @@ class RunReporter:
         training_log: A second log, for the kinds of events in LOGGED.
         interrupted: Whether a signal asked to stop.
         stop_seen: Whether the engine was answered that it shall stop.
-        emitted: The kinds of events emitted so far.
     """
 
     run: Run
@@ -48,7 +48,6 @@ class RunReporter:
     training_log: Path | None = None
     interrupted: bool = False
     stop_seen: bool = False
-    emitted: set[str] = field(default_factory=set)
 
     def emit(self, kind: str, **fields: Any) -> None:
         """Append an event to the logs and pass it to the listener.
@@ -60,7 +59,6 @@ class RunReporter:
         append(self.run.events, new)
         if self.training_log is not None and kind in LOGGED:
             append(self.training_log, new)
-        self.emitted.add(kind)
         if self.listener is not None:
             try:
                 self.listener(new)
@@ -138,7 +136,8 @@ def _with_photos(job: Job) -> Job:
         folder = work.run.workspace.sample_data
         if not sample_set.is_ready(work.settings.data, folder):
             work.reporter.emit("stage", text="Drawing the sample set")
-            sample_set.draw_sample(folder)
+            report = as_stages(work.reporter)
+            sample_set.draw_sample(folder, lambda *done: report(progress.drawing(*done)))
         return job(work)
 
     return do
@@ -273,9 +272,8 @@ def _do(run: Run, reporter: RunReporter, jobs: Mapping[str, Job]) -> Outcome:
     found = jobs[run.kind](Work(run, settings, reporter, resume))
     stopped = _was_stopped(found, reporter)
     path = _publish(run, settings, found, stopped)
-    if path is not None and "result" not in reporter.emitted:
-        numbers = ("overall_accuracy", "macro_f1", "correct", "total", "seconds", "final", "best")
-        reporter.emit("result", path=path, summary={key: found[key] for key in numbers if key in found})
+    if path is not None:
+        reporter.emit("result", path=path, summary=main_numbers(found))
     if not stopped:
         return "finished", (), 0
     return "stopped", (), INTERRUPTED if reporter.interrupted else 0

@@ -82,10 +82,12 @@ def _parser() -> Parser:
     app.add_argument("--host", default="127.0.0.1")
     app.add_argument("--port", type=_port, default=7860)
     app.add_argument("--no-browser", action="store_true", help="serve the page without opening it")
-    verb("check", _check, "Tell what is in the data and what is wrong with it.", model, data, tuned)
+    check = verb("check", _check, "Tell what is in the data and what is wrong with it.", model, data, tuned)
     convert = verb("convert", _convert, "Write the data, as understood, for another tool.", model, data, tuned)
     convert.add_argument("--to", required=True, metavar="FORMAT", help="yolo, coco, voc, csv or cvat")
     convert.add_argument("--out", required=True, metavar="DIR", help="a new or empty folder")
+    for reader in (check, convert):
+        reader.add_argument("--yes", action="store_true", help="read folders of very many files without a question")
     baseline = verb("baseline", _heavy, "Test a model as it is.", model, data, tuned)
     baseline.add_argument("--split", choices=("train", "valid", "test"))
     baseline.add_argument("--limit", type=int, metavar="N", help="at most this many photos")
@@ -193,20 +195,18 @@ def _app(args: Args) -> int:
 def _check(args: Args) -> int:
     from core import taxonomy
     from core.data.checks import SAME_FILE, faults_of
-    from core.data.dataset import read_dataset
-    from core.data.quality.review import review
     from core.data.statistics import class_counts
-    from core.demo.sample_set import ready
     from core.runs.store import open_workspace
     from damgui.cli.data_report import lines_of
+    from damgui.cli.reading import read
 
     workspace = open_workspace(args.workspace)
     settings = settings_of(args)
-    print("Reading the photos …", file=sys.stderr)  # drawing the sample set takes a while, the first time
     with redirect_stdout(sys.stderr):
-        sample = ready(settings.data, workspace.sample_data)
-        dataset = read_dataset(settings.data, sample, settings.training.seed, with_stats=True)
+        dataset = read(settings, workspace, args.yes, with_stats=True)
     counts, faults = class_counts(dataset), faults_of(dataset.problems)
+    from core.data.quality.review import review
+
     found = review(dataset, settings, taxonomy.load(settings.data.taxonomy))
     if args.json:
         _print_json(
@@ -236,7 +236,7 @@ def _convert(args: Args) -> int:
     from damgui.cli.convert import convert, summary
 
     with redirect_stdout(sys.stderr):
-        document = convert(settings_of(args), args.workspace, args.to, args.out)
+        document = convert(settings_of(args), args.workspace, args.to, args.out, args.yes)
     if args.json:
         _print_json(document)
     else:

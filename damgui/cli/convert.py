@@ -7,19 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from core.data.checks import require_clean
-from core.data.dataset import read_dataset
 from core.data.types import SPLITS
 from core.data.write.folder import require_new, write_dataset
 from core.data.write.registry import require_writer
-from core.demo.sample_set import ready
 from core.runs.files import writing
 from core.runs.store import open_workspace
 from core.settings import Settings
 from core.units import counted
+from damgui.cli.reading import read
 
 
-def convert(settings: Settings, workspace: str, to: str, out: str) -> dict[str, Any]:
-    """Read, refuse faults, write; the document of --json.
+def convert(settings: Settings, workspace: str, to: str, out: str, many_files: bool = False) -> dict[str, Any]:
+    """Read, refuse faults, write; the document of --json. `many_files` as in `reading.read`.
 
     Raises:
         UserError: the format is unknown, `out` is not to be written to, or the data have faults.
@@ -27,16 +26,15 @@ def convert(settings: Settings, workspace: str, to: str, out: str) -> dict[str, 
     require_writer(to)  # said before thousands of photos are read
     with writing(Path(out), "--out"):
         require_new(Path(out))
-    sample = ready(settings.data, open_workspace(workspace).sample_data)
-    dataset = read_dataset(settings.data, sample, settings.training.seed)
+    dataset = read(settings, open_workspace(workspace), many_files)
     require_clean(dataset, settings.data)
     with writing(Path(out), "--out"):
         write_dataset(dataset, to, Path(out))
     counts = {split: len(dataset.split(split)) for split in SPLITS}
     objects = sum(len(photo.objects) for photo in dataset.photos)
     problems = [asdict(problem) for problem in dataset.problems]
-    read = {"data": str(dataset.root), "format": dataset.format, "problems": problems}
-    return {"read": read, "written": {"out": out, "format": to, "photos": counts, "objects": objects}}
+    about = {"data": str(dataset.root), "format": dataset.format, "problems": problems}
+    return {"read": about, "written": {"out": out, "format": to, "photos": counts, "objects": objects}}
 
 
 def summary(document: dict[str, Any]) -> str:

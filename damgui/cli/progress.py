@@ -6,7 +6,7 @@ import math
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 from core import units
 from core.metrics import verdict
@@ -19,6 +19,7 @@ from core.records import (
     Event,
     Planned,
     Progressed,
+    Resulted,
     Stage,
     Stepped,
     Warned,
@@ -92,6 +93,10 @@ class ProgressBars:
         scores = (("macro-F1", event.get("macro_f1")), ("loss", event.get("loss")))
         parts += [f"{name} {value:.3f}" for name, value in scores if value is not None]
         self.say(f"Validation at step {event['step']}: {', '.join(parts)}")
+
+    def on_result(self, event: Resulted) -> None:
+        if "follows" in event:  # the last results are printed when the run is over
+            self.say(f"{accuracy_line(cast(Results, event['summary']))}; {event['follows']} follow")
 
     def on_ended(self, event: Ended) -> None:
         if self.bar is not None:

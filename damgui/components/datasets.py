@@ -10,7 +10,6 @@ from core.data.files import ASKED_ABOVE, MOST_FILES
 from core.data.quality.findings import Review
 from core.data.reader_client import Reading, ReadingJob
 from core.data.types import Dataset, Photo
-from core.demo.sample_set import ready
 from core.runs.workspace import Workspace
 from core.settings import DataSettings, Settings
 from core.taxonomy import Taxonomy
@@ -31,9 +30,8 @@ def begin(workspace: Workspace, settings: Settings, with_review: bool = False, m
 
     Folders of very many files are a question unless `many_files` says that they are meant.
     """
-    sample = ready(settings.data, workspace.sample_data)
     most = MOST_FILES if many_files else ASKED_ABOVE
-    return Reading(ReadingJob(settings, sample, with_review, most_files=most))
+    return Reading(ReadingJob(settings, workspace.sample_data, with_review, most_files=most))
 
 
 def finish(workspace: Workspace, settings: Settings, reading: Reading) -> tuple[Dataset, Review | None]:

@@ -162,7 +162,9 @@ def judging(found: run_state.RunState) -> Markup:
         return live(found, ended(found))
     pace, event = run_state.baseline_progress(found), found.last.get("progress")
     if pace is None or event is None:
-        return live(found, working(run_state.stage(found) or text.STARTING))
+        known = run_state.first_score(found)
+        score = note(text.first_score(known)) if known else Markup("")
+        return live(found, working(run_state.stage(found) or text.STARTING), score)
     unit = str(event.get("unit") or "photo").removesuffix("s")
     answered = int(event.get("judged") or 0)
     pairs = [

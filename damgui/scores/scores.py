@@ -10,7 +10,7 @@ from markupsafe import Markup
 from core import units
 from core.metrics import verdict
 from core.metrics.reference_points import PRIOR, label_of, references_of
-from core.report.sentences import split_note
+from core.report.sentences import missing_references, split_note, taken_over
 from core.results import LabelScore, Probabilistic, Results
 from core.taxonomy import Taxonomy
 from damgui import text
@@ -27,12 +27,19 @@ _SCORES = TEMPLATES.macros("scores.html")
 def headline(shown: ShownResults) -> Markup:
     """The big number with its interval, the few that put it into place, and what flatters it."""
     found = shown.results
-    took = f"took {units.duration(found['seconds'])}" if found.get("seconds") is not None else ""
+    known = taken_over(found)
+    took = f"took {units.duration(found['seconds'])}" if found.get("seconds") is not None and not known else ""
     model_line = " · ".join(filter(None, [str((found.get("model") or {}).get("path", "")), took]))
     interval = html.interval(found, "accuracy_interval")
-    caveats = [sentence for sentence in (sentences.by_flight(found), sentences.single_answers(found)) if sentence]
+    caveats = [known, sentences.by_flight(found), sentences.single_answers(found)]
     return _SCORES.headline(
-        found, verdict.of_score(found), interval, model_line, _small_figures(found), caveats, warnings(found)
+        found,
+        verdict.of_score(found),
+        interval,
+        model_line,
+        _small_figures(found),
+        filter(None, caveats),
+        warnings(found),
     )
 
 
@@ -55,7 +62,7 @@ def _small_figures(found: Results) -> list[Markup]:
 def warnings(found: Results) -> Markup:
     """What makes these numbers doubtful."""
     warned = found.get("reference_warnings", [verdict.simpler_warning(found)]) or ()
-    stated = [*split_note(found), *(warning for warning in warned if warning)]
+    stated = [*split_note(found), *missing_references(found), *(warning for warning in warned if warning)]
     return html.joined(html.note(str(warning), "warn") for warning in stated)
 
 

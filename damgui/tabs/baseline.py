@@ -16,6 +16,7 @@ from damgui.components.run_controls import RunControls
 from damgui.frame import Frame, Updates
 from damgui.run_state import RunState, Stamp
 from damgui.scores import details, results, scores
+from damgui.scores.results import ShownResults
 from damgui.snapshot import Snapshot
 
 
@@ -44,7 +45,8 @@ def build(frame: Frame) -> None:
 
     def refresh(now: Snapshot, seen: Stamp | None) -> tuple[Stamp, Updates] | None:
         found, busy = now.latest("baseline"), now.at_work
-        stamp = (found and found.stamp, busy and busy.run.id, file_stamp(frame.workspace.zeroshot_results))
+        files = [frame.workspace.zeroshot_results, *([found.run.results] if found else [])]
+        stamp = (found and found.stamp, busy and busy.run.id, tuple(map(file_stamp, files)))
         if stamp == seen:
             return None
         updates: Updates = {
@@ -52,7 +54,7 @@ def build(frame: Frame) -> None:
             start: gr.Button(interactive=busy is None),
             stop: gr.Button(visible=bool(found and found.active), interactive=not (found and found.stopping)),
         }
-        shown = results.load(frame.workspace, frame.workspace.zeroshot_results)
+        shown = newest_results(now)
         if seen is None or seen[2] != stamp[2]:
             updates |= panels.fill(shown)
         if shown is not None:
@@ -62,10 +64,19 @@ def build(frame: Frame) -> None:
         return stamp, updates
 
     watcher = frame.watch(refresh, progress, start, stop, score, *panels.outputs)
-    panels.wire(lambda: results.load(frame.workspace, frame.workspace.zeroshot_results))
+    panels.wire(lambda: newest_results(frame.snapshot()))
     controls = RunControls(frame, message, progress, frame.redraw(watcher))
     controls.stop(stop, "baseline")
     frame.later(lambda: controls.start(start, begin, frame.form.inputs))
+
+
+def newest_results(now: Snapshot) -> ShownResults | None:
+    """What the latest baseline has found as soon as all photos are judged; until then what was published last."""
+    found = now.latest("baseline")
+    own = results.load(now.workspace, found.run.results) if found else None
+    if own is not None and own.results.get("complete"):
+        return own
+    return results.load(now.workspace, now.workspace.zeroshot_results)
 
 
 def _progress(found: RunState | None, busy: RunState | None) -> str:

@@ -25,6 +25,7 @@ from damgui.scores import sentences
 from damgui.tabs.predict import text as predict_text
 
 STEPS = 12
+REFERENCES_FOLLOW = "The reference points are not measured yet"
 
 
 def experiments(workspace: Path, name: str) -> Any:
@@ -95,7 +96,12 @@ class TestNewcomer:
         expect(page.locator("#baseline-start")).to_be_disabled(timeout=3_000)
         expect(page.locator("#baseline-progress [role=progressbar]")).to_be_visible(timeout=3_000)
         score = page.locator("#baseline-score")
-        expect(score.locator(".dg-big")).to_be_visible(timeout=300_000)  # reference points are measured as well
+        expect(score.locator(".dg-big")).to_be_visible(timeout=150_000)
+        expect(score).to_contain_text(REFERENCES_FOLLOW)
+        published = workspace / "experiments" / "zeroshot_results.json"
+        assert not published.is_file(), "the score is shown before its reference points are measured"
+        until(published.is_file, 2 * STEP_S, "the reference points")
+        expect(score).not_to_contain_text(REFERENCES_FOLLOW, timeout=1000 * STEP_S)
         zero = experiments(workspace, "zeroshot_results.json")
         photos = read_dataset(DataSettings(), workspace / "sample-data").split("valid")
         assert zero["total"] == sum(len(photo.objects) for photo in photos) > 30
@@ -153,6 +159,9 @@ class TestNewcomer:
             expect(big).to_contain_text(f"{found['correct']} of {found['total']}")
         gain = tuned["overall_accuracy"] - zero["overall_accuracy"]
         expect(headline.locator("#compare-gain")).to_contain_text(units.points(gain))
+        # What training judged is not judged again, and the page says so.
+        assert tuned["answers_from"]["kind"] == "train"
+        expect(headline).to_contain_text(f"Judged already by run {tuned['answers_from']['run']}")
         # The evaluation judges the very model whose score training reported.
         assert tuned["overall_accuracy"] == pytest.approx(info["best"]["accuracy"], abs=1e-6)
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from clicks import App, field_of, tab, visit, write
+from clicks import App, field_of, tab, until, visit, write
 from PIL import Image
 from playwright.sync_api import Page, expect
 
@@ -21,6 +23,16 @@ PHOTOS = 300
 def read(page: Page, path: Path) -> None:
     write(page, elem_id("data.path"), str(path))
     page.locator("#data-read").click()
+
+
+@contextmanager
+def without_sample(workspace: Path) -> Iterator[None]:
+    """As in a new workspace: the sample set is yet to be drawn."""
+    aside = (workspace / "sample-data").rename(workspace / "aside")
+    try:
+        yield
+    finally:
+        aside.rename(workspace / "sample-data")
 
 
 @pytest.fixture
@@ -40,10 +52,16 @@ def many(tmp_path: Path) -> Path:
 
 
 def test_a_reading_counts_is_cancelled_at_once_asks_before_a_disk_and_names_a_pipe(
-    app: App, page: Page, many: Path, tmp_path_factory: pytest.TempPathFactory
+    app: App, page: Page, workspace: Path, many: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     visit(page, app.url)
     tab(page, text.TAB_DATA)
+    with without_sample(workspace):
+        page.locator("#data-read").click()
+        expect(page.locator("#data-message")).to_contain_text(re.compile(r"Drawing the sample set: \d+ of \d+"))
+        page.locator("#data-cancel").click()
+        expect(page.locator("#data-message")).to_contain_text("the reading was cancelled", timeout=3_000)
+        until(lambda: not list(workspace.glob(".sample-data.*")), 10, "the removal of what was drawn")
     page.locator("#data-source input[type=radio]").last.check()
     field_of(page, elem_id("data.path")).wait_for(state="visible")
     message, cancel, anyway = (page.locator(f"#data-{name}") for name in ("message", "cancel", "anyway"))

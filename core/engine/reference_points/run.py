@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +18,7 @@ import numpy as np
 from core import settings as schema
 from core import units
 from core.data.types import Dataset, Photo
-from core.engine import calibration, feature_cache
+from core.engine import calibration, feature_cache, reuse
 from core.engine.adapters import adapters_off
 from core.engine.models import base_of
 from core.engine.opened_model import OpenedModel
@@ -49,12 +48,22 @@ from core.metrics.reference_points import (
 )
 from core.results import ReferenceScore
 from core.runs.events import Reporter
-from core.runs.files import writing
+from core.runs.files import write_lines
 from core.runs.workspace import Workspace
 
 MOST_TRAINING_OBJECTS = 3000
 MOST_PHOTOS = 2000
 REPORT_EVERY_S = 2.0
+# What the answers of a reference point follow from; one that is not among them is too quick to be kept.
+DATA = ("photos", "train", "taxonomy", "seed", "code")
+MODEL = ("photos", "taxonomy", "seed", "code", "settings", "model", "adapter", "calibration", "machine")
+DEPENDS: Mapping[str, Sequence[str]] = {
+    PROMPT_ONLY: (*DATA, "settings", "model"),
+    TEXTURE_FOREST: DATA,
+    LINEAR_PROBE: (*DATA, "settings", "model", "machine"),
+    BLANK: MODEL,
+    SHUFFLED: MODEL,
+}
 
 
 @dataclass(frozen=True)
@@ -67,6 +76,7 @@ class EvaluatedSplit:
         dataset: The data set, of which the training photos are learned from.
         photos: The photos that were evaluated.
         rows: The model's prediction rows about them.
+        inputs: What these were computed from (see `reuse`); None where that is not known.
     """
 
     opened: OpenedModel
@@ -74,6 +84,7 @@ class EvaluatedSplit:
     dataset: Dataset
     photos: Sequence[Photo]
     rows: Rows
+    inputs: reuse.Inputs | None = None
 
     @property
     def seed(self) -> int:
@@ -109,11 +120,12 @@ def measure(
     """Measure all reference points; the rows of each go to `references/<name>.jsonl` in the run's folder.
 
     One that cannot be measured (no training objects, a single photo) is left out; where the class is asked only `prior`
-    is given. A requested stop ends it with what is there.
+    is given. One that another run of the workspace measured on the same is taken from there. A requested stop ends it
+    with what is there.
 
     Args:
         evaluated: The split with the model's own rows.
-        workspace: Where vision features are kept.
+        workspace: Where vision features are kept, and other runs lie.
         run_folder: The run's folder.
         reporter: Takes progress, and says whether a stop was requested.
 
@@ -122,25 +134,39 @@ def measure(
     """
     rows: dict[str, Rows] = {}
     found: dict[str, ReferenceScore] = {}
-    for name, make in _plan(evaluated, workspace).items():
-        progress = _Progress(reporter, BY_KEY[name].label)
+    inputs = _inputs(evaluated)
+    for name, (make, remark) in _plan(evaluated, workspace).items():
+        progress, file = _Progress(reporter, BY_KEY[name].label), f"references/{name}.jsonl"
+        mine = {key: inputs[key] for key in DEPENDS[name]} if inputs and name in DEPENDS else None
+        known = reuse.find(workspace, file, mine) if mine else None
         try:
             progress.at(0, 1)
-            made, remark = make(progress)
+            made = known.rows if known else make(progress)
         except _Stopped:
             break
         if made:
             rows[name], found[name] = made, _entry(name, made, remark)
-            _write(run_folder / "references" / f"{name}.jsonl", made)
+            write_lines(run_folder / file, made)
+            if mine:
+                reuse.note(run_folder, file, mine)
     return found, warnings_about(evaluated.rows, rows)
 
 
-Make = Callable[[_Progress], tuple[Rows, str]]
+def _inputs(evaluated: EvaluatedSplit) -> reuse.Inputs | None:
+    """All that any reference point follows from."""
+    if evaluated.inputs is None:
+        return None
+    train = reuse.photos_digest(evaluated.dataset.split("train"))
+    return {**evaluated.inputs, "train": train, "seed": str(evaluated.seed)}
 
 
-def _plan(evaluated: EvaluatedSplit, workspace: Workspace) -> dict[str, Make]:
+Make = Callable[[_Progress], Rows]
+
+
+def _plan(evaluated: EvaluatedSplit, workspace: Workspace) -> dict[str, tuple[Make, str]]:
+    """{key: how its rows are made, what is to be remarked of them}, in the order of POINTS."""
     train, taxonomy = evaluated.dataset.split("train"), evaluated.opened.taxonomy
-    plan: dict[str, Make] = {PRIOR: lambda _: (prior_rows(train, evaluated.photos, taxonomy), "")}
+    plan: dict[str, tuple[Make, str]] = {PRIOR: (lambda _: prior_rows(train, evaluated.photos, taxonomy), "")}
     if evaluated.prompt_builder.settings.question.kind != "condition":
         return plan
     # A probe that is scored on what it learned from would be right by heart.
@@ -151,15 +177,15 @@ def _plan(evaluated: EvaluatedSplit, workspace: Workspace) -> dict[str, Make]:
         remark = f"Learned from {len(train_items):,} of {len(others):,} training objects."
     eval_items = items_of(evaluated.photos)
     if train_items:
-        plan[PROMPT_ONLY] = lambda _: (_words(evaluated, train_items, eval_items), remark)
-        plan[TEXTURE_FOREST] = lambda progress: (_forest(evaluated, train_items, eval_items, progress), remark)
         sides = train_items, eval_items
-        plan[LINEAR_PROBE] = lambda progress: (_linear(evaluated, sides, workspace, progress), remark)
+        plan[PROMPT_ONLY] = (lambda _: _words(evaluated, *sides)), remark
+        plan[TEXTURE_FOREST] = (lambda progress: _forest(evaluated, *sides, progress)), remark
+        plan[LINEAR_PROBE] = (lambda progress: _linear(evaluated, sides, workspace, progress)), remark
     shown = evaluated.photos[:: -(-len(evaluated.photos) // MOST_PHOTOS)]
     some = f"On {len(shown):,} of {len(evaluated.photos):,} photos." if len(shown) < len(evaluated.photos) else ""
-    plan[BLANK] = lambda progress: (_blank(evaluated, shown, progress), some)
+    plan[BLANK] = (lambda progress: _blank(evaluated, shown, progress)), some
     if len(shown) > 1:
-        plan[SHUFFLED] = lambda progress: (_shuffled(evaluated, shown, progress), some)
+        plan[SHUFFLED] = (lambda progress: _shuffled(evaluated, shown, progress)), some
     return plan
 
 
@@ -175,13 +201,6 @@ def _entry(name: str, rows: Rows, remark: str) -> ReferenceScore:
         "with_choice": {"accuracy": choice["accuracy"], "macro_f1": choice["macro_f1"]},
         "note": f"{BY_KEY[name].note} {remark}".strip(),
     }
-
-
-def _write(file: Path, rows: Rows) -> None:
-    with writing(file):
-        file.parent.mkdir(parents=True, exist_ok=True)
-        text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-        file.write_text(text, encoding="utf-8")
 
 
 def _words(evaluated: EvaluatedSplit, train_items: Sequence[Item], eval_items: Sequence[Item]) -> Rows:

@@ -9,11 +9,14 @@ from __future__ import annotations
 import json
 import math
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState
 
+from core.engine import reuse
+from core.engine.evaluation import PREDICTIONS
 from core.engine.training import throughput
 from core.engine.training.checkpoints import BEST, save_best
 from core.engine.training.trainer import PackedTrainer, memory_mb
@@ -21,7 +24,7 @@ from core.errors import UserError
 from core.records import AdapterFacts, ValidationScore
 from core.runs import swap
 from core.runs.events import Reporter
-from core.runs.files import write_json
+from core.runs.files import write_json, write_lines
 
 
 class BestCheckpoint(TrainerCallback):
@@ -66,6 +69,33 @@ class BestCheckpoint(TrainerCallback):
             write_json(folder / "damgui.json", {**self.about, "step": state.global_step})
             swap.sync(folder)
         self.reporter.emit("checkpoint", step=state.global_step, path=str(folder), best=False)
+
+
+class BestPredictions(TrainerCallback):
+    """Keeps what the best adapter answered about the validation photos, so that nobody has to judge them again.
+
+    Args:
+        trainer: The trainer that it is added to.
+        best: Knows which evaluation was the best; it is added before this one.
+        run_folder: The run's folder, where the answers are kept.
+        inputs: What they are computed from, but for the adapter's weights (see `core.engine.reuse`).
+    """
+
+    def __init__(
+        self, trainer: PackedTrainer, best: BestCheckpoint, run_folder: Path, inputs: Mapping[str, str]
+    ) -> None:
+        self.trainer, self.best, self.run_folder, self.inputs = trainer, best, run_folder, inputs
+
+    def on_evaluate(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """Keep the answers of this evaluation if it is the best so far."""
+        if self.best.best != self.trainer.last_evaluation:
+            return
+        write_lines(self.run_folder / PREDICTIONS, self.trainer.last_rows)
+        reuse.note(
+            self.run_folder,
+            PREDICTIONS,
+            {**self.inputs, "adapter": reuse.adapter_digest(self.best.folder), "calibration": ""},
+        )
 
 
 class EarlyStopping(TrainerCallback):

@@ -8,15 +8,21 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from transformers import PrinterCallback, TrainingArguments, set_seed
+from transformers import PrinterCallback, TrainerCallback, TrainingArguments, set_seed
 
 from core import settings as schema
 from core.data.splits import calibration_split
 from core.data.types import Dataset, Photo
-from core.engine import adapters, feature_cache, models
+from core.engine import adapters, feature_cache, models, reuse
 from core.engine.evaluation import limited, read_data
 from core.engine.questions import PromptBuilder
-from core.engine.training.callbacks import BestCheckpoint, EarlyStopping, ProgressEvents, StopOnRequest
+from core.engine.training.callbacks import (
+    BestCheckpoint,
+    BestPredictions,
+    EarlyStopping,
+    ProgressEvents,
+    StopOnRequest,
+)
 from core.engine.training.class_balance import weighting_faults
 from core.engine.training.data import TrainingDataset
 from core.engine.training.memory import learning_weights
@@ -179,6 +185,7 @@ def set_up(
             "the tuned model's percentages can be believed.",
         )
     reporter.emit("stage", text="Loading the model")
+    files = reuse.model_inputs(settings.model)
     loaded = models.load(settings.model)
     taxonomy = load_taxonomy(settings.data.taxonomy)
     for fault in weighting_faults(settings.enhance, taxonomy):
@@ -212,7 +219,11 @@ def set_up(
     trainer.args.warmup_steps = int(total_steps(trainer) * settings.training.warmup_share)
     best, stop = BestCheckpoint(trainer, about, checkpoints, reporter), StopOnRequest(trainer, reporter)
     progress, early = ProgressEvents(trainer, reporter), EarlyStopping(settings.training.early_stopping, reporter)
-    for callback in (best, early, progress, stop):
+    callbacks: list[TrainerCallback] = [best, early, progress, stop]
+    if files is not None and files == reuse.model_inputs(settings.model) and _judges_alone(trainer):
+        inputs = reuse.answer_inputs(files, loaded.machine, valid, settings, taxonomy)
+        callbacks.insert(1, BestPredictions(trainer, best, run_folder, inputs))
+    for callback in callbacks:
         trainer.add_callback(callback)
     return TrainingSetup(
         dataset,
@@ -227,6 +238,11 @@ def set_up(
         stop,
         all_parameters,
     )
+
+
+def _judges_alone(trainer: PackedTrainer) -> bool:
+    """Whether the trainer's evaluation computes just what an evaluation run does: no autocast, no other process."""
+    return not trainer.args.bf16 and trainer.args.world_size == 1
 
 
 def total_steps(trainer: PackedTrainer) -> int:

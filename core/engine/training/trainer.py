@@ -78,6 +78,7 @@ class PackedTrainer(Trainer):
         self.photos_done = self.questions_done = 0
         self.meter = ThroughputMeter()
         self.last_evaluation: ValidationScore = {}
+        self.last_rows: list[PredictionRow] = []
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[Any]:
         return EpochSampler(self.training_data)
@@ -184,6 +185,7 @@ class PackedTrainer(Trainer):
             "macro_f1": scores["macro_f1"],
         }
         # A barrier waits where the best is kept: all processes must draw the same conclusion from the same numbers.
+        self.last_rows = rows
         (found_here,) = self.from_main_process([found_here])
         step = self.state.global_step
         seconds = round(time.monotonic() - began, 3)

@@ -14,6 +14,7 @@ from core.metrics import verdict
 from core.metrics.flights import NO_INTERVAL
 from core.records import PredictionRow
 from core.report.answers import shown_condition
+from core.report.sentences import taken_over
 from core.results import Comparison
 from core.settings import FIELDS, words_of
 from damgui import text
@@ -72,6 +73,8 @@ def _notes(before: EvaluatedRun, after: EvaluatedRun) -> Markup:
     notes = []
     if after.tuned and after.split == "valid":
         notes.append(html.note(sentences.VALID_CHOSE))
+    known = [(run.name, taken_over(run.found)) for run in (before, after)]
+    notes += [html.note(f"{name}: {sentence}") for name, sentence in known if sentence]
     if before.fingerprint != after.fingerprint:
         notes.append(html.note(sentences.OTHER_SURROUNDINGS, "warn"))
     return html.joined(notes)

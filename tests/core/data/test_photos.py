@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import zlib
 from collections.abc import Callable
@@ -99,6 +100,36 @@ def test_a_photo_that_changes_is_examined_again(tmp_path: Path, write_photo: Wri
     assert examine(tmp_path, ["a.bmp"]) == {"a.bmp": examine_photo(path, "a.bmp")} != first
     path.write_bytes(path.read_bytes()[:-50])
     assert isinstance(examine(tmp_path, ["a.bmp"])["a.bmp"], Problem)
+
+
+@pytest.mark.parametrize("with_stats", [False, True])
+def test_a_photo_that_was_touched_or_put_out_anew_is_not_decoded_again(
+    tmp_path: Path, write_photo: Write, monkeypatch: pytest.MonkeyPatch, with_stats: bool
+) -> None:
+    path = write_photo(tmp_path / "a.jpg", (60, 40))
+    first = examine(tmp_path, ["a.jpg"], with_stats)
+    monkeypatch.setattr("core.data.photos.examine_photo", lambda *_: pytest.fail("decoded again"))
+    os.utime(path, (1.0, 1.0))
+    assert examine(tmp_path, ["a.jpg"], with_stats) == first
+    raw = path.read_bytes()
+    path.unlink()
+    path.write_bytes(raw)
+    assert examine(tmp_path, ["a.jpg"], with_stats) == first
+
+
+def test_a_photo_changed_in_place_is_examined_again_though_size_and_time_are_the_same(
+    tmp_path: Path, write_photo: Write
+) -> None:
+    path = write_photo(tmp_path / "a.bmp", (60, 40))
+    before, at = examine(tmp_path, ["a.bmp"])["a.bmp"], path.stat()
+    raw = bytearray(path.read_bytes())
+    raw[-1] ^= 255
+    path.write_bytes(bytes(raw))
+    os.utime(path, ns=(at.st_atime_ns, at.st_mtime_ns))
+    assert (path.stat().st_size, path.stat().st_mtime_ns) == (at.st_size, at.st_mtime_ns)
+    after = examine(tmp_path, ["a.bmp"])["a.bmp"]
+    assert isinstance(before, PhotoFacts) and isinstance(after, PhotoFacts)
+    assert after.digest != before.digest
 
 
 def test_an_exact_box_is_not_rounded_and_stays_inside_the_photo() -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import os
 import pickle
+import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -63,9 +65,23 @@ def test_photos_known_already_are_not_decoded_again(yolo: Path, monkeypatch: pyt
     assert answered(job(yolo, examined=known)) == (reader_client.READ, first)
 
 
+def test_the_sample_set_is_drawn_by_the_reader_which_counts(yolo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def draw(folder: Path, progress: Callable[[int, int], None]) -> Path:
+        progress(7, 9)
+        return Path(shutil.copytree(yolo, folder))
+
+    monkeypatch.setattr("core.demo.sample_set.draw_sample", draw)
+    answers = io.BytesIO()
+    sample = ReadingJob(Settings(), yolo.parent / "sample-data")
+    kind, _ = pickle.loads(reader._answer(sample, answers))
+    assert kind == reader_client.READ
+    answers.seek(0)
+    assert str(pickle.load(answers)[1]) == "Drawing the sample set: 7 of 9"
+
+
 @pytest.mark.parametrize(
     ("fault", "answer"),
-    [(MemoryError(), reader_client.OUT_OF_MEMORY), (KeyError("odd"), reader_client.FAILED)],
+    [(MemoryError(), reader_client.REFUSED), (KeyError("odd"), reader_client.FAILED)],
 )
 def test_a_fault_in_the_reader_is_an_answer(
     yolo: Path, monkeypatch: pytest.MonkeyPatch, fault: Exception, answer: str

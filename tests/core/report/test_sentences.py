@@ -104,6 +104,27 @@ def test_limits_are_not_told_where_they_do_not_hold() -> None:
         assert absent not in listed
 
 
+@pytest.mark.parametrize(
+    ("changes", "missing"),
+    [
+        ({"settings": {"judging": {"references": True}}}, True),
+        ({"settings": {"judging": {"references": True}}, "references": {}}, False),
+        ({"settings": {"judging": {"references": False}}}, False),
+        ({}, False),  # of a version that had none
+    ],
+)
+def test_reference_points_that_are_yet_to_come_are_missed(changes: dict[str, Any], missing: bool) -> None:
+    warned = sentences.warnings({"overall_accuracy": 0.5, **changes})
+    assert any("reference points are not measured yet" in sentence for sentence in warned) == missing
+
+
+def test_answers_of_another_run_are_named_with_run_and_date() -> None:
+    source = {"run": "20260102-a-train-b", "kind": "train", "created": 1.0}
+    assert sentences.taken_over({}) == ""
+    found = sentences.taken_over({"answers_from": source})
+    assert "run 20260102-a-train-b on " in found and " 1970, " in found
+
+
 def test_warnings_name_what_flatters() -> None:
     found = sentences.warnings(
         {"complete": False, "data": {"photos": 9, "photos_trained_on": 4}, "reference_warnings": ["It does not look."]}

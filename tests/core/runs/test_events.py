@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from core.data import progress
 from core.records import EVENTS, Event
-from core.runs.events import EventReader, append, event, last_event, read_events, tail_events
+from core.runs.events import EventReader, append, as_stages, event, last_event, read_events, tail_events
 
 
 def stepped(step: int, loss: float = 1.0) -> Event:
@@ -144,3 +145,21 @@ def test_a_log_that_began_anew_is_counted(tmp_path: Path) -> None:
     reader.new()
     log.write_bytes(b"")
     assert reader.unread() == 0 and reader.restarts == 1
+
+
+def test_progress_becomes_a_stage_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, texts = [100.0], []
+
+    class Keeping:
+        def emit(self, kind: str, **fields: Any) -> None:
+            texts.append(f"{kind}: {fields['text']}")
+
+        def stop_requested(self) -> bool:
+            return False
+
+    monkeypatch.setattr("core.runs.events.time.monotonic", lambda: now[0])
+    report = as_stages(Keeping())
+    for done in range(10):
+        report(progress.photos(done, 10))
+        now[0] += 0.9
+    assert texts == [f"stage: Reading the photos: {done} of 10" for done in (3, 6, 9)]

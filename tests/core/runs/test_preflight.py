@@ -91,6 +91,14 @@ def test_more_photos_than_can_be_read_at_once_are_left_to_the_run(
     preflight.require_ready(workspace, settings(data__path=str(folder)), "baseline")
 
 
+def test_very_many_files_are_left_to_the_run_which_counts_them(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = photos(tmp_path / "set", "0 0.5 0.5 7 7")
+    monkeypatch.setattr(preflight, "ASKED_ABOVE", 3)
+    preflight.require_ready(workspace, settings(data__path=str(folder)), "baseline")
+
+
 def test_a_taken_name_is_refused_before_anything_is_read(workspace: Workspace, tmp_path: Path) -> None:
     workspace.final("taken").mkdir(parents=True)
     with pytest.raises(UserError, match="taken"):

@@ -383,6 +383,22 @@ def test_check_lists_every_problem_with_code_2(tmp_path: Path, capsys: pytest.Ca
     assert commands.main(["check", "--data", str(tmp_path / "gone"), "--workspace", str(tmp_path)]) == 2
 
 
+def test_check_counts_photos_and_asks_before_very_many_files(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = _photos(tmp_path / "photos")
+    monkeypatch.setattr("damgui.cli.reading.ASKED_ABOVE", 3)
+    line = ["check", "--data", str(data), "--workspace", str(tmp_path)]
+    assert commands.main(line) == 2
+    asked = capsys.readouterr().err
+    assert "9 files, 4 of them photos" in asked and "add --yes to read it all the same" in asked
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    assert commands.main([*line, "--yes"]) == 0
+    drawn = capsys.readouterr().err.split("\r\x1b[K")
+    assert "Looking through the folder …" in drawn and "Reading the photos: 4 of 4 …" in drawn
+    assert drawn[-1] == "", "the line is cleared before the report"
+
+
 def test_the_cache_is_told_and_cleared(tmp_path: Path) -> None:
     kept = tmp_path / "cache" / "features" / "model-float32" / "ab" / "abc.safetensors"
     kept.parent.mkdir(parents=True)

@@ -116,6 +116,13 @@ def test_the_headline_shows_the_numbers_of_the_file_each_with_its_interval() -> 
         assert words in markup
 
 
+def test_answers_that_another_run_gave_are_named_and_their_time_is_not_this_runs() -> None:
+    own: Any = {**NEW, "seconds": 75.0}
+    assert "took 1 min" in scores.headline(shown(own))
+    markup = scores.headline(shown({**own, "answers_from": {"run": "r1-train-a", "kind": "train", "created": 1.0}}))
+    assert "Judged already by run r1-train-a" in markup and "took" not in markup
+
+
 def test_a_file_of_an_earlier_version_shows_what_it_has_and_nothing_else() -> None:
     assert sentences.BALANCED not in scores.headline(shown(OLD))
     assert "dg-note" not in scores.headline(shown(OLD))

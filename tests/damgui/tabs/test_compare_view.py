@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -57,6 +58,13 @@ def test_a_difference_beyond_chance_is_said(
     after, before = evaluations.evaluated_runs(take_snapshot(workspace))
     drawn = view.headline(before, after)
     assert title.capitalize() in drawn and tone in drawn
+
+
+def test_a_run_whose_answers_were_known_is_named(pair: Any) -> None:
+    before, after = pair
+    assert "Judged already" not in view.headline(before, after)
+    known = {**after.found, "answers_from": {"run": "r1-train-mine", "kind": "train", "created": 1.0}}
+    assert "mine: Judged already by run r1-train-mine" in view.headline(before, replace(after, found=known))
 
 
 def test_other_training_photos_are_told(workspace: Workspace, judge: Any) -> None:

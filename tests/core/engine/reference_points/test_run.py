@@ -64,6 +64,15 @@ def test_a_run_tells_every_reference_in_order_and_keeps_its_rows(trainings: Trai
     assert all(isinstance(warning, str) for warning in results["reference_warnings"])
 
 
+def test_the_score_is_reported_before_the_first_reference_point(trainings: Trainings) -> None:
+    results, folder, reported = trainings.evaluate(ON)
+    (first,) = reported.of("result")
+    assert first["follows"] == "reference points" and first["path"] == str(folder / "results.json")
+    assert first["summary"]["overall_accuracy"] == results["overall_accuracy"]
+    points = [event for event in reported.of("stage") if event["text"].startswith("Reference points: ")]
+    assert reported.events.index(first) < reported.events.index(points[0])
+
+
 def test_without_the_setting_nothing_is_measured_and_the_score_is_the_same(trainings: Trainings) -> None:
     plain, folder, _ = trainings.evaluate({}, "off")
     full, _, _ = trainings.evaluate(ON, "on")
