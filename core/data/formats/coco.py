@@ -17,6 +17,7 @@ from typing import Any
 from core.data.files import SPLIT_WORDS, Folder, read_text, split_in
 from core.data.formats.base import (
     PIXELS,
+    SIZED,
     LabelFormat,
     RawObject,
     RawPhoto,
@@ -190,7 +191,7 @@ def _object(entry: Mapping[str, Any], categories: Mapping[Any, Mapping[str, Any]
     if isinstance(values, Problem):
         return values
     x, y, width, height = values
-    return RawObject(name, (x, y, x + width, y + height), PIXELS, where, _attributes(entry))
+    return RawObject(name, (x, y, x + width, y + height), PIXELS, where, _attributes(entry), SIZED)
 
 
 def _attributes(entry: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:

@@ -9,7 +9,7 @@ from typing import Any
 from core.boxes import BoxXyxy
 from core.data.files import SPLIT_WORDS, Folder
 from core.data.formats import shapes
-from core.data.formats.base import PIXELS, LabelFormat, RawObject, RawPhoto, RawSet
+from core.data.formats.base import CORNERS, PIXELS, SIZED, LabelFormat, RawObject, RawPhoto, RawSet
 from core.data.formats.gather import Gathering, any_head, entries, json_files, mapping, near_label
 from core.errors import Problem
 
@@ -59,7 +59,11 @@ def parse_item(item: Mapping[str, Any], names: Sequence[str], where: tuple[str, 
         else:
             said = mapping(written.get("attributes"))
             attributes = tuple((str(key), str(value)) for key, value in said.items() if value is not None)
-            objects.append(RawObject(names[number], box, PIXELS, here, attributes))
+            objects.append(
+                RawObject(
+                    names[number], box, PIXELS, here, attributes, SIZED if written.get("type") == "bbox" else CORNERS
+                )
+            )
     image = mapping(item.get("image"))
     sides = image.get("size")
     size = shapes.size_wh(sides[1], sides[0]) if isinstance(sides, list) and len(sides) == 2 else None

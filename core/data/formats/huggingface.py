@@ -17,7 +17,7 @@ import yaml
 from core.boxes import WHOLE_PHOTO
 from core.data.files import Folder, read_text, split_in
 from core.data.formats import shapes
-from core.data.formats.base import PIXELS, SHARE, LabelFormat, RawObject, RawPhoto, RawSet
+from core.data.formats.base import PIXELS, SHARE, SIZED, LabelFormat, RawObject, RawPhoto, RawSet
 from core.data.formats.gather import Gathering, decode_json, mapping, near_label
 from core.data.formats.table_columns import FLIGHT, columns_of
 from core.errors import Problem
@@ -88,7 +88,7 @@ def parse_row(row: Mapping[str, Any], names: Mapping[str, str], source: str, fou
             for key, values in objects.items()
             if key not in (*BOXES, *CLASSES) and isinstance(values, list) and len(values) == len(boxes)
         )
-        read.append(RawObject(_named(label, names), box, PIXELS, where, rest))
+        read.append(RawObject(_named(label, names), box, PIXELS, where, rest, SIZED))
     return read
 
 

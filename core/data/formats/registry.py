@@ -25,6 +25,7 @@ from core.data.formats import (
 )
 from core.data.formats.base import LabelFormat, RawSet
 from core.data.formats.named import named_files, named_problems
+from core.data.formats.split_lists import is_split_list, with_listed_splits
 from core.data.notes import IGNORED
 from core.errors import Problem, UserError
 from core.units import counted
@@ -93,7 +94,9 @@ def require_format(folder: Folder, wanted: str = "auto") -> LabelFormat:
 
 def read_labels(folder: Folder, reader: LabelFormat) -> RawSet:
     """All photos and labels of a folder in one format; where a file with all labels was handed over, its alone."""
-    return reader.read(folder if reader.per_photo else _only_handed(folder))
+    meant = folder if reader.per_photo else _only_handed(folder)
+    raw = reader.read(meant)
+    return raw if reader.reads_lists else with_listed_splits(raw, meant)
 
 
 def _only_handed(folder: Folder) -> Folder:
@@ -106,7 +109,7 @@ def _only_handed(folder: Folder) -> Folder:
 
 
 def _is_no_label(name: str) -> bool:
-    return not name.lower().endswith((*ONE_FILE, ".txt", ".yaml", ".yml"))
+    return is_split_list(name) or not name.lower().endswith((*ONE_FILE, ".txt", ".yaml", ".yml"))
 
 
 def _unknown(folder: Folder) -> UserError:

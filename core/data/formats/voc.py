@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 from xml.parsers import expat
 
-from core.data.files import SPLIT_WORDS, Folder, is_photo, read_text, split_in
+from core.data.files import Folder, read_text
 from core.data.formats.base import (
     PIXELS,
     LabelFormat,
@@ -50,7 +50,6 @@ def finds_voc(folder: Folder) -> bool:
 def read_voc(folder: Folder) -> RawSet:
     """All photos and labels of a VOC folder, with everything wrong in it."""
     found = Gathering(folder)
-    listed = _image_sets(found)
     for name in folder.names:
         if not name.lower().endswith(".xml"):
             continue
@@ -62,9 +61,7 @@ def read_voc(folder: Folder) -> RawSet:
         found.problems.extend(wrong)
         photo = label and _photo_of(found, name, label.name)
         if label and photo:
-            stem = PurePosixPath(name).stem
-            split = split_in(photo) or listed.get(photo) or listed.get(_listed_name(photo)) or listed.get(stem, "")
-            found.add(replace(label, name=photo, split=split))
+            found.add(replace(label, name=photo))
     return found.result("voc")
 
 
@@ -158,41 +155,6 @@ def _photo_of(found: Gathering, label: str, written: str) -> str | None:
         return found.find(written, near, label)
     found.problems.append(without_photo(label))
     return None
-
-
-def _listed_name(photo: str) -> str:
-    """A photo's path below its folder of photos, without ending, as the lists of splits name it."""
-    parts = PurePosixPath(photo).with_suffix("").parts
-    start = next((place + 1 for place, part in enumerate(parts) if part in PHOTO_FOLDERS), 0)
-    return "/".join(parts[start:])
-
-
-def _image_sets(found: Gathering) -> dict[str, str]:
-    """{photo or stem: split} from ImageSets/Main/train.txt and the like, whose lines are stems or paths of photos."""
-    listed: dict[str, str] = {}
-    known = {_listed_name(photo) for photo in found.folder.photos}
-    for name in found.folder.names:
-        path = PurePosixPath(name)
-        split = SPLIT_WORDS.get(path.stem.lower())
-        if path.suffix == ".txt" and "imagesets" in (part.lower() for part in path.parts) and split:
-            text = read_text(found.folder, name)
-            if isinstance(text, Problem):
-                found.problems.append(text)
-                continue
-            lines = [line.strip() for line in text.splitlines() if line.strip()]
-            if not lines:
-                what = f"the split {split} has no photo"
-                found.problems.append(Problem(what, name, "List its photos, or remove the file.", "empty-split"))
-            for line in lines:
-                # Lists of one class have -1, 0 or 1 after the stem, unless the photo itself is called so.
-                words = line.rsplit(None, 1)
-                written = words[0] if words[-1] in ("-1", "0", "1") and line not in known else line
-                listed[written] = split
-                if written in known:
-                    continue
-                if "/" in written or "\\" in written or is_photo(written):
-                    listed[found.find(written, PHOTO_FOLDERS, name) or written] = split
-    return listed
 
 
 FORMAT = LabelFormat("voc", "Pascal VOC (XML)", (".xml",), finds_voc, read_voc, per_photo=True)
