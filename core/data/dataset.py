@@ -17,6 +17,7 @@ from core.data.files import MOST_FILES, is_photo, list_files
 from core.data.flights import compile_rule, flight_of, linked
 from core.data.formats.registry import FORMATS_TEXT, not_used, read_labels, require_format
 from core.data.notes import refuse_inferences
+from core.data.other_labels import disagreements
 from core.data.photos import examine
 from core.data.progress import OnProgress
 from core.data.readings import settle
@@ -26,7 +27,7 @@ from core.data.walk import usable_path
 from core.errors import Problem, UserError
 from core.settings import DataSettings
 
-DEMO = "demo"
+DEMO, AUTO = "demo", "auto"
 ARCHIVE_FOLDER = "data"  # of a workspace, with a folder for every archive that was opened
 
 
@@ -73,7 +74,9 @@ def read_dataset(
     photos, wrong = check_photos(folder.root, settled, facts, taxonomy, keep_duplicates=data.drop_duplicates)
     known = lru_cache(maxsize=None)(lambda word: meaning_of(word, taxonomy) is not None)
     grouped = tuple(replace(photo, group=photo.group or flight_of(photo.name, rule, known)) for photo in photos)
-    problems = (*folder.problems, *raw.problems, *doubts, *wrong, *not_used(folder, raw.format))
+    problems = (*folder.problems, *raw.problems, *doubts, *wrong, *not_used(folder, raw))
+    if data.format == AUTO and not handed:
+        problems += tuple(disagreements(folder, raw.format, photos, facts, taxonomy))
     if data.strict:
         problems = refuse_inferences(problems)
     if data.drop_duplicates:

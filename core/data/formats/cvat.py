@@ -94,7 +94,10 @@ def _shape(node: Node, label: str, source: str, found: Gathering) -> RawObject |
         found.problems.append(box)
         return None
     if box is None:
-        found.notes.ignored(node.tag.replace("_", " "), "no box", where)
+        if node.tag == "tag":
+            found.notes.ignored("tag", f"{label or node.attributes.get('label')!r} is of a whole photo", where)
+        else:
+            found.notes.ignored(f"{node.tag} shape", "no box", where)
         return None
     if turn := shapes.turn_of(node.attributes.get("rotation")):
         found.notes.inferred("turned shape", "became the box around it", where)

@@ -47,7 +47,7 @@ def parse_region(shape: Mapping[str, Any], said: Mapping[str, Any], source: str,
     if isinstance(box, Problem):
         found.problems.append(box)
     elif box is None:
-        found.notes.ignored(str(shape.get("name")), "no box", source)
+        found.notes.ignored(f"{shape.get('name')} shape", "no box", source)
     else:
         words = list(_words(said))
         named = [place for place, (name, _) in enumerate(words) if name.lower() in CLASS_NAMES or len(words) == 1]
@@ -82,11 +82,19 @@ def _box(shape: Mapping[str, Any], where: str) -> BoxXyxy | Problem | None:
     return None
 
 
+def _note_photo(said: Mapping[str, Any], where: str, found: Gathering) -> None:
+    """Note what is said of a photo as a whole."""
+    for name, value in _words(said):
+        if value:
+            found.notes.ignored("attribute", f"{name!r} is of a whole photo", where)
+
+
 def _json_regions(found: Gathering) -> Iterator[tuple[str, str, Regions]]:
     for name, tree in json_files(found.folder, found.problems):
         photos = mapping(mapping(tree).get("_via_img_metadata", tree))
         for photo in photos.values():
             if isinstance(photo, dict) and "regions" in photo and photo.get("filename"):
+                _note_photo(mapping(photo.get("file_attributes")), f"{name} {photo['filename']}", found)
                 # A dict by number in version 1, a list in version 2.
                 given = photo["regions"]
                 listed = entries(list(given.values()) if isinstance(given, dict) else given)
@@ -112,11 +120,13 @@ def _csv_regions(found: Gathering) -> Iterator[tuple[str, str, Regions]]:
         if SHAPE not in text[:1000]:
             continue
         photos: dict[str, Regions] = {}
-        reader = csv.DictReader(io.StringIO(text))
+        first = text.partition("\n")[0]
+        reader = csv.DictReader(io.StringIO(text), delimiter=max(",;\t", key=first.count))
         try:
             for row in reader:
                 regions = photos.setdefault(str(row.get("filename") or row.get("#filename") or ""), [])
                 where = f"{name} line {reader.line_num}"
+                _note_photo(_decoded(row.get("file_attributes"), where, found), where, found)
                 shape, said = _decoded(row.get(SHAPE), where, found), _decoded(row.get(SAID), where, found)
                 if shape:
                     regions.append((where, shape, said))

@@ -23,8 +23,9 @@ from core.data.formats.base import (
     without_photo,
 )
 from core.data.formats.gather import Gathering
-from core.data.formats.shapes import around_turned, from_middle, size_wh
+from core.data.formats.shapes import around, around_turned, from_middle, size_wh, turn_of
 from core.data.formats.xml_nodes import DoctypeFound, Node, parse_xml
+from core.data.notes import Notes
 from core.errors import Problem
 
 ENDS = ("xmin", "ymin", "xmax", "ymax")
@@ -33,7 +34,7 @@ ROOT = "annotation"
 ROOT_TAG = re.compile(r"<annotation[\s>/]")  # CVAT's own XML begins with <annotations>
 SHAPES = ("bndbox", "robndbox")
 # What a child of `object` says that is read as something else, or that only draws it.
-NOT_ATTRIBUTES = frozenset(("name", "bndbox", "robndbox", "polygon", "segm", "attributes"))
+NOT_ATTRIBUTES = frozenset(("name", "bndbox", "robndbox", "polygon", "segm", "attributes", "part"))
 PHOTO_FOLDERS = ("JPEGImages", "images", "Images")
 
 
@@ -57,7 +58,7 @@ def read_voc(folder: Folder) -> RawSet:
         if isinstance(text, Problem):
             found.problems.append(text)
             continue
-        label, wrong = parse_voc(text, name)
+        label, wrong = parse_voc(text, name, found.notes)
         found.problems.extend(wrong)
         photo = label and _photo_of(found, name, label.name)
         if label and photo:
@@ -65,12 +66,13 @@ def read_voc(folder: Folder) -> RawSet:
     return found.result("voc")
 
 
-def parse_voc(text: str, source: str) -> tuple[RawPhoto | None, list[Problem]]:
+def parse_voc(text: str, source: str, notes: Notes) -> tuple[RawPhoto | None, list[Problem]]:
     """The labelled photo of one XML text, and everything wrong.
 
     Args:
         text: of the file.
         source: the file's name.
+        notes: takes what is not used.
 
     Returns:
         The photo, named as the file names it (perhaps ""), without a split; None when the text is no annotation.
@@ -90,8 +92,13 @@ def parse_voc(text: str, source: str) -> tuple[RawPhoto | None, list[Problem]]:
     for node in root.findall("object"):
         found = _object(node, f"{source} line {node.line}")
         (objects if isinstance(found, RawObject) else problems).append(found)  # type: ignore[arg-type]
-    size = next(root.findall("size"), None)
-    declared = size_wh(size.findtext("width"), size.findtext("height")) if size else None
+        for part in node.findall("part"):
+            notes.ignored("part", "an object counts as one, with its own box", f"{source} line {part.line}")
+    read = {size_wh(node.findtext("width"), node.findtext("height")) for node in root.findall("size")} - {None}
+    if len(read) > 1:
+        what = f"the photo's size is stated twice: {' and '.join(f'{size[0]} x {size[1]}' for size in read if size)}"
+        problems.append(Problem(what, source, "Keep the one that is right.", "size-mismatch"))
+    declared = read.pop() if len(read) == 1 else None
     return RawPhoto(root.findtext("filename"), "", tuple(objects), declared, source), problems
 
 
@@ -99,6 +106,16 @@ def _object(node: Node, source: str) -> RawObject | Problem:
     if turned := next(node.findall("robndbox"), None):
         return _turned(node, turned, source)
     box = next(node.findall("bndbox"), None)
+    if box is None and (polygon := next(node.findall("polygon"), None)):
+        ends = around([leaf.text.strip() for leaf in polygon.leaves()], source)
+        return (
+            ends
+            if isinstance(ends, Problem)
+            else RawObject(node.findtext("name"), ends, PIXELS, source, _attributes(node))
+        )
+    if box and turn_of(box.findtext("angle")):
+        what = f"this box is turned by {box.findtext('angle')}, and nothing tells about what and in which unit"
+        return Problem(what, source, "Write robndbox with cx, cy, w, h and angle, or the box around it.", "bad-label")
     written = [box.findtext(end) for end in ENDS] if box else []
     if not all(written) or not written:
         what = f"bndbox: 4 numbers expected, {sum(map(bool, written))} found"
@@ -119,6 +136,9 @@ def _turned(node: Node, turned: Node, source: str) -> RawObject | Problem:
     angle = numbers([turned.findtext("angle") or "0"], source)
     if isinstance(angle, Problem):
         return angle
+    if abs(angle[0]) > 2 * math.pi:
+        what = f"the angle {angle[0]:g} is more than a whole turn, so it is not in radians"
+        return Problem(what, source, "Write the angle in radians.", "bad-number")
     degrees = math.degrees(angle[0]) if math.isfinite(angle[0]) else 0.0
     return RawObject(node.findtext("name"), around_turned(box, degrees), PIXELS, source, _attributes(node))
 

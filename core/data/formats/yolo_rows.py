@@ -123,7 +123,7 @@ def layout_of_rows(texts: Mapping[str, str], keypoints: int, found: Gathering) -
     columns = readings[0][1]
     if columns.extra:
         for source, _ in odd:
-            found.notes.ignored("row end", f"{columns.extra} follows", source)
+            found.notes.ignored("row end", f"each is {columns.extra}", source)
     return columns
 
 

@@ -18,13 +18,14 @@ from tests.core.data.wild import (
     cases_lists,
     cases_rows,
     cases_table,
+    cases_tools,
     cases_voc,
     cases_yolo,
 )
 from tests.core.data.wild.kit import CASES, Case, Reads
 
 # Importing them registers their cases.
-MODULES = (cases_coco, cases_formats, cases_lists, cases_rows, cases_table, cases_voc, cases_yolo)
+MODULES = (cases_coco, cases_formats, cases_lists, cases_rows, cases_table, cases_tools, cases_voc, cases_yolo)
 
 
 def opened(case: Case, root: Path) -> Dataset:
