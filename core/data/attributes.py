@@ -1,4 +1,4 @@
-"""Columns and attributes beside the class name: those that name type or condition are used, the others are told.
+"""Columns and attributes beside the class name: those that name type or condition are used, the others listed.
 
 It is decided over all objects of a data set, never for one of them: a column counts where at least half of its values
 are types, conditions or classes of the taxonomy. What class name and columns say together must be one thing.
@@ -85,22 +85,22 @@ class AttributeReader:
             Both; None when its class name is no class and no attribute tells; a problem when class name and attributes
             disagree, or one of them is unknown.
         """
-        said = {"class": self._meaning(obj.class_name)}
+        meanings = {"class": self._meaning(obj.class_name)}
         words = {"class": obj.class_name}
         for name, value in obj.attributes:
             value = value.strip()
             if name not in self.used or value.casefold() in SAYS_NOTHING:
                 continue
-            words[name], said[name] = value, self._value(name, value)
-            if said[name] is None:
+            words[name], meanings[name] = value, self._value(name, value)
+            if meanings[name] is None:
                 what = f"{value!r} in {name} is no condition of {self._taxonomy.name}"
                 return Problem(
                     what, obj.source, f"Use one of: {', '.join(self._taxonomy.conditions)}.", "unknown-class"
                 )
-        if said["class"] is None and obj.class_name:
+        if meanings["class"] is None and obj.class_name:
             return None
-        kinds = {found.object_type for found in said.values() if found and found.object_type}
-        conditions = {found.condition for found in said.values() if found and found.condition}
+        kinds = {found.object_type for found in meanings.values() if found and found.object_type}
+        conditions = {found.condition for found in meanings.values() if found and found.condition}
         if len(kinds) > 1 or len(conditions) > 1:
             listed = " and ".join(f"{name} says {word!r}" for name, word in words.items() if word)
             return Problem(listed, obj.source, "Correct the one that is wrong.", "contradiction")
@@ -118,8 +118,8 @@ class AttributeReader:
 
     def _leaves_open(self, obj: RawObject) -> bool:
         """Whether attributes that state conditions say nothing of an object; one that is not ticked says no."""
-        said = [value.strip().casefold() for name, value in obj.attributes if name in self._stated]
-        return bool(self._stated) and not any(value in NOT_TICKED for value in said)
+        values = [value.strip().casefold() for name, value in obj.attributes if name in self._stated]
+        return bool(self._stated) and not any(value in NOT_TICKED for value in values)
 
     def _counts(self, name: str, found: Mapping[str, int]) -> bool:
         if key_of(name) in ABOUT_DRAWING:

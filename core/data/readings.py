@@ -1,8 +1,8 @@
 """What a format leaves open, decided over a whole data set: units, sizes, turns, and what the numbers of a box are.
 
 Boxes may be fractions or pixels, or of a photo that was resized after labelling; their four numbers may be corners.
-A reading that makes any box impossible falls out. The one that is left is used and told; where boxes speak for both,
-the set is refused with both.
+A reading that makes any box impossible falls out. The one that is left is used and reported; where boxes speak for
+both, the set is refused with both.
 """
 
 from __future__ import annotations

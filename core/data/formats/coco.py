@@ -200,8 +200,8 @@ def _object(entry: Mapping[str, Any], categories: Mapping[Any, Mapping[str, Any]
 
 def _attributes(entry: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     """CVAT's and Datumaro's `attributes`, and whatever else an annotation says in a word."""
-    said = {key: value for key, value in entry.items() if key not in KEYS and isinstance(value, str | int | float)}
-    return tuple((str(key), str(value)) for key, value in {**said, **mapping(entry.get("attributes"))}.items())
+    stated = {key: value for key, value in entry.items() if key not in KEYS and isinstance(value, str | int | float)}
+    return tuple((str(key), str(value)) for key, value in {**stated, **mapping(entry.get("attributes"))}.items())
 
 
 def _box_of_polygons(entry: Mapping[str, Any], name: str, where: str) -> RawObject | Problem:

@@ -38,8 +38,8 @@ def parse_entry(entry: Mapping[str, Any], source: str, found: Gathering) -> RawP
         if isinstance(box, Problem):
             found.problems.append(box)
         else:
-            said = {key: value for key, value in written.items() if key not in ("label", "coordinates")}
-            rest = tuple((key, str(value)) for key, value in said.items() if isinstance(value, str | int | float))
+            others = {key: value for key, value in written.items() if key not in ("label", "coordinates")}
+            rest = tuple((key, str(value)) for key, value in others.items() if isinstance(value, str | int | float))
             objects.append(RawObject(str(written.get("label") or ""), box, PIXELS, where, rest, CENTRED))
     return RawPhoto(_photo_name(entry), "", tuple(objects), None, source)
 

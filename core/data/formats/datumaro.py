@@ -59,8 +59,8 @@ def parse_item(item: Mapping[str, Any], names: Sequence[str], where: tuple[str, 
             what = f"no class has the number {written.get('label_id')!r}"
             found.problems.append(Problem(what, here, "Add it to categories.", "unknown-class"))
         else:
-            said = mapping(written.get("attributes"))
-            attributes = tuple((str(key), str(value)) for key, value in said.items() if value is not None)
+            given = mapping(written.get("attributes"))
+            attributes = tuple((str(key), str(value)) for key, value in given.items() if value is not None)
             objects.append(
                 RawObject(
                     names[number], box, PIXELS, here, attributes, SIZED if written.get("type") == "bbox" else CORNERS

@@ -121,9 +121,9 @@ def described(folder: Folder) -> Iterator[Problem]:
     seen: set[str] = set()
     for name in folder.names:
         ending = PurePosixPath(name).suffix.lower()
-        if ending in DESCRIBED and ending not in seen and (said := DESCRIBED[ending](head_of(folder, name))):
+        if ending in DESCRIBED and ending not in seen and (what := DESCRIBED[ending](head_of(folder, name))):
             seen.add(ending)
-            yield Problem(said, name, TABLE_CURE if ending != ".xml" else EXPORT, "no-data")
+            yield Problem(what, name, TABLE_CURE if ending != ".xml" else EXPORT, "no-data")
 
 
 def _table(head: str) -> str:

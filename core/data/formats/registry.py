@@ -60,6 +60,7 @@ def _listed(titles: list[str]) -> str:
     return f"{', '.join(titles[:-1])} or {titles[-1]}"
 
 
+FORMATS_NAMES = _listed([reader.title.partition(" (")[0] for reader in FORMATS.values()])
 FORMATS_TEXT = _listed([reader.title for reader in FORMATS.values()])
 
 
@@ -67,6 +68,12 @@ def recognise(folder: Folder) -> LabelFormat | None:
     """The format of a folder's labels, or of the file handed over; None when no format recognises it."""
     meant = _only_handed(folder)
     return next((reader for reader in FORMATS.values() if reader.recognises(meant)), None)
+
+
+def claimed(folder: Folder) -> LabelFormat | None:
+    """The format of which a folder means to be though its labels cannot be read; a folder of photos alone is none."""
+    readers = (reader for reader in FORMATS.values() if reader.endings)
+    return next((reader for reader in readers if reader.claims(_only_handed(folder))), None)
 
 
 def require_format(folder: Folder, wanted: str = "auto") -> LabelFormat:
@@ -166,6 +173,6 @@ def not_used(folder: Folder, raw: RawSet) -> list[Problem]:
     endings = Counter(PurePosixPath(name).suffix.lower() for name in folder.unread_photos.values())
     for ending, count in endings.items():
         first = next(name for name in folder.unread_photos.values() if name.lower().endswith(ending))
-        said = f"{counted(count, 'file')} {ending} not used: no photo of this ending is read"
-        hints.append(Problem(said, first, "Save them as JPEG if they belong here.", IGNORED))
+        what = f"{counted(count, 'file')} {ending} not used: no photo of this ending is read"
+        hints.append(Problem(what, first, "Save them as JPEG if they belong here.", IGNORED))
     return hints

@@ -123,14 +123,14 @@ def parse_row(values: Mapping[str, Any], source: str, columns: Columns | None = 
         columns: what they mean; by their names if None.
     """
     columns = columns or columns_of(list(values))
-    said = {meaning: values.get(name) for meaning, name in columns.places.items()}
-    kind = " ".join(_text(said.get(key)) for key in ("object_type", "condition")).strip()
-    name = _text(said.get(CLASS)) or kind
-    listed = said.get(LISTED)
+    cells = {meaning: values.get(name) for meaning, name in columns.places.items()}
+    kind = " ".join(_text(cells.get(key)) for key in ("object_type", "condition")).strip()
+    name = _text(cells.get(CLASS)) or kind
+    listed = cells.get(LISTED)
     if columns.shape == (LISTED,):
         written = listed if isinstance(listed, list) else []
     else:
-        written = [said.get(part) for part in columns.shape or ("x1", "y1", "x2", "y2")]
+        written = [cells.get(part) for part in columns.shape or ("x1", "y1", "x2", "y2")]
     if all(_is_nothing(value) for value in written) and _is_nothing(name):
         return None
     present = [value for value in written if _text(value)]
@@ -201,8 +201,8 @@ def _add_row(row: Row, values: Mapping[str, Any], name: str, found: Gathering) -
 
 def _flight(row: Row, values: Mapping[str, Any]) -> str:
     """The flight that a row states; without such a column its site and date, which together are one."""
-    said = {key: _text(values.get(row.columns.places.get(key, key))) for key in (FLIGHT, *FLIGHT_PARTS)}
-    return said[FLIGHT] or " ".join(TIME_OF_DAY.sub("", said[key]) for key in FLIGHT_PARTS if said[key])
+    stated = {key: _text(values.get(row.columns.places.get(key, key))) for key in (FLIGHT, *FLIGHT_PARTS)}
+    return stated[FLIGHT] or " ".join(TIME_OF_DAY.sub("", stated[key]) for key in FLIGHT_PARTS if stated[key])
 
 
 def _split(row: Row, values: Mapping[str, Any], name: str, table: str, found: Gathering) -> str:

@@ -124,10 +124,10 @@ def columns_without_names(rows: Sequence[Sequence[str]]) -> Columns | None:
         boxes = [[float(cell) for cell in row[first : first + 4]] for row in full]
         shape = SIZED if any(box[2] <= box[0] or box[3] <= box[1] for box in boxes) else CORNERS
         order = (IMAGE, *shape, CLASS) if first == 1 else (IMAGE, CLASS, *shape)
-    said = ", ".join(order).replace(IMAGE, "photo", 1)
+    layout = ", ".join(order).replace(IMAGE, "photo", 1)
     places = {meaning: str(place + 1) for place, meaning in enumerate(order)}
     shape = CORNERS if "x2" in places else SIZED
-    return Columns(places, shape, tuple(str(place + 1) for place in range(len(order), wide)), said)
+    return Columns(places, shape, tuple(str(place + 1) for place in range(len(order), wide)), layout)
 
 
 def _kind(cells: Sequence[str]) -> str:

@@ -145,14 +145,14 @@ def _turned(node: Node, turned: Node, source: str) -> RawObject | Problem:
 
 def _attributes(node: Node) -> tuple[tuple[str, str], ...]:
     """Everything else that an object says: of each child that holds text alone, and of CVAT's <attributes>."""
-    said = [
+    stated = [
         (child.tag, child.text.strip())
         for child in node.children
         if not child.children and child.tag not in NOT_ATTRIBUTES and child.text.strip() not in SHAPES
     ]
     for group in node.findall("attributes"):
-        said += [(child.findtext("name"), child.findtext("value")) for child in group.findall("attribute")]
-    return tuple(said)
+        stated += [(child.findtext("name"), child.findtext("value")) for child in group.findall("attribute")]
+    return tuple(stated)
 
 
 def _photo_of(found: Gathering, label: str, written: str) -> str | None:

@@ -113,8 +113,8 @@ def layout_of_rows(texts: Mapping[str, str], keypoints: int, found: Gathering) -
     elif _all(rows, lambda row: len(row) >= 8 and len(row) % 2 == 0 and 0 <= row[-1] <= 1 and len(row) != 56):
         readings.append((f"a polygon with {CONFIDENCE}", RowLayout(tail=1, extra=CONFIDENCE)))
     if len(readings) > 1:
-        said = ", or ".join(f"{name}: {_shown(rows[0], columns)}" for name, columns in readings)
-        what = f"rows of {min(lengths)} values ({len(rows)} of them) may be {said}"
+        listed = ", or ".join(f"{name}: {_shown(rows[0], columns)}" for name, columns in readings)
+        what = f"rows of {min(lengths)} values ({len(rows)} of them) may be {listed}"
         fix = "Write kpt_shape into data.yaml for keypoints, or leave out what follows the box."
         found.problems.append(Problem(what, where, fix, "two-readings"))
         return None
