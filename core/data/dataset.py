@@ -13,7 +13,7 @@ from core.data.archives import is_archive, open_archive
 from core.data.attributes import meaning_of
 from core.data.checks import check_photos
 from core.data.duplicates import drop_duplicates
-from core.data.files import MOST_FILES, is_photo, list_files
+from core.data.files import MOST_FILES, SPLIT_WORDS, is_photo, list_files
 from core.data.flights import compile_rule, flight_of, linked
 from core.data.formats.registry import FORMATS_TEXT, not_used, read_labels, require_format
 from core.data.notes import refuse_inferences
@@ -28,6 +28,7 @@ from core.errors import Problem, UserError
 from core.settings import DataSettings
 
 DEMO, AUTO = "demo", "auto"
+LABEL_FOLDERS = ("annotations", "labels", "ann")
 ARCHIVE_FOLDER = "data"  # of a workspace, with a folder for every archive that was opened
 
 
@@ -113,7 +114,23 @@ def handed_over(data: DataSettings, sample_folder: Path) -> tuple[Path, str]:
         return path, ""
     if is_archive(path):
         return open_archive(path, sample_folder.parent / ARCHIVE_FOLDER), ""
-    return path.parent, "" if is_photo(path.name) else path.name
+    if is_photo(path.name):
+        return path.parent, ""
+    folder = _folder_of_labels(path)
+    return folder, path.relative_to(folder).as_posix()
+
+
+def _folder_of_labels(path: Path) -> Path:
+    """The folder of a data set by one of its label files: above `annotations`, `labels/train` and the like.
+
+    Where photos lie beside the file, its own.
+    """
+    folder = path.parent
+    if any(is_photo(beside.name) for beside in folder.iterdir()):
+        return folder
+    if folder.name.lower() in SPLIT_WORDS and folder.parent.name.lower() in LABEL_FOLDERS:
+        folder = folder.parent
+    return folder.parent if folder.name.lower() in LABEL_FOLDERS else folder
 
 
 def _divided(dataset: Dataset, data: DataSettings, seed: int) -> Dataset:

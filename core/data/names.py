@@ -16,7 +16,8 @@ from pathlib import PurePosixPath
 from urllib.parse import parse_qs, unquote, urlsplit
 
 # Label Studio puts letters and a hyphen before what is uploaded.
-UPLOAD_CODE = re.compile(r"^[0-9a-f]{5,32}-(?=.)")
+UPLOAD_CODE = re.compile(r"^(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}[-_]|[0-9a-f]{5,32}-)(?=.)")
+BLANKS = re.compile(r"(?:[^\w.-]|_)+")  # what a server makes an underscore of, or leaves out
 ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 MOST_DIGITS = 18  # of a name that is a number
 ENDINGS = re.compile(r"(\.(jpe?g|png|bmp|webp|tiff?|heic|heif|avif|gif|mpo|jfif))+$")
@@ -50,12 +51,21 @@ def _stem_without_code(name: str) -> str:
     return UPLOAD_CODE.sub("", _stem(name))
 
 
+def _without_blanks(name: str) -> str:
+    return BLANKS.sub("_", _stem(name)).strip("_")
+
+
+def _without_code_and_blanks(name: str) -> str:
+    return BLANKS.sub("_", _stem_without_code(name)).strip("_")
+
+
 def _number(name: str) -> str:
     """The number that a name is; a spreadsheet takes the zeros before it away, and pandas makes 12.0 of it."""
     stem = _stem(name).removesuffix(".0")
     return str(int(stem)) if stem.isdecimal() and stem.isascii() and len(stem) < MOST_DIGITS else ""
 
 
+MARKS = "differ in blanks and marks"
 ENDING = "differ in their ending"
 CODE = "carry an upload's code in front"
 Key = Callable[[str], str]
@@ -71,6 +81,9 @@ STEPS: tuple[tuple[Key, Key, str], ...] = (
     (_stem, _stem, ENDING),
     (_stem_without_code, _stem, CODE),
     (_stem, _stem_without_code, CODE),
+    (_without_blanks, _without_blanks, MARKS),
+    (_without_code_and_blanks, _without_blanks, MARKS),
+    (_without_blanks, _without_code_and_blanks, MARKS),
     (_number, _number, "are numbers without their zeros"),
 )
 OTHER_FOLDERS = "are written with folders that are not here"

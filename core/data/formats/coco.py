@@ -58,9 +58,10 @@ def read_coco(folder: Folder) -> RawSet:
         near, split = _places(name)
         photos, wrong = parse_coco(tree, name)
         found.problems.extend(wrong)
-        here = [found.add(replace(photo, split=split), near) for photo in photos]
-        if not any(here):
-            what = f"the split {split} has no photo" if split else "this file names no photo that is here"
+        for photo in photos:
+            found.add(replace(photo, split=split), near)
+        if not photos:
+            what = f"the split {split} has no photo" if split else "this file names no photo"
             found.problems.append(Problem(what, name, "Add its photos, or remove the file.", "empty-split"))
     return found.result("coco")
 
@@ -187,7 +188,7 @@ def _object(entry: Mapping[str, Any], categories: Mapping[Any, Mapping[str, Any]
         return Problem(f"the category {number!r} has no name", where, "Name it in categories.", "unknown-class")
     box = entry.get("bbox")
     if box is None or box == []:
-        return _box_of_polygons(entry, name, where)
+        return _box_of_polygons(entry, category, where)
     if not isinstance(box, list) or len(box) != 4:
         found = len(box) if isinstance(box, list) else "none"
         return Problem(f"bbox: 4 numbers expected, {found} found", where, BOX, "wrong-count")
@@ -195,16 +196,19 @@ def _object(entry: Mapping[str, Any], categories: Mapping[Any, Mapping[str, Any]
     if isinstance(values, Problem):
         return values
     x, y, width, height = values
-    return RawObject(name, (x, y, x + width, y + height), PIXELS, where, _attributes(entry), SIZED)
+    return RawObject(name, (x, y, x + width, y + height), PIXELS, where, _attributes(entry, category), SIZED)
 
 
-def _attributes(entry: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    """CVAT's and Datumaro's `attributes`, and whatever else an annotation says in a word."""
+def _attributes(entry: Mapping[str, Any], category: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """CVAT's and Datumaro's `attributes`, whatever else an annotation says in a word, and the class's own class."""
     stated = {key: value for key, value in entry.items() if key not in KEYS and isinstance(value, str | int | float)}
+    above = category.get("supercategory")
+    if isinstance(above, str) and above not in (category.get("name"), "none"):
+        stated["supercategory"] = above
     return tuple((str(key), str(value)) for key, value in {**stated, **mapping(entry.get("attributes"))}.items())
 
 
-def _box_of_polygons(entry: Mapping[str, Any], name: str, where: str) -> RawObject | Problem:
+def _box_of_polygons(entry: Mapping[str, Any], category: Mapping[str, Any], where: str) -> RawObject | Problem:
     """The box around polygons [[x1, y1, x2, y2, …], …]."""
     segmentation = entry.get("segmentation")
     flat = (
@@ -220,7 +224,7 @@ def _box_of_polygons(entry: Mapping[str, Any], name: str, where: str) -> RawObje
     if isinstance(values, Problem):
         return values
     box = (min(values[::2]), min(values[1::2]), max(values[::2]), max(values[1::2]))
-    return RawObject(name, box, PIXELS, where, _attributes(entry))
+    return RawObject(str(category.get("name")), box, PIXELS, where, _attributes(entry, category))
 
 
 FORMAT = LabelFormat("coco", "COCO (JSON)", (".json",), finds_coco, read_coco)

@@ -35,15 +35,12 @@ class Gathering:
         self.notes = Notes()
         self.photos: dict[str, RawPhoto] = {}
 
-    def add(self, label: RawPhoto, near: Iterable[str] = ()) -> bool:
+    def add(self, label: RawPhoto, near: Iterable[str] = ()) -> None:
         """Put a label to its photo, or report that there is none, or that it has a label already.
 
         Args:
             label: named as its file names it; its split may be "" and is then that of the photo's folder.
             near: folders in which the photo is looked for first.
-
-        Returns:
-            Whether the photo is here.
         """
         name = self.find(label.name, near, label.source)
         if name in self.photos:
@@ -51,7 +48,6 @@ class Gathering:
             self.problems.append(Problem(what, label.source, "Keep one of the two labels.", "duplicate-photo"))
         elif name:
             self.photos[name] = replace(label, name=name, split=label.split or split_in(name))
-        return bool(name)
 
     def find(self, written: str, near: Iterable[str], source: str) -> str | None:
         """The photo that a label names, in which way the names differ noted; None when that is reported instead."""

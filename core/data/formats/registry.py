@@ -138,6 +138,8 @@ def _unknown(folder: Folder) -> UserError:
     unread = [text for text in texts if isinstance(text, Problem)]
     named = named_problems(folder) or described(folder)
     fix = f"Give a folder in {FORMATS_TEXT}."
+    if folder.handed and not folder.photos:
+        fix = "Give the folder that holds both photos and labels."
     last = Problem(f"{seen} that we recognise", str(folder.root), fix, "no-data")
     return UserError.of((*folder.problems, *unread, *named, last))
 

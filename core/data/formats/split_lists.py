@@ -62,6 +62,9 @@ def listed_photos(name: str, found: Gathering) -> tuple[str, ...]:
         photos.append(match.photo)
         if match.difference:
             found.notes.inferred("name", match.difference, f"{name} line {number}")
+    if not lines:
+        what = f"the split {_split_of(name) or 'of this list'} has no photo"
+        found.problems.append(Problem(what, name, "List its photos, or remove the file.", "empty-split"))
     if lost:
         many = f" (as {len(lost) - 1} other of {len(lines)} lines)" if len(lost) > 1 else ""
         what = f"no such photo: {lost[0][1]}{many}"
@@ -92,9 +95,6 @@ def _listed_splits(found: Gathering) -> dict[str, str]:
     splits: dict[str, str] = {}
     for split, name in find_split_lists(found.folder):
         photos = listed_photos(name, found)
-        if not photos and not _has_lines(found, name):
-            what = f"the split {split} has no photo"
-            found.problems.append(Problem(what, name, "List its photos, or remove the file.", "empty-split"))
         both = [photo for photo in photos if splits.get(photo, split) != split]
         if both:
             found.problems.append(in_two_splits(both, (splits[both[0]], split), name))
@@ -131,11 +131,6 @@ def _split_of(name: str) -> str:
     stem = YEAR.sub("", path.stem.lower())
     words = [word for word in re.split(r"[^a-z0-9]+", stem) if word and word not in BESIDE]
     return SPLIT_WORDS.get(words[0], "") if len(words) == 1 and path.suffix.lower() == ".txt" else ""
-
-
-def _has_lines(found: Gathering, name: str) -> bool:
-    text = read_text(found.folder, name)
-    return isinstance(text, Problem) or bool(text.strip())
 
 
 def _is_number(word: str) -> bool:

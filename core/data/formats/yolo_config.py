@@ -64,14 +64,15 @@ def find_config(folder: Folder) -> str | None:
 
 def find_class_lists(folder: Folder) -> list[str]:
     """Files with a class on each line; a label of the same name, which holds numbers, is none."""
-    named = [
-        name
-        for name in folder.names
-        if PurePosixPath(name).name.lower() in CLASS_LISTS or name.lower().endswith(CLASS_ENDINGS)
-    ]
+    named = [name for name in folder.names if is_class_list(name)]
     if folder.handed in named:
         return [folder.handed]
     return [name for name in named if not holds_rows(folder, name)]
+
+
+def is_class_list(name: str) -> bool:
+    """Whether a file is called as lists of classes are."""
+    return PurePosixPath(name).name.lower() in CLASS_LISTS or name.lower().endswith(CLASS_ENDINGS)
 
 
 def read_yolo_config(found: Gathering) -> YoloConfig:
@@ -90,7 +91,8 @@ def read_yolo_config(found: Gathering) -> YoloConfig:
     for where, count in ((file, tree.get("nc")), (darknet, stated.get("classes"))):
         names = _counted(names, count, where or "", found)
     splits, used = _splits(tree or stated, file or darknet or "", found)
-    files = frozenset((*lists, *used, *(name for name in (file, darknet) if name)))
+    unread = [name for name in folder.names if is_class_list(name) and not holds_rows(folder, name)]
+    files = frozenset((*lists, *unread, *used, *(name for name in (file, darknet) if name)))
     return YoloConfig(names, splits, _keypoints(tree.get("kpt_shape")), files)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import zipfile
 from pathlib import Path
 
 from tests.core.data.wild.kit import (
@@ -105,6 +107,11 @@ def yolo_folder_in_no_split(root: Path) -> None:
     pairs(root, "spare/images", "spare/labels", 3, "X_{}")
 
 
+@case("splits", Refused(["train.txt: the split train has no photo"]))
+def yolo_empty_list(root: Path) -> None:
+    listed_yolo(root, "", VALID, names_yaml(train="train.txt", val="val.txt"))
+
+
 # -- class lists ---------------------------------------------------------------------------------------------------
 @case("class lists", Refused(["data_v2.yaml", "class 0 is 'toe drain normal' in data.yaml and 'vegetation'"]))
 def yolo_two_yamls(root: Path) -> None:
@@ -156,6 +163,12 @@ def yolo_counted_from_one(root: Path) -> None:
     text(root / "classes.txt", LISTED)
 
 
+@case("class lists", Reads("yolo", FIRST, MIDDLE_PX, 4))
+def yolo_one_of_two_class_lists(root: Path) -> Path:
+    yolo_two_class_lists(root)
+    return root / "classes.txt"
+
+
 # -- tables that ought to agree --------------------------------------------------------------------------------------
 @case("handed over", Refused(["labels_v2.csv", "6 photos labelled in another table too", "labels.csv"], ["no row"]))
 def table_second_version(root: Path) -> None:
@@ -168,6 +181,26 @@ def table_second_version(root: Path) -> None:
 def table_one_of_two_versions(root: Path) -> Path:
     table_second_version(root)
     return root / "labels_v2.csv"
+
+
+@case("handed over", Reads("coco", FIRST, BOX, 6))
+def coco_file_in_annotations(root: Path) -> Path:
+    names = photos(root / "images", 6)
+    tree(root / "annotations/draft.json", coco(names, (1, 1, 9, 9)))
+    return tree(root / "annotations/instances.json", coco(names))
+
+
+@case("handed over", Reads("yolo", FIRST, MIDDLE_PX, 7, {"train": 4, "valid": 3}))
+def cli_zip(root: Path) -> Path:
+    """A zip in a folder that holds another data set."""
+    tree(root / "labels.json", coco(photos(root, 3)))
+    yolo(root / "made", middle)
+    with zipfile.ZipFile(root / "dam.zip", "w") as archive:
+        for path in sorted((root / "made").rglob("*.*")):
+            archive.write(path, f"dam/{path.relative_to(root / 'made')}")
+        archive.writestr("__MACOSX/dam/._data.yaml", "x")
+    shutil.rmtree(root / "made")
+    return root / "dam.zip"
 
 
 @case("attributes", Refused(["class says 'toe drain normal'", "class 2 says 'toe drain blocked'"]))

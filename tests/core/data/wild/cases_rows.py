@@ -165,6 +165,18 @@ def coco_addresses(root: Path) -> None:
     tree(root / "labels.json", coco(f"https://host.example/a/{name}?sig=ab&x=1" for name in names))
 
 
+@case("names", Reads("coco", FIRST, BOX, 6, told=["6 names carry an upload's code"]))
+def coco_whole_uuids(root: Path) -> None:
+    names = photos(root, 6)
+    tree(root / "labels.json", coco(f"1b4e28ba-2fa1-11d2-883f-0016d3cca427-{name}" for name in names))
+
+
+@case("names", Reads("coco", FIRST, BOX, 6, told=["6 names differ in blanks and marks"]))
+def coco_uploaded_blanks(root: Path) -> None:
+    photos(root, 6, "Dam site ({}).jpg")
+    tree(root / "labels.json", coco(f"1a2b3c4d-Dam_site_{number}.jpg" for number in range(6)))
+
+
 @case("names", Reads("coco", FIRST, BOX, 6, told=["6 names differ in Unicode form only"]))
 def coco_decomposed(root: Path) -> None:
     photos(root, 6, "B\u00f6schung_{}.jpg")

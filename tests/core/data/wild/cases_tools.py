@@ -85,6 +85,14 @@ def voc_parts(root: Path) -> None:
 
 
 # -- COCO ----------------------------------------------------------------------------------------------------------
+@case("attributes", Reads("coco", FIRST, BOX, 5, told=["supercategory gives the class"]))
+def coco_supercategories(root: Path) -> None:
+    made = coco(photos(root, 5))
+    for category in made["categories"][:4]:
+        category["supercategory"], _, category["name"] = category["name"].rpartition(" ")
+    tree(root / "labels.json", made)
+
+
 @case("ids", Reads("coco", FIRST, BOX, 6))
 def coco_padded_ids(root: Path) -> None:
     changed(root, lambda entry: entry.update(image_id=f"{entry['image_id']:06d}"))
