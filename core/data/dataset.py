@@ -15,7 +15,7 @@ from core.data.checks import check_photos
 from core.data.duplicates import drop_duplicates
 from core.data.files import MOST_FILES, SPLIT_WORDS, is_photo, list_files
 from core.data.flights import compile_rule, flight_of, linked
-from core.data.formats.registry import FORMATS_TEXT, not_used, read_labels, require_format
+from core.data.formats.registry import FORMATS_TEXT, not_used, read_labels, recognised_beside, require_format
 from core.data.notes import refuse_inferences
 from core.data.other_labels import disagreements
 from core.data.photos import examine
@@ -75,9 +75,10 @@ def read_dataset(
     photos, wrong = check_photos(folder.root, settled, facts, taxonomy, keep_duplicates=data.drop_duplicates)
     known = lru_cache(maxsize=None)(lambda word: meaning_of(word, taxonomy) is not None)
     grouped = tuple(replace(photo, group=photo.group or flight_of(photo.name, rule, known)) for photo in photos)
-    problems = (*folder.problems, *raw.problems, *doubts, *wrong, *not_used(folder, raw))
+    beside = recognised_beside(folder, raw.format)
+    problems = (*folder.problems, *raw.problems, *doubts, *wrong, *not_used(folder, raw, beside))
     if data.format == AUTO and not handed:
-        problems += tuple(disagreements(folder, raw.format, photos, facts, taxonomy))
+        problems += tuple(disagreements(folder, beside, photos, facts, taxonomy))
     if data.strict:
         problems = refuse_inferences(problems)
     if data.drop_duplicates:

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from core.data.checks import check_photos
 from core.data.files import Folder
-from core.data.formats.registry import FORMATS, read_labels, recognised_beside
+from core.data.formats.base import LabelFormat
+from core.data.formats.registry import read_labels
 from core.data.photos import PhotoFacts
 from core.data.readings import settle
 from core.data.types import BoxedObject, Photo
@@ -14,11 +15,12 @@ from core.errors import Problem
 from core.taxonomy import Taxonomy
 from core.units import count, counted
 
+Facts = Mapping[str, PhotoFacts | Problem]
 SAME_PLACE = 0.02  # of the photo's sides, by which ends of one box may differ from tool to tool
 
 
 def disagreements(
-    folder: Folder, used: str, photos: Sequence[Photo], facts: Mapping[str, PhotoFacts | Problem], taxonomy: Taxonomy
+    folder: Folder, beside: Sequence[LabelFormat], used: Sequence[Photo], facts: Facts, taxonomy: Taxonomy
 ) -> list[Problem]:
     """One fault for each other format whose labels of the same photos say something else.
 
@@ -26,14 +28,14 @@ def disagreements(
 
     Args:
         folder: the folder as listed.
-        used: the name of the format that is used.
-        photos: with the objects that were read in it.
+        beside: the other formats, in which labels lie there too.
+        used: photos with the objects that were read in the first.
         facts: of these photos, by name.
         taxonomy: gives object type and condition of each class name.
     """
-    known = {photo.name: photo for photo in photos}
+    known = {photo.name: photo for photo in used}
     problems = []
-    for reader in recognised_beside(folder, used):
+    for reader in beside:
         raw = [photo for photo in read_labels(folder, reader).photos if photo.name in known]
         settled, _ = settle(raw, facts)
         checked, _ = check_photos(folder.root, settled, facts, taxonomy, keep_duplicates=True)
@@ -42,10 +44,10 @@ def disagreements(
         unlike = [photo.name for photo in compared if not _alike(photo.objects, known[photo.name].objects)]
         if unlike:
             what = (
-                f"labels in {reader.title} and in {FORMATS[used].title} disagree on {count(len(unlike))} of "
+                f"labels in {reader.title} disagree with those that are used on {count(len(unlike))} of "
                 f"{counted(len(compared), 'photo')} ({unlike[0]})"
             )
-            fix = f"Set data.format to {used} or to {reader.name}, or remove the labels that are wrong."
+            fix = f"Set data.format to the one that is right ({reader.name}, say), or remove the other labels."
             problems.append(Problem(what, str(folder.root), fix, "two-formats"))
     return problems
 

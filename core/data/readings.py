@@ -99,7 +99,15 @@ def settle_turns(photos: Sequence[RawPhoto], notes: Notes) -> tuple[RawPhoto, ..
         rest = tuple(pair for pair in one.attributes if pair[0] != ROTATION)
         return replace(one, box_xyxy=around_turned(one.box_xyxy, turn), attributes=rest, shape=CORNERS)
 
-    return _each(photos, lambda photo: replace(photo, objects=tuple(map(settle, photo.objects))))
+    # Most objects have no attributes at all, and a data set has a hundred thousand of them.
+    return _each(
+        photos,
+        lambda photo: (
+            replace(photo, objects=tuple(map(settle, photo.objects)))
+            if any(one.attributes for one in photo.objects)
+            else photo
+        ),
+    )
 
 
 def doubt_shapes(photos: Sequence[RawPhoto], facts: Mapping[str, PhotoFacts | Problem]) -> tuple[Problem, ...]:

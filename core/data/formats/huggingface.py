@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Mapping
-from pathlib import PurePosixPath
 from typing import Any
 
 import yaml
@@ -117,7 +116,7 @@ def _named(label: Any, names: Mapping[str, str]) -> str:
 
 
 def _files(folder: Folder) -> list[str]:
-    return [name for name in folder.names if PurePosixPath(name).name.lower() in FILES]
+    return [name for name in folder.names if name.lower().rpartition("/")[2] in FILES]
 
 
 def _is_metadata(row: Mapping[str, Any]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
 
@@ -122,6 +122,8 @@ def _is_no_label(name: str) -> bool:
 
 def _sources(raw: RawSet, names: set[str]) -> set[str]:
     """The files among `names` in which something stands that was read: sources are a file's name and a place in it."""
+    if not names:
+        return set()
     places = {place for photo in raw.photos for place in (photo.source, *(one.source for one in photo.objects))}
     found = set()
     for place in (*places, *(problem.where for problem in raw.problems)):
@@ -149,15 +151,15 @@ def recognised_beside(folder: Folder, used: str) -> list[LabelFormat]:
     return [reader for reader in FORMATS.values() if reader.name != used and reader.recognises(folder)]
 
 
-def not_used(folder: Folder, raw: RawSet) -> list[Problem]:
+def not_used(folder: Folder, raw: RawSet, beside: Sequence[LabelFormat] = ()) -> list[Problem]:
     """Hints of labels, other files and photos in a folder that are not used.
 
     Args:
         folder: the folder as listed.
         raw: what was read in it.
+        beside: other formats in which labels lie there.
     """
     hints = []
-    beside = recognised_beside(folder, raw.format)
     for reader in beside:
         what = f"labels in {reader.title} lie here too and are not used: {FORMATS[raw.format].title} is"
         hints.append(Problem(what, str(folder.root), f"Set data.format to {reader.name} for these.", IGNORED))

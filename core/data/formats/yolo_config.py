@@ -72,7 +72,8 @@ def find_class_lists(folder: Folder) -> list[str]:
 
 def is_class_list(name: str) -> bool:
     """Whether a file is called as lists of classes are."""
-    return PurePosixPath(name).name.lower() in CLASS_LISTS or name.lower().endswith(CLASS_ENDINGS)
+    low = name.lower()
+    return low.rpartition("/")[2] in CLASS_LISTS or low.endswith(CLASS_ENDINGS)
 
 
 def read_yolo_config(found: Gathering) -> YoloConfig:

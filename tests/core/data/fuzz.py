@@ -12,6 +12,7 @@ were found stand as tests.
 from __future__ import annotations
 
 import argparse
+import ast
 import contextlib
 import os
 import re
@@ -64,7 +65,7 @@ def read_all(blob: bytes, reader: str) -> None:
     from core import taxonomy
     from core.data.checks import check_photos
     from core.data.files import Folder
-    from core.data.formats.registry import FORMATS, not_used, read_labels, require_format
+    from core.data.formats.registry import FORMATS, not_used, read_labels, recognised_beside, require_format
     from core.data.photos import PhotoFacts
     from core.data.readings import settle
     from core.errors import UserError
@@ -78,7 +79,7 @@ def read_all(blob: bytes, reader: str) -> None:
         facts = {photo.name: PhotoFacts((320, 240), photo.name, 1) for photo in raw.photos}
         settled, _ = settle(raw.photos, facts)
         check_photos(root, settled, facts, taxonomy.load())
-        not_used(folder, raw)
+        not_used(folder, raw, recognised_beside(folder, reader))
     except UserError:
         pass
     finally:
@@ -106,6 +107,14 @@ def write_seeds(reader: str, into: Path) -> None:
             (into / f"seed{number}").write_bytes(seed)
 
 
+def write_words(reader: str, into: Path) -> None:
+    """The texts in the reader's code, which are what its format calls things, as a dictionary for libFuzzer."""
+    trees = (ast.parse(path.read_text()) for path in FORMATS_FOLDER.glob(f"{reader}*.py"))
+    nodes = (node.value for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant))
+    words = {word for word in nodes if isinstance(word, str) and re.fullmatch(r"[\w .,:<>/-]{1,30}", word)}
+    into.write_text("".join(f'"{word}"\n' for word in sorted(words) if word.isascii()))
+
+
 def fuzz(reader: str, corpus: Path, seconds: int) -> None:
     """Run libFuzzer in this process, which it ends."""
     import atheris  # type: ignore[import-not-found, unused-ignore]
@@ -129,7 +138,13 @@ def fuzz(reader: str, corpus: Path, seconds: int) -> None:
             (corpus.parent / f"fault{len(seen)}").write_bytes(blob)
             print(f"FAULT {fault}: {error_text(blob, reader)}", flush=True)
 
-    options = [f"-max_total_time={seconds}", f"-max_len={MOST_BYTES}", "-timeout=60", "-rss_limit_mb=1500"]
+    options = [
+        f"-max_total_time={seconds}",
+        f"-max_len={MOST_BYTES}",
+        "-timeout=60",
+        "-rss_limit_mb=1500",
+        f"-dict={corpus.parent / 'words'}",
+    ]
     atheris.Setup([sys.argv[0], *options, "-print_final_stats=1", "-verbosity=0", str(corpus)], one)
     atheris.Fuzz()
 
@@ -189,6 +204,7 @@ def main() -> None:
             corpus = Path(made) / "corpus"
             corpus.mkdir()
             write_seeds(reader, corpus)
+            write_words(reader, corpus.parent / "words")
             command = [sys.executable, "-m", "tests.core.data.fuzz", "--corpus", str(corpus)]
             run = subprocess.run(
                 [*command, "--reader", reader, "--minutes", str(given.minutes)], capture_output=True, text=True
