@@ -46,8 +46,9 @@ def count(number: int) -> str:
 
 
 def counted(number: int, one: str, many: str = "") -> str:
-    """A number with its noun: 1 photo, 1,465 photos; `many` is the plural where it is not `one` with an s."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
+    """A number with its noun: 1 photo, 1,465 photos, 2 boxes; `many` is the plural where the ending does not tell."""
+    ending = "es" if one.endswith(("s", "x", "ch", "sh")) else "s"
+    return f"{number:,} {one if number == 1 else many or one + ending}"
 
 
 def signed(difference: float, digits: int = 3) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from core import glossary, units
+from core.data.formats.registry import FORMATS_NAMES
 from core.records import DryRunMeasured, Resulted, Stepped
 
 TITLE = "damgui"
@@ -104,9 +105,7 @@ FOUND_AT_A_PRICE = glossary.FOUND_AT_A_PRICE
 DATA_LEAD = "Choose the photos to work with, and see what is in them before anything is computed."
 DATA_SOURCE, DATA_SAMPLE, DATA_FOLDER = "Photos", "Sample set (drawn dam slopes)", "My own folder"
 DATA_PATH = "Folder"
-DATA_PATH_HINT = (
-    "The whole path of a folder in YOLO, COCO, Pascal VOC, CVAT, Label Studio, labelme, table or another format."
-)
+DATA_PATH_HINT = f"The whole path of a folder, label file or archive: {FORMATS_NAMES}."
 DATA_READ, DATA_READING = "Read the photos", "Reading the photos… the sample set is drawn on first use, about 30 s."
 DATA_EMPTY = "No photos read yet. Choose the sample set or your own folder, then press Read the photos."
 DATA_CHART = "Objects of every class in each split"
@@ -305,8 +304,8 @@ BATCH_LEAD = "Let a model judge every box in a folder of photos, and take the an
 BATCH_MODEL, BATCH_FOLDER = "Model", "Folder of photos"
 BATCH_MODEL_HINT = "A tuned model, or one as it is (untaught)."
 BATCH_FOLDER_HINT = (
-    "Its whole path. Boxes and types are read from YOLO, COCO, VOC or tables; conditions in them are ignored. Nothing "
-    "is written there."
+    f"Its whole path. Boxes and types are read from {FORMATS_NAMES}; conditions in them are ignored. Nothing is "
+    "written there."
 )
 BATCH_TUNED, BATCH_BASE = "tuned", "untaught"
 BATCH_START, BATCH_STOP, BATCH_RESUME = "Judge all photos", "Stop", "Resume"

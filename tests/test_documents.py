@@ -129,6 +129,7 @@ def test_every_test_that_a_document_names_is_there() -> None:
 def test_every_table_of_figures_says_which_command_measures_it() -> None:
     assert [path.parent.relative_to(ROOT).as_posix() for path in FIGURES] == [
         "core/bench",
+        "core/data",
         "core/engine",
         "core/metrics",
         "damgui",

@@ -1,4 +1,4 @@
-"""Columns and attributes beside the class name: those that name type or condition are used, the others are told.
+"""Columns and attributes beside the class name: those that name type or condition are used, the others listed.
 
 It is decided over all objects of a data set, never for one of them: a column counts where at least half of its values
 are types, conditions or classes of the taxonomy. What class name and columns say together must be one thing.
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from core.data.formats.base import RawObject
-from core.data.notes import IGNORED, INFERRED
+from core.data.notes import IGNORED, INFERRED, Notes
 from core.errors import Problem
 from core.taxonomy import Taxonomy, key_of
 from core.units import counted
@@ -22,6 +22,7 @@ ABOUT_DRAWING = frozenset(
     + ("groupid", "id", "ignore", "area", "confidence", "score", "source", "depth")
 )
 SAYS_NOTHING = frozenset(("", "0", "0.0", "-1", "false", "none", "nan", "null", "unspecified", "__undefined__"))
+NOT_TICKED = frozenset(("0", "0.0", "false"))
 ENOUGH = 0.5  # of a column's values must mean something in the taxonomy
 SHOWN = 4  # values that a sentence quotes
 
@@ -49,7 +50,6 @@ class AttributeReader:
 
     Attributes:
         used: names of the attributes that say type or condition.
-        notes: a hint for each attribute, used or not.
     """
 
     def __init__(self, objects: Iterable[RawObject], taxonomy: Taxonomy) -> None:
@@ -64,7 +64,16 @@ class AttributeReader:
                     values.setdefault(name, Counter())[value.strip()] += 1
                     first.setdefault(name, obj.source)
         self.used = tuple(name for name, found in values.items() if self._counts(name, found))
-        self.notes = tuple(_note(name, values[name], first[name], name in self.used) for name in values)
+        self._of_columns = tuple(_note(name, values[name], first[name], name in self.used) for name in values)
+        self._stated = frozenset(
+            name for name in self.used for value in values[name] if _condition(self._value(name, value))
+        )
+        self._assumed = Notes()
+
+    @property
+    def notes(self) -> tuple[Problem, ...]:
+        """A hint for each attribute, used or not, and for objects of which the attributes left the condition open."""
+        return (*self._of_columns, *self._assumed.problems())
 
     def read(self, obj: RawObject) -> tuple[str, str] | Problem | None:
         """Type and condition of an object.
@@ -76,33 +85,41 @@ class AttributeReader:
             Both; None when its class name is no class and no attribute tells; a problem when class name and attributes
             disagree, or one of them is unknown.
         """
-        said = {"class": self._meaning(obj.class_name)}
+        meanings = {"class": self._meaning(obj.class_name)}
         words = {"class": obj.class_name}
         for name, value in obj.attributes:
             value = value.strip()
             if name not in self.used or value.casefold() in SAYS_NOTHING:
                 continue
-            words[name], said[name] = value, self._value(name, value)
-            if said[name] is None:
+            words[name], meanings[name] = value, self._value(name, value)
+            if meanings[name] is None:
                 what = f"{value!r} in {name} is no condition of {self._taxonomy.name}"
                 return Problem(
                     what, obj.source, f"Use one of: {', '.join(self._taxonomy.conditions)}.", "unknown-class"
                 )
-        if said["class"] is None and obj.class_name:
+        if meanings["class"] is None and obj.class_name:
             return None
-        kinds = {found.object_type for found in said.values() if found and found.object_type}
-        conditions = {found.condition for found in said.values() if found and found.condition}
+        kinds = {found.object_type for found in meanings.values() if found and found.object_type}
+        conditions = {found.condition for found in meanings.values() if found and found.condition}
         if len(kinds) > 1 or len(conditions) > 1:
             listed = " and ".join(f"{name} says {word!r}" for name, word in words.items() if word)
             return Problem(listed, obj.source, "Correct the one that is wrong.", "contradiction")
         if not kinds:
             return None
         kind = kinds.pop()
+        if not conditions and self._leaves_open(obj) and len(self._taxonomy.allowed[kind]) > 1:
+            how = f"without a condition, taken as {self._taxonomy.allowed[kind][0]}"
+            self._assumed.inferred("object", how, obj.source)
         condition = conditions.pop() if conditions else self._taxonomy.allowed[kind][0]
         if condition not in self._taxonomy.allowed[kind]:
             fix = f"Use one of: {', '.join(self._taxonomy.allowed[kind])}."
             return Problem(f"{kind} is never {condition}", obj.source, fix, "unknown-class")
         return kind, condition
+
+    def _leaves_open(self, obj: RawObject) -> bool:
+        """Whether attributes that state conditions say nothing of an object; one that is not ticked says no."""
+        values = [value.strip().casefold() for name, value in obj.attributes if name in self._stated]
+        return bool(self._stated) and not any(value in NOT_TICKED for value in values)
 
     def _counts(self, name: str, found: Mapping[str, int]) -> bool:
         if key_of(name) in ABOUT_DRAWING:
@@ -118,6 +135,10 @@ class AttributeReader:
         if text not in self._known:
             self._known[text] = meaning_of(text, self._taxonomy)
         return self._known[text]
+
+
+def _condition(meaning: Meaning | None) -> str | None:
+    return meaning.condition if meaning else None
 
 
 def _note(name: str, values: Counter[str], where: str, used: bool) -> Problem:

@@ -165,6 +165,9 @@ def size_mismatch(photo: RawPhoto, fact: PhotoFacts) -> Problem | None:
         return None
     what = f"labelled as {stated[0]} x {stated[1]} pixels, but {size[0]} x {size[1]} as viewed"
     fix = "Label this photo as it is now, turned upright."
+    if stated != size[::-1]:
+        what += ": of another shape, so that boxes cannot be scaled"
+        fix = "Give the photo that was labelled, or label this one again."
     if fact.orientation in QUARTER_TURNS and stated == size[::-1]:
         what = (
             f"labelled as {stated[0]} x {stated[1]} pixels, as its file is stored; by EXIF it is {size[0]} x {size[1]}"

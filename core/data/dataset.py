@@ -13,10 +13,11 @@ from core.data.archives import is_archive, open_archive
 from core.data.attributes import meaning_of
 from core.data.checks import check_photos
 from core.data.duplicates import drop_duplicates
-from core.data.files import MOST_FILES, is_photo, list_files
+from core.data.files import MOST_FILES, SPLIT_WORDS, is_photo, list_files
 from core.data.flights import compile_rule, flight_of, linked
-from core.data.formats.registry import FORMATS_TEXT, not_used, read_labels, require_format
+from core.data.formats.registry import FORMATS_TEXT, not_used, read_labels, recognised_beside, require_format
 from core.data.notes import refuse_inferences
+from core.data.other_labels import disagreements
 from core.data.photos import examine
 from core.data.progress import OnProgress
 from core.data.readings import settle
@@ -26,7 +27,8 @@ from core.data.walk import usable_path
 from core.errors import Problem, UserError
 from core.settings import DataSettings
 
-DEMO = "demo"
+DEMO, AUTO = "demo", "auto"
+LABEL_FOLDERS = ("annotations", "labels", "ann")
 ARCHIVE_FOLDER = "data"  # of a workspace, with a folder for every archive that was opened
 
 
@@ -73,7 +75,10 @@ def read_dataset(
     photos, wrong = check_photos(folder.root, settled, facts, taxonomy, keep_duplicates=data.drop_duplicates)
     known = lru_cache(maxsize=None)(lambda word: meaning_of(word, taxonomy) is not None)
     grouped = tuple(replace(photo, group=photo.group or flight_of(photo.name, rule, known)) for photo in photos)
-    problems = (*folder.problems, *raw.problems, *doubts, *wrong, *not_used(folder, raw.format))
+    beside = recognised_beside(folder, raw.format)
+    problems = (*folder.problems, *raw.problems, *doubts, *wrong, *not_used(folder, raw, beside))
+    if data.format == AUTO and not handed:
+        problems += tuple(disagreements(folder, beside, photos, facts, taxonomy))
     if data.strict:
         problems = refuse_inferences(problems)
     if data.drop_duplicates:
@@ -110,7 +115,23 @@ def handed_over(data: DataSettings, sample_folder: Path) -> tuple[Path, str]:
         return path, ""
     if is_archive(path):
         return open_archive(path, sample_folder.parent / ARCHIVE_FOLDER), ""
-    return path.parent, "" if is_photo(path.name) else path.name
+    if is_photo(path.name):
+        return path.parent, ""
+    folder = _folder_of_labels(path)
+    return folder, path.relative_to(folder).as_posix()
+
+
+def _folder_of_labels(path: Path) -> Path:
+    """The folder of a data set by one of its label files: above `annotations`, `labels/train` and the like.
+
+    Where photos lie beside the file, its own.
+    """
+    folder = path.parent
+    if any(is_photo(beside.name) for beside in folder.iterdir()):
+        return folder
+    if folder.name.lower() in SPLIT_WORDS and folder.parent.name.lower() in LABEL_FOLDERS:
+        folder = folder.parent
+    return folder.parent if folder.name.lower() in LABEL_FOLDERS else folder
 
 
 def _divided(dataset: Dataset, data: DataSettings, seed: int) -> Dataset:

@@ -13,15 +13,22 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import PurePosixPath
-from urllib.parse import unquote
+from urllib.parse import parse_qs, unquote, urlsplit
 
 # Label Studio puts letters and a hyphen before what is uploaded.
-UPLOAD_CODE = re.compile(r"^[0-9a-f]{5,32}-(?=.)")
+UPLOAD_CODE = re.compile(r"^(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}[-_]|[0-9a-f]{5,32}-)(?=.)")
+BLANKS = re.compile(r"(?:[^\w.-]|_)+")  # what a server makes an underscore of, or leaves out
+ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]+://", re.IGNORECASE)
+MOST_DIGITS = 18  # of a name that is a number
 ENDINGS = re.compile(r"(\.(jpe?g|png|bmp|webp|tiff?|heic|heif|avif|gif|mpo|jfif))+$")
 
 
 def _as_written(name: str) -> str:
     return name
+
+
+def _composed(name: str) -> str:
+    return unicodedata.normalize("NFC", name)
 
 
 def _without_case(name: str) -> str:
@@ -44,19 +51,40 @@ def _stem_without_code(name: str) -> str:
     return UPLOAD_CODE.sub("", _stem(name))
 
 
+def _without_blanks(name: str) -> str:
+    return BLANKS.sub("_", _stem(name)).strip("_")
+
+
+def _without_code_and_blanks(name: str) -> str:
+    return BLANKS.sub("_", _stem_without_code(name)).strip("_")
+
+
+def _number(name: str) -> str:
+    """The number that a name is; a spreadsheet takes the zeros before it away, and pandas makes 12.0 of it."""
+    stem = _stem(name).removesuffix(".0")
+    return str(int(stem)) if stem.isdecimal() and stem.isascii() and len(stem) < MOST_DIGITS else ""
+
+
+MARKS = "differ in blanks and marks"
+ENDING = "differ in their ending"
 CODE = "carry an upload's code in front"
 Key = Callable[[str], str]
 # (what of the written name is compared, with what of the photo's, in which way names differ that only then are the
 # same). A code is taken off one side only: 20230614-1.jpg is not 20230615-1.jpg.
 STEPS: tuple[tuple[Key, Key, str], ...] = (
     (_as_written, _as_written, ""),
+    (_composed, _composed, "differ in Unicode form only"),
     (_without_case, _without_case, "differ in case only"),
     (_decoded, _decoded, "are written with % codes"),
     (_without_code, _decoded, CODE),
     (_decoded, _without_code, CODE),
-    (_stem, _stem, "differ in their ending"),
+    (_stem, _stem, ENDING),
     (_stem_without_code, _stem, CODE),
     (_stem, _stem_without_code, CODE),
+    (_without_blanks, _without_blanks, MARKS),
+    (_without_code_and_blanks, _without_blanks, MARKS),
+    (_without_blanks, _without_code_and_blanks, MARKS),
+    (_number, _number, "are numbers without their zeros"),
 )
 OTHER_FOLDERS = "are written with folders that are not here"
 
@@ -88,10 +116,11 @@ class NameIndex:
         """The photo that a label means.
 
         Args:
-            written: its path or name as the label has it, with slashes of either kind; the ending may be missing.
+            written: its path, address or name as the label has it, with slashes of either kind; the ending may be
+                missing.
             near: folders of the data set in which it is looked for first, in this order; "" is its top.
         """
-        plain = written.strip().replace("\\", "/").removeprefix("file://")
+        plain = path_of(written)
         places = list(dict.fromkeys((*near, "")))
         for place in places:
             # The name below a place may climb out of it again, as in ../images/a.jpg.
@@ -100,7 +129,7 @@ class NameIndex:
                 return NameMatch(name)
         base = PurePosixPath(plain).name
         for key, photo_key, difference in STEPS:
-            same = self._by(photo_key).get(key(base), []) if base else []
+            same = self._by(photo_key).get(wanted, []) if (wanted := key(base)) else []
             if same:
                 return self._decide(same, plain, places, difference)
         return NameMatch(None)
@@ -128,6 +157,18 @@ class NameIndex:
                 found.setdefault(key(PurePosixPath(name).name), []).append(name)
             self._keys[key] = found
         return self._keys[key]
+
+
+def path_of(written: str) -> str:
+    """The path that a label means, with slashes: as written, or the one in an address such as Label Studio writes."""
+    plain = written.strip().replace("\\", "/")
+    if not (ADDRESS.match(plain) or "?d=" in plain):
+        return plain
+    try:
+        parts = urlsplit(plain)
+    except ValueError:  # brackets where a host is expected
+        return plain
+    return parse_qs(parts.query).get("d", [parts.path])[0]
 
 
 def _folders(name: str) -> list[str]:

@@ -1,7 +1,8 @@
-"""What a format leaves open, decided over a whole data set: fractions or pixels, and photos resized after labelling.
+"""What a format leaves open, decided over a whole data set: units, sizes, turns, and what the numbers of a box are.
 
-A reading that makes any box impossible falls out. The one that is left is used and told; where boxes speak for both,
-the set is refused with both.
+Boxes may be fractions or pixels, or of a photo that was resized after labelling; their four numbers may be corners.
+A reading that makes any box impossible falls out. The one that is left is used and reported; where boxes speak for
+both, the set is refused with both.
 """
 
 from __future__ import annotations
@@ -10,12 +11,15 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from core.data.formats.base import PIXELS, SHARE, RawObject, RawPhoto
+from core.boxes import BoxXyxy
+from core.data.formats.base import CENTRED, CORNERS, PIXELS, SHARE, SIZED, RawObject, RawPhoto
+from core.data.formats.shapes import around_turned, turn_of
 from core.data.notes import Notes
 from core.data.photos import PhotoFacts
 from core.errors import Problem
 
 ONE = 1.01  # the greatest end of a box in fractions, with rounding
+ROTATION = "rotation"
 LEAST_PX = 1.0  # a box of fewer pixels on both sides is none: it is written as fractions
 
 
@@ -30,7 +34,8 @@ def settle(
     """
     notes = Notes()
     read, doubts = settle_units(photos, notes)
-    return settle_sizes(read, facts, notes), (*doubts, *notes.problems())
+    settled = settle_sizes(settle_turns(read, notes), facts, notes)
+    return settled, (*doubts, *doubt_shapes(settled, facts), *notes.problems())
 
 
 def settle_units(photos: Sequence[RawPhoto], notes: Notes) -> tuple[tuple[RawPhoto, ...], tuple[Problem, ...]]:
@@ -50,8 +55,8 @@ def settle_units(photos: Sequence[RawPhoto], notes: Notes) -> tuple[tuple[RawPho
     if len(fractions) < len(boxes):
         pixels = next(one for one in boxes if not _within(one))
         what = (
-            f"{len(fractions)} of {len(boxes)} boxes are fractions of the photo ({_quoted(fractions[0])}), the others "
-            f"pixels ({_quoted(pixels)} at {pixels.source})"
+            f"{len(fractions)} of {len(boxes)} boxes are fractions of the photo ({_quoted(fractions[0].box_xyxy)}), "
+            f"the others pixels ({_quoted(pixels.box_xyxy)} at {pixels.source})"
         )
         return tuple(photos), (Problem(what, fractions[0].source, "Write all in pixels.", "two-readings"),)
     for one in fractions:
@@ -81,6 +86,73 @@ def settle_sizes(
         return _scaled(photo, stated, fact.size_wh)
 
     return _each(photos, settle)
+
+
+def settle_turns(photos: Sequence[RawPhoto], notes: Notes) -> tuple[RawPhoto, ...]:
+    """Boxes in pixels that an attribute `rotation` turns (CVAT and Datumaro, in degrees), with the box around each."""
+
+    def settle(one: RawObject) -> RawObject:
+        turn = next((turn_of(value) for name, value in one.attributes if name == ROTATION), 0.0)
+        if not turn or one.unit != PIXELS:
+            return one
+        notes.inferred("turned box", "read as the box around it", one.source)
+        rest = tuple(pair for pair in one.attributes if pair[0] != ROTATION)
+        return replace(one, box_xyxy=around_turned(one.box_xyxy, turn), attributes=rest, shape=CORNERS)
+
+    # Most objects have no attributes at all, and a data set has a hundred thousand of them.
+    return _each(
+        photos,
+        lambda photo: (
+            replace(photo, objects=tuple(map(settle, photo.objects)))
+            if any(one.attributes for one in photo.objects)
+            else photo
+        ),
+    )
+
+
+def doubt_shapes(photos: Sequence[RawPhoto], facts: Mapping[str, PhotoFacts | Problem]) -> tuple[Problem, ...]:
+    """The fault of boxes that reach beyond their photos, where all lie inside if their numbers mean something else.
+
+    Args:
+        photos: as a reader handed them over, in the size they have now.
+        facts: size of each photo, by its name.
+    """
+    placed = [
+        (one, fact.size_wh if one.unit == PIXELS else (1, 1))
+        for photo in photos
+        if isinstance(fact := facts[photo.name], PhotoFacts)
+        for one in photo.objects
+        if one.shape != CORNERS and _is_sound(one)
+    ]
+    beyond = [one for one, size in placed if not _lies_inside(one.box_xyxy, size)]
+    if not beyond:
+        return ()
+    first = beyond[0]
+    others = [shape for shape in (SIZED, CORNERS) if all(_lies_inside(_as(shape, one), size) for one, size in placed)]
+    if not others or first.shape in others:
+        return ()
+    what = (
+        f"{len(beyond)} of {len(placed)} boxes reach beyond their photos as {first.shape} ({_quoted(first.box_xyxy)}); "
+        f"all lie inside as {' and as '.join(f'{shape} ({_quoted(_as(shape, first))})' for shape in others)}"
+    )
+    return (Problem(what, first.source, f"Write all boxes as {first.shape}.", "two-readings"),)
+
+
+def _as(shape: str, one: RawObject) -> BoxXyxy:
+    """The box that the same four numbers are as CORNERS or SIZED."""
+    x0, y0, x1, y1 = one.box_xyxy
+    wide, high = x1 - x0, y1 - y0
+    if one.shape == CENTRED:
+        x0, y0 = x0 + wide / 2, y0 + high / 2
+    return (x0, y0, wide, high) if shape == CORNERS else (x0, y0, x0 + wide, y0 + high)
+
+
+def _lies_inside(box: BoxXyxy, size: tuple[int, int]) -> bool:
+    x0, y0, x1, y1 = box
+    far = ONE - 1
+    across, down = far * size[0], far * size[1]
+    inside = min(x0 + across, y0 + down) >= 0 and x1 <= size[0] + across and y1 <= size[1] + down
+    return inside and x1 > x0 and y1 > y0
 
 
 def _each(photos: Sequence[RawPhoto], change: Callable[[RawPhoto], RawPhoto]) -> tuple[RawPhoto, ...]:
@@ -116,5 +188,5 @@ def _within(one: RawObject) -> bool:
     return max(x1, y1) <= ONE and min(x0, y0) >= 1 - ONE and max(x1 - x0, y1 - y0) <= LEAST_PX
 
 
-def _quoted(one: RawObject) -> str:
-    return " ".join(f"{end:g}" for end in one.box_xyxy)
+def _quoted(box: BoxXyxy) -> str:
+    return " ".join(f"{end:.4g}" for end in box)

@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from core import taxonomy as taxonomies
@@ -21,7 +21,7 @@ from core.data.checks import faults_of, place_box, size_mismatch, stacks
 from core.data.dataset import handed_over
 from core.data.files import Folder, list_files
 from core.data.formats.base import SHARE, LabelFormat, RawObject, RawPhoto, RawSet
-from core.data.formats.registry import FORMATS, FORMATS_TEXT, read_labels, recognise
+from core.data.formats.registry import FORMATS, FORMATS_TEXT, claimed, not_used, read_labels, recognise
 from core.data.notes import refuse_inferences
 from core.data.photos import PhotoFacts, examine
 from core.data.progress import OnProgress
@@ -141,8 +141,8 @@ def label_format(folder: Folder, wanted: str) -> LabelFormat | None:
     if not folder.photos:
         fix = "Give a folder with JPEG or PNG photos."
         raise UserError.of((*folder.problems, Problem("there are no photos", str(folder.root), fix, "no-data")))
-    found = recognise(folder) if wanted == "auto" else FORMATS[wanted]
-    if found is not None and not found.recognises(folder):
+    found = FORMATS[wanted] if wanted != "auto" else recognise(folder) or claimed(folder)
+    if found is not None and not (found.recognises(folder) or found.claims(folder)):
         fix = "Set data.format to auto."
         raise UserError(f"no labels in {found.name} format", str(folder.root), fix, "no-data")
     return found
@@ -168,7 +168,8 @@ def _raw(folder: Folder, format_: str) -> RawSet:
     if found is not None:
         return read_labels(folder, found)
     whole = [RawPhoto(name, "", (RawObject("", WHOLE_PHOTO, SHARE, name),)) for name in folder.photos]
-    return RawSet(WHOLE_PHOTOS, tuple(whole))
+    raw = RawSet(WHOLE_PHOTOS, tuple(whole))
+    return replace(raw, problems=tuple(not_used(folder, raw)))
 
 
 def _image(

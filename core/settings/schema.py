@@ -61,7 +61,11 @@ class ModelSettings:
 class DataSettings:
     """Which photos are used, how their labels are read, and how they are split."""
 
-    path: str = setting("demo", "The photos: demo for the sample set, or a folder in YOLO, COCO, VOC or table format.")
+    path: str = setting(
+        "demo",
+        "The photos: demo for the sample set, or a folder, label file or archive of your own, in any format that "
+        "data.format lists.",
+    )
     format: str = setting(
         "auto",
         "How labels are written: auto recognises it.",
@@ -83,8 +87,9 @@ class DataSettings:
     )
     group_rule: str = setting(
         r"(?i)^(.*?)[ _-]*\d+(?:_V)?(?:[._]jpe?g|[._]png)?(?:\.rf\.[0-9a-f]+)?$",
-        "A regular expression on the file name without its ending: its first group names the flight or site that "
-        "must stay on one side of a split. No match: every photo is its own group.",
+        "A regular expression on the file name without its ending: its first group, with the photo's folder, names the "
+        "flight or site that must stay on one side of a split. No match: the folder alone, or every photo by itself. "
+        "A table's columns flight, or site and date, decide before it.",
         label="Flight rule",
     )
     drop_duplicates: bool = setting(

@@ -69,7 +69,8 @@ def _parser() -> Parser:
     model.add_argument("--model", metavar="M", help="demo, demo-photos, a hub id, a model folder or an adapter folder")
     model.add_argument("--base", metavar="B", help="where the base model of an adapter is now, when it has moved")
     data = Parser(add_help=False)
-    data.add_argument("--data", metavar="D", help="demo, or a folder in YOLO, COCO, VOC or table format")
+    formats = ", ".join(name for name in schema.FIELDS["data.format"].choices if name != "auto")
+    data.add_argument("--data", metavar="D", help=f"demo, or a folder, label file or archive; read are {formats}")
     data.add_argument("--strict", action="store_true", help="refuse whatever had to be inferred from the labels")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="COMMAND")
 

@@ -11,6 +11,8 @@ from core.data.files import Folder
 from core.errors import Problem
 
 SHARE, PIXELS = "share", "px"
+# What four numbers are; other tools write others in the same place.
+CORNERS, SIZED, CENTRED = "x1, y1, x2, y2", "x, y, width, height", "x_center, y_center, width, height"
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,7 @@ class RawObject:
         unit: SHARE (of the photo's width and height) or PIXELS.
         source: file and place in it (`d07.txt line 3`).
         attributes: everything else that the file says of the object, as (name, value).
+        shape: what its four numbers are by the format: CORNERS, SIZED or CENTRED.
     """
 
     class_name: str
@@ -30,6 +33,7 @@ class RawObject:
     unit: str
     source: str
     attributes: tuple[tuple[str, str], ...] = ()
+    shape: str = CORNERS
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,7 @@ class LabelFormat:
         claims: whether a folder in which no format is recognised means to be of this one, so that its reader can
             report what is missing.
         per_photo: whether every photo has a label file of its own, so that one that is handed over means its folder.
+        reads_lists: whether its reader itself reads the lists that state splits.
     """
 
     name: str
@@ -84,6 +89,7 @@ class LabelFormat:
     read: Callable[[Folder], RawSet]
     claims: Callable[[Folder], bool] = lambda folder: False
     per_photo: bool = False
+    reads_lists: bool = False
 
 
 def numbers(values: Sequence[Any], source: str) -> tuple[float, ...] | Problem:

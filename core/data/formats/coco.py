@@ -17,6 +17,7 @@ from typing import Any
 from core.data.files import SPLIT_WORDS, Folder, read_text, split_in
 from core.data.formats.base import (
     PIXELS,
+    SIZED,
     LabelFormat,
     RawObject,
     RawPhoto,
@@ -31,6 +32,8 @@ from core.errors import Problem
 
 COCO_NAME = re.compile(r"coco|instances|_annotations")
 KEYS = ("id", "image_id", "category_id", "bbox", "area", "iscrowd", "segmentation", "keypoints", "num_keypoints")
+NOT_READ = {"segmentation": "segmentation", "keypoints": "keypoint list"}  # beside a bbox
+FILE_NAMES = ("file_name", "filename", "path", "coco_url")  # of a photo; the first is COCO's own
 MOST_DIGITS = 18
 BOX = "Write bbox: [x, y, width, height] in pixels."
 
@@ -55,11 +58,10 @@ def read_coco(folder: Folder) -> RawSet:
         near, split = _places(name)
         photos, wrong = parse_coco(tree, name)
         found.problems.extend(wrong)
-        before = len(found.photos)
         for photo in photos:
             found.add(replace(photo, split=split), near)
-        if not photos or len(found.photos) == before:
-            what = f"the split {split} has no photo" if split else "this file names no photo that is here"
+        if not photos:
+            what = f"the split {split} has no photo" if split else "this file names no photo"
             found.problems.append(Problem(what, name, "Add its photos, or remove the file.", "empty-split"))
     return found.result("coco")
 
@@ -99,15 +101,16 @@ def parse_coco(tree: Any, source: str) -> tuple[list[RawPhoto], list[Problem]]:
                 problems.append(found)
             else:
                 objects[_key(entry["image_id"])].append(found)
+                for key, noun in NOT_READ.items():
+                    if entry.get(key) and entry.get("bbox"):
+                        notes.ignored(noun, "the bbox is", where)
     photos = []
     for key, image in images.items():
         where = f"{source} image {key}"
-        if isinstance(image.get("file_name"), str) and image["file_name"]:
-            photos.append(
-                RawPhoto(
-                    image["file_name"], "", tuple(objects[key]), size_wh(image.get("width"), image.get("height")), where
-                )
-            )
+        named = next((image[name] for name in FILE_NAMES if image.get(name) and isinstance(image[name], str)), "")
+        if named:
+            size = size_wh(image.get("width"), image.get("height"))
+            photos.append(RawPhoto(named, "", tuple(objects[key]), size, where))
         else:
             problems.append(Problem("this image has no file_name", where, "Name its photo.", "bad-label"))
     return photos, [*problems, *notes.problems()]
@@ -166,23 +169,26 @@ def _by_id(given: Any, where: str, problems: list[Problem]) -> dict[Any, Mapping
 
 
 def _key(value: Any) -> int | str | None:
-    """An id, so that 1, 1.0 and "1" are one: other tools write them as text, and pandas with a decimal point."""
+    """An id, so that 1, 1.0, "1" and "0001" are one: other tools write them as text, pandas with a decimal point."""
     if isinstance(value, str):
-        return int(value) if value.isdecimal() and len(value) < MOST_DIGITS and str(int(value)) == value else value
+        return int(value) if value.isdecimal() and value.isascii() and len(value) < MOST_DIGITS else value
     if isinstance(value, float):
         return int(value) if math.isfinite(value) and value == int(value) else None
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _object(entry: Mapping[str, Any], categories: Mapping[Any, Mapping[str, Any]], where: str) -> RawObject | Problem:
-    category = categories.get(_key(entry.get("category_id")))
+    number = entry.get("category_id")
+    category = categories.get(_key(number))
     if category is None:
-        what = f"no category has the id {entry.get('category_id')!r}"
+        what = "this annotation has no category_id" if number is None else f"no category has the id {number!r}"
         return Problem(what, where, "Add it to categories.", "unknown-class")
-    name = str(category.get("name", ""))
+    name = category.get("name")
+    if not isinstance(name, str) or not name:
+        return Problem(f"the category {number!r} has no name", where, "Name it in categories.", "unknown-class")
     box = entry.get("bbox")
     if box is None or box == []:
-        return _box_of_polygons(entry, name, where)
+        return _box_of_polygons(entry, category, where)
     if not isinstance(box, list) or len(box) != 4:
         found = len(box) if isinstance(box, list) else "none"
         return Problem(f"bbox: 4 numbers expected, {found} found", where, BOX, "wrong-count")
@@ -190,16 +196,19 @@ def _object(entry: Mapping[str, Any], categories: Mapping[Any, Mapping[str, Any]
     if isinstance(values, Problem):
         return values
     x, y, width, height = values
-    return RawObject(name, (x, y, x + width, y + height), PIXELS, where, _attributes(entry))
+    return RawObject(name, (x, y, x + width, y + height), PIXELS, where, _attributes(entry, category), SIZED)
 
 
-def _attributes(entry: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    """CVAT's and Datumaro's `attributes`, and whatever else an annotation says in a word."""
-    said = {key: value for key, value in entry.items() if key not in KEYS and isinstance(value, str | int | float)}
-    return tuple((str(key), str(value)) for key, value in {**said, **mapping(entry.get("attributes"))}.items())
+def _attributes(entry: Mapping[str, Any], category: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """CVAT's and Datumaro's `attributes`, whatever else an annotation says in a word, and the class's own class."""
+    stated = {key: value for key, value in entry.items() if key not in KEYS and isinstance(value, str | int | float)}
+    above = category.get("supercategory")
+    if isinstance(above, str) and above not in (category.get("name"), "none"):
+        stated["supercategory"] = above
+    return tuple((str(key), str(value)) for key, value in {**stated, **mapping(entry.get("attributes"))}.items())
 
 
-def _box_of_polygons(entry: Mapping[str, Any], name: str, where: str) -> RawObject | Problem:
+def _box_of_polygons(entry: Mapping[str, Any], category: Mapping[str, Any], where: str) -> RawObject | Problem:
     """The box around polygons [[x1, y1, x2, y2, …], …]."""
     segmentation = entry.get("segmentation")
     flat = (
@@ -207,13 +216,15 @@ def _box_of_polygons(entry: Mapping[str, Any], name: str, where: str) -> RawObje
         if segmentation and isinstance(segmentation, list)
         else []
     )
+    if isinstance(segmentation, dict) and "counts" in segmentation:
+        return Problem("a mask (RLE) and neither a bbox nor a polygon", where, BOX, "wrong-count")
     if len(flat) < 6 or len(flat) % 2:
         return Problem("neither a bbox nor a polygon", where, BOX, "wrong-count")
     values = numbers(flat, where)
     if isinstance(values, Problem):
         return values
     box = (min(values[::2]), min(values[1::2]), max(values[::2]), max(values[1::2]))
-    return RawObject(name, box, PIXELS, where, _attributes(entry))
+    return RawObject(str(category.get("name")), box, PIXELS, where, _attributes(entry, category))
 
 
 FORMAT = LabelFormat("coco", "COCO (JSON)", (".json",), finds_coco, read_coco)

@@ -7,7 +7,7 @@ from typing import Any
 
 from core.data.files import Folder, split_in
 from core.data.formats import shapes
-from core.data.formats.base import PIXELS, LabelFormat, RawObject, RawPhoto, RawSet
+from core.data.formats.base import CENTRED, PIXELS, LabelFormat, RawObject, RawPhoto, RawSet
 from core.data.formats.gather import Gathering, any_head, entries, json_files, mapping, near_label
 from core.errors import Problem
 
@@ -38,7 +38,9 @@ def parse_entry(entry: Mapping[str, Any], source: str, found: Gathering) -> RawP
         if isinstance(box, Problem):
             found.problems.append(box)
         else:
-            objects.append(RawObject(str(written.get("label") or ""), box, PIXELS, where))
+            others = {key: value for key, value in written.items() if key not in ("label", "coordinates")}
+            rest = tuple((key, str(value)) for key, value in others.items() if isinstance(value, str | int | float))
+            objects.append(RawObject(str(written.get("label") or ""), box, PIXELS, where, rest, CENTRED))
     return RawPhoto(_photo_name(entry), "", tuple(objects), None, source)
 
 

@@ -64,11 +64,11 @@ def parse_cvat(text: str, source: str, found: Gathering) -> list[RawPhoto]:
 
 def _image(node: Node, source: str, found: Gathering) -> RawPhoto:
     where = f"{source} line {node.line}"
-    said = node.attributes
+    attributes = node.attributes
     read = (_shape(child, child.attributes.get("label", ""), source, found) for child in node.children)
-    size = shapes.size_wh(said.get("width"), said.get("height"))
-    split = found.split_of(said.get("subset", ""), where)
-    return RawPhoto(said.get("name", ""), split, tuple(shape for shape in read if shape), size, where)
+    size = shapes.size_wh(attributes.get("width"), attributes.get("height"))
+    split = found.split_of(attributes.get("subset", ""), where)
+    return RawPhoto(attributes.get("name", ""), split, tuple(shape for shape in read if shape), size, where)
 
 
 def _frames(root: Node, source: str, found: Gathering) -> list[RawPhoto]:
@@ -94,7 +94,10 @@ def _shape(node: Node, label: str, source: str, found: Gathering) -> RawObject |
         found.problems.append(box)
         return None
     if box is None:
-        found.notes.ignored(node.tag.replace("_", " "), "no box", where)
+        if node.tag == "tag":
+            found.notes.ignored("tag", f"{label or node.attributes.get('label')!r} is of a whole photo", where)
+        else:
+            found.notes.ignored(f"{node.tag} shape", "no box", where)
         return None
     if turn := shapes.turn_of(node.attributes.get("rotation")):
         found.notes.inferred("turned shape", "became the box around it", where)
@@ -104,15 +107,15 @@ def _shape(node: Node, label: str, source: str, found: Gathering) -> RawObject |
 
 
 def _box(node: Node, where: str) -> BoxXyxy | Problem | None:
-    said = node.attributes
+    attributes = node.attributes
     if node.tag == "box":
-        return shapes.four([said.get(end) for end in ("xtl", "ytl", "xbr", "ybr")], where)
+        return shapes.four([attributes.get(end) for end in ("xtl", "ytl", "xbr", "ybr")], where)
     if node.tag == "polygon":
-        return shapes.around([point.split(",") for point in said.get("points", "").split(";")], where)
+        return shapes.around([point.split(",") for point in attributes.get("points", "").split(";")], where)
     if node.tag == "mask":
-        return shapes.from_size([said.get(key) for key in ("left", "top", "width", "height")], where)
+        return shapes.from_size([attributes.get(key) for key in ("left", "top", "width", "height")], where)
     if node.tag == "ellipse":
-        read = shapes.four([said.get(key) for key in ("cx", "cy", "rx", "ry")], where)
+        read = shapes.four([attributes.get(key) for key in ("cx", "cy", "rx", "ry")], where)
         return read if isinstance(read, Problem) else shapes.from_middle([*read[:2], 2 * read[2], 2 * read[3]], where)
     return None
 

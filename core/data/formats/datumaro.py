@@ -9,9 +9,11 @@ from typing import Any
 from core.boxes import BoxXyxy
 from core.data.files import SPLIT_WORDS, Folder
 from core.data.formats import shapes
-from core.data.formats.base import PIXELS, LabelFormat, RawObject, RawPhoto, RawSet
+from core.data.formats.base import CORNERS, PIXELS, SIZED, LabelFormat, RawObject, RawPhoto, RawSet, numbers
 from core.data.formats.gather import Gathering, any_head, entries, json_files, mapping, near_label
 from core.errors import Problem
+
+MOST_CLASSES = 100_000
 
 
 def finds_datumaro(folder: Folder) -> bool:
@@ -48,22 +50,32 @@ def parse_item(item: Mapping[str, Any], names: Sequence[str], where: tuple[str, 
     for place, written in enumerate(entries(item.get("annotations"))):
         here = f"{source} annotation {written.get('id', place + 1)}"
         box = _box(written, here)
-        number = written.get("label_id")
+        number = _number(written.get("label_id"))
         if isinstance(box, Problem):
             found.problems.append(box)
         elif box is None:
-            found.notes.ignored(str(written.get("type")), "no box", here)
-        elif not isinstance(number, int) or not 0 <= number < len(names):
-            what = f"no class has the number {number!r}"
+            found.notes.ignored(f"{written.get('type')} shape", "no box", here)
+        elif number is None or not 0 <= number < len(names):
+            what = f"no class has the number {written.get('label_id')!r}"
             found.problems.append(Problem(what, here, "Add it to categories.", "unknown-class"))
         else:
-            said = mapping(written.get("attributes"))
-            attributes = tuple((str(key), str(value)) for key, value in said.items() if value is not None)
-            objects.append(RawObject(names[number], box, PIXELS, here, attributes))
+            given = mapping(written.get("attributes"))
+            attributes = tuple((str(key), str(value)) for key, value in given.items() if value is not None)
+            objects.append(
+                RawObject(
+                    names[number], box, PIXELS, here, attributes, SIZED if written.get("type") == "bbox" else CORNERS
+                )
+            )
     image = mapping(item.get("image"))
     sides = image.get("size")
     size = shapes.size_wh(sides[1], sides[0]) if isinstance(sides, list) and len(sides) == 2 else None
     return RawPhoto(str(image.get("path") or item.get("id") or ""), split, tuple(objects), size, source)
+
+
+def _number(value: Any) -> int | None:
+    """The number of a class, written 1, 1.0 or "1"."""
+    read = numbers([value], "")
+    return int(read[0]) if not isinstance(read, Problem) and read[0] in range(MOST_CLASSES) else None
 
 
 def _box(written: Mapping[str, Any], where: str) -> BoxXyxy | Problem | None:

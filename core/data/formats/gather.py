@@ -69,7 +69,7 @@ class Gathering:
         """The split that a label file names by a word; "" for none, and for an unknown one, which is noted."""
         word = written.strip().lower()
         if word and word not in SPLIT_WORDS and word not in ("default", "none", "all"):
-            self.notes.ignored(f"subset {written!r}", "none of train, valid and test", where)
+            self.notes.ignored("subset", f"{written!r} is none of train, valid and test", where)
         return SPLIT_WORDS.get(word, "")
 
     def result(self, format_name: str) -> RawSet:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Mapping
-from pathlib import PurePosixPath
 from typing import Any
 
 import yaml
@@ -17,14 +16,15 @@ import yaml
 from core.boxes import WHOLE_PHOTO
 from core.data.files import Folder, read_text, split_in
 from core.data.formats import shapes
-from core.data.formats.base import PIXELS, SHARE, LabelFormat, RawObject, RawPhoto, RawSet
-from core.data.formats.gather import Gathering, decode_json, mapping, near_label
+from core.data.formats.base import PIXELS, SHARE, SIZED, LabelFormat, RawObject, RawPhoto, RawSet
+from core.data.formats.gather import Gathering, decode_json, entries, mapping, near_label
 from core.data.formats.table_columns import FLIGHT, columns_of
 from core.errors import Problem
 from core.settings.yaml_text import load_yaml
 
 FILES = ("metadata.jsonl", "metadata.csv")
 BOXES, CLASSES = ("bbox", "bboxes", "boxes"), ("categories", "category", "labels", "label", "class", "classes")
+PHOTO_KEYS = ("file_name", "image_id", "width", "height", "split")
 NAMES_CURE = "Add the names to README.md, as Hugging Face writes them, or write names in place of numbers."
 
 
@@ -45,7 +45,9 @@ def read_huggingface(folder: Folder) -> RawSet:
                 objects = parse_row(row, names, source, found)
                 numbered |= {one.class_name: file for one in objects if one.class_name.isdecimal()}
                 flight = str(row.get(_flight_key(row)) or "").strip()
-                found.add(RawPhoto(photo, split_in(file), tuple(objects), None, source, flight), near_label(file))
+                size = shapes.size_wh(row.get("width"), row.get("height"))
+                split = found.split_of(str(row.get("split") or ""), source) or split_in(file)
+                found.add(RawPhoto(photo, split, tuple(objects), size, source, flight), near_label(file))
     for file in dict.fromkeys(numbered.values()):
         listed = ", ".join(sorted(number for number, where in numbered.items() if where == file))
         found.problems.append(Problem(f"the classes {listed} have no names", file, NAMES_CURE, "bad-config"))
@@ -61,15 +63,18 @@ def parse_row(row: Mapping[str, Any], names: Mapping[str, str], source: str, fou
         source: file and line.
         found: takes everything wrong.
     """
-    objects = mapping(row.get("objects"))
+    objects = _as_lists(row.get("objects"))
     if not objects:
         label = next((row[key] for key in CLASSES if row.get(key) not in (None, "")), None)
         rest = tuple(
             (key, str(value))
             for key, value in row.items()
-            if key not in (*CLASSES, "file_name", _flight_key(row)) and _is_word(value)
+            if key not in (*CLASSES, *PHOTO_KEYS, _flight_key(row)) and _is_word(value)
         )
         return [] if label is None else [RawObject(_named(label, names), WHOLE_PHOTO, SHARE, source, rest)]
+    for key, value in row.items():
+        if key not in (*PHOTO_KEYS, _flight_key(row)) and _is_word(value):
+            found.notes.ignored("value", f"{key!r} is of a whole photo", source)
     boxes: list[Any] = next((objects[key] for key in BOXES if isinstance(objects.get(key), list)), [])
     labels: list[Any] = next((objects[key] for key in CLASSES if isinstance(objects.get(key), list)), [])
     if len(boxes) != len(labels):
@@ -88,8 +93,14 @@ def parse_row(row: Mapping[str, Any], names: Mapping[str, str], source: str, fou
             for key, values in objects.items()
             if key not in (*BOXES, *CLASSES) and isinstance(values, list) and len(values) == len(boxes)
         )
-        read.append(RawObject(_named(label, names), box, PIXELS, where, rest))
+        read.append(RawObject(_named(label, names), box, PIXELS, where, rest, SIZED))
     return read
+
+
+def _as_lists(objects: Any) -> Mapping[str, Any]:
+    """Objects as lists by key; as a list of objects, each with its keys, they are turned over."""
+    listed = entries(objects)
+    return {key: [one.get(key) for one in listed] for one in listed for key in one} or mapping(objects)
 
 
 def _flight_key(row: Mapping[str, Any]) -> str:
@@ -105,11 +116,11 @@ def _named(label: Any, names: Mapping[str, str]) -> str:
 
 
 def _files(folder: Folder) -> list[str]:
-    return [name for name in folder.names if PurePosixPath(name).name.lower() in FILES]
+    return [name for name in folder.names if name.lower().rpartition("/")[2] in FILES]
 
 
 def _is_metadata(row: Mapping[str, Any]) -> bool:
-    boxed = mapping(row.get("objects")).keys() & set(BOXES)
+    boxed = _as_lists(row.get("objects")).keys() & set(BOXES)
     labelled = row.keys() & set(CLASSES) and not row.keys() & {"x1", "xmin", "x", "x_center"}
     return "file_name" in row and bool(boxed or labelled)
 

@@ -84,7 +84,8 @@ def _region(parts: list[Mapping[str, Any]], where: str, found: Gathering) -> Raw
         found.problems.append(box)
         return None
     if drawn is None or box is None:
-        found.notes.ignored(kind, "no box" if drawn else "of a whole photo", where)
+        drawing = drawn or any("rle" in _value(part) for part in parts)
+        found.notes.ignored(f"{kind.removesuffix('labels')} region", "no box" if drawing else "of a whole photo", where)
         return None
     if shapes.turn_of(_value(drawn).get("rotation")):
         found.notes.inferred("turned shape", "became the box around it", where)

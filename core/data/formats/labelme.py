@@ -55,12 +55,12 @@ def parse_labelme(tree: Mapping[str, Any], source: str, found: Gathering) -> Raw
         if isinstance(box, Problem):
             found.problems.append(box)
         elif box is None:
-            found.notes.ignored(str(shape["shape_type"]), "no box", where)
+            found.notes.ignored(f"{shape['shape_type']} shape", "no box", where)
         else:
             objects.append(RawObject(str(shape.get("label") or ""), box, PIXELS, where, _attributes(shape)))
-    for flag, said in mapping(tree.get("flags")).items():
-        if said is True:
-            found.notes.ignored(f"flag {flag!r}", "of a whole photo", source)
+    for flag, ticked in mapping(tree.get("flags")).items():
+        if ticked is True:
+            found.notes.ignored("flag", f"{flag!r} is of a whole photo", source)
     size = shapes.size_wh(tree.get("imageWidth"), tree.get("imageHeight"))
     return RawPhoto(str(tree.get("imagePath") or PurePosixPath(source).stem), "", tuple(objects), size, source)
 
@@ -80,9 +80,9 @@ def _box(kind: str, points: Any, where: str) -> BoxXyxy | Problem | None:
 
 
 def _attributes(shape: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    said = {key: shape.get(key) for key in ATTRIBUTES} | dict(mapping(shape.get("flags")))
-    said |= mapping(shape.get("attributes"))
-    return tuple((str(key), str(value)) for key, value in said.items() if value not in (None, False, ""))
+    stated = {key: shape.get(key) for key in ATTRIBUTES} | dict(mapping(shape.get("flags")))
+    stated |= mapping(shape.get("attributes"))
+    return tuple((str(key), str(value)) for key, value in stated.items() if value not in (None, False, ""))
 
 
 FORMAT = LabelFormat("labelme", "labelme (JSON)", (".json",), finds_labelme, read_labelme, per_photo=True)

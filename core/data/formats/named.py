@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from core.data.files import Folder
 from core.data.formats.gather import MOST_HEADS, head_of
+from core.data.formats.table_columns import IMAGE, columns_of
 from core.errors import Problem
 
 LETTERED = r"[A-Za-z_]\S*"
 NUMBER = r"-?\d+(?:\.\d+)?"
+SHOWN = 8  # columns or keys that a sentence quotes
 EXPORT = "Export the labels as YOLO, COCO or CSV."
 
 
@@ -58,6 +61,17 @@ NAMED: Sequence[NamedFormat] = (
         "these are DOTA labels, which are not read", (".txt",), (rf"(?m)^(?:{NUMBER} ){{8}}{LETTERED} \d\s*$",)
     ),
     NamedFormat(
+        "these are labels of keras-yolo3 (a photo, then x1,y1,x2,y2,class for each box), which are not read",
+        (".txt",),
+        (r"(?m)^\S+\.(?:jpe?g|png|JPE?G|PNG)(?: \d+,\d+,\d+,\d+,\d+)+\s*$",),
+    ),
+    NamedFormat(
+        "this is a project of VGG Image Annotator 3, which is not read",
+        (".json",),
+        (r'"project"\s*:', r'"fname"\s*:'),
+        "Export the labels in version 2.",
+    ),
+    NamedFormat(
         "these are predictions in the form of COCO's results, without photos and classes",
         (".json",),
         (r"^\s*\[", r'"image_id"\s*:', r'"score"\s*:'),
@@ -100,6 +114,60 @@ def named_problems(folder: Folder) -> list[Problem]:
         )
         for known, names in named_files(folder)
     ]
+
+
+def described(folder: Folder) -> Iterator[Problem]:
+    """What the label files of a folder hold that no format recognises: the first of each ending."""
+    seen: set[str] = set()
+    for name in folder.names:
+        ending = PurePosixPath(name).suffix.lower()
+        if ending in DESCRIBED and ending not in seen and (what := DESCRIBED[ending](head_of(folder, name))):
+            seen.add(ending)
+            yield Problem(what, name, TABLE_CURE if ending != ".xml" else EXPORT, "no-data")
+
+
+def _table(head: str) -> str:
+    """What is missing in the columns of a table."""
+    line = next((line for line in head.splitlines() if line.strip()), "")
+    cells = [cell.strip() for cell in re.split(r"[,;\t|]", line) if cell.strip()]
+    columns = columns_of(cells)
+    missing = [noun for noun, lacks in (("photo", IMAGE not in columns.places), ("box", not columns.shape)) if lacks]
+    if not cells or not missing:
+        return ""
+    return f"this table has no column for the {' and none for the '.join(missing)} ({_quoted(cells)})"
+
+
+def _text(head: str) -> str:
+    """A table that is called as other text is."""
+    columns = columns_of(re.split(r"[,;\t|]", head.partition("\n")[0]))
+    return "this text is a table: call it .csv" if columns.is_table else ""
+
+
+def _json(head: str) -> str:
+    """The keys of a JSON's first object."""
+    keys = list(dict.fromkeys(re.findall(r'"([^"\\]{1,40})"\s*:', head)))
+    return f"this JSON is of no label format that we know ({_quoted(keys)})" if keys else ""
+
+
+def _xml(head: str) -> str:
+    """The first element of an XML text."""
+    found = re.search(r"<([A-Za-z][\w:.-]{0,40})", head)
+    return f"this XML is of no label format that we know (it begins with <{found[1]}>)" if found else ""
+
+
+def _quoted(words: Sequence[str]) -> str:
+    return ", ".join(words[:SHOWN]) + (" …" if len(words) > SHOWN else "")
+
+
+TABLE_CURE = "Write a CSV with the columns image, class, x1, y1, x2, y2, or export the labels as YOLO or COCO."
+DESCRIBED: Mapping[str, Callable[[str], str]] = {
+    ".csv": _table,
+    ".tsv": _table,
+    ".txt": _text,
+    ".json": _json,
+    ".jsonl": _json,
+    ".xml": _xml,
+}
 
 
 def is_named(known: NamedFormat, head: str) -> bool:

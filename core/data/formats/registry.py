@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
 
@@ -24,7 +24,8 @@ from core.data.formats import (
     yolo,
 )
 from core.data.formats.base import LabelFormat, RawSet
-from core.data.formats.named import named_files, named_problems
+from core.data.formats.named import described, named_files, named_problems
+from core.data.formats.split_lists import is_split_list, with_listed_splits
 from core.data.notes import IGNORED
 from core.errors import Problem, UserError
 from core.units import counted
@@ -51,6 +52,7 @@ FORMATS: Mapping[str, LabelFormat] = {
 }
 
 
+COMPANIONS = ("meta.json", "notes.json")  # of Supervisely and Label Studio: the classes, without labels
 ONE_FILE = (".json", ".jsonl", ".ndjson", ".xml", ".csv", ".tsv")  # that may hold the labels of all photos
 
 
@@ -58,6 +60,7 @@ def _listed(titles: list[str]) -> str:
     return f"{', '.join(titles[:-1])} or {titles[-1]}"
 
 
+FORMATS_NAMES = _listed([reader.title.partition(" (")[0] for reader in FORMATS.values()])
 FORMATS_TEXT = _listed([reader.title for reader in FORMATS.values()])
 
 
@@ -65,6 +68,12 @@ def recognise(folder: Folder) -> LabelFormat | None:
     """The format of a folder's labels, or of the file handed over; None when no format recognises it."""
     meant = _only_handed(folder)
     return next((reader for reader in FORMATS.values() if reader.recognises(meant)), None)
+
+
+def claimed(folder: Folder) -> LabelFormat | None:
+    """The format of which a folder means to be though its labels cannot be read; a folder of photos alone is none."""
+    readers = (reader for reader in FORMATS.values() if reader.endings)
+    return next((reader for reader in readers if reader.claims(_only_handed(folder))), None)
 
 
 def require_format(folder: Folder, wanted: str = "auto") -> LabelFormat:
@@ -93,7 +102,9 @@ def require_format(folder: Folder, wanted: str = "auto") -> LabelFormat:
 
 def read_labels(folder: Folder, reader: LabelFormat) -> RawSet:
     """All photos and labels of a folder in one format; where a file with all labels was handed over, its alone."""
-    return reader.read(folder if reader.per_photo else _only_handed(folder))
+    meant = folder if reader.per_photo else _only_handed(folder)
+    raw = reader.read(meant)
+    return raw if reader.reads_lists else with_listed_splits(raw, meant)
 
 
 def _only_handed(folder: Folder) -> Folder:
@@ -106,7 +117,20 @@ def _only_handed(folder: Folder) -> Folder:
 
 
 def _is_no_label(name: str) -> bool:
-    return not name.lower().endswith((*ONE_FILE, ".txt", ".yaml", ".yml"))
+    return is_split_list(name) or not name.lower().endswith((*ONE_FILE, ".txt", ".yaml", ".yml"))
+
+
+def _sources(raw: RawSet, names: set[str]) -> set[str]:
+    """The files among `names` in which something stands that was read: sources are a file's name and a place in it."""
+    if not names:
+        return set()
+    places = {place for photo in raw.photos for place in (photo.source, *(one.source for one in photo.objects))}
+    found = set()
+    for place in (*places, *(problem.where for problem in raw.problems)):
+        while place and place not in names:
+            place = place.rpartition(" ")[0]
+        found.add(place)
+    return found
 
 
 def _unknown(folder: Folder) -> UserError:
@@ -114,29 +138,45 @@ def _unknown(folder: Folder) -> UserError:
     endings = tuple(ending for reader in FORMATS.values() for ending in reader.endings)
     texts = [read_text(folder, name) for name in folder.names if name.lower().endswith(endings)]
     unread = [text for text in texts if isinstance(text, Problem)]
-    named = named_problems(folder)
+    named = named_problems(folder) or described(folder)
     fix = f"Give a folder in {FORMATS_TEXT}."
+    if folder.handed and not folder.photos:
+        fix = "Give the folder that holds both photos and labels."
     last = Problem(f"{seen} that we recognise", str(folder.root), fix, "no-data")
     return UserError.of((*folder.problems, *unread, *named, last))
 
 
-def not_used(folder: Folder, used: str) -> list[Problem]:
-    """Hints of labels and photos in a folder that are not used.
+def recognised_beside(folder: Folder, used: str) -> list[LabelFormat]:
+    """The other formats in which labels lie in a folder."""
+    return [reader for reader in FORMATS.values() if reader.name != used and reader.recognises(folder)]
+
+
+def not_used(folder: Folder, raw: RawSet, beside: Sequence[LabelFormat] = ()) -> list[Problem]:
+    """Hints of labels, other files and photos in a folder that are not used.
 
     Args:
         folder: the folder as listed.
-        used: the name of the format that is.
+        raw: what was read in it.
+        beside: other formats in which labels lie there.
     """
     hints = []
-    for reader in FORMATS.values():
-        if reader.name != used and reader.recognises(folder):
-            said = f"labels in {reader.title} lie here too and are not used: {FORMATS[used].title} is"
-            hints.append(Problem(said, str(folder.root), f"Set data.format to {reader.name} for these.", IGNORED))
+    for reader in beside:
+        what = f"labels in {reader.title} lie here too and are not used: {FORMATS[raw.format].title} is"
+        hints.append(Problem(what, str(folder.root), f"Set data.format to {reader.name} for these.", IGNORED))
+    named: set[str] = set()
     for known, names in named_files(folder):
         hints.append(Problem(f"{counted(len(names), 'file')} not used: {known.says}", names[0], "", IGNORED))
+        named.update(names)
+    covered = {ending for reader in beside for ending in reader.endings} | {""}
+    others = {name for name in folder.names if name.lower().endswith(ONE_FILE)} - named
+    others = {name for name in others if PurePosixPath(name).suffix.lower() not in covered} - _sources(raw, others)
+    others = {name for name in others if PurePosixPath(name).name.lower() not in COMPANIONS}
+    if others:
+        what = f"{counted(len(others), 'file')} not used: no labels of a format that is read"
+        hints.append(Problem(what, min(others), "", IGNORED))
     endings = Counter(PurePosixPath(name).suffix.lower() for name in folder.unread_photos.values())
     for ending, count in endings.items():
         first = next(name for name in folder.unread_photos.values() if name.lower().endswith(ending))
-        said = f"{counted(count, 'file')} {ending} not used: no photo of this ending is read"
-        hints.append(Problem(said, first, "Save them as JPEG if they belong here.", IGNORED))
+        what = f"{counted(count, 'file')} {ending} not used: no photo of this ending is read"
+        hints.append(Problem(what, first, "Save them as JPEG if they belong here.", IGNORED))
     return hints

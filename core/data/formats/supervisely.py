@@ -43,7 +43,7 @@ def parse_supervisely(tree: Mapping[str, Any], source: str, found: Gathering) ->
         where = f"{source} object {place + 1}"
         kind = str(written.get("geometryType") or "rectangle")
         if kind not in LEAST_POINTS:
-            found.notes.ignored(kind, "no box", where)
+            found.notes.ignored(f"{kind} shape", "no box", where)
             continue
         box = shapes.around(mapping(written.get("points")).get("exterior"), where, LEAST_POINTS[kind])
         if isinstance(box, Problem):
@@ -55,7 +55,7 @@ def parse_supervisely(tree: Mapping[str, Any], source: str, found: Gathering) ->
             box = shapes.around_turned(box, math.degrees(turn) if isinstance(turn, int | float) else 0.0)
         objects.append(RawObject(str(written.get("classTitle") or ""), box, PIXELS, where, _tags(written)))
     for tag in entries(tree.get("tags")):
-        found.notes.ignored(f"tag {tag.get('name')!r}", "of a whole photo", source)
+        found.notes.ignored("tag", f"{tag.get('name')!r} is of a whole photo", source)
     size = mapping(tree.get("size"))
     name = PurePosixPath(source).name.removesuffix(".json")
     return RawPhoto(name, "", tuple(objects), shapes.size_wh(size.get("width"), size.get("height")), source)

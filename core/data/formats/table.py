@@ -1,4 +1,4 @@
-"""Tables: CSV (comma, semicolon or tab) or JSON lines, one object a row.
+"""Tables: CSV (comma, semicolon, tab or bar) or JSON lines, one object a row.
 
 Columns, in any order, case ignored; `table_columns.py` has all spellings:
 
@@ -18,6 +18,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
@@ -25,12 +26,14 @@ from typing import Any
 
 from core.data.files import SPLIT_WORDS, Folder, is_photo, read_text, split_in
 from core.data.formats import shapes
-from core.data.formats.base import PIXELS, SHARE, LabelFormat, RawObject, RawPhoto, RawSet
+from core.data.formats.base import PIXELS, SHARE, LabelFormat, RawObject, RawPhoto, RawSet, without_photo
 from core.data.formats.gather import Gathering
 from core.data.formats.table_columns import (
     CENTRE,
     CLASS,
+    CORNERS,
     FLIGHT,
+    FLIGHT_PARTS,
     IMAGE,
     LISTED,
     QUAD,
@@ -41,10 +44,12 @@ from core.data.formats.table_columns import (
     columns_without_names,
 )
 from core.errors import Problem
+from core.units import counted
 
 TABLES, LINES = (".csv", ".tsv"), (".jsonl", ".ndjson")
 BOX_CURE = "Name the columns image, class, x1, y1, x2, y2 (pixels), and split if there is one."
 NOTHING = frozenset(("", "nan", "none", "null", "na", "n/a"))
+TIME_OF_DAY = re.compile(r"[ T]\d{1,2}:\d\d.*$")  # beside a date
 SAMPLE = 100_000  # characters that show whether a file is a table of boxes
 
 
@@ -87,17 +92,25 @@ def read_table(folder: Folder) -> RawSet:
 
 def _read_one(name: str, text: str, known: dict[str, str | None], found: Gathering) -> None:
     """Add the rows of one table; `known` holds photos by the names that were looked up already."""
-    used, wrong = len(found.photos), len(found.problems)
-    told = False
-    for row in read_rows(text, name):
+    rows = 0
+    others: dict[str, str] = {}
+    earlier = {photo: label.source.rpartition(" line ")[0] for photo, label in found.photos.items()}
+    for rows, row in enumerate(read_rows(text, name), 1):
         if isinstance(row.values, Problem):
             found.problems.append(row.values)
             continue
-        if row.columns.headless and not told:
+        if row.columns.headless and rows == 1:
             found.notes.inferred("table", f"has no header and was read as {row.columns.headless}", name)
-            told = True
-        _add_row(row, row.values, known, found)
-    if len(found.photos) == used and len(found.problems) == wrong:
+        photo = _photo_of(row, row.values, known, found)
+        if photo in earlier:
+            others.setdefault(photo, earlier[photo])
+        elif photo:
+            _add_row(row, row.values, photo, found)
+    if others:
+        first, other = next(iter(others.items()))
+        what = f"{counted(len(others), 'photo')} labelled in another table too ({first} in {other})"
+        found.problems.append(Problem(what, name, "Keep one table, or put all rows into one.", "duplicate-photo"))
+    if not rows:
         found.problems.append(Problem("this table has no row", name, "Fill it or remove it.", "empty-split"))
 
 
@@ -110,14 +123,14 @@ def parse_row(values: Mapping[str, Any], source: str, columns: Columns | None = 
         columns: what they mean; by their names if None.
     """
     columns = columns or columns_of(list(values))
-    said = {meaning: values.get(name) for meaning, name in columns.places.items()}
-    kind = " ".join(_text(said.get(key)) for key in ("object_type", "condition")).strip()
-    name = _text(said.get(CLASS)) or kind
-    listed = said.get(LISTED)
+    cells = {meaning: values.get(name) for meaning, name in columns.places.items()}
+    kind = " ".join(_text(cells.get(key)) for key in ("object_type", "condition")).strip()
+    name = _text(cells.get(CLASS)) or kind
+    listed = cells.get(LISTED)
     if columns.shape == (LISTED,):
         written = listed if isinstance(listed, list) else []
     else:
-        written = [said.get(part) for part in columns.shape or ("x1", "y1", "x2", "y2")]
+        written = [cells.get(part) for part in columns.shape or ("x1", "y1", "x2", "y2")]
     if all(_is_nothing(value) for value in written) and _is_nothing(name):
         return None
     present = [value for value in written if _text(value)]
@@ -130,7 +143,8 @@ def parse_row(values: Mapping[str, Any], source: str, columns: Columns | None = 
     if isinstance(box, Problem):
         return box
     rest = tuple((column, _text(values.get(column))) for column in columns.rest)
-    return RawObject(name, box, SHARE if columns.shape == CENTRE else PIXELS, source, rest)
+    shape = ", ".join(columns.shape if columns.shape in (SIZED, CENTRE) else CORNERS)
+    return RawObject(name, box, SHARE if columns.shape == CENTRE else PIXELS, source, rest, shape)
 
 
 def _box(shape: Sequence[str], written: Sequence[Any], source: str) -> Any:
@@ -141,29 +155,28 @@ def _box(shape: Sequence[str], written: Sequence[Any], source: str) -> Any:
     return shapes.from_middle(written, source) if shape == CENTRE else shapes.four(written, source)
 
 
-def _add_row(row: Row, values: Mapping[str, Any], known: dict[str, str | None], found: Gathering) -> None:
-    """Add a row's object to its photo."""
+def _photo_of(row: Row, values: Mapping[str, Any], known: dict[str, str | None], found: Gathering) -> str | None:
+    """The photo that a row names; None without one, which is reported."""
     table = row.source.rpartition(" line ")[0]
     written = _text(values.get(row.columns.places.get(IMAGE, IMAGE)))
     if not written and all(_is_nothing(values.get(name)) for name in row.columns.places.values()):
         found.notes.ignored("row", "empty", row.source)
-        return
+        return None
     if not written:
         found.problems.append(Problem("this row names no photo", row.source, "Name it.", "label-without-photo"))
-        return
+        return None
     if written not in known:
         here = str(PurePosixPath(table).parent)
         near = ["" if here == "." else here, f"{here}/images".removeprefix("./"), "images"]
         known[written] = found.find(written, near, row.source)
     elif known[written] is None:
-        found.problems.append(
-            Problem(
-                f"no such photo: {written}", row.source, "Add the photo or remove its label.", "label-without-photo"
-            )
-        )
-    name = known[written]
-    if name is None:
-        return
+        found.problems.append(without_photo(row.source, f"no such photo: {written}"))
+    return known[written]
+
+
+def _add_row(row: Row, values: Mapping[str, Any], name: str, found: Gathering) -> None:
+    """Add a row's object to the photo called `name`."""
+    table = row.source.rpartition(" line ")[0]
     split = _split(row, values, name, table, found)
     size = row.columns.photo_size
     stated = shapes.size_wh(values.get(size[0]), values.get(size[1])) if size else None
@@ -171,7 +184,7 @@ def _add_row(row: Row, values: Mapping[str, Any], known: dict[str, str | None], 
     if photo.split != split:
         what = f"{name} is in the split {photo.split or 'none'} at {photo.source} and in {split or 'none'} here"
         found.problems.append(Problem(what, row.source, "Keep a photo in one split.", "split-conflict"))
-    flight = _text(values.get(row.columns.places.get(FLIGHT, FLIGHT)))
+    flight = _flight(row, values)
     if flight and photo.flight and flight != photo.flight:
         what = f"{name} is of the flight {photo.flight} in an earlier row and of {flight} here"
         found.problems.append(Problem(what, row.source, "Keep a photo in one flight.", "flight-conflict"))
@@ -184,6 +197,12 @@ def _add_row(row: Row, values: Mapping[str, Any], known: dict[str, str | None], 
             found.notes.inferred("object", "of four corners became the box around them", row.source)
         photo = replace(photo, objects=(*photo.objects, read))
     found.photos[name] = photo
+
+
+def _flight(row: Row, values: Mapping[str, Any]) -> str:
+    """The flight that a row states; without such a column its site and date, which together are one."""
+    stated = {key: _text(values.get(row.columns.places.get(key, key))) for key in (FLIGHT, *FLIGHT_PARTS)}
+    return stated[FLIGHT] or " ".join(TIME_OF_DAY.sub("", stated[key]) for key in FLIGHT_PARTS if stated[key])
 
 
 def _split(row: Row, values: Mapping[str, Any], name: str, table: str, found: Gathering) -> str:
@@ -209,7 +228,7 @@ def _is_table(folder: Folder, name: str) -> bool:
     text = read_text(folder, name)
     if isinstance(text, Problem):
         return False
-    text = _body(text)
+    text = _body(_with_plain_lines(text))
     if not name.lower().endswith(LINES) and columns_of(_header(text)).is_table:
         return True
     return any(row.columns.is_table for row, _ in zip(read_rows(text[:SAMPLE], name), range(1), strict=False))
@@ -217,7 +236,12 @@ def _is_table(folder: Folder, name: str) -> bool:
 
 def read_rows(text: str, name: str) -> Iterator[Row]:
     """The rows of a table; `name` is its file's."""
-    yield from _json_rows(text, name) if name.lower().endswith(LINES) else _csv_rows(text, name)
+    yield from _json_rows(text, name) if name.lower().endswith(LINES) else _csv_rows(_with_plain_lines(text), name)
+
+
+def _with_plain_lines(text: str) -> str:
+    """The text with lines that end alike; some spreadsheets end them with a carriage return alone."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _body(text: str) -> str:
@@ -229,13 +253,17 @@ def _body(text: str) -> str:
 def _header(text: str) -> list[str]:
     first = text.partition("\n")[0]
     try:
-        return [name.strip() for name in next(csv.reader([first], delimiter=_delimiter(first)), [])]
+        names = [name.strip() for name in next(csv.reader([first], delimiter=_delimiter(first)), [])]
     except csv.Error:
         return []
+    # A second column of a name is another one, whose values count as well.
+    return [
+        f"{name} {names[:place].count(name) + 1}" if name in names[:place] else name for place, name in enumerate(names)
+    ]
 
 
 def _delimiter(first: str) -> str:
-    return max(",;\t", key=first.count)
+    return max(",;\t|", key=first.count)
 
 
 def _csv_rows(text: str, name: str) -> Iterator[Row]:

@@ -13,6 +13,7 @@ CORNERS = ("x1", "y1", "x2", "y2")
 SIZED = ("x", "y", "width", "height")
 CENTRE = ("x_center", "y_center", "width", "height")
 QUAD = ("x1", "y1", "x2", "y2", "x3", "y3", "x4", "y4")
+FLIGHT_PARTS = ("site", "date")
 PHOTO_SIZE = ("photo_width", "photo_height")
 LISTED = "box_xyxy_px"  # one column with all four, in JSON lines
 
@@ -20,8 +21,10 @@ LISTED = "box_xyxy_px"  # one column with all four, in JSON lines
 SPELLED: Mapping[str, tuple[str, ...]] = {
     IMAGE: ("image", "filename", "file", "photo", "imagename", "imagepath", "imagefile", "imageid", "img", "path"),
     CLASS: ("class", "classname", "label", "labelname", "category", "categoryname"),
-    SPLIT: ("split", "subset", "set"),
+    SPLIT: ("split", "subset", "set", "partition", "phase"),
     FLIGHT: ("flight", "flightid", "flightname"),
+    "site": ("site", "sitename", "siteid", "dam"),
+    "date": ("date", "flightdate", "surveydate", "inspectiondate"),
     "object_type": ("objecttype",),
     "condition": ("condition",),
     "x1": ("x1", "xmin", "xtl", "bboxx1", "bboxxmin", "x0"),
@@ -40,8 +43,9 @@ SPELLED: Mapping[str, tuple[str, ...]] = {
     "height": ("height", "h", "bboxheight", "boxheight", "bboxh", "boxh"),
     "photo_width": ("imagewidth", "imgwidth", "photowidth", "imwidth"),
     "photo_height": ("imageheight", "imgheight", "photoheight", "imheight"),
-    LISTED: ("boxxyxypx",),
+    LISTED: ("boxxyxy",),
 }
+UNIT = re.compile(r"[\s_]*[(\[]?(?:px|pixels?)[)\]]?$")
 MEANT = {word: meaning for meaning, words in SPELLED.items() for word in words}
 RANK = {word: place for words in SPELLED.values() for place, word in enumerate(words)}
 
@@ -91,7 +95,7 @@ def columns_of(header: Sequence[str]) -> Columns:
         places = {meaning: name for meaning, name in places.items() if meaning not in ("object_type", "condition")}
     used = {
         places[meaning]
-        for meaning in (IMAGE, CLASS, SPLIT, FLIGHT, "object_type", "condition", *shape)
+        for meaning in (IMAGE, CLASS, SPLIT, FLIGHT, *FLIGHT_PARTS, "object_type", "condition", *shape)
         if meaning in places
     }
     columns = Columns(places, shape, ())
@@ -101,29 +105,29 @@ def columns_of(header: Sequence[str]) -> Columns:
 
 
 def columns_without_names(rows: Sequence[Sequence[str]]) -> Columns | None:
-    """The columns of a table that does not name them, called 1, 2, …; None where they cannot be told.
+    """The columns of a table that does not name them, called 1, 2, …; None where they cannot be known.
 
-    Two layouts are common: photo, x1, y1, x2, y2, class (keras-retinanet), and class, x, y, width, height, photo, its
-    width and height (makesense.ai).
+    Common are: photo, x1, y1, x2, y2, class (keras-retinanet); photo, class and the box; and class, x, y, width,
+    height, photo, its width and height (makesense.ai).
     """
     wide = max((len(row) for row in rows), default=0)
     full = [row for row in rows if len(row) == wide and all(cell.strip() for cell in row)]
     if not full or wide < 6:
         return None
     kinds = "".join(_kind([row[place] for row in full]) for place in range(wide))
-    found = re.fullmatch(r"(pnnnnt|tnnnnpnn)(.*)", kinds)
+    found = re.fullmatch(r"(pnnnnt|ptnnnn|tnnnnpnn)(.*)", kinds)
     if not found:
         return None
-    if found[1] == "pnnnnt":
-        order: tuple[str, ...] = (IMAGE, *CORNERS, CLASS)
-        said = "photo, x1, y1, x2, y2, class"
-        if any(float(row[3]) <= float(row[1]) or float(row[4]) <= float(row[2]) for row in full):
-            order, said = (IMAGE, *SIZED, CLASS), "photo, x, y, width, height, class"
-    else:
-        order, said = (CLASS, *SIZED, IMAGE, *PHOTO_SIZE), "class, x, y, width, height, photo, its width and height"
+    order: tuple[str, ...] = (CLASS, *SIZED, IMAGE, *PHOTO_SIZE)
+    if found[1] != "tnnnnpnn":
+        first = 1 if found[1] == "pnnnnt" else 2  # column of the box
+        boxes = [[float(cell) for cell in row[first : first + 4]] for row in full]
+        shape = SIZED if any(box[2] <= box[0] or box[3] <= box[1] for box in boxes) else CORNERS
+        order = (IMAGE, *shape, CLASS) if first == 1 else (IMAGE, CLASS, *shape)
+    layout = ", ".join(order).replace(IMAGE, "photo", 1)
     places = {meaning: str(place + 1) for place, meaning in enumerate(order)}
     shape = CORNERS if "x2" in places else SIZED
-    return Columns(places, shape, tuple(str(place + 1) for place in range(len(order), wide)), said)
+    return Columns(places, shape, tuple(str(place + 1) for place in range(len(order), wide)), layout)
 
 
 def _kind(cells: Sequence[str]) -> str:
@@ -137,4 +141,5 @@ def _kind(cells: Sequence[str]) -> str:
 
 
 def _plain(name: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", str(name).lower())
+    """The letters and digits of a column's name, without its unit: `x1 (px)` is x1."""
+    return re.sub(r"[^a-z0-9]", "", UNIT.sub("", str(name).lower()))

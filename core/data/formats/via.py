@@ -20,7 +20,7 @@ from core.data.formats.gather import Gathering, any_head, entries, json_files, m
 from core.errors import Problem
 
 CLASS_NAMES = ("class", "label", "name", "type", "category", "object")
-SHAPE, SAID = "region_shape_attributes", "region_attributes"
+SHAPE, REGION_ATTRIBUTES = "region_shape_attributes", "region_attributes"
 # (where it stands, shape, attributes) of each region of a photo
 Regions = list[tuple[str, Mapping[str, Any], Mapping[str, Any]]]
 
@@ -34,31 +34,33 @@ def read_via(folder: Folder) -> RawSet:
     """All photos and labels of VIA's files, with everything wrong in them."""
     found = Gathering(folder)
     for name, photo, regions in [*_json_regions(found), *_csv_regions(found)]:
-        objects = [parse_region(shape, said, where, found) for where, shape, said in regions]
+        objects = [parse_region(shape, attributes, where, found) for where, shape, attributes in regions]
         source = regions[0][0] if regions else name
         label = RawPhoto(photo, "", tuple(one for one in objects if one), None, source)
         found.add(label, near_label(name, "images"))
     return found.result("via")
 
 
-def parse_region(shape: Mapping[str, Any], said: Mapping[str, Any], source: str, found: Gathering) -> RawObject | None:
+def parse_region(
+    shape: Mapping[str, Any], attributes: Mapping[str, Any], source: str, found: Gathering
+) -> RawObject | None:
     """One object, or None for a shape that is no box; everything wrong goes to `found`."""
     box = _box(shape, source)
     if isinstance(box, Problem):
         found.problems.append(box)
     elif box is None:
-        found.notes.ignored(str(shape.get("name")), "no box", source)
+        found.notes.ignored(f"{shape.get('name')} shape", "no box", source)
     else:
-        words = list(_words(said))
+        words = list(_words(attributes))
         named = [place for place, (name, _) in enumerate(words) if name.lower() in CLASS_NAMES or len(words) == 1]
         class_name = words.pop(named[0])[1] if named else ""
         return RawObject(class_name, box, PIXELS, source, tuple(words))
     return None
 
 
-def _words(said: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _words(attributes: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Attributes as words; a checkbox holds {option: ticked}."""
-    for name, value in said.items():
+    for name, value in attributes.items():
         if isinstance(value, dict):
             yield from ((name, str(option)) for option, ticked in value.items() if ticked)
         else:
@@ -82,11 +84,19 @@ def _box(shape: Mapping[str, Any], where: str) -> BoxXyxy | Problem | None:
     return None
 
 
+def _note_photo(attributes: Mapping[str, Any], where: str, found: Gathering) -> None:
+    """Note what is said of a photo as a whole."""
+    for name, value in _words(attributes):
+        if value:
+            found.notes.ignored("attribute", f"{name!r} is of a whole photo", where)
+
+
 def _json_regions(found: Gathering) -> Iterator[tuple[str, str, Regions]]:
     for name, tree in json_files(found.folder, found.problems):
         photos = mapping(mapping(tree).get("_via_img_metadata", tree))
         for photo in photos.values():
             if isinstance(photo, dict) and "regions" in photo and photo.get("filename"):
+                _note_photo(mapping(photo.get("file_attributes")), f"{name} {photo['filename']}", found)
                 # A dict by number in version 1, a list in version 2.
                 given = photo["regions"]
                 listed = entries(list(given.values()) if isinstance(given, dict) else given)
@@ -94,7 +104,7 @@ def _json_regions(found: Gathering) -> Iterator[tuple[str, str, Regions]]:
                     (
                         f"{name} {photo['filename']} region {place + 1}",
                         mapping(region.get("shape_attributes")),
-                        mapping(region.get(SAID)),
+                        mapping(region.get(REGION_ATTRIBUTES)),
                     )
                     for place, region in enumerate(listed)
                 ]
@@ -112,14 +122,19 @@ def _csv_regions(found: Gathering) -> Iterator[tuple[str, str, Regions]]:
         if SHAPE not in text[:1000]:
             continue
         photos: dict[str, Regions] = {}
-        reader = csv.DictReader(io.StringIO(text))
+        first = text.partition("\n")[0]
+        reader = csv.DictReader(io.StringIO(text), delimiter=max(",;\t", key=first.count))
         try:
             for row in reader:
                 regions = photos.setdefault(str(row.get("filename") or row.get("#filename") or ""), [])
                 where = f"{name} line {reader.line_num}"
-                shape, said = _decoded(row.get(SHAPE), where, found), _decoded(row.get(SAID), where, found)
+                _note_photo(_decoded(row.get("file_attributes"), where, found), where, found)
+                shape, attributes = (
+                    _decoded(row.get(SHAPE), where, found),
+                    _decoded(row.get(REGION_ATTRIBUTES), where, found),
+                )
                 if shape:
-                    regions.append((where, shape, said))
+                    regions.append((where, shape, attributes))
         except csv.Error as error:
             what = f"this table cannot be read on ({error})"
             found.problems.append(Problem(what, f"{name} line {reader.line_num + 1}", "Export it again.", "bad-label"))

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 from xml.parsers import expat
 
-from core.data.files import SPLIT_WORDS, Folder, is_photo, read_text, split_in
+from core.data.files import Folder, read_text
 from core.data.formats.base import (
     PIXELS,
     LabelFormat,
@@ -23,8 +23,9 @@ from core.data.formats.base import (
     without_photo,
 )
 from core.data.formats.gather import Gathering
-from core.data.formats.shapes import around_turned, from_middle, size_wh
+from core.data.formats.shapes import around, around_turned, from_middle, size_wh, turn_of
 from core.data.formats.xml_nodes import DoctypeFound, Node, parse_xml
+from core.data.notes import Notes
 from core.errors import Problem
 
 ENDS = ("xmin", "ymin", "xmax", "ymax")
@@ -33,7 +34,7 @@ ROOT = "annotation"
 ROOT_TAG = re.compile(r"<annotation[\s>/]")  # CVAT's own XML begins with <annotations>
 SHAPES = ("bndbox", "robndbox")
 # What a child of `object` says that is read as something else, or that only draws it.
-NOT_ATTRIBUTES = frozenset(("name", "bndbox", "robndbox", "polygon", "segm", "attributes"))
+NOT_ATTRIBUTES = frozenset(("name", "bndbox", "robndbox", "polygon", "segm", "attributes", "part"))
 PHOTO_FOLDERS = ("JPEGImages", "images", "Images")
 
 
@@ -50,7 +51,6 @@ def finds_voc(folder: Folder) -> bool:
 def read_voc(folder: Folder) -> RawSet:
     """All photos and labels of a VOC folder, with everything wrong in it."""
     found = Gathering(folder)
-    listed = _image_sets(found)
     for name in folder.names:
         if not name.lower().endswith(".xml"):
             continue
@@ -58,22 +58,21 @@ def read_voc(folder: Folder) -> RawSet:
         if isinstance(text, Problem):
             found.problems.append(text)
             continue
-        label, wrong = parse_voc(text, name)
+        label, wrong = parse_voc(text, name, found.notes)
         found.problems.extend(wrong)
         photo = label and _photo_of(found, name, label.name)
         if label and photo:
-            stem = PurePosixPath(name).stem
-            split = split_in(photo) or listed.get(photo) or listed.get(_listed_name(photo)) or listed.get(stem, "")
-            found.add(replace(label, name=photo, split=split))
+            found.add(replace(label, name=photo))
     return found.result("voc")
 
 
-def parse_voc(text: str, source: str) -> tuple[RawPhoto | None, list[Problem]]:
+def parse_voc(text: str, source: str, notes: Notes) -> tuple[RawPhoto | None, list[Problem]]:
     """The labelled photo of one XML text, and everything wrong.
 
     Args:
         text: of the file.
         source: the file's name.
+        notes: takes what is not used.
 
     Returns:
         The photo, named as the file names it (perhaps ""), without a split; None when the text is no annotation.
@@ -93,8 +92,13 @@ def parse_voc(text: str, source: str) -> tuple[RawPhoto | None, list[Problem]]:
     for node in root.findall("object"):
         found = _object(node, f"{source} line {node.line}")
         (objects if isinstance(found, RawObject) else problems).append(found)  # type: ignore[arg-type]
-    size = next(root.findall("size"), None)
-    declared = size_wh(size.findtext("width"), size.findtext("height")) if size else None
+        for part in node.findall("part"):
+            notes.ignored("part", "an object counts as one, with its own box", f"{source} line {part.line}")
+    read = {size_wh(node.findtext("width"), node.findtext("height")) for node in root.findall("size")} - {None}
+    if len(read) > 1:
+        what = f"the photo's size is stated twice: {' and '.join(f'{size[0]} x {size[1]}' for size in read if size)}"
+        problems.append(Problem(what, source, "Keep the one that is right.", "size-mismatch"))
+    declared = read.pop() if len(read) == 1 else None
     return RawPhoto(root.findtext("filename"), "", tuple(objects), declared, source), problems
 
 
@@ -102,6 +106,16 @@ def _object(node: Node, source: str) -> RawObject | Problem:
     if turned := next(node.findall("robndbox"), None):
         return _turned(node, turned, source)
     box = next(node.findall("bndbox"), None)
+    if box is None and (polygon := next(node.findall("polygon"), None)):
+        ends = around([leaf.text.strip() for leaf in polygon.leaves()], source)
+        return (
+            ends
+            if isinstance(ends, Problem)
+            else RawObject(node.findtext("name"), ends, PIXELS, source, _attributes(node))
+        )
+    if box and turn_of(box.findtext("angle")):
+        what = f"this box is turned by {box.findtext('angle')}, and nothing tells about what and in which unit"
+        return Problem(what, source, "Write robndbox with cx, cy, w, h and angle, or the box around it.", "bad-label")
     written = [box.findtext(end) for end in ENDS] if box else []
     if not all(written) or not written:
         what = f"bndbox: 4 numbers expected, {sum(map(bool, written))} found"
@@ -122,20 +136,23 @@ def _turned(node: Node, turned: Node, source: str) -> RawObject | Problem:
     angle = numbers([turned.findtext("angle") or "0"], source)
     if isinstance(angle, Problem):
         return angle
+    if abs(angle[0]) > 2 * math.pi:
+        what = f"the angle {angle[0]:g} is more than a whole turn, so it is not in radians"
+        return Problem(what, source, "Write the angle in radians.", "bad-number")
     degrees = math.degrees(angle[0]) if math.isfinite(angle[0]) else 0.0
     return RawObject(node.findtext("name"), around_turned(box, degrees), PIXELS, source, _attributes(node))
 
 
 def _attributes(node: Node) -> tuple[tuple[str, str], ...]:
     """Everything else that an object says: of each child that holds text alone, and of CVAT's <attributes>."""
-    said = [
+    stated = [
         (child.tag, child.text.strip())
         for child in node.children
         if not child.children and child.tag not in NOT_ATTRIBUTES and child.text.strip() not in SHAPES
     ]
     for group in node.findall("attributes"):
-        said += [(child.findtext("name"), child.findtext("value")) for child in group.findall("attribute")]
-    return tuple(said)
+        stated += [(child.findtext("name"), child.findtext("value")) for child in group.findall("attribute")]
+    return tuple(stated)
 
 
 def _photo_of(found: Gathering, label: str, written: str) -> str | None:
@@ -158,41 +175,6 @@ def _photo_of(found: Gathering, label: str, written: str) -> str | None:
         return found.find(written, near, label)
     found.problems.append(without_photo(label))
     return None
-
-
-def _listed_name(photo: str) -> str:
-    """A photo's path below its folder of photos, without ending, as the lists of splits name it."""
-    parts = PurePosixPath(photo).with_suffix("").parts
-    start = next((place + 1 for place, part in enumerate(parts) if part in PHOTO_FOLDERS), 0)
-    return "/".join(parts[start:])
-
-
-def _image_sets(found: Gathering) -> dict[str, str]:
-    """{photo or stem: split} from ImageSets/Main/train.txt and the like, whose lines are stems or paths of photos."""
-    listed: dict[str, str] = {}
-    known = {_listed_name(photo) for photo in found.folder.photos}
-    for name in found.folder.names:
-        path = PurePosixPath(name)
-        split = SPLIT_WORDS.get(path.stem.lower())
-        if path.suffix == ".txt" and "imagesets" in (part.lower() for part in path.parts) and split:
-            text = read_text(found.folder, name)
-            if isinstance(text, Problem):
-                found.problems.append(text)
-                continue
-            lines = [line.strip() for line in text.splitlines() if line.strip()]
-            if not lines:
-                what = f"the split {split} has no photo"
-                found.problems.append(Problem(what, name, "List its photos, or remove the file.", "empty-split"))
-            for line in lines:
-                # Lists of one class have -1, 0 or 1 after the stem, unless the photo itself is called so.
-                words = line.rsplit(None, 1)
-                written = words[0] if words[-1] in ("-1", "0", "1") and line not in known else line
-                listed[written] = split
-                if written in known:
-                    continue
-                if "/" in written or "\\" in written or is_photo(written):
-                    listed[found.find(written, PHOTO_FOLDERS, name) or written] = split
-    return listed
 
 
 FORMAT = LabelFormat("voc", "Pascal VOC (XML)", (".xml",), finds_voc, read_voc, per_photo=True)

@@ -25,6 +25,11 @@ class Node:
         """The children of that name."""
         return (child for child in self.children if child.tag == tag)
 
+    def leaves(self) -> Iterator[Node]:
+        """The elements below it that hold none themselves, in their order."""
+        for child in self.children:
+            yield from child.leaves() if child.children else (child,)
+
     def findtext(self, tag: str) -> str:
         """The text of the first child of that name, or ""."""
         return next((child.text.strip() for child in self.findall(tag)), "")

@@ -13,8 +13,9 @@ from core.data.files import Folder, is_photo, read_text
 from core.data.formats.base import LabelFormat, RawObject, RawPhoto, RawSet, unread_photo, without_label, without_photo
 from core.data.formats.gather import Gathering
 from core.data.formats.named import is_other_text
-from core.data.formats.yolo_config import find_class_lists, find_config, read_yolo_config
+from core.data.formats.yolo_config import find_class_lists, find_config, holds_rows, read_yolo_config
 from core.data.formats.yolo_rows import PLAIN, RowLayout, layout_of_rows, parse_line
+from core.data.names import NameIndex
 from core.errors import Problem
 
 NOT_LABELS = ("readme.txt", "readme.roboflow.txt", "readme.dataset.txt", "notes.txt")
@@ -57,7 +58,11 @@ def claims_yolo(folder: Folder) -> bool:
     beside = [label for name in folder.photos for label in label_names(name)[:1] if label in folder.known]
     texts = [read_text(folder, name) for name in beside[:20]]
     rows = [line.split() for text in texts if isinstance(text, str) for line in text.splitlines()[:1]]
-    return bool(rows) and all(len(words) == 5 and words[0].isdecimal() for words in rows)
+    if rows and all(len(words) == 5 and words[0].isdecimal() for words in rows):
+        return True
+    stems = {PurePosixPath(name).stem for name in folder.photos} if find_class_lists(folder) else set()
+    texts_of_photos = [name for name in folder.names if name.lower().endswith(".txt")]
+    return any(PurePosixPath(name).stem in stems and holds_rows(folder, name) for name in texts_of_photos)
 
 
 def read_yolo(folder: Folder) -> RawSet:
@@ -117,6 +122,8 @@ def _label_files(found: Gathering, splits: Mapping[str, str], not_labels: Iterab
             labels[name] = label
         elif not any(file in folder.refused for file in wanted):
             bare[name] = None
+    if bare:
+        _look_elsewhere(labels, bare, by_case.values(), found)
     _report_shared(labels, found)
     # A photo that is refused is reported once; its label is no second fault.
     used = {label for name in folder.refused if is_photo(name) for label in label_names(name)} | set(labels.values())
@@ -137,6 +144,18 @@ def _label_files(found: Gathering, splits: Mapping[str, str], not_labels: Iterab
                 found.problems.append(without_photo(name))
     found.problems.extend(without_label(name) for name in bare if name not in labels)
     return {name: labels[name] for name in sorted(labels)}
+
+
+def _look_elsewhere(labels: dict[str, str], bare: Iterable[str], texts: Iterable[str], found: Gathering) -> None:
+    """Labels in folders called otherwise, as `label` or `annotations`, for photos that have none where they belong."""
+    taken = set(labels.values())
+    left = NameIndex([name for name in texts if name not in taken])
+    for photo in bare:
+        path = PurePosixPath(photo).with_suffix(".txt")
+        label = left.find(path.name, [str(parent) for parent in path.parents][1:-1]).photo
+        if label and PurePosixPath(label).name == path.name and holds_rows(found.folder, label):
+            labels[photo] = label
+            found.notes.inferred("label file", "found in a folder that is not called labels", label)
 
 
 def _report_shared(labels: Mapping[str, str], found: Gathering) -> None:
@@ -162,4 +181,6 @@ def _photo_of_stray(label: str, bare: Container[str], found: Gathering) -> str |
     return match.photo
 
 
-FORMAT = LabelFormat("yolo", "YOLO (data.yaml)", (".yaml", ".yml", ".txt"), finds_yolo, read_yolo, claims_yolo)
+FORMAT = LabelFormat(
+    "yolo", "YOLO (data.yaml)", (".yaml", ".yml", ".txt"), finds_yolo, read_yolo, claims_yolo, reads_lists=True
+)

@@ -15,15 +15,16 @@ from typing import Any
 
 import yaml
 
-from core.data.files import SPLIT_WORDS, Folder, is_photo, read_text, split_in, tidy
+from core.data.files import SPLIT_WORDS, Folder, read_text, split_in, tidy
 from core.data.formats.gather import Gathering
+from core.data.formats.split_lists import find_split_lists, in_two_splits, listed_photos
 from core.data.names import OTHER_FOLDERS, NameIndex
 from core.errors import Problem
 from core.settings.yaml_text import YamlLimitError, load_yaml
 
 CLASS_LISTS = ("classes.txt", "labels.txt", "names.txt", "predefined_classes.txt", "_darknet.labels")
 CLASS_ENDINGS = (".names",)
-DARKNET = ".data"
+DARKNET, YAML = ".data", (".yaml", ".yml")
 NO_VALUE = ("", "null", "~", "none")
 NAMES_CURE = "Add a data.yaml with a line like names: [first class, second class]."
 LIST_CURE = "Put the photos there, or remove the line."
@@ -48,7 +49,7 @@ class YoloConfig:
 
 def find_config(folder: Folder) -> str | None:
     """The name of the YAML file that names classes: data.yaml or another at the top, else the only one below."""
-    yamls = [name for name in folder.names if name.lower().endswith((".yaml", ".yml"))]
+    yamls = [name for name in folder.names if name.lower().endswith(YAML)]
     if folder.handed in yamls:
         return folder.handed
     top = [name for name in yamls if "/" not in name]
@@ -63,14 +64,16 @@ def find_config(folder: Folder) -> str | None:
 
 def find_class_lists(folder: Folder) -> list[str]:
     """Files with a class on each line; a label of the same name, which holds numbers, is none."""
-    named = [
-        name
-        for name in folder.names
-        if PurePosixPath(name).name.lower() in CLASS_LISTS or name.lower().endswith(CLASS_ENDINGS)
-    ]
+    named = [name for name in folder.names if is_class_list(name)]
     if folder.handed in named:
         return [folder.handed]
-    return [name for name in named if not _is_label(folder, name)]
+    return [name for name in named if not holds_rows(folder, name)]
+
+
+def is_class_list(name: str) -> bool:
+    """Whether a file is called as lists of classes are."""
+    low = name.lower()
+    return low.rpartition("/")[2] in CLASS_LISTS or low.endswith(CLASS_ENDINGS)
 
 
 def read_yolo_config(found: Gathering) -> YoloConfig:
@@ -83,10 +86,14 @@ def read_yolo_config(found: Gathering) -> YoloConfig:
     if folder.handed in lists:
         file, tree = None, {key: value for key, value in tree.items() if key != "names"}
     darknet = next((name for name in folder.names if name.lower().endswith(DARKNET)), None)
-    said = _darknet(darknet, found) if darknet else {}
-    names = _class_names(tree.get("names"), file or "", lists, found)
-    splits, used = _splits(tree or said, file or darknet or "", found)
-    files = frozenset((*lists, *used, *(name for name in (file, darknet) if name)))
+    stated = _darknet(darknet, found) if darknet else {}
+    given = {file or "": tree.get("names")} | {name: _yaml(name, found).get("names") for name in _others(file, found)}
+    names = _class_names(given, lists, found)
+    for where, count in ((file, tree.get("nc")), (darknet, stated.get("classes"))):
+        names = _counted(names, count, where or "", found)
+    splits, used = _splits(tree or stated, file or darknet or "", found)
+    unread = [name for name in folder.names if is_class_list(name) and not holds_rows(folder, name)]
+    files = frozenset((*lists, *unread, *used, *(name for name in (file, darknet) if name)))
     return YoloConfig(names, splits, _keypoints(tree.get("kpt_shape")), files)
 
 
@@ -95,7 +102,8 @@ def _names_classes(folder: Folder, name: str) -> bool:
     return isinstance(text, str) and any(line.startswith("names") for line in text.splitlines())
 
 
-def _is_label(folder: Folder, name: str) -> bool:
+def holds_rows(folder: Folder, name: str) -> bool:
+    """Whether a text file holds rows of numbers alone, as labels do."""
     text = read_text(folder, name)
     lines = [line.split() for line in text.splitlines() if line.strip()] if isinstance(text, str) else []
     return bool(lines) and all(len(words) >= 5 and _is_number(words[0]) and _is_number(words[1]) for words in lines)
@@ -142,15 +150,22 @@ def _darknet(name: str, found: Gathering) -> dict[str, Any]:
     return {key.strip(): value.strip() for key, value in pairs}
 
 
-def _class_names(given: Any, where: str, lists: list[str], found: Gathering) -> dict[int, str]:
+def _others(file: str | None, found: Gathering) -> list[str]:
+    """Other YAML files at the top that name classes; none where one was handed over, which then decides."""
+    yamls = [name for name in found.folder.names if name.lower().endswith(YAML) and "/" not in name and name != file]
+    return [name for name in yamls if file != found.folder.handed and _names_classes(found.folder, name)]
+
+
+def _class_names(given: Mapping[str, Any], lists: list[str], found: Gathering) -> dict[int, str]:
     """Names by number; where several files give them, all must agree."""
-    read = {where: _yaml_names(given, where, found)} | {name: _listed_names(name, found) for name in lists}
+    before = len(found.problems)
+    read = {where: _yaml_names(names, where, lists, found) for where, names in given.items()}
+    read |= {name: _listed_names(name, found) for name in lists}
     named = {name: names for name, names in read.items() if names}
     if not named:
-        if not any(problem.kind == "bad-config" for problem in found.problems):
-            found.problems.append(
-                Problem("the classes have no names", where or str(found.folder.root), NAMES_CURE, "bad-config")
-            )
+        if len(found.problems) == before and not any(problem.kind == "bad-config" for problem in found.problems):
+            where = next(iter(given)) or str(found.folder.root)
+            found.problems.append(Problem("the classes have no names", where, NAMES_CURE, "bad-config"))
         return {}
     first, *others = named
     for other in others:
@@ -166,8 +181,25 @@ def _class_names(given: Any, where: str, lists: list[str], found: Gathering) -> 
     return named[first]
 
 
-def _yaml_names(given: Any, where: str, found: Gathering) -> dict[int, str]:
-    """Class names by number, from a list or from {0: name, …}."""
+def _counted(names: dict[int, str], count: Any, where: str, found: Gathering) -> dict[int, str]:
+    """The names, unless their number is not the stated one; numbers that are left out count."""
+    if not names or not str(count).strip().isdecimal():
+        return names
+    stated, last = int(count), max(names)
+    if last < stated and (last + 1 == stated or len(names) <= last):
+        return names
+    what = f"{stated} classes are stated and {len(names)} are named"
+    found.problems.append(Problem(what, where, "Name every class that the labels count.", "bad-config"))
+    return {}
+
+
+def _yaml_names(given: Any, where: str, lists: list[str], found: Gathering) -> dict[int, str]:
+    """Class names by number, from a list or from {0: name, …}; a text may be the path of a list that is here."""
+    if isinstance(given, str) and given.strip().lower() not in NO_VALUE:
+        if not any(name.endswith(PurePosixPath(given.replace("\\", "/")).name) for name in lists):
+            what = "names: a list expected, one text found"
+            found.problems.append(Problem(what, where, "Write names: [first class, second class].", "bad-config"))
+        return {}
     if isinstance(given, list):
         given = dict(enumerate(given))
     names: dict[int, str] = {}
@@ -217,18 +249,25 @@ def _splits(config: Mapping[str, Any], where: str, found: Gathering) -> tuple[di
     """The split of every photo: as settings state, then as folders are called; and the lists that were read."""
     splits: dict[str, str] = {}
     used: set[str] = set()
-    entries = list(_entries(config)) or [(split, name, split) for split, name in _stray_lists(found.folder)]
+    entries = list(_entries(config)) or [(split, name, split) for split, name in find_split_lists(found.folder)]
     for key, entry, split in entries:
         photos = _photos_of(config, entry, (where, key), used, found)
-        taken = {splits[name] for name in photos if name in splits} - {split}
-        if photos and taken and all(name in splits for name in photos):
-            found.notes.inferred(f"line {key}: {entry}", f"names the photos of {taken.pop()} and is not used", where)
+        if taken := [name for name in photos if splits.get(name, split) != split]:
+            other = splits[taken[0]]
+            if set(photos) == {name for name, known in splits.items() if known == other}:
+                found.notes.inferred(f"line {key}: {entry}", f"names the photos of {other} and is not used", where)
+            else:
+                found.problems.append(in_two_splits(taken, (other, split), f"{where} {key}".strip()))
         for name in photos:
             splits.setdefault(name, split)
     stated = set(splits.values())
     for name in found.folder.photos:
         if name not in splits and (split := split_in(name)) and split not in stated:
             splits[name] = split
+    if splits:
+        for name in found.folder.photos:
+            if name not in splits:
+                found.notes.ignored("photo", f"in no split of {where or 'the lists'}", name)
     return splits or dict.fromkeys(found.folder.photos, ""), used
 
 
@@ -239,18 +278,6 @@ def _entries(config: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
         for entry in given if isinstance(given, list) else [given]:
             if isinstance(entry, str) and entry.strip().lower() not in NO_VALUE:
                 yield key, entry.strip(), split
-
-
-def _stray_lists(folder: Folder) -> Iterator[tuple[str, str]]:
-    """(split, file) of lists of photos that are called train.txt, val.txt and so on."""
-    for name in folder.names:
-        path = PurePosixPath(name)
-        split = SPLIT_WORDS.get(path.stem.lower())
-        if split and path.suffix.lower() == ".txt":
-            text = read_text(folder, name)
-            lines = [line.strip() for line in text.splitlines() if line.strip()] if isinstance(text, str) else []
-            if lines and all(is_photo(line) for line in lines):
-                yield split, name
 
 
 def _photos_of(
@@ -309,27 +336,5 @@ def _by_its_end(plain: str, used: set[str], found: Gathering) -> tuple[str, ...]
 
 
 def _listed(name: str, used: set[str], found: Gathering) -> tuple[str, ...]:
-    """The photos of a list; those that are not here are one fault."""
     used.add(name)
-    text = read_text(found.folder, name)
-    if isinstance(text, Problem):
-        found.problems.append(text)
-        return ()
-    photos: list[str] = []
-    lost: list[tuple[int, str]] = []
-    near = (PurePosixPath(name).parent.as_posix(),)
-    lines = [(number, line.strip()) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
-    for number, line in lines:
-        match = found.folder.photo_names.find(line, near)
-        if match.photo:
-            photos.append(match.photo)
-            if match.difference:
-                found.notes.inferred("name", match.difference, f"{name} line {number}")
-        else:
-            lost.append((number, line))
-    if lost:
-        many = f" (as {len(lost) - 1} other of {len(lines)} lines)" if len(lost) > 1 else ""
-        what = f"no such photo: {lost[0][1]}{many}"
-        fix = "Add the photos or remove their lines."
-        found.problems.append(Problem(what, f"{name} line {lost[0][0]}", fix, "label-without-photo"))
-    return tuple(photos)
+    return listed_photos(name, found)

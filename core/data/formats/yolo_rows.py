@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from core.boxes import BoxXyxy
-from core.data.formats.base import SHARE, RawObject, numbers
+from core.data.formats.base import CENTRED, CORNERS, SHARE, RawObject, numbers
 from core.data.formats.gather import Gathering
 from core.errors import Problem
 
 LINE = "Write: class x_center y_center width height, or class and at least 3 points."
 BOX = 5  # values of a row that is a box alone
 SURE = 3  # rows that show the same are no chance
+SPREAD = 0.3  # of a box's side that keypoints in it take up at least
 TOLERANCE = 0.011  # a box may reach so far beyond its photo by rounding
 
 
@@ -54,7 +55,7 @@ def parse_line(
         return Problem(f"{expected} expected, {len(words)} found", source, LINE, "wrong-count")
     values = numbers(words[:BOX] if as_box else words[: 1 + points], source)
     if isinstance(values, Problem):
-        return values
+        return _explained(values, words, names)
     if not math.isfinite(values[0]) or values[0] != int(values[0]):
         return Problem(f"the class must be a whole number, not {words[0]}", source, LINE, "bad-number")
     name = names.get(int(values[0]))
@@ -63,7 +64,19 @@ def parse_line(
         return Problem(f"class {int(values[0])} has no name in data.yaml", source, fix, "unknown-class")
     if not as_box and not all(map(math.isfinite, values)):
         return Problem("a number is not finite", source, "Write numbers from 0 to 1.", "bad-number")
-    return RawObject(name, _box(values) if as_box else _around(values), SHARE, source)
+    box, shape = (_box(values), CENTRED) if as_box else (_around(values), CORNERS)
+    return RawObject(name, box, SHARE, source, shape=shape)
+
+
+def _explained(problem: Problem, words: Sequence[str], names: Mapping[int, str]) -> Problem:
+    """The problem of a row whose words are no numbers, with the cure for what people write in their place."""
+    first = words[0].rstrip(",;")
+    if any(word.endswith((",", ";")) for word in words):
+        return replace(problem, fix="Write blanks between the numbers, without commas.")
+    if problem.what.startswith(repr(words[0])) and first[:1].isalpha():
+        fix = f"Write the number of the class, {min(names)} to {max(names)}." if names else "Write the class's number."
+        return replace(problem, what=f"{words[0]!r} stands where the number of the class belongs", fix=fix)
+    return problem
 
 
 def layout_of_rows(texts: Mapping[str, str], keypoints: int, found: Gathering) -> RowLayout | None:
@@ -75,10 +88,7 @@ def layout_of_rows(texts: Mapping[str, str], keypoints: int, found: Gathering) -
         found: takes notes and faults.
     """
     if keypoints:
-        first = next((source for source, row in _rows(texts) if len(row) == BOX + keypoints), None)
-        if first:
-            found.notes.ignored("column of keypoints", "by kpt_shape they follow the box", first)
-        return RowLayout(frozenset((BOX, BOX + keypoints)), 0, "keypoints")
+        return _layout_of_keypoints(texts, keypoints, found)
     odd = [(source, row) for source, row in _rows(texts) if len(row) != BOX]
     rows = [row for _, row in odd]
     lengths = {len(row) for row in rows}
@@ -88,16 +98,23 @@ def layout_of_rows(texts: Mapping[str, str], keypoints: int, found: Gathering) -
     readings: list[tuple[str, RowLayout]] = []
     if lengths == {6} and _all(rows, lambda row: _fits(row) and 0 <= row[5] <= 1):
         readings.append((f"a box with {CONFIDENCE}", RowLayout(frozenset((BOX, 6)), 0, CONFIDENCE)))
+    seen = _keypoints_seen(rows)
+    if seen:
+        readings.append(seen)
     if lengths == {7}:
         readings += _readings_of_seven(rows)
+    elif seen and sum(len(row) - BOX for row in rows) >= 3 * SURE:
+        pass  # so many marks in their places are no chance
+    elif _keypoints_inside(rows):
+        readings += [("a box with keypoints", _with_keypoints(rows[0])), ("a polygon", PLAIN)]
     elif _all(rows, lambda row: len(row) >= 9 and len(row) % 2 == 1 and _is_track(row)):
         readings.append((f"a polygon with {TRACK}", RowLayout(tail=2, extra=TRACK)))
         readings += [] if _certain_track(rows) else [("a polygon", PLAIN)]
     elif _all(rows, lambda row: len(row) >= 8 and len(row) % 2 == 0 and 0 <= row[-1] <= 1 and len(row) != 56):
         readings.append((f"a polygon with {CONFIDENCE}", RowLayout(tail=1, extra=CONFIDENCE)))
     if len(readings) > 1:
-        said = ", or ".join(f"{name}: {_shown(rows[0], columns)}" for name, columns in readings)
-        what = f"rows of {min(lengths)} values ({len(rows)} of them) may be {said}"
+        listed = ", or ".join(f"{name}: {_shown(rows[0], columns)}" for name, columns in readings)
+        what = f"rows of {min(lengths)} values ({len(rows)} of them) may be {listed}"
         fix = "Write kpt_shape into data.yaml for keypoints, or leave out what follows the box."
         found.problems.append(Problem(what, where, fix, "two-readings"))
         return None
@@ -106,8 +123,56 @@ def layout_of_rows(texts: Mapping[str, str], keypoints: int, found: Gathering) -
     columns = readings[0][1]
     if columns.extra:
         for source, _ in odd:
-            found.notes.ignored("row end", f"{columns.extra} follows", source)
+            found.notes.ignored("row end", f"each is {columns.extra}", source)
     return columns
+
+
+def _layout_of_keypoints(texts: Mapping[str, str], keypoints: int, found: Gathering) -> RowLayout | None:
+    """Boxes with as many values behind them as kpt_shape states; None where rows hold another number."""
+    wanted = (BOX, BOX + keypoints)
+    odd = [(source, row) for source, row in _rows(texts) if len(row) not in wanted]
+    if odd:
+        what = f"a row of {len(odd[0][1])} values, and kpt_shape in data.yaml states {wanted[1]}"
+        what += f" (as {len(odd) - 1:,} rows more)" if len(odd) > 1 else ""
+        found.problems.append(Problem(what, odd[0][0], "Correct kpt_shape, or export the labels again.", "wrong-count"))
+        return None
+    for source, row in _rows(texts):
+        if len(row) != BOX:
+            found.notes.ignored("keypoint list", "kpt_shape states that it follows the box", source)
+    return RowLayout(frozenset(wanted), 0, "keypoints")
+
+
+def _with_keypoints(row: Sequence[float]) -> RowLayout:
+    return RowLayout(frozenset((BOX, len(row))), 0, "a keypoint list")
+
+
+def _keypoints_seen(rows: Sequence[Sequence[float]]) -> tuple[str, RowLayout] | None:
+    """A box with keypoints of x, y and whether each is seen: 0, 1 or 2 in every third place, as in no polygon."""
+
+    def shows(row: Sequence[float]) -> bool:
+        marks, ends = row[BOX + 2 :: 3], (*row[BOX::3], *row[BOX + 1 :: 3])
+        return all(mark in (0, 1, 2) for mark in marks) and all(0 <= end <= 1 for end in ends) and _fits(row)
+
+    extra = len(rows[0]) - BOX
+    if extra < 3 or extra % 3 or not _all(rows, lambda row: len(row) == len(rows[0]) and shows(row)):
+        return None
+    return "a box with keypoints", _with_keypoints(rows[0])
+
+
+def _keypoints_inside(rows: Sequence[Sequence[float]]) -> bool:
+    """Whether each row is a box with points of x and y in it, spread over it, as polygons are together by chance."""
+
+    def shows(row: Sequence[float]) -> bool:
+        points = [pair for pair in zip(row[BOX::2], row[BOX + 1 :: 2], strict=True) if pair != (0, 0)]
+        return _fits(row) and bool(points) and all(_holds(row, *pair) for pair in points) and _spread(row, points)
+
+    alike = all(len(row) == len(rows[0]) for row in rows)
+    return alike and len(rows) >= SURE and len(rows[0]) >= 9 and len(rows[0]) % 2 == 1 and _all(rows, shows)
+
+
+def _spread(row: Sequence[float], points: Sequence[tuple[float, float]]) -> bool:
+    across, down = [x for x, _ in points], [y for _, y in points]
+    return max(across) - min(across) >= SPREAD * row[3] or max(down) - min(down) >= SPREAD * row[4]
 
 
 def _readings_of_seven(rows: Sequence[Sequence[float]]) -> list[tuple[str, RowLayout]]:

@@ -31,6 +31,22 @@ def yolo(root: Path) -> None:
     (root / "data.yaml").write_text("names: [slope drain, Toe drain- Blocked, rock toe damaged, spillway]\n")
 
 
+def test_labels_without_names_of_classes_are_not_passed_over(tmp_path: Path) -> None:
+    photo(tmp_path / "a.png")
+    (tmp_path / "a.txt").write_text("0 0.5 0.5 0.2 0.4\n")
+    with pytest.raises(UserError, match="the classes have no names"):
+        read_unlabelled(data(tmp_path), tmp_path)
+
+
+def test_photos_taken_whole_beside_other_files_say_which_were_not_understood(tmp_path: Path) -> None:
+    photo(tmp_path / "a.png")
+    (tmp_path / "labels.json").write_text('[{"image": "a.png", "box": [1, 2, 3, 4]}]')
+    dataset = read_unlabelled(data(tmp_path), tmp_path)
+    assert dataset.whole
+    (hint,) = dataset.problems
+    assert (hint.where, hint.kind) == ("labels.json", "ignored-input")
+
+
 def coco(root: Path) -> None:
     photo(root / "a.png")
     names = ["slope drain", "toe drain blocked", "rock toe", "spillway"]

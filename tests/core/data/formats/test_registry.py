@@ -14,6 +14,7 @@ from core.settings import FIELDS
 FOLDER = Path(registry.__file__).parent
 # What readers share.
 HELPERS = {"__init__", "base", "registry", "gather", "named", "shapes", "table_columns", "xml_nodes"} | {
+    "split_lists",
     "yolo_config",
     "yolo_rows",
 }

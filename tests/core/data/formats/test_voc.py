@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.data.formats.voc import parse_voc
+from core.data.notes import Notes
 from core.data.types import Dataset
 
 Read = Callable[..., Dataset]
@@ -22,7 +23,7 @@ def xml(objects: str = OBJECT, filename: str = "a.jpg", size: str = "<width>64</
 
 
 def test_an_annotation_becomes_its_boxes_with_lines() -> None:
-    photo, problems = parse_voc(xml(OBJECT + "\n" + OBJECT), "a.xml")
+    photo, problems = parse_voc(xml(OBJECT + "\n" + OBJECT), "a.xml", Notes())
     assert photo is not None
     assert not problems
     assert [obj.source for obj in photo.objects] == ["a.xml line 4", "a.xml line 7"]
@@ -33,7 +34,7 @@ def test_an_annotation_becomes_its_boxes_with_lines() -> None:
 
 @pytest.mark.parametrize("size", ["", "<width>0</width><height>0</height>", "<width>wide</width>"])
 def test_a_size_that_is_not_told_is_not_held_against_the_photo(size: str) -> None:
-    photo, _ = parse_voc(xml(size=size), "a.xml")
+    photo, _ = parse_voc(xml(size=size), "a.xml", Notes())
     assert photo is not None
     assert photo.declared_wh is None
 
@@ -52,12 +53,12 @@ def test_a_size_that_is_not_told_is_not_held_against_the_photo(size: str) -> Non
     ],
 )
 def test_a_fault_is_told_with_its_line(text: str, kind: str, where: str) -> None:
-    _, problems = parse_voc(text, "a.xml")
+    _, problems = parse_voc(text, "a.xml", Notes())
     assert [(problem.kind, problem.where) for problem in problems] == [(kind, where)]
 
 
 def test_other_xml_is_passed_over() -> None:
-    assert parse_voc("<project/>", "a.xml") == (None, [])
+    assert parse_voc("<project/>", "a.xml", Notes()) == (None, [])
 
 
 LAYOUTS = {

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from core.data.checks import faults_of
 from core.data.formats.yolo import label_names, parse_yolo
 from core.data.types import Dataset
 from core.errors import UserError
@@ -42,7 +43,7 @@ def test_a_line_becomes_the_box_it_says(line: str, name: str, box: tuple[float, 
         ("0 0.1 0.2 0.5 0.2 0.3 0.9 0.4", "wrong-count", "8 found"),
         ("0 0.5 half 0.2 0.4", "bad-number", "'half' is not a number"),
         ("0 0,5 0,5 0,2 0,4", "bad-number", "'0,5' is not a number"),
-        ("toe 0.5 0.5 0.2 0.4", "bad-number", "'toe' is not a number"),
+        ("toe 0.5 0.5 0.2 0.4", "bad-number", "'toe' stands where the number of the class belongs"),
         ("0.5 0.5 0.5 0.2 0.4", "bad-number", "whole number"),
         ("nan 0.5 0.5 0.2 0.4", "bad-number", "whole number"),
         ("0 0.1 0.2 inf 0.2 0.3 0.9", "bad-number", "not finite"),
@@ -109,8 +110,9 @@ def test_a_fault_in_data_yaml_is_told_and_the_rest_is_usable(yolo: Path, read: R
     (yolo / "train.txt").write_text("train/images/f1_0.jpg\ntrain/images/lost.jpg\n")
     (yolo / "data.yaml").write_text(config)
     dataset = read(yolo)
-    assert [problem.kind for problem in dataset.problems] == [kind]
-    assert "data.yaml" in dataset.problems[0].where or "train.txt line 2" in dataset.problems[0].where
+    (fault,) = faults_of(dataset.problems)
+    assert fault.kind == kind
+    assert "data.yaml" in fault.where or "train.txt line 2" in fault.where
     assert dataset.split("train")
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tests.core.data.wild.kit import (
     CLASSES,
+    LISTED,
     MIDDLE,
     MIDDLE_PX,
     Reads,
@@ -13,6 +14,7 @@ from tests.core.data.wild.kit import (
     case,
     middle,
     names_yaml,
+    pairs,
     photo,
     text,
     yolo,
@@ -20,14 +22,6 @@ from tests.core.data.wild.kit import (
 
 FIRST = CLASSES[0]
 SPLIT = {"train": 4, "valid": 3}
-LISTED = "\n".join(CLASSES) + "\n"
-
-
-def pairs(root: Path, place: str, labels: str, count: int, stem: str = "A_{:03d}", ending: str = ".jpg") -> None:
-    """Photos in one folder and their labels, by the same stems, in another."""
-    for number in range(count):
-        photo(root / place / (stem.format(number) + ending))
-        text(root / labels / (stem.format(number) + ".txt"), middle(number))
 
 
 # -- units and columns ---------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from PIL import Image
 
 CLASSES = ("toe drain normal", "toe drain blocked", "slope drain normal", "rock toe damaged", "vegetation")
 WIDE, HIGH = 320, 240
+LISTED = "\n".join(CLASSES) + "\n"  # as classes.txt has them
 BOX = (100, 80, 140, 140)  # in pixels of a photo of WIDE x HIGH, if a case does not say otherwise
 MIDDLE = "{0} 0.5 0.5 0.2 0.2\n"  # a YOLO row
 MIDDLE_PX = (128, 96, 192, 144)
@@ -93,6 +94,13 @@ def photos(root: Path, count: int, stem: str = "A_{:03d}.jpg") -> list[str]:
     for name in names:
         photo(root / name)
     return names
+
+
+def pairs(root: Path, place: str, labels: str, count: int, stem: str = "A_{:03d}", ending: str = ".jpg") -> None:
+    """Photos in one folder and their YOLO labels, by the same stems, in another."""
+    for number in range(count):
+        photo(root / place / (stem.format(number) + ending))
+        text(root / labels / (stem.format(number) + ".txt"), middle(number))
 
 
 def names_yaml(**lines: str) -> str:

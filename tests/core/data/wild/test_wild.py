@@ -12,11 +12,20 @@ from core.data.dataset import read_dataset
 from core.data.types import Dataset
 from core.errors import UserError
 from core.settings import DataSettings
-from tests.core.data.wild import cases_coco, cases_formats, cases_table, cases_voc, cases_yolo
+from tests.core.data.wild import (
+    cases_coco,
+    cases_formats,
+    cases_lists,
+    cases_rows,
+    cases_table,
+    cases_tools,
+    cases_voc,
+    cases_yolo,
+)
 from tests.core.data.wild.kit import CASES, Case, Reads
 
 # Importing them registers their cases.
-MODULES = (cases_coco, cases_formats, cases_table, cases_voc, cases_yolo)
+MODULES = (cases_coco, cases_formats, cases_lists, cases_rows, cases_table, cases_tools, cases_voc, cases_yolo)
 
 
 def opened(case: Case, root: Path) -> Dataset:
