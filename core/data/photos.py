@@ -30,7 +30,16 @@ from core.boxes import BoxXyxy
 from core.data import progress
 from core.data.image_stats import LONGEST, ImageStats, measure_image
 from core.data.progress import OnProgress
-from core.data.refusals import HEAD_BYTES, HUGE, NOT_READ, TRUNCATED, RefusedPhotoError, name_file, refusal_of
+from core.data.refusals import (
+    HEAD_BYTES,
+    HUGE,
+    NOT_READ,
+    TRUNCATED,
+    RefusedPhotoError,
+    name_file,
+    refusal_of,
+    unreadable,
+)
 from core.errors import Problem
 
 FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF")  # no format that starts other programs
@@ -110,6 +119,18 @@ def photo_size(path: Path) -> tuple[int, int]:
     with _opened(path) as image:
         turned = image.getexif().get(ORIENTATION) in QUARTER_TURNS
         return (image.height, image.width) if turned else image.size
+
+
+def require_size(path: Path) -> tuple[int, int]:
+    """As `photo_size`, of a photo that somebody named.
+
+    Raises:
+        UserError: the photo cannot be read.
+    """
+    try:
+        return photo_size(path)
+    except UNREADABLE as error:
+        raise unreadable(path, error) from error
 
 
 def square_around(box_xyxy_px: BoxXyxy, size_wh: tuple[int, int], least_px: float) -> BoxXyxy:

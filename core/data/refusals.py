@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 from PIL import Image
 
-from core.errors import Problem
+from core.errors import Problem, UserError
 
 HEAD_BYTES = 64  # of a file, which are enough to name it
 LONGEST_STRIP = 200  # sides beyond this ratio are refused by the models' own image processor
@@ -65,6 +66,20 @@ class RefusedPhotoError(OSError):
     def at(self, where: str) -> Problem:
         """The problem with its place."""
         return replace(self.problem, where=where)
+
+
+def unreadable(path: Path, error: BaseException) -> UserError:
+    """The error that says why a photo could not be opened.
+
+    Args:
+        path: of the photo, which the error names.
+        error: what opening it raised, one of `core.data.photos.UNREADABLE`.
+    """
+    if isinstance(error, FileNotFoundError):
+        return UserError("no such photo", str(path), "Check the path.", "photo-missing")
+    if isinstance(error, RefusedPhotoError):
+        return UserError.of([error.at(str(path))])
+    return UserError("this photo cannot be read", str(path), "Save it again as JPEG or PNG.", "photo")
 
 
 def name_file(head: bytes) -> Problem | None:

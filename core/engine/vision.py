@@ -22,8 +22,7 @@ from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import smart_res
 
 from core.boxes import BoxXyxy, in_pixels
 from core.data import photos
-from core.data.refusals import RefusedPhotoError
-from core.errors import UserError
+from core.data.refusals import unreadable
 from core.runs.files import file_stamp
 from core.settings import ViewSettings
 
@@ -88,12 +87,8 @@ def open_photo(path: Path) -> Image.Image:
     """
     try:
         return photos.open_photo(path)
-    except FileNotFoundError as error:
-        raise UserError("no such photo", str(path), "Check the path.", "photo-missing") from error
-    except RefusedPhotoError as error:
-        raise UserError.of([error.at(str(path))]) from error
-    except (OSError, ValueError, Image.DecompressionBombError) as error:
-        raise UserError("this photo cannot be read", str(path), "Save it again as JPEG or PNG.", "photo") from error
+    except photos.UNREADABLE as error:
+        raise unreadable(path, error) from error
 
 
 def crop_box(box_xyxy: BoxXyxy, size_wh: tuple[int, int], margin: float) -> tuple[int, int, int, int]:

@@ -72,9 +72,10 @@ def _require_photos(workspace: Workspace, settings: Settings, kind: str) -> None
         return  # opened by the run, which may take minutes
     folder = list_files(*handed_over(data, workspace.sample_data))
     if kind == "batch":
-        label_format(folder, data.format)
+        whole_photo = settings.batch.whole_photo
+        label_format(folder, data.format, whole_photo)
         if _read_in_time(folder):
-            require_judgeable(read_unlabelled(data, workspace.sample_data), data)
+            require_judgeable(read_unlabelled(data, workspace.sample_data, whole_photo), data)
         return
     require_format(folder, data.format)
     if _read_in_time(folder):

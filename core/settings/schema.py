@@ -354,8 +354,11 @@ class JudgingSettings:
 
 @dataclass(frozen=True)
 class BatchSettings:
-    """What judging a folder of photos saves besides the answers."""
+    """How a folder of photos is judged, and what is saved besides the answers."""
 
+    whole_photo: bool = setting(
+        False, "Judge each photo of a folder without boxes as one object. That is coarse.", label="Judge whole photos"
+    )
     annotate: bool = setting(
         True,
         "Also save each photo of a judged folder with its boxes drawn in, with the condition's colour, mark and word.",

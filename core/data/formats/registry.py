@@ -125,12 +125,13 @@ def not_used(folder: Folder, used: str) -> list[Problem]:
 
     Args:
         folder: the folder as listed.
-        used: the name of the format that is.
+        used: the name of the format that is, or another word where the photos are judged whole.
     """
     hints = []
+    instead = FORMATS[used].title if used in FORMATS else "the whole photo"
     for reader in FORMATS.values():
         if reader.name != used and reader.recognises(folder):
-            said = f"labels in {reader.title} lie here too and are not used: {FORMATS[used].title} is"
+            said = f"labels in {reader.title} lie here too and are not used: {instead} is"
             hints.append(Problem(said, str(folder.root), f"Set data.format to {reader.name} for these.", IGNORED))
     for known, names in named_files(folder):
         hints.append(Problem(f"{counted(len(names), 'file')} not used: {known.says}", names[0], "", IGNORED))

@@ -129,7 +129,7 @@ def _draw(frame: Frame) -> BatchWidgets:
             )
             resume = gr.Button(text.BATCH_RESUME, visible=False, elem_id="batch-resume", scale=0, min_width=110)
         with gr.Accordion(text.OPTIONS, open=False, elem_id="batch-options"), gr.Row(elem_classes="dg-grid2"):
-            for path in ("batch.annotate", "batch.pictures"):
+            for path in ("batch.whole_photo", "batch.annotate", "batch.pictures"):
                 frame.form.add(path, min_width=200)
     message = html.place("", elem_id="batch-message")
     state = html.place(html.empty(text.BATCH_EMPTY), elem_id="batch-state")
