@@ -48,6 +48,7 @@ MOST_BYTES = 1 << 30
 MOST_KEPT = 100_000  # photos of which `examine` keeps what it found
 MOST_AT_ONCE = 100_000_000  # pixels that `examine` unpacks at once, at four bytes each and up to twice
 ORIENTATION, QUARTER_TURNS, TURNS = 0x0112, (5, 6, 7, 8), range(2, 9)
+GREY_VALUE = 128  # of 255, for what is transparent
 SURROUNDINGS = 0.9  # shown around an object that is cut out for people, as a share of its longer side
 # What PIL raises for files that are no photo, damaged, cut off or absurdly large.
 UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, MemoryError, Image.DecompressionBombError)
@@ -92,7 +93,17 @@ def open_photo(path: Path, scale: float | None = None) -> Image.Image:
         if scale is not None:
             image.draft("RGB", (max(1, int(wide * scale)), max(1, int(high * scale))))
         ImageOps.exif_transpose(image, in_place=True)
+        return in_rgb(image)
+
+
+def in_rgb(image: Image.Image) -> Image.Image:
+    """The picture in RGB; what is transparent in it is grey, whatever colours hide there."""
+    if not image.has_transparency_data:
         return image.convert("RGB")
+    with_alpha = image.convert("RGBA")
+    opaque = Image.new("RGB", image.size, (GREY_VALUE,) * 3)
+    opaque.paste(with_alpha, mask=with_alpha.getchannel("A"))
+    return opaque
 
 
 def _opened(path: Path) -> Image.Image:
@@ -315,7 +326,7 @@ def _decode(image: Image.Image, digest: str, name: str, with_stats: bool) -> Pho
         stats = None
         if with_stats:
             ImageOps.exif_transpose(image, in_place=True)
-            stats = measure_image(image)
+            stats = measure_image(in_rgb(image) if image.has_transparency_data else image)
     except (OSError, ValueError, SyntaxError, EOFError, MemoryError) as error:
         cut = "truncated" in str(error).lower() or "unexpected end" in str(error).lower() or isinstance(error, EOFError)
         if cut:
