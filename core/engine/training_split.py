@@ -15,8 +15,6 @@ from core.runs.model_files import adapter_about
 from core.runs.workspace import Workspace, model_label
 from core.units import counted
 
-SPLIT_FILE = "split.json"  # in a training's run folder
-
 
 def as_trained(dataset: Dataset, adapter: Path, workspace: Workspace, wanted: str) -> Dataset:
     """The data set divided as it was when an adapter was trained on it.
@@ -60,7 +58,7 @@ def _kept_splits(adapter: Path, workspace: Workspace) -> Iterator[Mapping[str, S
             if run.name != model_label(str(adapter)):
                 continue
             try:
-                yield splits.read_split(run.folder / SPLIT_FILE)
+                yield splits.read_split(run.folder / splits.SPLIT_FILE)
             except UserError:
                 continue
 

@@ -15,10 +15,10 @@ from core.errors import UserError
 from core.records import AdapterFacts, TrainingInfo
 from core.runs import swap
 from core.runs.files import plain, read_json, read_record, remove, system_path, write_json, write_text, writing
+from core.runs.workspace import OUTCOME
 from core.settings import Settings, to_dict
 
 BEST = "best"
-OUTCOME = "outcome.json"  # in the run's folder
 WEIGHT_BYTES = 4  # float32
 
 
