@@ -44,7 +44,9 @@ def read_huggingface(folder: Folder) -> RawSet:
             if photo:
                 objects = parse_row(row, names, source, found)
                 numbered |= {one.class_name: file for one in objects if one.class_name.isdecimal()}
-                flight = str(row.get(_flight_key(row)) or "").strip()
+                columns = columns_of(list(row))
+                found.has_flights = found.has_flights or FLIGHT in columns.places
+                flight = columns.flight_of(row)
                 found.add(RawPhoto(photo, split_in(file), tuple(objects), None, source, flight), near_label(file))
     for file in dict.fromkeys(numbered.values()):
         listed = ", ".join(sorted(number for number, where in numbered.items() if where == file))
@@ -67,7 +69,7 @@ def parse_row(row: Mapping[str, Any], names: Mapping[str, str], source: str, fou
         rest = tuple(
             (key, str(value))
             for key, value in row.items()
-            if key not in (*CLASSES, "file_name", _flight_key(row)) and _is_word(value)
+            if key not in (*CLASSES, "file_name", *columns_of(list(row)).grouping) and _is_word(value)
         )
         return [] if label is None else [RawObject(_named(label, names), WHOLE_PHOTO, SHARE, source, rest)]
     boxes: list[Any] = next((objects[key] for key in BOXES if isinstance(objects.get(key), list)), [])
@@ -90,10 +92,6 @@ def parse_row(row: Mapping[str, Any], names: Mapping[str, str], source: str, fou
         )
         read.append(RawObject(_named(label, names), box, PIXELS, where, rest))
     return read
-
-
-def _flight_key(row: Mapping[str, Any]) -> str:
-    return columns_of(list(row)).places.get(FLIGHT, FLIGHT)
 
 
 def _is_word(value: Any) -> bool:

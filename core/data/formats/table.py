@@ -7,7 +7,8 @@ Columns, in any order, case ignored; `table_columns.py` has all spellings:
 - the box: `x1, y1, x2, y2` (or xmin, ymin, xmax, ymax) in pixels of the photo as viewed, or `x, y, width, height` in
   pixels, or `x_center, y_center, width, height` as fractions 0 to 1, or the corners `x1, y1` to `x4, y4` of a turned
   box, or in JSON lines `box_xyxy_px: [x1, y1, x2, y2]`;
-- `split` (optional): train, valid or val, test.
+- `split` (optional): train, valid or val, test;
+- `site`, `flight`, `date`, `camera` (optional): what of them is stated together tells which photos stay on one side.
 
 With corners, `width` and `height` may state the photo's size. A row with an image alone is a photo in which nothing is
 to be seen. Every other column is an attribute of its object.
@@ -171,7 +172,8 @@ def _add_row(row: Row, values: Mapping[str, Any], known: dict[str, str | None], 
     if photo.split != split:
         what = f"{name} is in the split {photo.split or 'none'} at {photo.source} and in {split or 'none'} here"
         found.problems.append(Problem(what, row.source, "Keep a photo in one split.", "split-conflict"))
-    flight = _text(values.get(row.columns.places.get(FLIGHT, FLIGHT)))
+    flight = row.columns.flight_of(values)
+    found.has_flights = found.has_flights or FLIGHT in row.columns.places
     if flight and photo.flight and flight != photo.flight:
         what = f"{name} is of the flight {photo.flight} in an earlier row and of {flight} here"
         found.problems.append(Problem(what, row.source, "Keep a photo in one flight.", "flight-conflict"))

@@ -5,10 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from core.data.files import is_photo
 
-IMAGE, CLASS, SPLIT, FLIGHT = "image", "class", "split", "flight"
+IMAGE, CLASS, SPLIT = "image", "class", "split"
+# What says which photos show the same place in the same light. A camera alone says so where nothing else does: of one
+# drone's lenses all see the same.
+SITE, FLIGHT, DATE, CAMERA = "site", "flight", "date", "camera"
+GROUPING = (SITE, FLIGHT, DATE, CAMERA)
 CORNERS = ("x1", "y1", "x2", "y2")
 SIZED = ("x", "y", "width", "height")
 CENTRE = ("x_center", "y_center", "width", "height")
@@ -22,6 +27,9 @@ SPELLED: Mapping[str, tuple[str, ...]] = {
     CLASS: ("class", "classname", "label", "labelname", "category", "categoryname"),
     SPLIT: ("split", "subset", "set"),
     FLIGHT: ("flight", "flightid", "flightname"),
+    SITE: ("site", "siteid", "sitename"),
+    DATE: ("date", "flightdate", "surveydate", "capturedate", "datetaken", "datetime", "datetimeoriginal"),
+    CAMERA: ("camera", "cameraid", "cameraname", "cameramodel", "drone"),
     "object_type": ("objecttype",),
     "condition": ("condition",),
     "x1": ("x1", "xmin", "xtl", "bboxx1", "bboxxmin", "x0"),
@@ -68,6 +76,17 @@ class Columns:
         return IMAGE in self.places and bool(self.shape)
 
     @property
+    def grouping(self) -> tuple[str, ...]:
+        """The columns that say which photos stay on one side of a split."""
+        return tuple(self.places[meaning] for meaning in GROUPING if meaning in self.places)
+
+    def flight_of(self, values: Mapping[str, Any]) -> str:
+        """Site, flight and day of a row, those that it states; its camera where it states none of them; else ""."""
+        stated = {meaning: str(values.get(self.places.get(meaning, "")) or "").strip() for meaning in GROUPING}
+        stated[DATE] = re.split(r"[ T](?=\d)", stated[DATE])[0]  # the day of a moment
+        return "/".join(filter(None, (stated[SITE], stated[FLIGHT], stated[DATE]))) or stated[CAMERA]
+
+    @property
     def photo_size(self) -> tuple[str, str] | None:
         """The two columns of the photo's size: with corners `width` and `height` are that."""
         plain = ("width", "height") if self.shape in (CORNERS, QUAD) else PHOTO_SIZE
@@ -91,7 +110,7 @@ def columns_of(header: Sequence[str]) -> Columns:
         places = {meaning: name for meaning, name in places.items() if meaning not in ("object_type", "condition")}
     used = {
         places[meaning]
-        for meaning in (IMAGE, CLASS, SPLIT, FLIGHT, "object_type", "condition", *shape)
+        for meaning in (IMAGE, CLASS, SPLIT, *GROUPING, "object_type", "condition", *shape)
         if meaning in places
     }
     columns = Columns(places, shape, ())
