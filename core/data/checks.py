@@ -116,6 +116,7 @@ def check_photos(
                 tuple(objects),
                 fact.digest,
                 fact.stats,
+                fact.orientation,
             )
         )
     problems.extend(_unknown_class(name, places, taxonomy) for name, places in unknown.items())

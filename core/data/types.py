@@ -46,6 +46,7 @@ class Photo:
         objects: everything boxed in it; empty where there is nothing to see.
         digest: SHA-256 (hex) of the file's bytes.
         stats: of the picture; only where the data set was read to be reviewed or rid of duplicates.
+        orientation: by EXIF, from 1 (as stored) to 8.
     """
 
     path: Path
@@ -56,6 +57,7 @@ class Photo:
     objects: tuple[BoxedObject, ...] = ()
     digest: str = ""
     stats: ImageStats | None = field(default=None, compare=False, repr=False)
+    orientation: int = field(default=1, compare=False, repr=False)
 
 
 @dataclass(frozen=True)

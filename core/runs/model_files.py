@@ -118,7 +118,8 @@ def require_model(wanted: ModelSettings) -> None:
             raise
         found = error.problems[0]
         where = "" if found.where == base else f" {found.where}:"
-        fix = "If the base has moved, say where it is: --base FOLDER (the setting model.base)."
+        fix = "If the base has moved, say where it is: --base FOLDER, on the page Moved base model "
+        fix += "under Fine-tuning, All other settings (model.base)."
         what = f"the base model of this adapter ({base}) cannot be used:{where} {found.what}"
         raise UserError(what, wanted.path, fix, "model") from error
     if place is not None:

@@ -17,6 +17,7 @@ from core.data.quality.findings import NOTE, RED, Finding, Review, tally, weigh
 from core.data.quality.leakage import same_files, same_pictures, shared_flights
 from core.data.quality.photo_quality import poor_photos
 from core.data.quality.positions import where_things_lie
+from core.data.quality.turned import turned_photos
 from core.data.statistics import summary
 from core.data.types import Dataset
 from core.errors import Problem
@@ -30,7 +31,6 @@ HINT_TITLES = {
     "one-flight": "one flight",
     "duplicates-left-out": "duplicates left out",
     IGNORED: "input that is not used",
-    TURNED: "photos turned by EXIF",
     INFERRED: "how unusual input was understood",
 }
 
@@ -56,6 +56,7 @@ def review(dataset: Dataset, settings: Settings, taxonomy: Taxonomy) -> Review:
         *rare_classes(dataset, settings, taxonomy),
         *too_small(photos, settings.view),
         *poor_photos(photos),
+        *turned_photos(dataset),
         *_hints(dataset.problems),
     ]
     statistics = {**summary(dataset), "photo_facts": _photo_facts(seen), "positions": where_things_lie(photos)}
@@ -105,7 +106,7 @@ def _hints(problems: Sequence[Problem]) -> list[Finding]:
             " ".join(f"{str(hint).rstrip('.')}." for hint in (which if kind in (IGNORED, INFERRED) else which[:1])),
             cure_words="",
         )
-        for kind in sorted(HINTS)
+        for kind in sorted(HINTS - {TURNED})
         if (which := [problem for problem in problems if problem.kind == kind])
     ]
 
