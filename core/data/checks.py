@@ -117,6 +117,7 @@ def check_photos(
                 fact.digest,
                 fact.stats,
                 fact.orientation,
+                fact.moment,
             )
         )
     problems.extend(_unknown_class(name, places, taxonomy) for name, places in unknown.items())

@@ -14,7 +14,7 @@ from core.data.attributes import meaning_of
 from core.data.checks import check_photos
 from core.data.duplicates import drop_duplicates
 from core.data.files import MOST_FILES, is_photo, list_files
-from core.data.flights import compile_rule, flight_of, linked
+from core.data.flights import compile_rule, flight_of, linked, with_bursts
 from core.data.formats.registry import FORMATS_TEXT, not_used, read_labels, require_format
 from core.data.notes import refuse_inferences
 from core.data.photos import examine
@@ -72,7 +72,9 @@ def read_dataset(
     settled, doubts = settle(raw.photos, facts)
     photos, wrong = check_photos(folder.root, settled, facts, taxonomy, keep_duplicates=data.drop_duplicates)
     known = lru_cache(maxsize=None)(lambda word: meaning_of(word, taxonomy) is not None)
+    stated = {photo.name for photo in photos if photo.group}
     grouped = tuple(replace(photo, group=photo.group or flight_of(photo.name, rule, known)) for photo in photos)
+    grouped = with_bursts(grouped, stated)
     problems = (*folder.problems, *raw.problems, *doubts, *wrong, *not_used(folder, raw.format))
     if data.strict:
         problems = refuse_inferences(problems)

@@ -29,6 +29,7 @@ from PIL import (
 from core.boxes import BoxXyxy
 from core.data import progress
 from core.data.image_stats import LONGEST, ImageStats, measure_image
+from core.data.moments import Moment, moment_of
 from core.data.progress import OnProgress
 from core.data.refusals import (
     HEAD_BYTES,
@@ -67,6 +68,7 @@ class PhotoFacts:
         stats: of the picture, where they were asked for.
         orientation: by EXIF, from 1 (as stored) to 8.
         pictures: how many the file holds; the first is used.
+        moment: when, where and by which camera it was taken, where EXIF says so.
     """
 
     size_wh: tuple[int, int]
@@ -74,6 +76,7 @@ class PhotoFacts:
     stats: ImageStats | None = None
     orientation: int = 1
     pictures: int = 1
+    moment: Moment | None = None
 
 
 def open_photo(path: Path, scale: float | None = None) -> Image.Image:
@@ -321,8 +324,9 @@ def _decode(image: Image.Image, digest: str, name: str, with_stats: bool) -> Pho
         # that a missing end shows.
         least = LONGEST if with_stats else 1
         image.draft("L" if with_stats else "RGB", (max(least, width // 8), max(least, height // 8)))
+        exif = image.getexif()
+        turn, moment = exif.get(ORIENTATION), moment_of(exif)  # before a TIFF is unpacked, which closes its file
         image.load()
-        turn = image.getexif().get(ORIENTATION)
         stats = None
         if with_stats:
             ImageOps.exif_transpose(image, in_place=True)
@@ -340,7 +344,7 @@ def _decode(image: Image.Image, digest: str, name: str, with_stats: bool) -> Pho
         return Problem(f"this photo cannot be decoded ({_short(error)})", name, fix, NOT_READ)
     size = (height, width) if turn in QUARTER_TURNS else (width, height)
     known = turn if isinstance(turn, int) and turn in TURNS else 1
-    return PhotoFacts(size, digest, stats, known, pictures)
+    return PhotoFacts(size, digest, stats, known, pictures, moment)
 
 
 def _pictures_in(image: Image.Image) -> int:
