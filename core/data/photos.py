@@ -111,6 +111,8 @@ def in_rgb(image: Image.Image) -> Image.Image:
 
 def _opened(path: Path) -> Image.Image:
     """The picture, its header read and nothing unpacked. Raises RefusedPhotoError, or any of UNREADABLE."""
+    if path.exists() and not path.is_file():  # a pipe would be waited for, a device read without end
+        raise RefusedPhotoError(Problem("this is no file", "", "Give a photo's file.", NOT_READ))
     try:
         image = Image.open(path, formats=FORMATS)
     except UnidentifiedImageError as error:

@@ -32,6 +32,9 @@ def resolve(path: str) -> str:
     Raises:
         UserError: A local folder is not there or holds no model.
     """
+    if not path.strip():
+        fix = "Give demo, a hub id such as Qwen/Qwen2-VL-2B-Instruct, or a model folder."
+        raise UserError("no model given", "model.path", fix, "model")
     if path in MAKE_SHIPPED:
         shipped = DEMO_MODEL.with_name(path)
         if not (shipped / "config.json").is_file():

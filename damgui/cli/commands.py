@@ -366,6 +366,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Returns 0, 1 (failed), 2 (something the user can cure) or 130 (Ctrl-C)."""
     words = list(sys.argv[1:] if argv is None else argv)
     try:
+        if strange := next((word for word in words if "\0" in word), None):
+            raise UserError(f"{strange!r} holds a NUL, which no path or name has", "", "Leave it out.", "command")
         args = _parser().parse_args(words)
         return int(args.do(args))
     except UserError as error:

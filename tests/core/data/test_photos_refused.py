@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import threading
 import zlib
@@ -129,6 +130,15 @@ def test_of_several_pictures_the_first_is_used_and_told(tmp_path: Path, ending: 
     assert red > 200 > 50 > blue
     (hint,) = stacks({path.name: fact})
     assert (hint.what, hint.kind) == ("1 photo file holds several pictures, of which the first is used", INFERRED)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+def test_what_is_no_file_is_never_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.jpg")
+    for path in (tmp_path, tmp_path / "a.jpg", Path("/dev/zero")):
+        for opened in (open_photo, photo_size):
+            with pytest.raises(RefusedPhotoError, match="this is no file"):
+                opened(path)
 
 
 def test_no_format_is_opened_that_starts_another_program() -> None:

@@ -180,6 +180,7 @@ def test_what_is_no_model_at_all_is_refused(tmp_path: Path) -> None:
         (str(tmp_path / "nowhere"), "no such folder"),
         (str(tmp_path), "it has no config.json"),
         ("Qwen/never-fetched", "not on this machine"),
+        ("", "no model given"),
         ("x" * 5000, "not on this machine"),
     ):
         with pytest.raises(UserError, match=words):

@@ -100,6 +100,8 @@ WRONG: list[tuple[list[str], str]] = [
     (["predict", "--image", "x.jpg", "--box", ""], "x1,y1,x2,y2"),
     (["predict", "--image", "x.jpg", "--box", "1,2,3"], "x1,y1,x2,y2"),
     (["predict", "--image", "x.jpg", "--box", "9,2,3,4"], "x1,y1,x2,y2"),
+    (["predict", "--image", "x\0.jpg", "--whole-photo"], "NUL"),
+    (["batch", "--out", "a\0b"], "NUL"),
     (["runs", "show"], "show what"),
     (["runs", "stop", "nothing"], "no such run"),
 ]
