@@ -16,6 +16,7 @@ from core.data.duplicates import drop_duplicates
 from core.data.files import MOST_FILES, is_photo, list_files
 from core.data.flights import compile_rule, flight_of, linked, with_bursts
 from core.data.formats.registry import FORMATS_TEXT, not_used, read_labels, require_format
+from core.data.grey import range_of
 from core.data.notes import refuse_inferences
 from core.data.photos import examine
 from core.data.progress import OnProgress
@@ -62,13 +63,14 @@ def read_dataset(
     """
     rule = compile_rule(data.group_rule)
     require_fold(data.folds, data.fold)
+    grey = range_of(data.grey_range)
     taxonomy = taxonomies.load(data.taxonomy)
     root, handed = handed_over(data, sample_folder)
     folder = list_files(root, handed, most_files, on_progress)
     on_progress(progress.labels())
     raw = read_labels(folder, require_format(folder, data.format))
     with_stats = with_stats or data.drop_duplicates or data.regroup
-    facts = examine(folder.root, {photo.name for photo in raw.photos}, with_stats, on_progress)
+    facts = examine(folder.root, {photo.name for photo in raw.photos}, with_stats, on_progress, grey)
     settled, doubts = settle(raw.photos, facts)
     photos, wrong = check_photos(folder.root, settled, facts, taxonomy, keep_duplicates=data.drop_duplicates)
     known = lru_cache(maxsize=None)(lambda word: meaning_of(word, taxonomy) is not None)

@@ -28,10 +28,12 @@ from PIL import (
 
 from core.boxes import BoxXyxy
 from core.data import progress
+from core.data.grey import DeepGrey, GreyRange, has_lost_bits, in_eight_bits, usual_values, with_one_range
 from core.data.image_stats import LONGEST, ImageStats, measure_image
 from core.data.moments import Moment, moment_of
 from core.data.progress import OnProgress
 from core.data.refusals import (
+    GREY,
     HEAD_BYTES,
     HUGE,
     NOT_READ,
@@ -79,24 +81,25 @@ class PhotoFacts:
     moment: Moment | None = None
 
 
-def open_photo(path: Path, scale: float | None = None) -> Image.Image:
+def open_photo(path: Path, scale: float | None = None, grey_range: GreyRange | None = None) -> Image.Image:
     """The photo as viewed, in RGB.
 
     Args:
         path: of the photo's file.
         scale: allows a smaller photo, at least `scale` (0 to 1) times its size: a JPEG is then unpacked to a half, a
             quarter or an eighth. None for the full size.
+        grey_range: the values that are black and white where the photo is grey in more than 8 bits; None refuses such.
 
     Raises:
         RefusedPhotoError: the photo is of a kind that is not judged, or has more than MOST_PIXELS pixels; nothing of
             it is unpacked then. For a file that is no photo, or a damaged one, any of UNREADABLE.
     """
-    with _opened(path) as image:
+    with _opened(path, grey_range is not None) as image:
         wide, high = image.size
         if scale is not None:
             image.draft("RGB", (max(1, int(wide * scale)), max(1, int(high * scale))))
         ImageOps.exif_transpose(image, in_place=True)
-        return in_rgb(image)
+        return in_rgb(in_eight_bits(image, grey_range) if grey_range else image)
 
 
 def in_rgb(image: Image.Image) -> Image.Image:
@@ -109,7 +112,7 @@ def in_rgb(image: Image.Image) -> Image.Image:
     return opaque
 
 
-def _opened(path: Path) -> Image.Image:
+def _opened(path: Path, with_deep_grey: bool = True) -> Image.Image:
     """The picture, its header read and nothing unpacked. Raises RefusedPhotoError, or any of UNREADABLE."""
     if path.exists() and not path.is_file():  # a pipe would be waited for, a device read without end
         raise RefusedPhotoError(Problem("this is no file", "", "Give a photo's file.", NOT_READ))
@@ -120,7 +123,11 @@ def _opened(path: Path) -> Image.Image:
             named = name_file(file.read(HEAD_BYTES))
         raise RefusedPhotoError(named or _not_read()) from error
     wide, high = image.size
-    if refused := _huge("", f"{wide} x {high} pixels") if wide * high > MOST_PIXELS else refusal_of(image):
+    if (
+        refused := _huge("", f"{wide} x {high} pixels")
+        if wide * high > MOST_PIXELS
+        else refusal_of(image, with_deep_grey)
+    ):
         image.close()
         raise RefusedPhotoError(refused)
     return image
@@ -187,7 +194,11 @@ def exact_box(box_xyxy: BoxXyxy, size_wh: tuple[int, int], margin: float) -> Box
 
 
 def examine(
-    root: Path, names: Iterable[str], with_stats: bool = False, on_progress: OnProgress = progress.silent
+    root: Path,
+    names: Iterable[str],
+    with_stats: bool = False,
+    on_progress: OnProgress = progress.silent,
+    grey_range: GreyRange | None = None,
 ) -> dict[str, PhotoFacts | Problem]:
     """Facts of each photo, or what is wrong with its file; every photo is decoded, in parallel.
 
@@ -198,6 +209,7 @@ def examine(
         names: of the photos, paths inside it.
         with_stats: whether the same decoding measures each picture too, which takes about four times as long.
         on_progress: called with the number of photos so far, after each.
+        grey_range: as for `open_photo`; where it is None, the problem of a photo that needs one proposes one for all.
 
     Returns:
         For each name its facts or the problem.
@@ -210,28 +222,31 @@ def examine(
         with ThreadPoolExecutor(max_workers=min(8, (os.cpu_count() or 1) + 1)) as pool:
             on_progress(progress.photos(0, len(listed)))
             for name, facts in zip(
-                listed, pool.map(lambda name: _examine_cached(root / name, name, with_stats), listed), strict=True
+                listed,
+                pool.map(lambda name: _examine_cached(root / name, name, with_stats, grey_range), listed),
+                strict=True,
             ):
                 found[name] = facts
                 on_progress(progress.photos(len(found), len(listed)))
-    return found
+    return with_one_range(found)
 
 
 # A photo's path and its name; the times, size and number of its file; what was found.
-Examined = dict[tuple[str, str], tuple[tuple[int, ...], PhotoFacts | Problem]]
+Examined = dict[tuple[str, str], tuple[tuple[object, ...], PhotoFacts | Problem]]
 examined: Examined = {}
 _examined_lock = threading.Lock()
 
 
-def _examine_cached(path: Path, name: str, with_stats: bool) -> PhotoFacts | Problem:
+def _examine_cached(path: Path, name: str, with_stats: bool, grey_range: GreyRange | None) -> PhotoFacts | Problem:
     try:
         file = path.stat()
     except OSError:
         return examine_photo(path, name)
-    stamp, key = (file.st_mtime_ns, file.st_ctime_ns, file.st_size, file.st_ino), (str(path), name)
+    stamp = (file.st_mtime_ns, file.st_ctime_ns, file.st_size, file.st_ino, grey_range)
+    key = (str(path), name)
     known, facts = examined.get(key, (None, None))
     if facts is None or known != stamp or (with_stats and isinstance(facts, PhotoFacts) and facts.stats is None):
-        facts = examine_photo(path, name, with_stats)
+        facts = examine_photo(path, name, with_stats, grey_range)
         with _examined_lock:
             examined[key] = stamp, facts
             while len(examined) > MOST_KEPT:
@@ -239,7 +254,9 @@ def _examine_cached(path: Path, name: str, with_stats: bool) -> PhotoFacts | Pro
     return facts if with_stats or isinstance(facts, Problem) else replace(facts, stats=None)
 
 
-def examine_photo(path: Path, name: str, with_stats: bool = False) -> PhotoFacts | Problem:
+def examine_photo(
+    path: Path, name: str, with_stats: bool = False, grey_range: GreyRange | None = None
+) -> PhotoFacts | Problem:
     """Facts of one photo, or what is wrong with its file.
 
     The size in the header is checked before anything is decoded, so that a decompression bomb is never unpacked.
@@ -248,6 +265,7 @@ def examine_photo(path: Path, name: str, with_stats: bool = False) -> PhotoFacts
         path: of the file.
         name: as a problem names the photo.
         with_stats: whether the picture is measured too.
+        grey_range: as for `open_photo`.
     """
     try:
         bytes_ = path.stat().st_size
@@ -256,12 +274,14 @@ def examine_photo(path: Path, name: str, with_stats: bool = False) -> PhotoFacts
         if bytes_ > MOST_BYTES:
             return Problem(f"this photo file has {bytes_ / 1e9:.1f} GB", name, "Make it smaller.", HUGE)
         with path.open("rb") as file:
-            return _examine_open(file, name, with_stats)
+            return _examine_open(file, name, with_stats, grey_range)
     except OSError as error:
         return Problem(f"this photo cannot be read ({error.strerror})", name, "Check its permissions.", NOT_READ)
 
 
-def _examine_open(file: BufferedReader, name: str, with_stats: bool) -> PhotoFacts | Problem:
+def _examine_open(
+    file: BufferedReader, name: str, with_stats: bool, grey_range: GreyRange | None
+) -> PhotoFacts | Problem:
     """As `examine_photo`, of an open file. Its bytes are never all in memory: eight survey photos have a gigabyte."""
     digest = hashlib.file_digest(file, "sha256").hexdigest()
     file.seek(0)
@@ -279,11 +299,16 @@ def _examine_open(file: BufferedReader, name: str, with_stats: bool) -> PhotoFac
     width, height = image.size
     if width * height > MOST_PIXELS:
         return _huge(name, f"{width} x {height} pixels")
-    if refused := refusal_of(image):
+    refused = refusal_of(image, grey_range is not None)
+    if refused and (refused.kind != GREY or has_lost_bits(image)):
         return replace(refused, where=name)
     with _unpacking.hold(width * height):
         try:
-            return _decode(image, digest, name, with_stats)
+            # A deep grey photo without a range is unpacked too: its values say which range may be meant.
+            facts = _decode(image, digest, name, (with_stats and not refused, grey_range))
+            if refused and isinstance(facts, PhotoFacts):
+                return DeepGrey(refused.what, name, refused.fix, GREY, usual_values(image))
+            return facts
         finally:
             image.close()  # frees its pixels before others take their place; a cycle of references keeps them else
 
@@ -318,7 +343,11 @@ class PixelBudget:
 _unpacking = PixelBudget(MOST_AT_ONCE)
 
 
-def _decode(image: Image.Image, digest: str, name: str, with_stats: bool) -> PhotoFacts | Problem:
+def _decode(
+    image: Image.Image, digest: str, name: str, measured: tuple[bool, GreyRange | None]
+) -> PhotoFacts | Problem:
+    """Facts of an opened picture; `measured` is whether it is measured too, and in which range if it is deep grey."""
+    with_stats, grey_range = measured
     width, height = image.size
     try:
         pictures = _pictures_in(image)
@@ -332,7 +361,8 @@ def _decode(image: Image.Image, digest: str, name: str, with_stats: bool) -> Pho
         stats = None
         if with_stats:
             ImageOps.exif_transpose(image, in_place=True)
-            stats = measure_image(in_rgb(image) if image.has_transparency_data else image)
+            seen = in_rgb(image) if image.has_transparency_data else image
+            stats = measure_image(in_eight_bits(seen, grey_range) if grey_range else seen)
     except (OSError, ValueError, SyntaxError, EOFError, MemoryError) as error:
         cut = "truncated" in str(error).lower() or "unexpected end" in str(error).lower() or isinstance(error, EOFError)
         if cut:

@@ -23,6 +23,7 @@ from core.data.files import Folder, list_files
 from core.data.formats.base import SHARE, LabelFormat, RawObject, RawPhoto, RawSet
 from core.data.formats.named import named_problems
 from core.data.formats.registry import FORMATS, FORMATS_TEXT, not_used, read_labels, recognise
+from core.data.grey import range_of
 from core.data.notes import refuse_inferences
 from core.data.photos import PhotoFacts, examine
 from core.data.progress import OnProgress
@@ -116,7 +117,9 @@ def read_unlabelled(
     folder = list_files(*handed_over(data, sample_folder), on_progress=on_progress)
     on_progress(progress.labels())
     raw = _raw(folder, label_format(folder, data.format, whole_photo))
-    facts = examine(folder.root, {photo.name for photo in raw.photos}, on_progress=on_progress)
+    facts = examine(
+        folder.root, {photo.name for photo in raw.photos}, on_progress=on_progress, grey_range=range_of(data.grey_range)
+    )
     settled, doubts = settle(raw.photos, facts)
     unread = not_used(folder, raw.format) if raw.format == WHOLE_PHOTOS else []
     problems = [*folder.problems, *raw.problems, *doubts, *stacks(facts), *unread]

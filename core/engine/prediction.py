@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, cast
 
 from core.boxes import BoxXyxy, box_fractions, stored_px
+from core.data.photos import require_size
 from core.engine import adapters
 from core.engine.questions import ObjectQuery
 from core.engine.scoring import AnswerProbabilities, PhotoQueries, judge, read_answer
-from core.engine.vision import open_photo
 from core.engine.warm_models import WarmModels
 from core.errors import UserError
 from core.metrics.calibration import NONE, Calibration
@@ -47,7 +47,7 @@ class Predictor:
         """
         began = time.monotonic()
         path = Path(request["image"])
-        size_wh = open_photo(path).size
+        size_wh = require_size(path)
         box = box_fractions(request.get("box_xyxy_px"), size_wh)
         others = [box_fractions(other, size_wh) for other in request.get("other_boxes_xyxy_px") or []]
         wanted = request.get("models") or [self.settings.model.path]

@@ -18,6 +18,7 @@ from core.data.checks import require_clean
 from core.data.dataset import DEMO, handed_over, read_dataset
 from core.data.files import Folder, list_files
 from core.data.formats.registry import require_format
+from core.data.grey import range_of
 from core.data.photos import examine
 from core.data.splits import SPLIT_FILE, apply_split, read_split
 from core.data.types import Dataset
@@ -93,7 +94,7 @@ def _is_quickly_read(workspace: Workspace, data: DataSettings) -> bool:
     """Whether `data` are a folder, all photos of which can be read in time."""
     if data.path == DEMO or Path(data.path).is_file():
         return False
-    return _read_in_time(list_files(*handed_over(data, workspace.sample_data)))
+    return _read_in_time(list_files(*handed_over(data, workspace.sample_data)), data)
 
 
 def _problems_of(check: Callable[[], None]) -> Iterable[Problem]:
@@ -120,22 +121,22 @@ def _require_photos(workspace: Workspace, settings: Settings, kind: str) -> None
     if kind == "batch":
         whole_photo = settings.batch.whole_photo
         label_format(folder, data.format, whole_photo)
-        if _read_in_time(folder):
+        if _read_in_time(folder, data):
             require_judgeable(read_unlabelled(data, workspace.sample_data, whole_photo), data)
         return
     require_format(folder, data.format)
-    if _read_in_time(folder):
+    if _read_in_time(folder, data):
         if kind in STUDIES:  # they make their own splits
             data = replace(data, split="train", folds=0, fold=0)
         require_clean(read_dataset(data, workspace.sample_data, settings.training.seed), data)
 
 
-def _read_in_time(folder: Folder) -> bool:
+def _read_in_time(folder: Folder, data: DataSettings) -> bool:
     """Whether all photos could be read within BUDGET_S; what was read is kept (`core.data.photos.examine`)."""
     names = folder.photos
     deadline = time.monotonic() + BUDGET_S
     for start in range(0, len(names), AT_ONCE):
         if len(names) > MOST_PHOTOS or time.monotonic() > deadline:
             return False
-        examine(folder.root, names[start : start + AT_ONCE])
+        examine(folder.root, names[start : start + AT_ONCE], grey_range=range_of(data.grey_range))
     return True

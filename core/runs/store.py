@@ -160,6 +160,7 @@ def settings_for_model(model: str) -> Settings:
                 regroup=stored.data.regroup,
                 folds=stored.data.folds,
                 fold=stored.data.fold,
+                grey_range=stored.data.grey_range,
             ),
             training=replace(settings.training, seed=stored.training.seed),
         )

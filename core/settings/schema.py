@@ -122,6 +122,12 @@ class DataSettings:
         "unit is not stated. Off: it is used, and told once.",
         label="Refuse inferences",
     )
+    grey_range: str = setting(
+        "",
+        "For grey photos of more than 8 bits (thermal, say): the values that are black and white in the whole set, "
+        "such as 29000,31000. Empty: such photos are refused, and the check proposes a range.",
+        label="Grey range",
+    )
     limit: int = setting(0, "At most this many photos; 0 means all.", low=0, high=10_000_000, unit="photos")
 
 

@@ -15,6 +15,7 @@ from markupsafe import Markup
 from core.boxes import BoxXyxy, in_pixels
 from core.conditions import Condition
 from core.data import photos
+from core.data.grey import OWN_RANGE
 from core.data.refusals import unreadable
 from core.report import pictures
 from core.report.pictures import Place, data_uri
@@ -93,7 +94,7 @@ def _preview(path: Path, _stamp: FileStamp) -> str:
 def _encoded(path: Path, longest_px: int) -> str:
     size_wh = photo_size(path)
     try:
-        picture = photos.open_photo(path, min(1.0, longest_px / max(size_wh)))
+        picture = photos.open_photo(path, min(1.0, longest_px / max(size_wh)), OWN_RANGE)
     except photos.UNREADABLE as error:
         raise unreadable(Path(path.name), error) from error
     picture.thumbnail((longest_px, longest_px))
@@ -113,7 +114,7 @@ def full_size(path: Path) -> str:
     Raises UserError when it cannot be read.
     """
     try:
-        picture = photos.open_photo(path)
+        picture = photos.open_photo(path, None, OWN_RANGE)
     except photos.UNREADABLE as error:
         raise unreadable(Path(path.name), error) from error
     with tempfile.TemporaryDirectory() as folder:

@@ -9,6 +9,7 @@ from statistics import median
 from typing import Any
 
 from core.data.checks import HINTS, SAME_FILE, TURNED, faults_of
+from core.data.grey import GreyRange, range_of
 from core.data.notes import IGNORED, INFERRED
 from core.data.photos import PhotoFacts, examine
 from core.data.quality.boxes import disagreements, too_small
@@ -45,7 +46,7 @@ def review(dataset: Dataset, settings: Settings, taxonomy: Taxonomy) -> Review:
         settings: of the run: they decide what is a fault, what is too small to be seen, and which cure is advised.
         taxonomy: names the classes.
     """
-    seen = with_image_stats(dataset)
+    seen = with_image_stats(dataset, range_of(settings.data.grey_range))
     photos = seen.photos
     found = [
         *_faults(dataset.problems, settings.data.use_good),
@@ -63,12 +64,12 @@ def review(dataset: Dataset, settings: Settings, taxonomy: Taxonomy) -> Review:
     return weigh(found, statistics)
 
 
-def with_image_stats(dataset: Dataset) -> Dataset:
+def with_image_stats(dataset: Dataset, grey_range: GreyRange | None = None) -> Dataset:
     """The data set with the statistics of every photo; a photo whose file is broken by now stays without."""
     without = {photo.name for photo in dataset.photos if photo.stats is None}
     if not without:
         return dataset
-    facts = examine(dataset.root, without, with_stats=True)
+    facts = examine(dataset.root, without, with_stats=True, grey_range=grey_range)
     measured = {name: fact.stats for name, fact in facts.items() if isinstance(fact, PhotoFacts)}
     photos = (replace(photo, stats=photo.stats or measured.get(photo.name)) for photo in dataset.photos)
     return replace(dataset, photos=tuple(photos))
