@@ -135,6 +135,7 @@ CURE_BY_HAND = {
     "absent": ("data.taxonomy", "Give another taxonomy"),
 }
 LEFT_OUT = "Left out"
+IF_DRAWN_AS_STORED = "if it was drawn on the photo as stored"
 WHERE = "Where things lie"
 WHERE_HINT = (
     "Height in the photo, drawn as in the photo: each bar is the share of a class's boxes whose middle lies in that "
@@ -302,7 +303,9 @@ REPORT_OF = "Report of"
 TAB_BATCH = "Many photos"
 BATCH_LEAD = "Let a model judge every box in a folder of photos, and take the answers along as a table and a report."
 BATCH_MODEL, BATCH_FOLDER = "Model", "Folder of photos"
-BATCH_MODEL_HINT = "A tuned model, or one as it is (untaught)."
+BATCH_MODEL_HINT = (
+    "A tuned model, or one as it is (untaught). Where its base model has moved: Moved base model, under Fine-tuning."
+)
 BATCH_FOLDER_HINT = (
     f"Its whole path. Boxes and types are read from {FORMATS_NAMES}; conditions in them are ignored. Nothing is "
     "written there."

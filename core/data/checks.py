@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from core.boxes import BoxXyxy
+from core.boxes import ROUNDING, BoxXyxy
 from core.data.attributes import AttributeReader
 from core.data.formats.base import PIXELS, RawObject, RawPhoto
 from core.data.notes import IGNORED, INFERRED
@@ -17,7 +17,6 @@ from core.settings import DataSettings
 from core.taxonomy import Taxonomy
 from core.units import counted, percent
 
-ROUNDING = 0.01 + 1e-9  # a box may reach this share of the photo beyond its edge and is then cut there
 SAME_FILE = "this is the same file as "  # followed by the name of the photo that is used
 TURNED = "turned-photos"
 TRAINING_SPLIT = "training-split"
@@ -117,6 +116,8 @@ def check_photos(
                 tuple(objects),
                 fact.digest,
                 fact.stats,
+                fact.orientation,
+                fact.moment,
             )
         )
     problems.extend(_unknown_class(name, places, taxonomy) for name, places in unknown.items())

@@ -13,12 +13,13 @@ from core.data.archives import is_archive, open_archive
 from core.data.attributes import meaning_of
 from core.data.checks import check_photos
 from core.data.duplicates import drop_duplicates
+from core.data.examined import examine
 from core.data.files import MOST_FILES, SPLIT_WORDS, is_photo, list_files
-from core.data.flights import compile_rule, flight_of, linked
+from core.data.flights import compile_rule, flight_of, linked, with_bursts
 from core.data.formats.registry import FORMATS_TEXT, not_used, read_labels, recognised_beside, require_format
+from core.data.grey import range_of
 from core.data.notes import refuse_inferences
 from core.data.other_labels import disagreements
-from core.data.photos import examine
 from core.data.progress import OnProgress
 from core.data.readings import settle
 from core.data.splits import ONE_FLIGHT_CURE, apply_split, make_folds, make_split, require_fold
@@ -64,17 +65,20 @@ def read_dataset(
     """
     rule = compile_rule(data.group_rule)
     require_fold(data.folds, data.fold)
+    grey = range_of(data.grey_range)
     taxonomy = taxonomies.load(data.taxonomy)
     root, handed = handed_over(data, sample_folder)
     folder = list_files(root, handed, most_files, on_progress)
     on_progress(progress.labels())
     raw = read_labels(folder, require_format(folder, data.format))
     with_stats = with_stats or data.drop_duplicates or data.regroup
-    facts = examine(folder.root, {photo.name for photo in raw.photos}, with_stats, on_progress)
+    facts = examine(folder.root, {photo.name for photo in raw.photos}, with_stats, on_progress, grey)
     settled, doubts = settle(raw.photos, facts)
     photos, wrong = check_photos(folder.root, settled, facts, taxonomy, keep_duplicates=data.drop_duplicates)
     known = lru_cache(maxsize=None)(lambda word: meaning_of(word, taxonomy) is not None)
+    stated = {photo.name for photo in photos if photo.group}
     grouped = tuple(replace(photo, group=photo.group or flight_of(photo.name, rule, known)) for photo in photos)
+    grouped = with_bursts(grouped, stated)
     beside = recognised_beside(folder, raw.format)
     problems = (*folder.problems, *raw.problems, *doubts, *wrong, *not_used(folder, raw, beside))
     if data.format == AUTO and not handed:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import PurePosixPath
 
 from core.data.duplicates import connected, duplicate_groups
 from core.data.files import SPLIT_WORDS
+from core.data.moments import bursts
 from core.data.types import Photo
 from core.errors import UserError
 from core.settings import DataSettings
@@ -118,8 +119,26 @@ def neighbours(photos: Sequence[Photo]) -> list[tuple[Photo, Photo]]:
     return [(photo, other) for _, photo, other in sorted(steps, key=lambda step: step[0])]
 
 
+def same_moments(photos: Sequence[Photo]) -> list[tuple[Photo, Photo]]:
+    """Pairs of photos that one camera took within seconds or metres of each other."""
+    return [(photos[one], photos[other]) for one, other in bursts(photo.moment for photo in photos)]
+
+
+def with_bursts(photos: Sequence[Photo], stated: Collection[str]) -> tuple[Photo, ...]:
+    """The photos with one group for all flights of which one camera took photos within seconds or metres.
+
+    Args:
+        photos: those whose groups are known.
+        stated: names of photos whose flight somebody stated, which is left alone.
+    """
+    place = {photo.name: index for index, photo in enumerate(photos)}
+    pairs = [pair for pair in same_moments(photos) if not {pair[0].name, pair[1].name} & set(stated)]
+    links = [(place[one.name], place[other.name]) for one, other in pairs if one.group != other.group]
+    return _regrouped(photos, links, True) if links else tuple(photos)
+
+
 def linked(photos: Sequence[Photo]) -> tuple[Photo, ...]:
-    """The photos regrouped: near duplicates and neighbouring frames share a group, as frames of one flight do.
+    """The photos regrouped: duplicates, neighbouring frames and bursts share a group, as frames of one flight do.
 
     Where all photos are of one flight their groups divide nothing: then neighbours and duplicates alone are joined.
 
@@ -128,15 +147,20 @@ def linked(photos: Sequence[Photo]) -> tuple[Photo, ...]:
         photos'.
     """
     place = {photo.name: index for index, photo in enumerate(photos)}
-    links = [(place[photo.name], place[other.name]) for photo, other in neighbours(photos)]
+    pairs = (*neighbours(photos), *same_moments(photos))
+    links = [(place[photo.name], place[other.name]) for photo, other in pairs]
     links += [(place[group[0].name], place[photo.name]) for group in duplicate_groups(photos) for photo in group[1:]]
-    several_flights = len({photo.group for photo in photos}) > 1
-    if several_flights:
+    return _regrouped(photos, links, len({photo.group for photo in photos}) > 1)
+
+
+def _regrouped(photos: Sequence[Photo], links: list[tuple[int, int]], by_flight: bool) -> tuple[Photo, ...]:
+    """The photos with a group for all that are linked, and where `by_flight` for all of one group too."""
+    if by_flight:
         first: dict[str, int] = {}
-        links += [(first.setdefault(photo.group, index), index) for index, photo in enumerate(photos)]
+        links = links + [(first.setdefault(photo.group, index), index) for index, photo in enumerate(photos)]
     regrouped = list(photos)
     for group in connected(len(photos), links):
-        name = min(photos[index].group if several_flights else photos[index].name for index in group)
+        name = min(photos[index].group if by_flight else photos[index].name for index in group)
         for index in group:
             regrouped[index] = replace(photos[index], group=name)
     return tuple(regrouped)

@@ -6,12 +6,9 @@ Every box of a data set refers to the photo as viewed: turned as its EXIF orient
 from __future__ import annotations
 
 import hashlib
-import os
 import struct
 import threading
-import warnings
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from io import BufferedReader
@@ -27,18 +24,28 @@ from PIL import (
 )
 
 from core.boxes import BoxXyxy
-from core.data import progress
+from core.data.grey import DeepGrey, GreyRange, has_lost_bits, in_eight_bits, usual_values
 from core.data.image_stats import LONGEST, ImageStats, measure_image
-from core.data.progress import OnProgress
-from core.data.refusals import HEAD_BYTES, HUGE, NOT_READ, TRUNCATED, RefusedPhotoError, name_file, refusal_of
+from core.data.moments import Moment, moment_of
+from core.data.refusals import (
+    GREY,
+    HEAD_BYTES,
+    HUGE,
+    NOT_READ,
+    TRUNCATED,
+    RefusedPhotoError,
+    name_file,
+    refusal_of,
+    unreadable,
+)
 from core.errors import Problem
 
 FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF")  # no format that starts other programs
 MOST_PIXELS = 178_000_000  # just under PIL's own refusal; the largest survey cameras have 150 million
 MOST_BYTES = 1 << 30
-MOST_KEPT = 100_000  # photos of which `examine` keeps what it found
 MOST_AT_ONCE = 100_000_000  # pixels that `examine` unpacks at once, at four bytes each and up to twice
 ORIENTATION, QUARTER_TURNS, TURNS = 0x0112, (5, 6, 7, 8), range(2, 9)
+GREY_VALUE = 128  # of 255, for what is transparent
 SURROUNDINGS = 0.9  # shown around an object that is cut out for people, as a share of its longer side
 # What PIL raises for files that are no photo, damaged, cut off or absurdly large.
 UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, MemoryError, Image.DecompressionBombError)
@@ -57,6 +64,7 @@ class PhotoFacts:
         stats: of the picture, where they were asked for.
         orientation: by EXIF, from 1 (as stored) to 8.
         pictures: how many the file holds; the first is used.
+        moment: when, where and by which camera it was taken, where EXIF says so.
     """
 
     size_wh: tuple[int, int]
@@ -64,30 +72,44 @@ class PhotoFacts:
     stats: ImageStats | None = None
     orientation: int = 1
     pictures: int = 1
+    moment: Moment | None = None
 
 
-def open_photo(path: Path, scale: float | None = None) -> Image.Image:
+def open_photo(path: Path, scale: float | None = None, grey_range: GreyRange | None = None) -> Image.Image:
     """The photo as viewed, in RGB.
 
     Args:
         path: of the photo's file.
         scale: allows a smaller photo, at least `scale` (0 to 1) times its size: a JPEG is then unpacked to a half, a
             quarter or an eighth. None for the full size.
+        grey_range: the values that are black and white where the photo is grey in more than 8 bits; None refuses such.
 
     Raises:
         RefusedPhotoError: the photo is of a kind that is not judged, or has more than MOST_PIXELS pixels; nothing of
             it is unpacked then. For a file that is no photo, or a damaged one, any of UNREADABLE.
     """
-    with _opened(path) as image:
+    with _opened(path, grey_range is not None) as image:
         wide, high = image.size
         if scale is not None:
             image.draft("RGB", (max(1, int(wide * scale)), max(1, int(high * scale))))
         ImageOps.exif_transpose(image, in_place=True)
+        return in_rgb(in_eight_bits(image, grey_range) if grey_range else image)
+
+
+def in_rgb(image: Image.Image) -> Image.Image:
+    """The picture in RGB; what is transparent in it is grey, whatever colours hide there."""
+    if not image.has_transparency_data:
         return image.convert("RGB")
+    with_alpha = image.convert("RGBA")
+    opaque = Image.new("RGB", image.size, (GREY_VALUE,) * 3)
+    opaque.paste(with_alpha, mask=with_alpha.getchannel("A"))
+    return opaque
 
 
-def _opened(path: Path) -> Image.Image:
+def _opened(path: Path, with_deep_grey: bool = True) -> Image.Image:
     """The picture, its header read and nothing unpacked. Raises RefusedPhotoError, or any of UNREADABLE."""
+    if path.exists() and not path.is_file():  # a pipe would be waited for, a device read without end
+        raise RefusedPhotoError(Problem("this is no file", "", "Give a photo's file.", NOT_READ))
     try:
         image = Image.open(path, formats=FORMATS)
     except UnidentifiedImageError as error:
@@ -95,7 +117,11 @@ def _opened(path: Path) -> Image.Image:
             named = name_file(file.read(HEAD_BYTES))
         raise RefusedPhotoError(named or _not_read()) from error
     wide, high = image.size
-    if refused := _huge("", f"{wide} x {high} pixels") if wide * high > MOST_PIXELS else refusal_of(image):
+    if (
+        refused := _huge("", f"{wide} x {high} pixels")
+        if wide * high > MOST_PIXELS
+        else refusal_of(image, with_deep_grey)
+    ):
         image.close()
         raise RefusedPhotoError(refused)
     return image
@@ -110,6 +136,18 @@ def photo_size(path: Path) -> tuple[int, int]:
     with _opened(path) as image:
         turned = image.getexif().get(ORIENTATION) in QUARTER_TURNS
         return (image.height, image.width) if turned else image.size
+
+
+def require_size(path: Path) -> tuple[int, int]:
+    """As `photo_size`, of a photo that somebody named.
+
+    Raises:
+        UserError: the photo cannot be read.
+    """
+    try:
+        return photo_size(path)
+    except UNREADABLE as error:
+        raise unreadable(path, error) from error
 
 
 def square_around(box_xyxy_px: BoxXyxy, size_wh: tuple[int, int], least_px: float) -> BoxXyxy:
@@ -149,75 +187,9 @@ def exact_box(box_xyxy: BoxXyxy, size_wh: tuple[int, int], margin: float) -> Box
     return left, upper, max(right, left + 1.0), max(lower, upper + 1.0)
 
 
-def examine(
-    root: Path, names: Iterable[str], with_stats: bool = False, on_progress: OnProgress = progress.silent
-) -> dict[str, PhotoFacts | Problem]:
-    """Facts of each photo, or what is wrong with its file; every photo is decoded, in parallel.
-
-    Results are kept in `examined` while the process lives, until a file's bytes change. These are read again where one
-    of its times or its number has changed; among the times is that of change (ctime), which no program sets back.
-
-    Args:
-        root: the folder of the data set.
-        names: of the photos, paths inside it.
-        with_stats: whether the same decoding measures each picture too, which takes about four times as long.
-        on_progress: called with the number of photos so far, after each.
-
-    Returns:
-        For each name its facts or the problem.
-    """
-    listed = list(names)
-    found: dict[str, PhotoFacts | Problem] = {}
-    with warnings.catch_warnings():
-        # PIL warns from half of what we allow, and of odd EXIF data; what matters is reported as a Problem.
-        warnings.simplefilter("ignore")
-        with ThreadPoolExecutor(max_workers=min(8, (os.cpu_count() or 1) + 1)) as pool:
-            on_progress(progress.photos(0, len(listed)))
-            for name, facts in zip(
-                listed, pool.map(lambda name: _examine_cached(root / name, name, with_stats), listed), strict=True
-            ):
-                found[name] = facts
-                on_progress(progress.photos(len(found), len(listed)))
-    return found
-
-
-# A photo's path and its name; the times, size and number of its file; what was found.
-Examined = dict[tuple[str, str], tuple[tuple[int, ...], PhotoFacts | Problem]]
-examined: Examined = {}
-_examined_lock = threading.Lock()
-
-
-def _examine_cached(path: Path, name: str, with_stats: bool) -> PhotoFacts | Problem:
-    try:
-        file = path.stat()
-    except OSError:
-        return examine_photo(path, name)
-    stamp, key = (file.st_mtime_ns, file.st_ctime_ns, file.st_size, file.st_ino), (str(path), name)
-    known, facts = examined.get(key, ((), None))
-    as_large = known[2:3] == stamp[2:3]
-    if isinstance(facts, PhotoFacts) and as_large and known != stamp and _holds(path, facts.digest):
-        known = stamp  # touched, copied back or put out anew: the same bytes are the same photo
-        with _examined_lock:
-            examined[key] = stamp, facts
-    if facts is None or known != stamp or (with_stats and isinstance(facts, PhotoFacts) and facts.stats is None):
-        facts = examine_photo(path, name, with_stats)
-        with _examined_lock:
-            examined[key] = stamp, facts
-            while len(examined) > MOST_KEPT:
-                del examined[next(iter(examined))]
-    return facts if with_stats or isinstance(facts, Problem) else replace(facts, stats=None)
-
-
-def _holds(path: Path, digest: str) -> bool:
-    """Whether a file still has these bytes: reading them takes a fraction of decoding them."""
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest() == digest
-    except OSError:
-        return False
-
-
-def examine_photo(path: Path, name: str, with_stats: bool = False) -> PhotoFacts | Problem:
+def examine_photo(
+    path: Path, name: str, with_stats: bool = False, grey_range: GreyRange | None = None
+) -> PhotoFacts | Problem:
     """Facts of one photo, or what is wrong with its file.
 
     The size in the header is checked before anything is decoded, so that a decompression bomb is never unpacked.
@@ -226,6 +198,7 @@ def examine_photo(path: Path, name: str, with_stats: bool = False) -> PhotoFacts
         path: of the file.
         name: as a problem names the photo.
         with_stats: whether the picture is measured too.
+        grey_range: as for `open_photo`.
     """
     try:
         bytes_ = path.stat().st_size
@@ -234,12 +207,14 @@ def examine_photo(path: Path, name: str, with_stats: bool = False) -> PhotoFacts
         if bytes_ > MOST_BYTES:
             return Problem(f"this photo file has {bytes_ / 1e9:.1f} GB", name, "Make it smaller.", HUGE)
         with path.open("rb") as file:
-            return _examine_open(file, name, with_stats)
+            return _examine_open(file, name, with_stats, grey_range)
     except OSError as error:
         return Problem(f"this photo cannot be read ({error.strerror})", name, "Check its permissions.", NOT_READ)
 
 
-def _examine_open(file: BufferedReader, name: str, with_stats: bool) -> PhotoFacts | Problem:
+def _examine_open(
+    file: BufferedReader, name: str, with_stats: bool, grey_range: GreyRange | None
+) -> PhotoFacts | Problem:
     """As `examine_photo`, of an open file. Its bytes are never all in memory: eight survey photos have a gigabyte."""
     digest = hashlib.file_digest(file, "sha256").hexdigest()
     file.seek(0)
@@ -257,11 +232,16 @@ def _examine_open(file: BufferedReader, name: str, with_stats: bool) -> PhotoFac
     width, height = image.size
     if width * height > MOST_PIXELS:
         return _huge(name, f"{width} x {height} pixels")
-    if refused := refusal_of(image):
+    refused = refusal_of(image, grey_range is not None)
+    if refused and (refused.kind != GREY or has_lost_bits(image)):
         return replace(refused, where=name)
     with _unpacking.hold(width * height):
         try:
-            return _decode(image, digest, name, with_stats)
+            # A deep grey photo without a range is unpacked too: its values say which range may be meant.
+            facts = _decode(image, digest, name, (with_stats and not refused, grey_range))
+            if refused and isinstance(facts, PhotoFacts):
+                return DeepGrey(refused.what, name, refused.fix, GREY, usual_values(image))
+            return facts
         finally:
             image.close()  # frees its pixels before others take their place; a cycle of references keeps them else
 
@@ -296,7 +276,11 @@ class PixelBudget:
 _unpacking = PixelBudget(MOST_AT_ONCE)
 
 
-def _decode(image: Image.Image, digest: str, name: str, with_stats: bool) -> PhotoFacts | Problem:
+def _decode(
+    image: Image.Image, digest: str, name: str, measured: tuple[bool, GreyRange | None]
+) -> PhotoFacts | Problem:
+    """Facts of an opened picture; `measured` is whether it is measured too, and in which range if it is deep grey."""
+    with_stats, grey_range = measured
     width, height = image.size
     try:
         pictures = _pictures_in(image)
@@ -304,12 +288,14 @@ def _decode(image: Image.Image, digest: str, name: str, with_stats: bool) -> Pho
         # that a missing end shows.
         least = LONGEST if with_stats else 1
         image.draft("L" if with_stats else "RGB", (max(least, width // 8), max(least, height // 8)))
+        exif = image.getexif()
+        turn, moment = exif.get(ORIENTATION), moment_of(exif)  # before a TIFF is unpacked, which closes its file
         image.load()
-        turn = image.getexif().get(ORIENTATION)
         stats = None
         if with_stats:
             ImageOps.exif_transpose(image, in_place=True)
-            stats = measure_image(image)
+            seen = in_rgb(image) if image.has_transparency_data else image
+            stats = measure_image(in_eight_bits(seen, grey_range) if grey_range else seen)
     except (OSError, ValueError, SyntaxError, EOFError, MemoryError) as error:
         cut = "truncated" in str(error).lower() or "unexpected end" in str(error).lower() or isinstance(error, EOFError)
         if cut:
@@ -323,7 +309,7 @@ def _decode(image: Image.Image, digest: str, name: str, with_stats: bool) -> Pho
         return Problem(f"this photo cannot be decoded ({_short(error)})", name, fix, NOT_READ)
     size = (height, width) if turn in QUARTER_TURNS else (width, height)
     known = turn if isinstance(turn, int) and turn in TURNS else 1
-    return PhotoFacts(size, digest, stats, known, pictures)
+    return PhotoFacts(size, digest, stats, known, pictures, moment)
 
 
 def _pictures_in(image: Image.Image) -> int:

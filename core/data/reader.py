@@ -19,8 +19,9 @@ from types import FrameType
 from typing import BinaryIO, NoReturn
 
 from core import taxonomy as taxonomies
-from core.data import photos, progress
+from core.data import progress
 from core.data.dataset import read_dataset
+from core.data.examined import examined
 from core.data.memory import memory_limit
 from core.data.progress import OnProgress, ReadingProgress
 from core.data.quality.review import review
@@ -37,7 +38,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _end)
     job: ReadingJob = pickle.load(sys.stdin.buffer)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    for answer in (_answer(job, answers), pickle.dumps(photos.examined)):
+    for answer in (_answer(job, answers), pickle.dumps(examined)):
         answers.write(answer)
     answers.flush()
 
@@ -45,7 +46,7 @@ def main() -> None:
 def _answer(job: ReadingJob, answers: BinaryIO) -> bytes:
     """The last answer, whole before a byte of it is sent: memory may run out while it is made."""
     try:
-        photos.examined.update(pickle.loads(job.examined) if job.examined else {})
+        examined.update(pickle.loads(job.examined) if job.examined else {})
         report = _reporting(answers)
         data, seed = job.settings.data, job.settings.training.seed
         with memory_limit(data.path, job.memory_bytes):

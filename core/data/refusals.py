@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 from PIL import Image
 
-from core.errors import Problem
+from core.data.grey import has_lost_bits, is_deep_grey
+from core.errors import Problem, UserError
 
 HEAD_BYTES = 64  # of a file, which are enough to name it
 LONGEST_STRIP = 200  # sides beyond this ratio are refused by the models' own image processor
@@ -16,6 +18,12 @@ GREY, STRIP, NOT_READ = "grey-photo", "strip-photo", "unreadable-photo"
 HUGE, TRUNCATED = "huge-photo", "truncated-photo"
 # Kinds of problems of which a photo's file is the cause, and nothing else.
 BAD_PHOTO = frozenset({GREY, STRIP, NOT_READ, HUGE, TRUNCATED})
+
+DEEP_GREY = (
+    "this is a grey photo of more than 8 bits (thermal or elevation, say): what is black and white is not stated"
+)
+DEEP_GREY_CURE = "Name one range for the whole set, --set data.grey_range=LOW,HIGH (damgui check proposes one)."
+LOST_BITS_CURE = "Export it without transparency, or all photos of the set in 8 bits with one range of values."
 
 # (where the bytes stand, the bytes, what the file is, the cure); the first that fits.
 SIGNATURES: tuple[tuple[int, bytes, str, str], ...] = (
@@ -67,6 +75,20 @@ class RefusedPhotoError(OSError):
         return replace(self.problem, where=where)
 
 
+def unreadable(path: Path, error: BaseException) -> UserError:
+    """The error that says why a photo could not be opened.
+
+    Args:
+        path: of the photo, which the error names.
+        error: what opening it raised, one of `core.data.photos.UNREADABLE`.
+    """
+    if isinstance(error, FileNotFoundError):
+        return UserError("no such photo", str(path), "Check the path.", "photo-missing")
+    if isinstance(error, RefusedPhotoError):
+        return UserError.of([error.at(str(path))])
+    return UserError("this photo cannot be read", str(path), "Save it again as JPEG or PNG.", "photo")
+
+
 def name_file(head: bytes) -> Problem | None:
     """What a file is that Pillow could not read, by its first HEAD_BYTES bytes; None where it is not known."""
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
@@ -79,8 +101,13 @@ def name_file(head: bytes) -> Problem | None:
     return None
 
 
-def refusal_of(image: Image.Image) -> Problem | None:
-    """Why an opened picture, not unpacked yet, is not judged; None where it is."""
+def refusal_of(image: Image.Image, with_deep_grey: bool = False) -> Problem | None:
+    """Why an opened picture, not unpacked yet, is not judged; None where it is.
+
+    Args:
+        image: as opened.
+        with_deep_grey: whether a grey one of more than 8 bits is judged, its range of values being known.
+    """
     wide, high = image.size
     if min(wide, high) < 2:
         return Problem(f"this photo has only {wide} x {high} pixels", "", "Remove it.", NOT_READ)
@@ -89,17 +116,8 @@ def refusal_of(image: Image.Image) -> Problem | None:
         return Problem(what, "", "Cut it into pieces.", STRIP)
     if DNG_VERSION in getattr(image, "tag_v2", ()):
         return Problem("this is a raw photo (DNG)", "", JPEG_CURE, NOT_READ)
-    if is_deep_grey(image):
-        what = (
-            "this is a grey photo of more than 8 bits (thermal or elevation, say): what is black and white is not said"
-        )
-        fix = "Export all photos of the set as 8-bit JPEG or PNG, with one range of values for the whole set."
-        return Problem(what, "", fix, GREY)
+    if has_lost_bits(image):
+        return Problem(DEEP_GREY, "", LOST_BITS_CURE, GREY)
+    if is_deep_grey(image) and not with_deep_grey:
+        return Problem(DEEP_GREY, "", DEEP_GREY_CURE, GREY)
     return None
-
-
-def is_deep_grey(image: Image.Image) -> bool:
-    """Whether a picture is grey in more than 8 bits or in floats, which Pillow would cut off at 255."""
-    # Of 16 bits with transparency Pillow keeps the upper 8, of which a thermal photo uses hardly any.
-    with_alpha = any(str(tile[3]).startswith("LA;16") for tile in getattr(image, "tile", ()))
-    return with_alpha or image.mode[0] in "IF"

@@ -15,6 +15,7 @@ import numpy as np
 from core.data.types import SPLITS, Dataset, Photo
 from core.errors import Problem, UserError
 
+SPLIT_FILE = "split.json"  # in a run's folder
 MISSING = 10.0  # cost of a class that is absent from one side: more than any unevenness of shares
 PHOTO_WEIGHT = 3.0  # the share of photos counts as much as that of three classes
 SPARE = 3.0  # calibration takes at most this many times its share: where a flight is larger, training needs it more

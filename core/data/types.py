@@ -7,6 +7,7 @@ from pathlib import Path
 
 from core.boxes import BoxXyxy
 from core.data.image_stats import ImageStats
+from core.data.moments import Moment
 from core.errors import Problem
 
 SPLITS = ("train", "valid", "test")
@@ -46,6 +47,8 @@ class Photo:
         objects: everything boxed in it; empty where there is nothing to see.
         digest: SHA-256 (hex) of the file's bytes.
         stats: of the picture; only where the data set was read to be reviewed or rid of duplicates.
+        orientation: by EXIF, from 1 (as stored) to 8.
+        moment: when, where and by which camera it was taken, where EXIF says so.
     """
 
     path: Path
@@ -56,6 +59,8 @@ class Photo:
     objects: tuple[BoxedObject, ...] = ()
     digest: str = ""
     stats: ImageStats | None = field(default=None, compare=False, repr=False)
+    orientation: int = field(default=1, compare=False, repr=False)
+    moment: Moment | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """`read_unlabelled`: photos with boxes to be judged, whose conditions nobody knows (or nobody wants to know).
 
 The same readers as for labelled data are used, but of a label only the box and the object type are taken: a class name
-may name a type alone, and one that names no type of ours is an object of unknown type. Photos without any label file
-are taken whole.
+may name a type alone, and one that names no type of ours is an object of unknown type. Photos without any label are
+taken whole where that is wanted.
 """
 
 from __future__ import annotations
@@ -19,19 +19,27 @@ from core.boxes import WHOLE_PHOTO, BoxXyxy
 from core.data import progress
 from core.data.checks import faults_of, place_box, size_mismatch, stacks
 from core.data.dataset import handed_over
+from core.data.examined import examine
 from core.data.files import Folder, list_files
 from core.data.formats.base import SHARE, LabelFormat, RawObject, RawPhoto, RawSet
+from core.data.formats.named import named_problems
 from core.data.formats.registry import FORMATS, FORMATS_TEXT, claimed, not_used, read_labels, recognise
+from core.data.grey import range_of
 from core.data.notes import refuse_inferences
-from core.data.photos import PhotoFacts, examine
+from core.data.photos import PhotoFacts
 from core.data.progress import OnProgress
 from core.data.readings import settle
 from core.data.refusals import BAD_PHOTO
 from core.errors import Problem, UserError
 from core.settings import DataSettings
 from core.taxonomy import Taxonomy
+from core.units import counted
 
 WHOLE_PHOTOS = "photos"  # the format of a folder without labels
+NO_BOXES_CURE = (
+    "Label the objects, or judge each photo as one object: --whole-photo, on the page Judge whole photos "
+    "(batch.whole_photo)."
+)
 
 
 @dataclass(frozen=True)
@@ -93,13 +101,14 @@ class UnlabelledDataset:
 
 
 def read_unlabelled(
-    data: DataSettings, sample_folder: Path, on_progress: OnProgress = progress.silent
+    data: DataSettings, sample_folder: Path, whole_photo: bool = False, on_progress: OnProgress = progress.silent
 ) -> UnlabelledDataset:
     """The boxes of all photos of a folder, splits disregarded; the same photo twice is judged twice.
 
     Args:
         data: where the photos lie, their label format and the taxonomy.
         sample_folder: the folder of the sample set, which "demo" as `data.path` means.
+        whole_photo: whether photos without any labels are judged whole.
         on_progress: told how many files were found, and how many photos were read.
 
     Raises:
@@ -108,8 +117,10 @@ def read_unlabelled(
     taxonomy = taxonomies.load(data.taxonomy)
     folder = list_files(*handed_over(data, sample_folder), on_progress=on_progress)
     on_progress(progress.labels())
-    raw = _raw(folder, data.format)
-    facts = examine(folder.root, {photo.name for photo in raw.photos}, on_progress=on_progress)
+    raw = _raw(folder, label_format(folder, data.format, whole_photo))
+    facts = examine(
+        folder.root, {photo.name for photo in raw.photos}, on_progress=on_progress, grey_range=range_of(data.grey_range)
+    )
     settled, doubts = settle(raw.photos, facts)
     problems = [*folder.problems, *raw.problems, *doubts, *stacks(facts)]
     unknown_classes: Counter[str] = Counter()
@@ -128,23 +139,30 @@ def read_unlabelled(
     )
 
 
-def label_format(folder: Folder, wanted: str) -> LabelFormat | None:
-    """The format of the labels beside photos to be judged; None where there are no labels at all.
+def label_format(folder: Folder, wanted: str, whole_photo: bool) -> LabelFormat | None:
+    """The format of the labels beside photos to be judged; None where each photo is to be judged whole.
 
     Args:
         folder: the folder as listed.
         wanted: a format's name, or "auto" for the one that is recognised.
+        whole_photo: whether photos without labels that are understood are judged whole.
 
     Raises:
-        UserError: there are no photos, or no labels of the format that is wanted.
+        UserError: there are no photos, no labels of the format that is wanted, or none that are understood.
     """
     if not folder.photos:
         fix = "Give a folder with JPEG or PNG photos."
         raise UserError.of((*folder.problems, Problem("there are no photos", str(folder.root), fix, "no-data")))
-    found = FORMATS[wanted] if wanted != "auto" else recognise(folder) or claimed(folder)
+    found = recognise(folder) if wanted == "auto" else FORMATS[wanted]
     if found is not None and not (found.recognises(folder) or found.claims(folder)):
         fix = "Set data.format to auto."
-        raise UserError(f"no labels in {found.name} format", str(folder.root), fix, "no-data")
+        raise UserError(f"no labels in {wanted} format", str(folder.root), fix, "no-data")
+    if found is None and not whole_photo:
+        if meant := claimed(folder):
+            return meant  # whose reader names what is missing
+        what = f"nothing says what is to be judged: there are no boxes beside {counted(len(folder.photos), 'photo')}"
+        last = Problem(what, str(folder.root), NO_BOXES_CURE, "no-boxes")
+        raise UserError.of((*folder.problems, *named_problems(folder), last))
     return found
 
 
@@ -162,9 +180,8 @@ def require_judgeable(boxes: UnlabelledDataset, data: DataSettings) -> None:
         raise UserError.of(boxes.faults)
 
 
-def _raw(folder: Folder, format_: str) -> RawSet:
-    """Labels as written; every photo whole where not a single label file is there."""
-    found = label_format(folder, format_)
+def _raw(folder: Folder, found: LabelFormat | None) -> RawSet:
+    """Labels as written; every photo whole without a format."""
     if found is not None:
         return read_labels(folder, found)
     whole = [RawPhoto(name, "", (RawObject("", WHOLE_PHOTO, SHARE, name),)) for name in folder.photos]

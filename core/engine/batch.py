@@ -63,7 +63,9 @@ def run(settings: Settings, run_folder: Path, workspace: Workspace, reporter: Re
         UserError: The folder of photos cannot be used, or has changed since the run began.
     """
     reporter.emit("stage", text="Reading the photos")
-    boxes = read_unlabelled(settings.data, workspace.sample_data)
+    # A run that began before may be older than the setting.
+    whole_photo = settings.batch.whole_photo or (run_folder / "folder.json").is_file()
+    boxes = read_unlabelled(settings.data, workspace.sample_data, whole_photo)
     _report(boxes, settings, reporter)
     images = limited(boxes.images, settings.data.limit)
     _require_same(run_folder / "folder.json", boxes.fingerprint)

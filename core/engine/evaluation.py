@@ -19,7 +19,7 @@ from core.engine.questions import PromptBuilder
 from core.engine.reference_points.rows import prior_rows
 from core.engine.reference_points.run import EvaluatedSplit, measure
 from core.engine.scoring import judge_photos
-from core.engine.training_split import SPLIT_FILE, as_trained
+from core.engine.training_split import as_trained
 from core.errors import UserError
 from core.metrics import score
 from core.metrics.calibration import unsure_summary
@@ -28,6 +28,7 @@ from core.report import sentences
 from core.results import Results
 from core.runs.events import Reporter, as_stages
 from core.runs.files import replace, write_json, write_lines
+from core.runs.preflight import require_same_photos
 from core.runs.store import is_adapter
 from core.runs.workspace import Workspace
 from core.settings import Settings
@@ -69,16 +70,17 @@ def read_data(settings: Settings, workspace: Workspace, run_folder: Path, report
         The data set, its splits in place.
 
     Raises:
-        UserError: The data set cannot be used, or split.json is of other data.
+        UserError: The data set cannot be used, or has changed since the run began.
     """
     reporter.emit("stage", text="Reading the photos")
     dataset = reading.read_dataset(
         settings.data, workspace.sample_data, settings.training.seed, on_progress=as_stages(reporter)
     )
     checks.require_clean(dataset, settings.data)
-    kept = run_folder / SPLIT_FILE
+    kept = run_folder / splits.SPLIT_FILE
     if kept.is_file():
         dataset = splits.apply_split(dataset, splits.read_split(kept))
+        require_same_photos(dataset, run_folder)
     elif is_adapter(settings.model.path):
         dataset = as_trained(dataset, Path(settings.model.path), workspace, settings.data.split)
     for problem in dataset.problems:
@@ -88,6 +90,7 @@ def read_data(settings: Settings, workspace: Workspace, run_folder: Path, report
     # Several processes of one training may be here at once: none may read half of what another writes.
     beside = run_folder / f"split.{os.getpid()}.part"
     splits.write_split(dataset, beside)
+    require_same_photos(dataset, run_folder)
     replace(beside, kept)
     return dataset
 

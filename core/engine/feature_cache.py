@@ -119,7 +119,7 @@ class FeatureCache:
         if self.folder is None or not file_stamp(image_view.path):
             return None
         processor = self.image_encoder.processor
-        facts = {
+        facts: dict[str, object] = {
             "photo": self._digest(image_view.path),
             "box": image_view.box_xyxy,
             "mirrored": image_view.mirrored,
@@ -135,6 +135,8 @@ class FeatureCache:
                 int(processor.resample),
             ],
         }
+        if self.image_encoder.grey_range:
+            facts["grey"] = self.image_encoder.grey_range
         name = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:40]
         return self.folder / name[:2] / f"{name}.safetensors"
 

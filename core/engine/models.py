@@ -20,22 +20,14 @@ from core import settings as schema
 from core.engine import four_bit
 from core.errors import UserError
 from core.families import FAMILIES
-from core.runs.model_files import (
-    COPY_AGAIN,
-    MAKE_SHIPPED,
-    fingerprint,
-    not_found,
-    not_loadable,
-    require_base,
-    require_known_kind,
-    resolve,
-)
+from core.runs.model_files import fingerprint, not_found, require_base, require_known_kind, resolve
+from core.runs.model_folder import COPY_AGAIN, MAKE_SHIPPED, kept_chat_template, no_chat_template, not_loadable
 
 # Transformers warns of its own use of names that it is about to drop; nobody here can cure that.
 warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
 
 # What the libraries raise for files that are damaged, cut short or of another kind.
-UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, SafetensorError)
+UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, ImportError, SafetensorError)
 
 
 @dataclass
@@ -120,7 +112,7 @@ def load(wanted: schema.ModelSettings) -> Loaded:
     try:
         config = AutoConfig.from_pretrained(place, local_files_only=local)
         require_known_kind(config.to_dict(), wanted.path)  # of a hub id that was downloaded just now
-        tokenizer = AutoTokenizer.from_pretrained(place, local_files_only=local)
+        tokenizer = _tokenizer(place, local)
         processor = Qwen2VLImageProcessorPil.from_pretrained(place, local_files_only=local)
         dtype = choose_dtype(wanted.dtype, device)
         small: dict[str, Any] = {}
@@ -133,7 +125,7 @@ def load(wanted: schema.ModelSettings) -> Loaded:
         raise
     except UNREADABLE as error:
         if Path(place).is_dir():
-            raise not_loadable(wanted.path, str(error).splitlines()[0][:160]) from error
+            raise not_loadable(wanted.path, (str(error) or type(error).__name__).splitlines()[0][:160]) from error
         raise not_found(wanted.path, wanted.offline) from error
     lacking = sorted(info["missing_keys"])
     if lacking:
@@ -151,8 +143,8 @@ def load(wanted: schema.ModelSettings) -> Loaded:
             MAKE_SHIPPED.get(wanted.path, COPY_AGAIN),
             "model",
         )
-    if tokenizer.chat_template is None:
-        raise UserError("the tokenizer has no chat template", wanted.path, "Use an instruction-tuned model.", "model")
+    if not tokenizer.chat_template:
+        raise no_chat_template(wanted.path)
     # On H100 and H200 cuDNN's attention gives NaN gradients with a mask (torch 2.11 to 2.13).
     torch.backends.cuda.enable_cudnn_sdp(False)
     if wanted.four_bit:
@@ -165,6 +157,24 @@ def load(wanted: schema.ModelSettings) -> Loaded:
     folder = Path(getattr(config, "_name_or_path", place))
     mark = fingerprint(folder) if folder.is_dir() else str(getattr(config, "_commit_hash", place))
     return Loaded(model, tokenizer, processor, wanted.path, config.model_type, mark, device)
+
+
+def _tokenizer(place: str, local: bool) -> Any:
+    """The tokenizer, its chat template from wherever the model keeps it.
+
+    Raises:
+        OSError: Its files are not there.
+        ValueError: They cannot be read.
+    """
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(place, local_files_only=local)
+    except OSError:
+        raise
+    except Exception as error:  # the tokenizers library raises nothing narrower
+        raise ValueError(f"its tokenizer cannot be read: {error}") from error
+    if not tokenizer.chat_template:
+        tokenizer.chat_template = kept_chat_template(Path(place))
+    return tokenizer
 
 
 class PatchMatmul(torch.nn.Conv3d):

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections import defaultdict
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, cast
 
-from core.boxes import WHOLE_PHOTO, BoxXyxy, stored_px
+from core.boxes import BoxXyxy, box_fractions, stored_px
+from core.data.photos import require_size
 from core.engine import adapters
 from core.engine.questions import ObjectQuery
 from core.engine.scoring import AnswerProbabilities, PhotoQueries, judge, read_answer
-from core.engine.vision import open_photo
 from core.engine.warm_models import WarmModels
 from core.errors import UserError
 from core.metrics.calibration import NONE, Calibration
@@ -21,37 +20,6 @@ from core.records import ModelAnswer, Prediction, PredictionRequest
 from core.runs.store import is_adapter
 from core.settings import Settings
 from core.taxonomy import Taxonomy, key_of
-
-
-def box_fractions(box_xyxy_px: Any, size_wh: tuple[int, int]) -> BoxXyxy:
-    """Convert a box in pixels to fractions of the photo.
-
-    Args:
-        box_xyxy_px: Four numbers x1, y1, x2, y2, any corner first; None is the whole photo.
-        size_wh: The photo's width and height in pixels; what lies outside of it is cut off.
-
-    Raises:
-        UserError: These are not four finite numbers, or the box holds less than a pixel of the photo.
-    """
-    if box_xyxy_px is None:
-        return WHOLE_PHOTO
-    try:
-        x1, y1, x2, y2 = (float(value) for value in box_xyxy_px)
-        if not all(map(math.isfinite, (x1, y1, x2, y2))):
-            raise ValueError("not finite")
-    except (TypeError, ValueError) as error:
-        raise UserError("a box has four numbers", str(box_xyxy_px), "Write x1,y1,x2,y2 in pixels.", "box") from error
-    wide, high = size_wh
-    left, right = max(0.0, min(x1, x2)), min(float(wide), max(x1, x2))
-    upper, lower = max(0.0, min(y1, y2)), min(float(high), max(y1, y2))
-    if right - left < 1 or lower - upper < 1:
-        raise UserError(
-            f"the box holds nothing of the photo, which is {wide} x {high} pixels",
-            str(list(box_xyxy_px)),
-            "Draw it inside the photo.",
-            "box-outside",
-        )
-    return left / wide, upper / high, right / wide, lower / high
 
 
 class Predictor:
@@ -79,7 +47,7 @@ class Predictor:
         """
         began = time.monotonic()
         path = Path(request["image"])
-        size_wh = open_photo(path).size
+        size_wh = require_size(path)
         box = box_fractions(request.get("box_xyxy_px"), size_wh)
         others = [box_fractions(other, size_wh) for other in request.get("other_boxes_xyxy_px") or []]
         wanted = request.get("models") or [self.settings.model.path]

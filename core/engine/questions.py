@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.boxes import BoxXyxy
+from core.data.grey import range_of
 from core.data.types import Photo
 from core.engine.models import Loaded
 from core.engine.packing import Batch, Packer
@@ -81,7 +82,9 @@ class PromptBuilder:
         self.device = loaded.device
         family = FAMILIES[loaded.family]
         self.box_unit, self.conversation = family.box_unit, family.conversation
-        self.image_encoder = ImageEncoder(loaded.processor, settings.view)
+        self.image_encoder = ImageEncoder(
+            loaded.processor, settings.view, grey_range=range_of(settings.data.grey_range)
+        )
         self.end = self._token(self.conversation.answer_end)
         pad = loaded.tokenizer.pad_token_id
         self._texts: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {}

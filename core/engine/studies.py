@@ -18,14 +18,12 @@ from typing import Any
 import torch
 
 from core import settings as schema
-from core.data.types import Dataset
 from core.engine import evaluation
 from core.engine.reference_points.rows import prior_rows
 from core.engine.reference_points.run import warnings_about
 from core.engine.training.checkpoints import latest_checkpoint
 from core.engine.training.run import train
 from core.engine.training.setup import require_launcher
-from core.errors import UserError
 from core.metrics.alarms import AlarmCurves
 from core.metrics.flights import with_flights
 from core.metrics.reference_points import PRIOR
@@ -34,7 +32,6 @@ from core.results import CellRecord, DataFacts, Results
 from core.runs.events import Reporter, SilentReporter, append, event
 from core.runs.files import (
     copy,
-    is_unchanged,
     read_json,
     read_lines,
     read_record,
@@ -95,16 +92,9 @@ def _begin(settings: Settings, plan: StudyPlan, run_folder: Path, workspace: Wor
         changes = {"data.folds": 0, "data.fold": 0, "data.split": "train"}
     reading = schema.merge(settings, changes)
     dataset = evaluation.read_data(reading, workspace, _made(run_folder / "photos"), reporter)
-    _require_same_photos(dataset, run_folder / "photos" / "photos.json")
     has_test = not first.folds and any(photo.objects for photo in dataset.split("test"))
     cells = study_cells(plan, settings.training.seed, has_test)
     return StudyRun(settings, plan, run_folder, workspace, reporter, cells)
-
-
-def _require_same_photos(dataset: Dataset, kept: Path) -> None:
-    if not is_unchanged(kept, dataset.fingerprint):
-        fix = "Put them back as they were, or start the study again."
-        raise UserError("photos or labels have changed since this study began", str(dataset.root), fix, "study")
 
 
 def _made(folder: Path) -> Path:

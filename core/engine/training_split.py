@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,8 +15,6 @@ from core.runs import store
 from core.runs.model_files import adapter_about
 from core.runs.workspace import Workspace, model_label
 from core.units import counted
-
-SPLIT_FILE = "split.json"  # in a training's run folder
 
 
 def as_trained(dataset: Dataset, adapter: Path, workspace: Workspace, wanted: str) -> Dataset:
@@ -51,18 +50,20 @@ def as_trained(dataset: Dataset, adapter: Path, workspace: Workspace, wanted: st
 
 
 def _kept_splits(adapter: Path, workspace: Workspace) -> Iterator[Mapping[str, Sequence[str]]]:
-    """The splits that trainings of the adapter's name wrote, newest first; one that cannot be read is passed over."""
+    """The split beside the adapter, then those of trainings of its name, newest first; passed over where unreadable."""
+    yield from _readable([adapter / splits.SPLIT_FILE])
     places = {workspace.root: workspace}
     home = adapter.resolve().parent.parent  # an adapter lies in `models` of its workspace
     places.setdefault(home, Workspace(home))
     for place in places.values():
-        for run in store.list_runs(place, "train"):
-            if run.name != model_label(str(adapter)):
-                continue
-            try:
-                yield splits.read_split(run.folder / SPLIT_FILE)
-            except UserError:
-                continue
+        runs = (run for run in store.list_runs(place, "train") if run.name == model_label(str(adapter)))
+        yield from _readable(run.folder / splits.SPLIT_FILE for run in runs)
+
+
+def _readable(files: Iterable[Path]) -> Iterator[Mapping[str, Sequence[str]]]:
+    for file in files:
+        with suppress(UserError):
+            yield splits.read_split(file)
 
 
 def _divided(dataset: Dataset, split: Mapping[str, Sequence[str]]) -> Dataset:

@@ -22,8 +22,8 @@ from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import smart_res
 
 from core.boxes import BoxXyxy, in_pixels
 from core.data import photos
-from core.data.refusals import RefusedPhotoError
-from core.errors import UserError
+from core.data.grey import GreyRange
+from core.data.refusals import unreadable
 from core.runs.files import file_stamp
 from core.settings import ViewSettings
 
@@ -80,20 +80,16 @@ class ImageView(NamedTuple):
     light: int = 0
 
 
-def open_photo(path: Path) -> Image.Image:
-    """Open a photo, upright and in RGB.
+def open_photo(path: Path, grey_range: GreyRange | None = None) -> Image.Image:
+    """Open a photo, upright and in RGB; `grey_range` as for `core.data.photos.open_photo`.
 
     Raises:
         UserError: It is missing, damaged, or of a kind that is not judged.
     """
     try:
-        return photos.open_photo(path)
-    except FileNotFoundError as error:
-        raise UserError("no such photo", str(path), "Check the path.", "photo-missing") from error
-    except RefusedPhotoError as error:
-        raise UserError.of([error.at(str(path))]) from error
-    except (OSError, ValueError, Image.DecompressionBombError) as error:
-        raise UserError("this photo cannot be read", str(path), "Save it again as JPEG or PNG.", "photo") from error
+        return photos.open_photo(path, grey_range=grey_range)
+    except photos.UNREADABLE as error:
+        raise unreadable(path, error) from error
 
 
 def crop_box(box_xyxy: BoxXyxy, size_wh: tuple[int, int], margin: float) -> tuple[int, int, int, int]:
@@ -138,16 +134,28 @@ class ImageEncoder:
         processor: The model's own image processor.
         view: What is shown, and how large.
         cache_bytes: How much is remembered.
+        grey_range: The values that are black and white where photos are grey in more than 8 bits; None refuses such.
     """
 
-    def __init__(self, processor: Qwen2VLImageProcessorPil, view: ViewSettings, cache_bytes: int = CACHE_BYTES) -> None:
+    def __init__(
+        self,
+        processor: Qwen2VLImageProcessorPil,
+        view: ViewSettings,
+        cache_bytes: int = CACHE_BYTES,
+        grey_range: GreyRange | None = None,
+    ) -> None:
         self.processor = processor
         self.view = view
+        self.grey_range = grey_range
         self.features: Callable[[ImageView], Patches] | None = None
         self._known: OrderedDict[tuple[object, ...], Patches] = OrderedDict()
         self._left = cache_bytes
         self._photo: tuple[tuple[object, ...], Image.Image] | None = None
         self._lock = threading.RLock()
+
+    def anew(self) -> ImageEncoder:
+        """An encoder alike that remembers nothing yet."""
+        return ImageEncoder(self.processor, self.view, grey_range=self.grey_range)
 
     @property
     def merge(self) -> int:
@@ -226,7 +234,7 @@ class ImageEncoder:
     def _open(self, image_view: ImageView) -> Image.Image:
         key = (image_view.path, file_stamp(image_view.path), image_view.mirrored, image_view.light)
         if self._photo is None or self._photo[0] != key:
-            image = in_light(open_photo(image_view.path), image_view.light)
+            image = in_light(open_photo(image_view.path, self.grey_range), image_view.light)
             self._photo = (key, ImageOps.mirror(image) if image_view.mirrored else image)
         return self._photo[1]
 

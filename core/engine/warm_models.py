@@ -133,6 +133,8 @@ class WarmModels:
             return WarmModel(loaded, None, prompt_builder, None, base, content)
         about = adapter_about(Path(model))
         settings = schema.from_dict(about["settings"], str(Path(model) / "damgui.json"))
+        if not settings.data.grey_range:  # it learned from photos of 8 bits
+            settings = schema.merge(settings, {"data.grey_range": self.settings.data.grey_range})
         self._free_memory(weight_bytes(model), keep=base)
         name = f"adapter{next(self._numbers)}"
         try:

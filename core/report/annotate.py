@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from core.boxes import BoxXyxy, overlap
 from core.conditions import MARKS, UNSURE_SIGN, Condition
+from core.data.grey import OWN_RANGE
 from core.data.photos import UNREADABLE, open_photo, photo_size
 from core.records import PredictionRow
 from core.report.answers import confidence, shown_condition
@@ -49,7 +50,7 @@ def draw(path: Path, rows: Sequence[PredictionRow], taxonomy: Taxonomy, full_siz
     """
     full_wh = photo_size(path)
     scale = 1.0 if full_size else min(max(*full_wh, LEAST_PX), MOST_PX) / max(full_wh)
-    picture = open_photo(path, scale if scale < 1.0 else None)
+    picture = open_photo(path, scale if scale < 1.0 else None, OWN_RANGE)
     size = (max(1, round(full_wh[0] * scale)), max(1, round(full_wh[1] * scale)))
     if picture.size != size:
         picture = picture.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)

@@ -13,6 +13,7 @@ from typing import IO
 from PIL import Image
 
 from core.boxes import BoxXyxy
+from core.data.grey import OWN_RANGE
 from core.data.photos import UNREADABLE, open_photo, photo_size, square_around
 
 CROP_PX = 220
@@ -66,7 +67,7 @@ def crop_objects(
     size_wh = photo_size(path)
     squares = [square_around(box, size_wh, least_px) for box in boxes_px]
     least = min((max(right - left, bottom - top) for left, top, right, bottom in squares), default=1.0)
-    photo = open_photo(path, min(1.0, side_px / max(1.0, least)))
+    photo = open_photo(path, min(1.0, side_px / max(1.0, least)), OWN_RANGE)
     return [_crop(photo, size_wh, box, square, side_px) for box, square in zip(boxes_px, squares, strict=True)]
 
 

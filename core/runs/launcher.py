@@ -213,12 +213,12 @@ def resume(run: Run) -> Run:
 
 
 def prepare_resume(run: Run) -> None:
-    """Check that a run can go on, and withdraw an earlier request to stop.
+    """Check that a run can go on as it began (see `preflight`), and withdraw an earlier request to stop.
 
     Raises:
         UserError: The run cannot go on.
     """
-    store.resumable(run)
+    preflight.require_resumable(run)
     with writing(run.stop_file):
         remove(run.stop_file)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 import os.path
 import re
@@ -11,20 +12,12 @@ from typing import Any
 
 from core.errors import UserError
 from core.families import FAMILIES
+from core.runs.model_folder import MAKE_SHIPPED, config_of, fault_of, no_model, require_files
 from core.runs.store import PROJECT, is_adapter
 from core.settings import ModelSettings
 from core.taxonomy import Taxonomy, restore
 
 DEMO_MODEL = PROJECT / "models" / "demo"
-MAKE_SHIPPED = {
-    "demo": "Make it again with: python -m core.demo.base_model",
-    "demo-photos": "Make it again with: python -m core.demo.base_model --style photographic",
-}
-COPY_AGAIN = "Copy the whole model folder again."
-# In the order in which transformers looks for them; an index names the files (shards) that the weights are spread over.
-WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
-GIT_LFS = b"version https://git-lfs"
-MOST_HEADER_BYTES = 100_000_000  # of a safetensors file, as its own library has it
 
 
 def resolve(path: str) -> str:
@@ -39,6 +32,9 @@ def resolve(path: str) -> str:
     Raises:
         UserError: A local folder is not there or holds no model.
     """
+    if not path.strip():
+        fix = "Give demo, a hub id such as Qwen/Qwen2-VL-2B-Instruct, or a model folder."
+        raise UserError("no model given", "model.path", fix, "model")
     if path in MAKE_SHIPPED:
         shipped = DEMO_MODEL.with_name(path)
         if not (shipped / "config.json").is_file():
@@ -47,11 +43,7 @@ def resolve(path: str) -> str:
     if os.path.exists(path) or path.startswith((".", "/", "~")) or re.match(r"^[A-Za-z]:\\", path):
         folder = Path(path).expanduser()
         if not (folder / "config.json").is_file():
-            what = (
-                "no such folder" if not os.path.exists(folder) else "this is not a model folder: it has no config.json"
-            )
-            cure = "Give demo, a hub id such as Qwen/Qwen2-VL-2B-Instruct, or a model folder."
-            raise UserError(what, path, cure, "model")
+            raise UserError(*no_model(folder), kind="model")
         return str(folder)
     return path
 
@@ -129,7 +121,8 @@ def require_model(wanted: ModelSettings) -> None:
             raise
         found = error.problems[0]
         where = "" if found.where == base else f" {found.where}:"
-        fix = "If the base has moved, say where it is: --base FOLDER (the setting model.base)."
+        fix = "If the base has moved, say where it is: --base FOLDER, on the page Moved base model "
+        fix += "under Fine-tuning, All other settings (model.base)."
         what = f"the base model of this adapter ({base}) cannot be used:{where} {found.what}"
         raise UserError(what, wanted.path, fix, "model") from error
     if place is not None:
@@ -146,7 +139,7 @@ def require_adapter(folder: Path) -> None:
     if not is_adapter(str(folder)) or not weights.is_file():
         fix = "Give a folder with adapter_config.json and adapter_model.safetensors."
         raise UserError("this is not an adapter folder", str(folder), fix, "adapter")
-    if fault := _fault_of(weights):
+    if fault := fault_of(weights):
         raise UserError(
             f"this adapter cannot be loaded ({fault})", str(folder), "Copy the whole folder again.", "adapter"
         )
@@ -221,8 +214,8 @@ def require_base(path: str, offline: bool) -> Path | None:
         if cached is None:
             return None
         place = cached
-    require_known_kind(_config_of(place, path), path)
-    _require_weights(place, path)
+    require_known_kind(config_of(place, path), path)
+    require_files(place, path)
     return place
 
 
@@ -237,6 +230,9 @@ def require_known_kind(config: dict[str, Any], path: str) -> None:
         fix = f"Choose a model of one of the families {', '.join(FAMILIES)}."
         raise UserError(f"a {kind} model cannot be used here", path, fix, "model")
     method = str(quantised.get("quant_method", "")) if isinstance(quantised, dict) else ""
+    if method == "bitsandbytes" and importlib.util.find_spec("bitsandbytes") is None:
+        fix = "Install it with pip install '.[four-bit]', or use the original model."
+        raise UserError("this model was saved in 4 bits, which needs bitsandbytes", path, fix, "model")
     if quantised and method != "bitsandbytes":  # which transformers loads by itself, and LoRA trains on
         what = f"this model was quantised when it was saved{f' ({method.upper()})' if method else ''}"
         fix = "Use the original model; with model.four_bit=true it takes as little memory."
@@ -253,12 +249,6 @@ def not_found(path: str, offline: bool) -> UserError:
     return UserError("this model is not on this machine and was not found", path, f"{cure}.", "model")
 
 
-def not_loadable(path: str, cause: str, fix: str = "") -> UserError:
-    """The error that says why a model's folder cannot be loaded; `path` is the model as the settings name it."""
-    again = MAKE_SHIPPED.get(path, fix or COPY_AGAIN)
-    return UserError(f"this model cannot be loaded ({cause})", path, again, "model")
-
-
 def _cached(hub_id: str) -> Path | None:
     """The folder of a hub id's files on this machine; None where its config is not among them."""
     # Imported late: it reads HF_HUB_OFFLINE when it is imported, and a run sets that.
@@ -270,55 +260,3 @@ def _cached(hub_id: str) -> Path | None:
     except HFValidationError:  # no hub id at all
         return None
     return Path(config).parent if isinstance(config, str) else None
-
-
-def _config_of(folder: Path, path: str) -> dict[str, Any]:
-    try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise not_loadable(path, f"its config.json cannot be read: {str(error).splitlines()[0][:100]}") from error
-    if not isinstance(config, dict) or not isinstance(config.get("model_type"), str):
-        raise not_loadable(path, "its config.json does not say which kind of model it is: model_type is missing")
-    return config
-
-
-def _require_weights(folder: Path, path: str) -> None:
-    first = next((name for name in WEIGHTS if (folder / name).is_file()), None)
-    if first is None:
-        raise not_loadable(path, f"its weights are missing: there is no {WEIGHTS[0]}")
-    files = [first]
-    if first.endswith(".index.json"):
-        try:
-            files = sorted(set(json.loads((folder / first).read_text(encoding="utf-8"))["weight_map"].values()))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise not_loadable(path, f"{first} cannot be read") from error
-    missing = [name for name in files if not (folder / name).is_file()]
-    if missing:
-        others = f" and {len(missing) - 1} other files of its weights" if len(missing) > 1 else ""
-        raise not_loadable(path, f"{missing[0]}{others}, named by {first}: missing")
-    for name in files:
-        if fault := _fault_of(folder / name):
-            lfs = "Git LFS" in fault
-            raise not_loadable(path, fault, "Run in that folder: git lfs pull" if lfs else "")
-
-
-def _fault_of(weights: Path) -> str:
-    """What is wrong with a file of weights by its header and its size; "" where nothing is."""
-    size = weights.stat().st_size
-    with weights.open("rb") as file:
-        head = file.read(len(GIT_LFS))
-        if head == GIT_LFS:
-            return f"{weights.name} is a Git LFS pointer: the weights themselves were not fetched"
-        if weights.suffix != ".safetensors":
-            return "" if size else f"{weights.name} is empty"
-        length = int.from_bytes(head[:8], "little")
-        if size < 8 or 8 + length > size or length > MOST_HEADER_BYTES:
-            return f"{weights.name} is cut short"
-        file.seek(8)
-        try:
-            header = json.loads(file.read(length))
-            ends = [about["data_offsets"][1] for name, about in header.items() if name != "__metadata__"]
-            end = max(ends, default=0)
-        except (ValueError, KeyError, TypeError, AttributeError, IndexError):
-            return f"{weights.name} is damaged"
-    return "" if size == 8 + length + end else f"{weights.name} is cut short"

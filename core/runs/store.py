@@ -31,8 +31,7 @@ RESUMING = ("train", "batch", *STUDIES)  # kinds that go on where they were stop
 ACTIVE = ("starting", "running")
 UNFINISHED = ("stopped", "failed", "crashed")
 RUN_KINDS = (*HEAVY, "predict")
-# A process needs a moment to take its lock; a folder younger than this without one is starting, not crashed.
-STARTING_S = 20.0
+STARTING_S = 20.0  # a process needs a moment to take its lock: a younger folder without one is starting, not crashed
 LIBRARIES = ("torch", "transformers", "peft", "accelerate", "numpy", "pillow", "gradio")
 
 
@@ -161,6 +160,7 @@ def settings_for_model(model: str) -> Settings:
                 regroup=stored.data.regroup,
                 folds=stored.data.folds,
                 fold=stored.data.fold,
+                grey_range=stored.data.grey_range,
             ),
             training=replace(settings.training, seed=stored.training.seed),
         )

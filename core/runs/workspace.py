@@ -10,6 +10,8 @@ from pathlib import Path
 from core.errors import UserError
 from core.runs.files import writing
 
+OUTCOME = "outcome.json"  # in a training's run folder: what is to be said of it, once all its steps are taken
+
 
 @dataclass(frozen=True)
 class Workspace:

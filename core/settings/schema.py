@@ -127,6 +127,11 @@ class DataSettings:
         "unit is not stated. Off: it is used, and told once.",
         label="Refuse inferences",
     )
+    grey_range: str = setting(
+        "",
+        "Grey photos of more than 8 bits (thermal): what is black and white in the set, as 29000,31000; else refused.",
+        label="Grey range",
+    )
     limit: int = setting(0, "At most this many photos; 0 means all.", low=0, high=10_000_000, unit="photos")
 
 
@@ -359,12 +364,13 @@ class JudgingSettings:
 
 @dataclass(frozen=True)
 class BatchSettings:
-    """What judging a folder of photos saves besides the answers."""
+    """How a folder of photos is judged, and what is saved besides the answers."""
 
+    whole_photo: bool = setting(
+        False, "Judge each photo of a folder without boxes as one object. That is coarse.", label="Judge whole photos"
+    )
     annotate: bool = setting(
-        True,
-        "Also save each photo of a judged folder with its boxes drawn in, with the condition's colour, mark and word.",
-        label="Annotated photos",
+        True, "Also save each judged photo with its boxes: colour, mark and word.", label="Annotated photos"
     )
     pictures: int = setting(
         1500,

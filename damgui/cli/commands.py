@@ -14,9 +14,7 @@ from typing import Any, NoReturn
 
 from core import settings as schema
 from core.errors import Problem, UserError
-from core.records import PredictionRequest
-from core.units import counted, percent
-from damgui.cli.values import box_of
+from core.units import counted
 
 # Imported where they are needed: `damgui --help` answers before a second library is looked for.
 Args = argparse.Namespace
@@ -110,7 +108,8 @@ def _parser() -> Parser:
     predict = verb("predict", _predict, "Judge one object in a photo.", model, tuned)
     predict.add_argument("--image", required=True, metavar="F")
     predict.add_argument("--object", metavar="TYPE", help=OBJECT_HELP)
-    predict.add_argument("--box", metavar="x1,y1,x2,y2", help="the object's box in pixels; left out: the whole photo")
+    predict.add_argument("--box", metavar="x1,y1,x2,y2", help="the object's box in pixels")
+    predict.add_argument("--whole-photo", action="store_true", help="judge the whole photo as one object")
     bench = verb("bench", _bench, "Measure speed and memory against a plain training script.")
     bench.add_argument("--quick", action="store_true", help="the main ratios, within five minutes")
     bench.add_argument("--only", default="", metavar="A,B", help="parts of training,evaluation,growth,shape")
@@ -119,6 +118,7 @@ def _parser() -> Parser:
     bench.add_argument("--device", choices=("cuda", "cpu"), default="cuda", help="with --shape: where (cuda)")
     batch = verb("batch", _batch, "Judge every box in a folder whose conditions nobody knows.", model, data, tuned)
     batch.add_argument("--limit", type=int, metavar="N", help="at most this many photos")
+    batch.add_argument("--whole-photo", action="store_true", help="without boxes: judge each photo as one object")
     batch.add_argument("--resume", action="store_true", help="go on with the latest batch where it was stopped")
     batch.add_argument("--out", metavar="FOLDER", help="also copy table, report and photos into this new folder")
     report = verb("report", _report, "Write one HTML file about a baseline, evaluation or batch: to file or to print.")
@@ -170,6 +170,7 @@ def settings_of(args: Args) -> schema.Settings:
         "data.strict": getattr(args, "strict", False) or None,  # without the flag a file's setting stands
         "data.split": getattr(args, "split", None),
         "data.limit": getattr(args, "limit", None),
+        "batch.whole_photo": getattr(args, "whole_photo", False) or None,
     }
     changes = {key: value for key, value in named.items() if value is not None} | by_hand
     return schema.merge(base, changes, "command line")
@@ -264,30 +265,14 @@ def _heavy(args: Args) -> int:
 
 
 def _predict(args: Args) -> int:
-    from core.runs.store import open_workspace, with_absolute_paths
-    from core.runs.worker import predict_once
+    from damgui.cli.predict import lines_of, predict
 
-    workspace = open_workspace(args.workspace)
-    image, box = Path(args.image).expanduser(), box_of(args.box)
-    if not image.is_file():
-        raise UserError("there is no such photo", str(image), "Give a photo's path.", "photo")
-    settings = with_absolute_paths(settings_of(args), Path.cwd(), workspace.root)
-    request: PredictionRequest = {
-        "image": str(image.resolve()),
-        "box_xyxy_px": box,
-        "object_type": args.object,
-        "models": [settings.model.path],
-    }
     with redirect_stdout(sys.stderr):
-        found = predict_once(settings, request)
+        found = predict(args, settings_of)
     if args.json:
         _print_json(found)
-        return 0
-    for answer in found["answers"]:
-        sure = percent(answer["probability"])
-        print(f"{answer.get('predicted_type') or args.object or ''} {answer['predicted']}  {sure}".strip())
-        for name, share in (answer.get("class_probabilities") or answer["probabilities"]).items():
-            print(f"  {name:<24}{percent(share):>8}")
+    else:
+        print("\n".join(lines_of(found)))
     return 0
 
 
@@ -378,6 +363,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Returns 0, 1 (failed), 2 (something the user can cure) or 130 (Ctrl-C)."""
     words = list(sys.argv[1:] if argv is None else argv)
     try:
+        if strange := next((word for word in words if "\0" in word), None):
+            raise UserError(f"{strange!r} holds a NUL, which no path or name has", "", "Leave it out.", "command")
         args = _parser().parse_args(words)
         return int(args.do(args))
     except UserError as error:

@@ -52,6 +52,7 @@ def do(args: argparse.Namespace, settings_of: Callable[[argparse.Namespace], Set
         worker.prepare_environment(settings)
         run = launcher.create(workspace, settings, kind, name, _plan(args, settings))
     else:
+        worker.prepare_environment(run.settings())
         launcher.prepare_resume(run)
     with _announced(run):
         code = worker.work(run.folder, ProgressBars())

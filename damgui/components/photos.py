@@ -15,8 +15,8 @@ from markupsafe import Markup
 from core.boxes import BoxXyxy, in_pixels
 from core.conditions import Condition
 from core.data import photos
-from core.data.refusals import RefusedPhotoError
-from core.errors import UserError
+from core.data.grey import OWN_RANGE
+from core.data.refusals import unreadable
 from core.report import pictures
 from core.report.pictures import Place, data_uri
 from core.runs.files import FileStamp, file_stamp
@@ -68,13 +68,7 @@ def photo_size(path: Path) -> tuple[int, int]:
     try:
         return photos.photo_size(path)
     except photos.UNREADABLE as error:
-        raise _unreadable(path, error) from error
-
-
-def _unreadable(path: Path, error: BaseException) -> UserError:
-    if isinstance(error, RefusedPhotoError):
-        return UserError.of([error.at(path.name)])
-    return UserError("this photo cannot be read", path.name, "Choose a JPEG or PNG photo.")
+        raise unreadable(Path(path.name), error) from error
 
 
 def whole(path: Path, longest_px: int = THUMB_PX) -> str:
@@ -100,9 +94,9 @@ def _preview(path: Path, _stamp: FileStamp) -> str:
 def _encoded(path: Path, longest_px: int) -> str:
     size_wh = photo_size(path)
     try:
-        picture = photos.open_photo(path, min(1.0, longest_px / max(size_wh)))
+        picture = photos.open_photo(path, min(1.0, longest_px / max(size_wh)), OWN_RANGE)
     except photos.UNREADABLE as error:
-        raise _unreadable(path, error) from error
+        raise unreadable(Path(path.name), error) from error
     picture.thumbnail((longest_px, longest_px))
     stream = io.BytesIO()
     picture.save(stream, "JPEG", quality=82)
@@ -120,9 +114,9 @@ def full_size(path: Path) -> str:
     Raises UserError when it cannot be read.
     """
     try:
-        picture = photos.open_photo(path)
+        picture = photos.open_photo(path, None, OWN_RANGE)
     except photos.UNREADABLE as error:
-        raise _unreadable(path, error) from error
+        raise unreadable(Path(path.name), error) from error
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / f"{path.stem}.jpg"
         picture.save(file, "JPEG", quality=90)
@@ -135,7 +129,7 @@ def _crop(path: Path, box_px: BoxXyxy, least_px: float, _stamp: FileStamp) -> tu
     try:
         (found,) = pictures.crop_objects(path, [box_px], CROP_PX, least_px)
     except photos.UNREADABLE as error:
-        raise _unreadable(path, error) from error
+        raise unreadable(Path(path.name), error) from error
     return data_uri(found.jpeg), found.box_xyxy
 
 

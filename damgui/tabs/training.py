@@ -39,6 +39,7 @@ ELSEWHERE = (
     "data.split",
     "data.limit",
     "question.kind",
+    "batch.whole_photo",
     "batch.annotate",
     "batch.pictures",
 )

@@ -26,6 +26,7 @@ class Gathering:
         problems: everything wrong so far.
         notes: what was not used or inferred so far.
         photos: by name, with what was added so far.
+        has_flights: whether a column names the flight, beside others that tell flights apart.
     """
 
     def __init__(self, folder: Folder) -> None:
@@ -34,6 +35,7 @@ class Gathering:
         self.problems: list[Problem] = []
         self.notes = Notes()
         self.photos: dict[str, RawPhoto] = {}
+        self.has_flights = False
 
     def add(self, label: RawPhoto, near: Iterable[str] = ()) -> None:
         """Put a label to its photo, or report that there is none, or that it has a label already.
@@ -76,7 +78,11 @@ class Gathering:
         """Everything that was added, and a hint for each photo without a label."""
         missing = (without_label(name) for name in self.folder.photos if name not in self.photos)
         problems = (*self.problems, *missing, *self.notes.problems())
-        return RawSet(format_name, tuple(self.photos.values()), problems)
+        photos = tuple(self.photos.values())
+        if len({photo.flight for photo in photos}) == 1 and not self.has_flights:
+            # One site, day or camera of all photos tells no flights apart: their names may.
+            photos = tuple(replace(photo, flight="") for photo in photos)
+        return RawSet(format_name, photos, problems)
 
 
 def near_label(name: str, *folders: str) -> list[str]:

@@ -44,9 +44,11 @@ def read_huggingface(folder: Folder) -> RawSet:
             if photo:
                 objects = parse_row(row, names, source, found)
                 numbered |= {one.class_name: file for one in objects if one.class_name.isdecimal()}
-                flight = str(row.get(_flight_key(row)) or "").strip()
+                columns = columns_of(list(row))
+                found.has_flights = found.has_flights or FLIGHT in columns.places
                 size = shapes.size_wh(row.get("width"), row.get("height"))
                 split = found.split_of(str(row.get("split") or ""), source) or split_in(file)
+                flight = columns.flight_of(row)
                 found.add(RawPhoto(photo, split, tuple(objects), size, source, flight), near_label(file))
     for file in dict.fromkeys(numbered.values()):
         listed = ", ".join(sorted(number for number, where in numbered.items() if where == file))
@@ -63,17 +65,17 @@ def parse_row(row: Mapping[str, Any], names: Mapping[str, str], source: str, fou
         source: file and line.
         found: takes everything wrong.
     """
-    objects = _as_lists(row.get("objects"))
+    objects, grouping = _as_lists(row.get("objects")), columns_of(list(row)).grouping
     if not objects:
         label = next((row[key] for key in CLASSES if row.get(key) not in (None, "")), None)
         rest = tuple(
             (key, str(value))
             for key, value in row.items()
-            if key not in (*CLASSES, *PHOTO_KEYS, _flight_key(row)) and _is_word(value)
+            if key not in (*CLASSES, *PHOTO_KEYS, *grouping) and _is_word(value)
         )
         return [] if label is None else [RawObject(_named(label, names), WHOLE_PHOTO, SHARE, source, rest)]
     for key, value in row.items():
-        if key not in (*PHOTO_KEYS, _flight_key(row)) and _is_word(value):
+        if key not in (*PHOTO_KEYS, *grouping) and _is_word(value):
             found.notes.ignored("value", f"{key!r} is of a whole photo", source)
     boxes: list[Any] = next((objects[key] for key in BOXES if isinstance(objects.get(key), list)), [])
     labels: list[Any] = next((objects[key] for key in CLASSES if isinstance(objects.get(key), list)), [])
@@ -101,10 +103,6 @@ def _as_lists(objects: Any) -> Mapping[str, Any]:
     """Objects as lists by key; as a list of objects, each with its keys, they are turned over."""
     listed = entries(objects)
     return {key: [one.get(key) for one in listed] for one in listed for key in one} or mapping(objects)
-
-
-def _flight_key(row: Mapping[str, Any]) -> str:
-    return columns_of(list(row)).places.get(FLIGHT, FLIGHT)
 
 
 def _is_word(value: Any) -> bool:

@@ -7,7 +7,8 @@ Columns, in any order, case ignored; `table_columns.py` has all spellings:
 - the box: `x1, y1, x2, y2` (or xmin, ymin, xmax, ymax) in pixels of the photo as viewed, or `x, y, width, height` in
   pixels, or `x_center, y_center, width, height` as fractions 0 to 1, or the corners `x1, y1` to `x4, y4` of a turned
   box, or in JSON lines `box_xyxy_px: [x1, y1, x2, y2]`;
-- `split` (optional): train, valid or val, test.
+- `split` (optional): train, valid or val, test;
+- `site`, `flight`, `date`, `camera` (optional): what of them is stated together tells which photos stay on one side.
 
 With corners, `width` and `height` may state the photo's size. A row with an image alone is a photo in which nothing is
 to be seen. Every other column is an attribute of its object.
@@ -18,7 +19,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
@@ -33,7 +33,6 @@ from core.data.formats.table_columns import (
     CLASS,
     CORNERS,
     FLIGHT,
-    FLIGHT_PARTS,
     IMAGE,
     LISTED,
     QUAD,
@@ -49,7 +48,6 @@ from core.units import counted
 TABLES, LINES = (".csv", ".tsv"), (".jsonl", ".ndjson")
 BOX_CURE = "Name the columns image, class, x1, y1, x2, y2 (pixels), and split if there is one."
 NOTHING = frozenset(("", "nan", "none", "null", "na", "n/a"))
-TIME_OF_DAY = re.compile(r"[ T]\d{1,2}:\d\d.*$")  # beside a date
 SAMPLE = 100_000  # characters that show whether a file is a table of boxes
 
 
@@ -184,7 +182,8 @@ def _add_row(row: Row, values: Mapping[str, Any], name: str, found: Gathering) -
     if photo.split != split:
         what = f"{name} is in the split {photo.split or 'none'} at {photo.source} and in {split or 'none'} here"
         found.problems.append(Problem(what, row.source, "Keep a photo in one split.", "split-conflict"))
-    flight = _flight(row, values)
+    flight = row.columns.flight_of(values)
+    found.has_flights = found.has_flights or FLIGHT in row.columns.places
     if flight and photo.flight and flight != photo.flight:
         what = f"{name} is of the flight {photo.flight} in an earlier row and of {flight} here"
         found.problems.append(Problem(what, row.source, "Keep a photo in one flight.", "flight-conflict"))
@@ -197,12 +196,6 @@ def _add_row(row: Row, values: Mapping[str, Any], name: str, found: Gathering) -
             found.notes.inferred("object", "of four corners became the box around them", row.source)
         photo = replace(photo, objects=(*photo.objects, read))
     found.photos[name] = photo
-
-
-def _flight(row: Row, values: Mapping[str, Any]) -> str:
-    """The flight that a row states; without such a column its site and date, which together are one."""
-    stated = {key: _text(values.get(row.columns.places.get(key, key))) for key in (FLIGHT, *FLIGHT_PARTS)}
-    return stated[FLIGHT] or " ".join(TIME_OF_DAY.sub("", stated[key]) for key in FLIGHT_PARTS if stated[key])
 
 
 def _split(row: Row, values: Mapping[str, Any], name: str, table: str, found: Gathering) -> str:

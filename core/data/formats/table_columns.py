@@ -5,15 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from core.data.files import is_photo
 
-IMAGE, CLASS, SPLIT, FLIGHT = "image", "class", "split", "flight"
+IMAGE, CLASS, SPLIT = "image", "class", "split"
+# What says which photos show the same place in the same light. A camera alone says so where nothing else does: of one
+# drone's lenses all see the same.
+SITE, FLIGHT, DATE, CAMERA = "site", "flight", "date", "camera"
+GROUPING = (SITE, FLIGHT, DATE, CAMERA)
 CORNERS = ("x1", "y1", "x2", "y2")
 SIZED = ("x", "y", "width", "height")
 CENTRE = ("x_center", "y_center", "width", "height")
 QUAD = ("x1", "y1", "x2", "y2", "x3", "y3", "x4", "y4")
-FLIGHT_PARTS = ("site", "date")
 PHOTO_SIZE = ("photo_width", "photo_height")
 LISTED = "box_xyxy_px"  # one column with all four, in JSON lines
 
@@ -23,8 +27,18 @@ SPELLED: Mapping[str, tuple[str, ...]] = {
     CLASS: ("class", "classname", "label", "labelname", "category", "categoryname"),
     SPLIT: ("split", "subset", "set", "partition", "phase"),
     FLIGHT: ("flight", "flightid", "flightname"),
-    "site": ("site", "sitename", "siteid", "dam"),
-    "date": ("date", "flightdate", "surveydate", "inspectiondate"),
+    SITE: ("site", "siteid", "sitename", "dam"),
+    DATE: (
+        "date",
+        "flightdate",
+        "surveydate",
+        "inspectiondate",
+        "capturedate",
+        "datetaken",
+        "datetime",
+        "datetimeoriginal",
+    ),
+    CAMERA: ("camera", "cameraid", "cameraname", "cameramodel", "drone"),
     "object_type": ("objecttype",),
     "condition": ("condition",),
     "x1": ("x1", "xmin", "xtl", "bboxx1", "bboxxmin", "x0"),
@@ -72,6 +86,17 @@ class Columns:
         return IMAGE in self.places and bool(self.shape)
 
     @property
+    def grouping(self) -> tuple[str, ...]:
+        """The columns that say which photos stay on one side of a split."""
+        return tuple(self.places[meaning] for meaning in GROUPING if meaning in self.places)
+
+    def flight_of(self, values: Mapping[str, Any]) -> str:
+        """Site, flight and day of a row, those that it states; its camera where it states none of them; else ""."""
+        stated = {meaning: str(values.get(self.places.get(meaning, "")) or "").strip() for meaning in GROUPING}
+        stated[DATE] = re.split(r"[ T](?=\d)", stated[DATE])[0]  # the day of a moment
+        return "/".join(filter(None, (stated[SITE], stated[FLIGHT], stated[DATE]))) or stated[CAMERA]
+
+    @property
     def photo_size(self) -> tuple[str, str] | None:
         """The two columns of the photo's size: with corners `width` and `height` are that."""
         plain = ("width", "height") if self.shape in (CORNERS, QUAD) else PHOTO_SIZE
@@ -95,7 +120,7 @@ def columns_of(header: Sequence[str]) -> Columns:
         places = {meaning: name for meaning, name in places.items() if meaning not in ("object_type", "condition")}
     used = {
         places[meaning]
-        for meaning in (IMAGE, CLASS, SPLIT, FLIGHT, *FLIGHT_PARTS, "object_type", "condition", *shape)
+        for meaning in (IMAGE, CLASS, SPLIT, *GROUPING, "object_type", "condition", *shape)
         if meaning in places
     }
     columns = Columns(places, shape, ())

@@ -7,7 +7,8 @@ from pathlib import PurePosixPath
 
 from core.data.checks import SAME_FILE
 from core.data.duplicates import duplicate_groups
-from core.data.flights import NEAR_FRAMES, linked, neighbours
+from core.data.flights import NEAR_FRAMES, linked, neighbours, same_moments
+from core.data.moments import NEAR_M, NEAR_S
 from core.data.quality.findings import AMBER, NOTE, RED, Finding, words
 from core.data.types import SPLITS, Photo
 from core.errors import Problem
@@ -85,10 +86,11 @@ def shared_flights(photos: Sequence[Photo]) -> list[Finding]:
         sides.setdefault(photo.group, set()).add(photo.split)
     divided = sorted(group for group, splits in sides.items() if len(splits) > 1)
     near = [pair for pair in neighbours(photos) if pair[0].split != pair[1].split]
-    if not divided and not near:
+    moments = [pair for pair in same_moments(photos) if pair[0].split != pair[1].split]
+    if not divided and not near and not moments:
         return []
     concerned = {photo.name for photo in photos if photo.group in divided} | {
-        photo.name for pair in near for photo in pair
+        photo.name for pair in (*near, *moments) for photo in pair
     }
     detail = (
         "Frames of one flight show the same places in the same light: judging them after learning their neighbours "
@@ -103,18 +105,24 @@ def shared_flights(photos: Sequence[Photo]) -> list[Finding]:
             f" {counted(len(near), 'pair')} of frames on different sides are at most {NEAR_FRAMES} numbers apart, the "
             f"nearest {first} and {second}."
         )
+    if moments:
+        first, second = (f"{PurePosixPath(photo.name).name} ({photo.split})" for photo in moments[0])
+        detail += (
+            f" {counted(len(moments), 'pair')} of photos on different sides are by one camera and at most {NEAR_S:g} "
+            f"seconds or {NEAR_M:g} metres apart, such as {first} and {second}."
+        )
     # Where all hangs together, or one flight has no neighbours to keep together, other splits would be no better.
-    curable = len({photo.group for photo in linked(photos)}) > 1 and (len(sides) > 1 or bool(near))
+    curable = len({photo.group for photo in linked(photos)}) > 1 and (len(sides) > 1 or bool(near or moments))
     return [
         Finding(
             "flight-across",
             AMBER,
             f"{counted(len(divided), 'flight')} on both sides of a split"
             if divided
-            else f"{counted(len(near), 'pair')} of neighbouring frames on both sides of a split",
+            else f"{counted(len(near or moments), 'pair')} of neighbouring frames on both sides of a split",
             detail,
             tuple(sorted(concerned)),
-            groups=_sets(near),
+            groups=tuple(dict.fromkeys(_sets((*near, *moments)))),
             cure_words="Make the splits anew by flight."
             if curable
             else "Set data.group_rule so that it tells flights apart, or add photos of another flight.",

@@ -9,14 +9,17 @@ from statistics import median
 from typing import Any
 
 from core.data.checks import HINTS, SAME_FILE, TURNED, faults_of
+from core.data.examined import examine
+from core.data.grey import GreyRange, range_of
 from core.data.notes import IGNORED, INFERRED
-from core.data.photos import PhotoFacts, examine
+from core.data.photos import PhotoFacts
 from core.data.quality.boxes import disagreements, too_small
 from core.data.quality.class_support import rare_classes
 from core.data.quality.findings import NOTE, RED, Finding, Review, tally, weigh
 from core.data.quality.leakage import same_files, same_pictures, shared_flights
 from core.data.quality.photo_quality import poor_photos
 from core.data.quality.positions import where_things_lie
+from core.data.quality.turned import turned_photos
 from core.data.statistics import summary
 from core.data.types import Dataset
 from core.errors import Problem
@@ -30,7 +33,6 @@ HINT_TITLES = {
     "one-flight": "one flight",
     "duplicates-left-out": "duplicates left out",
     IGNORED: "input that is not used",
-    TURNED: "photos turned by EXIF",
     INFERRED: "how unusual input was understood",
 }
 
@@ -45,7 +47,7 @@ def review(dataset: Dataset, settings: Settings, taxonomy: Taxonomy) -> Review:
         settings: of the run: they decide what is a fault, what is too small to be seen, and which cure is advised.
         taxonomy: names the classes.
     """
-    seen = with_image_stats(dataset)
+    seen = with_image_stats(dataset, range_of(settings.data.grey_range))
     photos = seen.photos
     found = [
         *_faults(dataset.problems, settings.data.use_good),
@@ -56,18 +58,19 @@ def review(dataset: Dataset, settings: Settings, taxonomy: Taxonomy) -> Review:
         *rare_classes(dataset, settings, taxonomy),
         *too_small(photos, settings.view),
         *poor_photos(photos),
+        *turned_photos(dataset),
         *_hints(dataset.problems),
     ]
     statistics = {**summary(dataset), "photo_facts": _photo_facts(seen), "positions": where_things_lie(photos)}
     return weigh(found, statistics)
 
 
-def with_image_stats(dataset: Dataset) -> Dataset:
+def with_image_stats(dataset: Dataset, grey_range: GreyRange | None = None) -> Dataset:
     """The data set with the statistics of every photo; a photo whose file is broken by now stays without."""
     without = {photo.name for photo in dataset.photos if photo.stats is None}
     if not without:
         return dataset
-    facts = examine(dataset.root, without, with_stats=True)
+    facts = examine(dataset.root, without, with_stats=True, grey_range=grey_range)
     measured = {name: fact.stats for name, fact in facts.items() if isinstance(fact, PhotoFacts)}
     photos = (replace(photo, stats=photo.stats or measured.get(photo.name)) for photo in dataset.photos)
     return replace(dataset, photos=tuple(photos))
@@ -105,7 +108,7 @@ def _hints(problems: Sequence[Problem]) -> list[Finding]:
             " ".join(f"{str(hint).rstrip('.')}." for hint in (which if kind in (IGNORED, INFERRED) else which[:1])),
             cure_words="",
         )
-        for kind in sorted(HINTS)
+        for kind in sorted(HINTS - {TURNED})
         if (which := [problem for problem in problems if problem.kind == kind])
     ]
 

@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 from transformers import Qwen2VLImageProcessorPil
 
+from core.data.grey import GreyRange
 from core.data.types import Photo
 from core.engine.feature_cache import FeatureCache
 from core.engine.models import Loaded
@@ -98,7 +99,7 @@ def derangement(count: int, seed: int) -> list[int]:
     return [int(index) for index in partner]
 
 
-def shuffled_source(photos: Sequence[Photo], seed: int) -> Source:
+def shuffled_source(photos: Sequence[Photo], seed: int, grey_range: GreyRange | None = None) -> Source:
     """Show in place of each photo another of them, at its size so that the question stays the same word for word."""
     shown = {
         photo.path: (photos[other].path, photo.size_wh)
@@ -107,7 +108,7 @@ def shuffled_source(photos: Sequence[Photo], seed: int) -> Source:
 
     def show(path: Path) -> Image.Image:
         other, size_wh = shown[path]
-        image = open_photo(other)
+        image = open_photo(other, grey_range)
         return image if image.size == size_wh else image.resize(size_wh, reducing_gap=3.0)
 
     return show

@@ -218,7 +218,7 @@ def _forest(
     for done, item in enumerate(both):  # items of one photo follow each other: each photo is opened once
         progress.at(done, len(both))
         if opened is None or opened[0] != item.photo.path:
-            opened = (item.photo.path, open_photo(item.photo.path))
+            opened = (item.photo.path, open_photo(item.photo.path, evaluated.prompt_builder.image_encoder.grey_range))
         described.append(texture.features(opened[1], item.obj.box_xyxy))
     values, cut = np.array(described), len(train_items)
     sides = (train_items, values[:cut]), (eval_items, values[cut:])
@@ -269,7 +269,8 @@ def _blank(evaluated: EvaluatedSplit, photos: Sequence[Photo], progress: _Progre
 
 
 def _shuffled(evaluated: EvaluatedSplit, photos: Sequence[Photo], progress: _Progress) -> Rows:
-    with substituted(evaluated.prompt_builder, shuffled_source(photos, evaluated.seed)):
+    grey_range = evaluated.prompt_builder.image_encoder.grey_range
+    with substituted(evaluated.prompt_builder, shuffled_source(photos, evaluated.seed, grey_range)):
         return _judge(evaluated, photos, progress)
 
 

@@ -33,12 +33,16 @@ class BestCheckpoint(TrainerCallback):
     Args:
         trainer: The trainer that it is added to.
         about: What damgui.json holds of the adapter, but for its scores.
+        split: The run's split.json, kept beside the adapter.
         checkpoints: The folder of the checkpoints; the best one lies in it under a name of its own.
         reporter: Takes an event for each adapter that was saved.
     """
 
-    def __init__(self, trainer: PackedTrainer, about: AdapterFacts, checkpoints: Path, reporter: Reporter) -> None:
-        self.trainer, self.about, self.checkpoints, self.reporter = trainer, about, checkpoints, reporter
+    def __init__(
+        self, trainer: PackedTrainer, about: AdapterFacts, split: Path, checkpoints: Path, reporter: Reporter
+    ) -> None:
+        self.trainer, self.about, self.split, self.checkpoints = trainer, about, split, checkpoints
+        self.reporter = reporter
         if trainer.is_world_process_zero():
             swap.recover(self.folder)
         trainer.accelerator.wait_for_everyone()
@@ -59,7 +63,7 @@ class BestCheckpoint(TrainerCallback):
         if self.best and scores["macro_f1"] <= self.best["macro_f1"]:
             return
         self.best = scores
-        save_best(self.trainer, self.folder, {**self.about, "scores": scores})
+        save_best(self.trainer, self.folder, {**self.about, "scores": scores}, self.split)
         self.reporter.emit("checkpoint", step=state.global_step, path=str(self.folder), best=True)
 
     def on_save(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:

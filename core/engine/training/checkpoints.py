@@ -10,19 +10,20 @@ from typing import Any
 
 from transformers import Trainer
 
+from core.data.splits import SPLIT_FILE
 from core.engine.training.memory import OPTIMIZER_BYTES, learning_weights
 from core.errors import UserError
 from core.records import AdapterFacts, TrainingInfo
 from core.runs import swap
-from core.runs.files import plain, read_json, read_record, remove, system_path, write_json, write_text, writing
+from core.runs.files import copy, plain, read_json, read_record, remove, system_path, write_json, write_text, writing
+from core.runs.workspace import OUTCOME
 from core.settings import Settings, to_dict
 
 BEST = "best"
-OUTCOME = "outcome.json"  # in the run's folder
 WEIGHT_BYTES = 4  # float32
 
 
-def save_best(trainer: Trainer, folder: Path, about: AdapterFacts) -> None:
+def save_best(trainer: Trainer, folder: Path, about: AdapterFacts, split: Path | None = None) -> None:
     """Save the adapter as the best one, in place of the one before.
 
     It is saved beside `folder`, then the two are swapped (see `core.runs.swap`), so that a whole adapter is there at
@@ -32,6 +33,7 @@ def save_best(trainer: Trainer, folder: Path, about: AdapterFacts) -> None:
         trainer: Holds the model.
         folder: Where the best adapter lies.
         about: What damgui.json shall hold, the scores included.
+        split: The run's split.json, which is kept beside the adapter: the run may be deleted, the adapter moved.
     """
     if trainer.is_world_process_zero():
         swap.begin(folder)
@@ -41,6 +43,8 @@ def save_best(trainer: Trainer, folder: Path, about: AdapterFacts) -> None:
     if trainer.is_world_process_zero():
         write_json(part / "damgui.json", about)
         write_text(part / "README.md", card(about))
+        if split is not None:
+            copy(split, part / SPLIT_FILE)
         # A pickle of the trainer's arguments: damgui.json says the same and can be read.
         remove(part / "training_args.bin")
         swap.finish(folder)

@@ -23,7 +23,7 @@ from core.engine.training.checkpoints import checkpoint_bytes, require_disk
 from core.engine.training.memory import OPTIMIZER_BYTES, MachineMemory, PeakMemory, learning_weights, resident_bytes
 from core.engine.training.sizes import SequenceSize, largest, sequence_sizes, usual, views
 from core.engine.training.trainer_state import unchanged, with_checkpointing
-from core.engine.vision import CACHE_BYTES, ImageEncoder, ImageView, Patches
+from core.engine.vision import CACHE_BYTES, ImageView, Patches
 from core.errors import UserError
 from core.runs.events import Reporter
 
@@ -324,9 +324,7 @@ def measure_dry_run(
     with unchanged(trainer):
         state.largest = largest(trainer, state.sizes, state.per_step)
         # Anew, so that what is remembered from here on tells what a view will take.
-        trainer.prompt_builder.image_encoder = ImageEncoder(
-            trainer.prompt_builder.image_encoder.processor, trainer.prompt_builder.image_encoder.view
-        )
+        trainer.prompt_builder.image_encoder = trainer.prompt_builder.image_encoder.anew()
         trainer.prompt_builder.image_encoder.features = cache.features
         require_memory(state, reporter)
         with with_checkpointing(trainer):

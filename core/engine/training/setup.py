@@ -11,7 +11,7 @@ import torch
 from transformers import PrinterCallback, TrainerCallback, TrainingArguments, set_seed
 
 from core import settings as schema
-from core.data.splits import calibration_split
+from core.data.splits import SPLIT_FILE, calibration_split
 from core.data.types import Dataset, Photo
 from core.engine import adapters, feature_cache, models, reuse
 from core.engine.evaluation import limited, read_data
@@ -217,7 +217,8 @@ def set_up(
     trainer.remove_callback(PrinterCallback)
     # Rounded down: Trainer's own rounding up would spend a run of one step at a learning rate of 0.
     trainer.args.warmup_steps = int(total_steps(trainer) * settings.training.warmup_share)
-    best, stop = BestCheckpoint(trainer, about, checkpoints, reporter), StopOnRequest(trainer, reporter)
+    best = BestCheckpoint(trainer, about, run_folder / SPLIT_FILE, checkpoints, reporter)
+    stop = StopOnRequest(trainer, reporter)
     progress, early = ProgressEvents(trainer, reporter), EarlyStopping(settings.training.early_stopping, reporter)
     callbacks: list[TrainerCallback] = [best, early, progress, stop]
     if files is not None and files == reuse.model_inputs(settings.model) and _judges_alone(trainer):

@@ -11,7 +11,6 @@ import numpy as np
 import torch
 
 from core.engine.training import throughput
-from core.engine.vision import ImageEncoder
 
 
 @contextmanager
@@ -29,7 +28,7 @@ def unchanged(trainer: Any) -> Iterator[None]:
     # Features computed one by one differ in their last digits from those computed together: none may stay.
     image_encoder, prompt_builder.image_encoder = (
         prompt_builder.image_encoder,
-        ImageEncoder(prompt_builder.image_encoder.processor, prompt_builder.image_encoder.view),
+        prompt_builder.image_encoder.anew(),
     )
     rng = random.getstate(), np.random.get_state(), torch.get_rng_state()
     gpu_rng = torch.cuda.get_rng_state(device) if device.type == "cuda" else None

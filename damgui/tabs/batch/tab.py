@@ -26,7 +26,7 @@ from damgui.snapshot import Snapshot
 from damgui.tabs.batch import view
 
 # What of the page's one form also holds here: where to compute, how labels are written, what is saved.
-FROM_FORM = ("model.", "batch.", "data.use_good", "data.format", "data.taxonomy")
+FROM_FORM = ("model.", "batch.", "data.use_good", "data.format", "data.taxonomy", "data.grey_range")
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ def _draw(frame: Frame) -> BatchWidgets:
             )
             resume = gr.Button(text.BATCH_RESUME, visible=False, elem_id="batch-resume", scale=0, min_width=110)
         with gr.Accordion(text.OPTIONS, open=False, elem_id="batch-options"), gr.Row(elem_classes="dg-grid2"):
-            for path in ("batch.annotate", "batch.pictures"):
+            for path in ("batch.whole_photo", "batch.annotate", "batch.pictures"):
                 frame.form.add(path, min_width=200)
     message = html.place("", elem_id="batch-message")
     state = html.place(html.empty(text.BATCH_EMPTY), elem_id="batch-state")
@@ -195,7 +195,8 @@ def _settings(frame: Frame, values: Mapping[Component, Any], w: BatchWidgets) ->
     form = to_flat(frame.form.read(values, FROM_FORM))
     taken = {path: value for path, value in form.items() if path.startswith(FROM_FORM) and path != "model.path"}
     if store.is_adapter(model):
-        taken.pop("data.taxonomy")  # its answers are those of the taxonomy it learned
+        for path in ("data.taxonomy", "data.grey_range"):  # its answers are those of what it learned
+            taken.pop(path)
     return merge(settings, {**taken, "data.path": folder, "data.limit": 0})
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -94,9 +95,12 @@ def _thumb(name: str, data: Dataset, photos: Mapping[str, Photo], taxonomy: Taxo
 
 
 def _close_up(photo: Photo, box: BoxXyxy, taxonomy: Taxonomy) -> str:
-    """The box with its surroundings; all classes that it was given under it."""
-    meant = [mark for mark in datasets.marks(photo, taxonomy) if mark.box_xyxy == box]
+    """The box with its surroundings, all classes that it was given under it; a box of no label is another reading."""
+    marks = datasets.marks(photo, taxonomy)
+    meant = [mark for mark in marks if mark.box_xyxy == box] or [replace(marks[0], box_xyxy=box)]
     names = [f"{obj.object_type} {obj.condition.name}" for obj in meant]
+    if not any(mark.box_xyxy == box for mark in marks):
+        names = [text.IF_DRAWN_AS_STORED]
     return close_up(photo.path, meant[0], PurePosixPath(photo.name).name, " / ".join(names))
 
 

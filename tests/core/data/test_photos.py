@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from core.data.photos import PhotoFacts, exact_box, examine, examine_photo, open_photo, square_around
+from core.data.examined import examine
+from core.data.photos import PhotoFacts, exact_box, examine_photo, open_photo, square_around
 from core.errors import Problem
 
 Write = Callable[..., Path]
@@ -92,6 +93,25 @@ def test_grey_and_transparent_photos_open_as_rgb(tmp_path: Path) -> None:
         assert open_photo(tmp_path / "a.png").mode == "RGB"
 
 
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P", "RGB", "L"])
+def test_colours_that_transparency_hides_are_grey(tmp_path: Path, mode: str) -> None:
+    """The left half is transparent over white, the right half black."""
+    picture = Image.new("LA", (20, 10), (0, 255))
+    picture.paste((255, 0), (0, 0, 10, 10))
+    if mode in ("RGBA", "LA"):
+        picture.convert(mode).save(tmp_path / "a.png")
+    else:
+        plain = picture.getchannel("L").convert(mode)
+        key = plain.getpixel((0, 0))
+        plain.save(tmp_path / "a.png", transparency=key)
+    seen = open_photo(tmp_path / "a.png")
+    assert seen.mode == "RGB"
+    assert (seen.getpixel((3, 3)), seen.getpixel((15, 3))) == ((128, 128, 128), (0, 0, 0))
+    fact = examine_photo(tmp_path / "a.png", "a", with_stats=True)
+    assert isinstance(fact, PhotoFacts) and fact.stats is not None
+    assert fact.stats.white == 0 and fact.stats.bright == pytest.approx(0.25, abs=0.01)
+
+
 def test_a_photo_that_changes_is_examined_again(tmp_path: Path, write_photo: Write) -> None:
     path = write_photo(tmp_path / "a.bmp", (70, 40))
     first = examine(tmp_path, ["a.bmp"])
@@ -108,7 +128,7 @@ def test_a_photo_that_was_touched_or_put_out_anew_is_not_decoded_again(
 ) -> None:
     path = write_photo(tmp_path / "a.jpg", (60, 40))
     first = examine(tmp_path, ["a.jpg"], with_stats)
-    monkeypatch.setattr("core.data.photos.examine_photo", lambda *_: pytest.fail("decoded again"))
+    monkeypatch.setattr("core.data.examined.examine_photo", lambda *_: pytest.fail("decoded again"))
     os.utime(path, (1.0, 1.0))
     assert examine(tmp_path, ["a.jpg"], with_stats) == first
     raw = path.read_bytes()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import threading
 import zlib
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +15,13 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from core.data.checks import stacks
+from core.data.examined import examine
 from core.data.notes import INFERRED
 from core.data.photos import (
     FORMATS,
     PhotoFacts,
     PixelBudget,
     _unpacking,
-    examine,
     examine_photo,
     open_photo,
     photo_size,
@@ -52,10 +54,14 @@ def refused_alike(path: Path) -> Problem:
     """The problem of the check, after training, prediction and page were seen to refuse with the same sentence."""
     found = examine(path.parent, [path.name])[path.name]
     assert isinstance(found, Problem)
-    for opened in (open_photo, photo_size):
+    shown = found.kind == GREY and "data.grey_range" in found.fix  # people see it; a model needs its range
+    for opened in (open_photo,) if shown else (open_photo, photo_size):
         with pytest.raises(RefusedPhotoError) as refused:
             opened(path)
-        assert refused.value.at(path.name) == found
+        assert refused.value.at(path.name) == (replace(found, fix=refused.value.problem.fix) if shown else found)
+    if shown:
+        assert "--set data.grey_range=" in refused.value.problem.fix
+        return found
     for told in (vision.open_photo, page.photo_size, page.whole):
         with pytest.raises(UserError) as error:
             told(path)
@@ -80,7 +86,7 @@ def test_a_deep_grey_photo_is_refused(tmp_path: Path, kind: str, ending: str) ->
     Image.fromarray(values.astype(kind)).save(tmp_path / f"a.{ending}")
     found = refused_alike(tmp_path / f"a.{ending}")
     assert found.kind == GREY
-    assert "8-bit" in found.fix
+    assert "data.grey_range" in found.fix
 
 
 def test_a_deep_grey_photo_with_transparency_is_refused(tmp_path: Path) -> None:
@@ -129,6 +135,15 @@ def test_of_several_pictures_the_first_is_used_and_told(tmp_path: Path, ending: 
     assert red > 200 > 50 > blue
     (hint,) = stacks({path.name: fact})
     assert (hint.what, hint.kind) == ("1 photo file holds several pictures, of which the first is used", INFERRED)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+def test_what_is_no_file_is_never_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.jpg")
+    for path in (tmp_path, tmp_path / "a.jpg", Path("/dev/zero")):
+        for opened in (open_photo, photo_size):
+            with pytest.raises(RefusedPhotoError, match="this is no file"):
+                opened(path)
 
 
 def test_no_format_is_opened_that_starts_another_program() -> None:

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from core.data import photos, reader, reader_client
+from core.data import examined as examination
+from core.data import reader, reader_client
 from core.data.dataset import read_dataset
 from core.data.reader_client import Reading, ReadingJob
 from core.data.types import Dataset
@@ -59,9 +60,9 @@ def test_what_the_reader_refuses_is_the_sentence_of_reading_here(tmp_path: Path,
 
 def test_photos_known_already_are_not_decoded_again(yolo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _, first = answered(job(yolo))
-    known = pickle.dumps(photos.examined)
-    photos.examined.clear()
-    monkeypatch.setattr(photos, "examine_photo", lambda *_: pytest.fail("decoded again"))
+    known = pickle.dumps(examination.examined)
+    examination.examined.clear()
+    monkeypatch.setattr(examination, "examine_photo", lambda *_: pytest.fail("decoded again"))
     assert answered(job(yolo, examined=known)) == (reader_client.READ, first)
 
 

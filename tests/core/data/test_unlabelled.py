@@ -41,7 +41,7 @@ def test_labels_without_names_of_classes_are_not_passed_over(tmp_path: Path) -> 
 def test_photos_taken_whole_beside_other_files_say_which_were_not_understood(tmp_path: Path) -> None:
     photo(tmp_path / "a.png")
     (tmp_path / "labels.json").write_text('[{"image": "a.png", "box": [1, 2, 3, 4]}]')
-    dataset = read_unlabelled(data(tmp_path), tmp_path)
+    dataset = read_unlabelled(data(tmp_path), tmp_path, whole_photo=True)
     assert dataset.whole
     (hint,) = dataset.problems
     assert (hint.where, hint.kind) == ("labels.json", "ignored-input")
@@ -100,14 +100,45 @@ def test_conditions_in_labels_change_nothing(tmp_path: Path) -> None:
     assert first.fingerprint == second.fingerprint
 
 
-def test_photos_without_any_label_are_taken_whole(tmp_path: Path) -> None:
+def test_photos_without_any_label_are_judged_whole_where_that_is_wanted(tmp_path: Path) -> None:
     photo(tmp_path / "x" / "b.png")
     photo(tmp_path / "a.png", grey=50)
-    found = read_unlabelled(data(tmp_path), tmp_path / "none")
+    with pytest.raises(UserError, match="there are no boxes beside 2 photos") as refused:
+        read_unlabelled(data(tmp_path), tmp_path / "none")
+    assert "--whole-photo" in refused.value.problems[-1].fix
+    found = read_unlabelled(data(tmp_path), tmp_path / "none", whole_photo=True)
     assert found.whole
     assert [image.name for image in found.images] == ["a.png", "x/b.png"]
     assert {(one.box_xyxy, one.object_type) for image in found.images for one in image.objects} == {(WHOLE_PHOTO, None)}
     assert found.unknown_classes == {}
+
+
+NOT_UNDERSTOOD = [
+    ("chat.json", '[{"messages": [{"role": "user", "content": "x"}], "images": ["a.png"]}]', "ShareGPT"),
+    ("labels.xlsx", "PK", "Excel"),
+    ("labels.zip", "PK", "archive"),
+    ("a.txt", "Car 0.0 0 -1.5 599 156 629 189 2.8 2.1 9.6 0.4 1.8 69.4 -1.5\n", "KITTI"),
+    ("a.txt", "0 0.5 0.5 0.2 0.4\n", "the classes have no names"),
+    ("data.yaml", "nc: 1\n", "no names"),
+]
+
+
+@pytest.mark.parametrize(("name", "content", "words"), NOT_UNDERSTOOD)
+def test_label_files_that_are_not_understood_stop_a_batch_unless_the_whole_photo_is_wanted(
+    tmp_path: Path, name: str, content: str, words: str
+) -> None:
+    photo(tmp_path / "a.png")
+    (tmp_path / name).write_text(content)
+    with pytest.raises(UserError, match=words):
+        read_unlabelled(data(tmp_path), tmp_path / "none")
+    found = read_unlabelled(data(tmp_path), tmp_path / "none", whole_photo=True)
+    assert found.whole and not found.faults
+
+
+def test_boxes_are_judged_even_where_the_whole_photo_would_be(tmp_path: Path) -> None:
+    yolo(tmp_path)
+    boxes, whole = (read_unlabelled(data(tmp_path), tmp_path / "none", wanted) for wanted in (False, True))
+    assert boxes == whole and not whole.whole
 
 
 def test_the_same_photo_twice_is_judged_twice_and_splits_do_not_matter(tmp_path: Path) -> None:
@@ -142,7 +173,7 @@ def test_damaged_photos_and_boxes_are_faults_and_the_rest_is_there(tmp_path: Pat
         ({"a.txt": "hello"}, {}, "there are no photos"),
         ({"images/a.png": "", "labels/a.txt": "", "data.yaml": "names: [slope drain]"}, {}, "no photo with a box"),
         ({"a.png": ""}, {"format": "coco"}, "no labels in coco format"),
-        ({"broken.png": "x"}, {}, "not a photo"),
+        ({"broken.png": "x"}, {}, "no boxes beside 1 photo"),
         ({"images/a.png": "", "labels/a.txt": "0 .5 .5 .1 .1"}, {}, "classes have no names"),
     ],
 )

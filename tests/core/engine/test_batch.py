@@ -190,7 +190,9 @@ def test_bare_photos_are_judged_whole_by_class_and_that_is_called_coarse(trainin
         Image.effect_noise((90, 60), 40 + 20 * len(name)).convert("RGB").rotate(ord(name)).save(
             tmp_path / "bare" / f"{name}.png"
         )
-    run = begin(trainings, data__path=str(tmp_path / "bare"))
+    with pytest.raises(UserError, match="no boxes beside 3 photos"):
+        judge(begin(trainings, data__path=str(tmp_path / "bare")))
+    run = begin(trainings, data__path=str(tmp_path / "bare"), batch__whole_photo=True)
     results, reported = judge(run)
     rows = lines(run.predictions)
     assert [row["box_xyxy_px"] for row in rows] == [[0.0, 0.0, 90.0, 60.0]] * 3

@@ -130,7 +130,22 @@ def test_a_missing_file_is_refused(copied: Path, name: str) -> None:
 
 def test_a_missing_tokenizer_is_not_taken_for_an_empty_one(copied: Path) -> None:
     (copied / "tokenizer.json").unlink()
+    assert "tokenizer.json is missing" in str(refused(copied))
+    (copied / "vocab.json").write_text("{}")
+    (copied / "merges.txt").write_text("#version: 0.2\n")
     assert "the tokenizer is missing or belongs to another model" in str(refused(copied))
+
+
+def test_a_tokenizer_that_its_library_cannot_read_is_one_sentence(copied: Path) -> None:
+    (copied / "tokenizer.json").write_text('{"model": {"type": "none"}}')
+    assert "this model cannot be loaded (its tokenizer cannot be read" in str(refused(copied))
+
+
+def test_a_chat_template_where_processors_once_kept_it_is_used(copied: Path) -> None:
+    template = (copied / "chat_template.jinja").read_text()
+    (copied / "chat_template.jinja").unlink()
+    (copied / "chat_template.json").write_text(json.dumps({"chat_template": template}))
+    assert load(ModelSettings(path=str(copied), device="cpu", dtype="float32")).tokenizer.chat_template == template
 
 
 def test_a_tokenizer_without_chat_template_is_refused(copied: Path) -> None:

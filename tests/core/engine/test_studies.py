@@ -188,7 +188,7 @@ def test_photos_that_changed_meanwhile_end_a_study(study: Callable[..., Study], 
     mine.do(Recorder(stop=lambda: (mine.folder / "cells" / "none-0" / "cell.json").exists()))
     label = next(copied.rglob("train/labels/*.txt"))
     label.write_text("".join(label.read_text().splitlines(keepends=True)[1:]))
-    with pytest.raises(UserError, match="changed since this study began"):
+    with pytest.raises(UserError, match="changed since this run began"):
         mine.do()
 
 

@@ -62,6 +62,15 @@ def test_the_split_of_the_training_decides_whatever_the_rules_are_now(workspace:
     assert sides(elsewhere) == THEN  # it is found where the adapter lies as well
 
 
+def test_the_split_beside_the_adapter_is_known_where_its_run_is_gone(workspace: Workspace, tmp_path: Path) -> None:
+    trained(workspace, json.dumps({"train": ["b", "c", "a"], "valid": ["d"]}))  # another run of that name
+    folder = adapter(workspace, ["b", "c"])
+    (folder / "split.json").write_text(json.dumps(THEN))
+    moved = folder.rename(tmp_path / "moved")
+    for place in (workspace, Workspace(tmp_path / "other")):
+        assert sides(as_trained(read(NOW), moved, place, "valid")) == THEN
+
+
 def test_photos_that_came_or_went_since_the_training_are_counted_once(workspace: Workspace) -> None:
     trained(workspace, json.dumps(THEN | {"valid": ["a", "d", "gone"]}))
     folder = adapter(workspace, ["b", "c"])

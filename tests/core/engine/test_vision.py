@@ -134,6 +134,20 @@ def test_memory_is_bounded(photo: Path) -> None:
     assert sum(patches.values.nbytes for patches in seen._known.values()) <= 3 * size
 
 
+def test_a_grey_photo_of_sixteen_bits_is_seen_in_its_range_alone(tmp_path: Path) -> None:
+    values = np.arange(29_000, 29_000 + 64 * 48, dtype=np.uint16).reshape(48, 64)
+    Image.fromarray(values).save(tmp_path / "deep.png")
+    eight = np.clip(np.rint((values.astype(np.float32) - 29_000) * (255 / 3000)), 0, 255).astype(np.uint8)
+    Image.fromarray(eight).save(tmp_path / "eight.png")
+    view = ViewSettings(photo_px=112, crop_px=84)
+    plain = ImageEncoder(Qwen2VLImageProcessorPil(), view)
+    ranged = ImageEncoder(Qwen2VLImageProcessorPil(), view, grey_range=(29_000, 32_000))
+    for encoder in (ranged, ranged.anew()):
+        assert np.array_equal(encoder.photo(tmp_path / "deep.png").values, plain.photo(tmp_path / "eight.png").values)
+    with pytest.raises(UserError, match="grey photo of more than 8 bits"):
+        plain.photo(tmp_path / "deep.png")
+
+
 def test_a_turned_photo_is_seen_upright(tmp_path: Path) -> None:
     upright = Image.new("RGB", (60, 40), "blue")
     upright.paste("red", (0, 0, 60, 10))

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import UserError
+from core.runs import model_folder
 from core.runs.model_files import fingerprint, require_base, require_model, resolve
 from core.runs.store import PROJECT
 from core.settings import ModelSettings
@@ -62,11 +63,51 @@ def shards(*, there: bool) -> Callable[[Path], None]:
     return change
 
 
+def without(*names: str) -> Callable[[Path], None]:
+    return lambda folder: [folder.joinpath(name).unlink() for name in names] and None
+
+
+def index(content: object) -> Callable[[Path], None]:
+    """An index of shards that says this."""
+
+    def change(folder: Path) -> None:
+        without("model.safetensors")(folder)
+        (folder / "model.safetensors.index.json").write_text(json.dumps(content))
+
+    return change
+
+
+def both(*changes: Callable[[Path], None]) -> Callable[[Path], None]:
+    return lambda folder: [change(folder) for change in changes] and None
+
+
+def link(folder: Path) -> None:
+    """As a copy of the hub's cache without its blobs."""
+    without("model.safetensors")(folder)
+    (folder / "model.safetensors").symlink_to("../../blobs/0a1b")
+
+
+def header(**tensors: object) -> bytes:
+    content = json.dumps(tensors).encode()
+    return len(content).to_bytes(8, "little") + content
+
+
+LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n"
+PICKLE, ZIPPED = b"\x80\x02}q\x00.", b"PK\x05\x06" + bytes(18)
+
+
 @pytest.mark.parametrize(
     "change",
     [
         lambda folder: None,
         shards(there=True),
+        both(without("model.safetensors"), overwrite(PICKLE, "pytorch_model.bin")),
+        both(without("model.safetensors"), overwrite(ZIPPED, "pytorch_model.bin")),
+        both(without("preprocessor_config.json"), overwrite(b'{"image_processor": {}}', "processor_config.json")),
+        both(without("chat_template.jinja"), overwrite(b'{"chat_template": "x"}', "chat_template.json")),
+        both(without("chat_template.jinja"), overwrite(b'{"chat_template": "x"}', "tokenizer_config.json")),
+        both(without("tokenizer.json"), overwrite(b"{}", "vocab.json")),
+        without("generation_config.json"),
         config(quantization_config={"quant_method": "bitsandbytes"}),
     ],
 )
@@ -91,7 +132,36 @@ def test_a_whole_model_passes(model: Path, change: Callable[[Path], None]) -> No
         (overwrite(b"\xff" * 40), "model.safetensors is cut short"),
         (overwrite((9).to_bytes(8, "little") + b"not json!"), "model.safetensors is damaged"),
         (overwrite(b"version https://git-lfs.github.com/spec/v1"), "Git LFS pointer"),
+        (overwrite(header(a={"data_offsets": [0, "x"]})), "model.safetensors is damaged"),
+        (overwrite(header(a={"data_offsets": [0, 9]})), "model.safetensors is cut short"),
+        (overwrite(header(a=[])), "model.safetensors is damaged"),
+        (link, "a link to a file that is not here"),
         (shards(there=False), "part-1.safetensors"),
+        (index({}), "it names no files"),
+        (index([]), "index.json does not hold what it should"),
+        (index({"weight_map": {"a": 5}}), "it names no files"),
+        (index({"weight_map": {"a": "1.safetensors", "b": "2.safetensors"}}), "1.safetensors and 1 other files"),
+        (both(without("model.safetensors"), overwrite(LFS, "pytorch_model.bin")), "Git LFS pointer"),
+        (both(without("model.safetensors"), overwrite(b"PK\x03\x04", "pytorch_model.bin")), "cut short"),
+        (both(without("model.safetensors"), overwrite(b"", "pytorch_model.bin")), "empty"),
+        (both(without("model.safetensors"), overwrite(b"GGUF", "q4.gguf")), "GGUF"),
+        (both(without("model.safetensors"), overwrite(b"", "model.onnx")), "ONNX"),
+        (both(without("model.safetensors", "config.json"), overwrite(b"GGUF", "q4.GGUF")), "GGUF"),
+        (without("preprocessor_config.json"), "preprocessor_config.json is missing"),
+        (overwrite(LFS, "preprocessor_config.json"), "Git LFS pointer"),
+        (overwrite(b"[1]", "preprocessor_config.json"), "preprocessor_config.json"),
+        (overwrite(b"", "preprocessor_config.json"), "preprocessor_config.json cannot be read"),
+        (without("tokenizer.json"), "tokenizer.json is missing"),
+        (overwrite(LFS, "tokenizer.json"), "tokenizer.json is a Git LFS pointer"),
+        (overwrite(b"{", "tokenizer.json"), "tokenizer.json cannot be read"),
+        (overwrite(b"{", "tokenizer_config.json"), "tokenizer_config.json cannot be read"),
+        (without("chat_template.jinja"), "no chat template"),
+        (overwrite(LFS, "config.json"), "config.json is a Git LFS pointer"),
+        (overwrite(b"[" * 100_000, "config.json"), "config.json"),
+        (overwrite(b"\xff\xfe{", "config.json"), "config.json"),
+        (config(model_type=None), "model_type is missing"),
+        (config(quantization_config={"quant_method": "fp8"}), "quantised when it was saved (FP8)"),
+        (config(quantization_config={"bits": 4}), "quantised when it was saved"),
     ],
 )
 def test_a_model_that_cannot_be_loaded_is_refused_by_what_is_wrong(
@@ -110,10 +180,49 @@ def test_what_is_no_model_at_all_is_refused(tmp_path: Path) -> None:
         (str(tmp_path / "nowhere"), "no such folder"),
         (str(tmp_path), "it has no config.json"),
         ("Qwen/never-fetched", "not on this machine"),
+        ("", "no model given"),
         ("x" * 5000, "not on this machine"),
     ):
         with pytest.raises(UserError, match=words):
             require_base(path, offline=True)
+
+
+def test_a_file_or_the_folder_above_says_what_to_give(model: Path, tmp_path: Path) -> None:
+    (tmp_path / "q4.gguf").write_bytes(b"GGUF")
+    snapshot = tmp_path / "models--Qwen--Qwen2-VL-2B-Instruct" / "snapshots" / "0a1b"
+    shutil.copytree(model, snapshot)
+    for path, words in (
+        (model / "model.safetensors", "Give the folder in which config.json lies"),
+        (tmp_path / "q4.gguf", "a file of GGUF weights"),
+        (snapshot.parent.parent, f"Give the folder in it: {snapshot}"),
+        (snapshot.parent, f"Give the folder in it: {snapshot}"),
+    ):
+        with pytest.raises(UserError, match=re.escape(words)):
+            require_base(str(path), offline=True)
+
+
+def test_weights_that_may_not_be_read_are_one_sentence(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(model_folder, "_fault_of", refuse)
+    with pytest.raises(UserError, match=r"model\.safetensors cannot be read: Permission denied"):
+        require_base(str(model), offline=True)
+
+
+def test_four_bits_without_their_library_say_so(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config(quantization_config={"quant_method": "bitsandbytes"})(model)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(UserError, match="needs bitsandbytes"):
+        require_base(str(model), offline=True)
+
+
+def test_a_chat_template_is_found_where_processors_once_kept_it(model: Path) -> None:
+    assert model_folder.kept_chat_template(model) is None
+    (model / "chat_template.json").write_text('{"chat_template": "{{ messages }}"}')
+    assert model_folder.kept_chat_template(model) == "{{ messages }}"
+    (model / "chat_template.json").write_text("[]")
+    assert model_folder.kept_chat_template(model) is None
 
 
 def test_a_hub_id_that_may_be_fetched_is_left_to_whoever_loads_it() -> None:

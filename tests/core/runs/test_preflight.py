@@ -8,10 +8,13 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from core.data.dataset import read_dataset
+from core.data.splits import SPLIT_FILE, write_split
 from core.errors import UserError
 from core.runs import launcher, preflight, store
-from core.runs.store import STUDIES
-from core.runs.workspace import Workspace
+from core.runs.events import append, event
+from core.runs.store import STUDIES, Run
+from core.runs.workspace import OUTCOME, Workspace
 from core.settings import Settings, load, merge
 
 KINDS = ("baseline", "train", "rehearse", "evaluate", "batch", *STUDIES)
@@ -103,3 +106,60 @@ def test_a_taken_name_is_refused_before_anything_is_read(workspace: Workspace, t
     workspace.final("taken").mkdir(parents=True)
     with pytest.raises(UserError, match="taken"):
         launcher.begin(workspace, settings(data__path=str(tmp_path / "nowhere")), "train", "taken")
+
+
+def stopped(workspace: Workspace, kind: str, **changes: object) -> Run:
+    """A run that began and was stopped, as its folder shows it."""
+    run = store.create(workspace, settings(**changes), kind, "x" if kind == "train" else "")
+    append(run.events, event("started", run=run.id, pid=1, job=kind, parent=1))
+    append(run.events, event("ended", how="stopped", error="", problems=[], seconds=1.0))
+    return run
+
+
+@pytest.mark.parametrize("kind", ["train", "batch", *STUDIES])
+def test_a_run_goes_on_only_with_what_it_needs(workspace: Workspace, tmp_path: Path, kind: str) -> None:
+    folder = photos(tmp_path / "set")
+    run = stopped(workspace, kind, data__path=str(folder))
+    preflight.require_resumable(run)
+    (folder / "train" / "labels" / "train_1.txt").write_text("0 0.5 0.5 7 7")
+    with pytest.raises(UserError, match="train_1"):
+        launcher.resume(run)
+    folder.rename(tmp_path / "moved")
+    with pytest.raises(UserError, match="no such folder"):
+        launcher.resume(run)
+
+
+def test_a_training_goes_on_only_with_the_labels_with_which_it_began(workspace: Workspace, tmp_path: Path) -> None:
+    folder = photos(tmp_path / "set")
+    run = stopped(workspace, "train", data__path=str(folder))
+    dataset = read_dataset(run.settings().data, workspace.sample_data)
+    write_split(dataset, run.folder / SPLIT_FILE)
+    preflight.require_same_photos(dataset, run.folder)
+    preflight.require_resumable(run)
+    label = folder / "train" / "labels" / "train_1.txt"
+    before = label.read_text()
+    label.write_text("0 0.5 0.5 0.2 0.3")
+    with pytest.raises(UserError, match="photos or labels have changed since this run began"):
+        launcher.resume(run)
+    label.write_text(before)
+    preflight.require_resumable(run)
+
+
+def test_a_training_that_learned_all_needs_nothing_to_be_published(workspace: Workspace, tmp_path: Path) -> None:
+    run = stopped(workspace, "train", data__path=str(tmp_path / "gone"))
+    with pytest.raises(UserError, match="gone"):
+        preflight.require_resumable(run)
+    (run.folder / OUTCOME).write_text("{}")
+    preflight.require_resumable(run)
+
+
+def test_a_batch_of_whole_photos_that_began_before_there_was_a_setting_goes_on(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    folder = tmp_path / "bare"
+    folder.mkdir()
+    Image.new("RGB", (64, 64), "green").save(folder / "a.jpg")
+    run = stopped(workspace, "batch", data__path=str(folder))
+    with pytest.raises(UserError, match="no boxes"):
+        preflight.require_ready(workspace, run.settings(), "batch")
+    preflight.require_resumable(run)

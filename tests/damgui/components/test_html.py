@@ -93,7 +93,7 @@ def test_a_photo_that_cannot_be_opened_is_said_in_words(tmp_path: Path, monkeypa
     for name, words in (
         ("large.png", "this photo is absurdly large"),
         ("broken.jpg", "this is not a photo we can read"),
-        ("gone.jpg", "this photo cannot be read"),
+        ("gone.jpg", "no such photo"),
     ):
         with pytest.raises(UserError, match=f"{name}: {words}"):
             photos.whole(tmp_path / name)

@@ -52,6 +52,13 @@ def test_boxes_that_are_meant_are_shown_close_up_with_their_classes(data: Datase
     assert card.count("<img") == 1 and "toe drain blocked" in card and "<button" not in card
 
 
+def test_a_box_of_no_label_is_shown_as_another_reading(data: Dataset) -> None:
+    boxes = (("c.jpg", (0.4, 0.4, 0.5, 0.5)), ("c.jpg", (0.1, 0.1, 0.2, 0.2)))
+    card = view.cards(data, [Finding("turned-photos", NOTE, "t", "d", ("c.jpg",), boxes=boxes)], DAMS)
+    assert card.count("<img") == 2
+    assert card.index("toe drain blocked") < card.index(text.IF_DRAWN_AS_STORED)
+
+
 def test_words_are_escaped_and_what_is_listed_gets_no_card(data: Dataset) -> None:
     review = weigh([Finding("faults", NOTE, "t", "d"), Finding("dark", NOTE, "<b>", "<i>")], {})
     card = view.cards(data, view.shown(review), DAMS)

@@ -44,4 +44,4 @@ def test_folders_of_flights_are_no_classes(tmp_path: Path, read: Read, write_pho
         write_photo(tmp_path / "set" / flight / "a.jpg")
     with pytest.raises(UserError, match="'north' is no class"):
         read(tmp_path / "set")
-    assert read_unlabelled(DataSettings(path=str(tmp_path / "set")), tmp_path).whole
+    assert read_unlabelled(DataSettings(path=str(tmp_path / "set")), tmp_path, whole_photo=True).whole

@@ -151,6 +151,36 @@ def test_a_column_decides_the_flight_and_a_photo_without_it_keeps_that_of_its_na
     assert dataset.problems == ()
 
 
+GROUPED = [
+    ({"site": "ABB"}, "ABB"),
+    (
+        {"Flight Date": ["2023-06-14 10:12:00", "2023-06-14T11:00:01", "2023-06-15"]},
+        ["2023-06-14"] * 2 + ["2023-06-15"],
+    ),
+    ({"date": ["14.06.2023 10:12", "14.06.2023", "15.06.2023"]}, ["14.06.2023", "14.06.2023", "15.06.2023"]),
+    ({"camera": "112"}, "112"),
+    ({"site": "ABB", "flight": "112"}, ["A/1", "B/1", "B/2"]),
+    ({"Site ID": "ABB", "date": "112", "camera": "xyz"}, ["A/1", "B/1", "B/2"]),
+    ({"site": "AAA"}, "abc"),  # one site tells nothing apart: names do
+    ({"camera": "AAA"}, "abc"),
+    ({"flight": "AAA"}, "AAA"),
+]
+
+
+@pytest.mark.parametrize(("columns", "groups"), GROUPED)
+def test_site_flight_and_date_decide_the_flight_and_a_camera_where_nothing_else_does(
+    folder: Path, read: Read, columns: dict[str, Any], groups: Any
+) -> None:
+    rows = [
+        ",".join([f"{stem}_1.jpg,toe drain blocked,8,12,24,36", *(values[place] for values in columns.values())])
+        for place, stem in enumerate("abc")
+    ]
+    (folder / "t.csv").write_text("\n".join([",".join(["image,class,x1,y1,x2,y2", *columns]), *rows]))
+    dataset = read(folder)
+    assert [photo.group for photo in sorted(dataset.photos, key=lambda photo: photo.name)] == list(groups)
+    assert {problem.kind for problem in dataset.problems} <= {"one-flight"}
+
+
 def test_a_photo_of_two_flights_is_told_with_its_line(folder: Path, read: Read) -> None:
     rows = [f"{stem}_1.jpg,toe drain blocked,8,12,24,36,{stem}" for stem in "abc"]
     (folder / "t.csv").write_text("\n".join(["image,class,x1,y1,x2,y2,flight", *rows, rows[0][:-1] + "north"]))

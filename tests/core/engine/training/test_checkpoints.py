@@ -120,9 +120,11 @@ def test_a_model_of_another_run_or_of_other_settings_is_not_taken_for_its_own(tm
 
 @pytest.mark.parametrize("weights", ["good", "better"])
 def test_what_is_kept_holds_no_pickle_and_says_what_it_is(tmp_path: Path, weights: str) -> None:
-    save_best(trainer(weights), tmp_path / "best", about(3, 0.7))
+    (tmp_path / "split.json").write_text("{}")
+    save_best(trainer(weights), tmp_path / "best", about(3, 0.7), tmp_path / "split.json")
     assert sorted(path.name for path in (tmp_path / "best").iterdir()) == [
         "README.md",
         "adapter_model.safetensors",
         "damgui.json",
+        "split.json",
     ]

@@ -88,6 +88,7 @@ def test_as_many_checkpoints_stay_as_asked_and_the_best_apart(trainings: Trainin
     assert all(torch.equal(best[key], final[key]) for key in best)
     assert not (found.final / "training_args.bin").exists()
     assert "LoRA adapter" in (found.final / "README.md").read_text()
+    assert set(json.loads((found.final / "split.json").read_text())) == {"train", "valid"}
 
 
 def validation_finds(monkeypatch: pytest.MonkeyPatch, marks: list[float]) -> None:
