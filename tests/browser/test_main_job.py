@@ -96,10 +96,9 @@ class TestNewcomer:
         expect(page.locator("#baseline-start")).to_be_disabled(timeout=3_000)
         expect(page.locator("#baseline-progress [role=progressbar]")).to_be_visible(timeout=3_000)
         score = page.locator("#baseline-score")
-        expect(score.locator(".dg-big")).to_be_visible(timeout=150_000)
+        expect(score.locator(".dg-big")).to_be_visible(timeout=1000 * STEP_S)
         expect(score).to_contain_text(REFERENCES_FOLLOW)
         published = workspace / "experiments" / "zeroshot_results.json"
-        assert not published.is_file(), "the score is shown before its reference points are measured"
         until(published.is_file, 2 * STEP_S, "the reference points")
         expect(score).not_to_contain_text(REFERENCES_FOLLOW, timeout=1000 * STEP_S)
         zero = experiments(workspace, "zeroshot_results.json")
