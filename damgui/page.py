@@ -7,6 +7,7 @@ import socket
 import threading
 import webbrowser
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from core.errors import UserError
 from core.runs import store
 from core.runs.workspace import Workspace
 from core.settings import Settings, load, presets
-from damgui import changes, run_state, text, theme
+from damgui import changes, run_state, text, theme, window
 from damgui.charts.base import PLOTLY_JS
 from damgui.components import html
 from damgui.forms import Form
@@ -165,8 +166,17 @@ def require_port(host: str, port: int) -> None:
             raise UserError("this address cannot be used, another program has it", f"{host}:{port}", fix) from error
 
 
-def serve(workspace: Path, host: str = "127.0.0.1", port: int = 7860, open_browser: bool = True) -> None:
-    """Serve the page until interrupted. Raises UserError when the workspace or the port cannot be used."""
+def serve(
+    workspace: Path,
+    host: str = "127.0.0.1",
+    port: int = 7860,
+    open_browser: bool = True,
+    in_window: bool = False,
+) -> None:
+    """Serve the page until interrupted, or until the window of its own is closed.
+
+    Raises UserError when the workspace or the port cannot be used.
+    """
     opened = store.open_workspace(workspace)
     require_port(host, port)
     gr.set_static_paths([PLOTLY_JS])
@@ -183,7 +193,7 @@ def serve(workspace: Path, host: str = "127.0.0.1", port: int = 7860, open_brows
         css=theme.css(),
         footer_links=[],
         prevent_thread_lock=True,
-        pwa=False,
+        pwa=True,  # /manifest.json with our own mark: browsers offer to install the page
         mcp_server=False,
         run_history=False,
         app_kwargs={"middleware": [Middleware(ContentSecurityPolicy)], "routes": [changes.route(opened)]},
@@ -195,9 +205,19 @@ def serve(workspace: Path, host: str = "127.0.0.1", port: int = 7860, open_brows
     shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host
     url = f"http://{shown}:{port}"
     print(f"damgui is at {url}  (Ctrl+C ends it; runs go on)", flush=True)
-    if open_browser:
+    with suppress(KeyboardInterrupt):
+        _show(url, opened.window_profile if in_window else None, open_browser)
+    page.close(verbose=False)
+
+
+def _show(url: str, profile: Path | None, open_browser: bool) -> None:
+    """Show the page as it was asked for; returns when the window with this profile was closed, a tab is for ever."""
+    shown = window.show(url, profile) if profile else ""
+    if shown == window.CLOSED:
+        print(text.WINDOW_CLOSED, flush=True)
+        return
+    if shown:
+        print(text.WINDOW_WAS_OPEN if shown == window.WAS_OPEN else text.WINDOW_NONE, flush=True)
+    if open_browser and shown != window.WAS_OPEN:
         webbrowser.open(url)
-    try:
-        threading.Event().wait()
-    except KeyboardInterrupt:
-        page.close(verbose=False)
+    threading.Event().wait()

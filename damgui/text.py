@@ -238,6 +238,12 @@ MEMORY_NEEDED, DISK_NEEDED, TIME_LEFT = "Memory needed", "Disk needed", "Time le
 UNIT = re.compile(r"(\d) (GB|MB|s)\b")
 
 NOTHING_RUNS = "Nothing is running"
+WINDOW_CLOSED = "The window is closed, so damgui ends; runs go on."
+WINDOW_WAS_OPEN = "A damgui window that was open already shows the page. Ctrl+C ends damgui."
+WINDOW_NONE = (
+    "No window of its own could be opened (it takes Chrome, Chromium or Edge, or pip install '.[window]'), so an "
+    "ordinary tab shows the page."
+)
 
 
 def machine_speed(step: Stepped | None) -> str:
