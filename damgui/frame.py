@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -52,6 +53,7 @@ class Frame:
     workspace: Workspace
     form: Form
     tabs: gr.Tabs
+    root: Path  # below which folders are listed
     watchers: list[Watcher] = field(default_factory=list)
     notices: list[Any] = field(default_factory=list)  # components.choices.Notice: where tabs say what a choice changed
     followers: dict[Component, Callable[[Settings], Any]] = field(default_factory=dict)

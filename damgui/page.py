@@ -60,12 +60,15 @@ TABS = (
 )
 
 
-def build(workspace: Workspace) -> gr.Blocks:
-    """All tabs on one page, with one pulse that asks whether anything changed."""
+def build(workspace: Workspace, root: Path | None = None) -> gr.Blocks:
+    """All tabs on one page, with one pulse that asks whether anything changed.
+
+    Below `root`, the workspace unless it is given, folders can be chosen from a list.
+    """
     with gr.Blocks(title=text.TITLE, analytics_enabled=False, fill_width=True) as page:
         header = html.place(_header(None), elem_id="dg-header")
         with gr.Tabs(elem_id="dg-tabs") as tabs:
-            frame = Frame(workspace, Form(), tabs)
+            frame = Frame(workspace, Form(), tabs, root or workspace.root)
             opened = {}
             for name, identity, fill in TABS:
                 with gr.Tab(name, id=identity, elem_id=f"tab-{identity}") as opened[identity]:
@@ -172,6 +175,7 @@ def serve(
     port: int = 7860,
     open_browser: bool = True,
     in_window: bool = False,
+    root: Path | None = None,
 ) -> None:
     """Serve the page until interrupted, or until the window of its own is closed.
 
@@ -180,7 +184,7 @@ def serve(
     opened = store.open_workspace(workspace)
     require_port(host, port)
     gr.set_static_paths([PLOTLY_JS])
-    page = build(opened)
+    page = build(opened, root)
     page.launch(
         server_name=host,
         server_port=port,

@@ -16,7 +16,7 @@ from core import settings as schema
 from core.errors import Problem, UserError
 from core.records import PredictionRequest
 from core.units import counted, percent
-from damgui.cli.values import assignment, box_of, port
+from damgui.cli.values import assignment, box_of, folder_of, port
 
 # Imported where they are needed: `damgui --help` answers before a second library is looked for.
 Args = argparse.Namespace
@@ -80,6 +80,7 @@ def _parser() -> Parser:
     app = verb("app", _app, "Open the page in the browser.")
     app.add_argument("--host", default="127.0.0.1")
     app.add_argument("--port", type=port, default=7860)
+    app.add_argument("--root", metavar="FOLDER", help="list folders to choose from below this one (the workspace)")
     opened = app.add_mutually_exclusive_group()
     opened.add_argument(
         "--window", action="store_true", help="open the page in a window of its own; closing it ends damgui"
@@ -174,7 +175,7 @@ def _app(args: Args) -> int:
     from damgui.cli.machine import torch_line
 
     print(torch_line(), flush=True)
-    page.serve(workspace.root, args.host, args.port, not args.no_browser, args.window)
+    page.serve(workspace.root, args.host, args.port, not args.no_browser, args.window, folder_of(args.root))
     return 0
 
 

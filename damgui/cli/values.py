@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from core.errors import UserError
 
@@ -20,6 +21,16 @@ def assignment(text: str) -> tuple[str, str]:
     if not equals:
         raise UserError(f"{text!r} sets nothing", "--set", "Write for example --set lora.rank=8", "setting")
     return key.strip(), value.strip()
+
+
+def folder_of(text: str | None) -> Path | None:
+    """The folder of `--root`; None where none was typed. Raises UserError where there is no such folder."""
+    if text is None:
+        return None
+    folder = Path(text).expanduser()
+    if not folder.is_dir():
+        raise UserError("there is no such folder", text, "Give a folder that is there, such as --root ~.", "command")
+    return folder.resolve()
 
 
 def box_of(text: str | None) -> list[float] | None:

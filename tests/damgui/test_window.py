@@ -154,9 +154,22 @@ def test_the_command_line_asks_for_the_window(
     asked: list[object] = []
     monkeypatch.setattr(page, "serve", lambda *given: asked.append(given))
     assert commands.main([*words, "--workspace", str(tmp_path)]) == 0
-    assert asked == [(tmp_path, "127.0.0.1", 7860, True, True)]
+    assert asked == [(tmp_path, "127.0.0.1", 7860, True, True, None)]
 
 
 def test_a_window_and_no_browser_at_all_are_not_asked_for_together(capsys: pytest.CaptureFixture[str]) -> None:
     assert commands.main(["app", "--window", "--no-browser", "--json"]) == 2
     assert "not allowed with" in json.loads(capsys.readouterr().out)["errors"][0]["what"]
+
+
+def test_the_root_of_the_list_of_folders_is_one_that_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[tuple[object, ...]] = []
+    monkeypatch.setattr(page, "serve", lambda *given: asked.append(given))
+    given = ["app", "--workspace", str(tmp_path)]
+    assert commands.main([*given, "--root", str(tmp_path / "gone")]) == 2
+    assert "there is no such folder" in capsys.readouterr().err
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert commands.main([*given, "--root", "~"]) == 0
+    assert [one[-1] for one in asked] == [tmp_path.resolve()]
