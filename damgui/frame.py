@@ -53,12 +53,17 @@ class Frame:
     workspace: Workspace
     form: Form
     tabs: gr.Tabs
-    root: Path  # below which folders are listed
+    list_below: Path | None = None  # the folder below which folders are listed; None: the workspace
     watchers: list[Watcher] = field(default_factory=list)
     notices: list[Any] = field(default_factory=list)  # components.choices.Notice: where tabs say what a choice changed
     followers: dict[Component, Callable[[Settings], Any]] = field(default_factory=dict)
     openers: list[tuple[str, Callable[..., Any], list[Component], Handler | None]] = field(default_factory=list)
     deferred: list[Callable[[], Any]] = field(default_factory=list)
+
+    @property
+    def root(self) -> Path:
+        """Below which folders are listed to choose from."""
+        return self.list_below or self.workspace.root
 
     def later(self, wire: Callable[[], Any]) -> None:
         """Wire handlers that read the form once every tab has put its widgets into it."""

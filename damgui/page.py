@@ -68,7 +68,7 @@ def build(workspace: Workspace, root: Path | None = None) -> gr.Blocks:
     with gr.Blocks(title=text.TITLE, analytics_enabled=False, fill_width=True) as page:
         header = html.place(_header(None), elem_id="dg-header")
         with gr.Tabs(elem_id="dg-tabs") as tabs:
-            frame = Frame(workspace, Form(), tabs, root or workspace.root)
+            frame = Frame(workspace, Form(), tabs, root)
             opened = {}
             for name, identity, fill in TABS:
                 with gr.Tab(name, id=identity, elem_id=f"tab-{identity}") as opened[identity]:
