@@ -1,6 +1,7 @@
 @echo off
 rem Windows: what `make run` does, without make and without administrator rights. Arguments are passed on:
 rem     start.bat --port 8000
+rem     start.bat --window     the page in a window of its own
 rem Another build of PyTorch than the usual one, such as one for an NVIDIA card, is taken from the address in
 rem TORCH_INDEX, and remembered.
 setlocal

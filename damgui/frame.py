@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -57,12 +58,18 @@ class Frame:
     form: Form
     tabs: gr.Tabs
     address: gr.HTML  # which tab is open and which run is chosen there (damgui.address)
+    list_below: Path | None = None  # the folder below which folders are listed; None: the workspace
     watchers: list[Watcher] = field(default_factory=list)
     notices: list[Any] = field(default_factory=list)  # components.choices.Notice: where tabs say what a choice changed
     followers: dict[Component, Callable[[Settings], Any]] = field(default_factory=dict)
     openers: list[tuple[str, Callable[..., Any], list[Component], Handler | None]] = field(default_factory=list)
     deferred: list[Callable[[], Any]] = field(default_factory=list)
     by_address: dict[str, Handler] = field(default_factory=dict)
+
+    @property
+    def root(self) -> Path:
+        """Below which folders are listed to choose from."""
+        return self.list_below or self.workspace.root
 
     def later(self, wire: Callable[[], Any]) -> None:
         """Wire handlers that read the form once every tab has put its widgets into it."""

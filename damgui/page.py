@@ -27,7 +27,7 @@ from core.errors import UserError
 from core.runs import store, trash
 from core.runs.workspace import Workspace
 from core.settings import Settings, load, presets
-from damgui import address, changes, header, text, theme
+from damgui import address, changes, header, text, theme, window
 from damgui.charts.base import PLOTLY_JS
 from damgui.components import html
 from damgui.forms import Form
@@ -57,12 +57,15 @@ TABS = (
 )
 
 
-def build(workspace: Workspace) -> gr.Blocks:
-    """All tabs on one page, with one pulse that asks whether anything changed."""
+def build(workspace: Workspace, root: Path | None = None) -> gr.Blocks:
+    """All tabs on one page, with one pulse that asks whether anything changed.
+
+    Below `root`, the workspace unless it is given, folders can be chosen from a list.
+    """
     with gr.Blocks(title=text.TITLE, analytics_enabled=False, fill_width=True) as page:
         line, at = header.place(), address.place({identity: name for name, identity, _ in TABS})
         with gr.Tabs(elem_id="dg-tabs") as tabs:
-            frame = Frame(workspace, Form(), tabs, at)
+            frame = Frame(workspace, Form(), tabs, at, root)
             opened = {}
             for name, identity, fill in TABS:
                 with gr.Tab(name, id=identity, elem_id=f"tab-{identity}") as opened[identity]:
@@ -140,14 +143,24 @@ def require_port(host: str, port: int) -> None:
             raise UserError("this address cannot be used, another program has it", f"{host}:{port}", fix) from error
 
 
-def serve(workspace: Path, host: str = "127.0.0.1", port: int = 7860, open_browser: bool = True) -> None:
-    """Serve the page until interrupted. Raises UserError when the workspace or the port cannot be used."""
+def serve(
+    workspace: Path,
+    host: str = "127.0.0.1",
+    port: int = 7860,
+    open_browser: bool = True,
+    in_window: bool = False,
+    root: Path | None = None,
+) -> None:
+    """Serve the page until interrupted, or until the window of its own is closed.
+
+    Raises UserError when the workspace or the port cannot be used.
+    """
     opened = store.open_workspace(workspace)
     require_port(host, port)
     with suppress(UserError):  # another page is at it
         trash.remove_expired(opened)
     gr.set_static_paths([PLOTLY_JS])
-    page = build(opened)
+    page = build(opened, root)
     page.launch(
         server_name=host,
         server_port=port,
@@ -160,7 +173,7 @@ def serve(workspace: Path, host: str = "127.0.0.1", port: int = 7860, open_brows
         css=theme.css(),
         footer_links=[],
         prevent_thread_lock=True,
-        pwa=False,
+        pwa=True,  # /manifest.json with our own mark: browsers offer to install the page
         mcp_server=False,
         run_history=False,
         app_kwargs={
@@ -175,9 +188,19 @@ def serve(workspace: Path, host: str = "127.0.0.1", port: int = 7860, open_brows
     shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host
     url = f"http://{shown}:{port}"
     print(f"damgui is at {url}  (Ctrl+C ends it; runs go on)", flush=True)
-    if open_browser:
+    with suppress(KeyboardInterrupt):
+        _show(url, opened.window_profile if in_window else None, open_browser)
+    page.close(verbose=False)
+
+
+def _show(url: str, profile: Path | None, open_browser: bool) -> None:
+    """Show the page as it was asked for; returns when the window with this profile was closed, a tab is for ever."""
+    shown = window.show(url, profile) if profile else ""
+    if shown == window.CLOSED:
+        print(text.WINDOW_CLOSED, flush=True)
+        return
+    if shown:
+        print(text.WINDOW_WAS_OPEN if shown == window.WAS_OPEN else text.WINDOW_NONE, flush=True)
+    if open_browser and shown != window.WAS_OPEN:
         webbrowser.open(url)
-    try:
-        threading.Event().wait()
-    except KeyboardInterrupt:
-        page.close(verbose=False)
+    threading.Event().wait()

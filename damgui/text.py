@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from core import glossary, units
@@ -159,6 +160,17 @@ def no_such_folder(folder: str) -> str:
     return f"There is no folder {folder} on this computer. Check how it is written, or copy its whole path."
 
 
+def folder_above(root: Path) -> str:
+    return (
+        f"The list shows folders in {root} only, and none that is hidden. Write the whole path of another one into the "
+        f"field, or start damgui with --root FOLDER."
+    )
+
+
+def folder_unread(folder: str) -> str:
+    return f"The folder {folder or '.'} cannot be opened: it is gone, or may not be read. Choose another one."
+
+
 def split_name(split: str) -> str:
     return SPLIT_WORDS.get(split, split)
 
@@ -248,6 +260,15 @@ UNIT = re.compile(r"(\d) (GB|MB|s)\b")
 
 NOTHING_RUNS, LOOKING = "Nothing is running", "Checking what is running…"
 STOP, STOPPING_SHORT = "Stop", "Stopping…"
+FOLDER_CHOOSE = "Choose a folder from a list"
+FOLDER_ODD = "This is no folder of the list. Choose one that is listed, or write its whole path into the field."
+FOLDER_GONE = "This folder is not there any more. Choose another one, or write its whole path into the field."
+WINDOW_CLOSED = "The window is closed, so damgui ends; runs go on."
+WINDOW_WAS_OPEN = "A damgui window that was open already shows the page. Ctrl+C ends damgui."
+WINDOW_NONE = (
+    "No window of its own could be opened (it takes Chrome, Chromium or Edge, or pip install '.[window]'), so an "
+    "ordinary tab shows the page."
+)
 
 
 def machine_speed(step: Stepped | None) -> str:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import sys
-import tarfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,11 +19,10 @@ from damgui.cli import commands
 from damgui.scores import evaluations
 from damgui.snapshot import take_snapshot
 from damgui.tabs.compare import view
+from tests.shared import OLD_WORKSPACE, old_workspace
 
 ROOT = Path(__file__).resolve().parents[1]
-FIXTURE = ROOT / "tests" / "fixtures" / "workspace-2c807ba.tar.xz"
-EXPECTED: Mapping[str, Any] = json.loads(FIXTURE.with_name("workspace-2c807ba.json").read_text(encoding="utf-8"))
-TEXT = (".yaml", ".json", ".jsonl", ".log", ".csv", ".html", ".md", ".txt")
+EXPECTED: Mapping[str, Any] = json.loads(OLD_WORKSPACE.with_name("workspace-2c807ba.json").read_text(encoding="utf-8"))
 
 Command = Callable[..., Any]
 
@@ -33,17 +30,7 @@ Command = Callable[..., Any]
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The workspace, its placeholders filled in. The tests below go on with it in their order."""
-    folder = tmp_path_factory.mktemp("old")
-    with tarfile.open(FIXTURE) as held:
-        held.extractall(folder, filter="data")
-    places = {"@WORKSPACE@": str(folder / "workspace"), "@PROJECT@": str(ROOT), "@VENV@": sys.prefix}
-    for path in folder.rglob("*"):
-        if path.suffix in TEXT and path.is_file():
-            content = path.read_text(encoding="utf-8")
-            for mark, place in places.items():
-                content = content.replace(mark, place)
-            path.write_text(content, encoding="utf-8")
-    return folder / "workspace"
+    return old_workspace(tmp_path_factory.mktemp("old"))
 
 
 @pytest.fixture

@@ -45,6 +45,11 @@ class Workspace:
         return self.root / "cache" / "features"
 
     @property
+    def window_profile(self) -> Path:
+        """What the browser keeps that shows the page in a window of its own."""
+        return self.root / "cache" / "window"
+
+    @property
     def engine_lock(self) -> Path:
         """The lock that a heavy run holds: one at a time in a workspace."""
         return self.experiments / "engine.lock"

@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 from core import settings as schema
 from core.errors import Problem, UserError
 from core.units import counted
+from damgui.cli.values import assignment, folder_of, port
 
 # Imported where they are needed: `damgui --help` answers before a second library is looked for.
 Args = argparse.Namespace
@@ -55,7 +56,7 @@ def describe_settings() -> str:
 
 def _parser() -> Parser:
     about = "Teach a vision-language model to judge the condition of things in photos, starting with dams."
-    parser = Parser(prog="damgui", description=about)
+    parser = Parser(prog="damgui", description=about, epilog="damgui --window is short for damgui app --window.")
     common = Parser(add_help=False)
     common.add_argument("--workspace", default=".", metavar="FOLDER", help="where results and models are kept (here)")
     common.add_argument("--json", action="store_true", help="print one JSON document on stdout and nothing else")
@@ -79,8 +80,13 @@ def _parser() -> Parser:
 
     app = verb("app", _app, "Open the page in the browser.")
     app.add_argument("--host", default="127.0.0.1")
-    app.add_argument("--port", type=_port, default=7860)
-    app.add_argument("--no-browser", action="store_true", help="serve the page without opening it")
+    app.add_argument("--port", type=port, default=7860)
+    app.add_argument("--root", metavar="FOLDER", help="list folders to choose from below this one (the workspace)")
+    opened = app.add_mutually_exclusive_group()
+    opened.add_argument(
+        "--window", action="store_true", help="open the page in a window of its own; closing it ends damgui"
+    )
+    opened.add_argument("--no-browser", action="store_true", help="serve the page without opening it")
     check = verb("check", _check, "Tell what is in the data and what is wrong with it.", model, data, tuned)
     convert = verb("convert", _convert, "Write the data, as understood, for another tool.", model, data, tuned)
     convert.add_argument("--to", required=True, metavar="FORMAT", help="yolo, coco, voc, csv or cvat")
@@ -134,20 +140,6 @@ def _parser() -> Parser:
     return parser
 
 
-def _port(text: str) -> int:
-    if not (text.isdecimal() and int(text) < 1 << 16):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a port: a whole number from 0 to 65535")
-    return int(text)
-
-
-def _assignment(text: str) -> tuple[str, str]:
-    """`lora.rank=8` as (path, value). Raises UserError when it assigns nothing."""
-    key, equals, value = text.partition("=")
-    if not equals:
-        raise UserError(f"{text!r} sets nothing", "--set", "Write for example --set lora.rank=8", "setting")
-    return key.strip(), value.strip()
-
-
 def settings_of(args: Args) -> schema.Settings:
     """The settings a command asks for: the model's preset, then --config, then the named options, then --set.
 
@@ -156,7 +148,7 @@ def settings_of(args: Args) -> schema.Settings:
     from core.runs.store import absolute_path, settings_for_model
 
     config = schema.read_yaml(schema.config_path(args.config)) if args.config else {}
-    by_hand = dict(_assignment(text) for text in args.set)
+    by_hand = dict(assignment(text) for text in args.set)
     model = by_hand.pop("model.path", None) or getattr(args, "model", None)
     if model is None:
         model = schema.merge(schema.Settings(), config, args.config or "").model.path
@@ -190,7 +182,7 @@ def _app(args: Args) -> int:
     from damgui.cli.machine import torch_line
 
     print(torch_line(), flush=True)
-    page.serve(workspace.root, args.host, args.port, not args.no_browser)
+    page.serve(workspace.root, args.host, args.port, not args.no_browser, args.window, folder_of(args.root))
     return 0
 
 
@@ -362,6 +354,8 @@ def _print_problems(problems: Sequence[Problem], words: Sequence[str]) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Returns 0, 1 (failed), 2 (something the user can cure) or 130 (Ctrl-C)."""
     words = list(sys.argv[1:] if argv is None else argv)
+    if words[:1] == ["--window"]:  # what the icon of a desktop calls
+        words.insert(0, "app")
     try:
         if strange := next((word for word in words if "\0" in word), None):
             raise UserError(f"{strange!r} holds a NUL, which no path or name has", "", "Leave it out.", "command")

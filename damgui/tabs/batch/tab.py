@@ -17,7 +17,7 @@ from core.runs import launcher, store
 from core.runs.store import Run
 from core.settings import Settings, merge, to_flat
 from damgui import forms, text
-from damgui.components import faults, html
+from damgui.components import faults, folders, html
 from damgui.components.downloads import offer
 from damgui.components.run_controls import RunControls
 from damgui.frame import QUIET, UNCHANGED, Frame, Updates
@@ -129,6 +129,7 @@ def _draw(frame: Frame) -> BatchWidgets:
                 text.BATCH_STOP, variant="stop", visible=False, elem_id="batch-stop", scale=0, min_width=110
             )
             resume = gr.Button(text.BATCH_RESUME, visible=False, elem_id="batch-resume", scale=0, min_width=110)
+        folders.chooser(frame, folder, "batch")
         with gr.Accordion(text.OPTIONS, open=False, elem_id="batch-options"), gr.Row(elem_classes="dg-grid2"):
             for path in ("batch.whole_photo", "batch.annotate", "batch.pictures"):
                 frame.form.add(path, min_width=200)

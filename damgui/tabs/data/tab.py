@@ -26,7 +26,7 @@ from core.taxonomy import Taxonomy
 from damgui import text, theme
 from damgui.charts.base import plot_component, to_json
 from damgui.charts.data import counts_by_split, heights
-from damgui.components import datasets, html
+from damgui.components import datasets, folders, html
 from damgui.components.photos import boxed, gallery
 from damgui.forms import DATA_OPTIONS, FOR_DATA, FOR_REVIEW
 from damgui.frame import LONG, QUIET, Frame, Updates
@@ -68,23 +68,29 @@ class DataWidgets:
 
 def build(frame: Frame) -> None:
     html.place(html.heading(text.TAB_DATA, text.DATA_LEAD))
-    source, path, read, use_good = _controls(frame)
+    source, path, chooser, read, use_good = _controls(frame)
     w = _places()
 
     def choose(chosen: str) -> Updates:
-        return {path: gr.Textbox(value="demo" if chosen == SAMPLE else "", visible=chosen == FOLDER)}
+        own = chosen == FOLDER
+        return {path: gr.Textbox(value="" if own else "demo", visible=own), chooser.fold: gr.Accordion(visible=own)}
 
     def follow(now: str) -> Updates:
         """The form was filled from elsewhere (a run's settings): the radio shows what the path says."""
-        return {source: SAMPLE if now == "demo" else FOLDER, path: gr.Textbox(visible=now != "demo")}
+        own = now != "demo"
+        return {
+            source: FOLDER if own else SAMPLE,
+            path: gr.Textbox(visible=own),
+            chooser.fold: gr.Accordion(visible=own),
+        }
 
-    source.input(choose, source, path, **QUIET)
-    path.change(follow, path, [source, path], **QUIET)
+    source.input(choose, source, [path, chooser.fold], **QUIET)
+    path.change(follow, path, [source, path, chooser.fold], **QUIET)
     # The form is not complete while tabs are being built: handlers that read it are wired when it is.
     frame.later(lambda: _wire(frame, w, (read, path), use_good))
 
 
-def _controls(frame: Frame) -> tuple[gr.Radio, gr.Textbox, gr.Button, Component]:
+def _controls(frame: Frame) -> tuple[gr.Radio, gr.Textbox, folders.Chooser, gr.Button, Component]:
     """Which photos, and how they are read."""
     with gr.Column(elem_classes="dg-panel"):
         with gr.Row(elem_classes="dg-controls"):
@@ -95,11 +101,12 @@ def _controls(frame: Frame) -> tuple[gr.Radio, gr.Textbox, gr.Button, Component]
                 frame.form.add("data.path", label=text.DATA_PATH, info=text.DATA_PATH_HINT, visible=False, scale=3),
             )
             read = gr.Button(text.DATA_READ, variant="primary", elem_id="data-read", scale=0, min_width=220)
+        chooser = folders.chooser(frame, path, "data", visible=False)
         with gr.Accordion(text.OPTIONS, open=False, elem_id="data-more"), gr.Row(elem_classes="dg-grid3"):
             use_good = frame.form.add("data.use_good", min_width=200)
             for one in DATA_OPTIONS:
                 frame.form.add(one, min_width=200)
-    return source, path, read, use_good
+    return source, path, chooser, read, use_good
 
 
 def _places() -> DataWidgets:
