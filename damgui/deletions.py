@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from core.data.splits import SPLIT_FILE
 from core.runs import store
 from core.runs.holdings import Holding
 from core.runs.trash import KEPT_DAYS, Deleted
@@ -49,7 +50,10 @@ def _stays(found: Holding) -> str:
 
 
 def _split(found: Holding) -> str:
-    if found.run is None or found.run.kind != "train" or not (found.run.folder / "split.json").is_file():
+    """What is lost with the training of a model from before models kept its split beside them."""
+    if found.run is None or found.run.kind != "train" or not (found.run.folder / SPLIT_FILE).is_file():
+        return ""
+    if (found.run.workspace.final(found.run.name) / SPLIT_FILE).is_file():
         return ""
     return (
         "How this training divided the photos goes too: a copy of the model that you keep elsewhere is then judged "

@@ -121,7 +121,7 @@ def test_the_list_begins_where_the_typed_path_lies(root: Path, typed: str, expec
 
 @pytest.fixture
 def frame(workspace: Workspace, root: Path) -> Frame:
-    return Frame(workspace, Form(), SimpleNamespace(), root)  # type: ignore[arg-type]
+    return Frame(workspace, Form(), SimpleNamespace(), SimpleNamespace(), root)  # type: ignore[arg-type]
 
 
 def used(workspace: Workspace, path: Path | str) -> None:

@@ -102,7 +102,7 @@ def test_answers_lie_beside_their_results(name: str, expected: str) -> None:
 def test_a_missing_photo_becomes_a_sentence_and_not_an_error(tmp_path: Path) -> None:
     found = shown(tmp_path, [row(0, "normal", "blocked")])
     (found.root / "valid" / "images" / "a.jpg").unlink()
-    assert "cannot be read" in results.mistake_cards(found, found.mistakes)
+    assert "no such photo" in results.mistake_cards(found, found.mistakes)
 
 
 def test_damaged_answers_are_named(tmp_path: Path) -> None:
