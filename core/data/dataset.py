@@ -76,9 +76,13 @@ def read_dataset(
     settled, doubts = settle(raw.photos, facts)
     photos, wrong = check_photos(folder.root, settled, facts, taxonomy, keep_duplicates=data.drop_duplicates)
     known = lru_cache(maxsize=None)(lambda word: meaning_of(word, taxonomy) is not None)
-    stated = {photo.name for photo in photos if photo.group}
-    grouped = tuple(replace(photo, group=photo.group or flight_of(photo.name, rule, known)) for photo in photos)
-    grouped = with_bursts(grouped, stated)
+    # Of a photo whose flight somebody stated the moment says nothing more.
+    grouped = tuple(
+        replace(photo, moment=None) if photo.group else replace(photo, group=flight_of(photo.name, rule, known))
+        for photo in photos
+    )
+    if data.group_rule == DataSettings().group_rule:  # one's own rule says all
+        grouped = with_bursts(grouped)
     beside = recognised_beside(folder, raw.format)
     problems = (*folder.problems, *raw.problems, *doubts, *wrong, *not_used(folder, raw, beside))
     if data.format == AUTO and not handed:
@@ -177,7 +181,8 @@ def _pooled(dataset: Dataset, data: DataSettings, seed: int) -> tuple[tuple[Phot
     if data.folds:
         test = make_folds(photos, data.folds, seed)[data.fold]
     elif share:
-        test = make_split(photos, share, seed)[0]["valid"]
+        split, unmade = make_split(photos, share, seed)
+        test, hints = split["valid"], (*hints, *unmade)
     held = set(test)
     pooled = tuple(replace(photo, split="test" if photo.name in held else "train") for photo in photos)
     return pooled, hints

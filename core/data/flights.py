@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import PurePosixPath
@@ -120,21 +120,16 @@ def neighbours(photos: Sequence[Photo]) -> list[tuple[Photo, Photo]]:
 
 
 def same_moments(photos: Sequence[Photo]) -> list[tuple[Photo, Photo]]:
-    """Pairs of photos that one camera took within seconds or metres of each other."""
+    """Pairs of photos of one burst, see `moments.bursts`."""
     return [(photos[one], photos[other]) for one, other in bursts(photo.moment for photo in photos)]
 
 
-def with_bursts(photos: Sequence[Photo], stated: Collection[str]) -> tuple[Photo, ...]:
-    """The photos with one group for all flights of which one camera took photos within seconds or metres.
-
-    Args:
-        photos: those whose groups are known.
-        stated: names of photos whose flight somebody stated, which is left alone.
-    """
+def with_bursts(photos: Sequence[Photo]) -> tuple[Photo, ...]:
+    """The photos with one group for all flights that share a burst; as they are where that would leave one flight."""
     place = {photo.name: index for index, photo in enumerate(photos)}
-    pairs = [pair for pair in same_moments(photos) if not {pair[0].name, pair[1].name} & set(stated)]
-    links = [(place[one.name], place[other.name]) for one, other in pairs if one.group != other.group]
-    return _regrouped(photos, links, True) if links else tuple(photos)
+    pairs = [(one, other) for one, other in same_moments(photos) if one.group != other.group]
+    joined = _regrouped(photos, [(place[one.name], place[other.name]) for one, other in pairs], True)
+    return joined if len({photo.group for photo in joined}) > 1 else tuple(photos)
 
 
 def linked(photos: Sequence[Photo]) -> tuple[Photo, ...]:

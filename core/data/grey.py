@@ -81,7 +81,7 @@ def with_one_range(found: Mapping[str, Fact | Problem]) -> dict[str, Fact | Prob
     if not deep:
         return dict(found)
     low, high = min(low for low, _ in deep), max(high for _, high in deep)
-    fix = f"Name one range for the whole set, --set data.grey_range={low:g},{high:g} say, or export it in 8 bits."
+    fix = f"Name one range for the whole set, --set data.grey_range={low:.10g},{high:.10g} say, or export it in 8 bits."
     return {
         name: Problem(fact.what, fact.where, fix, fact.kind) if isinstance(fact, DeepGrey) else fact
         for name, fact in found.items()

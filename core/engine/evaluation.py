@@ -242,7 +242,7 @@ def run(settings: Settings, run_folder: Path, workspace: Workspace, reporter: Re
         reporter.emit("stage", text=sentences.taken_over({"answers_from": known.source}))
         rows, done = [_calibrated(row, opened, settings) for row in known.rows], len(photos)
         write_lines(run_folder / PREDICTIONS, rows)
-    if inputs and done == len(photos):
+    if inputs and done == len(photos) and reuse.are_unchanged(dataset.root, photos, settings.data.grey_range):
         reuse.note(run_folder, PREDICTIONS, inputs)
     curves = opened.calibration.alarms if opened.calibration else {}
     results = score(

@@ -14,6 +14,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from core.data.examined import examine
+from core.data.grey import range_of
+from core.data.photos import PhotoFacts
 from core.data.types import Photo
 from core.errors import UserError
 from core.records import PredictionRow
@@ -28,7 +31,10 @@ from core.taxonomy import Taxonomy
 
 FILE = "inputs.json"  # in a run's folder: {file of rows: {"inputs": Inputs, "sha256": of that file}}
 Inputs = Mapping[str, str]
-LIBRARIES = ("torch", "transformers", "tokenizers", "peft", "safetensors", "numpy", "pillow", "scikit-learn")
+LIBRARIES = (
+    *("torch", "transformers", "tokenizers", "peft", "safetensors", "accelerate", "bitsandbytes"),
+    *("numpy", "scipy", "pillow", "scikit-learn"),
+)
 # Settings whose effect on answers stands in other inputs (model, adapter, machine, photos, taxonomy, calibration), or
 # that have none. A setting that is not among them counts, as a new one does until it is listed here.
 COVERED = (
@@ -99,6 +105,12 @@ def note(run_folder: Path, name: str, inputs: Inputs) -> None:
         known = {}
     entry = {"inputs": dict(inputs), "sha256": file_digest(run_folder / name)}
     write_json(run_folder / FILE, {**known, name: entry})
+
+
+def are_unchanged(root: Path, photos: Sequence[Photo], grey_range: str) -> bool:
+    """Whether the files of photos are still those that were read: they are read again where they were touched."""
+    now = examine(root, [photo.name for photo in photos], grey_range=range_of(grey_range))
+    return all(isinstance(facts := now[photo.name], PhotoFacts) and facts.digest == photo.digest for photo in photos)
 
 
 def file_digest(path: Path) -> str:

@@ -269,7 +269,7 @@ def read_lines(path: Path) -> list[Any]:
         UserError: The file cannot be read, or a line is damaged.
     """
     try:
-        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
     except FileNotFoundError:
         return []
     except (OSError, ValueError) as error:

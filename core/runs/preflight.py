@@ -94,7 +94,13 @@ def _is_quickly_read(workspace: Workspace, data: DataSettings) -> bool:
     """Whether `data` are a folder, all photos of which can be read in time."""
     if data.path == DEMO or Path(data.path).is_file():
         return False
-    return _read_in_time(list_files(*handed_over(data, workspace.sample_data)), data)
+    try:
+        folder = list_files(*handed_over(data, workspace.sample_data), most=ASKED_ABOVE)
+    except UserError as error:
+        if error.problems[0].kind == MANY_FILES:
+            return False
+        raise
+    return _read_in_time(folder, data)
 
 
 def _problems_of(check: Callable[[], None]) -> Iterable[Problem]:
@@ -137,7 +143,7 @@ def _require_photos(workspace: Workspace, settings: Settings, kind: str) -> None
 
 
 def _read_in_time(folder: Folder, data: DataSettings) -> bool:
-    """Whether all photos could be read within BUDGET_S; what was read is kept (`core.data.photos.examine`)."""
+    """Whether all photos could be read within BUDGET_S; what was read is kept (`core.data.examined`)."""
     names = folder.photos
     deadline = time.monotonic() + BUDGET_S
     for start in range(0, len(names), AT_ONCE):

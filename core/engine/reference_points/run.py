@@ -59,7 +59,7 @@ DATA = ("photos", "train", "taxonomy", "seed", "code")
 MODEL = ("photos", "taxonomy", "seed", "code", "settings", "model", "adapter", "calibration", "machine")
 DEPENDS: Mapping[str, Sequence[str]] = {
     PROMPT_ONLY: (*DATA, "settings", "model"),
-    TEXTURE_FOREST: DATA,
+    TEXTURE_FOREST: (*DATA, "settings"),
     LINEAR_PROBE: (*DATA, "settings", "model", "machine"),
     BLANK: MODEL,
     SHUFFLED: MODEL,

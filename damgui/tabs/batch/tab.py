@@ -196,8 +196,9 @@ def _settings(frame: Frame, values: Mapping[Component, Any], w: BatchWidgets) ->
     form = to_flat(frame.form.read(values, FROM_FORM))
     taken = {path: value for path, value in form.items() if path.startswith(FROM_FORM) and path != "model.path"}
     if store.is_adapter(model):
-        for path in ("data.taxonomy", "data.grey_range"):  # its answers are those of what it learned
-            taken.pop(path)
+        taken.pop("data.taxonomy")  # its answers are those of what it learned
+        if settings.data.grey_range:
+            taken.pop("data.grey_range")
     return merge(settings, {**taken, "data.path": folder, "data.limit": 0})
 
 

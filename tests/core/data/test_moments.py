@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from core.data.dataset import read_dataset
 from core.data.flights import with_bursts
 from core.data.moments import MOST_ALIKE, Moment, bursts, moment_of
 from core.data.photos import PhotoFacts, examine_photo
 from core.data.quality.leakage import shared_flights
 from core.data.types import Dataset, Photo
+from core.settings import DataSettings
 
 Read = Callable[..., Dataset]
 
@@ -46,6 +48,9 @@ def test_time_place_and_camera_are_read_while_the_photo_is_opened(tmp_path: Path
     [
         ({}, {}),
         ({0x9003: "0000:00:00 00:00:00"}, {}),
+        ({0x9003: "2000:01:01 00:04:07"}, {}),  # a clock that began anew
+        ({}, {2: (1e305, 0.0, 0.0), 4: (8.0, 0.0, 0.0)}),
+        ({}, {2: (47.0, 0.0, 0.0), 4: (1e308, 1e308, 0.0)}),
         ({0x9003: "    :  :     :  :  "}, {}),
         ({0x9003: 7}, {}),
         ({0x0132: "2023:06:14 10:12:00"}, {}),  # when it was changed last
@@ -76,9 +81,14 @@ DAY = 86_400.0
         ([at(10), at(16)], 0),
         ([at(10), at(11, camera="b")], 0),
         ([at(10), at(14), at(18)], 2),
-        ([at(10, (7.0, 7.0)), at(900, (9.0, 12.0))], 1),
+        ([at(10, (7.0, 7.0)), at(900, (9.0, 12.0))], 0),  # crossing tracks are no burst
+        ([at(10, (7.0, 7.0)), at(12, (60.0, 7.0))], 1),
+        ([at(10, (7.0, 7.0)), at(12, (7.0, 500.0))], 0),  # two drones of one model
+        ([at(10, camera=""), at(11, camera="")], 0),
+        ([at(None, (7.0, 7.0)), at(None, (9.0, 11.0))], 1),
+        ([at(None, (1.0, 1.0)), at(None, (9.0, 9.0))], 0),  # of one cell, and yet too far
         ([at(None, (9.9, 0.0)), at(None, (10.1, 0.0))], 1),  # on two sides of a cell's edge
-        ([at(10, (7.0, 7.0)), at(900, (7.0, 40.0))], 0),
+        ([at(None, (7.0, 7.0)), at(None, (7.0, 40.0))], 0),
         ([at(10, (7.0, 7.0)), at(10 + DAY, (7.0, 7.0))], 0),  # the same place on another day
         ([at(10)] * (MOST_ALIKE + 1), 0),  # a clock that stands still
         ([at(None, (7.0, 7.0))] * (MOST_ALIKE + 1), 0),
@@ -92,12 +102,24 @@ def photo(name: str, split: str, moment: Moment | None, group: str = "") -> Phot
     return Photo(Path(name), name, (9, 9), split, group or name, (), name, moment=moment)
 
 
-def test_a_burst_joins_flights_but_for_those_that_somebody_stated() -> None:
+def test_a_burst_joins_flights_unless_one_alone_were_left() -> None:
     photos = [photo("x", "", at(10)), photo("a", "", at(12)), photo("b", "", at(900), "F"), photo("c", "", None, "F")]
-    assert [one.group for one in with_bursts(photos, ())] == ["a", "a", "F", "F"]
-    assert [one.group for one in with_bursts(photos, ("a",))] == ["x", "a", "F", "F"]
+    assert [one.group for one in with_bursts(photos)] == ["a", "a", "F", "F"]
     joined = [*photos, photo("d", "", at(902), "G")]
-    assert [one.group for one in with_bursts(joined, ())] == ["a", "a", "F", "F", "F"]
+    assert [one.group for one in with_bursts(joined)] == ["a", "a", "F", "F", "F"]
+    assert [one.group for one in with_bursts(photos[:2])] == ["x", "a"]  # one flight alone could not be divided
+
+
+def test_a_flight_that_somebody_stated_is_left_alone(tmp_path: Path) -> None:
+    names = ("a.jpg", "b.jpg", "c.jpg")
+    for number, name in enumerate(names):
+        Image.new("RGB", (40, 30), (90 * number, 9, 9)).save(
+            tmp_path / name, exif=exif({0x9003: f"2023:06:14 10:12:0{2 * number}"})
+        )
+    rows = [f"{name},toe drain normal,1,1,20,20,{flight}" for name, flight in zip(names, "AAB", strict=True)]
+    (tmp_path / "labels.csv").write_text("\n".join(["image,class,x1,y1,x2,y2,flight", *rows]))
+    settings = DataSettings(path=str(tmp_path), valid_share=0.4, regroup=True)
+    assert [one.group for one in read_dataset(settings, tmp_path).photos] == ["A", "A", "B"]
 
 
 def test_a_burst_on_both_sides_is_a_leak_that_is_named() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from core.data.types import BoxedObject, Photo
 from core.engine import calibration, evaluation, reuse
@@ -285,3 +287,17 @@ def test_another_calibration_is_judged_anew(trainings: Trainings) -> None:
     assert "answers_from" in trainings.evaluate({"model.path": str(tuned)}, "same")[0]
     other = {"model.path": str(tuned), "judging.prior_correction": "frequencies"}
     assert "answers_from" not in trainings.evaluate(other, "two")[0]
+
+
+def test_photos_that_changed_while_they_were_judged_are_not_those_that_were_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    Image.new("RGB", (40, 30)).save(path)
+    before = path.read_bytes()
+    photos = [Photo(path, "a.jpg", (40, 30), "valid", "F", (), hashlib.sha256(before).hexdigest())]
+    assert reuse.are_unchanged(tmp_path, photos, "")
+    Image.new("RGB", (40, 30), (255, 0, 0)).save(path)
+    assert not reuse.are_unchanged(tmp_path, photos, "")
+    path.write_bytes(before)
+    assert reuse.are_unchanged(tmp_path, photos, "")
+    path.unlink()
+    assert not reuse.are_unchanged(tmp_path, photos, "")

@@ -22,6 +22,12 @@ def test_json_survives_numpy_paths_and_numbers_that_are_not_finite(tmp_path: Pat
     assert json.loads(target.read_text()) == {"a": 0.5, "b": [0, 1], "c": None, "d": "x", "3": [1]}
 
 
+@pytest.mark.parametrize("odd", ["a\u2028b.jpg", "a\u0085b.jpg", "a\x0cb.jpg"])
+def test_a_name_with_a_line_separator_does_not_break_a_row(tmp_path: Path, odd: str) -> None:
+    files.write_lines(tmp_path / "x.jsonl", [{"image": odd}, {"image": "b"}])
+    assert files.read_lines(tmp_path / "x.jsonl") == [{"image": odd}, {"image": "b"}]
+
+
 def test_replacing_a_file_leaves_no_other_file_behind(tmp_path: Path) -> None:
     for number in range(3):
         files.write_json(tmp_path / "x.json", number)
