@@ -45,9 +45,9 @@ def route(workspace: Workspace) -> Route:
 def wire(frame: Frame, line: gr.HTML) -> None:
     """Keep the line true, and let its button stop what is at work."""
 
-    def stop() -> Updates:
+    def stop(event: gr.EventData) -> Updates:
         busy = frame.snapshot().at_work
-        if busy is not None:
+        if busy is not None and busy.run.id == event.run:  # not what has begun since the line was drawn
             with suppress(UserError):  # it has just ended, which the answer shows
                 launcher.stop(busy.run)
         return {line: _line(frame.snapshot().at_work)}
@@ -67,8 +67,9 @@ def _line(busy: RunState | None) -> Markup:
 
 
 def _busy(busy: RunState | None) -> Markup:
-    name, far = _words(busy) if busy else ("", "")
-    return _HEADER.busy(busy and busy.status, name, far, bool(busy and busy.stopping))
+    if busy is None:
+        return _HEADER.busy("", "", "", "", False)
+    return _HEADER.busy(busy.status, busy.run.id, *_words(busy), busy.stopping)
 
 
 def _words(busy: RunState) -> tuple[str, str]:

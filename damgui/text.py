@@ -163,7 +163,7 @@ def no_such_folder(folder: str) -> str:
 def folder_above(root: Path) -> str:
     return (
         f"The list shows folders in {root} only, and none that is hidden. Write the whole path of another one into the "
-        f"field, or start damgui with --root FOLDER."
+        f"field; whoever starts damgui can have others listed, with --root FOLDER."
     )
 
 
@@ -235,7 +235,7 @@ LOG_EMPTY = "Nothing printed yet."
 TUNED_READY = "The tuned model is ready. Compare it with the baseline, or ask it about a photo."
 GROUP_WORDS = {
     "model": "Model",
-    "data": "Data",
+    "data": "Photos",
     "view": "What the model sees",
     "question": "Questions",
     "lora": "LoRA",

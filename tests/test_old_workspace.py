@@ -97,7 +97,8 @@ def test_a_report_is_written_of_every_run_that_judged(workspace: Workspace) -> N
 
 def test_its_adapter_and_its_checkpoint_answer_as_they_did(command: Command) -> None:
     for old in EXPECTED["predict"]:
-        (answer,) = command(*old["words"])["answers"]
+        chosen = () if "--box" in old["words"] else ("--whole-photo",)  # then the default, now a choice
+        (answer,) = command(*old["words"], *chosen)["answers"]
         for key in ("probabilities", "class_probabilities", "calibrated"):
             assert (answer.get(key) is None) == (old[key] is None)
             assert old[key] is None or answer[key] == pytest.approx(old[key], abs=1e-4)

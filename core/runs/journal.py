@@ -265,8 +265,8 @@ def _carry_out(opened: Workspace, steps: Steps, done: list[Move]) -> None:
             if _inode(target) != move.inode:
                 raise _PlaceTakenError("something else has its place by now", move.target, "Move or delete that first.")
         elif _exists(source):
+            done.append(move)  # first: a move whose flush is refused has happened all the same
             _move(source, target)
-            done.append(move)
 
 
 class _PlaceTakenError(UserError):

@@ -277,8 +277,7 @@ def _write(run: Run, settings: Settings, facts: RunFacts, plan: Mapping[str, Any
 
 def discard(run: Run) -> None:
     """Remove the folder of a run that never started; one that did is kept."""
-    begun = any(event["kind"] == "started" for event in read_events(run.events))
-    if not begun and not is_held(run.lock):
+    if not is_held(run.lock) and not any(event["kind"] == "started" for event in read_events(run.events)):
         with contextlib.suppress(OSError):  # what cannot be removed is listed as a run that crashed
             remove(run.folder)
 
@@ -286,11 +285,12 @@ def discard(run: Run) -> None:
 def open_run(folder: Path) -> Run:
     """The run in a folder; raises UserError when there is none."""
     facts: RunFacts | None = read_json(folder / "run.json")
-    if not isinstance(facts, dict) or facts.get("kind") not in RUN_KINDS:
+    created = facts.get("created") if isinstance(facts, dict) and facts.get("kind") in RUN_KINDS else None
+    if facts is None or not isinstance(created, int | float):
         raise UserError("there is no run in this folder", str(folder), "List the runs with: damgui runs", "run")
     folder = folder.resolve()
     # The folder's place decides, not the workspace noted at its creation: a workspace may be moved.
-    return Run(folder, facts["kind"], facts.get("name", ""), float(facts["created"]), Workspace(folder.parents[2]))
+    return Run(folder, facts["kind"], str(facts.get("name") or ""), float(created), Workspace(folder.parents[2]))
 
 
 def list_runs(workspace: Workspace, *kinds: str) -> list[Run]:

@@ -21,6 +21,7 @@ ENHANCEMENTS: tuple[str, ...] = tuple(
 VARIANTS = (NONE, *ENHANCEMENTS, ALL)
 SEEDS = {"ablate": 3, "crossval": 1}
 FOLDS = 5
+MOST_FOLDS = 50
 MOST_SEEDS = 20
 
 
@@ -145,8 +146,8 @@ def _seeds(seeds: int) -> int:
 
 
 def _folds(folds: int) -> int:
-    if not 2 <= folds <= 50:
-        raise UserError(f"{folds} parts to deal the photos into", "--folds", "Give 2 to 50.", "study")
+    if not 2 <= folds <= MOST_FOLDS:
+        raise UserError(f"{folds} parts to deal the photos into", "--folds", f"Give 2 to {MOST_FOLDS}.", "study")
     return folds
 
 

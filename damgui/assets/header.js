@@ -9,5 +9,5 @@ element.addEventListener('click', (event) => {
   const button = event.target.closest('[data-stop]');
   if (!button) return;
   button.disabled = true;
-  trigger('select', {});
+  trigger('select', { run: button.dataset.stop });
 });

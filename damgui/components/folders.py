@@ -66,7 +66,8 @@ def list_folders(root: Path, below: object) -> Listing:
         (one.name for one in scanned if not one.name.startswith(".") and one.is_dir(follow_symlinks=False)),
         key=lambda name: (name.casefold(), name),
     )
-    more = len(names) > MOST_LISTED or len(scanned) > MOST_SCANNED
+    more = len(names) > MOST_LISTED or len(scanned) > MOST_SCANNED or not all(map(str.isprintable, names))
+    names = [name for name in names if name.isprintable()]  # no page can show another one, nor send it
     return Listing(root, steps, tuple(names[:MOST_LISTED]), more)
 
 
@@ -79,7 +80,7 @@ def recent(now: Snapshot) -> list[str]:
         except UserError:
             continue
     found.pop("demo", None)
-    return [path for path in found if path and os.path.isdir(path)][:MOST_RECENT]
+    return [path for path in found if path.isprintable() and path and os.path.isdir(path)][:MOST_RECENT]
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,10 @@ def chooser(frame: Frame, field: gr.Textbox, elem_id: str, visible: bool = True)
             listing = list_folders(frame.root, below)
         except UserError as error:
             fault = html.problem(error)
-            listing = list_folders(frame.root, "")
+            try:
+                listing = list_folders(frame.root, "")
+            except UserError:  # the root itself is gone: a disk that was pulled out
+                return fault
         return _FOLDERS.chooser(listing, recent(frame.snapshot()), fault)
 
     def begin(typed: str | None) -> Markup:

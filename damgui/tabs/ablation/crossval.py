@@ -127,8 +127,9 @@ def build(frame: Frame) -> None:
 def plan_of(folds: float | None, seeds: float | None, settings: Settings) -> studies.StudyPlan:
     """The trainings for what stands in the two fields; an empty one means the usual number. Raises UserError."""
     given = studies.FOLDS if folds is None else int(folds)
-    if given < 2:  # of 0 the command line makes the usual number
-        raise UserError(f"{given} parts to deal the photos into", study_text.FOLDS, "Give 2 to 50.", "study")
+    if not 2 <= given <= studies.MOST_FOLDS:  # of 0 the command line makes the usual number
+        fix = f"Give 2 to {studies.MOST_FOLDS}."
+        raise UserError(f"{given} parts to deal the photos into", study_text.FOLDS, fix, "study")
     return studies.plan_crossval(given, int(seeds or 1), settings)
 
 

@@ -181,6 +181,7 @@ def _wire(frame: Frame, w: HistoryWidgets, draw: Callable[..., Updates]) -> None
             launcher.stop(run)
         return {}
 
+    @guarded(w.message)
     def show(chosen: str) -> Updates:
         run = entry_of(chosen).run
         return {frame.tabs: gr.Tabs(selected=TAB_OF[run.kind] if run else "predict")}
@@ -198,7 +199,7 @@ def _wire(frame: Frame, w: HistoryWidgets, draw: Callable[..., Updates]) -> None
     w.empty_no.click(lambda: gr.Column(visible=False), outputs=w.sure, **QUIET)
     w.empty_yes.click(empty, outputs=w.all, **QUIET)
     w.stop.click(stop, w.chosen, w.message, **QUIET)
-    w.show.click(show, w.chosen, frame.tabs, **QUIET)
+    w.show.click(show, w.chosen, [frame.tabs, w.message], **QUIET)
 
 
 def _draw() -> HistoryWidgets:

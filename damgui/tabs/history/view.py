@@ -192,7 +192,7 @@ def _holds(entry: HistoryEntry, workspace: Workspace) -> str:
 def about(entry: HistoryEntry, now: Snapshot) -> Markup:
     """What is chosen: where its files are and what came of it."""
     workspace, scored = now.workspace, score(entry, now)
-    size = disk(entry, workspace)
+    size = disk(entry, workspace, measure=True)
     facts = [("When", time.strftime("%d %b %Y, %H:%M", time.localtime(entry.created)))]
     if scored and (scored.value or scored.below):
         facts.append(("Score", " · ".join(filter(None, [scored.value, scored.below]))))

@@ -80,7 +80,7 @@ def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
 
 def test_a_file_is_no_model(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
-    assert "this is not a model folder" in str(refused(tmp_path / "file"))
+    assert "this is a file, not a model folder" in str(refused(tmp_path / "file"))
 
 
 def test_a_folder_without_config_is_refused(tmp_path: Path) -> None:

@@ -262,3 +262,19 @@ def test_opening_a_workspace_leaves_a_change_alone_that_is_under_way(tmp_path: P
         journal.open_workspace(tmp_path)
         made.commit()
     assert (opened.experiments / "e").exists()
+
+
+def test_a_move_whose_flush_is_refused_is_taken_back_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = begin(tmp_path)
+    real, moved = journal.sync_entry, opened.models / "c"
+
+    def refuse(path: Path) -> None:
+        if path == moved:
+            monkeypatch.setattr(journal, "sync_entry", real)
+            raise OSError("the disk refuses to flush")
+        real(path)
+
+    monkeypatch.setattr(journal, "sync_entry", refuse)
+    with pytest.raises(UserError):
+        change(opened)
+    assert found(opened) == BEFORE

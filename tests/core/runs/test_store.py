@@ -86,9 +86,12 @@ def test_runs_made_in_one_second_have_ids_of_their_own(workspace: Workspace) -> 
     assert [run.id for run in store.list_runs(workspace)] == [run.id for run in reversed(runs)]
 
 
-def test_list_leaves_out_damaged_folders_and_other_kinds(workspace: Workspace, training: Run) -> None:
+@pytest.mark.parametrize(
+    "damaged", ["{", "[]", '{"kind": "baseline"}', '{"kind": "baseline", "created": null}', '{"created": 1}']
+)
+def test_list_leaves_out_damaged_folders_and_other_kinds(workspace: Workspace, training: Run, damaged: str) -> None:
     broken = store.create(workspace, Settings(), "baseline")
-    (broken.folder / "run.json").write_text("{")
+    (broken.folder / "run.json").write_text(damaged)
     store.create(workspace, Settings(), "evaluate")
     assert [run.kind for run in store.list_runs(workspace)] == ["evaluate", "train"]
     assert store.list_runs(workspace, "train") == [training]

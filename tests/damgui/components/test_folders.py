@@ -93,6 +93,13 @@ def test_a_folder_with_ten_thousand_others_is_listed_at_once_and_says_that_it_ho
     assert (len(found.names), found.names[0], found.more) == (folders.MOST_LISTED, "00000", True)
 
 
+def test_a_name_that_no_page_can_show_is_left_out_and_said_to_be_missing(tmp_path: Path) -> None:
+    for name in (b"F\xfcllung", b"toe"):
+        os.mkdir(os.fsencode(tmp_path) + b"/" + name)
+    found = folders.list_folders(tmp_path, "")
+    assert found.names == ("toe",) and found.more
+
+
 def test_photos_beside_folders_are_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(folders, "MOST_SCANNED", 5)
     for number in range(10):
