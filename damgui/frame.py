@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,7 @@ class Frame:
     openers: list[tuple[str, Callable[..., Any], list[Component], Handler | None]] = field(default_factory=list)
     deferred: list[Callable[[], Any]] = field(default_factory=list)
     by_address: dict[str, Handler] = field(default_factory=dict)
+    choices: Iterator[int] = field(default_factory=count)
 
     @property
     def root(self) -> Path:
@@ -87,7 +89,8 @@ class Frame:
 
     def to_address(self, tab: str, run: str | None) -> Updates:
         """Write the run that is chosen on a tab into the page's address."""
-        return {self.address: json.dumps({"tab": tab, "run": run or ""})}
+        # The number makes each choice another value: the page hears of changes only, and Back changes nothing here.
+        return {self.address: json.dumps({"tab": tab, "run": run or "", "number": next(self.choices)})}
 
     def watch(self, refresh: Refresh, *outputs: Component, reads: tuple[Component, ...] = ()) -> Watcher:
         """Keep these outputs true while files change."""

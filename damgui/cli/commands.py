@@ -79,7 +79,8 @@ def _parser() -> Parser:
         return added
 
     app = verb("app", _app, "Open the page in the browser.")
-    app.add_argument("--host", default="127.0.0.1")
+    anybody = "0.0.0.0 lets everybody on the network read photos, start and delete runs: there is no password"
+    app.add_argument("--host", default="127.0.0.1", help=f"the address to serve at; {anybody}")
     app.add_argument("--port", type=port, default=7860)
     app.add_argument("--root", metavar="FOLDER", help="list folders to choose from below this one (the workspace)")
     opened = app.add_mutually_exclusive_group()
