@@ -13,6 +13,8 @@ from playwright.sync_api import Browser, Page
 from damgui.page import TABS
 from tests.shared import old_workspace
 
+pytestmark = pytest.mark.slow  # eight tabs, two themes, every element
+
 AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
 # What colours are on their way to is not what is read.
 AT_REST = "* { transition: none !important; animation: none !important; }"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from clicks import STEP_S, ended, points, serve, start_training, steps, tab, until, visit, window
 from playwright.sync_api import Browser, Page, expect
 
@@ -11,6 +12,8 @@ from core.runs import store
 from core.runs.events import read_events
 from core.runs.store import Run
 from damgui import text
+
+pytestmark = pytest.mark.slow  # a training that is stopped, resumed and outlives browser and app
 
 FEW, STEPS = 12, 20
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
 from clicks import App, ended, field_of, limit_photos, newest, tab, until, visit, write
 from playwright.sync_api import Page, expect
 
 from core.runs.events import read_events
 from damgui import text
 from damgui.forms import elem_id
+
+pytestmark = pytest.mark.slow  # two steps tried for real
 
 
 def test_two_steps_are_tried_by_a_click_and_nothing_is_trained(app: App, page: Page, workspace: Path) -> None:

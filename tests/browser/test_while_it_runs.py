@@ -35,6 +35,8 @@ from damgui.charts.training import training
 from damgui.run_log import fold
 from damgui.run_state import learning
 
+pytestmark = pytest.mark.slow  # trains for real while pages look on
+
 # Beside other tests, which want the same two cores, twice as long.
 LATENCY_S = 3.0 if "PYTEST_XDIST_WORKER" in os.environ else 1.5
 

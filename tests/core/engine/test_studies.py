@@ -19,6 +19,8 @@ from core.runs.files import read_json, read_lines
 from core.settings import Settings
 from core.studies.plan import StudyPlan, plan_ablation
 
+pytestmark = pytest.mark.slow  # many trainings
+
 Trainings = Any  # of conftest.py
 SHORT = {"training.max_steps": 3, "training.batch_size": 1, "training.save_steps": 2, "training.eval_steps": 2}
 
