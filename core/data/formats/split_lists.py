@@ -31,7 +31,7 @@ def find_split_lists(folder: Folder) -> Iterator[tuple[str, str]]:
         text = read_text(folder, name)
         lines = [line.split() for line in text.splitlines() if line.strip()] if isinstance(text, str) else []
         in_sets = "/imagesets/" in f"/{name}".lower()
-        rows = all(len(words) >= 5 and _is_number(words[0]) for words in lines)
+        rows = all(len(words) >= 5 and is_number(words[0]) for words in lines)
         if in_sets or not (rows or is_other_text(folder, name)):
             yield _split_of(name), name
 
@@ -133,7 +133,8 @@ def _split_of(name: str) -> str:
     return SPLIT_WORDS.get(words[0], "") if len(words) == 1 and path.suffix.lower() == ".txt" else ""
 
 
-def _is_number(word: str) -> bool:
+def is_number(word: str) -> bool:
+    """Whether a word of a text file is a number."""
     try:
         float(word)
     except ValueError:

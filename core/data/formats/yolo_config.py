@@ -17,7 +17,7 @@ import yaml
 
 from core.data.files import SPLIT_WORDS, Folder, read_text, split_in, tidy
 from core.data.formats.gather import Gathering
-from core.data.formats.split_lists import find_split_lists, in_two_splits, listed_photos
+from core.data.formats.split_lists import find_split_lists, in_two_splits, is_number, listed_photos
 from core.data.names import OTHER_FOLDERS, NameIndex
 from core.errors import Problem
 from core.settings.yaml_text import YamlLimitError, load_yaml
@@ -106,15 +106,7 @@ def holds_rows(folder: Folder, name: str) -> bool:
     """Whether a text file holds rows of numbers alone, as labels do."""
     text = read_text(folder, name)
     lines = [line.split() for line in text.splitlines() if line.strip()] if isinstance(text, str) else []
-    return bool(lines) and all(len(words) >= 5 and _is_number(words[0]) and _is_number(words[1]) for words in lines)
-
-
-def _is_number(word: str) -> bool:
-    try:
-        float(word)
-    except ValueError:
-        return False
-    return True
+    return bool(lines) and all(len(words) >= 5 and is_number(words[0]) and is_number(words[1]) for words in lines)
 
 
 def _yaml(name: str, found: Gathering) -> dict[str, Any]:
